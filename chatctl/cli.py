@@ -1,0 +1,239 @@
+"""The ``chatctl`` command, and the one place where errors become exit codes and lines."""
+
+import errno
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+import chatctl
+from chatctl import exits
+from chatctl.commands import db, events, messages, moderation, rooms, serve, status, watch
+from chatctl.failures import Failure, usage
+from chatctl.visible import json_text, visible
+
+VERBS = (
+    serve.serve,
+    status.status,
+    moderation.ban,
+    moderation.unban,
+    moderation.bans,
+    moderation.kick,
+    moderation.mute,
+    moderation.unmute,
+    messages.say,
+    watch.watch,
+)
+NOUNS = {
+    "rooms": (
+        "Rooms: list, create, show, close.",
+        (rooms.ls, rooms.create, rooms.show, rooms.close),
+    ),
+    "events": ("The log of all that happened.", (events.ls, events.tail)),
+    "db": (
+        "The database file.",
+        (db.info, db.migrate, db.check, db.verify, db.backup, db.restore),
+    ),
+}
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def main() -> NoReturn:
+    sys.exit(run())
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """The exit code. Nothing that a command meets leaves this function as an exception."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in args[: args.index("--") if "--" in args else None]
+    _prepare_streams()
+    with _sigterm():
+        try:
+            code = _called(args)
+            sys.stdout.flush()
+            return code
+        except BaseException as error:
+            return _ended_by(error, as_json)
+
+
+def app() -> typer.Typer:
+    made = _typer("Run and administer a chat server.")
+    made.callback(invoke_without_command=True)(_root)
+    for verb in VERBS:
+        verb.add_to(made)
+    for name, (sentence, verbs) in NOUNS.items():
+        noun = _typer(sentence)
+        for verb in verbs:
+            verb.add_to(noun)
+        made.add_typer(noun, name=name)
+    return made
+
+
+def _typer(sentence: str) -> typer.Typer:
+    return typer.Typer(
+        help=sentence,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=_HELP,
+    )
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"chatctl {chatctl.__version__}\n")
+        raise typer.Exit(0)
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+
+
+def _called(args: list[str]) -> int:
+    """Not Typer's own ``main``: it would turn a broken pipe into exit 1 and Ctrl-C into a line."""
+    command = typer.main.get_command(app())
+    try:
+        with command.make_context("chatctl", with_default_verb(args)) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return exits.DONE
+
+
+def with_default_verb(args: Sequence[str]) -> list[str]:
+    """``rooms`` alone is ``rooms ls``, with its options; ``db`` alone asks for help."""
+    noun, rest = args[:1], list(args[1:])
+    if not noun or noun[0] not in NOUNS:
+        return list(args)
+    lists = any(verb.name == "ls" for verb in NOUNS[noun[0]][1])
+    if not lists:
+        return [*noun, *(rest or ["--help"])]
+    if rest and (not rest[0].startswith("-") or rest[0] in _HELP["help_option_names"]):
+        return list(args)
+    return [*noun, "ls", *rest]
+
+
+def _ended_by(error: BaseException, as_json: bool) -> int:
+    match error:
+        case BrokenPipeError():
+            _discard(sys.stdout.fileno())
+            return exits.BROKEN_PIPE
+        case KeyboardInterrupt():
+            return exits.INTERRUPTED
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else exits.UNEXPECTED
+    return _told(_failure_of(error), as_json)
+
+
+def _failure_of(error: BaseException) -> Failure:
+    match error:
+        case Failure():
+            return error
+        case TyperException():
+            return _misused(error)
+        case OSError():
+            return _system_error(error)
+    return _unexpected(error)
+
+
+def _told(failure: Failure, as_json: bool) -> int:
+    """The lines, or the object, on stderr; what was printed before stays printed."""
+    code = exits.of(failure)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard(sys.stdout.fileno())
+    try:
+        sys.stderr.write(_lines(failure, code, as_json))
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr.fileno())
+    return code
+
+
+def _lines(failure: Failure, code: int, as_json: bool) -> str:
+    if as_json:
+        error = {
+            "code": failure.code,
+            "message": failure.message,
+            "hint": failure.hint,
+            "exit": code,
+        }
+        return json_text({"error": error}) + "\n"
+    hint = f"  try: {visible(failure.hint)}\n" if failure.hint else ""
+    return f"chatctl: {visible(failure.message)}\n{hint}"
+
+
+def _misused(error: TyperException) -> Failure:
+    """Typer's usage errors in our form: the did-you-mean is the hint."""
+    message = " ".join(error.format_message().split())
+    message, _, meant = message.partition(" Did you mean ")
+    message, _, possible = message.partition(" (Possible options: ")
+    context = getattr(error, "ctx", None)
+    if hasattr(error, "option_name") and context is not None and context.parent is None:
+        return usage(message, "options behind the verb, as in: chatctl rooms ls --json")
+    command = context.command_path if context is not None else "chatctl"
+    if possible:
+        return usage(message, f"{command} … {possible.rstrip(')')}")
+    if meant:
+        return usage(message, f"{command} {meant.rstrip('?').replace(chr(39), '')}")
+    return usage(message, f"{command} --help")
+
+
+def _system_error(error: OSError) -> Failure:
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        return Failure("io_error", f"reading or writing failed: {reason}")
+    code = "file_not_found" if error.errno == errno.ENOENT else "io_error"
+    return Failure(code, f"{os.fsdecode(error.filename)}: {reason}")
+
+
+def _unexpected(error: BaseException) -> Failure:
+    if os.environ.get("CHATCTL_DEBUG") == "1":
+        traceback.print_exception(error)
+    return Failure(
+        "internal",
+        f"unexpected {type(error).__name__}: {error}",
+        "the same with CHATCTL_DEBUG=1 in the environment, and report what it prints",
+    )
+
+
+def _discard(descriptor: int) -> None:
+    """Python flushes its streams once more at the end; there must be somewhere to flush to."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _prepare_streams() -> None:
+    """stdout and stderr that exist, and that write every character somehow."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by the caller, as by ``>&-``.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _sigterm() -> Iterator[None]:
+    """SIGTERM leaves through the same ``finally`` as every other end, and exits 143."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(exits.TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,191 @@
+"""``chatctl events``."""
+
+import sys
+import time
+import uuid
+from typing import Annotated
+
+import typer
+
+from chatctl import connection, output, rooms, streams, times
+from chatctl.client import Client, Json, Params
+from chatctl.failures import usage
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.visible import cell, json_text
+
+_COLUMNS = (
+    Column("offset", "OFFSET", "number"),
+    Column("at", "AT", "id"),
+    Column("type", "TYPE", "id"),
+    Column("room_id", "ROOM", "id"),
+    Column("actor", "ACTOR"),
+    Column("data", "DATA"),
+)
+_LARGEST_PAGE = 1000
+
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="OFFSET|ID|TIME",
+        help="After this offset or event id, or from this time on (ten digits are Unix seconds).",
+    ),
+]
+Type = Annotated[
+    str | None, typer.Option("--type", metavar="GLOB", help="Only types like message.*")
+]
+Room = Annotated[
+    str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
+]
+Actor = Annotated[
+    str | None, typer.Option("--actor", metavar="USER", help="Only what this user did.")
+]
+
+
+@verb(
+    "ls",
+    examples=("chatctl events ls --since 2h --type 'ban.*'", "chatctl events --room lobby --json"),
+    exits=(3, 4, 5),
+)
+def ls(
+    options: Options,
+    *,
+    since: Since = None,
+    type: Type = None,  # noqa: A002 - the option's name
+    room: Room = None,
+    actor: Actor = None,
+    count: Annotated[
+        int, typer.Option("--count", metavar="N", min=1, help="At most this many.")
+    ] = 100,
+) -> None:
+    """List events in the order they happened, the oldest first."""
+    with connection.open(options) as server:
+        query = {**_filters(server, type, room, actor), **_start(since)}
+        found, more = _first(server, query, count)
+    output.rows(options, _COLUMNS, found)
+    if more:
+        last = found[-1]["offset"]
+        output.note(
+            options, f"the first {count} are shown; go on with --since {last}, or a larger --count"
+        )
+
+
+@verb(
+    "tail",
+    examples=("chatctl events tail --count 20", "chatctl events tail -f --type 'ban.*' --json"),
+    exits=(3, 4, 5, 130, 141, 143),
+)
+def tail(
+    options: Options,
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as they happen.")] = False,
+    since: Since = None,
+    type: Type = None,  # noqa: A002 - the option's name
+    room: Room = None,
+    actor: Actor = None,
+    count: Annotated[
+        int | None, typer.Option("--count", metavar="N", min=0, help="How many of the newest (10).")
+    ] = None,
+) -> None:
+    """Show the newest events; with -f, and then all that follow."""
+    if since is not None and count is not None:
+        raise usage("--since and --count both say where to begin", "one of the two")
+    with connection.open(options, streams=follow) as server:
+        query = _filters(server, type, room, actor)
+        reached = streams.newest_offset(server) if follow else 0
+        if since is not None:
+            found = _all_until(server, {**query, **_start(since)}, reached)
+        else:
+            found = _newest(server, query, 10 if count is None else count)
+        if not follow:
+            output.rows(options, _COLUMNS, found)
+            return
+        for fact in found:
+            _show(options, fact)
+        reached = max([reached, *(fact["offset"] for fact in found)])
+        for fact in streams.follow(options, server, query, reached):
+            _show(options, fact)
+
+
+def _filters(
+    server: Client, type_glob: str | None, room: str | None, actor: str | None
+) -> dict[str, str | int]:
+    given = {
+        "type": type_glob,
+        "room": None if room is None else rooms.find_id(server, room),
+        "actor": actor,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _start(since: str | None) -> dict[str, str | int]:
+    if since is None:
+        return {}
+    if times.looks_like_offset(since):
+        return {"after": int(since)}
+    if _is_event_id(since):
+        return {"after": since}
+    moment = times.point(since, time.time(), "--since")
+    return {"since_time": int(moment)}
+
+
+def _is_event_id(text: str) -> bool:
+    try:
+        return len(text) == 36 and bool(uuid.UUID(text))
+    except ValueError:
+        return False
+
+
+def _first(server: Client, query: Params, count: int) -> tuple[list[Json], bool]:
+    """The first ``count`` facts, and whether there are more."""
+    found: list[Json] = []
+    page_size = min(count, _LARGEST_PAGE)
+    for page in server.pages("/management/events", {**query, "limit": page_size}):
+        found += page
+        if len(found) > count:
+            break
+    else:
+        return found, False
+    return found[:count], True
+
+
+def _all_until(server: Client, query: Params, reached: int) -> list[Json]:
+    pages = server.pages("/management/events", {**query, "limit": _LARGEST_PAGE})
+    found: list[Json] = []
+    for page in pages:
+        found += page
+        if reached and page and page[-1]["offset"] >= reached:
+            break
+    return found
+
+
+def _newest(server: Client, query: Params, count: int) -> list[Json]:
+    """The newest ``count``: a page at most, since ``tail`` begins at the end."""
+    if count > _LARGEST_PAGE:
+        raise usage(f"--count: at most {_LARGEST_PAGE} events", "--since OFFSET for more")
+    if count == 0:
+        return []
+    found: list[Json] = server.get("/management/events", {**query, "tail": "true", "limit": count})
+    return found
+
+
+def _show(options: Options, fact: Json) -> None:
+    if options.json:
+        output.json_line(fact)
+        return
+    if sys.stdout.isatty():
+        room = fact["room_id"] or "-"
+        actor = fact["actor"] or "-"
+        words = [fact["at"], fact["type"], room, actor, json_text(fact["data"])]
+        output.talk_line(" ".join(str(word) for word in words))
+        return
+    values = [fact[column.key] for column in _COLUMNS]
+    output.fields([cell(_text(value)) for value in values])
+    sys.stdout.flush()
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json_text(value)

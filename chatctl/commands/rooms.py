@@ -1,0 +1,163 @@
+"""``chatctl rooms``."""
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from chatctl import connection, output, rooms
+from chatctl.client import Client, Json
+from chatctl.failures import Failure
+from chatctl.options import Options, RoomOption, only_room, verb
+from chatctl.output import Column
+from chatctl.visible import cell, visible
+
+_LIST = (
+    Column("room_id", "ID", "id"),
+    Column("room_name", "NAME"),
+    Column("current_users", "USERS", "number"),
+    Column("peak_users", "PEAK", "number"),
+    Column("total_joins", "JOINS", "number"),
+    Column("start_time", "OPENED", "time"),
+    Column("closed_at", "CLOSED", "time"),
+)
+_SHOW = (
+    Column("room_id", "id", "id"),
+    Column("room_name", "name"),
+    Column("admin_user_ids", "admins"),
+    Column("current_users", "users", "number"),
+    Column("peak_users", "peak", "number"),
+    Column("total_joins", "joins", "number"),
+    Column("start_time", "opened", "time"),
+    Column("closed_at", "closed", "time"),
+)
+_CREATED = (Column("room_id", "id", "id"), Column("websocket_url", "url", "id"))
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
+
+
+@verb(
+    "ls",
+    examples=("chatctl rooms ls", "chatctl rooms ls --match 'support-*' --status all --json"),
+    exits=(3, 4),
+)
+def ls(
+    options: Options,
+    *,
+    match: Annotated[
+        str | None, typer.Option("--match", metavar="GLOB", help="Only names like this.")
+    ] = None,
+    status: Annotated[
+        Literal["open", "closed", "all"],
+        typer.Option("--status", metavar="open|closed|all", help="Which rooms."),
+    ] = "open",
+) -> None:
+    """List rooms, sorted by name and id."""
+    query = {"status": status, **({} if match is None else {"match": match})}
+    with connection.open(options) as server:
+        found = [room for page in server.pages("/management/rooms", query) for room in page]
+    found.sort(key=lambda room: (room["room_name"], room["room_id"]))
+    output.rows(options, _LIST if status != "open" else _LIST[:-1], found)
+
+
+@verb(
+    "create",
+    examples=("chatctl rooms create lobby", "chatctl rooms create lobby --admin alice --json"),
+    exits=(3, 4),
+)
+def create(
+    options: Options,
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    admin: Annotated[
+        list[str] | None,
+        typer.Option("--admin", metavar="USER", help="A room admin; may be repeated."),
+    ] = None,
+) -> None:
+    """Create a room and print its id first."""
+    body = {"room_name": name, "admin_user_ids": admin or []}
+    with connection.open(options, writes=True) as server:
+        made = server.post("/management/rooms", body)
+    if options.json:
+        output.document({"changed": True, **made})
+    elif sys.stdout.isatty():
+        output.line(visible(made["room_id"]))
+        output.line(visible(made["websocket_url"]))
+    else:
+        output.fields([cell(str(made[column.key])) for column in _CREATED])
+
+
+@verb(
+    "show",
+    examples=("chatctl rooms show lobby", "chatctl rooms show -R lobby --json"),
+    exits=(3, 4, 5),
+)
+def show(options: Options, *, words: Words = None, room: RoomOption = None) -> None:
+    """Show one room, also a closed one."""
+    named = only_room(words, room)
+    with connection.open(options) as server:
+        found = rooms.find(server, named)
+    output.record(options, _SHOW if "closed_at" in found else _SHOW[:-1], found)
+
+
+@verb(
+    "close",
+    examples=("chatctl rooms close lobby", "chatctl rooms close lobby --yes"),
+    exits=(3, 4, 5),
+)
+def close(
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Close a room for good: everyone in it is disconnected, its history stays readable."""
+    named = only_room(words, room)
+    if not yes:
+        named = _confirmed(options, named)
+    with connection.open(options, writes=True) as server:
+        done = _close(server, rooms.find(server, named))
+    if options.json:
+        output.document(done)
+    elif sys.stdout.isatty():
+        sentence = "closed" if done["changed"] else "was already closed"
+        output.line(visible(f"{done['room_name']} {sentence}"))
+    else:
+        output.fields([cell(done["room_id"]), output.changed(done)])
+
+
+def _close(server: Client, room: Json) -> Json:
+    changed = room.get("closed_at") is None
+    if changed:
+        try:
+            server.delete(rooms.path(room["room_id"]))
+        except Failure as failure:
+            if failure.code != "room_closed":
+                raise
+            changed = False
+    return {"changed": changed, "room_id": room["room_id"], "room_name": room["room_name"]}
+
+
+def _confirmed(options: Options, named: str) -> str:
+    """The id of the room that the person at the terminal wants to close."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Failure(
+            "confirmation_needed",
+            "closing a room asks first, and here is no terminal to ask on",
+            f"chatctl rooms close {named} --yes",
+        )
+    # Asked without a hold on the database: a person may take their time.
+    with connection.open(options) as server:
+        found = rooms.find(server, named)
+    if found.get("closed_at") is None:
+        ask(f"Close {found['room_name']} ({found['room_id']}), {found['current_users']} inside?")
+    return str(found["room_id"])
+
+
+def ask(question: str) -> None:
+    """Raises Failure ``cancelled`` unless the answer is yes."""
+    sys.stderr.write(f"{visible(question)} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Failure("cancelled", "nothing was done")

@@ -1,0 +1,43 @@
+"""``chatctl serve``."""
+
+import signal
+from typing import Annotated, Literal
+
+import typer
+
+from chatctl import connection
+from chatctl.options import Options, verb
+
+
+@verb(
+    "serve",
+    examples=(
+        "chatctl serve --db sqlite:./chat.db",
+        "chatctl serve --bind 127.0.0.1:3000,[::1]:3000",
+    ),
+)
+def serve(
+    options: Options,
+    *,
+    bind: Annotated[
+        str | None, typer.Option("--bind", metavar="HOST:PORT,…", help="Where to listen.")
+    ] = None,
+    log_format: Annotated[
+        Literal["text", "json"] | None,
+        typer.Option("--log-format", metavar="text|json", help="How log lines look."),
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", metavar="LEVEL", help="info, or info,sync=debug.")
+    ] = None,
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C."""
+    connection.acts_on_a_file(options)
+    with connection.server_errors():
+        loaded = connection.load(
+            options, BIND_ADDRESS=bind, LOG_FORMAT=log_format, LOG_LEVEL=log_level
+        )
+        from chatctl_server import serving
+
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        code = serving.serve(loaded, lock_timeout_seconds=options.lock_timeout_seconds)
+    raise typer.Exit(code)

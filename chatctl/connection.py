@@ -1,0 +1,329 @@
+"""Which server a command talks to; when there is none, the application in this process.
+
+Named by ``--server`` → the database's lock → the file itself → this user's running servers.
+"""
+
+import logging
+import os
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from chatctl import failures, output
+from chatctl.client import Client, Link
+from chatctl.failures import Failure
+from chatctl.options import Options
+
+if TYPE_CHECKING:
+    from chatctl.inprocess import InProcess
+    from chatctl_server.lock import Holder
+    from chatctl_server.settings import Loaded, Settings
+
+_MOST_KEY_BYTES = 4096
+_CALLBACKS = (
+    "data_callback_url",
+    "room_event_callback_url",
+    "chat_history_callback_url",
+    "session_history_callback_url",
+    "periodic_sync_callback_url",
+)
+
+
+@contextmanager
+def open(  # noqa: A001 - read as connection.open
+    options: Options, *, writes: bool = False, streams: bool = False
+) -> Iterator[Client]:
+    """A writing command reads its stdin before and prints after: the file's lock is held between.
+
+    ``streams`` asks for a server, because a file has nothing to follow.
+    """
+    with server_errors(), ExitStack() as held:
+        search = _Search(options, writes=writes, streams=streams, held=held)
+        yield Client(search.link(), options.timeout_seconds, search.again())
+
+
+@contextmanager
+def server_errors() -> Iterator[None]:
+    """Errors that the server's own modules raise in this process, as failures."""
+    from chatctl_server.errors import ChatctlError
+
+    try:
+        yield
+    except ChatctlError as error:
+        raise Failure(error.code, error.detail, error.hint, error.status) from error
+
+
+def load(options: Options, **flags: str | None) -> "Loaded":
+    """The settings, with ``--db`` and the flags of ``serve`` above all other sources."""
+    from chatctl_server import settings
+
+    given = {"DATABASE_URL": options.db, **flags}
+    return settings.load(
+        {name: value for name, value in given.items() if value is not None}, config=options.config
+    )
+
+
+def database_file(loaded: "Loaded") -> Path | None:
+    """The configured database as an absolute path; None is unset or in memory."""
+    from chatctl_server import settings
+
+    if loaded.origin["DATABASE_URL"] == "default":
+        return None
+    path = settings.database_path(loaded.settings.database_url)
+    return None if path is None else Path(os.path.realpath(path))
+
+
+def file_of(options: Options, *, must_exist: bool = True) -> Path:
+    """The database that a file command acts on: the configured one, or that of the one server
+    that runs."""
+    from chatctl_server import lock
+
+    acts_on_a_file(options)
+    with server_errors():
+        loaded = load(options)
+        path = database_file(loaded)
+        if path is None and loaded.origin["DATABASE_URL"] == "default":
+            running = [holder.database for holder in lock.running()]
+            path = Path(running[0]) if len(running) == 1 and running[0] else None
+    if path is None:
+        raise failures.usage("no database file is configured", "--db sqlite:./chat.db")
+    if must_exist or path.exists():
+        _own_file(path)
+    return path
+
+
+def acts_on_a_file(options: Options) -> None:
+    if options.server is not None:
+        raise failures.usage("this command acts on a file; --server is not for it", "--db URL")
+
+
+@contextmanager
+def alone(options: Options, path: Path) -> Iterator[None]:
+    """Holds the database's lock. Raises LockHeld beside a running server."""
+    from chatctl_server import lock
+
+    with lock.acquire(lock.lock_path(path), "command", options.lock_timeout_seconds):
+        yield
+
+
+def _own_file(path: Path) -> None:
+    """Root may use every database: SQLite and the lock give what root creates to its owner."""
+    try:
+        owner = path.stat().st_uid
+    except FileNotFoundError:
+        raise Failure(
+            "file_not_found",
+            f"there is no database file {path}",
+            f"chatctl serve --db sqlite://{path}, which creates it",
+        ) from None
+    except PermissionError:
+        raise Failure("user_refused", f"{path} is not for this user to read") from None
+    if os.geteuid() not in (0, owner):
+        raise Failure(
+            "user_refused",
+            f"{path} belongs to user id {owner}, and this command runs as {os.geteuid()}",
+            f"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE",
+        )
+
+
+class _Search:
+    """Finds a link, and another one after a restart; ``held`` owns what the last one needs."""
+
+    def __init__(self, options: Options, *, writes: bool, streams: bool, held: ExitStack) -> None:
+        self._options = options
+        self._writes = writes
+        self._streams = streams
+        self._held = held
+        self._named = options.server or os.environ.get("CHATCTL_SERVER")
+        self._loaded: Loaded | None = None
+        self._key: str | None = None
+        if options.api_key_file is not None:
+            self._key = _read_key(options.api_key_file)
+        if self._named and options.db:
+            raise failures.usage(
+                f"--db names a database, but the server {self._named} is named as well",
+                "one of the two; CHATCTL_SERVER counts as --server",
+            )
+
+    def again(self) -> Callable[[], Link] | None:
+        """A named server is that one and nothing else; what was found is found again."""
+        return None if self._named else self.link
+
+    def link(self) -> Link:
+        self._held.close()
+        link = self._find()
+        self._held.callback(link.close)
+        return link
+
+    def _find(self) -> Link:
+        if self._named:
+            return self._to_named(self._named)
+        path = database_file(self._settings())
+        if path is not None:
+            return self._to_file(path)
+        return self._to_running()
+
+    def _settings(self) -> "Loaded":
+        if self._loaded is None:
+            self._loaded = load(self._options)
+        return self._loaded
+
+    def _to_named(self, address: str) -> Link:
+        url = _server_url(address)
+        key = self._key
+        if key is None:
+            loaded = self._settings()
+            path = database_file(loaded)
+            # The file's key is for the server on this machine; another host never sees it.
+            local = path is not None and _is_loopback(url.host)
+            key = self._known_key(path if local else None)
+        return _over_tcp(url, key)
+
+    def _to_file(self, path: Path) -> Link:
+        from chatctl_server import lock
+        from chatctl_server.errors import LockHeld
+
+        _own_file(path)
+        lock_file = lock.lock_path(path)
+        deadline = time.monotonic() + self._options.lock_timeout_seconds
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            holder = lock.wait_ready(lock_file, left)
+            if holder is not None:
+                return self._to_holder(holder, path)
+            if self._streams:
+                raise Failure(
+                    "no_server", f"no server is running for {path}, and a file cannot be followed"
+                )
+            if not self._writes:
+                return self._directly(path)
+            try:
+                taken = lock.acquire(lock_file, "command", 0)
+            except LockHeld:
+                # A server or another command was quicker; wait_ready says which, and how long.
+                if left == 0:
+                    raise
+                continue
+            self._held.callback(taken.release)
+            return self._directly(path)
+
+    def _to_running(self) -> Link:
+        from chatctl_server import lock
+
+        found = lock.running()
+        if not found:
+            raise Failure(
+                "no_server",
+                "no server is running and no database file is configured",
+                "chatctl serve, or name a database: --db sqlite:./chat.db",
+            )
+        if len(found) > 1:
+            addresses = ", ".join(sorted(holder.url or f"pid {holder.pid}" for holder in found))
+            raise Failure(
+                "several_servers",
+                f"several servers are running: {addresses}",
+                "--server URL, or --db with the database of one",
+            )
+        return self._to_holder(found[0], None)
+
+    def _to_holder(self, holder: "Holder", path: Path | None) -> Link:
+        socket = holder.socket
+        if socket is not None and not (Path(socket).exists() and not os.access(socket, os.W_OK)):
+            transport = httpx.HTTPTransport(uds=str(socket), verify=False)
+            return Link(f"the server (pid {holder.pid})", transport)
+        if holder.url is None:
+            raise Failure("unreachable", f"the server (pid {holder.pid}) names no address")
+        key = self._key or self._known_key(path, holder.key_file)
+        return _over_tcp(_server_url(holder.url), key)
+
+    def _known_key(self, path: Path | None, key_file: str | Path | None = None) -> str | None:
+        configured = self._settings().settings.admin_api_key
+        if configured is not None:
+            return configured
+        candidates = [key_file, None if path is None else f"{path}.admin-key"]
+        for candidate in candidates:
+            if candidate is not None and os.access(candidate, os.R_OK):
+                return _read_key(str(candidate))
+        return None
+
+    def _directly(self, path: Path) -> Link:
+        output.note(self._options, f"no server is running; using {path} directly")
+        settings = self._settings().settings
+        if self._writes and any(getattr(settings, name) for name in _CALLBACKS):
+            output.note(self._options, "callbacks are sent after the next start of the server")
+        transport = _application(settings, path, writes=self._writes)
+        return Link(str(path), self._held.enter_context(transport))
+
+
+def _application(settings: "Settings", path: Path, *, writes: bool) -> "InProcess":
+    """The server's own application, which trusts its own process without a key."""
+    from msgspec.structs import replace
+
+    from chatctl.inprocess import InProcess
+    from chatctl_server.app import create_app
+
+    if not os.environ.get("CHATCTL_DEBUG"):
+        # What went wrong comes back as a problem body; the log is for servers.
+        logging.getLogger("chatctl").addHandler(logging.NullHandler())
+        logging.getLogger("chatctl").propagate = False
+    app = create_app(
+        replace(settings, database_url=f"sqlite://{path}"), role="command" if writes else "reader"
+    )
+    return InProcess(app, app.lifespan)
+
+
+def _over_tcp(url: httpx.URL, key: str | None) -> Link:
+    # The system's certificates; without TLS the context is not worth its start-up time.
+    verify = ssl.create_default_context() if url.scheme == "https" else False
+    return Link(str(url), httpx.HTTPTransport(verify=verify), base_url=str(url), api_key=key)
+
+
+def _server_url(address: str) -> httpx.URL:
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise failures.usage(f"--server: '{address}' is no URL: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        raise failures.usage(
+            f"--server: '{address}' is not the URL of a server", "--server http://127.0.0.1:3000"
+        )
+    if url.userinfo:
+        raise failures.usage(
+            "--server: a URL with a user or password is visible to everyone on this machine",
+            "--api-key-file FILE",
+        )
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_key(name: str) -> str:
+    if name == "-":
+        content = sys.stdin.buffer.read(_MOST_KEY_BYTES + 1)
+    else:
+        with Path(name).open("rb") as file:
+            content = file.read(_MOST_KEY_BYTES + 1)
+    shown = "stdin" if name == "-" else name
+    if len(content) > _MOST_KEY_BYTES:
+        raise failures.usage(f"{shown} holds more than an API key")
+    try:
+        key = content.decode().strip()
+    except UnicodeDecodeError:
+        raise failures.usage(f"the API key in {shown} is not UTF-8") from None
+    if not key or not key.isprintable():
+        raise failures.usage(f"{shown} holds no API key")
+    return key

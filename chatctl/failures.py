@@ -1,0 +1,22 @@
+"""What ends a command: one class, raised where it is noticed, told once in ``cli.run``."""
+
+
+class Failure(Exception):
+    """``code`` is stable and decides the exit code; ``message`` is one sentence for a person.
+
+    ``hint`` is something to try, most often a command. ``status`` is the HTTP status when a
+    server refused.
+    """
+
+    def __init__(
+        self, code: str, message: str, hint: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.status = status
+
+
+def usage(message: str, hint: str | None = None) -> Failure:
+    return Failure("usage", message, hint)

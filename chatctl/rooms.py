@@ -1,0 +1,59 @@
+"""ROOM on the command line: an id or a name, open before closed."""
+
+import re
+import uuid
+
+from chatctl import client
+from chatctl.client import Client, Json
+from chatctl.failures import Failure
+
+_SHOWN_CANDIDATES = 5
+
+
+def find(server: Client, room: str) -> Json:
+    """The room's details. Raises Failure ``room_not_found`` or ``ambiguous``."""
+    if _is_id(room):
+        try:
+            return server.get(path(room))
+        except Failure as failure:
+            if failure.code != "room_not_found":
+                raise
+    for status in ("open", "closed"):
+        named = _named(server, room, status)
+        if len(named) > 1:
+            raise _ambiguous(room, named)
+        if named:
+            return named[0]
+    raise Failure("room_not_found", f"there is no room {room}", "chatctl rooms ls", 404)
+
+
+def find_id(server: Client, room: str) -> str:
+    return str(find(server, room)["room_id"])
+
+
+def path(room_id: str, *rest: str) -> str:
+    segments = [client.segment(part, "ROOM or USER") for part in (room_id, *rest)]
+    return "/".join(("/management/rooms", *segments))
+
+
+def _named(server: Client, name: str, status: str) -> list[Json]:
+    query = {"status": status, "match": re.sub(r"([*?\[])", r"[\1]", name)}
+    pages = server.pages("/management/rooms", query)
+    return [room for page in pages for room in page if room["room_name"] == name]
+
+
+def _is_id(room: str) -> bool:
+    try:
+        return str(uuid.UUID(room)) == room.lower()
+    except ValueError:
+        return False
+
+
+def _ambiguous(name: str, found: list[Json]) -> Failure:
+    ids = sorted(str(room["room_id"]) for room in found)
+    more = f" and {len(ids) - _SHOWN_CANDIDATES} more" if len(ids) > _SHOWN_CANDIDATES else ""
+    return Failure(
+        "ambiguous",
+        f"{len(ids)} rooms are called {name}: {', '.join(ids[:_SHOWN_CANDIDATES])}{more}",
+        "the id of one of them instead of the name",
+    )

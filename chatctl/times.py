@@ -1,0 +1,80 @@
+"""Times and durations as people write and read them. Pure: the present is an argument."""
+
+import math
+import re
+from datetime import UTC, datetime
+
+from chatctl import failures
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
+_PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
+_SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+
+# Event offsets and Unix seconds are both bare digits; ten digits are a time since 2001.
+_FIRST_UNIX_SECONDS = 1_000_000_000
+
+
+def duration(text: str, name: str) -> float:
+    """Seconds above zero of ``30``, ``90s``, ``15m``, ``2h``, ``7d`` or ``1h30m``."""
+    seconds = _age(text)
+    if seconds is None and _SECONDS.fullmatch(text):
+        seconds = float(text)
+    if not seconds:
+        raise failures.usage(f"{name}: '{text}' is not a duration", f"{name} 30s, 15m, 2h or 7d")
+    return seconds
+
+
+def point(text: str, now: float, name: str) -> float:
+    """Unix seconds of an RFC 3339 time, Unix seconds, or an age before ``now``."""
+    age = _age(text)
+    if age is not None:
+        return now - age
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    parsed = _rfc3339(text)
+    if parsed is None:
+        raise failures.usage(
+            f"{name}: '{text}' is not a time",
+            f"{name} 2026-01-31T09:00:00Z, Unix seconds, or an age such as 15m, 2h, 7d",
+        )
+    return parsed
+
+
+def looks_like_offset(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) < _FIRST_UNIX_SECONDS
+
+
+def rfc3339(seconds: float) -> str:
+    """Whole seconds stay whole; microseconds are kept where the value has them."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def relative(seconds: float, now: float) -> str:
+    distance = abs(now - seconds)
+    amount = next(
+        (
+            f"{math.floor(distance / _UNITS[unit])}{unit}"
+            for unit in "dhms"
+            if distance >= _UNITS[unit]
+        ),
+        None,
+    )
+    if amount is None:
+        return "now"
+    return f"{amount} ago" if seconds <= now else f"in {amount}"
+
+
+def _age(text: str) -> float | None:
+    if not _DURATION.fullmatch(text):
+        return None
+    return float(sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+
+
+def _rfc3339(text: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment.timestamp()

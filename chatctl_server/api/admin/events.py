@@ -1,0 +1,180 @@
+"""The log over HTTP: pages, and a stream that follows it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
+from litestar.response import Stream
+from peewee import Database
+
+from chatctl_server import errors
+from chatctl_server.api.context import Context
+from chatctl_server.api.rooms.parameters import room_uuid
+from chatctl_server.domain import facts, times
+from chatctl_server.storage import conversations, histories, log
+from chatctl_server.storage.log import Wanted
+from chatctl_server.views.facts import FactObject, fact_object
+
+STREAM_PAGE = 500
+KEEP_ALIVE_SECONDS = 15.0
+After = Annotated[
+    str | None,
+    QueryParameter(description="An offset or an event id; what follows it", default=None),
+]
+Since = Annotated[
+    int | None,
+    QueryParameter(description="Unix seconds", ge=0, le=253_402_300_799, default=None),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
+Last = Annotated[int, QueryParameter(ge=0, le=1000, description="Begin with the newest of them")]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    after: str | None
+    since_time: int | None
+    type_glob: str | None
+    room: str | None
+    actor: str | None
+
+
+class Events(Controller):
+    path = "/management/events"
+    tags = ("events",)
+
+    @get("/", summary="Facts, in log order")
+    async def page(
+        self,
+        context: NamedDependency[Context],
+        after: After,
+        since_time: Since,
+        type_glob: Annotated[str | None, QueryParameter(name="type", default=None)],
+        room: FromQuery[str | None] = None,
+        actor: FromQuery[str | None] = None,
+        limit: Limit = 100,
+        tail: FromQuery[bool] = False,
+    ) -> Response[list[FactObject]]:
+        asked = Asked(after, since_time, type_glob, room and room_uuid(room), actor)
+        found = await context.store.read(_page, asked, limit + 1, tail)
+        is_cut = len(found) > limit
+        shown = (found[-limit:] if tail else found[:limit]) if is_cut else found
+        headers = {}
+        if is_cut and not tail:
+            headers["link"] = f'<{_next(asked, limit, shown[-1].offset)}>; rel="next"'
+        return Response(shown, headers=headers)
+
+    @get("/stream", summary="Facts as NDJSON, followed until the client goes")
+    async def stream(
+        self,
+        context: NamedDependency[Context],
+        after: After,
+        since_time: Since,
+        type_glob: Annotated[str | None, QueryParameter(name="type", default=None)],
+        room: FromQuery[str | None] = None,
+        actor: FromQuery[str | None] = None,
+        tail: Last = 0,
+    ) -> Stream:
+        asked = Asked(after, since_time, type_glob, room and room_uuid(room), actor)
+        seen = context.bell.count
+        wanted, start, first = await context.store.read(_start, asked, tail)
+        lines = _follow(context, wanted, start, first, seen)
+        return Stream(lines, media_type="application/x-ndjson", headers={"x-accel-buffering": "no"})
+
+
+async def _follow(
+    context: Context, wanted: Wanted, position: int, first: list[FactObject], seen: int
+) -> AsyncIterator[bytes]:
+    """A line per fact; a blank line when there was none for 15 s."""
+    yield _lines(first) or b"\n"
+    while not context.is_stopping:
+        found, position = await context.store.read(_following, wanted, position)
+        if found:
+            yield _lines(found)
+            continue
+        try:
+            async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                await context.bell.wait(seen)
+        except TimeoutError:
+            yield b"\n"
+        seen = context.bell.count
+
+
+def _lines(found: list[FactObject]) -> bytes:
+    return b"".join(msgspec.json.encode(each) + b"\n" for each in found)
+
+
+def _next(asked: Asked, limit: int, offset: int) -> str:
+    query: dict[str, Any] = {
+        "after": offset,
+        "type": asked.type_glob,
+        "room": asked.room,
+        "actor": asked.actor,
+        "limit": limit,
+    }
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"/management/events?{urlencode(given)}"
+
+
+# Questions, run in a reader thread
+
+
+def _page(db: Database, asked: Asked, limit: int, tail: bool) -> list[FactObject]:
+    wanted, start = _wanted(db, asked), _position(db, asked)
+    find = log.find_last if tail else log.find_after
+    return _objects(db, find(db, wanted, start, limit))
+
+
+def _start(db: Database, asked: Asked, tail: int) -> tuple[Wanted, int, list[FactObject]]:
+    """Where a stream begins: at a given place, or now, with the newest ``tail`` before it."""
+    wanted = _wanted(db, asked)
+    if asked.after is not None or asked.since_time is not None:
+        return wanted, _position(db, asked), []
+    newest = log.newest_offset(db)
+    found = log.find_last(db, wanted, 0, tail) if tail else []
+    return wanted, newest, _objects(db, found)
+
+
+def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[FactObject], int]:
+    """What follows, and the position up to which all has been seen."""
+    newest = log.newest_offset(db)
+    found = log.find_after(db, wanted, position, STREAM_PAGE)
+    reached = found[-1].offset if len(found) == STREAM_PAGE else max(newest, position)
+    return _objects(db, found), reached
+
+
+def _wanted(db: Database, asked: Asked) -> Wanted:
+    room = None if asked.room is None else histories.find_room(db, asked.room).id
+    return Wanted(asked.type_glob, room, asked.actor)
+
+
+def _position(db: Database, asked: Asked) -> int:
+    if asked.after is not None:
+        return _after(db, asked.after)
+    if asked.since_time is not None:
+        return log.offset_at(db, asked.since_time * times.SECOND)
+    return 0
+
+
+def _after(db: Database, after: str) -> int:
+    if after.isascii() and after.isdigit():
+        return min(int(after[:19]), histories.LATEST)
+    offset = log.find(db, after)
+    if offset is None:
+        raise errors.InvalidInput(f"after: {after!r} is no offset or known event id", field="after")
+    return offset
+
+
+def _objects(db: Database, found: list[facts.Recorded]) -> list[FactObject]:
+    rooms: dict[int, str | None] = {}
+    shown = []
+    for entry in found:
+        conversation = entry.conversation
+        if conversation is not None and conversation not in rooms:
+            row = conversations.by_id(db, conversation)
+            rooms[conversation] = row.public_id if row else None
+        shown.append(fact_object(entry, rooms.get(conversation) if conversation else None))
+    return shown

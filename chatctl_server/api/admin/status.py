@@ -1,0 +1,170 @@
+"""What the server says of itself: status, health, metrics."""
+
+import asyncio
+import hmac
+import os
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from peewee import Database
+
+from chatctl_server import errors
+from chatctl_server.api import caller
+from chatctl_server.api.context import Context
+from chatctl_server.api.metrics import CONTENT_TYPE
+from chatctl_server.conversation import following
+from chatctl_server.domain import times
+from chatctl_server.storage import conversations, cursors, log, messages
+from chatctl_server.storage.sql import schema_name
+
+AnyRequest = Request[Any, Any, Any]
+PROBE_SECONDS = 2.0
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """Calls waiting for the writer, and how many facts each follower is behind."""
+
+    writer: int
+    followers: dict[str, int]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Times are Unix seconds."""
+
+    version: str
+    schema: str
+    uptime_seconds: int
+    started_at: int
+    pid: int
+    address: str
+    database: str
+    database_bytes: int
+    durable: bool
+    connections: int
+    rooms_open: int
+    rooms_closed: int
+    messages: int
+    last_offset: int
+    backlog: Backlog
+    health: str
+
+
+class Service(msgspec.Struct, frozen=True):
+    name: str
+    status: str
+    latency_ms: float
+    error: str | None
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: str
+    services: list[Service]
+    version: str
+    timestamp: str
+
+
+class Counts(msgspec.Struct, frozen=True):
+    rooms: dict[str, int]
+    messages: int
+    last_offset: int
+    followers: dict[str, int]
+    schema: str
+
+
+@get("/management/status", tags=("server",), summary="Version, uptime, counts and backlog")
+async def status(context: NamedDependency[Context]) -> Status:
+    counted = await context.store.read(_counts)
+    now = times.now()
+    return Status(
+        version=context.version,
+        schema=counted.schema,
+        uptime_seconds=times.seconds(now - context.started_at),
+        started_at=times.seconds(context.started_at),
+        pid=os.getpid(),
+        address=context.address,
+        database=context.database,
+        database_bytes=_size(context),
+        durable=context.is_durable,
+        connections=context.presence.connections,
+        rooms_open=counted.rooms.get("open", 0),
+        rooms_closed=counted.rooms.get("closed", 0),
+        messages=counted.messages,
+        last_offset=counted.last_offset,
+        backlog=Backlog(context.store.backlog, counted.followers),
+        health="degraded" if context.store.trouble else "healthy",
+    )
+
+
+@get("/management/health", opt={"open": True}, media_type="text/plain", tags=("server",))
+async def management_health() -> str:
+    return "OK"
+
+
+@get("/health/simple", media_type="text/plain", tags=("server",))
+async def simple_health(context: NamedDependency[Context]) -> Response[str]:
+    database = await _database(context)
+    is_down = database.status == "unhealthy"
+    return Response("DOWN" if is_down else "OK", status_code=503 if is_down else 200)
+
+
+@get("/health", tags=("server",), summary="The state of each part")
+async def health(context: NamedDependency[Context]) -> Response[Health]:
+    database = await _database(context)
+    return Response(
+        Health(database.status, [database], context.version, times.rfc3339(times.now())),
+        status_code=503 if database.status == "unhealthy" else 200,
+    )
+
+
+@get("/metrics", media_type=CONTENT_TYPE, include_in_schema=False)
+async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Response[bytes]:
+    key = context.settings.metrics_key
+    if key is not None:
+        given = caller.header(request.scope, b"authorization") or b""  # type: ignore[arg-type]
+        if not hmac.compare_digest(given, b"Bearer " + key.encode()):
+            raise errors.Unauthorized("The metrics ask for Authorization: Bearer METRICS_KEY")
+    context.metrics.connections.set(context.presence.connections)
+    context.metrics.active_users.set(context.presence.active_users)
+    context.metrics.writer_backlog.set(context.store.backlog)
+    return Response(context.metrics.text(), media_type=CONTENT_TYPE)
+
+
+async def _database(context: Context) -> Service:
+    """Unhealthy when it cannot be read, degraded when the last commit failed and still does."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    state, error = "healthy", None
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            await context.store.read(log.newest_offset)
+            if context.store.trouble:
+                await context.store.write(following.sign_of_life)
+    except TimeoutError:
+        state, error = "degraded", "timeout"
+    except errors.StorageUnavailable as trouble:
+        state, error = "unhealthy", trouble.code
+    except errors.ChatctlError as trouble:
+        state, error = "degraded", trouble.code
+    return Service("database", state, round((loop.time() - started) * 1000, 3), error)
+
+
+def _counts(db: Database) -> Counts:
+    newest = log.newest_offset(db)
+    positions = cursors.positions(db)
+    positions.pop(cursors.ALIVE, None)
+    return Counts(
+        rooms=conversations.counts(db, "room"),
+        messages=messages.newest_id(db),
+        last_offset=newest,
+        followers={name: newest - position for name, position in positions.items()},
+        schema=schema_name(db),
+    )
+
+
+def _size(context: Context) -> int:
+    """Of the file and its write-ahead log, in bytes."""
+    path = context.store.path
+    parts = (path, path.with_name(path.name + "-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())

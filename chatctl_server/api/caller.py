@@ -1,0 +1,68 @@
+"""Who is calling: worked out once per request from the transport, never from the body."""
+
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+
+from chatctl_server.domain import facts
+from chatctl_server.setting_values import Network
+
+Scope = dict[str, Any]
+FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
+KEY = "chatctl.caller"
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """``is_trusted``: the transport has shown it, no key is asked for."""
+
+    address: str
+    credential: str
+    user_id: str | None = None
+    is_trusted: bool = False
+
+    def actor(self) -> facts.Actor:
+        return facts.Actor(self.user_id, self.credential, self.address or None)
+
+
+def of(scope: Any) -> Caller:
+    caller = scope[KEY]
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The last header of that name: the one nearest to us."""
+    found = None
+    for key, value in scope["headers"]:
+        if key == name:
+            found = value
+    return found
+
+
+def has_forwarded_header(scope: Scope) -> bool:
+    return any(key in FORWARDED for key, _ in scope["headers"])
+
+
+def address(scope: Scope, trusted_proxies: tuple[Network, ...]) -> str:
+    """The client's address; X-Forwarded-For counts only as far as trusted proxies wrote it."""
+    client = scope.get("client")
+    seen = client[0] if client else ""
+    if not trusted_proxies or not _is_in(seen, trusted_proxies):
+        return seen
+    lines = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
+    hops = b",".join(lines).decode("latin-1").split(",")
+    for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+        seen = hop
+        if not _is_in(hop, trusted_proxies):
+            break
+    return seen
+
+
+def _is_in(text: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in networks)

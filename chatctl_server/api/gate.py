@@ -1,0 +1,115 @@
+"""The outermost layer: who calls, the request's id, what the admin socket may reach.
+
+Plain ASGI around the framework, so that refusals are the same wherever they arise.
+"""
+
+import os
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from chatctl_server import errors, logs
+from chatctl_server.api import caller, problems
+from chatctl_server.api.caller import Caller
+from chatctl_server.setting_values import Network
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
+WEBSOCKET_PATHS = re.compile(r"/ws/rooms/[^/]+")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+class Gate:
+    def __init__(
+        self, app: App, *, trusted_proxies: tuple[Network, ...], in_process: bool = False
+    ) -> None:
+        self._app = app
+        self._trusted_proxies = trusted_proxies
+        self._in_process = in_process
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        token = logs.request_id.set(request_id)
+        try:
+            scope[caller.KEY] = self._caller(scope)
+            _check_reachable(scope)
+        except errors.ChatctlError as refusal:
+            await refuse(scope, receive, send, refusal)
+        else:
+            await self._app(scope, receive, _with_request_id(send, request_id))
+        finally:
+            logs.request_id.reset(token)
+
+    def _caller(self, scope: Message) -> Caller:
+        peer = scope.get("extensions", {}).get(PEER)
+        if self._in_process:
+            return Caller("", "command", user_id=f"uid:{os.getuid()}", is_trusted=True)
+        if peer is None:
+            return Caller(caller.address(dict(scope), self._trusted_proxies), "api-key")
+        if peer["uid"] not in (0, os.getuid()):
+            raise errors.Forbidden("This socket is for the server's own user")
+        if caller.has_forwarded_header(dict(scope)):
+            raise errors.Forbidden("This socket is not for proxies: it takes no Forwarded headers")
+        if not scope["path"].startswith("/management/"):
+            raise errors.NotFound("This socket serves /management only")
+        return Caller("", "socket", user_id=f"uid:{peer['uid']}", is_trusted=True)
+
+
+def _check_reachable(scope: Message) -> None:
+    if scope["type"] == "websocket" and not WEBSOCKET_PATHS.fullmatch(scope["path"]):
+        raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
+
+
+def _request_id(scope: Message) -> str:
+    given = caller.header(dict(scope), b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return _uuid7()
+
+
+def _uuid7() -> str:
+    """RFC 9562, version 7: 48 bits of Unix milliseconds, the rest random."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
+    return str(uuid.UUID(int=value))
+
+
+def _with_request_id(send: Send, request_id: str) -> Send:
+    line = (b"x-request-id", request_id.encode())
+
+    async def sending(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            message["headers"] = [*message.get("headers", ()), line]
+        await send(message)
+
+    return sending
+
+
+async def refuse(
+    scope: Message, receive: Receive, send: Send, refusal: errors.ChatctlError
+) -> None:
+    """The problem body; for a WebSocket before its upgrade."""
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+        kind = "websocket.http.response"
+    body = problems.body(refusal)
+    lines = {**problems.headers(refusal), "content-length": str(len(body))}
+    await send(
+        {
+            "type": f"{kind}.start",
+            "status": refusal.status,
+            "headers": [(name.encode(), value.encode()) for name, value in lines.items()],
+        }
+    )
+    await send({"type": f"{kind}.body", "body": body})

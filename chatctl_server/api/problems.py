@@ -1,0 +1,126 @@
+"""Errors as RFC 9457 problem bodies. The one place where they get their HTTP form."""
+
+import logging
+import re
+from typing import Any, NoReturn
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from chatctl_server import errors, logs
+
+logger = logging.getLogger("chatctl.api")
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """``error`` repeats the detail for older clients; ``field`` names the input at fault."""
+
+    title: str
+    status: int
+    code: str
+    detail: str
+    error: str
+    request_id: str
+    type: str = msgspec.field(default="about:blank")
+    field: str | None = None
+    hint: str | None = None
+    retry_after: int | None = None
+
+
+def body(error: errors.ChatctlError) -> bytes:
+    problem = Problem(
+        title=error.title,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        error=error.detail,
+        request_id=logs.request_id.get() or "",
+        field=error.field,
+        hint=error.hint,
+        retry_after=error.retry_after,
+    )
+    return msgspec.json.encode({"type": "about:blank", **msgspec.to_builtins(problem)})
+
+
+def headers(error: errors.ChatctlError) -> dict[str, str]:
+    found = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
+    if error.retry_after is not None:
+        found["retry-after"] = str(error.retry_after)
+    if error.status == 401:
+        found["www-authenticate"] = "X-Api-Key"
+    return found
+
+
+def response(error: errors.ChatctlError) -> Response[bytes]:
+    return Response(
+        body(error), status_code=error.status, headers=headers(error), media_type=MEDIA_TYPE
+    )
+
+
+def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
+    level = logging.ERROR if error.status >= 500 else logging.INFO
+    logger.log(level, "%s %s refused: %s", request.method, request.url.path, error.detail)
+    return response(error)
+
+
+def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    return response(_translated(request, error))
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    logger.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+    return response(errors.ChatctlError("Something unexpected happened; it is in the log"))
+
+
+HANDLERS: ExceptionHandlersMap = {
+    errors.ChatctlError: _of_ours,
+    HTTPException: _of_framework,
+    Exception: _unexpected,
+}
+
+
+def _translated(request: Request[Any, Any, Any], error: HTTPException) -> errors.ChatctlError:
+    match error.status_code:
+        case 404:
+            return errors.NotFound(f"There is nothing at {request.url.path}")
+        case 405:
+            return errors.MethodNotAllowed(f"{request.method} is not for {request.url.path}")
+        case 413:
+            return errors.TooLarge("The request's body is too large (MAX_BODY_BYTES)")
+        case 400:
+            return _invalid(error)
+        case _:
+            return _with_status(error)
+
+
+def _with_status(error: HTTPException) -> errors.ChatctlError:
+    if error.status_code >= 500:
+        logger.error("the framework failed: %s", error.detail)
+        return errors.ChatctlError("Something unexpected happened; it is in the log")
+    return errors.InvalidInput(error.detail)
+
+
+def _invalid(error: HTTPException) -> errors.InvalidInput:
+    """Litestar's words for a wrong parameter or body, as one sentence that names the field."""
+    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
+        first = error.extra[0]
+        if isinstance(first, dict):
+            field, message = str(first.get("key", "")), str(first.get("message", "is wrong"))
+            return errors.InvalidInput(f"{field or 'body'}: {message}", field=field or None)
+    return errors.InvalidInput(_readable(error.detail), field=_field_of(error.detail))
+
+
+def _readable(detail: str) -> str:
+    return f"The request cannot be read: {detail}"
+
+
+def _field_of(detail: str) -> str | None:
+    found = re.search(r"`\$\.([\w.\[\]]+)`", detail)
+    return found[1] if found else None
+
+
+def invalid_json(error: Exception) -> NoReturn:
+    raise errors.InvalidInput(_readable(str(error)), field=_field_of(str(error))) from error

@@ -1,0 +1,98 @@
+"""What the rooms' listeners see of each committed fact: frames, signals, closed sockets."""
+
+import asyncio
+
+from chatctl_server.domain import facts
+from chatctl_server.live.hub import Hub
+from chatctl_server.live.presence import Connection, Presence
+from chatctl_server.views import frames
+
+STATS_SECONDS = 1.0
+NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
+
+# How a session's end closes its socket (design, section 8).
+CLOSE_CODES: dict[facts.LeaveReason, int] = {
+    "replaced": 4505,
+    "kicked": 4506,
+    "banned": 4503,
+    "closed": 4508,
+    "stopped": 1012,
+}
+
+
+class Audience:
+    def __init__(self, hub: Hub, presence: Presence) -> None:
+        self._hub = hub
+        self._presence = presence
+        self._peaks: dict[int, int] = {}
+        self._due: dict[int, asyncio.TimerHandle] = {}
+
+    def hear(self, entry: facts.Recorded) -> None:
+        """Called in the loop for every committed fact, in log order."""
+        conversation = entry.conversation
+        if conversation is not None and self._hub.listens(conversation):
+            text = frames.of_fact(entry)
+            if text is not None:
+                self._hub.publish(conversation, entry.offset, text)
+            fact = entry.fact
+            if isinstance(fact, facts.SessionJoined):
+                self._joined(conversation, fact)
+            elif isinstance(fact, facts.SessionLeft):
+                self._left(conversation, fact)
+        self._hub.advance(entry.offset)
+
+    def stop(self) -> None:
+        for timer in self._due.values():
+            timer.cancel()
+        self._due.clear()
+
+    def welcome(self, connection: Connection, peak_users: int) -> None:
+        """The connection is live: it counts, and the room will be told how many there are."""
+        self._presence.add(connection)
+        self._peaks[connection.conversation] = peak_users
+        self._tell_soon(connection.conversation)
+
+    def _joined(self, conversation: int, fact: facts.SessionJoined) -> None:
+        if self._presence.current_users(conversation) < NAMES_BELOW:
+            self._hub.signal(conversation, frames.user_joined(fact.user_id, fact.nickname))
+
+    def _left(self, conversation: int, fact: facts.SessionLeft) -> None:
+        connection = self._presence.find(conversation, fact.user_id)
+        if connection is not None and connection.session_id == fact.session_id:
+            self.dismiss(connection, fact.reason)
+        if fact.reason == "closed":
+            return
+        if self._presence.current_users(conversation) < NAMES_BELOW:
+            self._hub.signal(conversation, frames.user_left(fact.user_id, fact.nickname))
+        self._tell_soon(conversation)
+
+    def dismiss(self, connection: Connection, reason: facts.LeaveReason) -> None:
+        """Takes the connection out of its room and closes its socket for that reason."""
+        self._hub.leave(connection.conversation, connection.outbox)
+        self._presence.remove(connection)
+        match reason:
+            case "replaced" | "kicked" | "banned":
+                connection.outbox.finish(
+                    CLOSE_CODES[reason], frames.YOU_ARE_KICKED, overtaking=True
+                )
+            case "closed":
+                connection.outbox.finish(CLOSE_CODES[reason], frames.ROOM_CLOSED)
+            case "stopped":
+                connection.outbox.finish(CLOSE_CODES[reason])
+            case "left" | "crashed":
+                pass
+
+    def _tell_soon(self, conversation: int) -> None:
+        """Joins and leaves within a second are one RoomStats."""
+        if conversation not in self._due:
+            loop = asyncio.get_running_loop()
+            self._due[conversation] = loop.call_later(STATS_SECONDS, self._tell, conversation)
+
+    def _tell(self, conversation: int) -> None:
+        del self._due[conversation]
+        current = self._presence.current_users(conversation)
+        if not current:
+            self._peaks.pop(conversation, None)
+            return
+        peak = self._peaks.get(conversation, current)
+        self._hub.signal(conversation, frames.room_stats(current, peak))

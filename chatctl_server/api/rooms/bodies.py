@@ -1,0 +1,74 @@
+"""What the rooms routes take. Rules that need the database are the verbs'."""
+
+from typing import Annotated
+
+import msgspec
+
+from chatctl_server.domain import facts
+
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=100 * 366 * 86_400)]
+UnixTime = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+
+
+class CreateRoom(msgspec.Struct, frozen=True):
+    room_name: str
+    admin_user_ids: tuple[str, ...] = ()
+
+
+class ResetAdmins(msgspec.Struct, frozen=True):
+    admin_user_ids: list[str]
+
+
+class RenameRoom(msgspec.Struct, frozen=True):
+    room_name: str
+
+
+class SetSanction(msgspec.Struct, frozen=True):
+    """``expires_in`` is in seconds; without it there is no end."""
+
+    reason: str | None = None
+    expires_in: Seconds | None = None
+
+
+class PostMessage(msgspec.Struct, frozen=True):
+    content: str
+    user_id: str | None = None
+    nickname: str | None = None
+    client_msg_id: str | None = None
+
+
+class RequestSync(msgspec.Struct, frozen=True, rename={"from_time": "from", "to_time": "to"}):
+    kinds: tuple[facts.SyncKind, ...] = ("data", "periodic")
+    room_id: str | None = None
+    from_time: UnixTime | None = None
+    to_time: UnixTime | None = None
+    full: bool = False
+
+
+class Created(msgspec.Struct, frozen=True):
+    room_id: str
+    websocket_url: str
+
+
+class Changed(msgspec.Struct, frozen=True):
+    changed: bool
+
+
+class Kicked(msgspec.Struct, frozen=True):
+    changed: bool
+    kicked: bool
+
+
+class MessagePosted(msgspec.Struct, frozen=True):
+    message_id: int
+    seq: int
+    created_at: int
+    duplicate: bool
+
+
+class Member(msgspec.Struct, frozen=True):
+    user_id: str
+    nickname: str
+    is_admin: bool
+    is_muted: bool
+    join_time: int

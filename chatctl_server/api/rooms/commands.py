@@ -1,0 +1,94 @@
+"""The rooms protocol, client to server. What cannot be decoded is ignored by rule."""
+
+import json
+
+import msgspec
+
+
+class SendPayload(msgspec.Struct, frozen=True):
+    content: str
+    client_msg_id: str | None = None
+
+
+class UserPayload(msgspec.Struct, frozen=True):
+    user_id: str
+
+
+class CustomPayload(msgspec.Struct, frozen=True):
+    event_type: str
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class PingPayload(msgspec.Struct, frozen=True):
+    timestamp: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class HistoryPayload(msgspec.Struct, frozen=True):
+    before: int | None = None
+    limit: int = 100
+
+
+class SendMessage(msgspec.Struct, frozen=True, tag_field="type", tag="SendMessage"):
+    payload: SendPayload
+
+
+class KickUser(msgspec.Struct, frozen=True, tag_field="type", tag="KickUser"):
+    payload: UserPayload
+
+
+class MuteUser(msgspec.Struct, frozen=True, tag_field="type", tag="MuteUser"):
+    payload: UserPayload
+
+
+class UnmuteUser(msgspec.Struct, frozen=True, tag_field="type", tag="UnmuteUser"):
+    payload: UserPayload
+
+
+class CustomEvent(msgspec.Struct, frozen=True, tag_field="type", tag="CustomEvent"):
+    payload: CustomPayload
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="Ping"):
+    payload: PingPayload = PingPayload()
+
+
+class LoadHistory(msgspec.Struct, frozen=True, tag_field="type", tag="LoadHistory"):
+    payload: HistoryPayload = HistoryPayload()
+
+
+Command = SendMessage | KickUser | MuteUser | UnmuteUser | CustomEvent | Ping | LoadHistory
+_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+
+
+class BadText(Exception):
+    """A SendMessage whose text is no valid Unicode; it is answered, not ignored."""
+
+    def __init__(self, client_msg_id: str | None) -> None:
+        super().__init__(client_msg_id)
+        self.client_msg_id = client_msg_id
+
+
+def decode(text: str) -> Command | None:
+    """None for what is to be ignored. Raises BadText."""
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        _check_surrogates(text)
+        return None
+
+
+def _check_surrogates(text: str) -> None:
+    """JSON may spell lone surrogates (``\\ud800``); the strict decoder only says "invalid"."""
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if not (isinstance(frame, dict) and frame.get("type") == "SendMessage"):
+        return
+    payload = frame.get("payload")
+    if isinstance(payload, dict) and isinstance(payload.get("content"), str):
+        client_id = payload.get("client_msg_id")
+        is_sound = isinstance(client_id, str) and client_id.isprintable()
+        raise BadText(client_id if is_sound else None)

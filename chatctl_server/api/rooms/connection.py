@@ -1,0 +1,166 @@
+"""One client in one room: what it sends becomes verbs, what it is sent goes through its outbox."""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from peewee import Database
+
+from chatctl_server import errors
+from chatctl_server.api.context import Context
+from chatctl_server.api.rooms import commands
+from chatctl_server.conversation import announcements, messages, moderation, rooms
+from chatctl_server.domain import facts
+from chatctl_server.live.outbox import Outbox
+from chatctl_server.storage import conversations
+from chatctl_server.storage.messages import Stored, between
+from chatctl_server.views import frames
+
+logger = logging.getLogger("chatctl.rooms")
+
+MAX_IN_FLIGHT = 256
+LOAD_LIMIT = 100
+
+
+class RoomConnection:
+    """The joined user's commands. Admin commands of others are silently ignored."""
+
+    def __init__(
+        self,
+        context: Context,
+        outbox: Outbox,
+        conversation: int,
+        room_id: str,
+        actor: facts.Actor,
+        nickname: str,
+    ) -> None:
+        self._context = context
+        self._outbox = outbox
+        self._conversation = conversation
+        self._room_id = room_id
+        self._actor = actor
+        self._nickname = nickname
+        self._in_flight = 0
+        self._below_limit = asyncio.Event()
+        self._below_limit.set()
+
+    async def handle(self, text: str) -> None:
+        """Returns when the next command may be read."""
+        try:
+            command = commands.decode(text)
+        except commands.BadText as bad:
+            self._refuse(errors.BadText("The text is no valid Unicode"), bad.client_msg_id)
+            return
+        match command:
+            case commands.SendMessage(payload):
+                self._send(payload, len(text))
+                await self._below_limit.wait()
+            case commands.Ping(payload):
+                self._outbox.push(frames.pong(payload.timestamp))
+            case commands.LoadHistory(payload):
+                await self._load_history(payload)
+            case None:
+                pass
+            case _:
+                await self._administer(command)
+
+    # Messages
+
+    def _send(self, payload: commands.SendPayload, size: int) -> None:
+        post = messages.Post(
+            conversation=self._conversation,
+            actor=self._actor,
+            sender=self._actor.user_id or "",
+            nickname=self._nickname,
+            content=payload.content,
+            client_msg_id=payload.client_msg_id,
+            interval_seconds=self._context.settings.user_message_interval_secs,
+        )
+        done = functools.partial(self._sent, payload.client_msg_id, time.perf_counter())
+        try:
+            messages.check(post, self._context.settings.max_message_bytes)
+            self._context.store.submit(messages.POST, (post,), done, size=size + 256)
+        except errors.ChatctlError as refusal:
+            self._refuse(refusal, payload.client_msg_id)
+            return
+        self._in_flight += 1
+        if self._in_flight >= MAX_IN_FLIGHT:
+            self._below_limit.clear()
+
+    def _sent(self, client_msg_id: str | None, started: float, outcome: object) -> None:
+        self._in_flight -= 1
+        self._below_limit.set()
+        if isinstance(outcome, messages.Posted):
+            if not outcome.duplicate:
+                self._context.metrics.messages.inc()
+            self._context.metrics.processing_seconds.observe(time.perf_counter() - started)
+            if client_msg_id is not None:
+                self._outbox.push(
+                    frames.ack(client_msg_id, outcome.message_id, outcome.seq, outcome.duplicate)
+                )
+        elif isinstance(outcome, errors.Muted):
+            self._outbox.push(frames.YOU_ARE_MUTED)
+        elif isinstance(outcome, errors.ChatctlError):
+            self._refuse(outcome, client_msg_id)
+        else:
+            logger.error("a message could not be stored", exc_info=_exception(outcome))
+            self._refuse(errors.NotStored("Something unexpected happened"), client_msg_id)
+
+    def _refuse(self, refusal: errors.ChatctlError, client_msg_id: str | None = None) -> None:
+        self._outbox.push(frames.error(refusal, client_msg_id))
+
+    async def _load_history(self, payload: commands.HistoryPayload) -> None:
+        limit = max(1, min(payload.limit, LOAD_LIMIT))
+        before = payload.before
+        try:
+            rows = await self._context.store.read(_before, self._conversation, before, limit + 1)
+        except errors.ChatctlError as refusal:
+            self._refuse(refusal)
+            return
+        self._outbox.push(frames.history(rows[-limit:], has_more=len(rows) > limit))
+        await self._outbox.drained()
+
+    # Administration
+
+    async def _administer(self, command: commands.Command) -> None:
+        try:
+            match command:
+                case commands.KickUser(payload):
+                    await self._as_admin(moderation.ban, payload.user_id, None, None)
+                case commands.MuteUser(payload):
+                    await self._as_admin(moderation.mute, payload.user_id, None, None)
+                case commands.UnmuteUser(payload):
+                    await self._as_admin(moderation.unmute, payload.user_id)
+                case commands.CustomEvent(payload):
+                    await self._as_admin(
+                        announcements.send_custom_event,
+                        self._actor.user_id,
+                        payload.event_type,
+                        msgspec.Raw(bytes(payload.payload)),
+                    )
+        except errors.Forbidden:
+            pass  # by rule: commands of a non-admin are silently ignored
+        except errors.ChatctlError as refusal:
+            self._refuse(refusal)
+
+    async def _as_admin(self, verb: Callable[..., Any], *arguments: Any) -> None:
+        await self._context.store.write_urgent(
+            rooms.as_admin, self._actor, self._room_id, verb, *arguments
+        )
+
+
+def _exception(outcome: object) -> BaseException | None:
+    return outcome if isinstance(outcome, BaseException) else None
+
+
+def _before(db: Database, conversation: int, before: int | None, limit: int) -> list[Stored]:
+    """The newest messages below a seq, oldest first."""
+    room = conversations.by_id(db, conversation)
+    newest = room.last_seq if room else 0
+    if before is not None:
+        newest = min(newest, before - 1)
+    return between(db, conversation, newest - limit + 1, newest)

@@ -1,0 +1,284 @@
+"""The WebSocket endpoint of a room: refusals before the upgrade, the join, the two loops.
+
+Plain ASGI: what is refused gets a problem body with its status; after the accept a banned user
+gets ``Error`` and 4503, everybody else WelcomeInfo first.
+"""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import msgspec
+from litestar import asgi
+from litestar.types import Receive, Scope, Send
+from peewee import Database
+
+from chatctl_server import errors
+from chatctl_server.api import caller, gate
+from chatctl_server.api.context import Context
+from chatctl_server.api.rooms.audience import Audience
+from chatctl_server.api.rooms.connection import RoomConnection
+from chatctl_server.api.rooms.identity import Joiner, identify
+from chatctl_server.api.rooms.parameters import room_uuid
+from chatctl_server.conversation import membership
+from chatctl_server.live.catch_up import Missed, catch_up
+from chatctl_server.live.outbox import Outbox
+from chatctl_server.live.presence import Connection
+from chatctl_server.storage import histories, replay
+from chatctl_server.views import frames
+
+logger = logging.getLogger("chatctl.rooms")
+CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
+INTERNAL_ERROR = 1011
+BANNED = 4503
+ROOM_CLOSED = 4508
+TRY_LATER = 1013
+
+
+class Room(msgspec.Struct, frozen=True):
+    conversation: int
+    room_id: str
+
+
+def socket_route(context: Context, audience: Audience) -> Any:
+    @asgi("/ws/rooms/{room_id:str}", copy_scope=False)
+    async def room_socket(scope: Scope, receive: Receive, send: Send) -> None:
+        await _serve(context, audience, scope, receive, send)
+
+    return room_socket
+
+
+async def _serve(context: Context, audience: Audience, scope: Any, receive: Any, send: Any) -> None:
+    address = caller.of(scope).address
+    try:
+        room, joiner = await _admit(context, scope)
+        context.presence.take_place(joiner.user_id, address)
+    except errors.ChatctlError as refusal:
+        await gate.refuse(scope, receive, send, refusal)
+        return
+    try:
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
+        member = _Member(context, audience, scope, receive, send, room, joiner)
+        await member.run()
+    finally:
+        context.presence.free_place(joiner.user_id, address)
+
+
+async def _admit(context: Context, scope: Any) -> tuple[Room, Joiner]:
+    if scope["type"] != "websocket":
+        raise errors.InvalidInput("This is a WebSocket: the request must ask for an upgrade")
+    _check_origin(context, scope)
+    room_id = room_uuid(scope["path_params"]["room_id"])
+    joiner = identify(scope["query_string"], room_id, context.settings)
+    conversation = await context.store.read(_open_room, room_id)
+    return Room(conversation, room_id), joiner
+
+
+def _check_origin(context: Context, scope: Any) -> None:
+    allowed = context.settings.cors_origins
+    origin = caller.header(scope, b"origin")
+    if origin is None or "*" in allowed or origin.decode("latin-1") in allowed:
+        return
+    raise errors.Forbidden("This Origin is not one of CORS_ORIGINS")
+
+
+def _open_room(db: Database, room_id: str) -> int:
+    room = histories.find_room(db, room_id)
+    if room.status != "open":
+        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
+    return room.id
+
+
+class _Member:
+    """One accepted connection, from its join to the end of its session."""
+
+    def __init__(
+        self,
+        context: Context,
+        audience: Audience,
+        scope: Any,
+        receive: Any,
+        send: Any,
+        room: Room,
+        joiner: Joiner,
+    ) -> None:
+        self._context = context
+        self._audience = audience
+        self._receive = receive
+        self._room = room
+        self._joiner = joiner
+        self._actor = joiner.actor(caller.of(scope).address)
+        self._connection: Connection | None = None
+        self._joined = asyncio.get_running_loop().create_future()
+        self._outbox = _outbox(scope, send)
+
+    async def run(self) -> None:
+        sending = asyncio.create_task(self._outbox.run(), name="outbox")
+        resuming: asyncio.Task[None] | None = None
+        try:
+            if await self._join():
+                resuming = asyncio.create_task(self._resume(), name="resume")
+                await self._listen(sending)
+        except Exception:
+            logger.exception("a connection failed")
+            self._outbox.finish(INTERNAL_ERROR)
+        finally:
+            self._leave()
+            if resuming is not None:
+                resuming.cancel()
+            if not self._outbox.is_finished:
+                sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending
+
+    async def _join(self) -> bool:
+        """False when the join was refused; the outbox then closes with the reason."""
+        store = self._context.store
+        arguments = (
+            self._actor,
+            self._room.conversation,
+            self._joiner.user_id,
+            self._joiner.nickname,
+            self._joiner.is_granted_admin,
+        )
+        try:
+            store.submit(membership.join, arguments, self._on_joined)
+            await self._joined
+        except errors.Banned as refusal:
+            self._outbox.finish(BANNED, frames.error(refusal))
+        except errors.RoomClosed as refusal:
+            self._outbox.finish(ROOM_CLOSED, frames.error(refusal))
+        except errors.ChatctlError as refusal:
+            self._outbox.finish(TRY_LATER, frames.error(refusal))
+        return self._connection is not None
+
+    def _on_joined(self, outcome: object) -> None:
+        """In log order: a ban that follows the join finds the connection already here."""
+        if isinstance(outcome, membership.Joined):
+            self._enter(outcome)
+            outcome_error = None
+        else:
+            outcome_error = outcome if isinstance(outcome, Exception) else None
+        if self._joined.done():  # the client went away meanwhile
+            self._leave()
+        elif outcome_error is not None:
+            self._joined.set_exception(outcome_error)
+        else:
+            self._joined.set_result(None)
+
+    def _enter(self, joined: membership.Joined) -> None:
+        joiner = self._joiner
+        connection = self._connection = Connection(
+            joined.conversation,
+            joiner.user_id,
+            joiner.nickname,
+            joined.session_id,
+            joined.joined_at,
+            self._outbox,
+        )
+        self._last_seq = joined.last_seq
+        self._outbox.push(
+            frames.welcome(
+                joiner.user_id, joiner.nickname, joined.is_muted, joined.is_admin, joined.last_seq
+            )
+        )
+        self._audience.welcome(connection, joined.peak_users)
+        if joiner.since is None:
+            self._context.hub.join(joined.conversation, self._outbox, self._context.hub.published)
+
+    def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        self._audience.dismiss(connection, "left")
+        with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
+            self._context.store.submit(
+                membership.leave,
+                (self._actor, connection.session_id, "left"),
+                _log_failure,
+                reserved=True,
+            )
+
+    async def _listen(self, sending: asyncio.Task[None]) -> None:
+        handler = RoomConnection(
+            self._context,
+            self._outbox,
+            self._room.conversation,
+            self._room.room_id,
+            self._actor,
+            self._joiner.nickname,
+        )
+        while True:
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return
+            text = event.get("text")
+            if text is not None and not self._outbox.is_finished:
+                await handler.handle(text)
+
+    async def _resume(self) -> None:
+        """From ``since`` to live; what cannot be resumed starts with what comes."""
+        since = self._joiner.since
+        if since is None:
+            return
+        context, conversation = self._context, self._room.conversation
+        try:
+            self._check_resumable(since)
+            start = await context.store.read(replay.start, conversation, since)
+            pages = _Pages(context, conversation, since)
+            await catch_up(context.hub, conversation, self._outbox, start, pages.read)
+        except errors.ChatctlError as refusal:
+            if not isinstance(refusal, errors.ResyncRequired):
+                refusal = errors.ResyncRequired(refusal.detail)
+            self._outbox.push(frames.error(refusal))
+            if self._connection is not None:
+                context.hub.join(conversation, self._outbox, context.hub.published)
+        except Exception:
+            logger.exception("a resume failed")
+            self._outbox.finish(INTERNAL_ERROR)
+
+    def _check_resumable(self, since: int) -> None:
+        behind = self._last_seq - since
+        if behind < 0:
+            raise errors.ResyncRequired(f"The room has no message {since} yet")
+        if behind > self._context.settings.resume_limit:
+            raise errors.ResyncRequired(f"{behind} messages are too many to replay")
+
+
+class _Pages:
+    """Reads the replay page by page; the messages' place is kept by seq."""
+
+    def __init__(self, context: Context, conversation: int, since: int) -> None:
+        self._context = context
+        self._conversation = conversation
+        self._seq = since
+
+    async def read(self, offset: int) -> Missed:
+        page = await self._context.store.read(replay.page, self._conversation, offset, self._seq)
+        self._seq = page.seq
+        texts = [text for each in page.entries if (text := frames.of_replayed(each)) is not None]
+        return Missed(texts, page.offset)
+
+
+def _outbox(scope: Any, send: Any) -> Outbox:
+    control = scope["extensions"].get(CONTROL)
+
+    async def send_text(text: str) -> None:
+        await send({"type": "websocket.send", "text": text})
+
+    async def close(code: int) -> None:
+        await send({"type": "websocket.close", "code": code})
+
+    return Outbox(
+        send_text,
+        close,
+        control.abort if control else lambda: None,
+        control.unsent_bytes if control else lambda: 0,
+    )
+
+
+def _log_failure(outcome: object) -> None:
+    if isinstance(outcome, Exception):
+        logger.error("a session could not be ended; the next start ends it: %s", outcome)

@@ -1,0 +1,144 @@
+"""What the host product pulls: rooms, histories, and the whole; and the request to push it."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.response import Stream
+from peewee import Database
+
+from chatctl_server.api import caller
+from chatctl_server.api.context import Context
+from chatctl_server.api.rooms import bodies
+from chatctl_server.api.rooms.parameters import From, To, room_uuid
+from chatctl_server.conversation import announcements
+from chatctl_server.domain import times
+from chatctl_server.storage import conversations, histories, syncing
+from chatctl_server.views import rooms as views
+
+AnyRequest = Request[Any, Any, Any]
+PAGE = 100
+EVERYTHING = bodies.RequestSync()
+PageNumber = Annotated[int, QueryParameter(ge=1, description="Page, from 1")]
+PageSize = Annotated[
+    int, QueryParameter(ge=1, description="Records of a page; cut to HISTORY_PAGE_LIMIT")
+]
+
+
+class Sync(Controller):
+    path = "/management/sync"
+    tags = ("sync",)
+
+    @get("/", summary="All open rooms with their newest history, streamed")
+    async def pull(self, context: NamedDependency[Context]) -> Stream:
+        first = await _payloads(context, 0)
+        return Stream(_array(context, first), media_type="application/json")
+
+    @post("/", status_code=202, summary="Request that the callbacks be sent")
+    async def request_sync(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        data: JSONBody[bodies.RequestSync | None] = None,
+    ) -> None:
+        wanted, actor = data or EVERYTHING, caller.of(request.scope).actor()
+        await context.store.write(
+            announcements.request_sync,
+            actor,
+            wanted.kinds,
+            None if wanted.room_id is None else room_uuid(wanted.room_id),
+            _microseconds(wanted.from_time),
+            _microseconds(wanted.to_time),
+            wanted.full,
+        )
+
+    @get("/rooms", summary="The open rooms, without history")
+    async def rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:
+        found = await context.store.read(_open_rooms)
+        return [
+            views.basic_info(each, context.presence.current_users(each.conversation.id))
+            for each in found
+        ]
+
+    @get("/chat-history/{room_id:str}", summary="A room's messages, newest first")
+    async def chat_history(
+        self,
+        context: NamedDependency[Context],
+        room_id: FromPath[str],
+        from_time: From,
+        to_time: To,
+        page: PageNumber = 1,
+        limit: PageSize = 1000,
+    ) -> views.ChatHistoryPage:
+        size = min(limit, context.settings.history_page_limit)
+        window = histories.Window(from_time, to_time)
+        stored_id = room_uuid(room_id)
+        found = await context.store.read(histories.message_page, stored_id, window, page, size)
+        return views.ChatHistoryPage(
+            stored_id,
+            [views.chat_entry(row) for row in found.records],
+            views.pagination(page, size, found.total),
+        )
+
+    @get("/session-history/{room_id:str}", summary="A room's finished sessions, newest first")
+    async def session_history(
+        self,
+        context: NamedDependency[Context],
+        room_id: FromPath[str],
+        from_time: From,
+        to_time: To,
+        page: PageNumber = 1,
+        limit: PageSize = 500,
+    ) -> views.SessionHistoryPage:
+        size = min(limit, context.settings.history_page_limit)
+        window = histories.Window(from_time, to_time)
+        stored_id = room_uuid(room_id)
+        found = await context.store.read(histories.session_page, stored_id, window, page, size)
+        return views.SessionHistoryPage(
+            stored_id,
+            [views.session_entry(row) for row in found.records],
+            views.pagination(page, size, found.total),
+        )
+
+
+def _microseconds(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * times.SECOND
+
+
+def _open_rooms(db: Database) -> list[conversations.Listed]:
+    found: list[conversations.Listed] = []
+    after = 0
+    while page := conversations.page(db, "room", after, ("open", "open"), 1000):
+        found += page
+        after = page[-1].conversation.id
+    return found
+
+
+async def _payloads(context: Context, after_id: int) -> list[syncing.RoomState]:
+    limit = context.settings.sync_history_limit
+    return await context.store.read(syncing.open_rooms, after_id, PAGE, limit, times.now())
+
+
+async def _array(context: Context, states: list[syncing.RoomState]) -> AsyncIterator[bytes]:
+    """A JSON array, a hundred rooms at a time."""
+    separator = b"["
+    while states:
+        encoded = [msgspec.json.encode(_payload(context, state)) for state in states]
+        yield separator + b",".join(encoded)
+        separator = b","
+        states = await _payloads(context, states[-1].listed.conversation.id)
+    yield b"[]" if separator == b"[" else b"]"
+
+
+def _payload(context: Context, state: syncing.RoomState) -> views.SyncPayload:
+    return views.sync_payload(
+        state.listed,
+        context.presence.current_users(state.listed.conversation.id),
+        state.banned_user_ids,
+        state.messages,
+        state.sessions,
+        state.session_total,
+    )

@@ -1,0 +1,194 @@
+"""The composition root: the application as a server runs it, or a command in its own process."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.router import Router
+
+from chatctl_server import errors
+from chatctl_server.api import problems
+from chatctl_server.api.admin import events, status
+from chatctl_server.api.auth import AdminGuard, Failures
+from chatctl_server.api.context import Context
+from chatctl_server.api.gate import Gate
+from chatctl_server.api.metrics import Metrics
+from chatctl_server.api.rooms.audience import Audience
+from chatctl_server.api.rooms.routes import Rooms
+from chatctl_server.api.rooms.sanction_routes import Sanctions
+from chatctl_server.api.rooms.sockets import socket_route
+from chatctl_server.api.rooms.sync_routes import Sync
+from chatctl_server.conversation import following, membership
+from chatctl_server.domain import facts, times
+from chatctl_server.live.presence import Limits, Presence
+from chatctl_server.settings import Settings, database_path
+from chatctl_server.storage import log, maintenance
+from chatctl_server.storage.store import Store
+from chatctl_server.workers import audit
+from chatctl_server.workers.clock import every
+from chatctl_server.workers.follower import Follower
+from chatctl_server.workers.supervise import Workers
+
+VERSION = "0.1.0"
+SIGN_OF_LIFE_SECONDS = 30.0
+STALL_CHECK_SECONDS = 2.0
+SESSIONS_A_CALL = 500
+Role = Literal["server", "command", "reader"]
+
+
+class Application:
+    """ASGI. ``lifespan`` opens the store and, for a server, starts followers and clocks."""
+
+    def __init__(self, context: Context, role: Role, audience: Audience, app: Litestar) -> None:
+        self.context = context
+        self._role = role
+        self._audience = audience
+        self._workers = Workers()
+        self.gate = Gate(
+            app,
+            trusted_proxies=context.settings.trusted_proxies,
+            in_process=role != "server",
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.gate(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        store = self.context.store
+        await asyncio.to_thread(maintenance.check_schema, store.path)
+        await store.open(write=self._role != "reader")
+        try:
+            if self._role == "server":
+                await self._start()
+            yield
+        finally:
+            if self._role == "server":
+                await self._stop()
+            await store.close()
+
+    async def _start(self) -> None:
+        context = self.context
+        await _end_sessions(context.store, "crashed")
+        context.hub.advance(await context.store.read(log.newest_offset))
+        followed = Follower(audit.NAME, context.store, context.bell, audit.handle)
+        self._workers.start("audit", followed.run)
+        self._workers.start("sign of life", self._show_life)
+        self._workers.start("stalled clients", self._drop_stalled)
+
+    async def _stop(self) -> None:
+        self.stop_streams()
+        self._audience.stop()
+        await self._workers.stop()
+        with contextlib.suppress(errors.ChatctlError):  # the next start ends them
+            await _end_sessions(self.context.store, "stopped")
+
+    def stop_streams(self) -> None:
+        """Ends what would otherwise keep its connection for ever."""
+        self.context.is_stopping = True
+        self.context.bell.ring()
+
+    async def _show_life(self) -> None:
+        store = self.context.store
+        await every(SIGN_OF_LIFE_SECONDS, lambda: store.write(following.sign_of_life))
+
+    async def _drop_stalled(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+
+        async def check() -> None:
+            nonlocal last
+            now = loop.time()
+            late = max(0.0, now - last - STALL_CHECK_SECONDS)
+            self.context.metrics.loop_lag_seconds.set(late)
+            self.context.presence.drop_stalled(now)
+            last = now
+
+        await every(STALL_CHECK_SECONDS, check)
+
+
+def create_app(settings: Settings, role: Role = "server", *, durable: bool = True) -> Application:
+    """``settings.database_url`` names a file that exists; in memory is the serving's affair.
+
+    The role ``command`` is one command's own process and trusts it; ``reader`` only reads.
+    """
+    path = database_path(settings.database_url)
+    if path is None:
+        raise errors.InvalidSetting("The application needs a database file", field="DATABASE_URL")
+    context = _context(settings, path, durable=durable)
+    audience = Audience(context.hub, context.presence)
+    _connect(context, audience)
+    return Application(context, role, audience, _litestar(context, audience))
+
+
+def _context(settings: Settings, path: Path, *, durable: bool) -> Context:
+    limits = Limits(
+        settings.max_connections,
+        settings.max_connections_per_user,
+        settings.max_connections_per_address,
+    )
+    context = Context(
+        settings=settings,
+        version=VERSION,
+        store=Store(path, durable=durable, clock=times.now),
+        presence=Presence(limits),
+        started_at=times.now(),
+    )
+    context.is_durable = durable
+    return context
+
+
+def _connect(context: Context, audience: Audience) -> None:
+    """What a commit sets in motion: the rooms' listeners, then whoever follows the log."""
+
+    def committed(recorded: Sequence[facts.Recorded]) -> None:
+        for entry in recorded:
+            audience.hear(entry)
+        context.bell.ring()
+
+    context.store.on_commit = committed
+    context.store.on_batch = lambda calls, seconds: _observe(context.metrics, calls, seconds)
+
+
+def _observe(metrics: Metrics, calls: int, seconds: float) -> None:
+    metrics.batch_size.observe(calls)
+    metrics.commit_seconds.observe(seconds)
+
+
+def _litestar(context: Context, audience: Audience) -> Litestar:
+    settings = context.settings
+    failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
+    guard = AdminGuard(settings.admin_api_key, failures)
+    guarded = Router(
+        "/", route_handlers=[Rooms, Sanctions, Sync, events.Events, status.status], guards=[guard]
+    )
+    return Litestar(
+        route_handlers=[
+            guarded,
+            socket_route(context, audience),
+            status.management_health,
+            status.health,
+            status.simple_health,
+            status.metrics,
+        ],
+        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        exception_handlers=problems.HANDLERS,
+        cors_config=CORSConfig(
+            allow_origins=list(settings.cors_origins), allow_credentials=False, max_age=600
+        ),
+        openapi_config=OpenAPIConfig(title="chatctl", version=VERSION, path="/schema"),
+        request_max_body_size=settings.max_body_bytes,
+        logging_config=None,
+    )
+
+
+async def _end_sessions(store: Store, reason: facts.LeaveReason) -> None:
+    while await store.write(membership.end_all, reason, SESSIONS_A_CALL) == SESSIONS_A_CALL:
+        pass

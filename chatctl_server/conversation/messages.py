@@ -1,0 +1,201 @@
+"""Posting and deleting messages. ``POST`` is the one hot verb: neighbouring posts are one batch.
+
+Who may post is decided here, in the transaction: no message has an offset above its sender's ban.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.conversation import rooms
+from chatctl_server.domain import facts, text, throttle
+from chatctl_server.domain.times import SECOND
+from chatctl_server.storage import conversations, messages, projection
+from chatctl_server.storage.transaction import Tx
+from chatctl_server.storage.writing import Batch
+
+SYSTEM = "system"
+MAX_CLIENT_ID_BYTES = 255
+
+
+class Post(msgspec.Struct, frozen=True):
+    """``is_guarded`` posts come from the user's own socket: mutes and throttle apply to them.
+
+    A post in a user's name is stored with that user's role; ``kind`` system has neither.
+    """
+
+    conversation: int
+    actor: facts.Actor
+    sender: str
+    nickname: str
+    content: str
+    client_msg_id: str | None = None
+    kind: facts.MessageKind = "text"
+    is_guarded: bool = True
+    interval_seconds: int = 0
+
+
+class Posted(msgspec.Struct, frozen=True):
+    message_id: int
+    seq: int
+    created_at: int
+    duplicate: bool = False
+
+
+Key = tuple[int, str, str]
+
+
+def check(post: Post, max_bytes: int) -> None:
+    """What can be said of a post without the database."""
+    if not post.content:
+        raise errors.InvalidInput("content is empty", field="content")
+    text.check(post.content, "content", max_bytes=max_bytes)
+    if post.client_msg_id is not None:
+        text.check(post.client_msg_id, "client_msg_id", max_bytes=MAX_CLIENT_ID_BYTES)
+
+
+def post_many(tx: Tx, posts: Sequence[Post]) -> list[Posted | errors.ChatctlError]:
+    """Raises nothing but errors of the database: a refusal stands in its post's place."""
+    return _Batch(tx, posts).run()
+
+
+def post_one(tx: Tx, post: Post) -> Posted:
+    (outcome,) = post_many(tx, [post])
+    if isinstance(outcome, errors.ChatctlError):
+        raise outcome
+    return outcome
+
+
+POST = Batch(post_one, post_many)
+
+
+class _Batch:
+    """One run of neighbouring posts: one look-up of duplicates, one insert each for messages
+    and facts. What was accepted earlier in the run counts for what follows."""
+
+    def __init__(self, tx: Tx, posts: Sequence[Post]) -> None:
+        self.tx = tx
+        self.posts = posts
+        self.earlier: dict[Key, Posted] = {}
+        self.standings: dict[tuple[int, str], messages.Standing] = {}
+        self.open: dict[int, conversations.Found | None] = {}
+        self.last: dict[int, tuple[int, int]] = {}  # conversation → last seq, its time
+        self.accepted: list[facts.Recorded] = []
+        self.next_id = 0
+
+    def run(self) -> list[Posted | errors.ChatctlError]:
+        self._find_earlier()
+        self.next_id = messages.newest_id(self.tx.db) + 1
+        outcomes: list[Posted | errors.ChatctlError] = []
+        for post in self.posts:
+            try:
+                outcomes.append(self._post(post))
+            except errors.ChatctlError as refusal:
+                outcomes.append(refusal)
+        if self.accepted:
+            self.tx.record_posts(self.accepted)
+        return outcomes
+
+    def _find_earlier(self) -> None:
+        hashes = [
+            projection.client_hash(post.conversation, post.sender, post.client_msg_id)
+            for post in self.posts
+            if post.client_msg_id is not None
+        ]
+        for key, found in messages.earlier(self.tx.db, hashes).items():
+            self.earlier[key] = Posted(found.message_id, found.seq, found.created_at, True)
+
+    def _post(self, post: Post) -> Posted:
+        if post.client_msg_id is not None:
+            repeated = self.earlier.get((post.conversation, post.sender, post.client_msg_id))
+            if repeated is not None:
+                return repeated
+        is_admin = post.kind == "text" and self._admit(post)
+        return self._accept(post, is_admin)
+
+    def _admit(self, post: Post) -> bool:
+        """Whether the sender is an admin. Raises Banned, Muted or Throttled."""
+        key = (post.conversation, post.sender)
+        standing = self.standings.get(key)
+        if standing is None:
+            standing = self.standings[key] = messages.standing(self.tx.db, *key)
+        if standing.is_banned(self.tx.now):
+            raise errors.Banned("你已被踢出该房间，无法再次加入", field="user_id")
+        if post.is_guarded:
+            if standing.is_muted(self.tx.now):
+                raise errors.Muted("You are muted in this room")
+            if post.interval_seconds and not standing.is_admin:
+                self._throttle(post)
+        return standing.is_admin
+
+    def _throttle(self, post: Post) -> None:
+        heard = self._last_accepted(post).get(post.sender)
+        wait = throttle.seconds_left(heard, self.tx.now, post.interval_seconds)
+        if wait:
+            raise errors.Throttled(f"发送过于频繁，请{wait}秒后再试", retry_after=wait)
+
+    def _last_accepted(self, post: Post) -> dict[str, int]:
+        rooms_heard = self.tx.throttles.last_accepted
+        if post.conversation not in rooms_heard:
+            _, last_seq, _ = self._conversation(post.conversation)
+            since = self.tx.now - post.interval_seconds * SECOND
+            first = messages.first_seq_at(self.tx.db, post.conversation, last_seq, since)
+            heard = messages.last_heard(self.tx.db, post.conversation, first - 1)
+            rooms_heard[post.conversation] = heard
+        return rooms_heard[post.conversation]
+
+    def _conversation(self, conversation: int) -> tuple[str, int, int]:
+        """Status, last seq and its time, with what this batch has accepted so far."""
+        if conversation not in self.open:
+            self.open[conversation] = conversations.by_id(self.tx.db, conversation)
+        found = self.open[conversation]
+        if found is None:
+            raise errors.RoomNotFound("There is no such room", field="room_id")
+        last_seq, last_at = self.last.get(
+            conversation, (found.last_seq, found.last_message_at or 0)
+        )
+        return found.status, last_seq, last_at
+
+    def _accept(self, post: Post, is_admin: bool) -> Posted:
+        status, last_seq, last_at = self._conversation(post.conversation)
+        if status != "open":
+            raise errors.RoomClosed("The room is closed", field="room_id")
+        posted = Posted(self.next_id, last_seq + 1, max(self.tx.now, last_at))
+        self.next_id += 1
+        self.last[post.conversation] = (posted.seq, posted.created_at)
+        fact = facts.MessagePosted(
+            message_id=posted.message_id,
+            seq=posted.seq,
+            kind=post.kind,
+            sender=post.sender,
+            nickname=post.nickname,
+            content=post.content,
+            created_at=posted.created_at,
+            is_admin=is_admin,
+            client_msg_id=post.client_msg_id,
+        )
+        self.accepted.append(self.tx.place(fact, post.actor, post.conversation))
+        self._remember(post, posted)
+        return posted
+
+    def _remember(self, post: Post, posted: Posted) -> None:
+        if post.client_msg_id is not None:
+            key = (post.conversation, post.sender, post.client_msg_id)
+            self.earlier[key] = msgspec.structs.replace(posted, duplicate=True)
+        if post.kind == "text":
+            heard = self.tx.throttles.last_accepted.get(post.conversation)
+            if heard is not None:
+                heard[post.sender] = self.tx.now
+
+
+def delete(tx: Tx, actor: facts.Actor, room_id: str, message_id: int) -> facts.Recorded | None:
+    """Takes the text out of the message and of the log; None when it is gone already."""
+    room = rooms.find(tx, room_id)
+    found = messages.one(tx.db, room.id, message_id)
+    if found is None:
+        raise errors.MessageNotFound(f"The room has no message {message_id}", field="message_id")
+    if found.deleted_at is not None:
+        return None
+    projection.redact_log(tx.db, message_id)
+    return tx.record(facts.MessageDeleted(message_id, found.seq), actor, room.id)

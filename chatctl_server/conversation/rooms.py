@@ -1,0 +1,92 @@
+"""The life of a room: created, renamed, given admins, closed. A room is a conversation."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from chatctl_server import errors
+from chatctl_server.conversation import membership
+from chatctl_server.domain import facts, text
+from chatctl_server.storage import conversations, messages, sessions
+from chatctl_server.storage.transaction import Tx
+
+T = TypeVar("T")
+
+
+def create(
+    tx: Tx, actor: facts.Actor, name: str, admin_user_ids: Iterable[str]
+) -> facts.ConversationCreated:
+    """``public_id`` is the new room's id. Names need not be unique."""
+    fact = facts.ConversationCreated(
+        kind="room",
+        public_id=str(uuid.uuid4()),
+        name=text.check_name(name, "room_name"),
+        admins=_user_ids(admin_user_ids),
+    )
+    tx.record(fact, actor, conversations.newest_id(tx.db) + 1)
+    return fact
+
+
+def rename(tx: Tx, actor: facts.Actor, room_id: str, name: str) -> facts.Recorded | None:
+    """None when that is the name already."""
+    text.check_name(name, "room_name")
+    room = find_open(tx, room_id)
+    if room.name == name:
+        return None
+    return tx.record(facts.ConversationRenamed("room", name), actor, room.id)
+
+
+def set_admins(
+    tx: Tx, actor: facts.Actor, room_id: str, admin_user_ids: Iterable[str]
+) -> facts.Recorded | None:
+    """Replaces the whole set; None when that is the set already."""
+    admins = _user_ids(admin_user_ids)
+    room = find_open(tx, room_id)
+    if conversations.admins(tx.db, room.id) == admins:
+        return None
+    return tx.record(facts.AdminsSet("room", admins), actor, room.id)
+
+
+def close(tx: Tx, actor: facts.Actor, room_id: str) -> facts.Recorded:
+    """Ends the open sessions, too; the fact has the statistics from before that."""
+    room = find_open(tx, room_id)
+    closed = tx.record(
+        facts.ConversationClosed("room", room.current_users, room.peak_users, room.total_joins),
+        actor,
+        room.id,
+    )
+    for session in sessions.open_of_conversation(tx.db, room.id):
+        membership.end(tx, actor, session, "closed")
+    return closed
+
+
+def as_admin(
+    tx: Tx, actor: facts.Actor, room_id: str, verb: Callable[..., T], *arguments: Any
+) -> T:
+    """Runs a verb for a member of the room. Raises Forbidden when they are no admin of it now."""
+    room = find_open(tx, room_id)
+    user_id = actor.user_id or ""
+    standing = messages.standing(tx.db, room.id, user_id)
+    if not standing.is_admin or standing.is_banned(tx.now):
+        raise errors.Forbidden(f"{user_id} is no admin of the room")
+    return verb(tx, actor, room_id, *arguments)
+
+
+def find(tx: Tx, room_id: str) -> conversations.Found:
+    """Raises RoomNotFound."""
+    room = conversations.by_public_id(tx.db, room_id)
+    if room is None:
+        raise errors.RoomNotFound(f"There is no room {room_id}", field="room_id")
+    return room
+
+
+def find_open(tx: Tx, room_id: str) -> conversations.Found:
+    """Raises RoomNotFound or RoomClosed."""
+    room = find(tx, room_id)
+    if room.status != "open":
+        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
+    return room
+
+
+def _user_ids(user_ids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({text.check_name(each, "admin_user_ids") for each in user_ids}))

@@ -1,0 +1,39 @@
+"""Which text may be stored: valid Unicode without U+0000, within a size in UTF-8 bytes.
+
+PostgreSQL cannot store U+0000 and no database can store a lone surrogate, so both are refused
+at the door. Other control characters are kept as they are: escaping is the reader's affair.
+"""
+
+from chatctl_server import errors
+
+MAX_NAME_CHARACTERS = 255
+MAX_REASON_BYTES = 4096
+
+
+def check(text: str, field: str, *, max_bytes: int) -> str:
+    """The text itself. Raises BadText or TooLarge, which name the field."""
+    if "\0" in text:
+        raise errors.BadText(f"{field} contains U+0000, which cannot be stored", field=field)
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise errors.BadText(
+            f"{field} contains a lone surrogate, which is no valid Unicode", field=field
+        ) from None
+    if size > max_bytes:
+        raise errors.TooLarge(
+            f"{field} has {size} bytes of UTF-8; at most {max_bytes} are allowed", field=field
+        )
+    return text
+
+
+def check_name(text: str, field: str) -> str:
+    """A name or an id: not empty, at most 255 characters."""
+    if not text:
+        raise errors.InvalidInput(f"{field} is empty", field=field)
+    if len(text) > MAX_NAME_CHARACTERS:
+        raise errors.InvalidInput(
+            f"{field} has {len(text)} characters; at most {MAX_NAME_CHARACTERS} are allowed",
+            field=field,
+        )
+    return check(text, field, max_bytes=4 * MAX_NAME_CHARACTERS)

@@ -1,0 +1,23 @@
+"""Times are integers: microseconds since 1970 UTC inside, Unix seconds or RFC 3339 at the edges."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> int:
+    """The wall clock, in microseconds."""
+    return time.time_ns() // 1000
+
+
+def seconds(at: int) -> int:
+    """Whole Unix seconds, rounded down, as the rooms documents have them."""
+    return at // SECOND
+
+
+def rfc3339(at: int) -> str:
+    """RFC 3339 UTC with six digits, for example ``2026-01-02T03:04:05.000006Z``."""
+    moment = EPOCH + timedelta(microseconds=at)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"

@@ -1,0 +1,129 @@
+"""Every error that a caller can meet, one class each, with a stable code.
+
+``status`` is the HTTP status of the problem body (RFC 9457); sockets and the command line
+translate the ``code``. Raised where the rule is; translated once, at the edge.
+"""
+
+from typing import ClassVar
+
+
+class ChatctlError(Exception):
+    """``detail`` is one sentence for a person; ``field`` names the input that was wrong."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        hint: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.hint = hint
+        self.retry_after = retry_after
+
+
+class InvalidInput(ChatctlError):
+    code, status, title = "invalid_input", 400, "Invalid input"
+
+
+class BadText(ChatctlError):
+    code, status, title = "bad_text", 400, "Text is not storable"
+
+
+class InvalidSetting(ChatctlError):
+    code, status, title = "invalid_setting", 400, "Invalid setting"
+
+
+class Unauthorized(ChatctlError):
+    code, status, title = "unauthorized", 401, "Authentication required"
+
+
+class Forbidden(ChatctlError):
+    code, status, title = "forbidden", 403, "Not allowed"
+
+
+class Banned(ChatctlError):
+    code, status, title = "banned", 403, "Banned from this room"
+
+
+class Muted(ChatctlError):
+    code, status, title = "muted", 403, "Muted in this room"
+
+
+class NotFound(ChatctlError):
+    code, status, title = "not_found", 404, "Not found"
+
+
+class RoomNotFound(NotFound):
+    code, title = "room_not_found", "Room not found"
+
+
+class RoomClosed(NotFound):
+    code, title = "room_closed", "Room is closed"
+
+
+class MessageNotFound(NotFound):
+    code, title = "message_not_found", "Message not found"
+
+
+class MethodNotAllowed(ChatctlError):
+    code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class Conflict(ChatctlError):
+    code, status, title = "conflict", 409, "Conflict"
+
+
+class TooLarge(ChatctlError):
+    code, status, title = "too_large", 413, "Too large"
+
+
+class Throttled(ChatctlError):
+    code, status, title = "throttled", 429, "Too many requests"
+
+
+class ResyncRequired(ChatctlError):
+    code, status, title = "resync_required", 409, "Position cannot be resumed"
+
+
+class Busy(ChatctlError):
+    code, status, title = "busy", 503, "Busy"
+
+
+class ConnectionLimit(ChatctlError):
+    code, status, title = "connection_limit", 503, "Connection limit reached"
+
+
+class NotStored(ChatctlError):
+    """Nothing of the call was kept; it may be repeated."""
+
+    code, status, title = "not_stored", 503, "Not stored"
+
+
+class OutcomeUnknown(ChatctlError):
+    """COMMIT itself failed: the call may or may not be stored; repeat it with its client_msg_id."""
+
+    code, status, title = "unknown", 503, "Outcome unknown"
+
+
+class StorageFull(NotStored):
+    code, status, title = "storage_full", 507, "Storage is full"
+
+
+class StorageUnavailable(ChatctlError):
+    code, status, title = "storage_unavailable", 503, "Database not usable"
+
+
+class SchemaMismatch(ChatctlError):
+    code, status, title = "schema_mismatch", 503, "Database schema does not fit"
+
+
+class LockHeld(ChatctlError):
+    code, status, title = "lock_held", 503, "Database is in use"

@@ -1,0 +1,20 @@
+"""Wakes whoever waits for the next commit."""
+
+import asyncio
+
+
+class Bell:
+    """``wait`` returns at the first ``ring`` after the ``count`` that the caller has seen."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self.count += 1
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, seen: int) -> None:
+        if self.count == seen:
+            await self._event.wait()

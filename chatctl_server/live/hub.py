@@ -1,0 +1,154 @@
+"""Live delivery: who listens to which channel, and each channel's newest frames.
+
+The writer's commits feed it in log order. A frame enters the ring and the flush buffer in one
+step; a flush works on a snapshot of members and frames, in slices, so that 10,000 members do
+not hold up an admin's action. The hub never waits for a client: outboxes are bounded.
+"""
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+from chatctl_server.live.outbox import Outbox
+
+RING_FRAMES = 1000
+RING_BYTES = 1024 * 1024
+SLICE = 500
+
+
+class Frame(NamedTuple):
+    offset: int
+    text: str
+
+
+class Subscriber:
+    """A member of a channel; it is sent only what is above ``after``."""
+
+    __slots__ = ("after", "outbox")
+
+    def __init__(self, outbox: Outbox, after: int) -> None:
+        self.outbox = outbox
+        self.after = after
+
+
+class Channel:
+    __slots__ = ("buffer", "floor", "is_flushing", "members", "pins", "ring", "ring_bytes")
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor  # the ring holds every frame above it
+        self.ring: deque[Frame] = deque()
+        self.ring_bytes = 0
+        self.buffer: list[Frame] = []
+        self.members: dict[Outbox, Subscriber] = {}
+        self.pins = 0
+        self.is_flushing = False
+
+    def add(self, frame: Frame) -> None:
+        self.ring.append(frame)
+        self.ring_bytes += len(frame.text)
+        while len(self.ring) > RING_FRAMES or self.ring_bytes > RING_BYTES:
+            dropped = self.ring.popleft()
+            self.ring_bytes -= len(dropped.text)
+            self.floor = dropped.offset
+        self.buffer.append(frame)
+
+
+class Hub:
+    def __init__(self, published: int = 0) -> None:
+        self.published = published  # the offset up to which all facts have passed
+        self._channels: dict[int, Channel] = {}
+
+    def publish(self, channel_id: int, offset: int, text: str) -> None:
+        """A fact's frame. ``advance`` follows for every fact, also for those without a frame."""
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            return
+        channel.add(Frame(offset, text))
+        self._start_flush(channel)
+
+    def advance(self, offset: int) -> None:
+        self.published = offset
+
+    def listens(self, channel_id: int) -> bool:
+        return channel_id in self._channels
+
+    def signal(self, channel_id: int, text: str) -> None:
+        """A frame that is no fact: never stored or replayed, may be lost."""
+        channel = self._channels.get(channel_id)
+        if channel is not None:
+            for subscriber in list(channel.members.values()):
+                subscriber.outbox.push(text)
+
+    # Joining
+
+    def pin(self, channel_id: int) -> None:
+        """Keeps a ring for the channel from now on, until ``unpin``."""
+        self._channel(channel_id).pins += 1
+
+    def unpin(self, channel_id: int) -> None:
+        self._channels[channel_id].pins -= 1
+        self._drop_if_idle(channel_id)
+
+    def join(self, channel_id: int, outbox: Outbox, after: int) -> bool:
+        """Joins at that position, sending the ring's rest first; without an await.
+
+        False when the ring does not reach back to it: read on from the database.
+        """
+        channel = self._channel(channel_id)
+        if after < channel.floor and after < self.published:
+            self._drop_if_idle(channel_id)
+            return False
+        rest = [frame for frame in channel.ring if frame.offset > after]
+        if rest:
+            outbox.extend([frame.text for frame in rest], sum(len(each.text) for each in rest))
+            after = rest[-1].offset
+        channel.members[outbox] = Subscriber(outbox, after)
+        return True
+
+    def leave(self, channel_id: int, outbox: Outbox) -> None:
+        channel = self._channels.get(channel_id)
+        if channel is not None:
+            channel.members.pop(outbox, None)
+            self._drop_if_idle(channel_id)
+
+    def _channel(self, channel_id: int) -> Channel:
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            channel = self._channels[channel_id] = Channel(self.published)
+        return channel
+
+    def _drop_if_idle(self, channel_id: int) -> None:
+        channel = self._channels[channel_id]
+        if not channel.members and not channel.pins:
+            del self._channels[channel_id]
+
+    # Flushing
+
+    def _start_flush(self, channel: Channel) -> None:
+        if not channel.is_flushing:
+            channel.is_flushing = True
+            asyncio.get_running_loop().call_soon(self._flush, channel)
+
+    def _flush(self, channel: Channel) -> None:
+        frames, channel.buffer = channel.buffer, []
+        members = list(channel.members.values())
+        self._flush_slice(channel, frames, members, 0)
+
+    def _flush_slice(
+        self, channel: Channel, frames: list[Frame], members: list[Subscriber], start: int
+    ) -> None:
+        texts = [frame.text for frame in frames]
+        size = sum(len(text) for text in texts)
+        for subscriber in members[start : start + SLICE]:
+            if subscriber.after < frames[0].offset:
+                subscriber.outbox.extend(texts, size)
+            elif subscriber.after < frames[-1].offset:
+                rest = [frame.text for frame in frames if frame.offset > subscriber.after]
+                subscriber.outbox.extend(rest, sum(len(text) for text in rest))
+        loop = asyncio.get_running_loop()
+        if start + SLICE < len(members):
+            loop.call_soon(self._flush_slice, channel, frames, members, start + SLICE)
+        elif channel.buffer:
+            loop.call_soon(self._flush, channel)
+        else:
+            channel.is_flushing = False

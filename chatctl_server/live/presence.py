@@ -1,0 +1,102 @@
+"""Who is connected: one connection per user and conversation, counted per user and address."""
+
+from collections import Counter
+
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.live.outbox import Outbox
+
+
+class Connection(msgspec.Struct, eq=False):
+    """A user's live connection to a conversation. ``join_time`` in microseconds."""
+
+    conversation: int
+    user_id: str
+    nickname: str
+    session_id: int
+    join_time: int
+    outbox: Outbox
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """0 switches a limit off."""
+
+    connections: int
+    per_user: int = 0
+    per_address: int = 0
+
+
+class Presence:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._by_conversation: dict[int, dict[str, Connection]] = {}
+        self._outboxes: set[Outbox] = set()
+        self._per_user: Counter[str] = Counter()
+        self._per_address: Counter[str] = Counter()
+        self.connections = 0
+
+    # Places: taken before the upgrade, given back at the end
+
+    def take_place(self, user_id: str, address: str) -> None:
+        """Raises ConnectionLimit at one of the limits."""
+        limits = self._limits
+        if self.connections >= limits.connections:
+            raise errors.ConnectionLimit(
+                f"The server has its {limits.connections} connections (MAX_CONNECTIONS)",
+                retry_after=5,
+            )
+        if limits.per_user and self._per_user[user_id] >= limits.per_user:
+            raise errors.ConnectionLimit(
+                f"This user has {limits.per_user} connections (MAX_CONNECTIONS_PER_USER)"
+            )
+        if limits.per_address and self._per_address[address] >= limits.per_address:
+            raise errors.ConnectionLimit(
+                f"This address has {limits.per_address} connections (MAX_CONNECTIONS_PER_ADDRESS)"
+            )
+        self.connections += 1
+        self._per_user[user_id] += 1
+        self._per_address[address] += 1
+
+    def free_place(self, user_id: str, address: str) -> None:
+        self.connections -= 1
+        for counter, key in ((self._per_user, user_id), (self._per_address, address)):
+            counter[key] -= 1
+            if not counter[key]:
+                del counter[key]
+
+    # Who is where
+
+    def add(self, connection: Connection) -> None:
+        members = self._by_conversation.setdefault(connection.conversation, {})
+        members[connection.user_id] = connection
+        self._outboxes.add(connection.outbox)
+
+    def remove(self, connection: Connection) -> None:
+        """A newer connection of the same user stays."""
+        self._outboxes.discard(connection.outbox)
+        members = self._by_conversation.get(connection.conversation, {})
+        if members.get(connection.user_id) is connection:
+            del members[connection.user_id]
+            if not members:
+                del self._by_conversation[connection.conversation]
+
+    def find(self, conversation: int, user_id: str) -> Connection | None:
+        return self._by_conversation.get(conversation, {}).get(user_id)
+
+    def members(self, conversation: int) -> list[Connection]:
+        """Sorted by user id."""
+        found = self._by_conversation.get(conversation, {})
+        return [found[user_id] for user_id in sorted(found)]
+
+    def current_users(self, conversation: int) -> int:
+        return len(self._by_conversation.get(conversation, ()))
+
+    @property
+    def active_users(self) -> int:
+        return len(self._per_user)
+
+    def drop_stalled(self, now: float) -> None:
+        """``now`` is the loop's time, in seconds."""
+        for outbox in list(self._outboxes):
+            outbox.drop_if_stalled(now)

@@ -1,0 +1,107 @@
+"""The protocol classes given to uvicorn: the only file that touches uvicorn's internals.
+
+What they add: a limit on the time until a request's headers are complete, the peer's uid on the
+admin socket, a way to abort a client that does not read, and 1007 for invalid UTF-8 (uvicorn
+logs a traceback for each).
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+INVALID_PAYLOAD = 1007
+
+
+class Control:
+    """The scope extension ``chatctl.control`` of a WebSocket."""
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+
+class RoomProtocol(WebSocketsSansIOProtocol):
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions["chatctl.control"] = Control(self.transport)
+            peer = peer_credentials(self.transport)
+            if peer is not None:
+                extensions["chatctl.peer"] = peer
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            data = b"".join(self.frames)
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(INVALID_PAYLOAD)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+
+class ManagementProtocol(HttpToolsProtocol):
+    """``handshake_timeout_seconds`` is set by the composition root."""
+
+    handshake_timeout_seconds: float = 10.0
+    _handshake_timer: asyncio.TimerHandle | None = None
+    _peer: dict[object, object] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._peer = peer_credentials(transport)
+        self._start_handshake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_handshake()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._peer is not None:
+            self.scope["extensions"] = {"chatctl.peer": self._peer}
+        if self._handshake_timer is None:
+            self._start_handshake()
+
+    def on_headers_complete(self) -> None:
+        self._end_handshake()
+        super().on_headers_complete()
+
+    def _start_handshake(self) -> None:
+        self._handshake_timer = self.loop.call_later(
+            self.handshake_timeout_seconds, self._give_up_handshake
+        )
+
+    def _end_handshake(self) -> None:
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+            self._handshake_timer = None
+
+    def _give_up_handshake(self) -> None:
+        self._handshake_timer = None
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+
+def peer_credentials(transport: asyncio.BaseTransport) -> dict[object, object] | None:
+    """``{"uid": …}`` of the process at the other end of a Unix socket; None over TCP."""
+    connection = transport.get_extra_info("socket")
+    if connection is None or connection.family != socket.AF_UNIX:
+        return None
+    packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", packed)
+    return {"uid": uid}

@@ -1,0 +1,426 @@
+"""Who uses a database: ``<db>.lock`` is held (``flock``) by one server or one writing command.
+
+The lock is the truth and the file's content only describes its holder: what stands in a file
+that nobody holds means nothing, and a holder that dies is gone at once. The file is never
+unlinked, except that of a database in memory, whose name is never used again.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import msgspec
+
+from chatctl_server.errors import LockHeld, StorageFull, StorageUnavailable
+
+POLL_SECONDS = 0.02
+# How long a holder may take from its lock to its first word. A stranger's shared lock is waited
+# for as long, whatever the caller's own patience.
+SETTLE_SECONDS = 0.3
+
+Role = Literal["server", "command", "unknown"]
+State = Literal["starting", "ready", "stopping", "working"]
+
+
+class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``start_time``: clock ticks after boot, see proc(5); with it a reused pid is told apart.
+
+    ``unknown`` is a program that took the lock without describing itself, as flock(1) does.
+    """
+
+    role: Role
+    state: State
+    pid: int = 0
+    start_time: int = 0
+    url: str | None = None
+    socket: str | None = None
+    version: str | None = None
+    key_file: str | None = None
+    database: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.role == "server" and self.state == "ready"
+
+
+UNKNOWN = Holder("unknown", "working")
+
+
+class _Entry(msgspec.Struct):
+    lock: str
+
+
+class Lock:
+    """Held until ``release``, or until the process ends. Not inherited by programs it starts."""
+
+    def __init__(self, path: Path, fd: int, holder: Holder) -> None:
+        self.path = path
+        self.holder = holder
+        self._fd = fd
+        self._entry: Path | None = None
+
+    def ready(
+        self, url: str | None, socket: str | None, version: str, key_file: str | None = None
+    ) -> None:
+        """The server listens: from here on commands use it instead of waiting."""
+        self._describe(
+            msgspec.structs.replace(
+                self.holder,
+                state="ready",
+                url=url,
+                socket=socket,
+                version=version,
+                key_file=key_file,
+            )
+        )
+
+    def stopping(self) -> None:
+        """Whoever wants the database waits for the lock again."""
+        self._describe(msgspec.structs.replace(self.holder, state="stopping"))
+
+    def _describe(self, holder: Holder) -> None:
+        self.holder = holder
+        _write(self._fd, self.path, holder)
+
+    def registered_as(self, entry: Path) -> None:
+        """``release`` removes the entry."""
+        self._entry = entry
+
+    def release(self) -> None:
+        """May be called twice."""
+        if self._fd < 0:
+            return
+        if self._entry is not None:
+            self._entry.unlink(missing_ok=True)
+        if _in_memory(self.path):
+            self.path.unlink(missing_ok=True)
+        os.close(self._fd)
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def lock_path(database: Path) -> Path:
+    """The same for every name of one file: links are followed."""
+    return Path(os.path.realpath(database) + ".lock")
+
+
+def acquire(
+    path: Path, role: Role, timeout_seconds: float = 10, *, database: str | None = None
+) -> Lock:
+    """Waits for commands and for servers that start or stop; a ready server is refused at once.
+
+    ``database`` names what the holder uses when the path does not, as in memory.
+    """
+    fd = _exclusive(path, time.monotonic() + timeout_seconds)
+    pid = os.getpid()
+    holder = Holder(
+        role,
+        "starting" if role == "server" else "working",
+        pid,
+        process_start_time(pid) or 0,
+        database=database,
+    )
+    try:
+        _write(fd, path, holder)
+    except BaseException:
+        os.close(fd)
+        raise
+    return Lock(path, fd, holder)
+
+
+def read(path: Path) -> Holder | None:
+    """Who holds the lock now; None is free."""
+    settled = time.monotonic() + SETTLE_SECONDS
+    while True:
+        holder = _probe(path)
+        # Between its lock and its first word a holder seems to be the one before it. A process
+        # that is not in our /proc may still be alive in another container.
+        if holder is None or _is_alive(holder) or time.monotonic() >= settled:
+            return holder
+        time.sleep(POLL_SECONDS)
+
+
+def wait_ready(path: Path, timeout_seconds: float = 10) -> Holder | None:
+    """The ready server that holds the lock, or None as soon as it is free."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        holder = read(path)
+        if holder is None or holder.ready:
+            return holder
+        if time.monotonic() >= deadline:
+            raise held(path, holder)
+        time.sleep(POLL_SECONDS)
+
+
+def held(path: Path, holder: Holder) -> LockHeld:
+    database = holder.database or str(path).removesuffix(".lock")
+    known = holder.role != "unknown"
+    who = f"{holder.role} pid {holder.pid}" if known else "another program"
+    if holder.ready:
+        return LockHeld(
+            f"{database} is in use by {who}", hint=f"stop that server first: kill {holder.pid}"
+        )
+    doing = f" ({holder.state})" if holder.role == "server" else ""
+    return LockHeld(
+        f"{database} is in use by {who}{doing}", hint="wait longer with --lock-timeout SECONDS"
+    )
+
+
+def process_start_time(pid: int) -> int | None:
+    try:
+        line = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The name in parentheses may hold spaces and parentheses itself.
+    return int(line.rpartition(b")")[2].split()[19])
+
+
+def _is_alive(holder: Holder) -> bool:
+    return holder.pid > 0 and process_start_time(holder.pid) == holder.start_time
+
+
+def _exclusive(path: Path, deadline: float) -> int:
+    settled = time.monotonic() + SETTLE_SECONDS
+    while True:
+        fd = _open(path)
+        try:
+            outcome = _try_exclusive(fd, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        if outcome == "mine":
+            return fd
+        os.close(fd)
+        now = time.monotonic()
+        holder = read(path) if outcome == "held" else UNKNOWN
+        patience = deadline if outcome == "held" else max(deadline, settled)
+        if holder is not None and (holder.ready or now >= patience):
+            raise held(path, holder)
+        time.sleep(POLL_SECONDS if outcome == "held" else POLL_SECONDS / 10)
+
+
+def _try_exclusive(fd: int, path: Path) -> Literal["mine", "held", "again"]:
+    """``again``: only a reader's shared lock of some microseconds stood in the way."""
+    if not _flock(fd, path, fcntl.LOCK_EX):
+        return "again" if _flock(fd, path, fcntl.LOCK_SH) else "held"
+    return "mine" if _is_current(fd, path) else "again"
+
+
+def _is_current(fd: int, path: Path) -> bool:
+    """Whether the locked file is still the one that others find under the name."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _flock(fd: int, path: Path, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise _unusable(path, error) from error
+    return True
+
+
+def _probe(path: Path) -> Holder | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        return None if _flock(fd, path, fcntl.LOCK_SH) else _described(fd)
+    finally:
+        os.close(fd)
+
+
+def _described(fd: int) -> Holder:
+    try:
+        return msgspec.json.decode(os.pread(fd, 65_536, 0), type=Holder)
+    except msgspec.DecodeError:
+        return UNKNOWN
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        _hand_over(fd, path)
+    except OSError as error:
+        os.close(fd)
+        raise _unusable(path, error) from error
+    return fd
+
+
+def _hand_over(fd: int, path: Path) -> None:
+    """What root creates beside the database of a service user must stay usable for that user."""
+    if os.geteuid() != 0:
+        return
+    database = Path(str(path).removesuffix(".lock"))
+    owner = (database if database.exists() else path.parent).stat()
+    if os.fstat(fd).st_uid != owner.st_uid:
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def _write(fd: int, path: Path, holder: Holder) -> None:
+    text = msgspec.json.encode(holder)
+    try:
+        # One write over all of the old text: no reader meets a rest of it.
+        os.pwrite(fd, text.ljust(os.fstat(fd).st_size), 0)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> StorageFull | StorageUnavailable:
+    detail = f"{path} cannot be used: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(detail)
+    if isinstance(error, PermissionError):
+        return StorageUnavailable(detail, hint="run this as the user who owns the database")
+    return StorageUnavailable(detail)
+
+
+def runtime_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where this user's servers register; created with mode 0700."""
+    problem: StorageFull | StorageUnavailable | None = None
+    for directory in _runtime_dirs(environ):
+        try:
+            return _private(directory)
+        except (StorageFull, StorageUnavailable) as error:
+            problem = problem or error
+    raise problem or StorageUnavailable("no directory for running servers")
+
+
+def _private(directory: Path) -> Path:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = directory.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise StorageUnavailable(f"{directory} is not this user's own directory")
+        if stat.S_IMODE(status.st_mode) != 0o700:
+            directory.chmod(0o700)
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    return directory
+
+
+def _runtime_dirs(environ: Mapping[str, str]) -> list[Path]:
+    """The first usable one is for writing, all are read: cron has no XDG_RUNTIME_DIR.
+
+    The last is for services whose user has no home directory.
+    """
+    places = [
+        Path(environ.get("HOME") or Path.home(), ".local/state/chatctl"),
+        Path(environ.get("TMPDIR") or "/tmp", f"chatctl-{os.geteuid()}"),  # noqa: S108 - _private
+    ]
+    runtime = Path(environ.get("XDG_RUNTIME_DIR", ""))
+    # After su the variable names the directory of somebody else.
+    if runtime.is_absolute() and _is_own(runtime):
+        places.insert(0, runtime / "chatctl")
+    return places
+
+
+def _is_own(directory: Path) -> bool:
+    try:
+        return directory.lstat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def memory_lock_path(directory: Path) -> Path:
+    """Of a database in memory. What belongs to it is named alike: ``memory-….sock``."""
+    return directory / f"memory-{os.getpid()}-{secrets.token_hex(4)}.lock"
+
+
+def _in_memory(path: Path) -> bool:
+    return path.name.startswith("memory-")
+
+
+def register(lock: Lock, directory: Path) -> None:
+    """Makes a server known to ``running`` until it releases its lock."""
+    name = zlib.crc32(os.fsencode(lock.path))
+    entry = directory / f"{lock.holder.pid}-{lock.holder.start_time}-{name:08x}.json"
+    part = entry.with_suffix(".part")
+    try:
+        part.touch(0o600)
+        part.write_bytes(msgspec.json.encode(_Entry(str(lock.path))))
+        part.replace(entry)
+    except OSError as error:
+        raise _unusable(entry, error) from error
+    lock.registered_as(entry)
+
+
+def running(environ: Mapping[str, str] = os.environ) -> list[Holder]:
+    """This user's ready servers. Entries of dead ones are removed."""
+    holders = []
+    for directory in filter(_is_own, _runtime_dirs(environ)):
+        for entry in sorted(directory.glob("*.json")):
+            holder = _registered(entry)
+            if holder is None:
+                entry.unlink(missing_ok=True)
+            elif holder.ready:
+                holders.append(holder)
+    return holders
+
+
+def _registered(entry: Path) -> Holder | None:
+    """None when the server of this entry, whose pid and start are in the name, is gone."""
+    try:
+        lock = msgspec.json.decode(entry.read_bytes(), type=_Entry).lock
+        holder = read(Path(lock))
+    except (OSError, msgspec.DecodeError):
+        return None
+    except StorageUnavailable:
+        return UNKNOWN
+    if holder is None or not entry.name.startswith(f"{holder.pid}-{holder.start_time}-"):
+        return None
+    return holder
+
+
+def remove_dead(directory: Path) -> list[Holder]:
+    """Removes what servers in memory left that were killed, and returns who they were."""
+    dead = []
+    for path in sorted(directory.glob("memory-*.lock")):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue  # another start was faster, or it is not ours
+        try:
+            if _try_exclusive(fd, path) == "mine":
+                dead.append(_described(fd))
+                _remove_family(path)
+        finally:
+            os.close(fd)
+    return dead
+
+
+def _remove_family(path: Path) -> None:
+    """The lock last: it is what the rest is found by."""
+    for sibling in path.parent.glob(f"{path.stem}.*"):
+        if sibling != path:
+            sibling.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)

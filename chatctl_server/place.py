@@ -1,0 +1,91 @@
+"""Where a server's files are: the database, and what lies beside it."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from chatctl_server import lock
+from chatctl_server.errors import StorageUnavailable
+from chatctl_server.settings import Settings, database_path
+
+LONGEST_SOCKET_PATH = 107  # bytes that sockaddr_un holds
+
+
+class Place(msgspec.Struct, frozen=True):
+    """``is_temporary``: the database is in memory, in a directory of its own."""
+
+    database: Path
+    lock_path: Path
+    socket_path: Path
+    key_file: Path
+    is_temporary: bool
+    notices: list[str] = []  # for the start, once the server listens
+    warnings: list[str] = []
+
+    @property
+    def is_durable(self) -> bool:
+        return not self.is_temporary
+
+    def admin_key(self) -> tuple[str, bool]:
+        """The key in the key file, and whether it was generated now. The file has mode 0600."""
+        if self.key_file.exists():
+            return self.key_file.read_text().strip(), False
+        key = secrets.token_urlsafe(32)
+        try:
+            descriptor = os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(key + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StorageUnavailable(f"{self.key_file} cannot be written: {error}") from error
+        return key, True
+
+    def remove_if_temporary(self) -> None:
+        if self.is_temporary:
+            shutil.rmtree(self.database.parent, ignore_errors=True)
+            self.key_file.unlink(missing_ok=True)
+
+
+def find_place(settings: Settings, directory: Path) -> Place:
+    """``directory`` is where this user's servers register."""
+    path = database_path(settings.database_url)
+    if path is None:
+        lock_path = lock.memory_lock_path(directory)
+        return Place(
+            database=_temporary_directory() / "chat.db",
+            lock_path=lock_path,
+            socket_path=lock_path.with_suffix(".sock"),
+            key_file=lock_path.with_suffix(".admin-key"),
+            is_temporary=True,
+        )
+    real = Path(os.path.realpath(path))
+    if not real.parent.is_dir():
+        raise StorageUnavailable(
+            f"There is no directory {real.parent}", hint=f"mkdir {real.parent}"
+        )
+    return Place(
+        database=real,
+        lock_path=lock.lock_path(real),
+        socket_path=_socket_path(real, directory),
+        key_file=real.with_name(real.name + ".admin-key"),
+        is_temporary=False,
+    )
+
+
+def _temporary_directory() -> Path:
+    """0700, in memory where the machine offers it."""
+    shared = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a directory of our own in it
+    root = shared if os.access(shared, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="chatctl-", dir=root))
+
+
+def _socket_path(database: Path, directory: Path) -> Path:
+    beside = database.with_name(database.name + ".admin.sock")
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
+        return beside
+    return directory / f"{lock.lock_path(database).stem[-40:]}-{os.getpid()}.sock"

@@ -1,0 +1,197 @@
+"""``chatctl serve``: lock, migration, sockets, uvicorn, and a stop in the reverse order."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+
+from chatctl_server import listening, lock, logs
+from chatctl_server.app import VERSION, Application, create_app
+from chatctl_server.live.websocket import ManagementProtocol, RoomProtocol
+from chatctl_server.place import Place, find_place
+from chatctl_server.settings import Loaded, Settings, secret_values
+from chatctl_server.storage import maintenance
+
+logger = logging.getLogger("chatctl.server")
+SPARE_FILES = 200
+PING_SECONDS = 25.0
+PONG_SECONDS = 10.0
+
+
+def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
+    """Runs until SIGTERM or SIGINT; 0 after an orderly stop. Raises ChatctlError."""
+    settings = loaded.settings
+    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    logs.configure(
+        settings.log_format, settings.log_level, color=color, secrets=secret_values(settings)
+    )
+    directory = lock.runtime_dir()
+    _remove_dead(directory)
+    place = find_place(settings, directory)
+    with lock.acquire(
+        place.lock_path, "server", lock_timeout_seconds, database=str(place.database)
+    ) as held:
+        try:
+            maintenance.prepare(place.database, durable=place.is_durable)
+            settings = _with_files(_with_key(settings, place), place)
+            _run(settings, place, held, directory)
+        finally:
+            place.remove_if_temporary()
+    return 0
+
+
+def _remove_dead(directory: Path) -> None:
+    for holder in lock.remove_dead(directory):
+        if holder.database is not None:
+            home = Path(holder.database).parent
+            if home.name.startswith("chatctl-"):
+                shutil.rmtree(home, ignore_errors=True)
+
+
+def _with_key(settings: Settings, place: Place) -> Settings:
+    if settings.admin_api_key is not None:
+        return settings
+    key, is_new = place.admin_key()
+    if is_new:
+        place.notices.append(f"no ADMIN_API_KEY is set: one was written to {place.key_file}")
+    return msgspec.structs.replace(settings, admin_api_key=key)
+
+
+def _with_files(settings: Settings, place: Place) -> Settings:
+    """Raises the limit of open files; a MAX_CONNECTIONS above it is lowered with a warning."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_connections + SPARE_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return settings
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft >= wanted:
+        return settings
+    possible = max(1, soft - SPARE_FILES)
+    place.warnings.append(
+        f"MAX_CONNECTIONS is lowered from {settings.max_connections} to {possible}: "
+        f"this process may open {soft} files"
+    )
+    return msgspec.structs.replace(settings, max_connections=possible)
+
+
+def _run(settings: Settings, place: Place, held: lock.Lock, directory: Path) -> None:
+    settings = msgspec.structs.replace(settings, database_url=f"sqlite://{place.database}")
+    app = create_app(settings, durable=place.is_durable)
+    with listening.sockets(settings.bind_address, place.socket_path) as listeners:
+        urls = [listening.url(each) for each in listeners.tcp]
+        app.context.address = urls[0]
+        app.context.database = "memory" if place.is_temporary else str(place.database)
+
+        def ready() -> None:
+            held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place))
+            lock.register(held, directory)
+            _tell(settings, place, urls)
+            listening.notify_systemd("READY=1")
+
+        def stopping() -> None:
+            listening.notify_systemd("STOPPING=1")
+            held.stopping()
+            app.stop_streams()
+
+        server = _Server(_uvicorn_config(settings, app), ready, stopping)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(app, server, listeners.all()))
+    logger.info("stopped")
+
+
+async def _serve(app: Application, server: "_Server", sockets: list[Any]) -> None:
+    async with app.lifespan():
+        await server.serve(sockets)
+
+
+def _key_file(place: Place) -> str | None:
+    return str(place.key_file) if place.key_file.exists() else None
+
+
+def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
+    class Protocol(ManagementProtocol):
+        handshake_timeout_seconds = settings.handshake_timeout_seconds
+
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        ws=RoomProtocol,
+        lifespan="off",
+        log_config=None,
+        access_log=logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO),
+        proxy_headers=False,
+        server_header=False,
+        backlog=4096,
+        ws_max_size=settings.max_frame_bytes,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PONG_SECONDS,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=max(1, settings.shutdown_timeout_seconds - 2),
+    )
+
+
+class _Server(uvicorn.Server):
+    """Tells when it listens and when it stops, and does not raise the signal again."""
+
+    def __init__(self, config: uvicorn.Config, ready: Any, stopping: Any) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._stopping = stopping
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGHUP stops a server that has a terminal, and is ignored by one that has none."""
+        hangup = (
+            self.handle_exit if sys.stdin is not None and sys.stdin.isatty() else signal.SIG_IGN
+        )
+        handlers = {
+            signal.SIGINT: self.handle_exit,
+            signal.SIGTERM: self.handle_exit,
+            signal.SIGHUP: hangup,
+        }
+        earlier = {number: signal.signal(number, each) for number, each in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, each in earlier.items():
+                signal.signal(number, each)
+
+
+def _tell(settings: Settings, place: Place, urls: list[str]) -> None:
+    logger.info("chatctl %s listens on %s", VERSION, ", ".join(urls))
+    if place.is_temporary:
+        logger.warning(
+            "the database is in memory: all data is lost at the stop; "
+            "keep it with chatctl serve --db sqlite:./chat.db"
+        )
+    for notice in place.notices:
+        logger.info("%s", notice)
+    for warning in place.warnings:
+        logger.warning("%s", warning)
+    public = [each for each in settings.bind_address if not listening.is_loopback(each.host)]
+    if not public:
+        logger.info("only this machine can connect; to open it: --bind 0.0.0.0:3000")
+    elif settings.room_identity == "open":
+        logger.warning(
+            "anybody who reaches %s may join as any user: set ROOM_IDENTITY=token", public[0]
+        )

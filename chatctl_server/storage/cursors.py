@@ -1,0 +1,26 @@
+"""Where each follower stands in the log, and the server's last sign of life."""
+
+from peewee import Database
+
+from chatctl_server.storage.models import Cursor
+from chatctl_server.storage.sql import Statement
+
+ALIVE = "server.alive"
+_READ = Statement(Cursor.select(Cursor.position).where(Cursor.name == ""))
+_ALL = Statement(Cursor.select(Cursor.name, Cursor.position).order_by(Cursor.name))
+_SET = Statement(
+    Cursor.insert_many([("", 0)], fields=[Cursor.name, Cursor.position]).on_conflict_replace()
+)
+
+
+def position(db: Database, name: str) -> int:
+    """0 for a follower that has not read yet."""
+    return _READ.value(db, name) or 0
+
+
+def positions(db: Database) -> dict[str, int]:
+    return dict(_ALL.rows(db))
+
+
+def move(db: Database, name: str, position: int) -> None:
+    _SET.run(db, name, position)

@@ -1,0 +1,78 @@
+"""Pages of a room's history, newest first: ranges of seq for messages, join times for sessions."""
+
+from typing import NamedTuple
+
+from peewee import Database
+
+from chatctl_server import errors
+from chatctl_server.domain.times import SECOND
+from chatctl_server.storage import conversations, messages, sessions
+
+LATEST = 2**62
+
+
+class Window(NamedTuple):
+    """Unix seconds, both ends inclusive; None is open."""
+
+    from_time: int | None
+    to_time: int | None
+
+    def microseconds(self) -> tuple[int, int]:
+        """Within what the database can compare."""
+        first = 0 if self.from_time is None else self.from_time * SECOND
+        last = LATEST if self.to_time is None else self.to_time * SECOND + SECOND - 1
+        return _within(first), _within(last)
+
+
+class MessagePage(NamedTuple):
+    room: conversations.Found
+    records: list[messages.Stored]
+    total: int
+
+
+class SessionPage(NamedTuple):
+    room: conversations.Found
+    records: list[sessions.Stored]
+    total: int
+
+
+def message_page(db: Database, room_id: str, window: Window, page: int, size: int) -> MessagePage:
+    """``page`` is 1-based. Raises RoomNotFound; a closed room stays readable."""
+    room = find_room(db, room_id)
+    first, last = _seq_range(db, room, window)
+    newest = last - (page - 1) * size
+    oldest = max(first, newest - size + 1)
+    records = messages.between(db, room.id, oldest, newest) if newest >= first else []
+    return MessagePage(room, records[::-1], max(0, last - first + 1))
+
+
+def session_page(db: Database, room_id: str, window: Window, page: int, size: int) -> SessionPage:
+    """Finished sessions only. Raises RoomNotFound."""
+    room = find_room(db, room_id)
+    first, last = window.microseconds()
+    total = sessions.finished_total(db, room.id, first, last)
+    skip = (page - 1) * size
+    records = sessions.finished_page(db, room.id, first, last, skip, size) if skip < total else []
+    return SessionPage(room, records, total)
+
+
+def find_room(db: Database, room_id: str) -> conversations.Found:
+    """Raises RoomNotFound."""
+    room = conversations.by_public_id(db, room_id)
+    if room is None:
+        raise errors.RoomNotFound(f"There is no room {room_id}", field="room_id")
+    return room
+
+
+def _seq_range(db: Database, room: conversations.Found, window: Window) -> tuple[int, int]:
+    start, end = window.microseconds()
+    first, last = 1, room.last_seq
+    if window.from_time is not None:
+        first = messages.first_seq_at(db, room.id, room.last_seq, start)
+    if window.to_time is not None:
+        last = messages.first_seq_at(db, room.id, room.last_seq, end + 1) - 1
+    return first, last
+
+
+def _within(microseconds: int) -> int:
+    return max(-LATEST, min(LATEST, microseconds))

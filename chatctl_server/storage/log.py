@@ -1,0 +1,159 @@
+"""The log: the only module that touches the table ``event``.
+
+Offsets number all facts in commit order, from 1. The log is the audit log and is not trimmed;
+only the text of a deleted message is taken out of its fact.
+"""
+
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+from peewee import SQL, Database, fn
+
+from chatctl_server.domain import event_id, facts
+from chatctl_server.storage.models import Event
+from chatctl_server.storage.sql import Row, Statement
+
+_COLUMNS = (
+    Event.id,
+    Event.type,
+    Event.conversation,
+    Event.actor,
+    Event.credential,
+    Event.address,
+    Event.at,
+    Event.payload,
+)
+_INSERT = Statement(Event.insert_many([(0,) * 8], fields=_COLUMNS))
+_NEWEST = Statement(Event.select(fn.MAX(Event.id)))
+_ONE = Statement(Event.select(*_COLUMNS).where(Event.id == 0))
+_AFTER = Statement(Event.select(*_COLUMNS).where(Event.id > 0).order_by(Event.id).limit(1))
+_WANTED = (
+    SQL("(? IS NULL OR type GLOB ?)", [None, None])
+    & SQL("(? IS NULL OR conversation = ?)", [None, None])
+    & SQL("(? IS NULL OR actor = ?)", [None, None])
+)
+_FOUND = Statement(
+    Event.select(*_COLUMNS).where((Event.id > 0) & _WANTED).order_by(Event.id).limit(1)
+)
+_FOUND_LAST = Statement(
+    Event.select(*_COLUMNS).where((Event.id > 0) & _WANTED).order_by(Event.id.desc()).limit(1)
+)
+_AT = Statement(Event.select(Event.at).where(Event.id == 0))
+_NOT_POST = SQL("type <> 'message.posted'")
+_BETWEEN = Statement(
+    Event.select(*_COLUMNS)
+    .where((Event.conversation == 0) & _NOT_POST & (Event.id > 0) & (Event.id <= 0))
+    .order_by(Event.id)
+    .limit(1)
+)
+_REDACT = Statement(Event.update({Event.payload: ""}).where(Event.id == 0))
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is asked of the log; None means anything. ``type_glob`` is as in a shell."""
+
+    type_glob: str | None = None
+    conversation: int | None = None
+    actor: str | None = None
+
+
+def append(db: Database, recorded: Sequence[facts.Recorded]) -> None:
+    _INSERT.run_many(db, [_row(entry) for entry in recorded])
+
+
+def newest_offset(db: Database) -> int:
+    """0 for an empty log."""
+    return _NEWEST.value(db) or 0
+
+
+def read_after(db: Database, offset: int, limit: int) -> list[facts.Recorded]:
+    return [_recorded(row) for row in _AFTER.rows(db, offset, limit)]
+
+
+def find_after(db: Database, wanted: Wanted, offset: int, limit: int) -> list[facts.Recorded]:
+    return [_recorded(row) for row in _FOUND.rows(db, offset, *_given(wanted), limit)]
+
+
+def find_last(db: Database, wanted: Wanted, offset: int, limit: int) -> list[facts.Recorded]:
+    """The newest ``limit`` of those above the offset, oldest first."""
+    rows = _FOUND_LAST.rows(db, offset, *_given(wanted), limit)
+    return [_recorded(row) for row in reversed(rows)]
+
+
+def _given(wanted: Wanted) -> tuple[str | int | None, ...]:
+    pairs = (wanted.type_glob, wanted.conversation, wanted.actor)
+    return tuple(value for value in pairs for _ in range(2))
+
+
+def read_besides_posts(
+    db: Database, conversation: int, after: int, until: int, limit: int
+) -> list[facts.Recorded]:
+    """A conversation's facts other than posted messages, with after < offset <= until."""
+    return [_recorded(row) for row in _BETWEEN.rows(db, conversation, after, until, limit)]
+
+
+def find(db: Database, wanted: str) -> int | None:
+    """The offset of an event id, or None when this log does not hold it."""
+    try:
+        offset = event_id.offset_of(uuid.UUID(wanted))
+    except ValueError:
+        return None
+    row = _ONE.row(db, offset)
+    if row is None or event_id.make(row[6], row[0]) != str(uuid.UUID(wanted)):
+        return None
+    return offset
+
+
+def offset_at(db: Database, at: int) -> int:
+    """The offset before the first fact of that time or later, by bisection.
+
+    Facts have the wall clock's times: where it was set back, the answer is that of one of the
+    places in question.
+    """
+    low, high = 0, newest_offset(db)
+    while low < high:
+        middle = (low + high) // 2
+        if _AT.value(db, middle + 1) < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def redact_message(db: Database, offset: int) -> None:
+    """Takes the text out of a posted message's fact; all else of it stays."""
+    row = _ONE.row(db, offset)
+    if row is None:
+        return
+    fact = _recorded(row).fact
+    if isinstance(fact, facts.MessagePosted):
+        emptied = msgspec.structs.replace(fact, content="")
+        _REDACT.run(db, facts.encode(emptied).decode(), offset)
+
+
+def _row(
+    entry: facts.Recorded,
+) -> tuple[int, str, int | None, str | None, str, str | None, int, str]:
+    actor = entry.actor
+    return (
+        entry.offset,
+        facts.type_name(entry.fact),
+        entry.conversation,
+        actor.user_id,
+        actor.credential,
+        actor.address,
+        entry.at,
+        facts.encode(entry.fact).decode(),
+    )
+
+
+def _recorded(row: Row) -> facts.Recorded:
+    offset, type_name, conversation, actor, credential, address, at, payload = row
+    return facts.Recorded(
+        offset=offset,
+        at=at,
+        conversation=conversation,
+        actor=facts.Actor(actor, credential, address),
+        fact=facts.decode(type_name, payload),
+    )

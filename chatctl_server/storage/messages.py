@@ -1,0 +1,201 @@
+"""Questions about messages. Pages are ranges of seq: no OFFSET, no COUNT."""
+
+import json
+from collections.abc import Sequence
+
+import msgspec
+from peewee import JOIN, SQL, Database, fn
+
+from chatctl_server.storage.models import Ban, Conversation, Member, Message, Mute
+from chatctl_server.storage.sql import Row, Statement
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A row of ``message``; ``content`` of a deleted one is empty."""
+
+    id: int
+    conversation: int
+    seq: int
+    event_offset: int
+    kind: str
+    sender: str
+    nickname: str
+    is_admin: bool
+    content: str
+    client_msg_id: str | None
+    created_at: int
+    deleted_at: int | None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What the tables say of a sender in a conversation, read in the verb's transaction."""
+
+    status: str | None
+    is_admin: bool
+    ban_set: bool
+    ban_expires_at: int | None
+    mute_set: bool
+    mute_expires_at: int | None
+
+    def is_banned(self, now: int) -> bool:
+        return self.ban_set and (self.ban_expires_at is None or self.ban_expires_at > now)
+
+    def is_muted(self, now: int) -> bool:
+        return self.mute_set and (self.mute_expires_at is None or self.mute_expires_at > now)
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """The first message of a client_msg_id."""
+
+    message_id: int
+    seq: int
+    created_at: int
+
+
+_COLUMNS = (
+    Message.id,
+    Message.conversation,
+    Message.seq,
+    Message.event_offset,
+    Message.kind,
+    Message.sender,
+    Message.nickname,
+    Message.is_admin,
+    Message.content,
+    Message.client_msg_id,
+    Message.created_at,
+    Message.deleted_at,
+)
+_NEWEST_ID = Statement(Message.select(fn.MAX(Message.id)))
+_ONE = Statement(Message.select(*_COLUMNS).where((Message.conversation == 0) & (Message.id == 0)))
+_RANGE = Statement(
+    Message.select(*_COLUMNS)
+    .where((Message.conversation == 0) & (Message.seq >= 0) & (Message.seq <= 0))
+    .order_by(Message.seq)
+)
+_TIME = Statement(
+    Message.select(Message.created_at).where((Message.conversation == 0) & (Message.seq == 0))
+)
+_PLACE = Statement(
+    Message.select(Message.event_offset).where((Message.conversation == 0) & (Message.seq == 0))
+)
+_GIVEN = SQL("(SELECT value FROM json_each(?))", ["[]"])
+_EARLIER = Statement(
+    Message.select(
+        Message.conversation,
+        Message.sender,
+        Message.client_msg_id,
+        Message.id,
+        Message.seq,
+        Message.created_at,
+    ).where(Message.client_hash.is_null(False) & (Message.client_hash << _GIVEN))
+)
+_LAST_HEARD = Statement(
+    Message.select(Message.sender, fn.MAX(Message.created_at))
+    .where((Message.conversation == 0) & (Message.seq > 0) & (Message.kind == "text"))
+    .group_by(Message.sender)
+)
+_LAST_OF_SENDER = Statement(
+    Message.select(fn.MAX(Message.created_at)).where(
+        (Message.conversation == 0) & (Message.seq > 0) & (Message.sender == "")
+    )
+)
+_STANDING = Statement(
+    Conversation.select(
+        Conversation.status,
+        Member.role,
+        Ban.user_id,
+        Ban.expires_at,
+        Mute.user_id,
+        Mute.expires_at,
+    )
+    .join(
+        Member,
+        JOIN.LEFT_OUTER,
+        on=(Member.conversation == Conversation.id) & (Member.user_id == ""),
+    )
+    .join_from(
+        Conversation,
+        Ban,
+        JOIN.LEFT_OUTER,
+        on=(Ban.conversation == Conversation.id) & (Ban.user_id == ""),
+    )
+    .join_from(
+        Conversation,
+        Mute,
+        JOIN.LEFT_OUTER,
+        on=(Mute.conversation == Conversation.id) & (Mute.user_id == ""),
+    )
+    .where(Conversation.id == 0)
+)
+
+
+def newest_id(db: Database) -> int:
+    return _NEWEST_ID.value(db) or 0
+
+
+def one(db: Database, conversation: int, message_id: int) -> Stored | None:
+    row = _ONE.row(db, conversation, message_id)
+    return None if row is None else _stored(row)
+
+
+def between(db: Database, conversation: int, first: int, last: int) -> list[Stored]:
+    """Oldest first, first <= seq <= last."""
+    return [_stored(row) for row in _RANGE.rows(db, conversation, first, last)]
+
+
+def event_offset(db: Database, conversation: int, seq: int) -> int:
+    """Where the message with that seq stands in the log; 0 for seq 0."""
+    return _PLACE.value(db, conversation, seq) or 0
+
+
+def first_seq_at(db: Database, conversation: int, last_seq: int, at: int) -> int:
+    """The first seq created at that time or later, ``last_seq`` + 1 for none.
+
+    Times never fall within a conversation, so this is a bisection: 20 look-ups in a million.
+    """
+    low, high = 1, last_seq + 1
+    while low < high:
+        middle = (low + high) // 2
+        if _TIME.value(db, conversation, middle) < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def earlier(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], Earlier]:
+    """By conversation, sender and client_msg_id: what is stored under those hashes."""
+    if not hashes:
+        return {}
+    return {
+        (conversation, sender, client_msg_id): Earlier(message_id, seq, created_at)
+        for conversation, sender, client_msg_id, message_id, seq, created_at in _EARLIER.rows(
+            db, json.dumps(hashes)
+        )
+    }
+
+
+def standing(db: Database, conversation: int, user_id: str) -> Standing:
+    row = _STANDING.row(db, user_id, user_id, user_id, conversation)
+    if row is None:
+        return Standing(None, False, False, None, False, None)
+    status, role, banned, ban_until, muted, mute_until = row
+    return Standing(
+        status, role == "admin", banned is not None, ban_until, muted is not None, mute_until
+    )
+
+
+def last_heard(db: Database, conversation: int, after_seq: int) -> dict[str, int]:
+    """Sender → time of the newest message above that seq."""
+    return dict(_LAST_HEARD.rows(db, conversation, after_seq, "text"))
+
+
+def last_of_sender(db: Database, conversation: int, after_seq: int, sender: str) -> int | None:
+    found: int | None = _LAST_OF_SENDER.value(db, conversation, after_seq, sender)
+    return found
+
+
+def _stored(row: Row) -> Stored:
+    found = Stored(*row)
+    return msgspec.structs.replace(found, is_admin=bool(found.is_admin))

@@ -1,0 +1,51 @@
+"""What a conversation's listener missed, a page at a time, in log order.
+
+Posts are read by seq from the messages, the few other facts by offset from the log.
+"""
+
+import msgspec
+from peewee import Database
+
+from chatctl_server.domain import facts
+from chatctl_server.storage import log, messages
+
+Replayed = messages.Stored | facts.Recorded
+PAGE = 500
+
+
+class Page(msgspec.Struct, frozen=True):
+    """``offset`` and ``seq``: all that stands up to there has been read."""
+
+    entries: list[Replayed]
+    offset: int
+    seq: int
+
+
+def start(db: Database, conversation: int, seq: int) -> int:
+    """The offset at which a listener stands who has seen everything up to that seq."""
+    return messages.event_offset(db, conversation, seq)
+
+
+def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
+    """Up to 500 messages and 500 other facts after that place.
+
+    The question runs in one snapshot: what it has not found up to its offset does not exist.
+    """
+    posts = messages.between(db, conversation, seq + 1, seq + PAGE)
+    until = posts[-1].event_offset if len(posts) == PAGE else log.newest_offset(db)
+    others = log.read_besides_posts(db, conversation, offset, until, PAGE)
+    if len(others) == PAGE:
+        until = others[-1].offset
+        posts = [post for post in posts if post.event_offset <= until]
+    entries: list[Replayed] = [*posts, *(each for each in others if not _is_told(each, seq))]
+    entries.sort(key=_offset)
+    return Page(entries, until, posts[-1].seq if posts else seq)
+
+
+def _offset(entry: Replayed) -> int:
+    return entry.offset if isinstance(entry, facts.Recorded) else entry.event_offset
+
+
+def _is_told(entry: facts.Recorded, seq: int) -> bool:
+    """Whether the message's own place in the replay has told of its deletion."""
+    return isinstance(entry.fact, facts.MessageDeleted) and entry.fact.seq > seq

@@ -1,0 +1,100 @@
+"""Connections and prepared questions.
+
+Peewee builds each question once, at import; it is then executed with fresh parameters in the
+order of its placeholders. Building it anew costs 200 µs a call, executing it 7 µs.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+from peewee import Database
+from playhouse.apsw_ext import APSWDatabase as _APSWDatabase
+
+Row = tuple[Any, ...]
+Value = str | int | float | bytes | None
+_DIALECT = _APSWDatabase(None)
+CACHE_KIB = 65536
+CHECKPOINT_PAGES = 4000
+
+
+class Statement:
+    """SQL whose parameters are given anew at each call, in the order of its placeholders."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, query: Any) -> None:
+        self.text: str = _DIALECT.get_sql_context().sql(query).query()[0]
+
+    def run(self, db: Database, *parameters: Value) -> None:
+        db.execute_sql(self.text, parameters)
+
+    def run_many(self, db: Database, rows: Iterable[Sequence[Value]]) -> None:
+        db.connection().cursor().executemany(self.text, rows)
+
+    def rows(self, db: Database, *parameters: Value) -> list[Row]:
+        return db.execute_sql(self.text, parameters).fetchall()  # type: ignore[no-any-return]
+
+    def row(self, db: Database, *parameters: Value) -> Row | None:
+        return db.execute_sql(self.text, parameters).fetchone()  # type: ignore[no-any-return]
+
+    def value(self, db: Database, *parameters: Value) -> Any:
+        """The first column of the first row; None for no row."""
+        found = self.row(db, *parameters)
+        return found[0] if found else None
+
+
+class APSWDatabase(_APSWDatabase):  # type: ignore[misc]  # Peewee has no types
+    def _connect(self) -> apsw.Connection:
+        connection: apsw.Connection = super()._connect()
+        # The migration runner stores datetimes, which APSW does not adapt by itself.
+        connection.convert_binding = lambda cursor, number, value: str(value)
+        return connection
+
+
+def writing(path: Path, *, durable: bool, create: bool = False) -> Database:
+    """The one writing connection. Not durable: an in-memory server's database."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    pragmas = {
+        "journal_mode": "wal",
+        "synchronous": "full" if durable else "off",
+        "wal_autocheckpoint": CHECKPOINT_PAGES,
+        "journal_size_limit": 64 * 1024 * 1024,
+    }
+    return _database(path, flags, pragmas)
+
+
+def reading(path: Path) -> Database:
+    """A database whose connections, one a thread, cannot write."""
+    return _database(path, apsw.SQLITE_OPEN_READONLY, {"query_only": 1})
+
+
+def _database(path: Path, flags: int, pragmas: dict[str, Any]) -> Database:
+    common = {"foreign_keys": 1, "cache_size": -CACHE_KIB, "temp_store": "memory"}
+    return APSWDatabase(
+        str(path),
+        pragmas={"busy_timeout": 5000, **pragmas, **common},
+        lock_type="IMMEDIATE",
+        flags=flags | apsw.SQLITE_OPEN_URI,
+    )
+
+
+def in_transaction(db: Database) -> bool:
+    return bool(db.connection().in_transaction)
+
+
+def sqlite_error(error: BaseException) -> apsw.Error | None:
+    """The SQLite error behind Peewee's, if there is one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, apsw.Error):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def schema_name(db: Database) -> str:
+    """The newest migration that the database has had; empty for none."""
+    rows = db.execute_sql("SELECT name FROM schema_migration ORDER BY name DESC LIMIT 1").fetchall()
+    return rows[0][0] if rows else ""

@@ -1,0 +1,244 @@
+"""The store: one writer thread with group commit, and reader threads. The only async module here.
+
+Callers ``await store.write(verb, …)``. The writer takes what is waiting (at most 256 calls or
+1 MiB), runs each verb in its own savepoint, commits once, and hands all facts and results back
+to the event loop in one step, in log order: facts first to ``on_commit``, then each result.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from peewee import Database
+
+from chatctl_server import errors
+from chatctl_server.domain import facts
+from chatctl_server.storage import sql
+from chatctl_server.storage.transaction import Tx
+from chatctl_server.storage.writing import Batch, Call, Outcome, Settled, Writing
+
+logger = logging.getLogger("chatctl.storage")
+T = TypeVar("T")
+
+MAX_WAITING_CALLS = 10_000
+MAX_WAITING_BYTES = 16 * 1024 * 1024
+MAX_BATCH_CALLS = 256
+MAX_BATCH_BYTES = 1024 * 1024
+MAX_WAITING_READS = 1_000
+READERS = 4
+
+
+class Store:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durable: bool = True,
+        clock: Callable[[], int],
+    ) -> None:
+        """``on_commit`` and ``on_batch`` are called in the loop: every committed fact in log
+        order, and for every transaction how many calls and seconds it had."""
+        self.path = path
+        self.on_commit: Callable[[Sequence[facts.Recorded]], None] = lambda recorded: None
+        self.on_batch: Callable[[int, float], None] = lambda calls, seconds: None
+        self._durable = durable
+        self._clock = clock
+        self._waiting: deque[Call] = deque()
+        self._urgent: deque[Call] = deque()
+        self._waiting_bytes = 0
+        self._mutex = threading.Lock()
+        self._work = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._reads = 0
+        self._writing: Writing | None = None
+        self._readers = sql.reading(path)
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # Life
+
+    async def open(self, *, write: bool = True) -> None:
+        """Raises StorageUnavailable when the file cannot be opened."""
+        self._loop = asyncio.get_running_loop()
+        if not write:
+            return
+        self._writing = Writing(lambda: sql.writing(self.path, durable=self._durable), self._clock)
+        await self._loop.run_in_executor(self._pool, self._writing.check)
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Runs what is waiting, then ends the threads and empties the write-ahead log."""
+        loop = asyncio.get_running_loop()
+        self._closing = True
+        self._work.set()
+        if self._thread is not None:
+            await loop.run_in_executor(None, self._thread.join)
+            await asyncio.sleep(0)  # the last batch's results are on the loop already
+        await loop.run_in_executor(None, self._close_readers)
+
+    def _close_readers(self) -> None:
+        gate = threading.Barrier(READERS)
+
+        def close() -> None:
+            gate.wait()
+            if not self._readers.is_closed():
+                self._readers.close()
+
+        for done in [self._pool.submit(close) for _ in range(READERS)]:
+            done.result()
+        self._pool.shutdown()
+
+    # Questions about the store itself
+
+    @property
+    def trouble(self) -> errors.ChatctlError | None:
+        """The error of the last transaction; None when it was committed."""
+        return self._writing.trouble if self._writing else None
+
+    @property
+    def backlog(self) -> int:
+        return len(self._waiting) + len(self._urgent)
+
+    @property
+    def writes(self) -> bool:
+        return self._thread is not None
+
+    # Reading
+
+    async def read(self, question: Callable[..., T], *arguments: Any) -> T:
+        """Runs a question in a reader thread, in one snapshot of the database."""
+        if self._reads >= MAX_WAITING_READS:
+            raise errors.Busy("Too many questions are waiting for the database", retry_after=1)
+        self._reads += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._ask, question, arguments)
+        finally:
+            self._reads -= 1
+
+    def _ask(self, question: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+        db: Database = self._readers
+        try:
+            db.connect(reuse_if_open=True)
+            db.execute_sql("BEGIN")
+        except Exception as error:
+            raise self._unreadable(error) from error
+        try:
+            return question(db, *arguments)
+        except Exception as error:
+            if sql.sqlite_error(error) is None:
+                raise
+            raise self._unreadable(error) from error
+        finally:
+            db.execute_sql("ROLLBACK")
+
+    def _unreadable(self, error: Exception) -> errors.StorageUnavailable:
+        logger.error("the database cannot be read: %s", error)
+        return errors.StorageUnavailable("The database cannot be read at the moment", retry_after=1)
+
+    # Writing
+
+    async def write(self, verb: Callable[..., T], *arguments: Any) -> T:
+        """Runs the verb in the writer; returns after its commit. Raises what the verb raises,
+        Busy at the queue's limit, NotStored or OutcomeUnknown when the database failed."""
+        future, settle = _future()
+        self.submit(verb, arguments, settle)
+        return await future  # type: ignore[no-any-return]
+
+    async def write_urgent(self, verb: Callable[..., T], *arguments: Any) -> T:
+        """As ``write``, overtaking what is queued: for what administrators do."""
+        future, settle = _future()
+        self.submit(verb, arguments, settle, urgent=True)
+        return await future  # type: ignore[no-any-return]
+
+    def submit(
+        self,
+        verb: Callable[..., Any] | Batch[Any, Any],
+        arguments: tuple[Any, ...],
+        done: Callable[[Outcome], None],
+        *,
+        size: int = 256,
+        urgent: bool = False,
+        reserved: bool = False,
+    ) -> None:
+        """Queues a call; ``done`` is called in the loop, in log order, with result or exception.
+
+        ``size`` is what it holds in bytes. ``urgent`` calls overtake the others. ``reserved``
+        ones, which end what was begun, are taken beyond the limit. Raises Busy at the limit.
+        """
+        if self._thread is None or self._closing:
+            raise errors.StorageUnavailable("This process does not write to the database")
+        with self._mutex:
+            full = self.backlog >= MAX_WAITING_CALLS or self._waiting_bytes >= MAX_WAITING_BYTES
+            if full and not (reserved or urgent):
+                raise errors.Busy("The writer's queue is full", retry_after=1)
+            self._waiting_bytes += size
+            (self._urgent if urgent else self._waiting).append(Call(verb, arguments, done, size))
+        self._work.set()
+
+    # The writer thread
+
+    def _run(self) -> None:
+        writing, loop = self._writing, self._loop
+        assert writing is not None
+        assert loop is not None
+        while True:
+            calls = self._take()
+            if not calls:
+                if self._closing:
+                    break
+                self._work.wait()
+                self._work.clear()
+                continue
+            started = time.perf_counter()
+            settled = writing.run(calls)
+            seconds = time.perf_counter() - started
+            loop.call_soon_threadsafe(self._settle, settled, seconds)
+        writing.close()
+
+    def _take(self) -> list[Call]:
+        taken: list[Call] = []
+        size = 0
+        with self._mutex:
+            for queue in (self._urgent, self._waiting):
+                while queue and len(taken) < MAX_BATCH_CALLS and size < MAX_BATCH_BYTES:
+                    call = queue.popleft()
+                    size += call.size
+                    taken.append(call)
+            self._waiting_bytes -= size
+        return taken
+
+    def _settle(self, settled: Sequence[Settled], seconds: float) -> None:
+        self.on_batch(len(settled), seconds)
+        for call, outcome, recorded in settled:
+            if recorded:
+                self.on_commit(recorded)
+            try:
+                call.done(outcome)
+            except Exception:
+                logger.exception("a result could not be handed over")
+
+
+def _future() -> tuple[asyncio.Future[Any], Callable[[Outcome], None]]:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def settle(outcome: Outcome) -> None:
+        if future.done():
+            return
+        if isinstance(outcome, BaseException):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    return future, settle
+
+
+__all__ = ["Batch", "Store", "Tx"]

@@ -1,0 +1,61 @@
+"""What a verb works with: the connection, the time, and the facts it has recorded so far."""
+
+from collections.abc import Sequence
+
+from peewee import Database
+
+from chatctl_server.domain import facts
+from chatctl_server.storage import log, projection
+
+
+class Throttles:
+    """When users were last heard in a room, for as long as throttling needs it.
+
+    Read from the messages on a room's first use; dropped whole whenever a transaction fails,
+    so that it never knows more than the database.
+    """
+
+    def __init__(self) -> None:
+        self.last_accepted: dict[int, dict[str, int]] = {}
+
+    def drop(self) -> None:
+        self.last_accepted = {}
+
+
+class Tx:
+    """One verb's part of a transaction. ``now`` is in microseconds."""
+
+    __slots__ = ("_next_offset", "db", "now", "recorded", "throttles")
+
+    def __init__(self, db: Database, now: int, throttles: Throttles) -> None:
+        self.db = db
+        self.now = now
+        self.throttles = throttles
+        self.recorded: list[facts.Recorded] = []
+        self._next_offset: int | None = None
+
+    def record(
+        self, fact: facts.Fact, actor: facts.Actor, conversation: int | None
+    ) -> facts.Recorded:
+        """Appends the fact and applies it to the tables."""
+        entry = self.place(fact, actor, conversation)
+        log.append(self.db, [entry])
+        projection.apply(self.db, entry)
+        self.recorded.append(entry)
+        return entry
+
+    def record_posts(self, posts: Sequence[facts.Recorded]) -> None:
+        """As ``record``, for posts that ``place`` gave their offsets."""
+        log.append(self.db, posts)
+        projection.apply_posts(self.db, posts)
+        self.recorded.extend(posts)
+
+    def place(
+        self, fact: facts.Fact, actor: facts.Actor, conversation: int | None
+    ) -> facts.Recorded:
+        """The fact at the next offset; every placed fact is then recorded, in order."""
+        if self._next_offset is None:
+            self._next_offset = log.newest_offset(self.db) + 1
+        offset = self._next_offset
+        self._next_offset = offset + 1
+        return facts.Recorded(offset, self.now, conversation, actor, fact)

@@ -1,0 +1,207 @@
+"""How a batch of calls becomes one transaction, and what happens when the database fails.
+
+After every exception the question is whether the transaction is still open. Open: the verb's
+savepoint is rolled back and it alone fails. Not open (SQLITE_FULL, IOERR and CORRUPT roll the
+whole transaction back, savepoints and all; a further statement would be committed by itself),
+or COMMIT failed: every call of the batch fails and the connection is opened anew.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import apsw
+from peewee import Database
+
+from chatctl_server import errors
+from chatctl_server.domain import facts
+from chatctl_server.storage import sql
+from chatctl_server.storage.transaction import Throttles, Tx
+
+logger = logging.getLogger("chatctl.storage")
+A = TypeVar("A")
+R = TypeVar("R")
+Outcome = Any  # what the verb returned, or the exception that it raised
+
+
+class Batch(Generic[A, R]):
+    """A verb with a second form that runs many neighbouring calls at once.
+
+    ``many`` returns for each argument its result or the refusal (a ChatctlError) it would have
+    raised. When ``many`` itself raises, its calls are run one by one through ``one``.
+    """
+
+    def __init__(
+        self,
+        one: Callable[[Tx, A], R],
+        many: Callable[[Tx, Sequence[A]], list[R | errors.ChatctlError]],
+    ) -> None:
+        self.one = one
+        self.many = many
+
+
+class Call(NamedTuple):
+    verb: Callable[..., Any] | Batch[Any, Any]
+    arguments: tuple[Any, ...]
+    done: Callable[[Outcome], None]
+    size: int
+
+
+class Settled(NamedTuple):
+    call: Call
+    outcome: Outcome
+    recorded: Sequence[facts.Recorded]
+
+
+class TransactionLost(Exception):
+    """SQLite has rolled the whole transaction back."""
+
+
+class Writing:
+    """The writing connection and what is remembered between transactions. One thread only."""
+
+    def __init__(self, connect: Callable[[], Database], clock: Callable[[], int]) -> None:
+        self.trouble: errors.ChatctlError | None = None
+        self._connect = connect
+        self._clock = clock
+        self._db: Database | None = None
+        self._throttles = Throttles()
+
+    def check(self) -> None:
+        """Opens and closes the database once. Raises StorageUnavailable."""
+        try:
+            self._open()
+        except Exception as error:
+            raise self._failure(error) from error
+        self.close()
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def run(self, calls: Sequence[Call]) -> list[Settled]:
+        """One transaction. Never raises: every call gets an outcome."""
+        committing = False
+        try:
+            db = self._open()
+            db.execute_sql("BEGIN IMMEDIATE")
+            settled = self._run_groups(db, calls)
+            committing = True
+            db.execute_sql("COMMIT")
+        except Exception as error:
+            return self._abandon(calls, error, committing=committing)
+        self.trouble = None
+        return settled
+
+    def _open(self) -> Database:
+        if self._db is None:
+            db = self._connect()
+            db.connect()
+            self._db = db
+        return self._db
+
+    def _run_groups(self, db: Database, calls: Sequence[Call]) -> list[Settled]:
+        settled: list[Settled] = []
+        start = 0
+        while start < len(calls):
+            end = start + 1
+            verb = calls[start].verb
+            if isinstance(verb, Batch):
+                while end < len(calls) and calls[end].verb is verb:
+                    end += 1
+                settled += self._run_many(db, verb, calls[start:end])
+            else:
+                settled.append(self._run_one(db, verb, calls[start]))
+            start = end
+        return settled
+
+    def _run_one(self, db: Database, verb: Callable[..., Any], call: Call) -> Settled:
+        tx = Tx(db, self._clock(), self._throttles)
+        db.execute_sql("SAVEPOINT verb")
+        try:
+            result = verb(tx, *call.arguments)
+        except Exception as error:
+            self._roll_back_verb(db, error)
+            return Settled(call, self._outcome(error), ())
+        db.execute_sql("RELEASE verb")
+        return Settled(call, result, tx.recorded)
+
+    def _run_many(
+        self, db: Database, verb: Batch[Any, Any], calls: Sequence[Call]
+    ) -> list[Settled]:
+        if len(calls) > 1:
+            tx = Tx(db, self._clock(), self._throttles)
+            db.execute_sql("SAVEPOINT verb")
+            try:
+                outcomes = verb.many(tx, [call.arguments[0] for call in calls])
+            except Exception as error:
+                self._roll_back_verb(db, error)
+                logger.warning("a batch of %d posts is run one by one: %s", len(calls), error)
+            else:
+                db.execute_sql("RELEASE verb")
+                return _settle_many(calls, outcomes, tx.recorded)
+        return [self._run_one(db, verb.one, call) for call in calls]
+
+    def _roll_back_verb(self, db: Database, error: Exception) -> None:
+        self._throttles.drop()
+        if not sql.in_transaction(db):
+            raise TransactionLost from error
+        db.execute_sql("ROLLBACK TO verb")
+        db.execute_sql("RELEASE verb")
+
+    def _abandon(
+        self, calls: Sequence[Call], error: Exception, *, committing: bool
+    ) -> list[Settled]:
+        logger.error("a transaction of %d calls was lost: %s", len(calls), _reason(error))
+        self.trouble = failure = self._failure(error, committing=committing)
+        self._throttles.drop()
+        db, self._db = self._db, None
+        if db is not None:
+            _discard(db)
+        return [Settled(call, _again(failure), ()) for call in calls]
+
+    def _outcome(self, error: Exception) -> Exception:
+        """A refusal as it is; an error of the database in one statement as a refusal to store."""
+        if isinstance(error, errors.ChatctlError) or sql.sqlite_error(error) is None:
+            return error
+        logger.error("a verb failed in the database", exc_info=error)
+        return self._failure(error)
+
+    def _failure(self, error: Exception, *, committing: bool = False) -> errors.ChatctlError:
+        cause = sql.sqlite_error(error)
+        if isinstance(cause, apsw.FullError):
+            return errors.StorageFull("The disk is full; nothing was stored", retry_after=5)
+        if committing:
+            return errors.OutcomeUnknown(
+                "The commit failed; the call may be repeated with its client_msg_id", retry_after=1
+            )
+        return errors.NotStored("The database failed; nothing was stored", retry_after=1)
+
+
+def _settle_many(
+    calls: Sequence[Call], outcomes: Sequence[Outcome], recorded: Sequence[facts.Recorded]
+) -> list[Settled]:
+    """All facts of the batch go with its first call, so that they keep their order."""
+    return [
+        Settled(call, outcome, recorded if place == 0 else ())
+        for place, (call, outcome) in enumerate(zip(calls, outcomes, strict=True))
+    ]
+
+
+def _again(failure: errors.ChatctlError) -> errors.ChatctlError:
+    """Every caller gets an exception of its own: a shared one collects all their tracebacks."""
+    return type(failure)(failure.detail, retry_after=failure.retry_after)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(sql.sqlite_error(error) or error).__name__}: {error.__cause__ or error}"
+
+
+def _discard(db: Database) -> None:
+    try:
+        if sql.in_transaction(db):
+            db.execute_sql("ROLLBACK")
+        db.close()
+    except Exception as error:
+        logger.warning("the failed connection could not be closed: %s", error)

@@ -1,0 +1,38 @@
+"""Tasks with a name and an owner: started together, restarted after a failure, stopped together."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+logger = logging.getLogger("chatctl.server")
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Workers:
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(supervise(name, work), name=name))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+
+
+async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Runs the work until it is cancelled; after an error again, with growing pauses."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("%s failed; it starts again in %g s", name, pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

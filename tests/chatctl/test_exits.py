@@ -1,0 +1,31 @@
+import pytest
+
+from chatctl import exits
+from chatctl.failures import Failure
+from chatctl_server import errors
+
+
+def _all(cls: type[errors.ChatctlError]) -> list[type[errors.ChatctlError]]:
+    return [cls, *(below for child in cls.__subclasses__() for below in _all(child))]
+
+
+EXPECTED = {
+    "internal": 1, "invalid_input": 2, "bad_text": 2, "invalid_setting": 2, "unauthorized": 4,
+    "forbidden": 4, "banned": 4, "muted": 4, "not_found": 3, "room_not_found": 3,
+    "room_closed": 3, "message_not_found": 3, "method_not_allowed": 2, "conflict": 5,
+    "too_large": 2, "throttled": 6, "resync_required": 5, "busy": 6, "connection_limit": 6,
+    "not_stored": 1, "unknown": 1, "storage_full": 1, "storage_unavailable": 6,
+    "schema_mismatch": 7, "lock_held": 7,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("error", _all(errors.ChatctlError))
+def test_every_error_of_the_server_has_its_exit_code(error: type[errors.ChatctlError]) -> None:
+    failure = Failure(error.code, "sentence", status=error.status)
+    assert exits.of(failure) == EXPECTED[error.code]
+
+
+def test_a_code_that_is_not_known_goes_by_its_status() -> None:
+    assert exits.of(Failure("of_a_newer_server", "sentence", status=404)) == 3
+    assert exits.of(Failure("of_a_newer_server", "sentence", status=500)) == 1
+    assert exits.of(Failure("of_a_newer_server", "sentence")) == 1

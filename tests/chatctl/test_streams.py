@@ -1,0 +1,158 @@
+"""``watch`` and ``events tail -f``: what they print, and how they survive a restart."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from prepared_server import Answer, Asked, Chatctl, Prepared, lines, problem, rows
+
+from chatctl.commands.watch import offset_before
+
+ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
+AT = "2026-01-02T03:04:05.000006Z"
+
+
+def _fact(offset: int, kind: str, /, **data: object) -> dict[str, object]:
+    return {
+        "offset": offset, "event_id": f"id-{offset}", "type": kind, "at": AT, "room_id": ROOM_ID,
+        "actor": "alice", "credential": "key", "address": None, "data": data,
+    }  # fmt: skip
+
+
+def _said(offset: int, seq: int, content: str) -> dict[str, object]:
+    return _fact(
+        offset, "message.posted", message_id=seq, seq=seq, kind="text", sender="alice",
+        nickname="Alice", is_admin=False, content=content, created_at=0,
+    )  # fmt: skip
+
+
+LOG = [
+    _fact(1, "room.created", name="lobby"),
+    _said(2, 1, "one"),
+    _fact(4, "session.joined", user_id="bob"),
+    _fact(5, "room.admins_set", admins=["alice"]),
+    _said(6, 2, "tw\u2028o\x1b[2J"),
+    _fact(9, "ban.set", user_id="bob", reason="spam", banned_by=None, expires_at=None),
+]
+
+
+def _log(facts: list[dict[str, object]], at_once: int) -> Callable[[Asked], Answer]:
+    """A stream that breaks off after ``at_once`` facts, as at a restart."""
+
+    def answer(asked: Asked) -> Answer:
+        later = [fact for fact in facts if fact["offset"] > int(asked.query["after"])]  # type: ignore[operator]
+        text = "".join(json.dumps(fact) + "\n\n" for fact in later[:at_once])
+        return Answer(text.encode(), 200, {"Content-Type": "application/x-ndjson"})
+
+    return answer
+
+
+def _page(asked: Asked) -> Answer:
+    after, limit = int(asked.query.get("after", 0)), int(asked.query["limit"])
+    kinds = asked.query.get("type")
+    found = [f for f in LOG if f["offset"] > after and kinds in (None, f["type"])]  # type: ignore[operator]
+    return Answer(found[-limit:] if "tail" in asked.query else found[:limit])
+
+
+@pytest.fixture
+def prepared(server: Prepared) -> Prepared:
+    room = {"room_id": ROOM_ID, "room_name": "lobby"}
+    server.answers = {
+        f"GET /management/rooms/{ROOM_ID}": Answer(room),
+        "GET /management/status": Answer({"last_offset": 9}),
+        "GET /management/events": _page,
+        "GET /management/events/stream": _log(LOG, at_once=100),
+    }
+    return server
+
+
+def test_watch_shows_what_the_room_sees(chatctl: Chatctl, prepared: Prepared) -> None:
+    args = ("watch", ROOM_ID, "--since", "0", "--count", "4")
+    assert chatctl(*args, CHATCTL_SERVER=prepared.url) == (
+        rows(
+            (AT, "message.posted", "1", "alice", "one"),
+            (AT, "session.joined", "", "bob", ""),
+            (AT, "message.posted", "2", "alice", r"tw\u2028o\x1b[2J"),
+            (AT, "ban.set", "", "bob", ""),
+        ),
+        "",
+        0,
+    )
+
+
+def test_watch_since_a_message_begins_behind_it(chatctl: Chatctl, prepared: Prepared) -> None:
+    done = chatctl(
+        "watch", ROOM_ID, "--since", "1", "--count", "3", "--json", CHATCTL_SERVER=prepared.url
+    )
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [LOG[2], LOG[4], LOG[5]]
+    assert "\u2028" not in done.stdout
+    assert (done.stderr, done.exit) == ("", 0)
+
+
+def test_a_broken_stream_goes_on_where_it_was(chatctl: Chatctl, prepared: Prepared) -> None:
+    prepared.answers["GET /management/events/stream"] = _log(LOG, at_once=2)
+    done = chatctl(
+        "watch", ROOM_ID, "--since", "0", "--count", "4", "--json", CHATCTL_SERVER=prepared.url
+    )
+    assert [json.loads(line)["offset"] for line in done.stdout.splitlines()] == [2, 4, 6, 9]
+    assert done.stderr == lines(
+        f"chatctl: {prepared.url} ended the stream; waiting for the server to come back",
+        "chatctl: connected again, going on after offset 2",
+        f"chatctl: {prepared.url} ended the stream; waiting for the server to come back",
+        "chatctl: connected again, going on after offset 5",
+    )
+
+
+def test_a_server_that_stays_away_is_exit_6(chatctl: Chatctl, prepared: Prepared) -> None:
+    done = chatctl(
+        "events", "tail", "-f", "--count", "1", "--timeout", "0.5", "--quiet",
+        CHATCTL_SERVER=prepared.url,
+    )  # fmt: skip
+    assert (done.stderr, done.exit) == (f"chatctl: {prepared.url} ended the stream\n", 6)
+    assert done.stdout.startswith("9\t")
+
+
+def test_a_refused_stream_is_not_tried_again(chatctl: Chatctl, prepared: Prepared) -> None:
+    prepared.answers["GET /management/events/stream"] = problem(403, "forbidden", "not for you")
+    done = chatctl("watch", ROOM_ID, CHATCTL_SERVER=prepared.url)
+    assert done == ("", "chatctl: not for you\n", 4)
+
+
+def test_watch_ends_when_the_room_is_closed(chatctl: Chatctl, prepared: Prepared) -> None:
+    closed = [_fact(10, "room.closed", current_users=0), _fact(11, "session.left", user_id="bob")]
+    prepared.answers["GET /management/events/stream"] = _log(closed, at_once=100)
+    done = chatctl("watch", ROOM_ID, CHATCTL_SERVER=prepared.url)
+    assert done == (rows((AT, "room.closed", "", "", "")), "", 0)
+
+
+def test_tail_follows_from_the_newest_on(chatctl: Chatctl, prepared: Prepared) -> None:
+    done = chatctl("events", "tail", "--count", "2", "--json", CHATCTL_SERVER=prepared.url)
+    assert (json.loads(done.stdout), done.stderr, done.exit) == (LOG[-2:], "", 0)
+    assert prepared.asked[0].query == {"tail": "true", "limit": "2"}
+
+
+def test_a_file_cannot_be_followed(chatctl: Chatctl) -> None:
+    path = chatctl.directory / "chat.db"
+    path.touch()
+    for args in (("watch", "lobby"), ("events", "tail", "-f")):
+        assert chatctl(*args, "--db", "sqlite:./chat.db") == (
+            "",
+            f"chatctl: no server is running for {path}, and a file cannot be followed\n",
+            6,
+        )
+
+
+@pytest.mark.parametrize(("seq", "offset"), [(0, 0), (1, 2), (2, 6), (3, 40), (4, 50), (9, 50)])
+def test_the_offset_of_a_message_is_found_by_halving(seq: int, offset: int) -> None:
+    messages = {2: 1, 6: 2, 40: 3, 50: 4}
+    asked = []
+
+    def first_after(after: int) -> dict[str, object] | None:
+        asked.append(after)
+        later = [at for at in messages if at > after]
+        return {"offset": min(later), "data": {"seq": messages[min(later)]}} if later else None
+
+    found = offset_before(first_after, seq, 1000)
+    assert sum(at > found for at in messages) == max(0, 4 - seq)
+    assert found >= offset
+    assert len(asked) <= 11

@@ -1,0 +1,60 @@
+import pytest
+
+from chatctl import times
+from chatctl.failures import Failure
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30", 30), ("1.5", 1.5), ("90s", 90), ("15m", 900), ("2h", 7200), ("7d", 604800),
+     ("1w", 604800), ("1h30m", 5400)],
+)  # fmt: skip
+def test_durations(text: str, seconds: float) -> None:
+    assert times.duration(text, "--for") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "5 minutes", "1H", "nan", "1e9", "٣"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(Failure, match=r"--for: .* is not a duration"):
+        times.duration(text, "--for")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("15m", NOW - 900),
+        ("7d", NOW - 604800),
+        ("1700000000", 1_700_000_000),
+        ("2026-01-02T03:04:05Z", 1_767_323_045),
+        ("2026-01-02T05:04:05+02:00", 1_767_323_045),
+        ("2026-01-02T03:04:05.5Z", 1_767_323_045.5),
+    ],
+)
+def test_points_in_time(text: str, seconds: float) -> None:
+    assert times.point(text, NOW, "--since") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z"])
+def test_a_time_without_its_zone_is_refused(text: str) -> None:
+    with pytest.raises(Failure, match=r"--since: .* is not a time"):
+        times.point(text, NOW, "--since")
+
+
+def test_nine_digits_are_an_offset_and_ten_a_time() -> None:
+    assert times.looks_like_offset("999999999")
+    assert not times.looks_like_offset("1000000000")
+    assert not times.looks_like_offset("15m")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(NOW, "now"), (NOW - 59, "59s ago"), (NOW - 3600, "1h ago"), (NOW + 90_000, "in 1d")],
+)
+def test_relative_times(seconds: float, shown: str) -> None:
+    assert times.relative(seconds, NOW) == shown
+
+
+def test_rfc3339_is_utc() -> None:
+    assert times.rfc3339(1_767_323_045) == "2026-01-02T03:04:05Z"

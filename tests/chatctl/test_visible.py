@@ -1,0 +1,75 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatctl.visible import cell, exact, json_text, shortened, visible, width
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text", "plain text"),
+        ("你好，世界 👋 café", "你好，世界 👋 café"),
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+        ("\x1b]8;;http://evil\x07here", r"\x1b]8;;http://evil\x07here"),
+        ("\x9b31m\x7f\x08", r"\x9b31m\x7f\x08"),
+        ("one\ntwo\tthree\rfour", r"one\ntwo\tthree\rfour"),
+        ("abc\u202efdp.exe", r"abc\u202efdp.exe"),
+        ("\u2066x\u2069", r"\u2066x\u2069"),
+        ("ad\u200bmin\ufeff", r"ad\u200bmin\ufeff"),
+        ("\ud800", r"\ud800"),
+        ("\U000e0041", r"\U000e0041"),
+        ("\u3164", r"\u3164"),
+        ("\u2028", r"\u2028"),
+        ("e\u0301", "e\u0301"),
+        ("[bold]x[/b]", "[bold]x[/b]"),
+    ],
+)
+def test_what_acts_or_hides_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_of_a_tower_of_combining_marks_four_stay() -> None:
+    assert visible("e" + "\u0301" * 1000) == "e" + "\u0301" * 4 + r"\u0301" * 996
+
+
+@given(ANY_TEXT)
+def test_a_cell_gives_the_text_back_exactly(text: str) -> None:
+    assert exact(cell(text)) == text
+    assert "\t" not in cell(text)
+    assert "\n" not in cell(text)
+
+
+@given(ANY_TEXT)
+def test_visible_text_stays_as_it_is(text: str) -> None:
+    assert visible(visible(text)) == visible(text)
+    # Unicode's spaces are the only ones that Python does not call printable and we do.
+    assert all(char.isprintable() or char.isspace() for char in visible(text))
+
+
+@given(st.dictionaries(ANY_TEXT, ANY_TEXT), st.sampled_from([None, 2]), st.booleans())
+def test_json_reads_back_exactly_and_holds_nothing_that_acts(
+    value: dict[str, str], indent: int | None, ascii_only: bool
+) -> None:
+    text = json_text(value, indent=indent, ascii_only=ascii_only)
+    assert json.loads(text) == value
+    assert all(char.isprintable() or char in "\n" or char.isspace() for char in text)
+    assert not set(text) & set("\x1b\x7f\x9b\u202e\u2028\t\r")
+
+
+@given(st.text(), st.integers(min_value=1, max_value=30))
+def test_shortened_text_fits(text: str, columns: int) -> None:
+    text = visible(text)
+    assert width(shortened(text, columns)) <= columns
+    if width(text) <= columns:
+        assert shortened(text, columns) == text
+
+
+def test_wide_characters_take_two_columns() -> None:
+    assert width("你好") == 4
+    assert shortened("你好世界", 5) == "你好…"
+    assert width("e\u0301") == 1

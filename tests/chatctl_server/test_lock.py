@@ -1,0 +1,583 @@
+"""Who may use a database: real processes, real locks, real kills."""
+
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import pytest
+
+from chatctl_server import lock
+from chatctl_server.errors import LockHeld, StorageFull, StorageUnavailable
+from chatctl_server.lock import Holder
+
+ROOT = Path(__file__).parents[2]
+DEAD = Holder("server", "ready", 4_194_305, 1, url="http://127.0.0.1:1")  # above any pid
+
+# Takes the lock, then obeys one word per line and answers each one.
+PROCESS = """
+import os, sys
+from pathlib import Path
+from chatctl_server import lock
+held = lock.acquire(Path(sys.argv[1]), sys.argv[2], 5, database=sys.argv[3] or None)
+print("held", flush=True)
+for line in sys.stdin:
+    match line.split():
+        case ["ready"]:
+            held.ready(f"http://127.0.0.1:{os.getpid()}", "/run/x.sock", "1.2.3", "/x.key")
+            lock.register(held, lock.runtime_dir())
+        case ["stopping"]:
+            held.stopping()
+        case ["release"]:
+            held.release()
+    print("done", flush=True)
+"""
+
+
+class Process:
+    """A server or a command that holds a lock in a process of its own."""
+
+    def __init__(self, path: Path, role: str, home: Path, database: str = "") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(path), role, database],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PYTHONPATH": str(ROOT), "HOME": str(home)},
+        )
+        self.pid = self._process.pid
+        assert self._read() == "held\n"
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def does(self, word: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+        assert self._read() == "done\n"
+
+    def killed(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self.gone()
+
+    def gone(self) -> None:
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class Start(Protocol):
+    def __call__(self, role: str, at: Path | None = None, database: str = "") -> Process: ...
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return lock.lock_path(tmp_path / "chat.db")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "tmp").mkdir()
+    return {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
+
+
+@pytest.fixture
+def start(path: Path, home: dict[str, str]) -> Iterator[Start]:
+    started: list[Process] = []
+
+    def start(role: str, at: Path | None = None, database: str = "") -> Process:
+        started.append(Process(at or path, role, Path(home["HOME"]), database))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.killed()
+
+
+def in_background(call: Callable[[], object]) -> "tuple[threading.Thread, list[object]]":
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(call()))
+    thread.start()
+    return thread, results
+
+
+def test_all_names_of_a_database_have_one_lock(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real" / "other.db").symlink_to("chat.db")
+    expected = tmp_path.resolve() / "real" / "chat.db.lock"
+    for name in ("real/chat.db", "link/chat.db", "link/other.db", "link/../real/chat.db"):
+        assert lock.lock_path(tmp_path / name) == expected
+
+
+def test_nobody_holds_a_lock_that_does_not_exist(path: Path) -> None:
+    assert lock.read(path) is None
+    assert not path.exists()
+
+
+def test_a_server_describes_itself_step_by_step(path: Path) -> None:
+    held = lock.acquire(path, "server", 0)
+    holder = lock.read(path)
+    assert holder == Holder(
+        "server", "starting", os.getpid(), lock.process_start_time(os.getpid()) or 0
+    )
+    assert not holder.ready
+
+    held.ready("http://127.0.0.1:3000", "/run/chat.sock", "1.0", "/x.key")
+    holder = lock.read(path)
+    assert holder is not None
+    assert holder.ready
+    assert (holder.url, holder.socket) == ("http://127.0.0.1:3000", "/run/chat.sock")
+    assert (holder.version, holder.key_file) == ("1.0", "/x.key")
+
+    held.stopping()
+    holder = lock.read(path)
+    assert holder is not None
+    assert not holder.ready
+    held.release()
+    held.release()
+    assert lock.read(path) is None
+    assert path.exists()
+
+
+def test_a_shorter_description_leaves_nothing_of_the_longer_one(path: Path) -> None:
+    with lock.acquire(path, "server", 0) as held:
+        held.ready("http://" + "x" * 500, None, "1.0")
+    with lock.acquire(path, "command", 0):
+        assert msgspec.json.decode(path.read_bytes(), type=Holder).role == "command"
+
+
+def test_only_the_owner_may_read_the_file(path: Path) -> None:
+    with lock.acquire(path, "command", 0):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_root_leaves_the_file_to_the_owner_of_the_database(tmp_path: Path, path: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 12_345, 12_345)
+    with lock.acquire(path, "command", 0):
+        assert path.stat().st_uid == tmp_path.stat().st_uid
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", msgspec.json.encode(DEAD)])
+def test_what_an_unlocked_file_says_means_nothing(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+    assert lock.read(path) is None
+    with lock.acquire(path, "command", 0) as held:
+        assert lock.read(path) == held.holder
+
+
+class TestHeld:
+    def test_by_a_starting_server(self, path: Path, start: Start) -> None:
+        server = start("server")
+        with pytest.raises(LockHeld) as caught:
+            lock.acquire(path, "command", 0)
+        database = str(path).removesuffix(".lock")
+        assert caught.value.detail == (
+            f"{database} is in use by server pid {server.pid} (starting)"
+        )
+        assert caught.value.hint == "wait longer with --lock-timeout SECONDS"
+
+    def test_by_a_command(self, path: Path, start: Start) -> None:
+        command = start("command")
+        with pytest.raises(LockHeld, match=rf"is in use by command pid {command.pid}$"):
+            lock.acquire(path, "server", 0)
+
+    def test_by_a_ready_server_nobody_waits_for(self, path: Path, start: Start) -> None:
+        server = start("server")
+        server.does("ready")
+        with pytest.raises(LockHeld, match=rf"is in use by server pid {server.pid}$") as caught:
+            lock.acquire(path, "server", 3600)
+        assert caught.value.hint == f"stop that server first: kill {server.pid}"
+
+    def test_by_a_server_in_memory_names_its_database(self, path: Path, start: Start) -> None:
+        start("server", database="/dev/shm/x/chat.db")
+        with pytest.raises(LockHeld, match=r"^/dev/shm/x/chat\.db is in use"):
+            lock.acquire(path, "command", 0)
+
+    def test_by_a_program_that_does_not_describe_itself(self, path: Path) -> None:
+        with path.open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            assert lock.read(path) == lock.UNKNOWN
+            with pytest.raises(LockHeld, match=r"is in use by another program$"):
+                lock.acquire(path, "command", 0)
+
+    def test_the_wait_ends_with_the_command(self, path: Path, start: Start) -> None:
+        command = start("command")
+        thread, taken = in_background(lambda: lock.acquire(path, "server", 60))
+        command.does("release")
+        thread.join()
+        (held,) = taken
+        assert isinstance(held, lock.Lock)
+        assert lock.read(path) == held.holder
+        held.release()
+
+    def test_the_wait_ends_with_a_stopping_server(self, path: Path, start: Start) -> None:
+        server = start("server")
+        server.does("ready")
+        server.does("stopping")
+        thread, taken = in_background(lambda: lock.acquire(path, "server", 60))
+        server.killed()
+        thread.join()
+        (held,) = taken
+        assert isinstance(held, lock.Lock)
+        held.release()
+
+
+class TestDeath:
+    @pytest.mark.parametrize("role", ["server", "command"])
+    def test_a_killed_holder_is_gone_at_once(self, path: Path, start: Start, role: str) -> None:
+        holder = start(role)
+        if role == "server":
+            holder.does("ready")
+        holder.killed()
+        assert str(holder.pid) in path.read_text()
+        assert lock.read(path) is None
+        lock.acquire(path, "command", 0).release()
+
+    def test_a_program_it_started_does_not_keep_the_lock(self, path: Path) -> None:
+        held = lock.acquire(path, "server", 0)
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
+        held.release()
+        assert child.poll() is None
+        assert lock.read(path) is None
+        child.communicate()
+
+    def test_the_words_of_the_dead_are_not_taken_for_the_next_holders(self, path: Path) -> None:
+        path.write_bytes(msgspec.json.encode(DEAD))
+        pid = os.getpid()
+        alive = Holder("command", "working", pid, lock.process_start_time(pid) or 0)
+        with path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # a holder that has not come to its first word
+            thread, seen = in_background(lambda: lock.read(path))
+            os.pwrite(file.fileno(), msgspec.json.encode(alive).ljust(200), 0)
+            thread.join()
+        assert seen == [alive]
+
+    def test_a_holder_that_proc_does_not_show_is_believed_in_the_end(self, path: Path) -> None:
+        """As in another container, over a shared volume."""
+        with path.open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            os.pwrite(file.fileno(), msgspec.json.encode(DEAD), 0)
+            assert lock.read(path) == DEAD
+
+    def test_a_start_time_tells_a_reused_pid_apart(self) -> None:
+        own = lock.process_start_time(os.getpid())
+        assert own is not None
+        assert own > 0
+        assert lock.process_start_time(DEAD.pid) is None
+
+
+class TestProbes:
+    PROBE = """
+import sys
+from pathlib import Path
+from chatctl_server import lock
+print("probing", flush=True)
+while True:
+    lock.read(Path(sys.argv[1]))
+"""
+    COUNT = """
+import sys
+from pathlib import Path
+from chatctl_server import lock
+path, counter = Path(sys.argv[1]), Path(sys.argv[2])
+for _ in range(40):
+    with lock.acquire(path, "command", 60):
+        counter.write_text(str(int(counter.read_text()) + 1))
+"""
+
+    @pytest.fixture
+    def probes(self, path: Path) -> Iterator[None]:
+        """Two processes that ask all the time who holds the lock."""
+        path.touch(0o600)
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", self.PROBE, str(path)],
+                stdout=subprocess.PIPE,
+                env={"PYTHONPATH": str(ROOT)},
+            )
+            for _ in range(2)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"probing\n"
+        yield
+        for process in processes:
+            assert process.poll() is None
+            process.kill()
+            process.communicate()
+
+    @pytest.mark.usefixtures("probes")
+    def test_readers_never_make_a_holder_fail(self, path: Path) -> None:
+        for _ in range(300):
+            lock.acquire(path, "command", 0).release()
+
+    @pytest.mark.usefixtures("probes")
+    def test_one_at_a_time_among_readers(self, path: Path, tmp_path: Path) -> None:
+        counter = tmp_path / "counter"
+        counter.write_text("0")
+        writers = [
+            subprocess.Popen(
+                [sys.executable, "-c", self.COUNT, str(path), str(counter)],
+                env={"PYTHONPATH": str(ROOT)},
+            )
+            for _ in range(3)
+        ]
+        assert [writer.wait() for writer in writers] == [0, 0, 0]
+        assert counter.read_text() == "120"
+
+    def test_many_readers_see_the_holder_and_nobody_else(self, path: Path) -> None:
+        with lock.acquire(path, "command", 0) as held, ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(lambda _: lock.read(path), range(400))) == {held.holder}
+
+    def test_a_shared_lock_that_stays_is_somebodys(self, path: Path) -> None:
+        path.touch()
+        with path.open() as reader:
+            fcntl.flock(reader, fcntl.LOCK_SH)
+            with pytest.raises(LockHeld, match="is in use by another program"):
+                lock.acquire(path, "command", 0)
+            thread, taken = in_background(lambda: lock.acquire(path, "command", 60))
+        thread.join()
+        (held,) = taken
+        assert isinstance(held, lock.Lock)
+        held.release()
+
+
+class TestWaitReady:
+    def test_a_free_lock(self, path: Path) -> None:
+        assert lock.wait_ready(path, 0) is None
+
+    def test_a_ready_server(self, path: Path, start: Start) -> None:
+        server = start("server")
+        server.does("ready")
+        holder = lock.wait_ready(path, 0)
+        assert holder is not None
+        assert (holder.pid, holder.version) == (server.pid, "1.2.3")
+
+    def test_a_starting_server_is_waited_for(self, path: Path, start: Start) -> None:
+        server = start("server")
+        thread, seen = in_background(lambda: lock.wait_ready(path, 60))
+        server.does("ready")
+        thread.join()
+        (holder,) = seen
+        assert isinstance(holder, Holder)
+        assert holder.ready
+
+    def test_a_server_that_dies_while_starting_leaves_it_free(
+        self, path: Path, start: Start
+    ) -> None:
+        server = start("server")
+        thread, seen = in_background(lambda: lock.wait_ready(path, 60))
+        server.killed()
+        thread.join()
+        assert seen == [None]
+
+    @pytest.mark.parametrize("role", ["server", "command"])
+    def test_patience_ends(self, path: Path, start: Start, role: str) -> None:
+        holder = start(role)
+        with pytest.raises(LockHeld, match=f"{role} pid {holder.pid}"):
+            lock.wait_ready(path, 0.05)
+
+
+class TestUnusable:
+    def test_a_missing_directory(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            StorageUnavailable, match=r"gone/chat\.db\.lock cannot be used: No such"
+        ):
+            lock.acquire(tmp_path / "gone" / "chat.db.lock", "command", 0)
+
+    def test_a_link_is_not_followed(self, tmp_path: Path, path: Path) -> None:
+        victim = tmp_path / "victim"
+        victim.write_text("untouched")
+        path.symlink_to(victim)
+        with pytest.raises(StorageUnavailable):
+            lock.acquire(path, "command", 0)
+        with pytest.raises(StorageUnavailable):
+            lock.read(path)
+        assert victim.read_text() == "untouched"
+
+    def test_a_full_disk(self) -> None:
+        with pytest.raises(StorageFull, match="No space left"):
+            lock.acquire(Path("/dev/full"), "command", 0)
+        assert lock.read(Path("/dev/full")) is None
+
+    def test_a_file_that_was_replaced_before_the_lock(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened: list[int] = []
+        real = lock._open
+
+        def open_then_lose(where: Path) -> int:
+            opened.append(real(where))
+            if len(opened) == 1:
+                where.unlink()  # another start tidies up in between
+            return opened[-1]
+
+        monkeypatch.setattr(lock, "_open", open_then_lose)
+        with lock.acquire(path, "command", 0) as held:
+            assert lock.read(path) == held.holder
+
+
+class TestRuntimeDir:
+    def test_under_xdg_runtime_dir_else_under_home(
+        self, tmp_path: Path, home: dict[str, str]
+    ) -> None:
+        (tmp_path / "run").mkdir()
+        xdg = {**home, "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+        assert lock.runtime_dir(xdg) == tmp_path / "run" / "chatctl"
+        assert lock.runtime_dir(home) == tmp_path / "home/.local/state/chatctl"
+        for directory in (lock.runtime_dir(xdg), lock.runtime_dir(home)):
+            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+    @pytest.mark.parametrize("value", ["", "relative", "/does/not/exist", "/proc/1/root/gone"])
+    def test_an_unusable_xdg_runtime_dir_counts_as_none(
+        self, home: dict[str, str], value: str
+    ) -> None:
+        expected = Path(home["HOME"], ".local/state/chatctl")
+        assert lock.runtime_dir({**home, "XDG_RUNTIME_DIR": value}) == expected
+
+    def test_an_open_directory_is_closed(self, home: dict[str, str]) -> None:
+        directory = Path(home["HOME"], ".local/state/chatctl")
+        directory.mkdir(parents=True)
+        directory.chmod(0o755)
+        assert stat.S_IMODE(lock.runtime_dir(home).stat().st_mode) == 0o700
+
+    def test_a_service_without_a_home_registers_under_tmp(
+        self, tmp_path: Path, home: dict[str, str]
+    ) -> None:
+        Path(home["HOME"], ".local").write_text("a file")
+        environ = {**home, "TMPDIR": str(tmp_path)}
+        directory = lock.runtime_dir(environ)
+        assert directory == tmp_path / f"chatctl-{os.geteuid()}"
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        with lock.acquire(tmp_path / "chat.db.lock", "server", 0) as held:
+            held.ready("http://127.0.0.1:1", None, "1")
+            lock.register(held, directory)
+            assert lock.running(environ) == [held.holder]
+
+    def test_a_place_that_somebody_else_prepared_is_not_used(
+        self, tmp_path: Path, home: dict[str, str]
+    ) -> None:
+        Path(home["HOME"], ".local").write_text("a file")
+        (tmp_path / "theirs").mkdir()
+        (tmp_path / f"chatctl-{os.geteuid()}").symlink_to("theirs")
+        with pytest.raises(StorageUnavailable, match=r"/\.local.* cannot be used"):
+            lock.runtime_dir({**home, "TMPDIR": str(tmp_path)})
+        assert list((tmp_path / "theirs").iterdir()) == []
+
+
+class TestRunning:
+    def test_no_server_and_no_directory(self, home: dict[str, str]) -> None:
+        assert lock.running(home) == []
+        assert list(Path(home["HOME"]).iterdir()) == []
+
+    def test_several_servers_of_one_user(
+        self, tmp_path: Path, home: dict[str, str], start: Start
+    ) -> None:
+        servers = [start("server", tmp_path / f"{name}.db.lock") for name in "abc"]
+        for server in servers[:2]:
+            server.does("ready")
+        assert {holder.pid for holder in lock.running(home)} == {one.pid for one in servers[:2]}
+
+        servers[0].killed()
+        assert [holder.pid for holder in lock.running(home)] == [servers[1].pid]
+        assert len(list(lock.runtime_dir(home).iterdir())) == 1
+
+        servers[1].does("stopping")
+        assert lock.running(home) == []
+        servers[1].does("ready")
+        servers[1].does("release")
+        assert list(lock.runtime_dir(home).iterdir()) == []
+
+    def test_a_stale_entry_does_not_name_the_next_server(
+        self, path: Path, home: dict[str, str], start: Start
+    ) -> None:
+        first = start("server")
+        first.does("ready")
+        first.killed()
+        second = start("server")
+        second.does("ready")
+        assert [holder.pid for holder in lock.running(home)] == [second.pid]
+        (entry,) = lock.runtime_dir(home).iterdir()
+        assert entry.name.startswith(f"{second.pid}-")
+        assert stat.S_IMODE(entry.stat().st_mode) & 0o077 == 0
+
+    def test_a_server_registered_under_home_is_found_with_xdg(
+        self, tmp_path: Path, home: dict[str, str], start: Start
+    ) -> None:
+        """Started by cron or over su, where XDG_RUNTIME_DIR is not set."""
+        server = start("server")
+        server.does("ready")
+        xdg = {**home, "XDG_RUNTIME_DIR": str(tmp_path)}
+        assert [holder.pid for holder in lock.running(xdg)] == [server.pid]
+
+    def test_two_databases_in_one_process(self, tmp_path: Path, home: dict[str, str]) -> None:
+        locks = [lock.acquire(tmp_path / f"{name}.lock", "server", 0) for name in "ab"]
+        for held in locks:
+            held.ready(f"http://127.0.0.1/{held.path.stem}", None, "1")
+            lock.register(held, lock.runtime_dir(home))
+        assert {holder.url for holder in lock.running(home)} == {
+            "http://127.0.0.1/a",
+            "http://127.0.0.1/b",
+        }
+        locks[0].release()
+        assert [holder.url for holder in lock.running(home)] == ["http://127.0.0.1/b"]
+        locks[1].release()
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"lock": 1}', '{"lock": "/gone/x.lock"}'])
+    def test_an_entry_that_leads_nowhere_is_removed(self, home: dict[str, str], text: str) -> None:
+        entry = lock.runtime_dir(home) / "1-2-00000000.json"
+        entry.write_text(text)
+        assert lock.running(home) == []
+        assert not entry.exists()
+
+    def test_a_full_disk_refuses_the_registration(self, path: Path, home: dict[str, str]) -> None:
+        directory = lock.runtime_dir(home)
+        directory.rmdir()
+        with lock.acquire(path, "server", 0) as held, pytest.raises(StorageUnavailable):
+            lock.register(held, directory)
+
+
+class TestInMemory:
+    def test_a_stop_leaves_nothing(self, home: dict[str, str]) -> None:
+        directory = lock.runtime_dir(home)
+        with lock.acquire(lock.memory_lock_path(directory), "server", 0) as held:
+            held.ready("http://127.0.0.1:1", None, "1")
+            lock.register(held, directory)
+            assert lock.running(home) == [held.holder]
+        assert list(directory.iterdir()) == []
+
+    def test_what_a_kill_leaves_is_removed_by_the_next_start(
+        self, home: dict[str, str], start: Start
+    ) -> None:
+        directory = lock.runtime_dir(home)
+        dead_path, alive_path = (lock.memory_lock_path(directory) for _ in range(2))
+        assert dead_path != alive_path
+        dead = start("server", dead_path, "/dev/shm/dead/chat.db")
+        alive = start("server", alive_path, "/dev/shm/alive/chat.db")
+        for server, of in ((dead, dead_path), (alive, alive_path)):
+            server.does("ready")
+            of.with_suffix(".sock").touch()
+            of.with_suffix(".admin-key").touch()
+        dead.killed()
+
+        (was,) = lock.remove_dead(directory)
+        assert (was.pid, was.database) == (dead.pid, "/dev/shm/dead/chat.db")
+        assert [holder.pid for holder in lock.running(home)] == [alive.pid]
+        assert sorted(path.name for path in directory.glob("memory-*")) == sorted(
+            alive_path.with_suffix(suffix).name for suffix in (".lock", ".sock", ".admin-key")
+        )
+        assert lock.remove_dead(directory) == []

@@ -1,0 +1,670 @@
+"""Settings as an operator meets them: files, precedence, and what a wrong value is told."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from io import StringIO
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from chatctl_server import settings
+from chatctl_server.errors import InvalidSetting
+from chatctl_server.settings import SETTINGS, Address, Loaded, Settings, database_path
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "config.example.toml"
+SECRET = "correct-horse-battery-staple-0123456789"
+
+
+class Place:
+    """A directory in which chatctl is started."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def dotenv(self, text: str) -> None:
+        (self.path / ".env").write_text(text, encoding="utf-8")
+
+    def toml(self, text: str, name: str = "chatctl.toml") -> None:
+        (self.path / name).write_text(text, encoding="utf-8")
+
+    def load(
+        self, config: str | None = None, environ: Mapping[str, str] | None = None, **flags: str
+    ) -> Loaded:
+        return settings.load(flags, config=config, environ=environ or {}, cwd=self.path)
+
+    def value(self, name: str, text: str) -> object:
+        loaded = self.load(environ={name: text})
+        return getattr(loaded.settings, name.lower())
+
+    def refused(self, name: str, text: str) -> InvalidSetting:
+        with pytest.raises(InvalidSetting) as caught:
+            self.load(environ={name: text})
+        assert caught.value.field == name
+        return caught.value
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_nothing_configured_gives_the_defaults(place: Place) -> None:
+    loaded = place.load()
+    assert loaded.settings == Settings()
+    assert set(loaded.origin.values()) == {"default"}
+    assert loaded.config_path is None
+    assert loaded.settings.database_url == "sqlite::memory:"
+    assert loaded.settings.bind_address == (Address("127.0.0.1", 3000),)
+
+
+def test_each_source_wins_over_the_ones_behind_it(place: Place) -> None:
+    place.toml('\n# first\nLOG_LEVEL = "debug"\nMAX_CONNECTIONS = 1\nRESUME_LIMIT = 1\n')
+    place.dotenv("\n\nLOG_LEVEL=warning\nMAX_CONNECTIONS=2\n")
+    environ = {"LOG_LEVEL": "error", "PATH": "/bin"}
+
+    loaded = place.load(environ=environ)
+    assert loaded.settings.resume_limit == 1
+    assert loaded.settings.max_connections == 2
+    assert loaded.settings.log_level == "error"
+    assert loaded.origin["RESUME_LIMIT"] == "chatctl.toml line 5"
+    assert loaded.origin["MAX_CONNECTIONS"] == ".env line 4"
+    assert loaded.origin["LOG_LEVEL"] == "environment"
+    assert loaded.config_path == place.path / "chatctl.toml"
+
+    flagged = place.load(environ=environ, LOG_LEVEL="info", BIND_ADDRESS="localhost:0")
+    assert flagged.settings.log_level == "info"
+    assert flagged.origin["LOG_LEVEL"] == "flag --log-level"
+    assert flagged.origin["BIND_ADDRESS"] == "flag --bind"
+
+
+@pytest.mark.parametrize("empty", ["", "   "])
+def test_an_empty_value_counts_as_unset(place: Place, empty: str) -> None:
+    place.toml(f'MAX_CONNECTIONS = "7"\nRESUME_LIMIT = "{empty}"\n')
+    place.dotenv(f"MAX_CONNECTIONS={empty}\nADMIN_API_KEY=\n")
+    loaded = place.load(environ={"MAX_CONNECTIONS": empty}, DATABASE_URL=empty)
+    assert loaded.settings.max_connections == 7
+    assert loaded.settings.resume_limit == 10_000
+    assert loaded.settings.admin_api_key is None
+    assert loaded.origin["DATABASE_URL"] == "default"
+
+
+class TestConfigFile:
+    def test_config_wins_over_chat_config_over_the_one_in_the_directory(self, place: Place) -> None:
+        for number, name in enumerate(["chatctl.toml", "env.toml", "flag.toml"], start=1):
+            place.toml(f"MAX_CONNECTIONS = {number}\n", name)
+        named = {"CHAT_CONFIG": "env.toml"}
+        assert place.load().settings.max_connections == 1
+        assert place.load(environ=named).settings.max_connections == 2
+        chosen = place.load(config="flag.toml", environ=named)
+        assert chosen.settings.max_connections == 3
+        assert chosen.origin["MAX_CONNECTIONS"] == "flag.toml line 1"
+
+    def test_chat_config_may_stand_in_dotenv(self, place: Place) -> None:
+        place.toml("MAX_CONNECTIONS = 5\n", "other.toml")
+        place.dotenv("CHAT_CONFIG=other.toml\n")
+        assert place.load().settings.max_connections == 5
+
+    @pytest.mark.parametrize("how", ["config", "environment"])
+    def test_a_named_file_that_is_missing_is_an_error(self, place: Place, how: str) -> None:
+        environ = {"CHAT_CONFIG": "gone.toml"} if how == "environment" else {}
+        with pytest.raises(InvalidSetting, match=r"gone\.toml does not exist"):
+            place.load(config="gone.toml" if how == "config" else None, environ=environ)
+
+    @pytest.mark.parametrize(
+        ("key", "meant"),
+        [
+            ("MAX_CONECTIONS", "MAX_CONNECTIONS"),
+            ("max_connections", "MAX_CONNECTIONS"),
+            ("ADMIN_KEY", "ADMIN_API_KEY"),
+        ],
+    )
+    def test_an_unknown_key_says_what_was_meant(self, place: Place, key: str, meant: str) -> None:
+        place.toml(f"\n{key} = 5\n")
+        with pytest.raises(InvalidSetting) as caught:
+            place.load()
+        assert caught.value.detail == f"chatctl.toml line 2: there is no setting '{key}'"
+        assert caught.value.hint == f"did you mean {meant}?"
+
+    def test_an_unknown_key_like_no_other_gets_no_suggestion(self, place: Place) -> None:
+        place.toml("zzz = 5\n")
+        with pytest.raises(InvalidSetting) as caught:
+            place.load()
+        assert caught.value.hint is None
+
+    @pytest.mark.parametrize("text", ["[rooms]\nX = 1\n", "rooms.X = 1\n", "rooms = { X = 1 }\n"])
+    def test_a_table_is_refused_because_the_file_is_flat(self, place: Place, text: str) -> None:
+        place.toml(f"# top\n{text}")
+        with pytest.raises(InvalidSetting) as caught:
+            place.load()
+        assert caught.value.detail == (
+            "chatctl.toml line 2: [rooms] is a table, but the file is flat"
+        )
+
+    @pytest.mark.parametrize("value", ["1.5", '["a"]', "2024-01-01"])
+    def test_other_kinds_of_values_are_refused(self, place: Place, value: str) -> None:
+        place.toml(f"TRUSTED_PROXIES = {value}\n")
+        with pytest.raises(InvalidSetting, match="neither a text nor a whole number"):
+            place.load()
+
+    def test_a_bool_where_a_number_belongs_is_refused(self, place: Place) -> None:
+        place.toml("MAX_CONNECTIONS = true\n")
+        with pytest.raises(InvalidSetting, match="'true' is not a whole number"):
+            place.load()
+
+    def test_broken_toml_names_the_file_and_the_line(self, place: Place) -> None:
+        place.toml("MAX_CONNECTIONS = 1\nLOG_LEVEL = debug\n")
+        with pytest.raises(InvalidSetting, match=r"chatctl\.toml is not valid TOML: .*line 2"):
+            place.load()
+
+    def test_a_file_that_is_not_text_is_refused(self, place: Place) -> None:
+        (place.path / "chatctl.toml").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(InvalidSetting, match="is not UTF-8 text"):
+            place.load()
+
+    def test_a_directory_is_no_file(self, place: Place) -> None:
+        (place.path / "chatctl.toml").mkdir()
+        with pytest.raises(InvalidSetting, match="cannot be read: Is a directory"):
+            place.load()
+
+    def test_a_byte_order_mark_does_no_harm(self, place: Place) -> None:
+        place.toml("\ufeffMAX_CONNECTIONS = 5\n")
+        place.dotenv("\ufeffRESUME_LIMIT=6\n")
+        loaded = place.load()
+        assert (loaded.settings.max_connections, loaded.settings.resume_limit) == (5, 6)
+
+
+class TestDotenv:
+    def test_the_lines_of_the_documents(self, place: Place) -> None:
+        place.dotenv(
+            "# 服务器配置\nBIND_ADDRESS=0.0.0.0:3000\nADMIN_API_KEY=your_secret_api_key\n"
+            "SYNC_INTERVAL_SECONDS=60  # 定时同步间隔（秒），默认5分钟\n"
+        )
+        loaded = place.load()
+        assert loaded.settings.bind_address == (Address("0.0.0.0", 3000),)
+        assert loaded.settings.admin_api_key == "your_secret_api_key"
+        assert loaded.settings.sync_interval_seconds == 60
+        assert loaded.origin["SYNC_INTERVAL_SECONDS"] == ".env line 4"
+
+    @pytest.mark.parametrize(
+        ("line", "key"),
+        [
+            ('ADMIN_API_KEY="a#b #c"  # comment', "a#b #c"),
+            ("ADMIN_API_KEY='a #b'", "a #b"),
+            ("ADMIN_API_KEY=a#b", "a#b"),
+            ("ADMIN_API_KEY=pa${HOME}$$x", "pa${HOME}$$x"),
+            ("export ADMIN_API_KEY=abc", "abc"),
+            ("ADMIN_API_KEY = 'abc'", "abc"),
+            ("ADMIN_API_KEY", None),
+            ("ADMIN_API_KEY= # nothing", None),
+        ],
+    )
+    def test_ways_to_write_a_value(self, place: Place, line: str, key: str | None) -> None:
+        place.dotenv(f"{line}\n")
+        assert place.load(environ={"HOME": "/root"}).settings.admin_api_key == key
+
+    def test_other_programs_lines_are_skipped(self, place: Place) -> None:
+        place.dotenv("POSTGRES_PASSWORD=x\nMAX_CONECTIONS=1\n!! no setting at all 'x\n")
+        assert place.load(environ={"MAX_CONECTIONS": "1"}).settings == Settings()
+
+    def test_a_broken_line_of_ours_is_refused_without_its_value(self, place: Place) -> None:
+        place.dotenv(f"\n\nADMIN_API_KEY='{SECRET}\nMAX_CONNECTIONS=5\n")
+        with pytest.raises(InvalidSetting) as caught:
+            place.load()
+        assert caught.value.detail == "ADMIN_API_KEY (from .env line 3): the line cannot be read"
+
+    def test_a_quote_that_closes_lines_later_is_refused(self, place: Place) -> None:
+        place.dotenv("ADMIN_API_KEY='abc\nMAX_CONNECTIONS=5\nLOG_LEVEL='\n")
+        with pytest.raises(InvalidSetting, match=r"line 1.*holds a line break"):
+            place.load()
+
+    def test_a_virtual_environment_called_dotenv_is_no_file(self, place: Place) -> None:
+        (place.path / ".env").mkdir()
+        assert place.load().settings == Settings()
+
+
+class TestWrongValues:
+    def test_the_sentence_names_setting_source_value_and_what_is_allowed(
+        self, place: Place
+    ) -> None:
+        place.dotenv("A=1\nB=2\n\nSYNC_INTERVAL_SECONDS=abc  # five minutes\n")
+        with pytest.raises(InvalidSetting) as caught:
+            place.load()
+        assert caught.value.detail == (
+            "SYNC_INTERVAL_SECONDS (from .env line 4): 'abc' is not a whole number of seconds; "
+            "allowed: 0 (off) or more"
+        )
+
+    @pytest.mark.parametrize("text", ["1.5", "1_000", "٣", "1e3", "0x10", "9" * 5000, "5s", "--1"])
+    def test_what_is_no_whole_number(self, place: Place, text: str) -> None:
+        assert (
+            "is not a whole number of connections" in place.refused("MAX_CONNECTIONS", text).detail
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "text", "problem"),
+        [
+            ("MAX_CONNECTIONS", "0", "is below 1; allowed: 1 or more"),
+            ("MAX_CONNECTIONS_PER_USER", "-1", "is below 0; allowed: 0 (off) or more"),
+            ("MAX_CONNECTIONS", "2147483648", "is above 2147483647"),
+            ("SYNC_INTERVAL_SECONDS", "31536001", "is above 31536000"),
+            ("CHAT_HISTORY_BATCH_SIZE", "10001", "is above 10000; allowed: 1 to 10000"),
+            ("MAX_FRAME_BYTES", "1", "is below 1024; allowed: 1024 to 16777216"),
+        ],
+    )
+    def test_numbers_out_of_range(self, place: Place, name: str, text: str, problem: str) -> None:
+        assert problem in place.refused(name, text).detail
+
+    @pytest.mark.parametrize("text", [" 5 ", "+5", "05"])
+    def test_numbers_written_oddly(self, place: Place, text: str) -> None:
+        assert place.value("MAX_CONNECTIONS", text) == 5
+
+    def test_a_choice_suggests_the_nearest_word(self, place: Place) -> None:
+        error = place.refused("ROOM_IDENTITY", "tokens")
+        assert error.detail.endswith("'tokens' is not one of them; allowed: open, token")
+        assert error.hint == "did you mean token?"
+        assert place.value("LOG_FORMAT", "JSON") == "json"
+
+    def test_what_cannot_be_printed_is_escaped_and_cut(self, place: Place) -> None:
+        assert r"'a\u202eb'" in place.refused("BIND_ADDRESS", "a\u202eb").detail
+        assert (
+            r"'a\x1bb' holds a line break or another" in place.refused("LOG_LEVEL", "a\x1bb").detail
+        )
+        assert "is not valid UTF-8" in place.refused("LOG_LEVEL", "a\udcff").detail
+        assert len(place.refused("LOG_LEVEL", "x" * 10_000).detail) < 400
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("ROOM_TOKEN_SECRET", "short-secret"),
+            ("CALLBACK_SIGNING_SECRET", "not base64 at all!"),
+            ("CALLBACK_SIGNING_SECRET", "c2hvcnQ="),
+            ("ADMIN_API_KEY", "line\nbreak-secret"),
+            ("ADMIN_API_KEY", "bad-\udcff-secret"),
+        ],
+    )
+    def test_an_error_never_holds_the_secret(self, place: Place, name: str, text: str) -> None:
+        error = place.refused(name, text)
+        assert f"{name} (from environment): the value " in error.detail
+        assert text not in f"{error.detail}{error.hint}"
+        assert error.__cause__ is None
+
+    @pytest.mark.parametrize(
+        ("name", "url"),
+        [
+            ("DATABASE_URL", "postgresql://chat:hunter2@db:5432/chat"),
+            ("DATABASE_URL", "mysql://chat:hun/ter2@db/chat?password=hunter2"),
+            ("DATA_CALLBACK_URL", "ftp://user:hunter2@host/"),
+            ("DATA_CALLBACK_URL", "user:hunter2@host"),
+            ("DATA_CALLBACK_URL", "http://host:port/?token=hunter2"),
+        ],
+    )
+    def test_nor_the_password_of_an_address(self, place: Place, name: str, url: str) -> None:
+        error = place.refused(name, url)
+        assert "ter2" not in f"{error.detail}{error.hint}"
+
+    def test_database_path_masks_as_well(self) -> None:
+        with pytest.raises(InvalidSetting) as caught:
+            database_path("postgresql://chat:hunter2@db:5432/chat")
+        assert "hunter2" not in caught.value.detail
+        assert "not built yet" in caught.value.detail
+
+    def test_settings_show_no_secret_when_printed(self, place: Place) -> None:
+        loaded = place.load(
+            environ={
+                "ADMIN_API_KEY": SECRET,
+                "DATA_CALLBACK_URL": "http://u:hunter2@host/hook?token=hunter3",
+            }
+        )
+        out = StringIO()
+        Console(file=out, width=10_000).print(loaded.settings)
+        for text in (repr(loaded), str(loaded.settings), out.getvalue()):
+            assert SECRET not in text
+            assert "hunter" not in text
+            assert "********" in text
+            assert "http://…@host/hook?…" in text
+            assert "metrics_key=''" in text
+
+    def test_secret_values_are_what_a_log_has_to_mask(self, place: Place) -> None:
+        loaded = place.load(
+            environ={
+                "ADMIN_API_KEY": SECRET,
+                "METRICS_KEY": "m-key",
+                "DATA_CALLBACK_URL": "http://u:hunt%20er2@host/hook",
+            }
+        )
+        assert settings.secret_values(loaded.settings) == [
+            SECRET,
+            "m-key",
+            "hunt%20er2",
+            "hunt er2",
+        ]
+
+    def test_token_identity_needs_a_secret_of_32_bytes(self, place: Place) -> None:
+        with pytest.raises(InvalidSetting) as caught:
+            place.load(environ={"ROOM_IDENTITY": "token"})
+        assert caught.value.field == "ROOM_TOKEN_SECRET"
+        assert caught.value.detail == (
+            "ROOM_IDENTITY (from environment): 'token' needs ROOM_TOKEN_SECRET; "
+            "allowed: text of 32 bytes or more"
+        )
+        for text in ("x" * 31, "é" * 15):
+            assert "is shorter than 32 bytes" in place.refused("ROOM_TOKEN_SECRET", text).detail
+        both = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": "é" * 16}
+        assert place.load(environ=both).settings.room_token_secret == "é" * 16
+
+    @pytest.mark.parametrize("text", ["whsec_" + "A" * 32, "A" * 32])
+    def test_a_signing_secret_is_that_of_standard_webhooks(self, place: Place, text: str) -> None:
+        assert place.value("CALLBACK_SIGNING_SECRET", text) == text
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("text", "addresses"),
+        [
+            ("127.0.0.1:3000", [("127.0.0.1", 3000)]),
+            ("[::1]:3000", [("::1", 3000)]),
+            ("localhost:0", [("localhost", 0)]),
+            (" a.example:1 , [::]:2,", [("a.example", 1), ("::", 2)]),
+            ("127.0.0.1:0,127.0.0.1:0", [("127.0.0.1", 0), ("127.0.0.1", 0)]),
+            ("[fe80::1%eth0]:80", [("fe80::1%eth0", 80)]),
+        ],
+    )
+    def test_legal_ones(self, place: Place, text: str, addresses: list[tuple[str, int]]) -> None:
+        assert place.value("BIND_ADDRESS", text) == tuple(addresses)
+
+    @pytest.mark.parametrize(
+        ("text", "problem", "hint"),
+        [
+            ("3000", "names no host and port", "write 127.0.0.1:3000"),
+            (":8080", "names no host and port", "write 127.0.0.1:8080"),
+            ("localhost", "names no host and port", None),
+            ("::1:3000", "needs brackets around the IPv6 address", "write it as in [::1]:3000"),
+            ("127.0.0.1:65536", "names no port", "a port is 0 (any free one) to 65535"),
+            ("127.0.0.1:http", "names no port", None),
+            ("999.0.0.1:80", "holds no valid IPv4 address", None),
+            ("[::zz]:80", "holds no IPv6 address between the brackets", None),
+            ("http://127.0.0.1:80", "needs brackets", None),
+            ("-a:80", "holds no valid host name", None),
+            ("a:80,a:80", "names one address twice", None),
+        ],
+    )
+    def test_refused_ones(self, place: Place, text: str, problem: str, hint: str | None) -> None:
+        error = place.refused("BIND_ADDRESS", text)
+        assert problem in error.detail
+        assert hint is None or error.hint == hint
+
+    def test_an_address_prints_as_it_is_written(self) -> None:
+        assert [str(Address("::1", 1)), str(Address("a", 2))] == ["[::1]:1", "a:2"]
+
+
+class TestLists:
+    def test_networks(self, place: Place) -> None:
+        expected = (ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32"), ip_network("fd00::/8"))
+        assert (
+            place.value("TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1, fd00::/8,10.0.0.0/8") == expected
+        )
+
+    def test_networks_that_are_none(self, place: Place) -> None:
+        assert place.refused("TRUSTED_PROXIES", "10.0.0.1/8").hint == "write 10.0.0.0/8"
+        assert "holds 'proxy', which is no network" in (
+            place.refused("CALLBACK_ALLOW_NETWORKS", "proxy").detail
+        )
+
+    def test_origins(self, place: Place) -> None:
+        assert place.value("CORS_ORIGINS", "*") == ("*",)
+        assert place.value("CORS_ORIGINS", "https://A.example:443, http://b:8080") == (
+            "https://a.example",
+            "http://b:8080",
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("https://a.example/", "write https://a.example"),
+            ("a.example", "an origin looks like https://chat.example.com"),
+            ("*,https://a", "leave out either"),
+            ("https://u:p@a", "an origin looks like https://chat.example.com"),
+        ],
+    )
+    def test_origins_that_no_browser_sends(self, place: Place, text: str, hint: str) -> None:
+        assert place.refused("CORS_ORIGINS", text).hint == hint
+
+    @pytest.mark.parametrize(
+        "url", ["http://127.0.0.1:8000/hook?a=b", "https://u:p@example.com", "http://[::1]/x"]
+    )
+    def test_callback_addresses(self, place: Place, url: str) -> None:
+        assert place.value("DATA_CALLBACK_URL", url) == url
+
+    @pytest.mark.parametrize(
+        "url",
+        ["example.com/hook", "ftp://a/", "http://", "http://a b/", "http://a/#x", "http://[::1"],
+    )
+    def test_callback_addresses_that_are_none(self, place: Place, url: str) -> None:
+        assert (
+            "allowed: an http:// or https:// address"
+            in place.refused("ROOM_EVENT_CALLBACK_URL", url).detail
+        )
+
+
+class TestLogLevel:
+    @pytest.mark.parametrize(
+        ("text", "level"),
+        [
+            ("debug", "debug"),
+            ("INFO,Sync=Debug", "info,sync=debug"),
+            ("sync=debug,warn", "warning,sync=debug"),
+            ("storage=error,api=debug", "info,api=debug,storage=error"),
+            ("trace", "debug"),
+        ],
+    )
+    def test_general_and_per_area(self, place: Place, text: str, level: str) -> None:
+        assert place.value("LOG_LEVEL", text) == level
+
+    def test_an_unknown_area_or_level_suggests_one(self, place: Place) -> None:
+        assert place.refused("LOG_LEVEL", "info,synk=debug").hint == "did you mean sync?"
+        assert place.refused("LOG_LEVEL", "debugg").hint == "did you mean debug?"
+        assert place.refused("LOG_LEVEL", "sync=").hint is None
+
+    @pytest.mark.parametrize(
+        ("text", "level"),
+        [
+            ("info", "info"),
+            ("chat_server::sync=debug", "info,sync=debug"),
+            ("chat_server=debug", "debug"),
+            ("warn,hyper=info,chat_server::storage=trace", "warning,storage=debug"),
+            ("sqlx::query[x]=off,/regex,tokio", "info"),
+            ("sync", "info,sync=debug"),
+        ],
+    )
+    def test_rust_log_is_understood(self, place: Place, text: str, level: str) -> None:
+        loaded = place.load(environ={"RUST_LOG": text})
+        assert loaded.settings.log_level == level
+        assert loaded.origin["LOG_LEVEL"] == "RUST_LOG, environment"
+
+    def test_rust_log_gives_way_to_log_level(self, place: Place) -> None:
+        place.toml('LOG_LEVEL = "error"\n')
+        assert place.load(environ={"RUST_LOG": "debug"}).settings.log_level == "error"
+
+
+class TestDatabasePath:
+    @pytest.mark.parametrize(
+        ("url", "path"),
+        [
+            ("sqlite::memory:", None),
+            ("sqlite://:memory:", None),
+            ("sqlite:///:memory:", None),
+            ("sqlite:./f.db", "f.db"),
+            ("sqlite:f.db", "f.db"),
+            ("sqlite:../x/f.db", "../x/f.db"),
+            ("sqlite:/abs/f.db", "/abs/f.db"),
+            ("sqlite:///abs/f.db", "/abs/f.db"),
+            ("sqlite:////abs/f.db", "/abs/f.db"),
+            ("SQLite:./f.db", "f.db"),
+            ("sqlite:./f.db?mode=rwc", "f.db"),
+            ("sqlite:///what?/f.db", "/what?/f.db"),
+            ("sqlite:./with space%20.db", "with space%20.db"),
+            ("sqlite:./聊天.db", "聊天.db"),
+        ],
+    )
+    def test_files(self, url: str, path: str | None) -> None:
+        assert database_path(url) == (None if path is None else Path(path))
+
+    def test_the_home_directory(self) -> None:
+        assert database_path("sqlite:~/f.db") == Path.home() / "f.db"
+
+    @pytest.mark.parametrize(
+        ("url", "hint"),
+        [
+            ("./chat.db", "write sqlite:./chat.db"),
+            ("chat.db", "write sqlite:chat.db"),
+            ("/abs/chat.db", "write sqlite:/abs/chat.db"),
+            ("sqlite", "write sqlite:sqlite"),
+            ("mysql://h/db", None),
+            (
+                "sqlite://f.db",
+                "write sqlite:./f.db (this directory) or sqlite:///f.db (from the root)",
+            ),
+            (
+                "sqlite://./f.db",
+                "write sqlite:./f.db (this directory) or sqlite:///f.db (from the root)",
+            ),
+            ("sqlite:", "write sqlite:./chat.db"),
+            ("sqlite:./dir/", "write sqlite:./chat.db"),
+            ("sqlite:..", "write sqlite:./chat.db"),
+            ("sqlite:f.db?cache=shared", "leave them out"),
+            ("postgresql://db/chat", "use a file, as in sqlite:./chat.db"),
+        ],
+    )
+    def test_refused_ones_say_what_to_write(self, url: str, hint: str | None) -> None:
+        with pytest.raises(InvalidSetting) as caught:
+            database_path(url)
+        assert caught.value.hint == hint
+        assert caught.value.field == "DATABASE_URL"
+
+    def test_a_flag_without_scheme(self, place: Place) -> None:
+        with pytest.raises(InvalidSetting) as caught:
+            place.load(DATABASE_URL="./chat.db")
+        assert caught.value.detail.startswith("DATABASE_URL (from flag --db): './chat.db' ")
+        assert caught.value.hint == "write sqlite:./chat.db"
+
+
+class TestExample:
+    """config.example.toml is the documentation of the settings."""
+
+    NAME = re.compile(r"^#([A-Z_]+) = (.*)$", re.MULTILINE)
+
+    def test_it_holds_every_setting_once_with_its_default(self) -> None:
+        written = self.NAME.findall(EXAMPLE.read_text())
+        defaults = {name: str(tomllib.loads(f"v = {text}")["v"]) for name, text in written}
+        assert sorted(name for name, _ in written) == sorted(SETTINGS)
+        assert defaults == {setting.name: setting.default for setting in SETTINGS.values()}
+
+    def test_every_setting_is_explained(self) -> None:
+        blocks = EXAMPLE.read_text().split("\n\n")
+        explained = {
+            match[1]: block for block in blocks if (match := self.NAME.search(block)) is not None
+        }
+        for name, setting in SETTINGS.items():
+            assert explained[name].startswith("# "), name
+            assert "Default: " in explained[name].replace("\n# ", " "), name
+            if setting.default and setting.default != "sqlite::memory:":
+                assert setting.default in explained[name].split("Default: ")[1], name
+            if "SECONDS" in name or "SECS" in name:
+                assert "Seconds" in explained[name], name
+            if "(off)" in setting.allowed:
+                assert "0 is off" in explained[name].replace("\n# ", " "), name
+
+    @pytest.mark.parametrize("name", ["chatctl.toml", ".env"])
+    def test_it_loads_as_it_is(self, place: Place, name: str) -> None:
+        shutil.copy(EXAMPLE, place.path / name)
+        loaded = place.load()
+        assert loaded.settings == Settings()
+        assert set(loaded.origin.values()) == {"default"}
+
+    @pytest.mark.parametrize("name", ["chatctl.toml", ".env"])
+    def test_it_loads_with_every_line_in_force(self, place: Place, name: str) -> None:
+        text = self.NAME.sub(r"\1 = \2", EXAMPLE.read_text())
+        (place.path / name).write_text(text)
+        loaded = place.load()
+        assert loaded.settings == Settings()
+        with_default = {setting.name for setting in SETTINGS.values() if setting.default}
+        read = {key for key, origin in loaded.origin.items() if origin.startswith(name)}
+        assert read == with_default
+
+    @pytest.mark.parametrize("name", ["chatctl.toml", ".env"])
+    def test_changed_values_arrive_from_either_file(self, place: Place, name: str) -> None:
+        changed = {
+            "ADMIN_API_KEY": ('"k#1 \\"x\\" $HOME"', 'k#1 "x" $HOME'),
+            "MAX_CONNECTIONS": ("5  # few", 5),
+            "CORS_ORIGINS": ('"https://a.example"  # ours', ("https://a.example",)),
+        }
+        text = self.NAME.sub(
+            lambda line: f"{line[1]} = {changed[line[1]][0]}" if line[1] in changed else line[0],
+            EXAMPLE.read_text(),
+        )
+        (place.path / name).write_text(text)
+        loaded = place.load()
+        for setting, (_, value) in changed.items():
+            assert getattr(loaded.settings, setting.lower()) == value
+
+
+def test_every_setting_has_a_sentence_for_config_show() -> None:
+    for setting in SETTINGS.values():
+        assert re.fullmatch(r"[A-Za-z].{15,90}\.", setting.sentence), setting.name
+        assert setting.field == setting.name.lower()
+    assert {name for name, setting in SETTINGS.items() if setting.secret} == {
+        "ADMIN_API_KEY",
+        "METRICS_KEY",
+        "ROOM_TOKEN_SECRET",
+        "CALLBACK_SIGNING_SECRET",
+    }
+
+
+def test_every_default_is_legal(place: Place) -> None:
+    environ = {name: setting.default for name, setting in SETTINGS.items()}
+    assert place.load(environ=environ).settings == Settings()
+
+
+def test_the_process_environment_and_directory_are_the_default(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RESUME_LIMIT=3\n")
+    script = (
+        "from chatctl_server import settings\n"
+        "s = settings.load().settings\n"
+        "print(s.resume_limit, s.max_connections)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"MAX_CONNECTIONS": "4", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "3 4\n"
+
+
+def test_loading_pulls_in_nothing_heavy(tmp_path: Path) -> None:
+    """Every command pays for these imports."""
+    script = (
+        "import sys\nfrom chatctl_server import lock, settings\nsettings.load()\n"
+        "print(sorted({'pydantic', 'litestar', 'peewee', 'apsw', 'uvicorn', 'httpx', 'asyncio',"
+        " 'dotenv', 'tomllib'} & set(sys.modules)))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "[]\n"
