@@ -1,10 +1,14 @@
-"""What the benches share: a room of a million messages, the machine's own fdatasync rate, a report."""
+"""What the benches share: a room of a million messages, and the disk's own fdatasync rate."""
 
+import argparse
 import asyncio
+import contextlib
+import itertools
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,24 @@ from chatctl_server.storage.writing import Call, Writing
 
 ACTOR = facts.Actor("bench", "bench")
 TEXT = "the quick brown fox jumps over the lazy dog and keeps running on, all right? " * 2
-FILL_BATCH = 5000
+FILL_BATCH = 1000
+FILL_STEP = 10 * times.SECOND  # the messages of a filled room are 10 ms apart, in steps of 10 s
+ROOM = 1
 
 
-def directory() -> tempfile.TemporaryDirectory[str]:
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="messages present")
+    parser.add_argument("--repeat", type=int, default=3, help="runs; the median is printed")
+    parser.add_argument("--keep", type=Path, help="folder that keeps the filled database")
+    return parser
+
+
+@contextlib.contextmanager
+def directory() -> Iterator[Path]:
     """On the disk that the working directory is on, not in memory."""
-    return tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd())
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd()) as name:
+        yield Path(name)
 
 
 def post(conversation: int, number: int, *, with_id: bool = True) -> messages.Post:
@@ -35,22 +51,46 @@ def post(conversation: int, number: int, *, with_id: bool = True) -> messages.Po
     )
 
 
-def fill(path: Path, count: int) -> int:
-    """A new database with one room of ``count`` messages; the room's conversation id."""
+def filled(folder: Path, rows: int, keep: Path | None = None) -> Path:
+    """A database with one room of that many messages, in the folder; a kept one is copied."""
+    path = folder / "chat.db"
+    if keep is None:
+        fill(path, rows)
+        return path
+    kept = keep / f"room-of-{rows}.db"
+    if not kept.exists():
+        keep.mkdir(parents=True, exist_ok=True)
+        fill(path, rows)
+        shutil.copyfile(path, kept)
+    maintenance.check_schema(kept)
+    shutil.copyfile(kept, path)
+    return path
+
+
+def fill(path: Path, count: int) -> None:
+    """A new database whose room's conversation id is ROOM; its newest message is of now."""
     maintenance.prepare(path, durable=False)
-    writing = Writing(lambda: sql.writing(path, durable=False), times.now)
-    created: list[Any] = []
-    writing.run([Call(rooms.create, (ACTOR, "bench", ()), created.append, 0)])
+    steps = -(-count // FILL_BATCH)
+    clock = itertools.count(times.now() - steps * FILL_STEP, FILL_STEP)
+    writing = Writing(lambda: sql.writing(path, durable=False), lambda: next(clock))
+    _run(writing, [Call(rooms.create, (ACTOR, "bench", ()), _ignore, 0)])
     for start in range(0, count, FILL_BATCH):
-        batch = [
-            Call(messages.POST, (post(1, number),), created.append, 0)
-            for number in range(start, min(start + FILL_BATCH, count))
-        ]
-        for _, outcome, _ in writing.run(batch):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        numbers = range(start, min(start + FILL_BATCH, count))
+        _run(
+            writing,
+            [Call(messages.POST, (post(ROOM, number),), _ignore, 0) for number in numbers],
+        )
     writing.close()
-    return 1
+
+
+def _run(writing: Writing, calls: list[Call]) -> None:
+    for _, outcome, _ in writing.run(calls):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _ignore(outcome: Any) -> None:
+    pass
 
 
 def fdatasyncs_per_second(folder: Path, seconds: float = 1.0) -> float:
@@ -76,12 +116,8 @@ async def with_store(path: Path, work: Callable[[Store], Awaitable[None]]) -> No
         await store.close()
 
 
-def run(work: Callable[[], Awaitable[None]]) -> None:
+def run(work: Awaitable[None]) -> None:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work())  # type: ignore[arg-type]
-
-
-def line(name: str, value: str, target: str = "") -> None:
-    print(f"{name:<58} {value:>14}  {target}", flush=True)
+        runner.run(work)  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ class Link:
         )
 
     def follow(self, path: str, params: Params) -> Iterator[bytes]:
-        """Lines of an endless answer, without the blank ones that keep it alive."""
+        """Lines of an endless answer; the blank ones keep it alive."""
         timeout = httpx.Timeout(10.0, read=STREAM_SILENCE_SECONDS)
         with (
             _told(self.name, silence=True),
@@ -95,7 +95,7 @@ class Link:
             pending = b""
             for chunk in response.iter_bytes():
                 *lines, pending = (pending + chunk).split(b"\n")
-                yield from (line for line in lines if line.strip())
+                yield from lines
         raise LostContact(f"{self.name} ended the stream", sent=True)
 
 
@@ -139,10 +139,11 @@ class Client:
                 return
             query = dict(httpx.URL(following["url"]).params)
 
-    def follow(self, path: str, params: Params) -> Iterator[Json]:
-        """Objects of a stream. Raises LostContact when it ends: none ends by itself."""
+    def follow(self, path: str, params: Params) -> Iterator[Json | None]:
+        """Objects of a stream, None for a sign of life. Raises LostContact when it ends: none
+        ends by itself."""
         for line in self._link.follow(path, params):
-            yield json.loads(line)
+            yield json.loads(line) if line.strip() else None
 
     def reconnect(self) -> None:
         """Looks for the server again, as after a restart."""

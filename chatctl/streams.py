@@ -17,45 +17,51 @@ _NOT_NOW = ("busy", "storage_unavailable", "lock_held", "unreachable", "no_serve
 def follow(options: Options, server: Client, query: Params, after: int) -> Iterator[Json]:
     """Facts above the offset ``after``, each once. Ends never; raises Failure ``unreachable``
     when there was no contact for the time of ``--timeout``."""
-    lost_at: float | None = None
+    contact = _Contact(options)
     while True:
         try:
+            if contact.is_lost:
+                server.reconnect()
             for fact in server.follow(_PATH, {**query, "after": after}):
-                if lost_at is not None:
-                    output.note(options, f"connected again, going on after offset {after}")
-                    lost_at = None
-                after = int(fact["offset"])
-                yield fact
-            continue
+                contact.made(after)
+                if fact is not None:
+                    after = int(fact["offset"])
+                    yield fact
         except LostContact as lost:
             reason = lost.reason
         except Failure as failure:
             if failure.code not in _NOT_NOW:
                 raise
             reason = failure.message
-        lost_at = _waited(options, reason, lost_at)
-        _look_again(server)
+        contact.lost(reason)
 
 
 def newest_offset(server: Client) -> int:
     return int(server.get("/management/status")["last_offset"])
 
 
-def _waited(options: Options, reason: str, lost_at: float | None) -> float:
-    """When contact was lost, after a moment's wait for it."""
-    now = time.monotonic()
-    if lost_at is None:
-        output.note(options, f"{reason}; waiting for the server to come back")
-        lost_at = now
-    elif now - lost_at > options.timeout_seconds:
-        raise Failure("unreachable", reason)
-    time.sleep(_RETRY_SECONDS)
-    return lost_at
+class _Contact:
+    """Says on stderr when the server went away and when it came back."""
 
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._lost_at: float | None = None
 
-def _look_again(server: Client) -> None:
-    try:
-        server.reconnect()
-    except Failure as failure:
-        if failure.code not in _NOT_NOW:
-            raise
+    @property
+    def is_lost(self) -> bool:
+        return self._lost_at is not None
+
+    def made(self, after: int) -> None:
+        if self.is_lost:
+            output.note(self._options, f"connected again, going on after offset {after}")
+            self._lost_at = None
+
+    def lost(self, reason: str) -> None:
+        """Waits a moment. Raises Failure ``unreachable`` when it lasted too long."""
+        now = time.monotonic()
+        if self._lost_at is None:
+            output.note(self._options, f"{reason}; waiting for the server to come back")
+            self._lost_at = now
+        elif now - self._lost_at > self._options.timeout_seconds:
+            raise Failure("unreachable", reason)
+        time.sleep(_RETRY_SECONDS)

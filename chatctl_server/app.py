@@ -19,7 +19,6 @@ from chatctl_server.api.admin import events, status
 from chatctl_server.api.auth import AdminGuard, Failures
 from chatctl_server.api.context import Context
 from chatctl_server.api.gate import Gate
-from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms.audience import Audience
 from chatctl_server.api.rooms.routes import Rooms
 from chatctl_server.api.rooms.sanction_routes import Sanctions
@@ -148,18 +147,26 @@ def _context(settings: Settings, path: Path, *, durable: bool) -> Context:
 def _connect(context: Context, audience: Audience) -> None:
     """What a commit sets in motion: the rooms' listeners, then whoever follows the log."""
 
+    metrics = context.metrics
+
     def committed(recorded: Sequence[facts.Recorded]) -> None:
         for entry in recorded:
             audience.hear(entry)
+        posts = sum(isinstance(entry.fact, facts.MessagePosted) for entry in recorded)
+        metrics.messages.inc(posts)
         context.bell.ring()
 
+    def calls_run(calls: int, seconds: float) -> None:
+        metrics.batch_size.observe(calls)
+        metrics.commit_seconds.observe(seconds)
+
+    def frames_sent(frames: int, seconds: float) -> None:
+        metrics.deliveries.inc(frames)
+        metrics.fanout_seconds.observe(seconds)
+
     context.store.on_commit = committed
-    context.store.on_batch = lambda calls, seconds: _observe(context.metrics, calls, seconds)
-
-
-def _observe(metrics: Metrics, calls: int, seconds: float) -> None:
-    metrics.batch_size.observe(calls)
-    metrics.commit_seconds.observe(seconds)
+    context.store.on_batch = calls_run
+    context.hub.on_flush = frames_sent
 
 
 def _litestar(context: Context, audience: Audience) -> Litestar:

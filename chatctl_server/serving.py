@@ -63,6 +63,7 @@ def _with_key(settings: Settings, place: Place) -> Settings:
     if settings.admin_api_key is not None:
         return settings
     key, is_new = place.admin_key()
+    logs.add_secret(key)
     if is_new:
         place.notices.append(f"no ADMIN_API_KEY is set: one was written to {place.key_file}")
     return msgspec.structs.replace(settings, admin_api_key=key)

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from chatctl_server import errors, logs
 from chatctl_server.api import caller, problems
@@ -21,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
+ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
 WEBSOCKET_PATHS = re.compile(r"/ws/rooms/[^/]+")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
@@ -41,6 +43,7 @@ class Gate:
         token = logs.request_id.set(request_id)
         try:
             scope[caller.KEY] = self._caller(scope)
+            scope["path"] = _path(scope)
             _check_reachable(scope)
         except errors.ChatctlError as refusal:
             await refuse(scope, receive, send, refusal)
@@ -64,9 +67,26 @@ class Gate:
         return Caller("", "socket", user_id=f"uid:{peer['uid']}", is_trusted=True)
 
 
+def _path(scope: Message) -> str:
+    """The path, in which an escaped slash stays apart from those between segments.
+
+    Bytes that are no UTF-8 become lone surrogates, which every text that is stored is checked for.
+    """
+    raw = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return str(scope["path"])
+    parts = re.split(rb"%2[fF]", raw)
+    return ESCAPED_SLASH.join(
+        unquote_to_bytes(part).decode(errors="surrogateescape") for part in parts
+    )
+
+
 def _check_reachable(scope: Message) -> None:
-    if scope["type"] == "websocket" and not WEBSOCKET_PATHS.fullmatch(scope["path"]):
+    is_room = WEBSOCKET_PATHS.fullmatch(scope["path"])
+    if scope["type"] == "websocket" and not is_room:
         raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
+    if scope["type"] == "http" and is_room:
+        raise errors.InvalidInput("This is a WebSocket: the request must ask for an upgrade")
 
 
 def _request_id(scope: Message) -> str:

@@ -27,6 +27,9 @@ class Metrics:
         self.commit_seconds = Histogram(
             "chatctl_commit_seconds", "One transaction", registry=registry, buckets=_SHORT
         )
+        self.fanout_seconds = Histogram(
+            "chatctl_fanout_seconds", "One slice of a flush", registry=registry, buckets=_SHORT
+        )
         self.processing_seconds = Histogram(
             "chatctl_message_processing_seconds",
             "From a message's arrival to its acknowledgement",

@@ -12,6 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from chatctl_server import errors, logs
 
 logger = logging.getLogger("chatctl.api")
+QUERY_NAMES = {"from_time": "from", "to_time": "to", "type_glob": "type"}
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -75,7 +76,15 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[b
     return response(errors.ChatctlError("Something unexpected happened; it is in the log"))
 
 
+def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What leaves the JSON decoder as it is: bytes that are no UTF-8, nesting without end."""
+    logger.info("%s %s refused: %s", request.method, request.url.path, type(error).__name__)
+    return response(errors.InvalidInput("The body is no readable JSON", field="body"))
+
+
 HANDLERS: ExceptionHandlersMap = {
+    UnicodeDecodeError: _unreadable,
+    RecursionError: _unreadable,
     errors.ChatctlError: _of_ours,
     HTTPException: _of_framework,
     Exception: _unexpected,
@@ -108,9 +117,18 @@ def _invalid(error: HTTPException) -> errors.InvalidInput:
     if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
         first = error.extra[0]
         if isinstance(first, dict):
-            field, message = str(first.get("key", "")), str(first.get("message", "is wrong"))
-            return errors.InvalidInput(f"{field or 'body'}: {message}", field=field or None)
+            return _named(str(first.get("key", "")), str(first.get("message", "is wrong")))
     return errors.InvalidInput(_readable(error.detail), field=_field_of(error.detail))
+
+
+def _named(key: str, message: str) -> errors.InvalidInput:
+    if key in ("", "data"):
+        if message == "'data'":
+            return errors.InvalidInput("The request has no body; JSON is expected", field="body")
+        field = _field_of(message)
+        return errors.InvalidInput(f"{field or 'body'}: {message}", field=field or "body")
+    field = QUERY_NAMES.get(key, key)
+    return errors.InvalidInput(f"{field}: {message}", field=field)
 
 
 def _readable(detail: str) -> str:
@@ -118,8 +136,8 @@ def _readable(detail: str) -> str:
 
 
 def _field_of(detail: str) -> str | None:
-    found = re.search(r"`\$\.([\w.\[\]]+)`", detail)
-    return found[1] if found else None
+    found = re.search(r"`\$\.([\w.\[\]]+)`|required field `(\w+)`", detail)
+    return (found[1] or found[2]) if found else None
 
 
 def invalid_json(error: Exception) -> NoReturn:

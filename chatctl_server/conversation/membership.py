@@ -36,9 +36,10 @@ def join(
     ``is_granted_admin``: a signed token says so; the user becomes an admin of the room.
     Raises RoomClosed or Banned.
     """
-    standing = messages.standing(tx.db, conversation, user_id)
-    if standing.status != "open":
+    found = conversations.by_id(tx.db, conversation)
+    if found is None or found.status != "open":
         raise errors.RoomClosed("The room is closed", field="room_id")
+    standing = messages.standing(tx.db, conversation, user_id)
     if standing.is_banned(tx.now):
         raise errors.Banned("你已被踢出该房间，无法再次加入", field="user_id")
     if is_granted_admin and not standing.is_admin:
@@ -47,9 +48,7 @@ def join(
     earlier = sessions.open_of_user(tx.db, conversation, user_id)
     if earlier is not None:
         end(tx, actor, earlier, "replaced")
-    found = conversations.by_id(tx.db, conversation)
-    assert found is not None
-    users = found.current_users + 1
+    users = found.current_users + (earlier is None)
     fact = facts.SessionJoined(
         session_id=sessions.newest_id(tx.db) + 1,
         user_id=user_id,

@@ -11,7 +11,7 @@ from chatctl_server import errors
 from chatctl_server.conversation import rooms
 from chatctl_server.domain import facts, text, throttle
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, messages, projection
+from chatctl_server.storage import conversations, log, messages, projection
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writing import Batch
 
@@ -78,7 +78,9 @@ class _Batch:
         self.tx = tx
         self.posts = posts
         self.earlier: dict[Key, Posted] = {}
-        self.standings: dict[tuple[int, str], messages.Standing] = {}
+        self.standings = messages.standings(
+            tx.db, {(post.conversation, post.sender) for post in posts}
+        )
         self.open: dict[int, conversations.Found | None] = {}
         self.last: dict[int, tuple[int, int]] = {}  # conversation → last seq, its time
         self.accepted: list[facts.Recorded] = []
@@ -116,10 +118,7 @@ class _Batch:
 
     def _admit(self, post: Post) -> bool:
         """Whether the sender is an admin. Raises Banned, Muted or Throttled."""
-        key = (post.conversation, post.sender)
-        standing = self.standings.get(key)
-        if standing is None:
-            standing = self.standings[key] = messages.standing(self.tx.db, *key)
+        standing = self.standings[post.conversation, post.sender]
         if standing.is_banned(self.tx.now):
             raise errors.Banned("你已被踢出该房间，无法再次加入", field="user_id")
         if post.is_guarded:
@@ -137,12 +136,13 @@ class _Batch:
 
     def _last_accepted(self, post: Post) -> dict[str, int]:
         rooms_heard = self.tx.throttles.last_accepted
+        since = self.tx.now - post.interval_seconds * SECOND
         if post.conversation not in rooms_heard:
             _, last_seq, _ = self._conversation(post.conversation)
-            since = self.tx.now - post.interval_seconds * SECOND
             first = messages.first_seq_at(self.tx.db, post.conversation, last_seq, since)
             heard = messages.last_heard(self.tx.db, post.conversation, first - 1)
             rooms_heard[post.conversation] = heard
+        self.tx.throttles.prune(post.conversation, since)
         return rooms_heard[post.conversation]
 
     def _conversation(self, conversation: int) -> tuple[str, int, int]:
@@ -197,5 +197,6 @@ def delete(tx: Tx, actor: facts.Actor, room_id: str, message_id: int) -> facts.R
         raise errors.MessageNotFound(f"The room has no message {message_id}", field="message_id")
     if found.deleted_at is not None:
         return None
-    projection.redact_log(tx.db, message_id)
-    return tx.record(facts.MessageDeleted(message_id, found.seq), actor, room.id)
+    log.redact_message(tx.db, found.event_offset)
+    fact = facts.MessageDeleted(message_id, found.seq, found.event_offset)
+    return tx.record(fact, actor, room.id)

@@ -64,9 +64,12 @@ class MessagePosted(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MessageDeleted(msgspec.Struct, frozen=True):
+    """``posted_offset`` is that of the message.posted fact, whose text goes with it."""
+
     type: ClassVar[str] = "message.deleted"
     message_id: int
     seq: int
+    posted_offset: int
 
 
 class SessionJoined(msgspec.Struct, frozen=True):

@@ -6,7 +6,9 @@ not hold up an admin's action. The hub never waits for a client: outboxes are bo
 """
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from chatctl_server.live.outbox import Outbox
@@ -52,10 +54,18 @@ class Channel:
             self.floor = dropped.offset
         self.buffer.append(frame)
 
+    def revise(self, frame: Frame) -> None:
+        for frames in (self.ring, self.buffer):
+            for place, earlier in enumerate(frames):
+                if earlier.offset == frame.offset:
+                    frames[place] = frame
+                    break
+
 
 class Hub:
-    def __init__(self, published: int = 0) -> None:
-        self.published = published  # the offset up to which all facts have passed
+    def __init__(self) -> None:
+        self.published = 0  # the offset up to which all facts have passed
+        self.on_flush: Callable[[int, float], None] = lambda frames, seconds: None
         self._channels: dict[int, Channel] = {}
 
     def publish(self, channel_id: int, offset: int, text: str) -> None:
@@ -65,6 +75,12 @@ class Hub:
             return
         channel.add(Frame(offset, text))
         self._start_flush(channel)
+
+    def revise(self, channel_id: int, offset: int, text: str) -> None:
+        """Puts another text in an earlier frame's place: nobody is sent the first one any more."""
+        channel = self._channels.get(channel_id)
+        if channel is not None:
+            channel.revise(Frame(offset, text))
 
     def advance(self, offset: int) -> None:
         self.published = offset
@@ -137,6 +153,7 @@ class Hub:
     def _flush_slice(
         self, channel: Channel, frames: list[Frame], members: list[Subscriber], start: int
     ) -> None:
+        started = time.perf_counter()
         texts = [frame.text for frame in frames]
         size = sum(len(text) for text in texts)
         for subscriber in members[start : start + SLICE]:
@@ -145,6 +162,8 @@ class Hub:
             elif subscriber.after < frames[-1].offset:
                 rest = [frame.text for frame in frames if frame.offset > subscriber.after]
                 subscriber.outbox.extend(rest, sum(len(text) for text in rest))
+        sent = len(frames) * len(members[start : start + SLICE])
+        self.on_flush(sent, time.perf_counter() - started)
         loop = asyncio.get_running_loop()
         if start + SLICE < len(members):
             loop.call_soon(self._flush_slice, channel, frames, members, start + SLICE)

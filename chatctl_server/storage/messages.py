@@ -1,12 +1,12 @@
 """Questions about messages. Pages are ranges of seq: no OFFSET, no COUNT."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
-from peewee import JOIN, SQL, Database, fn
+from peewee import SQL, Database, fn
 
-from chatctl_server.storage.models import Ban, Conversation, Member, Message, Mute
+from chatctl_server.storage.models import Message
 from chatctl_server.storage.sql import Row, Statement
 
 
@@ -30,7 +30,6 @@ class Stored(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True):
     """What the tables say of a sender in a conversation, read in the verb's transaction."""
 
-    status: str | None
     is_admin: bool
     ban_set: bool
     ban_expires_at: int | None
@@ -100,33 +99,14 @@ _LAST_OF_SENDER = Statement(
         (Message.conversation == 0) & (Message.seq > 0) & (Message.sender == "")
     )
 )
-_STANDING = Statement(
-    Conversation.select(
-        Conversation.status,
-        Member.role,
-        Ban.user_id,
-        Ban.expires_at,
-        Mute.user_id,
-        Mute.expires_at,
-    )
-    .join(
-        Member,
-        JOIN.LEFT_OUTER,
-        on=(Member.conversation == Conversation.id) & (Member.user_id == ""),
-    )
-    .join_from(
-        Conversation,
-        Ban,
-        JOIN.LEFT_OUTER,
-        on=(Ban.conversation == Conversation.id) & (Ban.user_id == ""),
-    )
-    .join_from(
-        Conversation,
-        Mute,
-        JOIN.LEFT_OUTER,
-        on=(Mute.conversation == Conversation.id) & (Mute.user_id == ""),
-    )
-    .where(Conversation.id == 0)
+# One question for all senders of a batch: a look-up each costs 3 µs here and 30 by itself.
+_STANDINGS = Statement.of_text(
+    """SELECT value ->> 0, value ->> 1, member.role, ban.user_id, ban.expires_at,
+        mute.user_id, mute.expires_at
+    FROM json_each(?)
+    LEFT JOIN member ON member.conversation = value ->> 0 AND member.user_id = value ->> 1
+    LEFT JOIN ban ON ban.conversation = value ->> 0 AND ban.user_id = value ->> 1
+    LEFT JOIN mute ON mute.conversation = value ->> 0 AND mute.user_id = value ->> 1"""
 )
 
 
@@ -176,14 +156,22 @@ def earlier(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], E
     }
 
 
+def standings(
+    db: Database, senders: Collection[tuple[int, str]]
+) -> dict[tuple[int, str], Standing]:
+    """Of senders in their conversations, all at once."""
+    return {
+        (conversation, user_id): Standing(
+            role == "admin", banned is not None, ban_until, muted is not None, mute_until
+        )
+        for conversation, user_id, role, banned, ban_until, muted, mute_until in _STANDINGS.rows(
+            db, json.dumps(list(senders))
+        )
+    }
+
+
 def standing(db: Database, conversation: int, user_id: str) -> Standing:
-    row = _STANDING.row(db, user_id, user_id, user_id, conversation)
-    if row is None:
-        return Standing(None, False, False, None, False, None)
-    status, role, banned, ban_until, muted, mute_until = row
-    return Standing(
-        status, role == "admin", banned is not None, ban_until, muted is not None, mute_until
-    )
+    return standings(db, [(conversation, user_id)])[conversation, user_id]
 
 
 def last_heard(db: Database, conversation: int, after_seq: int) -> dict[str, int]:

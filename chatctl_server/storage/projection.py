@@ -3,6 +3,7 @@
 No clock, no randomness, no look-up: every stored value comes from the fact.
 """
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from typing import assert_never
@@ -10,7 +11,6 @@ from typing import assert_never
 from peewee import Database
 
 from chatctl_server.domain import facts
-from chatctl_server.storage import log
 from chatctl_server.storage.models import Ban, Conversation, Member, Message, Mute, Session
 from chatctl_server.storage.sql import Statement
 
@@ -94,7 +94,6 @@ _DELETE_MESSAGE = Statement(
         Message.id == 0
     )
 )
-_POSTED_AT = Statement(Message.select(Message.event_offset).where(Message.id == 0))
 _ADD_SESSION = Statement(
     Session.insert_many(
         [(0,) * 5],
@@ -116,6 +115,7 @@ _SET_MUTE = Statement(Mute.insert_many([(0,) * 6], fields=_MUTE_COLUMNS).on_conf
 _LIFT_MUTE = Statement(Mute.delete().where((Mute.conversation == 0) & (Mute.user_id == "")))
 
 
+@functools.lru_cache(maxsize=1024)  # asked for twice: when duplicates are sought, when stored
 def client_hash(conversation: int, sender: str, client_msg_id: str) -> int:
     """64 bits, signed, as SQLite and PostgreSQL store integers."""
     text = f"{conversation}\0{sender}\0{client_msg_id}".encode()
@@ -242,10 +242,3 @@ def _apply_sanction(
             _SET_MUTE.run(db, conversation, user_id, reason, muted_by, at, expires_at)
         case facts.MuteLifted(user_id):
             _LIFT_MUTE.run(db, conversation, user_id)
-
-
-def redact_log(db: Database, message_id: int) -> None:
-    """Takes a deleted message's text out of the log, in the transaction that deletes it."""
-    offset = _POSTED_AT.value(db, message_id)
-    if offset is not None:
-        log.redact_message(db, offset)

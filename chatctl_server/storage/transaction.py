@@ -7,6 +7,8 @@ from peewee import Database
 from chatctl_server.domain import facts
 from chatctl_server.storage import log, projection
 
+MANY = 10_000  # users of one room that were heard
+
 
 class Throttles:
     """When users were last heard in a room, for as long as throttling needs it.
@@ -20,6 +22,13 @@ class Throttles:
 
     def drop(self) -> None:
         self.last_accepted = {}
+
+    def prune(self, conversation: int, before: int) -> None:
+        """Forgets who was last heard before that time, once there are many of them."""
+        heard = self.last_accepted[conversation]
+        if len(heard) > MANY:
+            kept = {user_id: at for user_id, at in heard.items() if at >= before}
+            self.last_accepted[conversation] = kept
 
 
 class Tx:

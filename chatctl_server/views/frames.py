@@ -50,8 +50,8 @@ def of_fact(entry: facts.Recorded) -> str | None:
     match fact:
         case facts.MessagePosted():
             return _posted(fact)
-        case facts.MessageDeleted(message_id, seq):
-            return message_deleted(message_id, seq)
+        case facts.MessageDeleted():
+            return message_deleted(fact.message_id, fact.seq)
         case facts.MuteSet(user_id):
             return _frame("UserMuted", {"user_id": user_id})
         case facts.CustomSent():

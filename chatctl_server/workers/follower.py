@@ -6,12 +6,11 @@ verb. A crash between any two lines loses nothing and repeats at most the page i
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from peewee import Database
-
 from chatctl_server.conversation import following
 from chatctl_server.domain import facts
 from chatctl_server.live.bell import Bell
 from chatctl_server.storage import cursors, log
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 
 PAGE = 500

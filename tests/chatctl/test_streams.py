@@ -112,6 +112,20 @@ def test_a_server_that_stays_away_is_exit_6(chatctl: Chatctl, prepared: Prepared
     assert done.stdout.startswith("9\t")
 
 
+def test_a_sign_of_life_is_contact(chatctl: Chatctl, prepared: Prepared) -> None:
+    answers = [Answer(b"\n"), Answer(b""), Answer(b"\n")]
+
+    def answer(asked: Asked) -> Answer:
+        return answers.pop(0) if answers else _log(LOG, at_once=1)(asked)
+
+    prepared.answers["GET /management/events/stream"] = answer
+    done = chatctl("watch", ROOM_ID, "--since", "1", "--count", "1", CHATCTL_SERVER=prepared.url)
+    assert done.stdout == rows((AT, "session.joined", "", "bob", ""))
+    away = f"chatctl: {prepared.url} ended the stream; waiting for the server to come back"
+    back = "chatctl: connected again, going on after offset 2"
+    assert done.stderr == lines(away, back, away, back)
+
+
 def test_a_refused_stream_is_not_tried_again(chatctl: Chatctl, prepared: Prepared) -> None:
     prepared.answers["GET /management/events/stream"] = problem(403, "forbidden", "not for you")
     done = chatctl("watch", ROOM_ID, CHATCTL_SERVER=prepared.url)

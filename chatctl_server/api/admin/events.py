@@ -10,7 +10,6 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.api.context import Context
@@ -18,6 +17,7 @@ from chatctl_server.api.rooms.parameters import room_uuid
 from chatctl_server.domain import facts, times
 from chatctl_server.storage import conversations, histories, log
 from chatctl_server.storage.log import Wanted
+from chatctl_server.storage.sql import Database
 from chatctl_server.views.facts import FactObject, fact_object
 
 STREAM_PAGE = 500
@@ -29,6 +29,12 @@ After = Annotated[
 Since = Annotated[
     int | None,
     QueryParameter(description="Unix seconds", ge=0, le=253_402_300_799, default=None),
+]
+TypeGlob = Annotated[
+    str | None,
+    QueryParameter(
+        name="type", max_length=255, default=None, description="As in a shell: message.*"
+    ),
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 Last = Annotated[int, QueryParameter(ge=0, le=1000, description="Begin with the newest of them")]
@@ -52,13 +58,13 @@ class Events(Controller):
         context: NamedDependency[Context],
         after: After,
         since_time: Since,
-        type_glob: Annotated[str | None, QueryParameter(name="type", default=None)],
+        type_glob: TypeGlob,
         room: FromQuery[str | None] = None,
         actor: FromQuery[str | None] = None,
         limit: Limit = 100,
         tail: FromQuery[bool] = False,
     ) -> Response[list[FactObject]]:
-        asked = Asked(after, since_time, type_glob, room and room_uuid(room), actor)
+        asked = Asked(after, since_time, type_glob, room and room_uuid(room, "room"), actor)
         found = await context.store.read(_page, asked, limit + 1, tail)
         is_cut = len(found) > limit
         shown = (found[-limit:] if tail else found[:limit]) if is_cut else found
@@ -73,12 +79,12 @@ class Events(Controller):
         context: NamedDependency[Context],
         after: After,
         since_time: Since,
-        type_glob: Annotated[str | None, QueryParameter(name="type", default=None)],
+        type_glob: TypeGlob,
         room: FromQuery[str | None] = None,
         actor: FromQuery[str | None] = None,
         tail: Last = 0,
     ) -> Stream:
-        asked = Asked(after, since_time, type_glob, room and room_uuid(room), actor)
+        asked = Asked(after, since_time, type_glob, room and room_uuid(room, "room"), actor)
         seen = context.bell.count
         wanted, start, first = await context.store.read(_start, asked, tail)
         lines = _follow(context, wanted, start, first, seen)

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.api import caller
@@ -17,7 +16,7 @@ from chatctl_server.api.metrics import CONTENT_TYPE
 from chatctl_server.conversation import following
 from chatctl_server.domain import times
 from chatctl_server.storage import conversations, cursors, log, messages
-from chatctl_server.storage.sql import schema_name
+from chatctl_server.storage.sql import Database, schema_name
 
 AnyRequest = Request[Any, Any, Any]
 PROBE_SECONDS = 2.0

@@ -30,16 +30,23 @@ class Audience:
     def hear(self, entry: facts.Recorded) -> None:
         """Called in the loop for every committed fact, in log order."""
         conversation = entry.conversation
-        if conversation is not None and self._hub.listens(conversation):
-            text = frames.of_fact(entry)
-            if text is not None:
-                self._hub.publish(conversation, entry.offset, text)
-            fact = entry.fact
-            if isinstance(fact, facts.SessionJoined):
-                self._joined(conversation, fact)
-            elif isinstance(fact, facts.SessionLeft):
-                self._left(conversation, fact)
+        if conversation is not None:
+            if self._hub.listens(conversation):
+                self._publish(conversation, entry)
+            match entry.fact:
+                case facts.SessionJoined() as joined:
+                    self._joined(conversation, joined)
+                case facts.SessionLeft() as left:
+                    self._left(conversation, left)
         self._hub.advance(entry.offset)
+
+    def _publish(self, conversation: int, entry: facts.Recorded) -> None:
+        text = frames.of_fact(entry)
+        if text is None:
+            return
+        if isinstance(entry.fact, facts.MessageDeleted):
+            self._hub.revise(conversation, entry.fact.posted_offset, text)
+        self._hub.publish(conversation, entry.offset, text)
 
     def stop(self) -> None:
         for timer in self._due.values():

@@ -1,6 +1,7 @@
 """The rooms protocol, client to server. What cannot be decoded is ignored by rule."""
 
 import json
+from typing import get_args
 
 import msgspec
 
@@ -57,11 +58,12 @@ class LoadHistory(msgspec.Struct, frozen=True, tag_field="type", tag="LoadHistor
 
 
 Command = SendMessage | KickUser | MuteUser | UnmuteUser | CustomEvent | Ping | LoadHistory
+NAMES = tuple(each.__name__ for each in get_args(Command))
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 
 
 class BadText(Exception):
-    """A SendMessage whose text is no valid Unicode; it is answered, not ignored."""
+    """A command whose text is no valid Unicode; it is answered, not ignored."""
 
     def __init__(self, client_msg_id: str | None) -> None:
         super().__init__(client_msg_id)
@@ -85,10 +87,10 @@ def _check_surrogates(text: str) -> None:
         frame = json.loads(text)
     except (ValueError, RecursionError):
         return
-    if not (isinstance(frame, dict) and frame.get("type") == "SendMessage"):
+    if not (isinstance(frame, dict) and frame.get("type") in NAMES):
         return
     payload = frame.get("payload")
-    if isinstance(payload, dict) and isinstance(payload.get("content"), str):
+    if isinstance(payload, dict):
         client_id = payload.get("client_msg_id")
         is_sound = isinstance(client_id, str) and client_id.isprintable()
         raise BadText(client_id if is_sound else None)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.api.context import Context
@@ -18,6 +17,7 @@ from chatctl_server.domain import facts
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.storage import conversations
 from chatctl_server.storage.messages import Stored, between
+from chatctl_server.storage.sql import Database
 from chatctl_server.views import frames
 
 logger = logging.getLogger("chatctl.rooms")
@@ -95,8 +95,6 @@ class RoomConnection:
         self._in_flight -= 1
         self._below_limit.set()
         if isinstance(outcome, messages.Posted):
-            if not outcome.duplicate:
-                self._context.metrics.messages.inc()
             self._context.metrics.processing_seconds.observe(time.perf_counter() - started)
             if client_msg_id is not None:
                 self._outbox.push(
@@ -162,5 +160,5 @@ def _before(db: Database, conversation: int, before: int | None, limit: int) -> 
     room = conversations.by_id(db, conversation)
     newest = room.last_seq if room else 0
     if before is not None:
-        newest = min(newest, before - 1)
+        newest = min(newest, max(0, before - 1))
     return between(db, conversation, newest - limit + 1, newest)

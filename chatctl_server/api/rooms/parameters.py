@@ -3,13 +3,11 @@
 import uuid
 from typing import Annotated
 
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import QueryParameter
 
 from chatctl_server import errors
+from chatctl_server.api.gate import ESCAPED_SLASH
 
-RoomId = Annotated[str, PathParameter(description="The room's UUID")]
-UserId = Annotated[str, PathParameter(description="The host product's id of the user")]
-PageNumber = Annotated[int, QueryParameter(ge=1, description="Page, from 1")]
 From = Annotated[
     int | None, QueryParameter(name="from", description="Unix seconds, inclusive", default=None)
 ]
@@ -18,9 +16,14 @@ To = Annotated[
 ]
 
 
-def room_uuid(room_id: str) -> str:
+def path_text(segment: str) -> str:
+    """A path segment as the caller meant it: the gate marks an escaped slash."""
+    return segment.replace(ESCAPED_SLASH, "/")
+
+
+def room_uuid(room_id: str, field: str = "room_id") -> str:
     """The id as it is stored. Raises InvalidInput for what is no UUID."""
     try:
         return str(uuid.UUID(room_id))
     except ValueError:
-        raise errors.InvalidInput(f"room_id {room_id!r} is no UUID", field="room_id") from None
+        raise errors.InvalidInput(f"{field} {room_id!r} is no UUID", field=field) from None

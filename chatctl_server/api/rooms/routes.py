@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import bodies
-from chatctl_server.api.rooms.parameters import room_uuid
+from chatctl_server.api.rooms.parameters import path_text, room_uuid
 from chatctl_server.conversation import messages, moderation, rooms
-from chatctl_server.domain import times
+from chatctl_server.domain import text, times
 from chatctl_server.storage import conversations, histories, sanctions
 from chatctl_server.storage.conversations import Listed
+from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
 AnyRequest = Request[Any, Any, Any]
@@ -35,7 +35,7 @@ class Rooms(Controller):
         context: NamedDependency[Context],
         data: JSONBody[bodies.CreateRoom],
     ) -> bodies.Created:
-        created = await context.store.write(
+        created = await context.store.write_urgent(
             rooms.create, caller.of(request.scope).actor(), data.room_name, data.admin_user_ids
         )
         room_id = created.public_id
@@ -48,7 +48,7 @@ class Rooms(Controller):
         status: FromQuery[Literal["open", "closed", "all"]] = "open",
         match: FromQuery[str | None] = None,
         limit: Annotated[int | None, QueryParameter(ge=1, le=100_000)] = None,
-        cursor: Annotated[int, QueryParameter(ge=0)] = 0,
+        cursor: Annotated[int, QueryParameter(ge=0, le=histories.LATEST)] = 0,
     ) -> Response[list[views.RoomDetails]]:
         found = await context.store.read(
             _matching, STATUSES[status], match, cursor, limit and limit + 1
@@ -73,7 +73,7 @@ class Rooms(Controller):
         self, request: AnyRequest, context: NamedDependency[Context], room_id: FromPath[str]
     ) -> None:
         actor = caller.of(request.scope).actor()
-        await context.store.write(rooms.close, actor, room_uuid(room_id))
+        await context.store.write_urgent(rooms.close, actor, room_uuid(room_id))
 
     @patch("/{room_id:str}", summary="Rename a room")
     async def rename(
@@ -84,7 +84,7 @@ class Rooms(Controller):
         data: JSONBody[bodies.RenameRoom],
     ) -> views.RoomDetails:
         actor, stored_id = caller.of(request.scope).actor(), room_uuid(room_id)
-        await context.store.write(rooms.rename, actor, stored_id, data.room_name)
+        await context.store.write_urgent(rooms.rename, actor, stored_id, data.room_name)
         return _details(context, await context.store.read(_listed, stored_id))
 
     @put("/{room_id:str}/admins", summary="Replace a room's admins")
@@ -96,7 +96,7 @@ class Rooms(Controller):
         data: JSONBody[bodies.ResetAdmins],
     ) -> bodies.Changed:
         actor = caller.of(request.scope).actor()
-        recorded = await context.store.write(
+        recorded = await context.store.write_urgent(
             rooms.set_admins, actor, room_uuid(room_id), data.admin_user_ids
         )
         return bodies.Changed(recorded is not None)
@@ -128,7 +128,8 @@ class Rooms(Controller):
         conversation = await context.store.read(_open_id, room_uuid(room_id))
         sent = _post(caller.of(request.scope), conversation, data)
         messages.check(sent, context.settings.max_message_bytes)
-        posted = await context.store.write(messages.post_one, sent)
+        write = context.store.write_urgent if sent.kind == "system" else context.store.write
+        posted = await write(messages.post_one, sent)
         return Response(
             bodies.MessagePosted(
                 posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
@@ -147,7 +148,9 @@ class Rooms(Controller):
         actor = caller.of(request.scope).actor()
         if not 0 < message_id < histories.LATEST:
             raise errors.MessageNotFound(f"The room has no message {message_id}")
-        deleted = await context.store.write(messages.delete, actor, room_uuid(room_id), message_id)
+        deleted = await context.store.write_urgent(
+            messages.delete, actor, room_uuid(room_id), message_id
+        )
         return bodies.Changed(deleted is not None)
 
     @post("/{room_id:str}/kick/{user_id:str}", status_code=200, summary="Disconnect; may return")
@@ -159,18 +162,21 @@ class Rooms(Controller):
         user_id: FromPath[str],
     ) -> bodies.Kicked:
         actor = caller.of(request.scope).actor()
-        kicked = await context.store.write(moderation.kick, actor, room_uuid(room_id), user_id)
+        kicked = await context.store.write_urgent(
+            moderation.kick, actor, room_uuid(room_id), path_text(user_id)
+        )
         return bodies.Kicked(kicked is not None, kicked is not None)
 
 
 def _post(who: caller.Caller, conversation: int, data: bodies.PostMessage) -> messages.Post:
     is_system = data.user_id is None
-    sender = messages.SYSTEM if data.user_id is None else data.user_id
+    sender = messages.SYSTEM if is_system else text.check_name(data.user_id or "", "user_id")
+    nickname = sender if data.nickname is None else text.check_name(data.nickname, "nickname")
     return messages.Post(
         conversation=conversation,
         actor=who.actor(),
         sender=sender,
-        nickname=data.nickname or sender,
+        nickname=nickname,
         content=data.content,
         client_msg_id=data.client_msg_id,
         kind="system" if is_system else "text",

@@ -5,15 +5,15 @@ from typing import Any
 from litestar import Controller, Request, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from peewee import Database
 
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import bodies
-from chatctl_server.api.rooms.parameters import room_uuid
+from chatctl_server.api.rooms.parameters import path_text, room_uuid
 from chatctl_server.conversation import moderation
 from chatctl_server.domain import times
 from chatctl_server.storage import histories, sanctions
+from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
 AnyRequest = Request[Any, Any, Any]
@@ -41,8 +41,13 @@ class Sanctions(Controller):
         data: JSONBody[bodies.SetSanction | None] = None,
     ) -> views.BanEntry:
         wanted, actor = data or NOTHING, caller.of(request.scope).actor()
-        stored, changed = await context.store.write(
-            moderation.ban, actor, room_uuid(room_id), user_id, wanted.reason, wanted.expires_in
+        stored, changed = await context.store.write_urgent(
+            moderation.ban,
+            actor,
+            room_uuid(room_id),
+            path_text(user_id),
+            wanted.reason,
+            wanted.expires_in,
         )
         return views.ban_entry(stored, changed)
 
@@ -55,7 +60,9 @@ class Sanctions(Controller):
         user_id: FromPath[str],
     ) -> bodies.Changed:
         actor = caller.of(request.scope).actor()
-        lifted = await context.store.write(moderation.unban, actor, room_uuid(room_id), user_id)
+        lifted = await context.store.write_urgent(
+            moderation.unban, actor, room_uuid(room_id), path_text(user_id)
+        )
         return bodies.Changed(lifted is not None)
 
     @get("/mutes", summary="List a room's mutes")
@@ -75,8 +82,13 @@ class Sanctions(Controller):
         data: JSONBody[bodies.SetSanction | None] = None,
     ) -> views.MuteEntry:
         wanted, actor = data or NOTHING, caller.of(request.scope).actor()
-        stored, changed = await context.store.write(
-            moderation.mute, actor, room_uuid(room_id), user_id, wanted.reason, wanted.expires_in
+        stored, changed = await context.store.write_urgent(
+            moderation.mute,
+            actor,
+            room_uuid(room_id),
+            path_text(user_id),
+            wanted.reason,
+            wanted.expires_in,
         )
         return views.mute_entry(stored, changed)
 
@@ -89,7 +101,9 @@ class Sanctions(Controller):
         user_id: FromPath[str],
     ) -> bodies.Changed:
         actor = caller.of(request.scope).actor()
-        lifted = await context.store.write(moderation.unmute, actor, room_uuid(room_id), user_id)
+        lifted = await context.store.write_urgent(
+            moderation.unmute, actor, room_uuid(room_id), path_text(user_id)
+        )
         return bodies.Changed(lifted is not None)
 
 

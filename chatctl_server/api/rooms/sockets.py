@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from litestar import asgi
 from litestar.types import Receive, Scope, Send
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.api import caller, gate
@@ -26,6 +25,7 @@ from chatctl_server.live.catch_up import Missed, catch_up
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection
 from chatctl_server.storage import histories, replay
+from chatctl_server.storage.sql import Database
 from chatctl_server.views import frames
 
 logger = logging.getLogger("chatctl.rooms")
@@ -67,8 +67,6 @@ async def _serve(context: Context, audience: Audience, scope: Any, receive: Any,
 
 
 async def _admit(context: Context, scope: Any) -> tuple[Room, Joiner]:
-    if scope["type"] != "websocket":
-        raise errors.InvalidInput("This is a WebSocket: the request must ask for an upgrade")
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)

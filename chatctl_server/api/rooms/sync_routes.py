@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, Request, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
-from peewee import Database
 
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
@@ -17,6 +16,7 @@ from chatctl_server.api.rooms.parameters import From, To, room_uuid
 from chatctl_server.conversation import announcements
 from chatctl_server.domain import times
 from chatctl_server.storage import conversations, histories, syncing
+from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
 AnyRequest = Request[Any, Any, Any]
@@ -43,7 +43,7 @@ class Sync(Controller):
         request: AnyRequest,
         context: NamedDependency[Context],
         data: JSONBody[bodies.RequestSync | None] = None,
-    ) -> None:
+    ) -> Response[bytes]:
         wanted, actor = data or EVERYTHING, caller.of(request.scope).actor()
         await context.store.write(
             announcements.request_sync,
@@ -54,6 +54,7 @@ class Sync(Controller):
             _microseconds(wanted.to_time),
             wanted.full,
         )
+        return Response(b"", status_code=202, media_type="text/plain")
 
     @get("/rooms", summary="The open rooms, without history")
     async def rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:

@@ -1,0 +1,154 @@
+"""What each part of a post costs the writer's thread: the parts added one by one.
+
+Each step does what the step before did and one thing more, on a batch of 256 in a transaction
+of its own, committed with FULL. Its figure is the CPU of its thread; the part is the difference.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import scene
+from peewee import Database
+
+from chatctl_server.conversation import messages as verb
+from chatctl_server.domain import facts, times
+from chatctl_server.storage import conversations, log, messages, projection, sql
+from chatctl_server.storage.writing import Call, Writing
+
+BATCH = 256
+BARE = """INSERT INTO message (id, conversation, seq, event_offset, kind, sender, nickname,
+    is_admin, content, created_at) VALUES (?, ?, ?, ?, 'text', ?, ?, 0, ?, ?)"""
+Posts = Sequence[facts.Recorded]
+Part = Callable[[Database, Posts], object]
+
+
+class Step(NamedTuple):
+    name: str
+    microseconds: float  # of CPU per message, of this step and all before it
+
+
+class Numbers:
+    """The next message, seq, offset and client id of the filled database."""
+
+    def __init__(self, db: Database) -> None:
+        room = conversations.by_id(db, scene.ROOM)
+        assert room is not None
+        self.seq = room.last_seq
+        self.message = messages.newest_id(db)
+        self.offset = log.newest_offset(db)
+
+    def batch(self, *, with_id: bool) -> list[facts.Recorded]:
+        return [self._next(with_id=with_id) for _ in range(BATCH)]
+
+    def _next(self, *, with_id: bool) -> facts.Recorded:
+        self.seq += 1
+        self.message += 1
+        self.offset += 1
+        post = scene.post(scene.ROOM, self.message, with_id=with_id)
+        now = times.now()
+        fact = facts.MessagePosted(
+            message_id=self.message,
+            seq=self.seq,
+            kind="text",
+            sender=post.sender,
+            nickname=post.nickname,
+            content=post.content,
+            created_at=now,
+            client_msg_id=post.client_msg_id,
+        )
+        return facts.Recorded(self.offset, now, scene.ROOM, post.actor, fact)
+
+
+def climb(path: Path, count: int) -> list[Step]:
+    """Each step once, with ``count`` messages. The database's log is not fit for use after it."""
+    db = sql.writing(path, durable=True)
+    db.connect()
+    numbers = Numbers(db)
+    steps = [
+        Step(name, _measure(db, numbers, count, parts, with_id=with_id))
+        for name, parts, with_id in (
+            ("bare rows: one executemany and the commit", [_bare], False),
+            ("+ rows from facts, the room's last seq", [_rows], False),
+            ("+ the facts in the log", [_facts, _rows], False),
+            ("+ client ids: a hash and its index", [_facts, _rows], True),
+            ("+ look-up of duplicates", [_earlier, _facts, _rows], True),
+            ("+ bans, mutes, roles", [_earlier, _standings, _facts, _rows], True),
+        )
+    ]
+    db.close()
+    return [*steps, Step("+ the verb: its checks, facts, results", _verb(path, count))]
+
+
+def _measure(
+    db: Database, numbers: Numbers, count: int, parts: list[Part], *, with_id: bool
+) -> float:
+    batches = [numbers.batch(with_id=with_id) for _ in range(count // BATCH)]
+    started = time.thread_time()
+    for batch in batches:
+        db.execute_sql("BEGIN IMMEDIATE")
+        for part in parts:
+            part(db, batch)
+        db.execute_sql("COMMIT")
+    return (time.thread_time() - started) / (len(batches) * BATCH) * 1e6
+
+
+def _bare(db: Database, posts: Posts) -> None:
+    rows = [
+        (m.message_id, scene.ROOM, m.seq, entry.offset, m.sender, m.nickname, m.content, entry.at)
+        for entry in posts
+        if isinstance(m := entry.fact, facts.MessagePosted)
+    ]
+    db.connection().cursor().executemany(BARE, rows)
+
+
+def _rows(db: Database, posts: Posts) -> None:
+    projection.apply_posts(db, posts)
+
+
+def _facts(db: Database, posts: Posts) -> None:
+    log.append(db, posts)
+
+
+def _earlier(db: Database, posts: Posts) -> None:
+    hashes = [
+        projection.client_hash(scene.ROOM, m.sender, m.client_msg_id)
+        for entry in posts
+        if isinstance(m := entry.fact, facts.MessagePosted) and m.client_msg_id is not None
+    ]
+    messages.earlier(db, hashes)
+
+
+def _standings(db: Database, posts: Posts) -> None:
+    senders = {
+        (scene.ROOM, entry.fact.sender)
+        for entry in posts
+        if isinstance(entry.fact, facts.MessagePosted)
+    }
+    messages.standings(db, senders)
+
+
+def _verb(path: Path, count: int) -> float:
+    """The verb as the writer runs it, without queue and event loop."""
+    writing = Writing(lambda: sql.writing(path, durable=True), times.now)
+    first = 10**9  # client ids that the steps before have not used
+    batches = [
+        [
+            Call(verb.POST, (scene.post(scene.ROOM, number),), _ignore, 0)
+            for number in range(start, start + BATCH)
+        ]
+        for start in range(first, first + count // BATCH * BATCH, BATCH)
+    ]
+    started = time.thread_time()
+    for batch in batches:
+        outcome = writing.run(batch)[-1].outcome
+        if not isinstance(outcome, verb.Posted) or outcome.duplicate:
+            raise TypeError(f"not stored: {outcome}")
+    spent = time.thread_time() - started
+    writing.close()
+    return spent / (len(batches) * BATCH) * 1e6
+
+
+def _ignore(outcome: object) -> None:
+    pass

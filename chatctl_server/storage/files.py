@@ -1,0 +1,151 @@
+"""The database as a file: read wherever it lies, its neighbours, and its failures by name."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+from peewee import Database, PeeweeException
+
+from chatctl_server import errors
+from chatctl_server.storage import sql
+
+SIDECARS = ("-wal", "-shm", "-journal")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def real(path: Path) -> Path:
+    """SQLite follows links and keeps its sidecars beside the file that they lead to."""
+    return Path(os.path.realpath(path))
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+@contextmanager
+def snapshot(path: Path, *, immutable: bool = False) -> Iterator[Database]:
+    """The database in one read snapshot, while a server may go on writing.
+
+    ``immutable``: nobody writes, and what a ``-wal`` beside it says is not part of it.
+    Raises StorageUnavailable.
+    """
+    with failures(path):
+        db = _open(real(path), immutable=immutable)
+        try:
+            yield db
+        finally:
+            db.close()
+
+
+def _open(path: Path, *, immutable: bool) -> Database:
+    if not path.is_file():
+        raise errors.StorageUnavailable(f"There is no database {path}")
+    if immutable:
+        return _begin(_immutable(path))
+    try:
+        return _begin(sql.reading(path))
+    except Exception as error:
+        if not isinstance(sql.sqlite_error(error), apsw.CantOpenError):
+            raise
+    # Reading a WAL database needs its -shm file, which cannot be made here.
+    if _holds_changes(beside(path, "-wal")):
+        raise errors.StorageUnavailable(
+            f"{path}-wal holds changes that cannot be read in a directory that is not writable",
+            hint=f"copy {path} and {path}-wal to another directory",
+        )
+    return _begin(_immutable(path))
+
+
+def _begin(db: Database) -> Database:
+    try:
+        db.connect()
+        db.execute_sql("BEGIN")
+        db.execute_sql("SELECT count(*) FROM sqlite_schema").fetchall()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _immutable(path: Path) -> Database:
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return sql.APSWDatabase(f"file:{quote(str(path))}?immutable=1", flags=flags)
+
+
+def _holds_changes(wal: Path) -> bool:
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def remove(path: Path) -> None:
+    """The database and its sidecars, as far as they exist."""
+    for each in (path, *(beside(path, suffix) for suffix in SIDECARS)):
+        each.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """A file's content, or the names in a directory."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_empty(path: Path) -> None:
+    """With mode 0600. Raises FileExistsError."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def hand_over(path: Path, like: Path) -> None:
+    """What root makes from a service user's file belongs to that user."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+@contextmanager
+def failures(path: Path) -> Iterator[None]:
+    """Failures of SQLite and of the system, as errors that name the file."""
+    try:
+        yield
+    except (OSError, apsw.Error, PeeweeException) as error:
+        raise _failure(path, error) from error
+
+
+@contextmanager
+def writing_failures(path: Path, connection: apsw.Connection) -> Iterator[None]:
+    """As ``failures``. SQLite says only "I/O error" of some limits that the system names."""
+    with failures(path):
+        try:
+            yield
+        except (apsw.Error, PeeweeException) as error:
+            if has_cause(error, apsw.IOError) and connection.system_errno in _FULL:
+                raise OSError(connection.system_errno, "no room") from error
+            raise
+
+
+def has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether it, or what it was raised for, is of that kind."""
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _failure(path: Path, error: Exception) -> errors.ChatctlError:
+    if has_cause(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in _FULL):
+        return errors.StorageFull(f"There is no room to write {path}")
+    if has_cause(error, apsw.NotADBError):
+        return errors.StorageUnavailable(f"{path} is not a SQLite database")
+    if isinstance(error, PermissionError):
+        return errors.StorageUnavailable(
+            f"{path} cannot be used: {error.strerror}",
+            hint="run this as the user who owns the database",
+        )
+    reason = error.strerror if isinstance(error, OSError) else sql.sqlite_error(error) or error
+    return errors.StorageUnavailable(f"{path} cannot be used: {reason}")

@@ -1,0 +1,163 @@
+"""Restoring: a backup takes the database's place, and the file that was there is kept.
+
+Each step leaves the whole old database or the whole new one under the name: a crash between
+any two of them loses nothing.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.domain import times
+from chatctl_server.storage import backups, checking, files, log, schemas
+
+BUSY_MILLISECONDS = 5000
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """``replaced`` is where the earlier file is kept; None when there was none."""
+
+    database: str
+    source: str
+    replaced: str | None
+    schema: str
+    last_offset: int
+    bytes: int
+    changed: bool
+
+
+def restore(path: Path, source: Path) -> Restored:
+    """The caller holds the lock. The database may be damaged, of another program or missing.
+
+    Raises CheckFailed for a damaged source or one that its manifest does not describe,
+    SchemaMismatch for a newer one, LockHeld while somebody reads the database, StorageFull.
+    """
+    path, source = files.real(path), files.real(source)
+    if path == source:
+        raise errors.Conflict(f"{path} cannot be restored from itself")
+    part = files.beside(path, ".restoring")
+    try:
+        schema, last_offset = _fetch(source, part)
+        with files.failures(path):
+            files.hand_over(part, path if path.exists() else path.parent)
+            files.sync(part)
+            size = part.stat().st_size
+            replaced = _replace(path, part)
+    finally:
+        files.remove(part)
+    return Restored(
+        database=str(path),
+        source=str(source),
+        replaced=None if replaced is None else str(replaced),
+        schema=schema.name,
+        last_offset=last_offset,
+        bytes=size,
+        changed=True,
+    )
+
+
+def _fetch(source: Path, part: Path) -> tuple[schemas.Schema, int]:
+    """Copies the source, with what its write-ahead log holds, and checks the copy."""
+    manifest = _manifest(source)
+    with files.failures(part):
+        files.remove(part)  # of a restore that was killed; the lock is ours
+        files.create_empty(part)
+    # A backup is a single file: a -wal beside it is not its own.
+    with files.snapshot(source, immutable=manifest is not None) as db:
+        schema = schemas.of(db, source)
+        schemas.refuse_newer(schema, source)
+        if not schema.applied:
+            raise errors.StorageUnavailable(f"{source} is an empty database")
+        backups.copy(db, part)
+    with files.snapshot(part, immutable=True) as db:
+        problems = checking.damage(db)
+        last_offset = log.newest_offset(db)
+    if problems:
+        raise checking.CheckFailed(
+            f"{source} has {len(problems)} problems: {problems[0]}", hint="choose another backup"
+        )
+    return schema, last_offset
+
+
+def _manifest(source: Path) -> backups.Manifest | None:
+    """That of the source, when it has one and fits. Raises CheckFailed when it does not."""
+    path = backups.manifest_path(source)
+    if not path.exists():
+        return None
+    with files.failures(source):
+        try:
+            manifest = msgspec.json.decode(path.read_bytes(), type=backups.Manifest)
+        except msgspec.DecodeError as error:
+            raise checking.CheckFailed(f"{path} is no manifest of a backup: {error}") from error
+        if backups.sha256(source) != manifest.sha256:
+            raise checking.CheckFailed(
+                f"{source} is not the file that {path} describes: its SHA-256 differs",
+                hint="choose another backup, or remove the manifest when the change was intended",
+            )
+    return manifest
+
+
+def _replace(path: Path, part: Path) -> Path | None:
+    replaced = None
+    stamp = times.rfc3339(times.now()).replace("-", "").replace(":", "")
+    kept = files.beside(path, f".replaced-{stamp}")
+    if path.exists():
+        _make_single(path)
+        _keep(path, kept)
+        replaced = kept
+    # A write-ahead log that stayed here would be played into the new file.
+    _set_aside(path, kept)
+    part.replace(path)
+    files.sync(path.parent)
+    return replaced
+
+
+def _make_single(path: Path) -> None:
+    """Brings the committed content of the write-ahead log into the file.
+
+    That needs the database for itself, which also shows that nobody reads it. What is damaged
+    or foreign stays in its pieces.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        connection.pragma("synchronous", "full")
+        connection.pragma("journal_mode", "delete")
+    except apsw.BusyError as error:
+        raise errors.LockHeld(
+            f"{path} is in use by another program", hint="end what reads it, then repeat this"
+        ) from error
+    except (apsw.NotADBError, apsw.CorruptError):
+        return
+    finally:
+        connection.close()
+    files.sync(path)
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Under a second name, so that the first one is never without a file."""
+    try:
+        os.link(path, kept)
+    except PermissionError:  # what Linux says of a file system without links
+        files.create_empty(kept)
+        shutil.copyfile(path, kept)
+        files.hand_over(kept, path)
+        files.sync(kept)
+    files.sync(path.parent)
+
+
+def _set_aside(path: Path, kept: Path) -> None:
+    """Sidecars that are left belong to a damaged file, or to one that is gone."""
+    for suffix in files.SIDECARS:
+        sidecar = files.beside(path, suffix)
+        if not sidecar.exists():
+            continue
+        if suffix == "-shm":
+            sidecar.unlink()
+        else:
+            sidecar.rename(files.beside(kept, suffix))
+    files.sync(path.parent)

@@ -1,0 +1,260 @@
+"""The log over HTTP: pages, filters, and the stream that follows it."""
+
+import itertools
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from world import Room, Server
+
+Fact = dict[str, Any]
+
+
+def facts(server: Server, **query: Any) -> list[Fact]:
+    answer = server.http.get("/management/events", params=query)
+    assert answer.status_code == 200, answer.text
+    return [dict(each) for each in answer.json()]
+
+
+@pytest.fixture
+def story(room: Room) -> Room:
+    """Created, muted, banned, unbanned, and three messages."""
+    http = room.server.http
+    http.put(f"{room.path}/mutes/anna")
+    http.put(f"{room.path}/bans/bert", json={"reason": "spam"})
+    http.delete(f"{room.path}/bans/bert")
+    for number in range(3):
+        http.post(f"{room.path}/messages", json={"content": f"text {number}"})
+    return room
+
+
+TYPES = ["room.created", "mute.set", "ban.set", "ban.lifted", *["message.posted"] * 3]
+
+
+def test_a_fact(story: Room) -> None:
+    fact = facts(story.server, room=story.id, type="ban.set")[0]
+    assert list(fact) == [
+        "offset",
+        "event_id",
+        "type",
+        "at",
+        "room_id",
+        "actor",
+        "credential",
+        "address",
+        "data",
+    ]
+    assert uuid.UUID(fact["event_id"]).version == 7
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", fact["at"])
+    assert abs(datetime.fromisoformat(fact["at"]).timestamp() - time.time()) < 60
+    assert (fact["room_id"], fact["actor"]) == (story.id, None)
+    assert (fact["credential"], fact["address"]) == ("api-key", "127.0.0.1")
+    assert fact["data"] == {
+        "user_id": "bert",
+        "reason": "spam",
+        "banned_by": None,
+        "expires_at": None,
+    }
+
+
+def test_a_posted_message_as_a_fact(story: Room) -> None:
+    data = facts(story.server, room=story.id, type="message.posted")[0]["data"]
+    assert data.pop("created_at") > 1_700_000_000_000_000
+    assert data.pop("message_id") > 0
+    assert data == {
+        "seq": 1,
+        "kind": "system",
+        "sender": "system",
+        "nickname": "system",
+        "content": "text 0",
+    }
+
+
+def test_in_log_order(story: Room) -> None:
+    found = facts(story.server, room=story.id)
+    assert [each["type"] for each in found] == TYPES
+    offsets = [each["offset"] for each in found]
+    assert offsets == sorted(set(offsets))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "types"),
+    [
+        ("ban.*", ["ban.set", "ban.lifted"]),
+        ("*.set", ["mute.set", "ban.set"]),
+        ("message.posted", ["message.posted"] * 3),
+        ("nothing.like.it", []),
+        ("[bm]*.set", ["mute.set", "ban.set"]),
+        ("?an.*", ["ban.set", "ban.lifted"]),
+    ],
+)
+def test_by_type(story: Room, pattern: str, types: list[str]) -> None:
+    found = facts(story.server, room=story.id, type=pattern)
+    assert [each["type"] for each in found] == types
+
+
+def test_by_actor(room: Room) -> None:
+    boss = room.join("boss")
+    boss.say("hello")
+    boss.send("MuteUser", {"user_id": "anna"})
+    boss.receive("UserMuted")
+    found = facts(room.server, room=room.id, actor="boss")
+    assert [each["type"] for each in found] == ["session.joined", "message.posted", "mute.set"]
+    assert {each["credential"] for each in found} == {"room:open"}
+    assert found[-1]["data"]["muted_by"] == "boss"
+    assert facts(room.server, room=room.id, actor="nobody") == []
+
+
+def test_after_an_offset_or_an_event_id(story: Room) -> None:
+    everything = facts(story.server, room=story.id)
+    for place in ("offset", "event_id"):
+        after = facts(story.server, room=story.id, after=everything[2][place])
+        assert after == everything[3:]
+    newest = facts(story.server, tail="true", limit=1)[0]["offset"]
+    assert facts(story.server, after=newest + 1_000_000) == []
+    assert facts(story.server, after=10**30) == []
+
+
+def test_since_a_time(story: Room) -> None:
+    assert facts(story.server, room=story.id, since_time=0) == facts(story.server, room=story.id)
+    assert facts(story.server, room=story.id, since_time=int(time.time()) + 3600) == []
+
+
+def test_pages_by_link(story: Room) -> None:
+    everything = facts(story.server, room=story.id)
+    url = f"/management/events?room={story.id}&limit=3"
+    found: list[list[Fact]] = []
+    while True:
+        answer = story.server.http.get(url)
+        found.append(answer.json())
+        if "link" not in answer.headers:
+            break
+        address, _, relation = answer.headers["link"].partition(">")
+        assert relation == '; rel="next"'
+        url = address.removeprefix("<")
+    assert [len(page) for page in found] == [3, 3, 1]
+    assert list(itertools.chain(*found)) == everything
+
+
+def test_the_filters_survive_the_link(story: Room) -> None:
+    answer = story.server.http.get(f"/management/events?room={story.id}&type=*.set&limit=1")
+    following = answer.headers["link"].partition(">")[0].removeprefix("<")
+    assert [each["type"] for each in story.server.http.get(following).json()] == ["ban.set"]
+
+
+def test_the_tail_is_the_newest_still_ascending(story: Room) -> None:
+    everything = facts(story.server, room=story.id)
+    assert facts(story.server, room=story.id, tail="true", limit=2) == everything[-2:]
+    assert facts(story.server, room=story.id, tail="true") == everything
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=x", "limit"),
+        ("after=x", "after"),
+        ("after=", "after"),
+        ("after=0189d3c1-0000-7000-8000-00000fffffff", "after"),
+        ("room=x", "room"),
+        ("room=", "room"),
+        ("since_time=x", "since_time"),
+        ("since_time=-1", "since_time"),
+        ("tail=x", "tail"),
+        ("type=" + 51_000 * "a", "type"),
+    ],
+)
+def test_a_wrong_query_is_refused_by_its_name(
+    shared_server: Server, query: str, field: str
+) -> None:
+    answer = shared_server.http.get(f"/management/events?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["field"] == field
+
+
+def test_an_unknown_room(shared_server: Server) -> None:
+    for path in ("/management/events", "/management/events/stream"):
+        answer = shared_server.http.get(path, params={"room": str(uuid.uuid4())})
+        assert (answer.status_code, answer.json()["code"]) == (404, "room_not_found")
+
+
+def lines(answer: httpx.Response) -> Iterator[Fact]:
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    return (json.loads(line) for line in answer.iter_lines() if line)
+
+
+def stream(room: Room, **query: Any) -> Any:
+    query = {"room": room.id, **query}
+    return room.server.http.stream("GET", "/management/events/stream", params=query)
+
+
+def test_the_stream_follows(story: Room) -> None:
+    with stream(story) as answer:
+        told = lines(answer)
+        story.ban("carl")
+        fact = next(told)
+        assert (fact["type"], fact["data"]["user_id"]) == ("ban.set", "carl")
+        story.server.http.delete(f"{story.path}/bans/carl")
+        assert next(told)["type"] == "ban.lifted"
+    assert facts(story.server, room=story.id)[-2] == fact
+
+
+@pytest.mark.parametrize("place", ["offset", "event_id"])
+def test_the_stream_begins_at_a_place_and_goes_on(story: Room, place: str) -> None:
+    everything = facts(story.server, room=story.id)
+    with stream(story, after=everything[0][place]) as answer:
+        told = lines(answer)
+        assert list(itertools.islice(told, len(TYPES) - 1)) == everything[1:]
+        story.server.http.post(f"{story.path}/messages", json={"content": "live"})
+        assert next(told) == facts(story.server, room=story.id)[-1]
+
+
+def test_the_stream_begins_with_the_newest(story: Room) -> None:
+    with stream(story, tail=2, type="message.*") as answer:
+        told = lines(answer)
+        assert [next(told)["data"]["content"] for _ in range(2)] == ["text 1", "text 2"]
+        story.ban("carl")  # filtered out
+        story.server.http.post(f"{story.path}/messages", json={"content": "text 3"})
+        assert next(told)["data"]["content"] == "text 3"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("tail=-1", "tail"), ("tail=x", "tail"), ("after=x", "after")]
+)
+def test_a_wrong_stream_is_refused(shared_server: Server, query: str, field: str) -> None:
+    answer = shared_server.http.get(f"/management/events/stream?{query}")
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_every_act_over_http_is_a_fact(room: Room) -> None:
+    http = room.server.http
+    http.patch(room.path, json={"room_name": "hall"})
+    http.put(f"{room.path}/admins", json={"admin_user_ids": ["anna"]})
+    http.put(f"{room.path}/mutes/u")
+    http.delete(f"{room.path}/mutes/u")
+    room.join("anna")
+    http.post(f"{room.path}/kick/anna")
+    posted = http.post(f"{room.path}/messages", json={"content": "x"}).json()
+    http.delete(f"{room.path}/messages/{posted['message_id']}")
+    http.delete(room.path)
+    assert [each["type"] for each in facts(room.server, room=room.id)] == [
+        "room.created",
+        "room.renamed",
+        "room.admins_set",
+        "mute.set",
+        "mute.lifted",
+        "session.joined",
+        "user.kicked",
+        "session.left",
+        "message.posted",
+        "message.deleted",
+        "room.closed",
+    ]

@@ -1,0 +1,201 @@
+"""Messages over HTTP: posted, repeated, refused, deleted; and gone from every later answer."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from world import Room
+
+SECRET = "my-phone-number-is-55512"
+
+
+def post(room: Room, **body: Any) -> httpx.Response:
+    return room.server.http.post(f"{room.path}/messages", json=body)
+
+
+def test_a_system_message(room: Room) -> None:
+    anna = room.join("anna")
+    before = int(time.time())
+    answer = post(room, content="maintenance at six")
+    assert answer.status_code == 201
+    posted = answer.json()
+    assert before <= posted["created_at"] <= time.time()
+    assert list(posted) == ["message_id", "seq", "created_at", "duplicate"]
+    assert (posted["seq"], posted["duplicate"]) == (1, False)
+    assert anna.receive("System")["payload"] == {
+        "message": "maintenance at six",
+        "message_id": posted["message_id"],
+        "seq": 1,
+    }
+    assert room.history() == [
+        {
+            "user_id": "system",
+            "nickname": "system",
+            "content": "maintenance at six",
+            "created_at": posted["created_at"],
+        }
+    ]
+
+
+def test_a_message_in_a_users_name(room: Room) -> None:
+    anna = room.join("anna")
+    post(room, content="hi", user_id="boss", nickname="The Boss", client_msg_id="1")
+    post(room, content="ho", user_id="bert")
+    first, second = anna.receive("Message")["payload"], anna.receive("Message")["payload"]
+    assert (first["from"], first["nickname"], first["is_admin"]) == ("boss", "The Boss", True)
+    assert first["client_msg_id"] == "1"
+    assert (second["from"], second["nickname"], second["is_admin"]) == ("bert", "bert", False)
+    assert "client_msg_id" not in second
+
+
+def test_a_repeat_is_not_stored_again(room: Room) -> None:
+    first = post(room, content="once", user_id="anna", client_msg_id="x")
+    again = post(room, content="another text", user_id="anna", client_msg_id="x")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == {**first.json(), "duplicate": True}
+    assert post(room, content="other user", user_id="bert", client_msg_id="x").status_code == 201
+    assert [each["content"] for each in room.history()] == ["other user", "once"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({}, "invalid_input", "content"),
+        ({"content": ""}, "invalid_input", "content"),
+        ({"content": 1}, "invalid_input", "content"),
+        ({"content": "a\0b"}, "bad_text", "content"),
+        ({"content": "x", "user_id": "a\0b"}, "bad_text", "user_id"),
+        ({"content": "x", "user_id": ""}, "invalid_input", "user_id"),
+        ({"content": "x", "user_id": "u" * 256}, "invalid_input", "user_id"),
+        ({"content": "x", "user_id": "u", "nickname": "\0"}, "bad_text", "nickname"),
+        ({"content": "x", "user_id": "u", "nickname": "n" * 256}, "invalid_input", "nickname"),
+        ({"content": "x", "client_msg_id": "\0"}, "bad_text", "client_msg_id"),
+    ],
+)
+def test_a_wrong_body_is_refused_by_its_field(
+    room: Room, body: dict[str, Any], code: str, field: str
+) -> None:
+    answer = post(room, **body)
+    assert answer.status_code == 400, answer.text
+    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
+    assert room.history() == []
+
+
+def test_the_limit_of_a_text_is_in_utf8_bytes(room: Room) -> None:
+    assert post(room, content="é" * 16384).status_code == 201
+    answer = post(room, content="é" * 16384 + "x")
+    assert answer.status_code == 413
+    assert (answer.json()["code"], answer.json()["field"]) == ("too_large", "content")
+
+
+def test_a_body_above_the_limit_is_413(room: Room) -> None:
+    answer = post(room, content="x" * 1_100_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_a_banned_user_is_not_spoken_for(room: Room) -> None:
+    room.ban("anna")
+    answer = post(room, content="x", user_id="anna")
+    assert (answer.status_code, answer.json()["code"]) == (403, "banned")
+    assert room.history() == []
+
+
+def test_delete(room: Room) -> None:
+    anna = room.join("anna")
+    message_id = post(room, content="oops", user_id="bert").json()["message_id"]
+    path = f"{room.path}/messages/{message_id}"
+    answers = [room.server.http.delete(path) for _ in range(2)]
+    assert [(each.status_code, each.json()) for each in answers] == [
+        (200, {"changed": True}),
+        (200, {"changed": False}),
+    ]
+    assert anna.receive("MessageDeleted")["payload"] == {"message_id": message_id, "seq": 1}
+
+
+@pytest.mark.parametrize("message_id", ["0", "-1", "999999", "9" * 30])
+def test_an_unknown_message_is_404(room: Room, message_id: str) -> None:
+    answer = room.server.http.delete(f"{room.path}/messages/{message_id}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "message_not_found")
+
+
+def test_a_message_of_another_room_is_404(room: Room) -> None:
+    other = room.server.create_room("other")
+    message_id = post(other, content="theirs").json()["message_id"]
+    answer = room.server.http.delete(f"{room.path}/messages/{message_id}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "message_not_found")
+    assert other.history()[0]["content"] == "theirs"
+
+
+@pytest.fixture(params=["text", "system"])
+def purged(request: pytest.FixtureRequest, room: Room) -> Room:
+    """A message deleted while somebody listens, with others around it."""
+    listener = room.join("listener")
+    post(room, content="before", user_id="anna")
+    sender = {"user_id": "anna", "client_msg_id": "c"} if request.param == "text" else {}
+    message_id = post(room, content=SECRET, **sender).json()["message_id"]
+    post(room, content="after", user_id="anna")
+    room.server.http.delete(f"{room.path}/messages/{message_id}")
+    assert SECRET in json.dumps(listener.frames_until_pong())
+    return room
+
+
+ANSWERS: dict[str, Callable[[Room], Any]] = {
+    "history": lambda room: room.history(),
+    "sync": lambda room: [
+        each
+        for each in room.server.http.get("/management/sync").json()
+        if each["room_id"] == room.id
+    ],
+    "events": lambda room: room.server.http.get(f"/management/events?room={room.id}").json(),
+}
+
+
+@pytest.mark.parametrize("where", ANSWERS)
+def test_a_deleted_text_is_gone_from_http(purged: Room, where: str) -> None:
+    told = json.dumps(ANSWERS[where](purged))
+    assert "before" in told
+    assert "after" in told
+    assert SECRET not in told
+
+
+def test_a_deleted_text_is_gone_from_load_history(purged: Room) -> None:
+    carl = purged.join("carl")
+    carl.send("LoadHistory", {})
+    rows = carl.receive("History")["payload"]["messages"]
+    assert [row["content"] for row in rows] == ["before", "", "after"]
+    assert [row.get("deleted", False) for row in rows] == [False, True, False]
+
+
+@pytest.mark.parametrize("since", [0, 1])
+def test_a_deleted_text_is_gone_from_a_resume(purged: Room, since: int) -> None:
+    """Also while the room's newest frames are still in memory."""
+    carl = purged.join("carl", since=since)
+    purged.join("dora").say("live")
+    frames = []
+    while not frames or frames[-1].get("payload", {}).get("content") != "live":
+        frames.append(carl.next())
+    assert SECRET not in json.dumps(frames)
+    seen = [frame["payload"]["seq"] for frame in frames if "seq" in frame.get("payload", {})]
+    assert sorted(set(seen)) == list(range(since + 1, 5))
+    deletions = [frame["payload"] for frame in frames if frame["type"] == "MessageDeleted"]
+    assert {each["seq"] for each in deletions} == {2}
+
+
+def test_a_deletion_missed_is_told_at_the_resume(room: Room) -> None:
+    anna = room.join("anna")
+    message_id = post(room, content=SECRET, user_id="bert").json()["message_id"]
+    anna.receive("Message")
+    anna.close()
+    room.server.http.delete(f"{room.path}/messages/{message_id}")
+    back = room.join("anna", since=1)
+    assert back.receive("MessageDeleted")["payload"] == {"message_id": message_id, "seq": 1}
+
+
+def test_a_repeat_of_a_deleted_message_stays_deleted(purged: Room) -> None:
+    answer = post(purged, content=SECRET, user_id="anna", client_msg_id="c")
+    if answer.status_code == 200:
+        assert answer.json()["duplicate"] is True
+        assert SECRET not in json.dumps(purged.history())

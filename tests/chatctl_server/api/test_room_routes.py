@@ -1,0 +1,259 @@
+"""Rooms over HTTP: made, listed, shown, renamed, given admins, closed (contract, section 1)."""
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+from world import Room, Server, eventually
+
+UNKNOWN = str(uuid.uuid4())
+
+
+def test_create(shared_server: Server) -> None:
+    body = {"room_name": "lobby", "admin_user_ids": ["zoe", "adam", "zoe"]}
+    before = int(time.time())
+    answer = shared_server.http.post("/management/rooms", json=body)
+    assert answer.status_code == 200
+    room_id = answer.json()["room_id"]
+    assert str(uuid.UUID(room_id)) == room_id
+    assert answer.json() == {"room_id": room_id, "websocket_url": f"/ws/rooms/{room_id}"}
+    shown = shared_server.http.get(f"/management/rooms/{room_id}")
+    assert shown.status_code == 200
+    details = shown.json()
+    assert before <= details.pop("start_time") <= time.time()
+    assert details == {
+        "room_id": room_id,
+        "room_name": "lobby",
+        "admin_user_ids": ["adam", "zoe"],
+        "current_users": 0,
+        "peak_users": 0,
+        "total_joins": 0,
+    }
+
+
+def test_create_without_admins_and_with_a_name_that_exists(shared_server: Server) -> None:
+    made = [
+        shared_server.http.post("/management/rooms", json={"room_name": "twice"}) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in made] == [200, 200]
+    assert made[0].json()["room_id"] != made[1].json()["room_id"]
+    details = shared_server.http.get(f"/management/rooms/{made[0].json()['room_id']}").json()
+    assert details["admin_user_ids"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "room_name"),
+        ({"room_name": None}, "room_name"),
+        ({"room_name": 5}, "room_name"),
+        ({"room_name": ""}, "room_name"),
+        ({"room_name": "x" * 256}, "room_name"),
+        ({"room_name": "x", "admin_user_ids": "boss"}, "admin_user_ids"),
+        ({"room_name": "x", "admin_user_ids": [1]}, "admin_user_ids"),
+        ({"room_name": "x", "admin_user_ids": [""]}, "admin_user_ids"),
+    ],
+)
+def test_a_wrong_body_is_refused_by_its_field(
+    shared_server: Server, body: dict[str, Any], field: str
+) -> None:
+    answer = shared_server.http.post("/management/rooms", json=body)
+    assert answer.status_code == 400
+    problem = answer.json()
+    assert problem["code"] == "invalid_input"
+    assert problem["field"].split("[")[0] == field
+    assert field in problem["detail"]
+
+
+@pytest.mark.parametrize("field", ["room_name", "admin_user_ids"])
+def test_text_with_nul_is_refused(shared_server: Server, field: str) -> None:
+    body = {"room_name": "x", "admin_user_ids": ["boss"]}
+    body[field] = "a\0b" if field == "room_name" else ["a\0b"]
+    problem = shared_server.http.post("/management/rooms", json=body).json()
+    assert (problem["status"], problem["code"], problem["field"]) == (400, "bad_text", field)
+
+
+def test_other_control_characters_and_scripts_are_kept(shared_server: Server) -> None:
+    name = "测试\x1b[31m 👩‍💻\t\u202e"
+    room = shared_server.create_room(name)
+    assert room.details()["room_name"] == name
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'"text"', b'{"room_name":"\\ud800"}']
+)
+def test_a_body_that_is_no_such_object_is_refused(shared_server: Server, content: bytes) -> None:
+    answer = shared_server.http.post(
+        "/management/rooms", content=content, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "'data'" not in answer.json()["detail"]
+
+
+def test_the_list_holds_open_rooms_in_order_of_creation(shared_server: Server) -> None:
+    first, second, third = (shared_server.create_room(name) for name in ("one", "two", "three"))
+    shared_server.http.delete(second.path)
+
+    def listed(**query: str) -> list[str]:
+        answer = shared_server.http.get("/management/rooms", params=query)
+        assert answer.status_code == 200
+        ours = {first.id, second.id, third.id}
+        return [each["room_id"] for each in answer.json() if each["room_id"] in ours]
+
+    assert listed() == [first.id, third.id]
+    assert listed(status="open") == [first.id, third.id]
+    assert listed(status="closed") == [second.id]
+    assert listed(status="all") == [first.id, second.id, third.id]
+
+
+def test_the_list_by_name_and_in_pages(shared_server: Server) -> None:
+    made = [shared_server.create_room(f"paged & {number}").id for number in range(5)]
+    shared_server.create_room("unpaged")
+    url = "/management/rooms?status=all&limit=2&match=paged+%26+*"
+    pages = []
+    while True:
+        answer = shared_server.http.get(url)
+        assert answer.status_code == 200
+        pages.append([each["room_id"] for each in answer.json()])
+        if "link" not in answer.headers:
+            break
+        address, _, relation = answer.headers["link"].partition(">")
+        assert relation == '; rel="next"'
+        url = address.removeprefix("<")
+    assert pages == [made[:2], made[2:4], made[4:]]
+
+
+def test_a_full_last_page_has_no_next(shared_server: Server) -> None:
+    for number in range(2):
+        shared_server.create_room(f"exact {number}")
+    answer = shared_server.http.get("/management/rooms?limit=2&match=exact*")
+    assert len(answer.json()) == 2
+    assert "link" not in answer.headers
+    assert shared_server.http.get("/management/rooms?match=no+such+name").json() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("status=gone", "status"),
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=-1", "cursor"),
+        ("cursor=x", "cursor"),
+        ("cursor=99999999999999999999", "cursor"),
+    ],
+)
+def test_a_wrong_query_is_refused_by_its_name(
+    shared_server: Server, query: str, field: str
+) -> None:
+    answer = shared_server.http.get(f"/management/rooms?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["field"] == field
+
+
+def test_rename(room: Room) -> None:
+    for name in ("hall", "hall"):  # the second changes nothing
+        answer = room.server.http.patch(room.path, json={"room_name": name})
+        assert answer.status_code == 200
+        assert answer.json() == room.details()
+    assert room.details()["room_name"] == "hall"
+    renamed = room.server.http.get(
+        "/management/events", params={"room": room.id, "type": "room.renamed"}
+    ).json()
+    assert [each["data"]["name"] for each in renamed] == ["hall"]
+    assert room.server.http.patch(room.path, json={"room_name": ""}).status_code == 400
+
+
+def test_admins_are_replaced_as_a_set(room: Room) -> None:
+    def reset(*admins: str) -> Any:
+        answer = room.server.http.put(f"{room.path}/admins", json={"admin_user_ids": admins})
+        assert answer.status_code == 200
+        return answer.json()
+
+    assert reset("zoe", "adam", "zoe") == {"changed": True}
+    assert room.details()["admin_user_ids"] == ["adam", "zoe"]
+    assert reset("adam", "zoe") == {"changed": False}
+    assert reset() == {"changed": True}
+    assert room.details()["admin_user_ids"] == []
+    missing = room.server.http.put(f"{room.path}/admins", json={})
+    assert missing.status_code == 400
+    assert missing.json()["field"] == "admin_user_ids"
+
+
+def test_members(room: Room) -> None:
+    members = f"{room.path}/members"
+    assert room.server.http.get(members).json() == []
+    before = int(time.time())
+    room.join("zoe", nickname="Zoë")
+    room.join("boss")
+    room.server.http.put(f"{room.path}/mutes/zoe")
+    found = room.server.http.get(members).json()
+    assert all(before <= each.pop("join_time") <= time.time() for each in found)
+    assert found == [
+        {"user_id": "boss", "nickname": "boss", "is_admin": True, "is_muted": False},
+        {"user_id": "zoe", "nickname": "Zoë", "is_admin": False, "is_muted": True},
+    ]
+
+
+def test_close(room: Room) -> None:
+    anna = room.join("anna")
+    answer = room.server.http.delete(room.path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    frames, code = anna.last_frames()
+    assert frames[-1] == {"type": "System", "payload": {"message": "房间已关闭"}}
+    assert code == 4508
+    details = eventually(lambda: (found := room.details())["current_users"] == 0 and found)
+    assert abs(details["closed_at"] - time.time()) < 60
+    assert (details["peak_users"], details["total_joins"]) == (1, 1)
+    again = room.server.http.delete(room.path)
+    assert (again.status_code, again.json()["code"]) == (404, "room_closed")
+
+
+CLOSED_ROUTES = [
+    ("PATCH", "", {"room_name": "x"}),
+    ("DELETE", "", None),
+    ("PUT", "/admins", {"admin_user_ids": []}),
+    ("PUT", "/bans/u", {}),
+    ("DELETE", "/bans/u", None),
+    ("PUT", "/mutes/u", {}),
+    ("DELETE", "/mutes/u", None),
+    ("POST", "/kick/u", None),
+    ("POST", "/messages", {"content": "x"}),
+    ("GET", "/members", None),
+]
+READ_ROUTES = [("GET", "", None), ("GET", "/bans", None), ("GET", "/mutes", None)]
+
+
+@pytest.fixture(scope="module")
+def closed(shared_server: Server) -> Room:
+    room = shared_server.create_room("closed")
+    assert shared_server.http.delete(room.path).status_code == 204
+    return room
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CLOSED_ROUTES)
+def test_verbs_on_a_closed_room_are_404(
+    closed: Room, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    answer = closed.server.http.request(method, closed.path + path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "room_closed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [*CLOSED_ROUTES, *READ_ROUTES, ("DELETE", "/messages/1", None)],
+)
+def test_an_unknown_room_is_404_and_no_uuid_is_400(
+    shared_server: Server, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    answer = shared_server.http.request(method, f"/management/rooms/{UNKNOWN}{path}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "room_not_found")
+    answer = shared_server.http.request(method, f"/management/rooms/no-uuid{path}", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (400, "room_id")
+
+
+def test_a_uuid_in_another_spelling_is_the_same_room(room: Room) -> None:
+    shown = room.server.http.get(f"/management/rooms/{room.id.upper()}")
+    assert shown.json()["room_id"] == room.id

@@ -1,0 +1,211 @@
+"""What the host pulls, and its request to have it pushed (contract, section 1)."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from offline import SECOND, Offline
+from world import Room, Server, eventually, running
+
+T = 1_700_000_000
+
+
+def payload_of(room: Room) -> dict[str, Any]:
+    answer = room.server.http.get("/management/sync")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    (found,) = [each for each in answer.json() if each["room_id"] == room.id]
+    return dict(found)
+
+
+def test_the_whole_of_a_room(room: Room) -> None:
+    http = room.server.http
+    http.put(f"{room.path}/admins", json={"admin_user_ids": ["zoe", "boss"]})
+    room.ban("yan")
+    room.ban("ben")
+    anna, bert = room.join("anna", nickname="Anna A."), room.join("bert")
+    anna.say("one")
+    bert.say("two")
+    anna.close()
+    bert.receive("UserLeft")
+    payload = payload_of(room)
+    created_at = payload["created_at"]
+    (session,) = payload.pop("session_history")
+    assert session["duration_seconds"] == session["leave_time"] - session["join_time"]
+    assert list(session) == ["user_id", "nickname", "join_time", "leave_time", "duration_seconds"]
+    assert (session["user_id"], session["nickname"]) == ("anna", "Anna A.")
+    chat = payload.pop("chat_history")
+    assert [each.pop("created_at") for each in chat][-1] == payload["last_activity"]
+    assert chat == [
+        {"user_id": "anna", "nickname": "Anna A.", "content": "one"},
+        {"user_id": "bert", "nickname": "bert", "content": "two"},
+    ]
+    assert payload == {
+        "room_id": room.id,
+        "room_name": "lobby",
+        "admin_user_ids": ["boss", "zoe"],
+        "banned_user_ids": ["ben", "yan"],
+        "current_connections": 1,
+        "created_at": created_at,
+        "last_activity": payload["last_activity"],
+        "start_time": created_at,
+        "current_users": 1,
+        "peak_users": 2,
+        "total_joins": 2,
+        "stats": {"current_users": 1, "peak_users": 2, "total_joins": 2},
+        "chat_history_total": 2,
+        "session_history_total": 1,
+    }
+
+
+def test_the_basic_information(room: Room) -> None:
+    def info() -> dict[str, Any]:
+        answer = room.server.http.get("/management/sync/rooms")
+        assert answer.status_code == 200
+        (found,) = [each for each in answer.json() if each["room_id"] == room.id]
+        return dict(found)
+
+    created_at = room.details()["start_time"]
+    assert info() == {
+        "room_id": room.id,
+        "room_name": "lobby",
+        "admin_user_ids": ["boss"],
+        "current_connections": 0,
+        "created_at": created_at,
+        "last_activity": created_at,
+    }
+    room.join("anna").say("hello")
+    assert info()["current_connections"] == 1
+    assert info()["last_activity"] == room.history()[0]["created_at"]
+
+
+def test_closed_rooms_are_left_out(room: Room) -> None:
+    room.server.http.delete(room.path)
+    for url in ("/management/sync", "/management/sync/rooms"):
+        found = room.server.http.get(url).json()
+        assert room.id not in {each["room_id"] for each in found}
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """250 rooms; the first has 105 messages and sessions, the newest at T + 104."""
+    directory = tmp_path_factory.mktemp("busy")
+    desk = Offline(directory / "chat.db", now=T * SECOND)
+    for number in range(250):
+        desk.create_room(f"room {number}")
+    for number in range(105):
+        desk.now = (T + number) * SECOND
+        desk.stay(1, f"u{number}", 1)
+        desk.post(1, f"u{number}", f"text {number}")
+    desk.close()
+    with running(directory) as server:
+        yield server
+
+
+def test_all_rooms_are_told_once(busy: Server) -> None:
+    found = busy.http.get("/management/sync").json()
+    assert [each["room_name"] for each in found] == [f"room {number}" for number in range(250)]
+
+
+def test_the_newest_hundred_oldest_first(busy: Server) -> None:
+    first = busy.http.get("/management/sync").json()[0]
+    newest = [f"u{number}" for number in range(5, 105)]
+    assert [each["user_id"] for each in first["chat_history"]] == newest
+    assert [each["user_id"] for each in first["session_history"]] == newest
+    assert (first["chat_history_total"], first["session_history_total"]) == (105, 105)
+    assert first["last_activity"] == T + 104
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_the_histories_length_is_a_setting(tmp_path: Path, limit: int) -> None:
+    with running(tmp_path, SYNC_HISTORY_LIMIT=str(limit)) as server:
+        room = server.create_room()
+        anna = room.join("anna")
+        anna.say("one")
+        anna.say("two")
+        anna.close()
+        eventually(lambda: room.details()["current_users"] == 0)
+        payload = eventually(lambda: (found := payload_of(room))["session_history_total"] and found)
+        assert [each["content"] for each in payload["chat_history"]] == ["two"][:limit]
+        assert len(payload["session_history"]) == limit
+        assert payload["chat_history_total"] == 2
+
+
+def test_no_rooms_is_an_empty_array(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        for url in ("/management/sync", "/management/sync/rooms", "/management/rooms"):
+            assert server.http.get(url).json() == []
+
+
+def requests_of(server: Server, **query: str) -> list[dict[str, Any]]:
+    answer = server.http.get(
+        "/management/events", params={"type": "sync.requested", "tail": "true", **query}
+    )
+    return [dict(each) for each in answer.json()]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}"])
+def test_a_request_for_everything(shared_server: Server, content: bytes) -> None:
+    before = len(requests_of(shared_server))
+    answer = shared_server.http.post("/management/sync", content=content)
+    assert answer.status_code == 202
+    recorded = requests_of(shared_server)
+    assert len(recorded) == before + 1
+    newest = recorded[-1]
+    assert (newest["room_id"], newest["credential"]) == (None, "api-key")
+    data = newest["data"]
+    assert data.pop("due_at") > T * SECOND
+    assert data == {
+        "kinds": ["data", "periodic"],
+        "from_time": None,
+        "to_time": None,
+        "full": False,
+    }
+
+
+def test_a_request_for_one_room(room: Room) -> None:
+    body = {
+        "kinds": ["chat_history", "session_history"],
+        "room_id": room.id,
+        "from": T,
+        "to": T + 60,
+        "full": True,
+    }
+    assert room.server.http.post("/management/sync", json=body).status_code == 202
+    (recorded,) = requests_of(room.server, room=room.id)
+    assert recorded["room_id"] == room.id
+    data = recorded["data"]
+    assert (data["kinds"], data["full"]) == (["chat_history", "session_history"], True)
+    assert (data["from_time"], data["to_time"]) == (T * SECOND, (T + 60) * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"kinds": ["everything"]}, "kinds"),
+        ({"kinds": "data"}, "kinds"),
+        ({"room_id": "no-uuid"}, "room_id"),
+        ({"from": "yesterday"}, "from"),
+        ({"to": -1}, "to"),
+        ({"full": "yes"}, "full"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_its_field(
+    shared_server: Server, body: dict[str, Any], field: str
+) -> None:
+    before = len(requests_of(shared_server))
+    answer = shared_server.http.post("/management/sync", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["field"].split("[")[0] == field
+    assert len(requests_of(shared_server)) == before
+
+
+def test_a_request_for_an_unknown_or_closed_room(room: Room) -> None:
+    http = room.server.http
+    unknown = http.post("/management/sync", json={"room_id": str(uuid.uuid4())})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "room_not_found")
+    http.delete(room.path)
+    closed = http.post("/management/sync", json={"room_id": room.id})
+    assert (closed.status_code, closed.json()["code"]) == (404, "room_closed")

@@ -1,0 +1,146 @@
+"""docs/rooms.md runs: its examples, in their order, against one server that starts empty.
+
+An ``http`` block is a request and, after an empty line, its answer. The first line is the
+request line, or the status. Lines like ``Name: value`` are headers (of an answer: those that
+are shown are compared), and the JSON after them is the body. An answer without one has none.
+The tests send the header X-Api-Key; a block that shows ``X-Api-Key:`` sends what it shows.
+
+A ``websocket`` block has a line for each step:
+
+    anna connects PATH       opens a connection that is called anna
+    anna refused STATUS PATH is refused before the upgrade
+    anna > FRAME             sends it
+    anna < FRAME             is sent it; frames of other types before it are passed over
+    anna closed CODE         the server closes it, maybe after other frames
+
+A ``python`` block is a program that runs, with the token secret in its environment. What stands
+for something else in an example: ``documents.py``.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from documents import Block, Examples, blocks
+from websockets.exceptions import InvalidStatus
+from world import KEY, Client, Server, running
+
+from chatctl_server.api.rooms.identity import identify
+from chatctl_server.settings import Settings
+
+DOCUMENT = "docs/rooms.md"
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running(tmp_path, USER_MESSAGE_INTERVAL_SECS="0") as started:
+        yield started
+
+
+def test_the_examples_run(server: Server) -> None:
+    scene = Scene(server)
+    runs = {"http": scene.http, "websocket": scene.websocket, "python": scene.python}
+    ran = {language: 0 for language in runs}
+    for block in blocks(DOCUMENT):
+        assert block.language in runs, f"{block.place}: nothing runs a block of {block.language!r}"
+        runs[block.language](block)
+        ran[block.language] += 1
+    assert all(ran.values()), ran
+
+
+class Scene:
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.examples = Examples()
+        self.clients: dict[str, Client] = {}
+
+    def http(self, block: Block) -> None:
+        asked, _, answered = self.examples.real(block.text).partition("\n\n")
+        (line, headers, body) = _message(asked)
+        method, target = line.split(" ")
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        sent = {"X-Api-Key": KEY, **headers}
+        connection.request(method, target, body, sent)
+        answer = connection.getresponse()
+        content = answer.read().decode()
+        status, shown_headers, shown = _message(answered)
+        assert str(answer.status) == status, f"{block.place}: {answer.status} {content}"
+        for name, value in shown_headers.items():
+            found = answer.headers.get(name, "")
+            assert self.examples.is_like_text(value, found), f"{block.place}: {name}: {found}"
+        self._compare(shown or "", content, block.place)
+        connection.close()
+
+    def websocket(self, block: Block) -> None:
+        for line in block.text.splitlines():
+            who, verb, rest = self.examples.real(line).split(" ", 2)
+            match verb:
+                case "connects":
+                    self.clients[who] = self._connect(rest)
+                case "refused":
+                    status, target = rest.split(" ")
+                    with pytest.raises(InvalidStatus) as refusal:
+                        self._connect(target)
+                    assert str(refusal.value.response.status_code) == status, block.place
+                case ">":
+                    self.clients[who].socket.send(rest)
+                case "<":
+                    shown = json.loads(rest)
+                    found = self.clients[who].receive(shown["type"])
+                    assert self.examples.is_like(shown, found), f"{block.place}: {line}\n{found}"
+                case "closed":
+                    code = self.clients.pop(who).close_code()
+                    assert str(code) == rest, f"{block.place}: {line}: {code}"
+                case _:
+                    raise AssertionError(f"{block.place}: {line}")
+
+    def _connect(self, target: str) -> Client:
+        parts = urlsplit(target)
+        query = dict(parse_qsl(parts.query))
+        user_id = query.pop("user_id")
+        return self.server.join(parts.path.rpartition("/")[2], user_id, **query)
+
+    def python(self, block: Block) -> None:
+        """The program that makes a token: the server would let its bearer in."""
+        done = subprocess.run(
+            [sys.executable, "-c", block.text],
+            env={"ROOM_TOKEN_SECRET": SECRET},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert not done.stderr, f"{block.place}: {done.stderr}"
+        settings = Settings(room_identity="token", room_token_secret=SECRET)
+        joiner = identify(f"token={done.stdout.strip()}".encode(), "any", settings)
+        assert (joiner.user_id, joiner.nickname) == ("anna", "Anna A.")
+
+    def _compare(self, shown: str, found: str, place: str) -> None:
+        """As JSON where the document shows JSON, else as text; NDJSON line by line."""
+        lines = [_parsed(line) for line in (shown, found)]
+        assert self.examples.is_like(*lines), f"{place}: {found}"
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip()
+
+
+def _message(text: str) -> tuple[str, dict[str, str], str | None]:
+    """First line, headers, body."""
+    line, *rest = text.splitlines()
+    headers = {}
+    while rest and (header := re.fullmatch(r"([A-Za-z-]+): (.*)", rest[0])):
+        headers[header[1]] = header[2]
+        rest.pop(0)
+    return line, headers, "\n".join(rest) or None

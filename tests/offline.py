@@ -1,0 +1,51 @@
+"""Verbs on a database file without a server, at the time that the test sets."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chatctl_server.conversation import membership, messages, rooms
+from chatctl_server.domain import facts
+from chatctl_server.storage import maintenance, sql
+from chatctl_server.storage.writing import Call, Writing
+
+SECOND = 1_000_000
+HOST = facts.Actor(None, "test")
+
+
+class Offline:
+    """Each call is a transaction of its own. ``now`` in microseconds."""
+
+    def __init__(self, path: Path, now: int = 1_700_000_000 * SECOND) -> None:
+        self.path = path
+        self.now = now
+        maintenance.prepare(path, durable=False)
+        self.writing = Writing(lambda: sql.writing(path, durable=False), lambda: self.now)
+
+    def run(self, verb: Callable[..., Any], *arguments: Any, actor: facts.Actor = HOST) -> Any:
+        """What the verb returns; raises what it raises."""
+        (settled,) = self.writing.run([Call(verb, (actor, *arguments), lambda _: None, 256)])
+        if isinstance(settled.outcome, BaseException):
+            raise settled.outcome
+        return settled.outcome
+
+    def post(self, conversation: int, sender: str, content: str, **more: Any) -> messages.Posted:
+        sent = messages.Post(conversation, HOST, sender, sender, content, **more)
+        (settled,) = self.writing.run([Call(messages.POST, (sent,), lambda _: None, 256)])
+        if isinstance(settled.outcome, BaseException):
+            raise settled.outcome
+        return settled.outcome
+
+    def create_room(self, name: str, *admins: str) -> str:
+        return str(self.run(rooms.create, name, admins).public_id)
+
+    def stay(self, conversation: int, user_id: str, seconds: int) -> None:
+        """A session that begins now and lasts that long; afterwards it is as late as before."""
+        begun = self.now
+        session = self.run(membership.join, conversation, user_id, user_id)
+        self.now += seconds * SECOND
+        self.run(membership.leave, session.session_id, "left")
+        self.now = begun
+
+    def close(self) -> None:
+        self.writing.close()

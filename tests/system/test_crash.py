@@ -1,0 +1,269 @@
+"""kill -9 of the real server under load: nothing acknowledged is lost, nothing is stored twice.
+
+What is killed is ``chatctl serve`` with a board (see ``halting``) on which it notes where its
+writing connection stands; where each kill fell is read there after the death.
+"""
+
+import json
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import proof
+import pytest
+from halting import Board, Place
+from world import Room, Server, clean_environment, eventually
+
+from chatctl_server.storage import maintenance
+
+HERE = Path(__file__).parent
+TESTS = HERE.parent
+CYCLES = proof.size(5, 200)
+STARTS = proof.size(2, 40)
+WRITES = proof.size(3, 40)
+LEAST_SHARE = 0.3
+USERS = ("anna", "bert", "carl")
+# Where a cycle's kill is to fall; IDLE is anywhere. COMMIT and CHECKPOINT are not halted in:
+# SQLite is at work there.
+PLANS = (
+    Place.COMMIT,
+    Place.STATEMENT,
+    Place.IDLE,
+    Place.CHECKPOINT,
+    Place.COMMITTED,
+    Place.HAND_OVER,
+)
+
+
+class HaltingServer(Server):
+    """A server whose writing connection can be watched and halted."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        super().__init__(directory, **settings)
+        self.board = Board(directory / "board")
+        self.environment["PYTHONPATH"] = str(HERE)
+
+    def spawn(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "halting", str(self.directory / "board"), "serve"],
+                env=self.environment,
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def start(self) -> "HaltingServer":
+        self.board.clear()
+        self.spawn()
+        eventually(self.is_up, seconds=30)
+        return self
+
+    def is_up(self) -> bool:
+        return self._answers()
+
+
+class Talking:
+    """A talker's process; see ``talker``."""
+
+    def __init__(self, room: Room, user_id: str, directory: Path) -> None:
+        self.notes = directory / f"{user_id}.acks"
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                str(HERE / "talker.py"),
+                f"ws://127.0.0.1:{room.server.port}/ws/rooms/{room.id}",
+                user_id,
+                str(self.notes),
+            ],
+            env=clean_environment(directory),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def acknowledged(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.notes.read_text().splitlines()]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def halting_server(tmp_path: Path) -> Iterator[HaltingServer]:
+    server = HaltingServer(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.mark.timeout(proof.time_limit())
+def test_nothing_acknowledged_is_lost(halting_server: HaltingServer, tmp_path: Path) -> None:
+    server = halting_server.start()
+    room = server.create_room()
+    talkers = [Talking(room, user_id, tmp_path) for user_id in USERS]
+    try:
+        places = [_kill_at(server, PLANS[cycle % len(PLANS)]) for cycle in range(CYCLES)]
+        reports = _finish(talkers, room)
+    finally:
+        for talker in talkers:
+            talker.close()
+    hits = sum(place != "outside" for place in places)
+    print(f"{len(places)} kills, {hits} between BEGIN and Ack: {dict(Counter(places))}")
+    assert hits / len(places) >= LEAST_SHARE, "too few kills fell into a transaction"
+    assert [report["wrong"] for report in reports] == [[], [], []]
+    assert all(report["connections"] > 1 for report in reports)
+    _compare(server.database, talkers)
+    _is_sound(server)
+
+
+def _kill_at(server: HaltingServer, place: Place) -> str:
+    """Kills the working server there, restarts it; where the kill really fell."""
+    board = server.board
+    begun = board.transactions
+    eventually(lambda: board.transactions > begun + random.randint(5, 60), seconds=30)
+    if place in (Place.COMMIT, Place.CHECKPOINT):
+        for _ in range(2_000_000):  # no pause: a commit lasts less than a millisecond
+            if board.place is place:
+                break
+    elif place is not Place.IDLE:
+        board.halt_at(place, random.randint(0, 20))
+        eventually(lambda: board.has_halted, seconds=30)
+    server.kill()
+    met = board.place.name if board.place is not Place.IDLE else "HAND_OVER"
+    met = met if board.in_window else "outside"
+    _dead_file_is_sound(server)
+    server.start()
+    return met
+
+
+def _dead_file_is_sound(server: Server) -> None:
+    """Before any process repairs it: on a copy, because opening it recovers it."""
+    copy = server.directory / "copy"
+    copy.mkdir()
+    for name in ("chat.db", "chat.db-wal"):
+        shutil.copy(server.directory / name, copy / name)
+    assert maintenance.check(copy / "chat.db") == []
+    shutil.rmtree(copy)
+
+
+def _finish(talkers: list[Talking], room: Room) -> list[dict[str, Any]]:
+    for talker in talkers:
+        talker.tell("end")
+    assert [talker.hear() for talker in talkers] == ["quiet"] * len(talkers)
+    last_seq = room.server.http.get("/management/status").json()["messages"]
+    for talker in talkers:
+        talker.tell(str(last_seq))
+    reports = [json.loads(talker.hear()) for talker in talkers]
+    assert [report["last_seq"] for report in reports] == [last_seq] * len(talkers)
+    return reports
+
+
+def _compare(database: Path, talkers: list[Talking]) -> None:
+    """Every Ack's message is there once, at its seq; seq has no hole."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    rows = connection.execute("SELECT client_msg_id, id, seq FROM message ORDER BY seq").fetchall()
+    connection.close()
+    assert [seq for _, _, seq in rows] == list(range(1, len(rows) + 1))
+    stored = {client_id: (message_id, seq) for client_id, message_id, seq in rows}
+    assert len(stored) == len(rows), "a client_msg_id is stored twice"
+    acks = [ack for talker in talkers for ack in talker.acknowledged()]
+    assert len(acks) == len(rows)
+    for ack in acks:
+        assert stored[ack["client_msg_id"]] == (ack["message_id"], ack["seq"])
+
+
+def _is_sound(server: Server) -> None:
+    for verb in ("check", "verify"):
+        done = server.chatctl("db", verb)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(proof.time_limit())
+def test_killed_while_it_starts(halting_server: HaltingServer) -> None:
+    """In the migration of a new file, and in the repair of what an earlier kill left open."""
+    server = halting_server
+    for statement in _spread(STARTS, 30):
+        _die_starting(server, statement)
+        server.database.unlink(missing_ok=True)
+        _remove_beside(server.database)
+    room = server.start().create_room()
+    room.join("anna")
+    for statement in _spread(STARTS, 8):
+        server.kill()
+        _die_starting(server, statement)
+        server.start()
+        assert room.details()["current_users"] == 0
+        room.join("anna").say("once more")
+    _is_sound(server)
+
+
+def _spread(count: int, end: int) -> list[int]:
+    return [number * end // count for number in range(count)]
+
+
+def _die_starting(server: HaltingServer, statement: int) -> None:
+    server.board.clear()
+    server.board.halt_at(Place.STATEMENT, statement)
+    server.spawn()
+    assert server.process is not None
+    eventually(lambda: server.board.has_halted or server.is_up(), seconds=30)
+    assert server.board.has_halted, f"a start has fewer than {statement} statements"
+    server.kill()
+
+
+def _remove_beside(database: Path) -> None:
+    for end in ("-wal", "-shm", "-journal"):
+        database.with_name(database.name + end).unlink(missing_ok=True)
+
+
+@pytest.mark.timeout(proof.time_limit())
+def test_killed_while_a_command_writes(halting_server: HaltingServer) -> None:
+    """The ban is there whole or not at all, and the next command does not wait for the dead."""
+    server = halting_server.start()
+    room = server.create_room()
+    server.stop()
+    places = (Place.STATEMENT, Place.COMMIT, Place.HAND_OVER)
+    for number in range(WRITES):
+        _die_banning(server, room.id, f"user-{number}", places[number % len(places)])
+        _dead_file_is_sound(server)
+    listed = json.loads(server.chatctl("bans", room.id, "--json").stdout)
+    committed = {f"user-{number}" for number in range(WRITES) if number % len(places) == 2}
+    assert {ban["user_id"] for ban in listed} == committed
+    again = server.chatctl("ban", room.id, "user-0", "--json")
+    assert again.returncode == 0, again.stderr
+    _is_sound(server)
+
+
+def _die_banning(server: HaltingServer, room_id: str, user_id: str, place: Place) -> None:
+    server.board.clear()
+    server.board.halt_at(place)
+    board = str(server.directory / "board")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "halting", board, "ban", room_id, user_id],
+        env=server.environment,
+        cwd=server.directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    eventually(lambda: server.board.has_halted)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
