@@ -78,7 +78,8 @@ def climb(path: Path, count: int) -> list[Step]:
         )
     ]
     db.close()
-    return [*steps, Step("+ the verb: its checks, facts, results", _verb(path, count))]
+    verbs = _verb(path, numbers.message + 10**9, count)
+    return [*steps, Step("+ the verb: its checks, facts, results", verbs)]
 
 
 def _measure(
@@ -129,10 +130,9 @@ def _standings(db: Database, posts: Posts) -> None:
     messages.standings(db, senders)
 
 
-def _verb(path: Path, count: int) -> float:
-    """The verb as the writer runs it, without queue and event loop."""
+def _verb(path: Path, first: int, count: int) -> float:
+    """The verb as the writer runs it, without queue and event loop; client ids from ``first``."""
     writing = Writing(lambda: sql.writing(path, durable=True), times.now)
-    first = 10**9  # client ids that the steps before have not used
     batches = [
         [
             Call(verb.POST, (scene.post(scene.ROOM, number),), _ignore, 0)

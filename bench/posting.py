@@ -138,7 +138,9 @@ def whole(path: Path, count: int, repeat: int) -> None:
     ((called, awaited),) = results
     report.median("writer thread", [each.writer for each in called], "µs CPU/message", at_most=35)
     report.median("process", [each.process for each in called], "µs CPU/message", at_most=60)
-    report.median("process, a task and a future each", [e.process for e in awaited], "µs CPU/message")
+    report.median(
+        "process, a task and a future each", [e.process for e in awaited], "µs CPU/message"
+    )
     report.line("of it: making the post, the bench's own", making_a_post(count), "µs CPU/message")
     rate = report.median("messages", [each.rate for each in called], "/s")
     report.line("the disk's own fdatasync", disk, "/s")

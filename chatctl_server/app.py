@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.router import Router
 
 from chatctl_server import errors
@@ -35,7 +37,7 @@ from chatctl_server.workers.clock import every
 from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
 
-VERSION = "0.1.0"
+VERSION = version("chatctl")
 SIGN_OF_LIFE_SECONDS = 30.0
 STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
@@ -190,7 +192,9 @@ def _litestar(context: Context, audience: Audience) -> Litestar:
         cors_config=CORSConfig(
             allow_origins=list(settings.cors_origins), allow_credentials=False, max_age=600
         ),
-        openapi_config=OpenAPIConfig(title="chatctl", version=VERSION, path="/schema"),
+        openapi_config=OpenAPIConfig(
+            title="chatctl", version=VERSION, path="/schema", render_plugins=[JsonRenderPlugin()]
+        ),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
     )

@@ -8,7 +8,7 @@ import resource
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
     ) as held:
         try:
             maintenance.prepare(place.database, durable=place.is_durable)
-            settings = _with_files(_with_key(settings, place), place)
+            settings = _with_files(_with_key(settings, place), place, loaded.origin)
             _run(settings, place, held, directory)
         finally:
             place.remove_if_temporary()
@@ -69,8 +69,8 @@ def _with_key(settings: Settings, place: Place) -> Settings:
     return msgspec.structs.replace(settings, admin_api_key=key)
 
 
-def _with_files(settings: Settings, place: Place) -> Settings:
-    """Raises the limit of open files; a MAX_CONNECTIONS above it is lowered with a warning."""
+def _with_files(settings: Settings, place: Place, origin: Mapping[str, str]) -> Settings:
+    """Raises the limit of open files; a MAX_CONNECTIONS above it is lowered, and that is said."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.max_connections + SPARE_FILES
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -80,7 +80,8 @@ def _with_files(settings: Settings, place: Place) -> Settings:
     if soft >= wanted:
         return settings
     possible = max(1, soft - SPARE_FILES)
-    place.warnings.append(
+    lines = place.notices if origin["MAX_CONNECTIONS"] == "default" else place.warnings
+    lines.append(
         f"MAX_CONNECTIONS is lowered from {settings.max_connections} to {possible}: "
         f"this process may open {soft} files"
     )

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from chatctl.commands.rooms import ask
 from chatctl.failures import Failure
 from chatctl.options import Options, verb
 from chatctl.output import Column
+from chatctl.visible import visible
 
 
 @verb(
@@ -41,10 +43,12 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring the schema up to date, after a backup of the file; creates a missing one."""
-    path = connection.file_of(options, must_exist=dry_run)
-    with connection.server_errors(), connection.alone(options, path):
+    path = connection.file_of(options, must_exist=False)
+    with connection.server_errors(), ExitStack() as held:
         from chatctl_server.storage import maintenance
 
+        if not dry_run:
+            held.enter_context(connection.alone(options, path))
         done = maintenance.migrate(path, dry_run)
     _record(options, done)
 
@@ -130,16 +134,19 @@ def _record(options: Options, result: object) -> None:
     output.record(options, columns, found)
 
 
-def _verdict(options: Options, path: Path, problems: Sequence[str]) -> None:
-    """Raises Failure ``check_failed`` with the first problem; all of them stand before it."""
+def _verdict(options: Options, path: Path, problems: Sequence[object]) -> None:
+    """Raises Failure ``check_failed`` after a line for each problem; under ``--json`` they stand
+    in its message."""
     if not problems:
-        output.record(options, (Column("ok", "ok"),), {"ok": True, "database": str(path)})
+        columns = (Column("ok", "ok"), Column("database", "database", "id"))
+        output.record(options, columns, {"ok": True, "database": str(path)})
         return
+    found = f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}"
     if options.json:
-        raise Failure("check_failed", "; ".join(problems))
+        raise Failure("check_failed", f"{found}: {'; '.join(map(str, problems))}")
     for problem in problems:
-        output.note(options, problem)
-    raise Failure("check_failed", f"{path} has {len(problems)} problems", "chatctl db restore FILE")
+        sys.stderr.write(f"chatctl: {visible(str(problem))}\n")
+    raise Failure("check_failed", found, "chatctl db restore FILE, with the newest good backup")
 
 
 def _plain(result: object) -> Json:

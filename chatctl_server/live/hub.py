@@ -15,7 +15,7 @@ from chatctl_server.live.outbox import Outbox
 
 RING_FRAMES = 1000
 RING_BYTES = 1024 * 1024
-SLICE = 500
+SLICE_FRAMES = 500
 
 
 class Frame(NamedTuple):
@@ -147,27 +147,43 @@ class Hub:
 
     def _flush(self, channel: Channel) -> None:
         frames, channel.buffer = channel.buffer, []
-        members = list(channel.members.values())
-        self._flush_slice(channel, frames, members, 0)
+        flush = _Flush(channel, frames, list(channel.members.values()))
+        self._flush_slice(flush, 0)
 
-    def _flush_slice(
-        self, channel: Channel, frames: list[Frame], members: list[Subscriber], start: int
-    ) -> None:
-        started = time.perf_counter()
-        texts = [frame.text for frame in frames]
-        size = sum(len(text) for text in texts)
-        for subscriber in members[start : start + SLICE]:
-            if subscriber.after < frames[0].offset:
-                subscriber.outbox.extend(texts, size)
-            elif subscriber.after < frames[-1].offset:
-                rest = [frame.text for frame in frames if frame.offset > subscriber.after]
-                subscriber.outbox.extend(rest, sum(len(text) for text in rest))
-        sent = len(frames) * len(members[start : start + SLICE])
-        self.on_flush(sent, time.perf_counter() - started)
-        loop = asyncio.get_running_loop()
-        if start + SLICE < len(members):
-            loop.call_soon(self._flush_slice, channel, frames, members, start + SLICE)
+    def _flush_slice(self, flush: "_Flush", start: int) -> None:
+        """A slice is about 500 frames to send; then other work has its turn."""
+        began = time.perf_counter()
+        end = start + flush.slice
+        members = flush.members[start:end]
+        for subscriber in members:
+            flush.give(subscriber)
+        self.on_flush(len(flush.texts) * len(members), time.perf_counter() - began)
+        loop, channel = asyncio.get_running_loop(), flush.channel
+        if end < len(flush.members):
+            loop.call_soon(self._flush_slice, flush, end)
         elif channel.buffer:
             loop.call_soon(self._flush, channel)
         else:
             channel.is_flushing = False
+
+
+class _Flush:
+    """A snapshot of a channel's members and of the frames they are to be given."""
+
+    __slots__ = ("channel", "first", "frames", "last", "members", "size", "slice", "texts")
+
+    def __init__(self, channel: Channel, frames: list[Frame], members: list[Subscriber]) -> None:
+        self.channel = channel
+        self.frames = frames
+        self.members = members
+        self.texts = [frame.text for frame in frames]
+        self.size = sum(len(text) for text in self.texts)
+        self.first, self.last = frames[0].offset, frames[-1].offset
+        self.slice = max(1, SLICE_FRAMES // len(frames))
+
+    def give(self, subscriber: Subscriber) -> None:
+        if subscriber.after < self.first:
+            subscriber.outbox.extend(self.texts, self.size)
+        elif subscriber.after < self.last:
+            rest = [frame.text for frame in self.frames if frame.offset > subscriber.after]
+            subscriber.outbox.extend(rest, sum(len(text) for text in rest))

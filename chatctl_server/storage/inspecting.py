@@ -9,7 +9,7 @@ from peewee import Database
 
 from chatctl_server import lock
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, cursors, files, log, schemas
+from chatctl_server.storage import conversations, cursors, files, log, schemas, sql
 
 
 class InUse(msgspec.Struct, frozen=True):
@@ -83,3 +83,46 @@ def info(path: Path) -> Info:
             last_fact_at=_fact_time(db, last_offset) if last_offset else None,
             cursors=_cursors(db) if schema.applied else {},
         )
+
+
+def _in_use(path: Path) -> InUse | None:
+    holder = lock.read(lock.lock_path(path))
+    return None if holder is None else InUse(holder.role, holder.state, holder.pid, holder.url)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _pragma(db: Database, name: str) -> int:
+    value: int = db.execute_sql(f"PRAGMA {name}").fetchone()[0]
+    return value
+
+
+def _journal_mode(path: Path) -> str:
+    """As the file's header has it: a reader who cannot write here uses another."""
+    with path.open("rb") as file:
+        return "wal" if os.pread(file.fileno(), 1, 18) == b"\2" else "delete"
+
+
+def _count(db: Database, schema: schemas.Schema, rows: str) -> int:
+    if not schema.applied:
+        return 0
+    count: int = db.execute_sql(f"SELECT count(*) FROM {rows}").fetchone()[0]
+    return count
+
+
+def _fact_time(db: Database, offset: int) -> str | None:
+    found: sql.Row | None = db.execute_sql(
+        "SELECT at FROM event WHERE id = ?", (offset,)
+    ).fetchone()
+    return None if found is None else times.rfc3339(found[0])
+
+
+def _cursors(db: Database) -> dict[str, int]:
+    positions = cursors.positions(db)
+    positions.pop(cursors.ALIVE, None)
+    return positions

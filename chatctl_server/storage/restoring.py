@@ -39,6 +39,8 @@ def restore(path: Path, source: Path) -> Restored:
     path, source = files.real(path), files.real(source)
     if path == source:
         raise errors.Conflict(f"{path} cannot be restored from itself")
+    if path.exists() and not path.is_file():
+        raise errors.Conflict(f"{path} is not a file")
     part = files.beside(path, ".restoring")
     try:
         schema, last_offset = _fetch(source, part)
@@ -109,9 +111,13 @@ def _replace(path: Path, part: Path) -> Path | None:
         _make_single(path)
         _keep(path, kept)
         replaced = kept
-    # A write-ahead log that stayed here would be played into the new file.
-    _set_aside(path, kept)
-    part.replace(path)
+    try:
+        # A write-ahead log that stayed here would be played into the new file.
+        _set_aside(path, kept)
+        part.replace(path)
+    except OSError:
+        kept.unlink(missing_ok=True)
+        raise
     files.sync(path.parent)
     return replaced
 

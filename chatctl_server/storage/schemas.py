@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import apsw
 import msgspec
 from peewee import Database
 from playhouse.migrations import Runner
@@ -98,7 +99,9 @@ def scratch(*, is_empty: bool = False) -> Iterator[Database]:
     It lies in $SQLITE_TMPDIR, $TMPDIR or /var/tmp and is gone with its connection, also when
     the process is killed.
     """
-    db = sql.APSWDatabase("", pragmas={"journal_mode": "memory", "cache_size": -sql.CACHE_KIB})
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+    pragmas = {"journal_mode": "memory", "foreign_keys": 1, "cache_size": -sql.CACHE_KIB}
+    db = sql.APSWDatabase("file:", pragmas=pragmas, flags=flags)
     db.connect()
     try:
         if not is_empty:

@@ -54,6 +54,8 @@ class Store:
         self._waiting_bytes = 0
         self._mutex = threading.Lock()
         self._work = threading.Event()
+        self._drained = threading.Event()
+        self._readers_closed = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
         self._reads = 0
@@ -80,9 +82,12 @@ class Store:
         self._closing = True
         self._work.set()
         if self._thread is not None:
+            await loop.run_in_executor(None, self._drained.wait)
+        await loop.run_in_executor(None, self._close_readers)
+        self._readers_closed.set()
+        if self._thread is not None:
             await loop.run_in_executor(None, self._thread.join)
             await asyncio.sleep(0)  # the last batch's results are on the loop already
-        await loop.run_in_executor(None, self._close_readers)
 
     def _close_readers(self) -> None:
         gate = threading.Barrier(READERS)
@@ -202,6 +207,8 @@ class Store:
             settled = writing.run(calls)
             seconds = time.perf_counter() - started
             loop.call_soon_threadsafe(self._settle, settled, seconds)
+        self._drained.set()
+        self._readers_closed.wait()  # the last connection to close empties the write-ahead log
         writing.close()
 
     def _take(self) -> list[Call]:
@@ -219,8 +226,11 @@ class Store:
     def _settle(self, settled: Sequence[Settled], seconds: float) -> None:
         self.on_batch(len(settled), seconds)
         for call, outcome, recorded in settled:
-            if recorded:
-                self.on_commit(recorded)
+            try:
+                if recorded:
+                    self.on_commit(recorded)
+            except Exception:
+                logger.exception("facts could not be handed over")
             try:
                 call.done(outcome)
             except Exception:

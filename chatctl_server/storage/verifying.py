@@ -43,7 +43,7 @@ class Difference(msgspec.Struct, frozen=True):
             case "extra":
                 return f"{row}: does not come from the log"
             case "unreadable":
-                return f"{row}: cannot be replayed: {self.stored}"
+                return f"{row}: cannot be replayed: {self.stored!s}"
             case _:
                 return f"{self.table}: there are more; only the first {SHOWN} are shown"
 

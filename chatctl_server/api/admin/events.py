@@ -64,7 +64,9 @@ class Events(Controller):
         limit: Limit = 100,
         tail: FromQuery[bool] = False,
     ) -> Response[list[FactObject]]:
-        asked = Asked(after, since_time, type_glob, room and room_uuid(room, "room"), actor)
+        asked = Asked(
+            after, since_time, type_glob, None if room is None else room_uuid(room, "room"), actor
+        )
         found = await context.store.read(_page, asked, limit + 1, tail)
         is_cut = len(found) > limit
         shown = (found[-limit:] if tail else found[:limit]) if is_cut else found
@@ -84,7 +86,9 @@ class Events(Controller):
         actor: FromQuery[str | None] = None,
         tail: Last = 0,
     ) -> Stream:
-        asked = Asked(after, since_time, type_glob, room and room_uuid(room, "room"), actor)
+        asked = Asked(
+            after, since_time, type_glob, None if room is None else room_uuid(room, "room"), actor
+        )
         seen = context.bell.count
         wanted, start, first = await context.store.read(_start, asked, tail)
         lines = _follow(context, wanted, start, first, seen)

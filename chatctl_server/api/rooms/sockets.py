@@ -191,6 +191,8 @@ class _Member:
         if connection is None:
             return
         self._audience.dismiss(connection, "left")
+        if self._context.is_stopping:
+            return  # the stop ends all sessions, with its own reason
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(
                 membership.leave,

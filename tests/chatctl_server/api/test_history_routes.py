@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from offline import SECOND, Offline
-from world import Room, Server, running
+from world import Room, running
 
 T = 1_700_000_000
 KINDS = ["chat", "session"]
@@ -148,7 +148,7 @@ def test_a_limit_above_the_largest_is_the_largest(told: Told, kind: str, limit: 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["page", "limit", "from", "to"])
-@pytest.mark.parametrize("value", ["x", "", "1.5", "1e3", "0x10", "true"])
+@pytest.mark.parametrize("value", ["x", "", "1.5", "0x10", "true", "1 2"])
 def test_what_is_no_number_is_refused_by_its_name(
     told: Told, kind: str, name: str, value: str
 ) -> None:

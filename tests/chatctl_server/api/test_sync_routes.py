@@ -118,25 +118,19 @@ def test_the_newest_hundred_oldest_first(busy: Server) -> None:
     assert first["last_activity"] == T + 104
 
 
-@pytest.mark.parametrize("limit", [0, 1])
-def test_the_histories_length_is_a_setting(tmp_path: Path, limit: int) -> None:
-    with running(tmp_path, SYNC_HISTORY_LIMIT=str(limit)) as server:
-        room = server.create_room()
-        anna = room.join("anna")
-        anna.say("one")
-        anna.say("two")
-        anna.close()
-        eventually(lambda: room.details()["current_users"] == 0)
-        payload = eventually(lambda: (found := payload_of(room))["session_history_total"] and found)
-        assert [each["content"] for each in payload["chat_history"]] == ["two"][:limit]
-        assert len(payload["session_history"]) == limit
-        assert payload["chat_history_total"] == 2
-
-
-def test_no_rooms_is_an_empty_array(tmp_path: Path) -> None:
-    with running(tmp_path) as server:
+def test_an_empty_server_and_the_lengths_that_are_settings(tmp_path: Path) -> None:
+    with running(tmp_path, SYNC_HISTORY_LIMIT="0", HISTORY_PAGE_LIMIT="2") as server:
         for url in ("/management/sync", "/management/sync/rooms", "/management/rooms"):
             assert server.http.get(url).json() == []
+        room = server.create_room()
+        anna = room.join("anna")
+        for text in ("one", "two", "three"):
+            anna.say(text)
+        anna.close()
+        payload = eventually(lambda: (found := payload_of(room))["session_history_total"] and found)
+        assert (payload["chat_history"], payload["session_history"]) == ([], [])
+        assert payload["chat_history_total"] == 3
+        assert [each["content"] for each in room.history(limit=10)] == ["three", "two"]
 
 
 def requests_of(server: Server, **query: str) -> list[dict[str, Any]]:

@@ -1,0 +1,63 @@
+"""What a commit does to connections that are on their way in."""
+
+import asyncio
+
+import pytest
+
+from chatctl_server.api.rooms.audience import Audience
+from chatctl_server.domain import facts
+from chatctl_server.live.hub import Hub
+from chatctl_server.live.outbox import Outbox
+from chatctl_server.live.presence import Connection, Limits, Presence
+
+ROOM = 1
+
+
+class Sent:
+    """What an outbox has put on the wire."""
+
+    def __init__(self) -> None:
+        self.frames: list[str] = []
+        self.code: int | None = None
+        self.outbox = Outbox(self._send, self._close, lambda: None, lambda: 0)
+
+    async def _send(self, text: str) -> None:
+        self.frames.append(text)
+
+    async def _close(self, code: int) -> None:
+        self.code = code
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [("banned", 4503), ("kicked", 4506), ("replaced", 4505), ("closed", 4508)]
+)
+async def test_a_session_ended_during_its_resume_is_dropped(
+    reason: facts.LeaveReason, code: int
+) -> None:
+    """Between the join's commit and the hub stands a read of the database."""
+    hub, presence, sent = Hub(), Presence(Limits(10)), Sent()
+    audience = Audience(hub, presence)
+    audience.welcome(Connection(ROOM, "anna", "anna", 7, 0, sent.outbox), 1)
+    left = facts.SessionLeft(7, "anna", "anna", 0, 1, reason, 0)
+    audience.hear(facts.Recorded(1, 1, ROOM, facts.Actor(None, "test"), left))
+    async with asyncio.timeout(5):
+        await sent.outbox.run()
+    audience.stop()
+    assert sent.code == code
+    assert presence.find(ROOM, "anna") is None
+    assert len(sent.frames) == 1
+
+
+async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None:
+    hub, presence = Hub(), Presence(Limits(10))
+    audience, old, new = Audience(hub, presence), Sent(), Sent()
+    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.outbox)
+    audience.welcome(earlier, 1)
+    later = Connection(ROOM, "anna", "anna", 8, 0, new.outbox)
+    audience.welcome(later, 1)
+    audience.dismiss(earlier, "left")
+    left = facts.SessionLeft(7, "anna", "anna", 0, 1, "left", 1)
+    audience.hear(facts.Recorded(1, 1, ROOM, facts.Actor(None, "test"), left))
+    audience.stop()
+    assert presence.find(ROOM, "anna") is later
+    assert not new.outbox.is_finished

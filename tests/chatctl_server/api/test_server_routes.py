@@ -1,0 +1,276 @@
+"""What holds for every route: keys, problem bodies, request ids, CORS; and the server's own."""
+
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+import wire
+from world import KEY, Room, Server, eventually, running
+
+GUARDED = [
+    ("GET", "/management/rooms"),
+    ("POST", "/management/rooms"),
+    ("GET", "/management/rooms/x"),
+    ("PUT", "/management/rooms/x/bans/u"),
+    ("GET", "/management/status"),
+    ("GET", "/management/events"),
+    ("GET", "/management/events/stream"),
+    ("GET", "/management/sync"),
+    ("POST", "/management/sync"),
+    ("GET", "/management/sync/rooms"),
+    ("GET", "/management/sync/chat-history/x"),
+    ("GET", "/management/sync/session-history/x"),
+]
+
+
+@pytest.fixture
+def stranger(shared_server: Server) -> httpx.Client:
+    """A client without a key."""
+    return httpx.Client(base_url=shared_server.url, trust_env=False)
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_without_the_key_every_route_is_401(stranger: httpx.Client, method: str, path: str) -> None:
+    with stranger:
+        answer = stranger.request(method, path)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthorized"
+    assert "www-authenticate" in answer.headers
+
+
+@pytest.mark.parametrize(
+    "key", [b"", b"wrong", KEY[:-1].encode(), KEY.encode() + b"x", "ключ".encode(), b"\xff\xfe"]
+)
+def test_a_wrong_key_is_401(shared_server: Server, key: bytes) -> None:
+    answer = shared_server.http.get("/management/rooms", headers={b"X-Api-Key": key})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert KEY not in answer.text
+
+
+def test_a_key_in_another_script_is_a_key(tmp_path: Path) -> None:
+    """And too many wrong ones from one address are 429."""
+    key = "пароль-密码"
+    settings = {"ADMIN_API_KEY": key, "API_KEY_FAILURES_PER_MINUTE": "3"}
+    server = Server(tmp_path, **settings)
+    server.http = httpx.Client(base_url=server.url, trust_env=False)
+    try:
+        server.start()
+        right, wrong = {b"X-Api-Key": key.encode()}, {b"X-Api-Key": b"wrong"}
+        assert server.http.get("/management/rooms", headers=right).status_code == 200
+        answers = [server.http.get("/management/rooms", headers=wrong) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+        assert answers[-1].json()["code"] == "throttled"
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    finally:
+        server.close()
+
+
+def test_health_needs_no_key(stranger: httpx.Client) -> None:
+    with stranger:
+        for path in ("/management/health", "/health/simple"):
+            answer = stranger.get(path)
+            assert (answer.status_code, answer.text) == (200, "OK")
+            assert answer.headers["content-type"].startswith("text/plain")
+        health = stranger.get("/health")
+    assert health.status_code == 200
+    report = health.json()
+    assert set(report) == {"status", "services", "version", "timestamp"}
+    assert report["status"] == "healthy"
+    (database,) = report["services"]
+    assert set(database) == {"name", "status", "latency_ms", "error"}
+    assert (database["name"], database["status"], database["error"]) == (
+        "database",
+        "healthy",
+        None,
+    )
+
+
+METRICS = [
+    "chatctl_messages_total",
+    "chatctl_message_processing_seconds",
+    "chatctl_deliveries_total",
+    "chatctl_connections",
+    "chatctl_active_users",
+    "chatctl_commit_batch_size",
+    "chatctl_commit_seconds",
+    "chatctl_loop_lag_seconds",
+    "process_resident_memory_bytes",
+]
+
+
+def value(text: str, name: str) -> float:
+    (found,) = [line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(found)
+
+
+def test_metrics(room: Room) -> None:
+    http = room.server.http
+    before = http.get("/metrics")
+    assert before.status_code == 200
+    assert before.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert [
+        name
+        for name in METRICS
+        if f"# HELP {name.removesuffix('_total')}" not in before.text
+        and f"# HELP {name}" not in before.text
+    ] == []
+    anna, bert = room.join("anna"), room.join("bert")
+    anna.say("hello")
+    bert.receive("Message")
+    http.post(f"{room.path}/messages", json={"content": "x", "user_id": "anna"})
+    bert.receive("Message")
+    after = http.get("/metrics").text
+    for name, more in (("chatctl_messages_total", 2), ("chatctl_connections", 2)):
+        assert value(after, name) == value(before.text, name) + more
+    assert (
+        value(after, "chatctl_deliveries_total")
+        >= value(before.text, "chatctl_deliveries_total") + 4
+    )
+    assert value(after, "chatctl_active_users") >= 2
+
+
+def test_metrics_can_ask_for_a_key(tmp_path: Path) -> None:
+    """The same server answers only the web origin that it was told."""
+    settings = {"METRICS_KEY": "the-metrics-key", "CORS_ORIGINS": "https://chat.example"}
+    with running(tmp_path, **settings) as server:
+        assert server.http.get("/metrics").status_code == 401
+        for wrong in (b"Bearer wrong", b"Bearer \xff", b"the-metrics-key"):
+            answer = server.http.get("/metrics", headers={b"Authorization": wrong})
+            assert answer.status_code == 401
+        right = {"Authorization": "Bearer the-metrics-key"}
+        assert server.http.get("/metrics", headers=right).status_code == 200
+        _check_origins(server)
+
+
+def _check_origins(server: Server) -> None:
+    allowed = server.http.get("/management/rooms", headers={"Origin": "https://chat.example"})
+    assert allowed.headers["access-control-allow-origin"] == "https://chat.example"
+    foreign = server.http.get("/management/rooms", headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in foreign.headers
+    room = server.create_room()
+    path = f"/ws/rooms/{room.id}?user_id=anna"
+    assert wire.ask(server, wire.upgrade(path, "Origin: https://chat.example")).status == 101
+    assert wire.ask(server, wire.upgrade(path)).status == 101
+    refused = wire.ask(server, wire.upgrade(path, "Origin: https://evil.example"))
+    assert (refused.status, refused.json()["code"]) == (403, "forbidden")
+
+
+STATUS_KEYS = {
+    "version",
+    "schema",
+    "uptime_seconds",
+    "started_at",
+    "pid",
+    "address",
+    "database",
+    "database_bytes",
+    "durable",
+    "connections",
+    "rooms_open",
+    "rooms_closed",
+    "messages",
+    "last_offset",
+    "backlog",
+    "health",
+}
+
+
+def test_status(room: Room) -> None:
+    def status() -> dict[str, object]:
+        answer = room.server.http.get("/management/status")
+        assert answer.status_code == 200
+        return dict(answer.json())
+
+    before = eventually(lambda: (found := status())["connections"] == 0 and found)
+    assert set(before) == STATUS_KEYS
+    assert room.server.process is not None
+    assert before["pid"] == room.server.process.pid
+    assert before["address"] == room.server.url
+    assert before["database"] == str(room.server.database)
+    assert (before["durable"], before["health"]) == (True, "healthy")
+    assert isinstance(before["backlog"], dict)
+    assert set(before["backlog"]) == {"writer", "followers"}
+    room.join("anna").say("hello")
+    after = status()
+    assert after["connections"] == 1
+    assert int(str(after["messages"])) == int(str(before["messages"])) + 1
+    assert int(str(after["last_offset"])) == int(str(before["last_offset"])) + 2
+
+
+PROBLEM_KEYS = {"type", "title", "status", "code", "detail", "error", "request_id"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "more"),
+    [
+        ("GET", "/nope", 404, "not_found", set()),
+        ("PATCH", "/management/rooms", 405, "method_not_allowed", set()),
+        ("GET", f"/management/rooms/{uuid.UUID(int=1)}", 404, "room_not_found", {"field"}),
+        ("GET", "/management/rooms/x", 400, "invalid_input", {"field"}),
+        ("POST", "/management/rooms", 400, "invalid_input", set()),
+    ],
+)
+def test_a_problem_body(
+    shared_server: Server, method: str, path: str, status: int, code: str, more: set[str]
+) -> None:
+    answer = shared_server.http.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) - {"field"} == PROBLEM_KEYS
+    assert more <= set(problem)
+    assert (problem["type"], problem["status"], problem["code"]) == ("about:blank", status, code)
+    assert problem["error"] == problem["detail"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+def test_a_request_id_is_echoed_or_made(shared_server: Server) -> None:
+    http = shared_server.http
+    echoed = http.get("/management/rooms/x", headers={"X-Request-Id": "trace:1.a_b-c"})
+    # An underscore is none of the characters that are taken over.
+    assert uuid.UUID(echoed.json()["request_id"]).version == 7
+    given = http.get("/management/rooms/x", headers={"X-Request-Id": "trace:1.ab-c"})
+    assert given.headers["x-request-id"] == given.json()["request_id"] == "trace:1.ab-c"
+    for wrong in (b"", b"a b", b"x" * 129, b"\xff", b'"><script>'):
+        answer = http.get("/management/health", headers={b"X-Request-Id": wrong})
+        assert uuid.UUID(answer.headers["x-request-id"]).version == 7
+    two = {http.get("/management/health").headers["x-request-id"] for _ in range(2)}
+    assert len(two) == 2
+
+
+ORIGIN = {"Origin": "https://somewhere.example"}
+
+
+def test_a_web_page_may_ask_from_anywhere_but_without_credentials(shared_server: Server) -> None:
+    http = shared_server.http
+    answers = [
+        http.get("/management/rooms", headers=ORIGIN),
+        http.get("/management/rooms", headers={**ORIGIN, "X-Api-Key": "wrong"}),
+        http.get("/management/rooms/x", headers=ORIGIN),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401, 400]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_preflight_needs_no_key(stranger: httpx.Client, method: str) -> None:
+    asked = {
+        **ORIGIN,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "x-api-key,content-type",
+    }
+    with stranger:
+        answer = stranger.options("/management/rooms", headers=asked)
+    assert answer.status_code in {200, 204}
+    assert method in answer.headers["access-control-allow-methods"]
+    assert "x-api-key" in answer.headers["access-control-allow-headers"].lower()
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_the_schema_is_served(shared_server: Server) -> None:
+    schema = shared_server.http.get("/schema/openapi.json")
+    assert schema.status_code == 200
+    assert "/management/rooms" in schema.json()["paths"]

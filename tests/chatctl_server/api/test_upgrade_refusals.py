@@ -1,0 +1,173 @@
+"""Who is not let in learns it before the upgrade, as a problem body (contract, section 1)."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+import wire
+from world import Room, Server, eventually, running
+
+SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
+
+
+def refused(server: Server, path: str, *lines: str) -> dict[str, Any]:
+    answer = wire.ask(server, wire.upgrade(path, *lines))
+    assert answer.status != 101
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == answer.status
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["error"] == problem["detail"]
+    return dict(problem)
+
+
+def test_let_in(room: Room) -> None:
+    answer = wire.ask(room.server, wire.upgrade(f"/ws/rooms/{room.id}?user_id=anna"))
+    assert answer.status == 101
+    assert answer.headers["upgrade"].lower() == "websocket"
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field"),
+    [
+        ("", "invalid_input", "user_id"),
+        ("?user_id=", "invalid_input", "user_id"),
+        ("?nickname=anna", "invalid_input", "user_id"),
+        ("?user_id=" + "x" * 256, "invalid_input", "user_id"),
+        ("?user_id=a%00b", "bad_text", "user_id"),
+        ("?user_id=a&nickname=%00", "bad_text", "nickname"),
+        ("?user_id=a&nickname=" + "x" * 256, "invalid_input", "nickname"),
+        ("?user_id=%ff", "bad_text", "query"),
+        ("?user_id=%ed%a0%80", "bad_text", "query"),
+        ("?user_id=a&since=x", "invalid_input", "since"),
+        ("?user_id=a&since=-1", "invalid_input", "since"),
+        ("?user_id=a&since=1.5", "invalid_input", "since"),
+        ("?user_id=a&since=" + "9" * 30, "invalid_input", "since"),
+        ("?" + "&".join(f"a{number}=1" for number in range(200)), "invalid_input", "query"),
+    ],
+)
+def test_a_wrong_query_is_400(room: Room, query: str, code: str, field: str) -> None:
+    problem = refused(room.server, f"/ws/rooms/{room.id}{query}")
+    assert (problem["status"], problem["code"], problem["field"]) == (400, code, field)
+
+
+def test_a_room_that_is_no_uuid_is_400(shared_server: Server) -> None:
+    problem = refused(shared_server, "/ws/rooms/lobby?user_id=anna")
+    assert (problem["status"], problem["field"]) == (400, "room_id")
+
+
+def test_an_unknown_room_is_404(shared_server: Server) -> None:
+    problem = refused(shared_server, f"/ws/rooms/{uuid.uuid4()}?user_id=anna")
+    assert (problem["status"], problem["code"]) == (404, "room_not_found")
+
+
+def test_a_closed_room_is_404(room: Room) -> None:
+    room.server.http.delete(room.path)
+    problem = refused(room.server, f"/ws/rooms/{room.id}?user_id=anna")
+    assert (problem["status"], problem["code"]) == (404, "room_closed")
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/rooms", "/ws/rooms/a/b", "/management/rooms", "/"])
+def test_no_websocket_anywhere_else(shared_server: Server, path: str) -> None:
+    problem = refused(shared_server, path)
+    assert (problem["status"], problem["code"]) == (404, "not_found")
+
+
+def test_a_request_without_upgrade_is_no_server_error(room: Room) -> None:
+    answer = room.server.http.get(f"/ws/rooms/{room.id}?user_id=anna")
+    assert answer.status_code in {400, 426}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_refusal_leaves_no_trace_in_the_room(room: Room) -> None:
+    refused(room.server, f"/ws/rooms/{room.id}")
+    assert room.details()["total_joins"] == 0
+    assert room.server.http.get("/management/status").json()["connections"] == 0
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """Two places in all, and tokens for them."""
+    settings = {
+        "MAX_CONNECTIONS": "2",
+        "ROOM_IDENTITY": "token",
+        "ROOM_TOKEN_SECRET": SECRET,
+    }
+    with running(tmp_path_factory.mktemp("full"), **settings) as server:
+        yield server.create_room("full", admins=("boss",))
+
+
+def token(user_id: str | None = "anna", secret: str = SECRET, **claims: Any) -> str:
+    given = {"sub": user_id, "exp": int(time.time()) + 600, **claims}
+    return jwt.encode({name: each for name, each in given.items() if each is not None}, secret)
+
+
+def test_at_the_cap_it_is_503_until_a_place_is_free(full: Room) -> None:
+    clients = [full.join(name, token=token(name)) for name in ("anna", "bert")]
+    answer = wire.ask(full.server, wire.upgrade(f"/ws/rooms/{full.id}?token={token('carl')}"))
+    assert (answer.status, answer.json()["code"]) == (503, "connection_limit")
+    assert int(answer.headers["retry-after"]) > 0
+    assert full.server.http.get("/management/health").status_code == 200
+    for client in clients:
+        client.close()
+    eventually(lambda: full.server.http.get("/management/status").json()["connections"] == 0)
+    full.join("carl", token=token("carl")).close()
+
+
+WRONG_TOKENS = {
+    "none": "",
+    "no token": "x",
+    "another secret": token(secret="another-secret-of-at-least-32-bytes!"),
+    "expired": token(exp=1_600_000_000),
+    "without exp": token(exp=None),
+    "without sub": token(user_id=None),
+    "another room": token(room=str(uuid.UUID(int=5))),
+    "unsigned": jwt.encode({"sub": "anna", "exp": 2**31}, "", algorithm="none"),
+    "another algorithm": jwt.encode({"sub": "anna", "exp": 2**31}, SECRET * 2, algorithm="HS512"),
+    "not ascii": "%C3%A9.%C3%A9.%C3%A9",
+    "exp that is no number": token(exp="never"),
+    "not yet": token(nbf=2**31),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_TOKENS)
+def test_a_bad_token_is_401(full: Room, kind: str) -> None:
+    path = f"/ws/rooms/{full.id}?user_id=anna&token={WRONG_TOKENS[kind]}"
+    problem = refused(full.server, path)
+    assert (problem["status"], problem["code"], problem["field"]) == (401, "unauthorized", "token")
+
+
+def test_user_id_must_be_the_tokens(full: Room) -> None:
+    problem = refused(full.server, f"/ws/rooms/{full.id}?user_id=bert&token={token('anna')}")
+    assert (problem["status"], problem["code"]) == (401, "unauthorized")
+
+
+def test_in_token_mode_a_user_id_alone_is_401(full: Room) -> None:
+    assert refused(full.server, f"/ws/rooms/{full.id}?user_id=anna")["status"] == 401
+
+
+def test_a_token_names_the_user(full: Room) -> None:
+    named = full.join("anna", token=token("anna", name="Anna A.", room=full.id))
+    assert (named.welcome["user_id"], named.welcome["nickname"]) == ("anna", "Anna A.")
+    assert named.welcome["is_admin"] is False
+    named.close()
+
+
+def test_a_token_can_make_an_admin(full: Room) -> None:
+    granted = full.join("dora", token=token("dora", admin=True))
+    assert granted.welcome["is_admin"] is True
+    granted.send("MuteUser", {"user_id": "emil"})
+    assert granted.receive("UserMuted")["payload"] == {"user_id": "emil"}
+    assert full.details()["admin_user_ids"] == ["boss", "dora"]
+    granted.close()
+
+
+def test_a_token_whose_admin_claim_is_not_true_makes_none(full: Room) -> None:
+    for claim in (1, "true", False):
+        client = full.join("finn", token=token("finn", admin=claim))
+        assert client.welcome["is_admin"] is False
+        client.close()
+    assert "finn" not in full.details()["admin_user_ids"]

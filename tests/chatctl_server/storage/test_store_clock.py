@@ -1,0 +1,133 @@
+"""A wall clock that is set forward and back: seq and offset keep the order, times never fall
+within a room, and what expires does so by the clock as it stands."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chatctl_server import errors
+from chatctl_server.conversation import membership, messages, moderation, rooms
+from chatctl_server.domain import facts
+from chatctl_server.domain.times import SECOND
+from chatctl_server.storage import histories, log, maintenance, sessions, sql
+from chatctl_server.storage import messages as stored
+from chatctl_server.storage.writing import Call, Outcome, Writing
+
+OPERATOR = facts.Actor(None, "api_key")
+NOON = 1_700_000_000 * SECOND
+HOUR = 3600
+
+
+class Scene:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = NOON
+        maintenance.prepare(path, durable=False)
+        self.writing = Writing(lambda: sql.writing(path, durable=False), lambda: self.now)
+        self.room_id = self.do(rooms.create, OPERATOR, "lobby", []).public_id
+
+    def pass_seconds(self, seconds: int) -> None:
+        """Negative: the clock is set back."""
+        self.now += seconds * SECOND
+
+    def do(self, verb: Any, *arguments: Any) -> Outcome:
+        (settled,) = self.writing.run([Call(verb, arguments, print, 256)])
+        return settled.outcome
+
+    def say(self, user_id: str, interval_seconds: int = 0) -> Outcome:
+        post = messages.Post(
+            1, OPERATOR, user_id, user_id, "text", interval_seconds=interval_seconds
+        )
+        return self.do(messages.POST, post)
+
+    def ask(self, question: Any, *arguments: Any) -> Any:
+        database = sql.reading(self.path)
+        database.connect()
+        try:
+            return question(database, *arguments)
+        finally:
+            database.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(tmp_path / "chat.db")
+    yield scene
+    scene.writing.close()
+
+
+@given(jumps=st.lists(st.integers(-3 * HOUR, 3 * HOUR), min_size=1, max_size=30))
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_order_is_kept_whatever_the_clock_does(scene: Scene, jumps: list[int]) -> None:
+    for number, jump in enumerate(jumps):
+        scene.pass_seconds(jump)
+        scene.do(membership.join, OPERATOR, 1, f"user-{number % 3}", "")
+        assert isinstance(scene.say("anna"), messages.Posted)
+    rows = scene.ask(stored.between, 1, 1, 2**40)
+    assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
+    assert [row.created_at for row in rows] == sorted(row.created_at for row in rows)
+    assert [row.event_offset for row in rows] == sorted(row.event_offset for row in rows)
+    recorded = scene.ask(log.read_after, 0, 100_000)
+    assert [entry.offset for entry in recorded] == list(range(1, len(recorded) + 1))
+    assert maintenance.check(scene.path) == []
+    assert maintenance.verify(scene.path) == []
+
+
+def test_a_page_by_time_holds_what_its_times_say(scene: Scene) -> None:
+    for jump in (0, HOUR, -2 * HOUR, 600, 2 * HOUR):
+        scene.pass_seconds(jump)
+        scene.say("anna")
+    forward = (NOON // SECOND) + HOUR
+    page = scene.ask(
+        histories.message_page, scene.room_id, histories.Window(forward, forward), 1, 10
+    )
+    # What was said after the clock was set back stands at the last time before that.
+    assert [record.seq for record in page.records] == [4, 3, 2]
+    assert page.total == 3
+
+
+def test_a_session_never_ends_before_it_began(scene: Scene) -> None:
+    joined = scene.do(membership.join, OPERATOR, 1, "anna", "Anna")
+    scene.pass_seconds(-HOUR)
+    scene.do(membership.leave, OPERATOR, joined.session_id, "left")
+    session = scene.ask(sessions.one, joined.session_id)
+    assert session.leave_time == session.join_time
+
+
+def test_a_ban_with_an_end_lasts_by_the_clock_as_it_stands(scene: Scene) -> None:
+    """Set forward, it ends early; set back again, it is in force until its end comes once more."""
+    scene.do(moderation.ban, OPERATOR, scene.room_id, "anna", None, HOUR)
+    assert isinstance(scene.say("anna"), errors.Banned)
+    scene.pass_seconds(2 * HOUR)
+    assert isinstance(scene.say("anna"), messages.Posted)
+    scene.pass_seconds(-2 * HOUR)
+    assert isinstance(scene.say("anna"), errors.Banned)
+    scene.pass_seconds(HOUR)
+    assert isinstance(scene.say("anna"), messages.Posted)
+    assert maintenance.check(scene.path) == []
+
+
+def test_a_ban_for_good_does_not_depend_on_the_clock(scene: Scene) -> None:
+    scene.do(moderation.ban, OPERATOR, scene.room_id, "anna", None, None)
+    for jump in (HOUR, -5 * HOUR, 9 * HOUR):
+        scene.pass_seconds(jump)
+        assert isinstance(scene.say("anna"), errors.Banned)
+
+
+def test_setting_the_clock_back_silences_nobody_longer_than_the_interval(scene: Scene) -> None:
+    assert isinstance(scene.say("anna", interval_seconds=3), messages.Posted)
+    scene.pass_seconds(-HOUR)
+    refused = scene.say("anna", interval_seconds=3)
+    if isinstance(refused, errors.Throttled):
+        assert refused.retry_after is not None
+        assert refused.retry_after <= 3
+    scene.pass_seconds(3)
+    assert isinstance(scene.say("anna", interval_seconds=3), messages.Posted)
