@@ -21,6 +21,7 @@ Params = Mapping[str, str | int]
 # The server says something every 15 s on a stream; two missed signs of life are a lost contact.
 STREAM_SILENCE_SECONDS = 40.0
 _MOST_ERROR_BYTES = 65_536
+_RETRY_SECONDS = 0.05
 
 
 class LostContact(Exception):
@@ -163,13 +164,15 @@ class Client:
             try:
                 return self._link.send(method, path, params, body, self._deadline)
             except LostContact as lost:
+                unreachable = _unreachable(lost)
                 again = method == "GET" or not lost.sent
-                if self._relink is None or not again:
-                    raise _unreachable(lost) from lost
-            # Time enough for a stopping server to release its lock; relink waits for the rest.
-            time.sleep(0.05)
-            _remaining(self._deadline, self.name)
+            if self._relink is None or not again:
+                raise unreachable
+            # A stopping server releases its lock in a moment; relink waits for what takes longer.
+            time.sleep(_RETRY_SECONDS)
             self._link = self._relink()
+            if time.monotonic() + _RETRY_SECONDS > self._deadline:
+                raise unreachable
 
 
 def segment(text: str, name: str) -> str:

@@ -123,13 +123,13 @@ def create_app(settings: Settings, role: Role = "server", *, durable: bool = Tru
     path = database_path(settings.database_url)
     if path is None:
         raise errors.InvalidSetting("The application needs a database file", field="DATABASE_URL")
-    context = _context(settings, path, durable=durable)
+    context = _context(settings, path, role, durable=durable)
     audience = Audience(context.hub, context.presence)
     _connect(context, audience)
     return Application(context, role, audience, _litestar(context, audience))
 
 
-def _context(settings: Settings, path: Path, *, durable: bool) -> Context:
+def _context(settings: Settings, path: Path, role: Role, *, durable: bool) -> Context:
     limits = Limits(
         settings.max_connections,
         settings.max_connections_per_user,
@@ -138,7 +138,7 @@ def _context(settings: Settings, path: Path, *, durable: bool) -> Context:
     context = Context(
         settings=settings,
         version=VERSION,
-        store=Store(path, durable=durable, clock=times.now),
+        store=Store(path, durable=durable, clock=times.now, is_serving=role == "server"),
         presence=Presence(limits),
         started_at=times.now(),
     )

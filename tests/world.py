@@ -70,7 +70,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(
             base_url=self.url,
-            headers={"X-Api-Key": self.environment.get("ADMIN_API_KEY", "")},
+            headers={b"X-Api-Key": self.environment.get("ADMIN_API_KEY", "").encode()},
             timeout=30,
             trust_env=False,
         )

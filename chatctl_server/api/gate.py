@@ -46,7 +46,7 @@ class Gate:
             scope["path"] = _path(scope)
             _check_reachable(scope)
         except errors.ChatctlError as refusal:
-            await refuse(scope, receive, send, refusal)
+            await refuse(scope, receive, _with_request_id(send, request_id), refusal)
         else:
             await self._app(scope, receive, _with_request_id(send, request_id))
         finally:

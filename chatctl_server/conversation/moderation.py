@@ -75,7 +75,7 @@ def unmute(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Reco
 def kick(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Recorded | None:
     """A soft kick: ends the session, the user may return. None when there is no session."""
     room = rooms.find_open(tx, room_id)
-    if sessions.open_of_user(tx.db, room.id, user_id) is None:
+    if not tx.is_serving or sessions.open_of_user(tx.db, room.id, user_id) is None:
         return None
     entry = tx.record(facts.UserKicked(user_id), actor, room.id)
     _end_session(tx, actor, room.id, user_id, "kicked")
@@ -86,7 +86,7 @@ def _end_session(
     tx: Tx, actor: facts.Actor, conversation: int, user_id: str, reason: facts.LeaveReason
 ) -> None:
     session = sessions.open_of_user(tx.db, conversation, user_id)
-    if session is not None:
+    if session is not None and tx.is_serving:
         membership.end(tx, actor, session, reason)
 
 

@@ -48,15 +48,16 @@ def set_admins(
 
 
 def close(tx: Tx, actor: facts.Actor, room_id: str) -> facts.Recorded:
-    """Ends the open sessions, too; the fact has the statistics from before that."""
+    """Ends the sessions of those connected, too; the fact has the statistics from before that."""
     room = find_open(tx, room_id)
     closed = tx.record(
         facts.ConversationClosed("room", room.current_users, room.peak_users, room.total_joins),
         actor,
         room.id,
     )
-    for session in sessions.open_of_conversation(tx.db, room.id):
-        membership.end(tx, actor, session, "closed")
+    if tx.is_serving:
+        for session in sessions.open_of_conversation(tx.db, room.id):
+            membership.end(tx, actor, session, "closed")
     return closed
 
 

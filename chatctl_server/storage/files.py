@@ -49,15 +49,23 @@ def _open(path: Path, *, immutable: bool) -> Database:
     try:
         return _begin(sql.reading(path))
     except Exception as error:
-        if not isinstance(sql.sqlite_error(error), apsw.CantOpenError):
+        if not _lacks_index(sql.sqlite_error(error)):
             raise
-    # Reading a WAL database needs its -shm file, which cannot be made here.
-    if _holds_changes(beside(path, "-wal")):
-        raise errors.StorageUnavailable(
-            f"{path}-wal holds changes that cannot be read in a directory that is not writable",
-            hint=f"copy {path} and {path}-wal to another directory",
-        )
+    for log in (beside(path, "-wal"), beside(path, "-journal")):
+        if log.exists() and log.stat().st_size > 0:
+            raise errors.StorageUnavailable(
+                f"{log} holds changes that cannot be read where nothing can be written",
+                hint=f"make room or copy {path} and {log} to another directory",
+            )
     return _begin(_immutable(path))
+
+
+def _lacks_index(error: apsw.Error | None) -> bool:
+    """Reading a WAL database needs its -shm file, which cannot be made in a directory that is
+    not writable, nor on a full disk."""
+    if isinstance(error, apsw.IOError):
+        return error.extendedresult in (apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP)
+    return isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError))
 
 
 def _begin(db: Database) -> Database:
@@ -74,10 +82,6 @@ def _begin(db: Database) -> Database:
 def _immutable(path: Path) -> Database:
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     return sql.APSWDatabase(f"file:{quote(str(path))}?immutable=1", flags=flags)
-
-
-def _holds_changes(wal: Path) -> bool:
-    return wal.exists() and wal.stat().st_size > 0
 
 
 def remove(path: Path) -> None:

@@ -6,6 +6,7 @@ any two of them loses nothing.
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import apsw
@@ -15,7 +16,8 @@ from chatctl_server import errors
 from chatctl_server.domain import times
 from chatctl_server.storage import backups, checking, files, log, schemas
 
-BUSY_MILLISECONDS = 5000
+PATIENCE_SECONDS = 5.0
+POLL_SECONDS = 0.02
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -130,9 +132,8 @@ def _make_single(path: Path) -> None:
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        connection.set_busy_timeout(BUSY_MILLISECONDS)
         connection.pragma("synchronous", "full")
-        connection.pragma("journal_mode", "delete")
+        _end_write_ahead(connection)
     except apsw.BusyError as error:
         raise errors.LockHeld(
             f"{path} is in use by another program", hint="end what reads it, then repeat this"
@@ -142,6 +143,19 @@ def _make_single(path: Path) -> None:
     finally:
         connection.close()
     files.sync(path)
+
+
+def _end_write_ahead(connection: apsw.Connection) -> None:
+    """SQLite itself does not wait here for those who are about to end."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            connection.pragma("journal_mode", "delete")
+            return
+        except apsw.BusyError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def _keep(path: Path, kept: Path) -> None:

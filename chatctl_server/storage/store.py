@@ -41,6 +41,7 @@ class Store:
         *,
         durable: bool = True,
         clock: Callable[[], int],
+        is_serving: bool = True,
     ) -> None:
         """``on_commit`` and ``on_batch`` are called in the loop: every committed fact in log
         order, and for every transaction how many calls and seconds it had."""
@@ -49,6 +50,7 @@ class Store:
         self.on_batch: Callable[[int, float], None] = lambda calls, seconds: None
         self._durable = durable
         self._clock = clock
+        self._is_serving = is_serving
         self._waiting: deque[Call] = deque()
         self._urgent: deque[Call] = deque()
         self._waiting_bytes = 0
@@ -71,7 +73,11 @@ class Store:
         self._loop = asyncio.get_running_loop()
         if not write:
             return
-        self._writing = Writing(lambda: sql.writing(self.path, durable=self._durable), self._clock)
+        self._writing = Writing(
+            lambda: sql.writing(self.path, durable=self._durable),
+            self._clock,
+            is_serving=self._is_serving,
+        )
         await self._loop.run_in_executor(self._pool, self._writing.check)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()

@@ -32,12 +32,19 @@ class Throttles:
 
 
 class Tx:
-    """One verb's part of a transaction. ``now`` is in microseconds."""
+    """One verb's part of a transaction. ``now`` is in microseconds.
 
-    __slots__ = ("_next_offset", "db", "now", "recorded", "throttles")
+    ``is_serving``: the sessions that are open belong to connections of this process. On the
+    file alone they are what a crash has left, and the next start ends them.
+    """
 
-    def __init__(self, db: Database, now: int, throttles: Throttles) -> None:
+    __slots__ = ("_next_offset", "db", "is_serving", "now", "recorded", "throttles")
+
+    def __init__(
+        self, db: Database, now: int, throttles: Throttles, *, is_serving: bool = True
+    ) -> None:
         self.db = db
+        self.is_serving = is_serving
         self.now = now
         self.throttles = throttles
         self.recorded: list[facts.Recorded] = []

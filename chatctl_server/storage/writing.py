@@ -60,10 +60,17 @@ class TransactionLost(Exception):
 class Writing:
     """The writing connection and what is remembered between transactions. One thread only."""
 
-    def __init__(self, connect: Callable[[], Database], clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Database],
+        clock: Callable[[], int],
+        *,
+        is_serving: bool = True,
+    ) -> None:
         self.trouble: errors.ChatctlError | None = None
         self._connect = connect
         self._clock = clock
+        self._is_serving = is_serving
         self._db: Database | None = None
         self._throttles = Throttles()
 
@@ -117,7 +124,7 @@ class Writing:
         return settled
 
     def _run_one(self, db: Database, verb: Callable[..., Any], call: Call) -> Settled:
-        tx = Tx(db, self._clock(), self._throttles)
+        tx = self._tx(db)
         db.execute_sql("SAVEPOINT verb")
         try:
             result = verb(tx, *call.arguments)
@@ -131,7 +138,7 @@ class Writing:
         self, db: Database, verb: Batch[Any, Any], calls: Sequence[Call]
     ) -> list[Settled]:
         if len(calls) > 1:
-            tx = Tx(db, self._clock(), self._throttles)
+            tx = self._tx(db)
             db.execute_sql("SAVEPOINT verb")
             try:
                 outcomes = verb.many(tx, [call.arguments[0] for call in calls])
@@ -142,6 +149,9 @@ class Writing:
                 db.execute_sql("RELEASE verb")
                 return _settle_many(calls, outcomes, tx.recorded)
         return [self._run_one(db, verb.one, call) for call in calls]
+
+    def _tx(self, db: Database) -> Tx:
+        return Tx(db, self._clock(), self._throttles, is_serving=self._is_serving)
 
     def _roll_back_verb(self, db: Database, error: Exception) -> None:
         self._throttles.drop()

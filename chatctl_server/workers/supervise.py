@@ -5,6 +5,8 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
+from chatctl_server import errors
+
 logger = logging.getLogger("chatctl.server")
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -32,6 +34,8 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
+        except errors.ChatctlError as error:
+            logger.warning("%s waits %g s: %s", name, pause, error)
         except Exception:
             logger.exception("%s failed; it starts again in %g s", name, pause)
         await asyncio.sleep(pause)

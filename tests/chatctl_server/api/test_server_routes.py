@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 import wire
-from world import KEY, Room, Server, eventually, running
+from world import KEY, Room, Server, running
 
 GUARDED = [
     ("GET", "/management/rooms"),
@@ -52,18 +52,13 @@ def test_a_key_in_another_script_is_a_key(tmp_path: Path) -> None:
     """And too many wrong ones from one address are 429."""
     key = "пароль-密码"
     settings = {"ADMIN_API_KEY": key, "API_KEY_FAILURES_PER_MINUTE": "3"}
-    server = Server(tmp_path, **settings)
-    server.http = httpx.Client(base_url=server.url, trust_env=False)
-    try:
-        server.start()
-        right, wrong = {b"X-Api-Key": key.encode()}, {b"X-Api-Key": b"wrong"}
-        assert server.http.get("/management/rooms", headers=right).status_code == 200
+    with running(tmp_path, **settings) as server:
+        assert server.http.get("/management/rooms").status_code == 200
+        wrong = {b"X-Api-Key": b"wrong"}
         answers = [server.http.get("/management/rooms", headers=wrong) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
         assert answers[-1].json()["code"] == "throttled"
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
-    finally:
-        server.close()
 
 
 def test_health_needs_no_key(stranger: httpx.Client) -> None:
@@ -182,7 +177,7 @@ def test_status(room: Room) -> None:
         assert answer.status_code == 200
         return dict(answer.json())
 
-    before = eventually(lambda: (found := status())["connections"] == 0 and found)
+    before = status()
     assert set(before) == STATUS_KEYS
     assert room.server.process is not None
     assert before["pid"] == room.server.process.pid
@@ -193,7 +188,7 @@ def test_status(room: Room) -> None:
     assert set(before["backlog"]) == {"writer", "followers"}
     room.join("anna").say("hello")
     after = status()
-    assert after["connections"] == 1
+    assert int(str(after["connections"])) == int(str(before["connections"])) + 1
     assert int(str(after["messages"])) == int(str(before["messages"])) + 1
     assert int(str(after["last_offset"])) == int(str(before["last_offset"])) + 2
 
@@ -227,11 +222,8 @@ def test_a_problem_body(
 
 def test_a_request_id_is_echoed_or_made(shared_server: Server) -> None:
     http = shared_server.http
-    echoed = http.get("/management/rooms/x", headers={"X-Request-Id": "trace:1.a_b-c"})
-    # An underscore is none of the characters that are taken over.
-    assert uuid.UUID(echoed.json()["request_id"]).version == 7
-    given = http.get("/management/rooms/x", headers={"X-Request-Id": "trace:1.ab-c"})
-    assert given.headers["x-request-id"] == given.json()["request_id"] == "trace:1.ab-c"
+    given = http.get("/management/rooms/x", headers={"X-Request-Id": "trace:1.a_b-C"})
+    assert given.headers["x-request-id"] == given.json()["request_id"] == "trace:1.a_b-C"
     for wrong in (b"", b"a b", b"x" * 129, b"\xff", b'"><script>'):
         answer = http.get("/management/health", headers={b"X-Request-Id": wrong})
         assert uuid.UUID(answer.headers["x-request-id"]).version == 7

@@ -1,8 +1,8 @@
 """A ban against posts from another thread: no message stands above its sender's ban."""
 
 import asyncio
+import random
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,23 +19,6 @@ INTERLEAVINGS = 1000
 POSTS = 6
 
 
-class Answers:
-    """Collects the outcomes of many calls; ``complete`` is set when all are there."""
-
-    def __init__(self, expected: int) -> None:
-        self.outcomes: dict[str, Outcome] = {}
-        self.complete = asyncio.Event()
-        self._expected = expected
-
-    def take(self, name: str) -> Callable[[Outcome], None]:
-        def done(outcome: Outcome) -> None:
-            self.outcomes[name] = outcome
-            if len(self.outcomes) == self._expected:
-                self.complete.set()
-
-        return done
-
-
 @pytest.mark.parametrize("is_urgent", [False, True], ids=["in the queue", "overtaking"])
 async def test_no_message_above_its_senders_ban(tmp_path: Path, is_urgent: bool) -> None:
     path = tmp_path / "chat.db"
@@ -44,10 +27,8 @@ async def test_no_message_above_its_senders_ban(tmp_path: Path, is_urgent: bool)
     await store.open()
     try:
         room = await store.write(rooms.create, OPERATOR, "lobby", [])
-        answers = Answers(INTERLEAVINGS * (POSTS + 1))
-        _race(store, room.public_id, answers, is_urgent)
-        async with asyncio.timeout(60):
-            await answers.complete.wait()
+        race = Race(store, room.public_id, is_urgent)
+        await asyncio.gather(asyncio.to_thread(race.post), asyncio.to_thread(race.ban))
         recorded = await store.read(log.read_after, 0, 100_000)
     finally:
         await store.close()
@@ -55,34 +36,48 @@ async def test_no_message_above_its_senders_ban(tmp_path: Path, is_urgent: bool)
     posted = [e for e in recorded if isinstance(e.fact, facts.MessagePosted)]
     assert len(banned_at) == INTERLEAVINGS
     assert [e for e in posted if e.offset > banned_at[e.fact.sender]] == []
-    refused = [each for each in answers.outcomes.values() if isinstance(each, Exception)]
+    refused = [each for each in race.outcomes if isinstance(each, Exception)]
     assert {type(each) for each in refused} == {errors.Banned}
     assert len(posted) + len(refused) == INTERLEAVINGS * POSTS
     assert posted, "every ban came before its user's first post: nothing was raced"
     assert refused, "every ban came after its user's last post: nothing was raced"
 
 
-def _race(store: Store, room_id: str, answers: Answers, is_urgent: bool) -> None:
-    """Per user, one thread posts and one bans, both let go at the same moment."""
-    gate = threading.Barrier(2, timeout=30)
+class Race:
+    """Per user, one thread posts and one bans, let go at the same moment, a little apart."""
 
-    def post() -> None:
+    def __init__(self, store: Store, room_id: str, is_urgent: bool) -> None:
+        self.outcomes: list[Outcome] = []
+        self._store = store
+        self._room_id = room_id
+        self._is_urgent = is_urgent
+        self._chance = random.Random(3)
+        self._gate = threading.Barrier(2, timeout=30)
+        self._answered = [threading.Semaphore(0), threading.Semaphore(0)]
+
+    def post(self) -> None:
         for user in range(INTERLEAVINGS):
-            gate.wait()
+            self._gate.wait()
+            name = f"user-{user}"
             for number in range(POSTS):
-                name = f"user-{user}"
                 given = messages.Post(1, OPERATOR, name, name, "text", f"{user}.{number}")
-                store.submit(messages.POST, (given,), answers.take(f"{user}.{number}"), reserved=True)
+                self._store.submit(messages.POST, (given,), self._posted)
+            for _ in range(POSTS):
+                self._answered[0].acquire()
 
-    def ban() -> None:
+    def ban(self) -> None:
         for user in range(INTERLEAVINGS):
-            gate.wait()
-            arguments = (OPERATOR, room_id, f"user-{user}", None, None)
-            done = answers.take(f"ban {user}")
-            store.submit(moderation.ban, arguments, done, urgent=is_urgent, reserved=True)
+            self._gate.wait()
+            for _ in range(self._chance.randrange(3000)):
+                pass  # some microseconds, so that the ban falls between the posts
+            self._store.submit(
+                moderation.ban,
+                (OPERATOR, self._room_id, f"user-{user}", None, None),
+                lambda _: self._answered[1].release(),
+                urgent=self._is_urgent,
+            )
+            self._answered[1].acquire()
 
-    threads = [threading.Thread(target=post), threading.Thread(target=ban)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def _posted(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._answered[0].release()

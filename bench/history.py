@@ -1,0 +1,121 @@
+"""A page of 1,000 messages from a room of a million: the storage question and the HTTP request.
+
+python bench/history.py [--rows 1000000] [--samples 100] [--repeat 3] [--keep FOLDER]
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import report
+import scene
+import served
+
+from chatctl_server.domain import times
+from chatctl_server.storage import conversations, histories, messages, sql
+from chatctl_server.storage.store import Store
+
+LIMIT = 1000
+PAGES = (1, 500, 1000)
+TARGET_MILLISECONDS = 10.0
+OPEN = histories.Window(None, None)
+Runs = list[list[float]]  # seconds, of each run
+
+
+def measure(ask: Callable[[], object], samples: int, repeat: int) -> Runs:
+    ask()
+    return [[_seconds(ask) for _ in range(samples)] for _ in range(repeat)]
+
+
+def _seconds(ask: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    ask()
+    return time.perf_counter() - started
+
+
+def show(name: str, runs: Runs, *, at_most: float | None = None) -> None:
+    """The medians over the runs of their p50 and p95."""
+    for percent in (50, 95):
+        values = [report.percentile(run, percent) * 1000 for run in runs]
+        target = at_most if percent == 95 else None
+        report.line(f"{name}, p{percent}", statistics.median(values), "ms", at_most=target)
+
+
+def room_and_span(path: Path) -> tuple[str, histories.Window]:
+    """The room's id, and a window that holds all its messages but has to look for both ends."""
+    db = sql.reading(path)
+    db.connect()
+    room = conversations.by_id(db, scene.ROOM)
+    assert room is not None
+    first, last = (messages.between(db, room.id, seq, seq)[0] for seq in (1, room.last_seq))
+    db.close()
+    window = histories.Window(times.seconds(first.created_at), times.seconds(last.created_at))
+    return room.public_id, window
+
+
+def questions(path: Path, samples: int, repeat: int) -> None:
+    room_id, span = room_and_span(path)
+    db = sql.reading(path)
+    db.connect()
+    for window, which in ((OPEN, ""), (span, ", from and to")):
+        for page in PAGES:
+
+            def ask(window: histories.Window = window, page: int = page) -> None:
+                found = histories.message_page(db, room_id, window, page, LIMIT)
+                assert len(found.records) == LIMIT
+
+            runs = measure(ask, samples, repeat)
+            show(f"question, page {page}{which}", runs, at_most=TARGET_MILLISECONDS)
+    db.close()
+
+
+async def reads(store: Store, room_id: str, span: histories.Window, samples: int) -> None:
+    for window, which in ((OPEN, ""), (span, ", from and to")):
+        for page in PAGES:
+            run = []
+            for _ in range(samples + 1):
+                started = time.perf_counter()
+                await store.read(histories.message_page, room_id, window, page, LIMIT)
+                run.append(time.perf_counter() - started)
+            show(f"Store.read, page {page}{which}", [run[1:]], at_most=TARGET_MILLISECONDS)
+
+
+def requests(path: Path, samples: int, repeat: int) -> None:
+    room_id, span = room_and_span(path)
+    windows: dict[str, dict[str, int]] = {
+        "": {},
+        ", from and to": {"from": span.from_time or 0, "to": span.to_time or 0},
+    }
+    with served.server(path) as server, server.client() as client:
+        os.sched_setaffinity(0, {served.LOAD_CORE})
+        for which, window in windows.items():
+            for page in PAGES:
+
+                def ask(window: dict[str, int] = window, page: int = page) -> None:
+                    answer = client.get(
+                        f"/management/sync/chat-history/{room_id}",
+                        params={"page": page, "limit": LIMIT, **window},
+                    )
+                    assert answer.status_code == 200, answer.text
+
+                show(f"HTTP request, page {page}{which}", measure(ask, samples, repeat))
+
+
+def main() -> None:
+    parser = scene.arguments(__doc__)
+    parser.add_argument("--samples", type=int, default=100, help="questions in each run")
+    given = parser.parse_args()
+    report.machine()
+    with scene.directory() as folder:
+        path = scene.filled(folder, given.rows, given.keep)
+        report.line("messages in the room", given.rows, "")
+        questions(path, given.samples, given.repeat)
+        room_id, span = room_and_span(path)
+        scene.run(scene.with_store(path, lambda store: reads(store, room_id, span, given.samples)))
+        requests(path, given.samples, given.repeat)
+
+
+if __name__ == "__main__":
+    main()

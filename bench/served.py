@@ -1,0 +1,116 @@
+"""``chatctl serve`` as a process of its own, on one core where there are two."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+KEY = "the-admin-key-of-the-benches"
+PATIENCE_SECONDS = 60.0
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def on_core(core: int, command: list[str], **how: Any) -> subprocess.Popen[bytes]:
+    """A process that runs there from its first instruction on, with all its threads."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        return subprocess.Popen(command, **how)
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+class Server:
+    def __init__(self, database: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._folder = database.parent
+        self._environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(self._folder),
+            "XDG_RUNTIME_DIR": str(self._folder),
+            "DATABASE_URL": f"sqlite:{database}",
+            "BIND_ADDRESS": f"127.0.0.1:{self.port}",
+            "ADMIN_API_KEY": KEY,
+        }
+
+    def start(self, *, interpreter: tuple[str, ...] = ()) -> float:
+        """Seconds from the start of the process to its first answer."""
+        log = (self._folder / "server.log").open("ab")
+        command = [sys.executable, *interpreter, "-m", "chatctl", "serve"]
+        with log:
+            started = time.perf_counter()
+            self.process = on_core(
+                SERVER_CORE,
+                command,
+                env=self._environment,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            while not self._answers():
+                if self.process.poll() is not None or time.perf_counter() - started > 60:
+                    raise RuntimeError((self._folder / "server.log").read_text())
+                time.sleep(0.002)
+            return time.perf_counter() - started
+
+    def _answers(self) -> bool:
+        """A bare socket: a client library's own start would be measured, too."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS) as connection:
+                connection.sendall(b"GET /management/health HTTP/1.1\r\nHost: bench\r\n\r\n")
+                return connection.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def cpu_seconds(self) -> float:
+        """Of all its threads so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def create_room(self) -> str:
+        with self.client() as client:
+            answer = client.post("/management/rooms", json={"room_name": "bench"})
+            answer.raise_for_status()
+            return str(answer.json()["room_id"])
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url, headers={"X-Api-Key": KEY}, timeout=60, trust_env=False
+        )
+
+
+@contextlib.contextmanager
+def server(database: Path) -> Iterator[Server]:
+    made = Server(database)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()

@@ -1,0 +1,281 @@
+"""Each command and each answer of the rooms protocol (contract, section 2, both tables)."""
+
+from typing import Any
+
+import pytest
+from world import Client, Room, eventually
+
+ADMIN_COMMANDS = [
+    ("KickUser", {"user_id": "bert"}),
+    ("MuteUser", {"user_id": "bert"}),
+    ("UnmuteUser", {"user_id": "bert"}),
+    ("CustomEvent", {"event_type": "dice", "payload": 6}),
+]
+
+
+def errors_of(client: Client) -> list[dict[str, Any]]:
+    return [frame["payload"] for frame in client.frames_until_pong() if frame["type"] == "Error"]
+
+
+def test_a_message_without_an_id_has_no_ack(room: Room) -> None:
+    anna = room.join("anna")
+    anna.send("SendMessage", {"content": "plain"})
+    payload = anna.receive("Message")["payload"]
+    assert set(payload) == {
+        "from",
+        "nickname",
+        "content",
+        "is_admin",
+        "message_id",
+        "seq",
+        "created_at",
+    }
+    assert "Ack" not in {frame["type"] for frame in anna.frames_until_pong()}
+
+
+def test_the_ack(room: Room) -> None:
+    anna, bert = room.join("anna"), room.join("bert")
+    acks = []
+    for text in ("hello", "changed"):
+        anna.send("SendMessage", {"content": text, "client_msg_id": "c-1"})
+        acks.append(anna.receive("Ack")["payload"])
+    message = bert.receive("Message")["payload"]
+    assert message["client_msg_id"] == "c-1"
+    assert acks == [
+        {
+            "client_msg_id": "c-1",
+            "message_id": message["message_id"],
+            "seq": 1,
+            "duplicate": duplicate,
+        }
+        for duplicate in (False, True)
+    ]
+    assert "Message" not in {frame["type"] for frame in bert.frames_until_pong()}
+    assert [each["content"] for each in room.history()] == ["hello"]
+
+
+def test_a_client_id_is_the_senders_own_in_that_room(room: Room) -> None:
+    other = room.server.create_room("other")
+    for client in (room.join("anna"), room.join("bert"), other.join("anna")):
+        client.send("SendMessage", {"content": "x", "client_msg_id": "same"})
+        assert client.receive("Ack")["payload"]["duplicate"] is False
+
+
+def test_seqs_count_the_rooms_messages(room: Room) -> None:
+    other = room.server.create_room("other").join("anna")
+    anna, bert = room.join("anna"), room.join("bert")
+    assert [anna.say("1")["seq"], other.say("1")["seq"], bert.say("2")["seq"]] == [1, 1, 2]
+    assert room.join("carl").welcome["last_seq"] == 2
+
+
+def test_an_admins_messages_say_so(room: Room) -> None:
+    anna, boss = room.join("anna"), room.join("boss")
+    assert (anna.welcome["is_admin"], boss.welcome["is_admin"]) == (False, True)
+    boss.say("listen")
+    assert anna.receive("Message")["payload"]["is_admin"] is True
+
+
+@pytest.mark.parametrize(("name", "payload"), ADMIN_COMMANDS)
+def test_of_others_admin_commands_are_ignored(room: Room, name: str, payload: Any) -> None:
+    anna, bert = room.join("anna"), room.join("bert")
+    room.server.http.put(f"{room.path}/mutes/carl")
+    anna.send(name, payload)
+    assert errors_of(anna) == []
+    anna.say("still here")
+    assert {frame["type"] for frame in bert.frames_until_pong()} <= {
+        "Message",
+        "RoomStats",
+        "UserMuted",
+        "UserJoined",
+    }
+    assert room.join("bert").welcome["is_muted"] is False
+
+
+def test_a_kick_is_for_good_and_works_on_absent_users(room: Room) -> None:
+    boss = room.join("boss")
+    boss.send("KickUser", {"user_id": "anna"})
+    eventually(lambda: room.server.http.get(f"{room.path}/bans").json())
+    (ban,) = room.server.http.get(f"{room.path}/bans").json()
+    assert (ban["user_id"], ban["banned_by"], ban["expires_at"]) == ("anna", "boss", None)
+    assert room.server.join(room.id, "anna").close_code() == 4503
+
+
+def test_mute_and_unmute(room: Room) -> None:
+    boss, anna = room.join("boss"), room.join("anna")
+    boss.send("MuteUser", {"user_id": "anna"})
+    assert boss.receive("UserMuted")["payload"] == {"user_id": "anna"}
+    assert anna.receive("UserMuted")["payload"] == {"user_id": "anna"}
+    anna.send("SendMessage", {"content": "x", "client_msg_id": "1"})
+    assert anna.receive("YouAreMuted") == {"type": "YouAreMuted"}
+    boss.send("UnmuteUser", {"user_id": "anna"})
+    eventually(lambda: room.server.http.get(f"{room.path}/mutes").json() == [])
+    assert anna.say("y")["seq"] == 1
+
+
+def test_a_mute_survives_a_reconnect(room: Room) -> None:
+    room.server.http.put(f"{room.path}/mutes/anna")
+    for _ in range(2):
+        anna = room.join("anna")
+        assert anna.welcome["is_muted"] is True
+        anna.send("SendMessage", {"content": "x"})
+        anna.receive("YouAreMuted")
+        anna.close()
+    assert room.history() == []
+
+
+def test_admins_who_are_replaced_lose_their_power_at_once(room: Room) -> None:
+    boss, anna = room.join("boss"), room.join("anna")
+    room.server.http.put(f"{room.path}/admins", json={"admin_user_ids": ["anna"]})
+    boss.send("MuteUser", {"user_id": "bert"})
+    boss.frames_until_pong()
+    assert room.server.http.get(f"{room.path}/mutes").json() == []
+    anna.send("MuteUser", {"user_id": "bert"})
+    assert anna.receive("UserMuted")["payload"] == {"user_id": "bert"}
+
+
+CUSTOM_PAYLOADS = [
+    '{"b" : 1,\n "a":[1.0, 1e400, -0, 12345678901234567890123], "a":"\\u0041\\ud83d\\ude00é"}',
+    "null",
+    "[]",
+    '" \\u0000 \\/ "',
+    "1E2",
+    "0.10000000000000000000001",
+]
+
+
+@pytest.mark.parametrize("text", CUSTOM_PAYLOADS)
+def test_a_custom_event_is_broadcast_unchanged(room: Room, text: str) -> None:
+    boss, anna = room.join("boss"), room.join("anna")
+    boss.socket.send(
+        '{"type":"CustomEvent","payload":{"event_type":"dice","payload":' + text + "}}"
+    )
+    wanted = '{"type":"CustomEvent","payload":{"event_type":"dice","payload":' + text + "}}"
+    for client in (boss, anna):
+        while '"CustomEvent"' not in (raw := str(client.socket.recv(timeout=15))):
+            pass
+        assert raw == wanted
+    answer = room.server.http.get(f"/management/events?room={room.id}&type=custom.sent")
+    assert (answer.status_code, text in answer.text) == (200, True)
+
+
+@pytest.mark.parametrize("stamp", ["1", '"noon"', "null", "1.50", '{"a": [1, 2]}', "9" * 40])
+def test_a_pong_repeats_the_timestamp(room: Room, stamp: str) -> None:
+    anna, bert = room.join("anna"), room.join("bert")
+    anna.socket.send('{"type":"Ping","payload":{"timestamp":' + stamp + "}}")
+    while '"Pong"' not in (raw := str(anna.socket.recv(timeout=15))):
+        pass
+    assert raw == '{"type":"Pong","payload":{"timestamp":' + stamp + "}}"
+    assert "Pong" not in {frame["type"] for frame in bert.frames_until_pong()}
+
+
+IGNORED = [
+    "",
+    "x",
+    "{",
+    "null",
+    "[]",
+    "5",
+    '"SendMessage"',
+    "{}",
+    '{"type":null}',
+    '{"type":"Nothing"}',
+    '{"type":"Nothing","payload":{}}',
+    '{"type":"SendMessage"}',
+    '{"type":"SendMessage","payload":null}',
+    '{"type":"SendMessage","payload":{}}',
+    '{"type":"SendMessage","payload":{"content":5}}',
+    '{"type":"SendMessage","payload":{"content":"x","client_msg_id":5}}',
+    '{"type":"KickUser","payload":{"user_id":5}}',
+    '{"type":"LoadHistory","payload":{"limit":"x"}}',
+    '{"type":"CustomEvent","payload":{"payload":1}}',
+    '{"payload":{"content":"x"}}',
+    '{"type":"sendmessage","payload":{"content":"x"}}',
+]
+
+
+@pytest.mark.parametrize("text", IGNORED)
+def test_what_cannot_be_decoded_is_ignored(room: Room, text: str) -> None:
+    boss = room.join("boss")
+    boss.socket.send(text)
+    boss.socket.send(text.encode())  # a binary frame
+    assert {frame["type"] for frame in boss.frames_until_pong()} <= {"RoomStats"}
+    assert boss.say("still here")["seq"] == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ('{"content":"a\\u0000b","client_msg_id":"c"}', "bad_text"),
+        ('{"content":"\\ud800","client_msg_id":"c"}', "bad_text"),
+        ('{"content":"' + "é" * 16385 + '","client_msg_id":"c"}', "too_large"),
+    ],
+)
+def test_a_text_that_cannot_be_stored_is_answered(room: Room, payload: str, code: str) -> None:
+    anna = room.join("anna")
+    anna.socket.send('{"type":"SendMessage","payload":' + payload + "}")
+    error = anna.receive("Error")["payload"]
+    assert error.pop("message")
+    assert error == {"code": code, "client_msg_id": "c"}
+    assert anna.say("still here")["seq"] == 1
+
+
+@pytest.mark.parametrize("name", ["KickUser", "MuteUser"])
+@pytest.mark.parametrize("user_id", ["a\\u0000b", "\\ud800"])
+def test_a_user_id_that_cannot_be_stored_is_answered(room: Room, name: str, user_id: str) -> None:
+    boss = room.join("boss")
+    boss.socket.send('{"type":"' + name + '","payload":{"user_id":"' + user_id + '"}}')
+    assert boss.receive("Error")["payload"]["code"] == "bad_text"
+    anna = room.join("anna")
+    anna.socket.send('{"type":"' + name + '","payload":{"user_id":"' + user_id + '"}}')
+    anna.say("an admin's command of a non-admin")
+
+
+@pytest.fixture
+def storied(room: Room) -> Room:
+    """150 messages, the last of the system."""
+    for number in range(1, 150):
+        room.server.http.post(
+            f"{room.path}/messages", json={"content": f"text {number}", "user_id": "anna"}
+        )
+    room.server.http.post(f"{room.path}/messages", json={"content": "text 150"})
+    return room
+
+
+def load(client: Client, **payload: Any) -> tuple[list[int], bool]:
+    """The seqs told, and whether there are more."""
+    client.send("LoadHistory", payload)
+    history = client.receive("History")["payload"]
+    assert set(history) == {"messages", "has_more"}
+    return [each["seq"] for each in history["messages"]], history["has_more"]
+
+
+def test_load_history(storied: Room) -> None:
+    bert = storied.join("bert")
+    assert load(bert) == (list(range(51, 151)), True)
+    assert load(bert, before=51) == (list(range(1, 51)), False)
+    assert load(bert, before=101) == (list(range(1, 101)), False)
+    assert load(bert, before=102) == (list(range(2, 102)), True)
+    assert load(bert, before=4, limit=2) == ([2, 3], True)
+    assert load(bert, before=3, limit=2) == ([1, 2], False)
+    assert load(bert, before=1) == ([], False)
+    assert load(bert, limit=1000)[0] == list(range(51, 151))
+    for far in (151, 2**62, 2**63, 10**30):
+        assert load(bert, before=far, limit=1) == ([150], True)
+    for far in (0, -1, -(2**63), -(10**30)):
+        assert load(bert, before=far) == ([], False)
+    for odd in (0, -5, -(10**30)):
+        assert len(load(bert, limit=odd)[0]) <= 1
+    bert.socket.send('{"type":"LoadHistory"}')
+    assert len(bert.receive("History")["payload"]["messages"]) == 100
+
+
+def test_the_history_of_an_empty_room(room: Room) -> None:
+    assert load(room.join("anna")) == ([], False)
+
+
+def test_history_tells_a_message_as_it_was_sent(room: Room) -> None:
+    anna = room.join("anna", nickname="Anna A.")
+    anna.send("SendMessage", {"content": "hello", "client_msg_id": "c"})
+    live = anna.receive("Message")["payload"]
+    anna.send("LoadHistory", {})
+    assert anna.receive("History")["payload"] == {"messages": [live], "has_more": False}

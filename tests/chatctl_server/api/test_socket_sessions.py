@@ -1,0 +1,201 @@
+"""Who is in a room: one connection a user, counts, sessions, closing (contract, section 2)."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from world import Client, Frame, Room, eventually, running
+
+
+def sessions_of(room: Room) -> list[dict[str, Any]]:
+    """Finished ones, newest first."""
+    answer = room.server.http.get(f"/management/sync/session-history/{room.id}")
+    return list(answer.json()["records"])
+
+
+def reasons(room: Room) -> list[tuple[str, str]]:
+    query = {"room": room.id, "type": "session.left"}
+    found = room.server.http.get("/management/events", params=query).json()
+    return [(each["data"]["user_id"], each["data"]["reason"]) for each in found]
+
+
+def names(frames: list[Frame]) -> list[str]:
+    return [frame["type"] for frame in frames]
+
+
+def test_the_welcome_is_first(room: Room) -> None:
+    room.join("boss").say("before")
+    anna = room.server.join(room.id, "anna", nickname="Anna A.")
+    assert anna.next() == {
+        "type": "WelcomeInfo",
+        "payload": {
+            "user_id": "anna",
+            "nickname": "Anna A.",
+            "is_muted": False,
+            "is_admin": False,
+            "last_seq": 1,
+        },
+    }
+
+
+def test_an_empty_nickname_is_the_user_id(room: Room) -> None:
+    assert room.join("anna", nickname="").welcome["nickname"] == "anna"
+
+
+def test_user_ids_and_nicknames_of_any_script(room: Room) -> None:
+    room.join("a/b?c&d=e#f %41+", nickname="用户 👩‍💻 \x1b[31m")
+    (member,) = room.server.http.get(f"{room.path}/members").json()
+    assert (member["user_id"], member["nickname"]) == ("a/b?c&d=e#f %41+", "用户 👩‍💻 \x1b[31m")
+
+
+def test_joins_and_leaves_are_told(room: Room) -> None:
+    anna = room.join("anna")
+    bert = room.join("bert", nickname="Bert B.")
+    assert anna.receive("UserJoined")["payload"] == {"user_id": "bert", "nickname": "Bert B."}
+    assert "UserJoined" not in names(bert.frames_until_pong())
+    bert.close()
+    assert anna.receive("UserLeft")["payload"] == {"user_id": "bert", "nickname": "Bert B."}
+    stats = anna.receive("RoomStats")["payload"]
+    while stats["current_users"] != 1:
+        stats = anna.receive("RoomStats")["payload"]
+    assert stats == {"current_users": 1, "peak_users": 2}
+
+
+def test_many_joins_within_a_second_are_one_push(room: Room) -> None:
+    anna = room.join("anna")
+    others = [room.join(f"user {number}") for number in range(20)]
+    stats = []
+    started = time.monotonic()
+    while not stats or stats[-1]["current_users"] != 21:
+        stats.append(anna.receive("RoomStats")["payload"])
+    assert len(stats) <= 2 + (time.monotonic() - started)
+    assert stats[-1] == {"current_users": 21, "peak_users": 21}
+    assert len(others) == 20
+
+
+def test_a_large_room_is_told_numbers_only(room: Room) -> None:
+    anna = room.join("anna")
+    others = [room.join(f"user {number:02}") for number in range(1, 60)]
+    frames: list[Frame] = []
+    while not (frames and frames[-1].get("payload") == {"current_users": 60, "peak_users": 60}):
+        frames.append(anna.next())
+    joined = [frame["payload"]["user_id"] for frame in frames if frame["type"] == "UserJoined"]
+    assert joined == [f"user {number:02}" for number in range(1, len(joined) + 1)]
+    assert len(joined) in {48, 49}  # the fiftieth is no longer told by name
+    others[-1].close()
+    while not (frames[-1].get("payload") == {"current_users": 59, "peak_users": 60}):
+        frames.append(anna.next())
+    assert "UserLeft" not in names(frames)
+
+
+def test_a_newer_connection_replaces_the_older(room: Room) -> None:
+    old, bert = room.join("anna"), room.join("bert")
+    new = room.join("anna")
+    frames, code = old.last_frames()
+    assert (frames[-1], code) == ({"type": "YouAreKicked"}, 4505)
+    new.say("it is me")
+    while bert.receive("Message")["payload"]["content"] != "it is me":
+        pass
+    details = room.details()
+    assert (details["current_users"], details["peak_users"], details["total_joins"]) == (2, 2, 3)
+    (session,) = sessions_of(room)
+    assert session["user_id"] == "anna"
+    assert reasons(room) == [("anna", "replaced")]
+    assert room.server.http.get(f"{room.path}/bans").json() == []
+    old.close()
+    new.say("still here")
+    assert room.details()["current_users"] == 2
+
+
+def test_a_user_in_two_rooms_has_two_connections(room: Room) -> None:
+    other = room.server.create_room("other")
+    here, there = room.join("anna"), other.join("anna")
+    here.say("here")
+    there.say("there")
+    assert (room.details()["current_users"], other.details()["current_users"]) == (1, 1)
+
+
+def test_why_sessions_end(room: Room) -> None:
+    leaving = room.join("leaving")
+    room.join("kicked")
+    room.join("banned")
+    stays = room.join("stays")
+    leaving.close()
+    eventually(lambda: len(reasons(room)) == 1)
+    room.server.http.post(f"{room.path}/kick/kicked")
+    room.ban("banned")
+    room.server.http.delete(room.path)
+    assert stays.close_code() == 4508
+    assert reasons(room) == [
+        ("leaving", "left"),
+        ("kicked", "kicked"),
+        ("banned", "banned"),
+        ("stays", "closed"),
+    ]
+    assert len(sessions_of(room)) == 4
+
+
+def test_a_banned_join_counts_nowhere(room: Room) -> None:
+    room.ban("anna")
+    bert = room.join("bert")
+    room.server.join(room.id, "anna").close_code()
+    assert "anna" not in json.dumps(bert.frames_until_pong())
+    details = room.details()
+    assert (details["current_users"], details["peak_users"], details["total_joins"]) == (1, 1, 1)
+    assert sessions_of(room) == []
+
+
+def test_frames_after_a_kick_are_not_stored(room: Room) -> None:
+    boss, anna = room.join("boss"), room.join("anna")
+    boss.send("KickUser", {"user_id": "anna"})
+    for number in range(50):
+        try:
+            anna.send("SendMessage", {"content": f"{number}"})
+        except Exception:  # the server has closed it
+            break
+    anna.close_code()
+    answer = room.server.http.get(f"/management/events?room={room.id}&limit=1000").json()
+    types = [(each["type"], each["actor"]) for each in answer]
+    assert ("message.posted", "anna") not in types[types.index(("ban.set", "boss")) :]
+
+
+def test_closing_tells_and_closes_everybody(room: Room) -> None:
+    clients = [room.join(name) for name in ("anna", "bert", "boss")]
+    room.server.http.delete(room.path)
+    for client in clients:
+        frames, code = client.last_frames()
+        assert (frames[-1]["payload"], code) == ({"message": "房间已关闭"}, 4508)
+        assert "UserLeft" not in names(frames)
+    assert room.history() == []  # that sentence is not stored
+
+
+def last(client: Client) -> int:
+    return client.close_code()
+
+
+def test_a_stop_and_a_start(tmp_path: Path) -> None:
+    """Rooms, admins, bans, mutes, history, sessions and client ids outlive the server."""
+    with running(tmp_path) as server:
+        room = server.create_room("lobby", admins=("boss",))
+        room.ban("bert")
+        server.http.put(f"{room.path}/mutes/carl")
+        anna = room.join("anna")
+        anna.send("SendMessage", {"content": "one", "client_msg_id": "c"})
+        anna.receive("Ack")
+        details, history = room.details(), room.history()
+        assert server.stop() == 0
+        assert last(anna) == 1012
+        server.start()
+        assert reasons(room) == [("anna", "stopped")]
+        (session,) = sessions_of(room)
+        assert session["duration_seconds"] == session["leave_time"] - session["join_time"]
+        assert room.details() == {**details, "current_users": 0}
+        assert room.history() == history
+        assert server.join(room.id, "bert").close_code() == 4503
+        assert room.join("carl").welcome["is_muted"] is True
+        assert room.join("boss").welcome["is_admin"] is True
+        again = room.join("anna", since=1)
+        again.send("SendMessage", {"content": "one", "client_msg_id": "c"})
+        assert again.receive("Ack")["payload"]["duplicate"] is True
+        assert again.say("two")["seq"] == 2

@@ -1,0 +1,159 @@
+"""Backups are whole, single, verified files; a refused one leaves nothing behind."""
+
+import hashlib
+import json
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from limits import file_size, read_only
+from lived_in import flip_bytes, names, smuggle, tamper, texts
+from offline import Offline
+
+from chatctl_server.errors import Conflict, NotFound, StorageFull, StorageUnavailable
+from chatctl_server.storage import maintenance
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    directory = tmp_path / "backups"
+    directory.mkdir()
+    return directory / "nightly.db"
+
+
+def test_a_backup_is_one_private_file_that_its_manifest_describes(
+    database: Path, target: Path
+) -> None:
+    made = maintenance.backup(database, target)
+    content = target.read_bytes()
+    assert names(target.parent) == ["nightly.db", "nightly.db.json"]
+    assert content[18:20] == b"\1\1"  # the header asks for no write-ahead log
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert stat.S_IMODE(target.with_name("nightly.db.json").stat().st_mode) == 0o600
+    manifest = json.loads(target.with_name("nightly.db.json").read_text())
+    assert manifest == {
+        "database": str(database),
+        "created_at": made.created_at,
+        "version": "0.1.0",
+        "schema": "0001_initial",
+        "last_offset": maintenance.info(database).last_offset,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    assert made.backup == str(target)
+    assert texts(target) == texts(database)
+    assert maintenance.verify(target) == []
+    assert names(target.parent) == ["nightly.db", "nightly.db.json"]
+
+
+def test_what_is_in_the_write_ahead_log_is_in_the_backup(tmp_path: Path, target: Path) -> None:
+    scene = Offline(tmp_path / "chat.db")
+    scene.create_room("lobby")
+    scene.post(1, "ann", "hello")
+    maintenance.backup(scene.path, target)
+    scene.post(1, "ann", "later")
+    scene.close()
+    assert texts(target) == ["hello"]
+
+
+def test_while_a_writer_goes_on_each_backup_is_one_moment(tmp_path: Path, target: Path) -> None:
+    scene = Offline(tmp_path / "chat.db")
+    scene.create_room("lobby")
+    scene.post(1, "ann", "hello")
+    stop = threading.Event()
+
+    def write() -> None:
+        # A connection belongs to its thread.
+        writer = Offline(scene.path)
+        while not stop.is_set():
+            writer.post(1, "ann", "hello " * 100)
+        writer.close()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        offsets = [
+            maintenance.backup(scene.path, target.with_name(f"{number}.db")).last_offset
+            for number in range(5)
+        ]
+        assert maintenance.check(scene.path) == maintenance.verify(scene.path) == []
+    finally:
+        stop.set()
+        thread.join()
+    assert offsets == sorted(set(offsets))
+    for number in range(5):
+        assert maintenance.verify(target.with_name(f"{number}.db")) == []
+    scene.close()
+
+
+@pytest.mark.parametrize("name", ["nightly.db", "nightly.db.json"])
+def test_an_existing_file_is_not_overwritten(database: Path, target: Path, name: str) -> None:
+    target.with_name(name).write_text("precious")
+    with pytest.raises(Conflict, match=f"{name} exists"):
+        maintenance.backup(database, target)
+    assert target.with_name(name).read_text() == "precious"
+    assert names(target.parent) == [name]
+
+
+def test_a_link_to_nowhere_is_an_existing_file(database: Path, target: Path) -> None:
+    target.symlink_to(target.parent / "nowhere")
+    with pytest.raises(Conflict, match="exists"):
+        maintenance.backup(database, target)
+
+
+def test_onto_itself_is_refused(database: Path) -> None:
+    before = database.read_bytes()
+    with pytest.raises(Conflict):
+        maintenance.backup(database, database)
+    assert database.read_bytes() == before
+
+
+def test_a_missing_directory_is_refused(database: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no directory"):
+        maintenance.backup(database, tmp_path / "nowhere" / "nightly.db")
+
+
+@pytest.mark.parametrize("limit", [0, 10_000, 70_000])
+def test_a_full_disk_leaves_nothing(database: Path, target: Path, limit: int) -> None:
+    assert database.stat().st_size > limit
+    with file_size(limit), pytest.raises(StorageFull, match="no room"):
+        maintenance.backup(database, target)
+    assert names(target.parent) == []
+    maintenance.backup(database, target)
+    assert maintenance.check(target) == []
+
+
+def test_a_directory_that_is_not_writable_is_refused(database: Path, target: Path) -> None:
+    with read_only(target.parent), pytest.raises(StorageUnavailable, match="Permission denied"):
+        maintenance.backup(database, target)
+    assert names(target.parent) == []
+
+
+def test_a_database_in_a_directory_that_is_not_writable_is_backed_up(
+    database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    target = tmp_path_factory.mktemp("elsewhere") / "nightly.db"
+    with read_only(database.parent):
+        maintenance.backup(database, target)
+    assert texts(target) == texts(database)
+
+
+def test_a_damaged_database_gives_no_backup(database: Path, target: Path) -> None:
+    flip_bytes(database, 5 * 4096)
+    with pytest.raises(maintenance.CheckFailed, match="problems"):
+        maintenance.backup(database, target)
+    assert names(target.parent) == []
+
+
+def test_a_database_that_breaks_a_rule_gives_no_backup(database: Path, target: Path) -> None:
+    smuggle(database, 1, "eve")
+    with pytest.raises(maintenance.CheckFailed, match="banned its sender"):
+        maintenance.backup(database, target)
+    assert names(target.parent) == []
+
+
+def test_a_newer_database_is_backed_up_as_it_is(database: Path, target: Path) -> None:
+    tamper(database, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
+    assert maintenance.backup(database, target).schema == "0999_later"
+    assert texts(target) == texts(database)

@@ -1,0 +1,161 @@
+"""``check`` finds what breaks a rule, and nothing in a database that keeps them all."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from lived_in import flip_bytes, smuggle, tamper
+
+from chatctl_server.errors import SchemaMismatch, StorageUnavailable
+from chatctl_server.storage import maintenance
+
+
+def rules(path: Path) -> set[str]:
+    return {problem.rule for problem in maintenance.check(path)}
+
+
+def test_a_database_that_was_lived_in_is_sound(database: Path) -> None:
+    before = database.read_bytes()
+    assert maintenance.check(database) == []
+    assert database.read_bytes() == before
+
+
+BROKEN = [
+    ("offsets", "none before", "DELETE FROM event WHERE id = 3"),
+    ("facts", "fact 1 is damaged", "UPDATE event SET payload = '{' WHERE id = 1"),
+    ("facts", "room.exploded", "UPDATE event SET type = 'room.exploded' WHERE id = 1"),
+    ("facts", "conversation 99", "UPDATE event SET conversation = 99 WHERE id = 2"),
+    ("cursors", "audit", "UPDATE cursor SET position = 1000 WHERE name = 'audit'"),
+    ("cursors", "audit", "UPDATE cursor SET position = -1 WHERE name = 'audit'"),
+    ("seq", "last seq is 99", "UPDATE conversation SET last_seq = 99 WHERE id = 1"),
+    ("seq", "has 6 messages", "DELETE FROM message WHERE id = 2"),
+    ("seq", "seq 1 to 50", "UPDATE message SET seq = 50 WHERE id = 7"),
+    ("seq", "conversation 99", "UPDATE message SET conversation = 99 WHERE id = 8"),
+    ("log", "message 2 does not fit", "UPDATE message SET event_offset = 5 WHERE id = 2"),
+    ("log", "message 101 does not fit", "UPDATE message SET id = id + 100 WHERE id = 1"),
+    ("log", "is missing", "DELETE FROM message WHERE id = 8"),
+    ("order", "message 2 stands behind 1", "UPDATE message SET created_at = 1 WHERE id = 2"),
+    ("deleted", "message 3", "UPDATE message SET content = 'a secret' WHERE id = 3"),
+    (
+        "deleted",
+        "message 3",
+        "UPDATE event SET payload = json_set(payload, '$.content', 'a secret') "
+        "WHERE id = (SELECT event_offset FROM message WHERE id = 3)",
+    ),
+    ("deleted", "message 3", "UPDATE message SET deleted_at = NULL WHERE id = 3"),
+    (
+        "deleted",
+        "deletes a message that is not deleted",
+        "UPDATE message SET deleted_at = NULL, deleted_offset = NULL WHERE id = 3",
+    ),
+    (
+        "client_id",
+        "messages 1 and 2",
+        "UPDATE message SET sender = 'bob', "
+        "client_hash = (SELECT client_hash FROM message WHERE id = 1) WHERE id = 2",
+    ),
+    ("client_id", "message 1 cannot", "UPDATE message SET client_hash = 1 WHERE id = 1"),
+    ("client_id", "message 1 cannot", "UPDATE message SET client_hash = NULL WHERE id = 1"),
+    ("client_id", "message 5 cannot", "UPDATE message SET client_hash = 1 WHERE id = 5"),
+    ("users", "counts 9 users", "UPDATE conversation SET current_users = 9 WHERE id = 1"),
+    ("users", "at most 0", "UPDATE conversation SET peak_users = 0 WHERE id = 1"),
+    ("users", "and 7 joins", "UPDATE conversation SET total_joins = 7 WHERE id = 1"),
+    ("sessions", "closed conversation 2", "UPDATE session SET leave_time = NULL WHERE id = 4"),
+    ("sessions", "ends before", "UPDATE session SET leave_time = 1 WHERE id = 1"),
+    ("references", "member", "INSERT INTO member VALUES (99, 'mallory', 'admin')"),
+    ("schema", "index message_client is missing", "DROP INDEX message_client"),
+    ("schema", "table extra", "CREATE TABLE extra (x)"),
+]
+
+
+@pytest.mark.parametrize(("rule", "detail", "statement"), BROKEN)
+def test_what_breaks_a_rule_is_found(
+    database: Path, rule: str, detail: str, statement: str
+) -> None:
+    tamper(database, statement)
+    found = [str(problem) for problem in maintenance.check(database) if problem.rule == rule]
+    assert any(detail in line for line in found), found
+
+
+def test_two_open_sessions_of_one_user_are_found_without_the_index(database: Path) -> None:
+    tamper(
+        database,
+        "DROP INDEX session_open",
+        "INSERT INTO session SELECT 99, conversation, user_id, nickname, join_time, NULL, NULL "
+        "FROM session WHERE user_id = 'bob' AND leave_time IS NULL",
+    )
+    assert rules(database) == {"schema", "sessions", "users"}
+
+
+def test_a_message_above_its_senders_ban_is_found(database: Path) -> None:
+    smuggle(database, 1, "eve")
+    assert [str(problem) for problem in maintenance.check(database)] == [
+        f"banned: message 9 was posted while fact {ban_of(database, 'eve')} banned its sender"
+    ]
+
+
+@pytest.mark.parametrize("sender", ["carl", "dave", "frank"])
+def test_after_an_expired_or_lifted_ban_messages_are_right(database: Path, sender: str) -> None:
+    smuggle(database, 1, sender)
+    assert maintenance.check(database) == []
+
+
+def test_a_message_in_a_closed_room_is_found(database: Path) -> None:
+    smuggle(database, 2, "bob")
+    assert rules(database) == {"closed"}
+
+
+def test_many_problems_of_one_rule_are_cut_with_a_word(database: Path) -> None:
+    tamper(
+        database,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) "
+        "INSERT INTO cursor SELECT 'follower-' || i, 1000 FROM n",
+    )
+    found = maintenance.check(database)
+    assert len(found) == 21
+    assert "only the first 20" in found[-1].detail
+
+
+def test_flipped_bytes_are_found(lived_in_file: Path, tmp_path: Path) -> None:
+    """On every page but the first, whose damage makes it no database of ours any more."""
+    size = 4096
+    for page in range(1, lived_in_file.stat().st_size // size):
+        path = tmp_path / f"{page}.db"
+        shutil.copy(lived_in_file, path)
+        flip_bytes(path, page * size)
+        assert maintenance.check(path), page
+
+
+def test_a_damaged_schema_page_is_a_problem_or_refused(database: Path) -> None:
+    flip_bytes(database, 100)
+    assert rules(database) == {"integrity"}
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    path.write_bytes(b"once upon a time " * 500)
+    with pytest.raises(StorageUnavailable, match=r"chat\.db is not a SQLite database"):
+        maintenance.check(path)
+
+
+def test_a_missing_file_is_refused_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="no database"):
+        maintenance.check(tmp_path / "chat.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_newer_schema_is_refused(database: Path) -> None:
+    tamper(database, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
+    with pytest.raises(SchemaMismatch, match="0999_later is unknown"):
+        maintenance.check(database)
+
+
+def ban_of(path: Path, user_id: str) -> int:
+    import apsw
+
+    connection = apsw.Connection(str(path))
+    (found,) = connection.execute(
+        "SELECT id FROM event WHERE type = 'ban.set' AND payload ->> '$.user_id' = ?", (user_id,)
+    )
+    connection.close()
+    return int(found[0])

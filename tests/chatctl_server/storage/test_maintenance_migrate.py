@@ -1,0 +1,231 @@
+"""Making a database, bringing an older one up to date, and leaving others' files alone."""
+
+import shutil
+import sqlite3
+import stat
+from pathlib import Path
+
+import apsw
+import pytest
+from limits import file_size
+from lived_in import names, tamper, texts
+from offline import Offline
+
+from chatctl_server.errors import ChatctlError, SchemaMismatch, StorageFull, StorageUnavailable
+from chatctl_server.storage import maintenance, schemas
+
+NEXT = """
+def up(migrator, db):
+    db.execute_sql("CREATE TABLE badge (user_id TEXT PRIMARY KEY, picture BLOB)")
+    db.execute_sql("INSERT INTO badge VALUES ('ann', zeroblob({size}))")
+    {more}
+"""
+
+
+@pytest.fixture
+def upgrade(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of a chatctl that knows one migration more."""
+    directory = tmp_path_factory.mktemp("newer") / "migrations"
+    shutil.copytree(schemas.MIGRATIONS, directory)
+    write_next(directory)
+    monkeypatch.setattr(schemas, "MIGRATIONS", directory)
+    return directory
+
+
+def write_next(directory: Path, size: int = 10, more: str = "") -> None:
+    (directory / "0002_badges.py").write_text(NEXT.format(size=size, more=more))
+
+
+def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    done = maintenance.migrate(path, False)
+    assert (done.created, done.changed, done.schema) == (True, True, "0001_initial")
+    assert (done.migrations, done.backup) == (("0001_initial",), None)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert names(tmp_path) == ["chat.db"]
+    assert maintenance.check(path) == []
+
+
+def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
+    done = maintenance.migrate(tmp_path / "chat.db", True)
+    assert (done.migrations, done.schema, done.changed) == (("0001_initial",), "", False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_time_changes_nothing(database: Path) -> None:
+    before = database.read_bytes()
+    done = maintenance.migrate(database, False)
+    assert (done.changed, done.migrations, done.schema) == (False, (), "0001_initial")
+    assert database.read_bytes() == before
+
+
+def test_an_empty_file_and_an_interrupted_first_start_become_databases(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.db"
+    empty.touch(0o644)
+    begun = tmp_path / "begun.db"
+    maintenance.migrate(begun)
+    tables = sqlite3.connect(begun)
+    history = tables.execute(
+        "SELECT sql FROM sqlite_master WHERE name LIKE 'schema_migration%' ORDER BY type DESC"
+    ).fetchall()
+    tables.close()
+    begun.unlink()
+    tamper(begun, *(statement for (statement,) in history if statement))
+    for path in (empty, begun):
+        maintenance.prepare(path, durable=True)
+        assert maintenance.check(path) == []
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_older_file_is_backed_up_and_keeps_what_it_holds(database: Path, upgrade: Path) -> None:
+    before = texts(database)
+    dry = maintenance.migrate(database, True)
+    assert (dry.migrations, dry.changed, dry.backup) == (("0002_badges",), False, None)
+    done = maintenance.migrate(database, False)
+    backup = database.with_name("chat.db.before-0002_badges")
+    assert (done.changed, done.schema, done.backup) == (True, "0002_badges", str(backup))
+    assert texts(database) == texts(backup) == before
+    assert maintenance.check(database) == maintenance.verify(database) == []
+    assert maintenance.info(backup).schema == "0001_initial"
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+
+def test_the_backup_can_be_restored_and_used(database: Path, upgrade: Path) -> None:
+    done = maintenance.migrate(database, False)
+    assert done.backup is not None
+    maintenance.restore(database, Path(done.backup))
+    (upgrade / "0002_badges.py").unlink()
+    assert maintenance.check(database) == []
+
+
+def test_a_migration_that_fails_changes_nothing(database: Path, upgrade: Path) -> None:
+    write_next(upgrade, more="db.execute_sql('INSERT INTO nowhere VALUES (1)')")
+    with pytest.raises(StorageUnavailable, match="nowhere"):
+        maintenance.migrate(database, False)
+    (upgrade / "0002_badges.py").unlink()
+    assert maintenance.check(database) == maintenance.verify(database) == []
+
+
+def test_a_migration_that_breaks_a_reference_changes_nothing(database: Path, upgrade: Path) -> None:
+    more = "db.execute_sql('DELETE FROM conversation WHERE id = 2')"
+    write_next(upgrade, more=more)
+    with pytest.raises(StorageUnavailable, match="reference"):
+        maintenance.migrate(database, False)
+    (upgrade / "0002_badges.py").unlink()
+    assert maintenance.check(database) == []
+
+
+def test_a_full_disk_leaves_the_older_file_usable(database: Path, upgrade: Path) -> None:
+    write_next(upgrade, size=4_000_000)
+    with file_size(1_000_000), pytest.raises(StorageFull):
+        maintenance.migrate(database, False)
+    (upgrade / "0002_badges.py").unlink()
+    assert maintenance.check(database) == maintenance.verify(database) == []
+    scene = Offline(database, now=1_800_000_000_000_000)
+    scene.post(1, "dave", "still here")
+    scene.close()
+    assert texts(database)[-1] == "still here"
+
+
+def test_a_full_disk_leaves_no_half_made_file(tmp_path: Path) -> None:
+    with file_size(10_000), pytest.raises(StorageFull):
+        maintenance.migrate(tmp_path / "chat.db", False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_failing_again_reuses_the_backup_until_something_happens(
+    database: Path, upgrade: Path
+) -> None:
+    fail = "db.execute_sql('INSERT INTO nowhere VALUES (1)')"
+    write_next(upgrade, more=fail)
+
+    def backups() -> list[str]:
+        with pytest.raises(ChatctlError):
+            maintenance.migrate(database, False)
+        return [name for name in names(database.parent) if not name.endswith(".json")]
+
+    first = "chat.db.before-0002_badges"
+    assert backups() == backups() == ["chat.db", first]
+    before = database.with_name(first).read_bytes()
+    (upgrade / "0002_badges.py").unlink()
+    scene = Offline(database, now=1_800_000_000_000_000)
+    scene.post(1, "dave", "meanwhile")
+    scene.close()
+    write_next(upgrade, more=fail)
+    assert backups() == backups() == ["chat.db", first, f"{first}-2"]
+    assert database.with_name(first).read_bytes() == before
+    assert texts(database.with_name(f"{first}-2"))[-1] == "meanwhile"
+
+
+def test_a_file_that_lies_under_the_backups_name_is_not_overwritten(
+    database: Path, upgrade: Path
+) -> None:
+    other = database.with_name("chat.db.before-0002_badges")
+    other.write_text("my notes")
+    done = maintenance.migrate(database, False)
+    assert done.backup == f"{other}-2"
+    assert other.read_text() == "my notes"
+
+
+def test_a_newer_file_is_refused_and_left_alone(database: Path) -> None:
+    tamper(database, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
+    before = database.read_bytes()
+    with pytest.raises(SchemaMismatch, match="0999_later"):
+        maintenance.migrate(database, False)
+    with pytest.raises(SchemaMismatch, match="0999_later"):
+        maintenance.prepare(database, durable=True)
+    assert database.read_bytes() == before
+
+
+def make_text(path: Path) -> None:
+    path.write_text("dear diary " * 1000)
+
+
+def make_other(path: Path) -> None:
+    tamper(path, "CREATE TABLE invoice (id INTEGER PRIMARY KEY)", "INSERT INTO invoice VALUES (7)")
+
+
+def make_other_of_peewee(path: Path) -> None:
+    make_other(path)
+    tamper(
+        path,
+        "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)",
+        "INSERT INTO schema_migration VALUES (1, '0001_initial', '2020-01-01')",
+    )
+
+
+def make_other_with_write_ahead_log(path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    connection.pragma("journal_mode", "wal")
+    connection.execute("CREATE TABLE invoice (id INTEGER PRIMARY KEY)")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (make_text, "is not a SQLite database"),
+        (make_other, "is a database of another program"),
+        (make_other_of_peewee, "is a database of another program"),
+        (make_other_with_write_ahead_log, "is a database of another program"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_refused_and_left_alone(
+    tmp_path: Path, make: object, sentence: str
+) -> None:
+    path = tmp_path / "chat.db"
+    assert callable(make)
+    make(path)
+    path.chmod(0o640)
+    before = path.read_bytes()
+    for attempt in (
+        lambda: maintenance.migrate(path, False),
+        lambda: maintenance.migrate(path, True),
+        lambda: maintenance.prepare(path, durable=True),
+        lambda: maintenance.info(path),
+        lambda: maintenance.check_schema(path),
+    ):
+        with pytest.raises(StorageUnavailable, match=sentence):
+            attempt()
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640

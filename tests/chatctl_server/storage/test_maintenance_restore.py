@@ -1,0 +1,280 @@
+"""Restoring: the content is the backup's, the earlier file is kept, and no kill loses either."""
+
+import json
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+from limits import file_size
+from lived_in import flip_bytes, names, tamper, texts
+from offline import Offline
+
+from chatctl_server.errors import Conflict, LockHeld, SchemaMismatch, StorageFull, StorageUnavailable
+from chatctl_server.storage import maintenance, restoring
+
+YEAR_LATER = 1_800_000_000_000_000
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def backup(database: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "nightly.db"
+    maintenance.backup(database, target)
+    return target
+
+
+def go_on(path: Path, *said: str) -> None:
+    scene = Offline(path, now=YEAR_LATER)
+    for text in said:
+        scene.post(1, "dave", text)
+    scene.close()
+
+
+def without_closing(path: Path, text: str) -> None:
+    """Says it, and is killed: the text is in the write-ahead log only."""
+    script = (
+        "import os, sys; from pathlib import Path; from offline import Offline; "
+        f"scene = Offline(Path(sys.argv[1]), now={YEAR_LATER}); "
+        "scene.post(1, 'dave', sys.argv[2]); os._exit(0)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(path), text],
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        check=True,
+    )
+    assert path.with_name(path.name + "-wal").stat().st_size > 0
+
+
+def test_the_backups_content_is_there_and_the_earlier_file_is_kept(
+    database: Path, backup: Path
+) -> None:
+    before = texts(database)
+    go_on(database, "later")
+    done = maintenance.restore(database, backup)
+    assert (done.changed, done.schema, done.bytes) == (True, "0001_initial", len(backup.read_bytes()))
+    assert done.last_offset == maintenance.info(database).last_offset
+    assert texts(database) == before
+    assert done.replaced is not None
+    assert Path(done.replaced).name.startswith("chat.db.replaced-")
+    assert texts(Path(done.replaced)) == [*before, "later"]
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert maintenance.check(database) == maintenance.verify(database) == []
+    go_on(database, "and on it goes")
+    assert texts(database) == [*before, "and on it goes"]
+    assert texts(backup) == before
+
+
+def test_a_write_ahead_log_left_by_a_crash_does_not_undo_it(database: Path, backup: Path) -> None:
+    before = texts(database)
+    without_closing(database, "only in the log")
+    done = maintenance.restore(database, backup)
+    assert texts(database) == before
+    go_on(database, "and on it goes")
+    assert texts(database) == [*before, "and on it goes"]
+    assert maintenance.check(database) == maintenance.verify(database) == []
+    assert done.replaced is not None
+    assert texts(Path(done.replaced)) == [*before, "only in the log"]
+
+
+def test_over_a_damaged_database_its_pieces_are_kept(database: Path, backup: Path) -> None:
+    before = texts(database)
+    without_closing(database, "only in the log")
+    database.write_bytes(b"scribbled over" + database.read_bytes()[14:])
+    pieces = database.read_bytes(), database.with_name("chat.db-wal").read_bytes()
+    done = maintenance.restore(database, backup)
+    assert done.replaced is not None
+    kept = Path(done.replaced)
+    assert (kept.read_bytes(), kept.with_name(kept.name + "-wal").read_bytes()) == pieces
+    assert not database.with_name("chat.db-wal").exists()
+    go_on(database, "and on it goes")
+    assert texts(database) == [*before, "and on it goes"]
+
+
+def test_a_missing_database_is_made_and_a_log_without_it_is_put_aside(
+    database: Path, backup: Path
+) -> None:
+    before = texts(database)
+    without_closing(database, "only in the log")
+    database.unlink()
+    done = maintenance.restore(database, backup)
+    assert done.replaced is None
+    assert texts(database) == before
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert [name for name in names(database.parent) if name.endswith("-wal")] != []
+    assert not database.with_name("chat.db-wal").exists()
+
+
+def test_a_file_copied_by_hand_is_restored_with_its_log(
+    database: Path, tmp_path: Path
+) -> None:
+    before = texts(database)
+    original = tmp_path / "other" / "chat.db"
+    original.parent.mkdir()
+    shutil.copy(database, original)
+    without_closing(original, "only in the log")
+    maintenance.restore(database, original)
+    assert texts(database) == [*before, "only in the log"]
+
+
+def test_a_log_beside_a_backup_is_not_its_own(database: Path, backup: Path) -> None:
+    before = texts(database)
+    other = database.with_name("other.db")
+    shutil.copy(database, other)
+    without_closing(other, "of another file")
+    shutil.copy(f"{other}-wal", f"{backup}-wal")
+    maintenance.restore(database, backup)
+    assert texts(database) == before
+
+
+def test_the_replaced_file_can_be_restored_again(database: Path, backup: Path) -> None:
+    go_on(database, "later")
+    after = texts(database)
+    done = maintenance.restore(database, backup)
+    assert done.replaced is not None
+    maintenance.restore(database, Path(done.replaced))
+    assert texts(database) == after
+
+
+def refused(database: Path, source: Path, error: type[Exception], sentence: str) -> None:
+    before, listing = database.read_bytes(), names(database.parent)
+    with pytest.raises(error, match=sentence):
+        maintenance.restore(database, source)
+    assert database.read_bytes() == before
+    assert names(database.parent) == listing
+
+
+def test_a_changed_backup_is_refused(database: Path, backup: Path) -> None:
+    tamper(backup, "UPDATE message SET content = 'forged' WHERE id = 1")
+    refused(database, backup, maintenance.CheckFailed, "SHA-256 differs")
+
+
+def test_a_damaged_backup_without_manifest_is_refused(database: Path, backup: Path) -> None:
+    backup.with_name("nightly.db.json").unlink()
+    flip_bytes(backup, 5 * 4096)
+    refused(database, backup, maintenance.CheckFailed, "problems")
+
+
+@pytest.mark.parametrize("text", ["{", '{"sha256": 7}'])
+def test_a_damaged_manifest_is_refused(database: Path, backup: Path, text: str) -> None:
+    backup.with_name("nightly.db.json").write_text(text)
+    refused(database, backup, maintenance.CheckFailed, "is no manifest")
+
+
+def test_a_newer_backup_is_refused(database: Path, backup: Path) -> None:
+    backup.with_name("nightly.db.json").unlink()
+    tamper(backup, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
+    refused(database, backup, SchemaMismatch, "0999_later")
+
+
+def test_what_is_no_database_of_ours_is_refused(database: Path, tmp_path: Path) -> None:
+    for number, (content, sentence) in enumerate(
+        [(b"dear diary " * 1000, "not a SQLite database"), (b"", "empty database")]
+    ):
+        source = tmp_path / f"{number}.db"
+        source.write_bytes(content)
+        refused(database, source, StorageUnavailable, sentence)
+    refused(database, tmp_path / "nowhere.db", StorageUnavailable, "no database")
+    refused(database, database, Conflict, "itself")
+
+
+def test_a_full_disk_changes_nothing(database: Path, backup: Path) -> None:
+    go_on(database, "later")
+    with file_size(50_000):
+        refused(database, backup, StorageFull, "no room")
+    assert maintenance.check(database) == []
+
+
+def test_whoever_reads_the_database_is_waited_for(database: Path, backup: Path) -> None:
+    before = texts(database)
+    reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("SELECT count(*) FROM message").fetchall()
+    closing = threading.Timer(0.2, reader.close)
+    closing.start()
+    maintenance.restore(database, backup)
+    closing.join()
+    assert texts(database) == before
+
+
+def test_whoever_goes_on_reading_is_not_robbed(
+    database: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "PATIENCE_SECONDS", 0.1)
+    go_on(database, "later")
+    reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("SELECT count(*) FROM message").fetchall()
+    refused(database, backup, LockHeld, "in use by another program")
+    reader.close()
+    assert texts(database)[-1] == "later"
+
+
+# Restores in a child for each number, which is killed at its event of that number: before it
+# links, renames or removes a file, or opens one. The directory it leaves is kept for the test.
+KILL_AT_EACH_STEP = """
+import json, os, shutil, signal, sys
+from pathlib import Path
+from chatctl_server.storage import maintenance
+
+scene, outcome = Path(sys.argv[1]), Path(sys.argv[2])
+steps = ("os.link", "os.rename", "os.remove", "os.chmod", "os.chown", "open")
+killed = []
+
+def restore(directory, number):
+    seen = 0
+    def at_step(event, arguments):
+        nonlocal seen
+        if event in steps and str(directory) in str(arguments[0]):
+            seen += 1
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(at_step)
+    maintenance.restore(directory / "chat.db", directory / "nightly.db")
+
+number = 0
+while True:
+    number += 1
+    directory = outcome / str(number)
+    shutil.copytree(scene, directory)
+    child = os.fork()
+    if child == 0:
+        restore(directory, number)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status):
+        assert status == 0, status
+        break
+print(number - 1)
+"""
+
+
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_database_whole(
+    database: Path, backup: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    old = [*texts(backup), "only in the log"]
+    without_closing(database, "only in the log")
+    outcome = tmp_path_factory.mktemp("outcome")
+    ran = subprocess.run(
+        [sys.executable, "-c", KILL_AT_EACH_STEP, str(database.parent), str(outcome)],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kills = json.loads(ran.stdout)
+    found = []
+    for number in range(1, kills + 1):
+        path = outcome / str(number) / "chat.db"
+        assert maintenance.check(path) == maintenance.verify(path) == [], number
+        found.append("old" if texts(path) == old else "new")
+        assert texts(path) in (old, texts(backup)), number
+        kept = list(path.parent.glob("chat.db.replaced-*"))
+        assert found[-1] == "old" or [texts(each) for each in kept] == [old], number
+        maintenance.restore(path, path.parent / "nightly.db")
+        assert texts(path) == texts(backup), number
+        assert not path.with_name("chat.db.restoring").exists()
+    assert found == sorted(found, key=["old", "new"].index)
+    assert {"old", "new"} == set(found)

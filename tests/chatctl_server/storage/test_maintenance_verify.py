@@ -1,0 +1,147 @@
+"""``verify`` replays the log and finds every value of the core tables that it does not tell."""
+
+import tempfile
+from pathlib import Path
+
+import apsw
+import pytest
+from lived_in import names, tamper
+
+from chatctl_server.storage import maintenance, models
+
+COLUMNS = [
+    (model._meta.table_name, field.column_name, [key.column_name for key in keys(model)])
+    for keys in [lambda model: model._meta.get_primary_keys()]
+    for model in models.CORE
+    for field in model._meta.sorted_fields
+]
+
+
+def test_a_database_that_was_lived_in_is_what_its_log_tells(
+    database: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the scratch database is gone without a trace."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setenv("SQLITE_TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    before = database.read_bytes()
+    assert maintenance.verify(database) == []
+    assert database.read_bytes() == before
+    assert names(scratch) == []
+
+
+def change_one_value(path: Path, table: str, column: str, keys: list[str]) -> None:
+    connection = apsw.Connection(str(path))
+    where = " AND ".join(f"{key} = ?" for key in keys)
+    key_list = ", ".join(keys)
+    row = next(connection.execute(f"SELECT {key_list} FROM {table} ORDER BY {key_list} DESC"))
+    (kind,) = {
+        kind
+        for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})")
+        if name == column
+    }
+    value = f"coalesce({column}, 0) + 1000" if kind == "INTEGER" else "'tampered'"
+    connection.pragma("ignore_check_constraints", 1)
+    connection.execute(f"UPDATE {table} SET {column} = {value} WHERE {where}", row).fetchall()
+    assert connection.changes() == 1
+    connection.close()
+
+
+@pytest.mark.parametrize(("table", "column", "keys"), COLUMNS)
+def test_one_changed_value_is_found(
+    database: Path, table: str, column: str, keys: list[str]
+) -> None:
+    change_one_value(database, table, column, keys)
+    found = maintenance.verify(database)
+    if column in keys:
+        assert {(each.table, each.kind) for each in found} == {(table, "extra"), (table, "missing")}
+    else:
+        assert [(each.table, each.kind, each.column) for each in found] == [
+            (table, "differs", column)
+        ]
+
+
+def test_a_difference_says_where_and_what(database: Path) -> None:
+    tamper(database, "UPDATE message SET content = 'goodbye' WHERE id = 1")
+    (found,) = maintenance.verify(database)
+    assert found == maintenance.Difference(
+        "message", "differs", "id 1", "content", "goodbye", "hello"
+    )
+    assert str(found) == "message id 1: content is 'goodbye', after the log 'hello'"
+
+
+def test_another_type_of_value_is_a_difference(database: Path) -> None:
+    tamper(database, "UPDATE message SET content = CAST('hello' AS BLOB) WHERE id = 1")
+    assert [each.column for each in maintenance.verify(database)] == ["content"]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "tables"),
+    [
+        ("message.posted", {"message", "conversation"}),
+        ("ban.set", {"ban"}),
+        ("mute.set", {"mute"}),
+        ("session.left", {"session", "conversation"}),
+        ("room.admins_set", {"member"}),
+        ("room.renamed", {"conversation"}),
+        ("message.deleted", {"message"}),
+    ],
+)
+def test_a_missing_fact_is_found(database: Path, type_name: str, tables: set[str]) -> None:
+    tamper(database, f"DELETE FROM event WHERE type = '{type_name}'")
+    found = maintenance.verify(database)
+    assert found
+    assert {each.table for each in found} <= tables
+
+
+def test_a_missing_row_is_found(database: Path) -> None:
+    tamper(database, "DELETE FROM mute")
+    assert [str(each) for each in maintenance.verify(database)] == [
+        "mute conversation 1, user_id bob: is missing, the log has it"
+    ]
+
+
+def test_an_unreadable_fact_does_not_hide_the_others(database: Path) -> None:
+    tamper(
+        database,
+        "UPDATE event SET payload = '{' WHERE id = 2",
+        "UPDATE event SET type = 'room.exploded' WHERE id = 3",
+        "UPDATE message SET content = 'goodbye' WHERE id = 7",
+    )
+    found = maintenance.verify(database)
+    assert [each.key for each in found if each.kind == "unreadable"] == ["id 2", "id 3"]
+    assert "message id 7: content is 'goodbye', after the log 'thank you'" in map(str, found)
+
+
+def test_facts_that_contradict_each_other_are_found(database: Path) -> None:
+    """Two posts with one message id, among neighbours that were applied together."""
+    tamper(
+        database,
+        "UPDATE event SET payload = json_set(payload, '$.message_id', 1) "
+        "WHERE id = (SELECT event_offset FROM message WHERE id = 2)",
+    )
+    found = maintenance.verify(database)
+    assert [each.kind for each in found] == ["unreadable", "extra"]
+    assert "message.id" in str(found[0])
+
+
+def test_many_differences_are_cut_with_a_word(database: Path) -> None:
+    tamper(
+        database,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) "
+        "INSERT INTO ban SELECT 1, 'user-' || i, NULL, NULL, 1, NULL FROM n",
+    )
+    found = maintenance.verify(database)
+    assert len(found) == 21
+    assert str(found[-1]) == "ban: there are more; only the first 20 are shown"
+
+
+def test_ids_beyond_ascii_are_compared_in_sqlites_order(database: Path) -> None:
+    tamper(
+        database,
+        *(
+            f"INSERT INTO ban VALUES (1, '{user}', NULL, NULL, 1, NULL)"
+            for user in ("\ue000", "\U0001f600", "é", "z")
+        ),
+    )
+    assert [each.kind for each in maintenance.verify(database)] == ["extra"] * 4

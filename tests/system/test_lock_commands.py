@@ -1,0 +1,157 @@
+"""Who may use a database, with the real commands: they wait, give up or go through the server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from halting import Board, Place
+from world import Server, eventually
+
+HERE = Path(__file__).parent
+REFUSED = 7
+UNREACHABLE = 6
+
+
+@pytest.fixture
+def file_of_a_room(server: Server) -> tuple[Server, str]:
+    """A stopped server and the id of the room in its file."""
+    room = server.create_room()
+    assert server.stop() == 0
+    return server, room.id
+
+
+@contextmanager
+def halted(server: Server, place: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command as a process that stands still at that place, holding what it holds."""
+    board = Board(server.directory / "board")
+    board.clear()
+    board.halt_at(place)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "halting", str(server.directory / "board"), *arguments],
+        env={**server.environment, "PYTHONPATH": str(HERE)},
+        cwd=server.directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        eventually(lambda: board.has_halted)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_command_against_command(file_of_a_room: tuple[Server, str]) -> None:
+    server, room_id = file_of_a_room
+    with halted(server, Place.STATEMENT, "ban", room_id, "anna") as first:
+        late = server.chatctl("ban", room_id, "bert", "--lock-timeout", "0.5")
+        assert late.returncode == REFUSED
+        assert f"pid {first.pid}" in late.stderr
+        assert "command" in late.stderr
+        # Reading takes no lock, but does not read in the middle of another's work either.
+        assert server.chatctl("rooms", "ls", "--lock-timeout", "0.5").returncode == REFUSED
+        serve = server.chatctl("serve", "--lock-timeout", "0.5")
+        assert serve.returncode == REFUSED
+        assert f"pid {first.pid}" in serve.stderr
+    # The holder was killed: nobody waits for the dead, and its half ban is gone.
+    done = server.chatctl("ban", room_id, "bert", "--lock-timeout", "0.5")
+    assert done.returncode == 0, done.stderr
+    bans = json.loads(server.chatctl("bans", room_id, "--json").stdout)
+    assert [ban["user_id"] for ban in bans] == ["bert"]
+
+
+def test_command_against_a_starting_server(file_of_a_room: tuple[Server, str]) -> None:
+    server, room_id = file_of_a_room
+    with halted(server, Place.STATEMENT, "serve") as starting:
+        for arguments in (("ban", room_id, "anna"), ("rooms", "ls")):
+            late = server.chatctl(*arguments, "--lock-timeout", "0.5")
+            assert late.returncode == REFUSED, late.stdout + late.stderr
+            assert f"pid {starting.pid}" in late.stderr
+            assert "server" in late.stderr
+    with ThreadPoolExecutor() as threads:
+        # A command that waits is served by the server it waited for.
+        waiting = threads.submit(server.chatctl, "ban", room_id, "anna")
+        server.start()
+        done = waiting.result()
+    assert done.returncode == 0, done.stderr
+    bans = server.http.get(f"/management/rooms/{room_id}/bans").json()
+    assert [ban["user_id"] for ban in bans] == ["anna"]
+
+
+def test_rooms_ls_from_cron_during_a_restart(server: Server) -> None:
+    """It finds the rooms every time, whichever moment of the restart it meets."""
+    server.create_room("lobby")
+    stop = threading.Event()
+    with ThreadPoolExecutor() as threads:
+        cron = threads.submit(_list_until, server, stop)
+        for way in (server.stop, server.kill):
+            way()
+            server.start()
+        stop.set()
+        listed = cron.result()
+    assert listed
+    assert [each.stderr for each in listed if each.returncode != 0] == []
+    assert {json.loads(each.stdout)[0]["room_name"] for each in listed} == {"lobby"}
+
+
+def _list_until(server: Server, stop: threading.Event) -> list[subprocess.CompletedProcess[str]]:
+    done = []
+    while not stop.is_set():
+        done.append(server.chatctl("rooms", "ls", "--json"))
+    return done
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["server", "file"])
+def test_bans_of_one_room_for_another(server: Server, is_running: bool) -> None:
+    """``chatctl bans A | chatctl ban B --from -``: two commands on one file at the same time."""
+    first, second = server.create_room("a"), server.create_room("b")
+    for user_id in ("anna", "bert", "carl"):
+        assert first.ban(user_id).status_code == 200
+    if not is_running:
+        server.stop()
+    chatctl = f"'{sys.executable}' -m chatctl"
+    done = subprocess.run(
+        ["sh", "-c", f"{chatctl} bans {first.id} | {chatctl} ban {second.id} --from -"],
+        env=server.environment,
+        cwd=server.directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    bans = json.loads(server.chatctl("bans", second.id, "--json").stdout)
+    assert [ban["user_id"] for ban in bans] == ["anna", "bert", "carl"]
+
+
+def test_two_servers(server: Server) -> None:
+    second = server.chatctl("serve", "--lock-timeout", "0.5", "--bind", "127.0.0.1:0")
+    assert second.returncode == REFUSED
+    assert server.process is not None
+    assert f"pid {server.process.pid}" in second.stderr
+    # The first one keeps its admin socket and its place in the lock.
+    listed = server.chatctl("rooms", "ls")
+    assert listed.returncode == 0, listed.stderr
+    assert "no server" not in listed.stderr
+
+
+def test_a_server_that_hangs_is_not_gone(server: Server) -> None:
+    """SIGSTOP: the lock is still held, so a command goes to it and says that it does not answer."""
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        done = server.chatctl("rooms", "ls", "--timeout", "0.5")
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    assert done.returncode in (UNREACHABLE, 8), done.stderr
+    assert "directly" not in done.stderr

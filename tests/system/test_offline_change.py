@@ -1,0 +1,66 @@
+"""A change made on the file while no server runs: recorded, sent to nobody, processed once."""
+
+import sqlite3
+
+from world import Room, Server, eventually
+
+
+def test_a_ban_on_the_file(server: Server) -> None:
+    room = server.create_room()
+    for user_id in ("anna", "bert"):
+        room.join(user_id)
+    server.kill()
+    before = _sessions(server)
+    done = server.chatctl("ban", room.id, "anna", "--reason", "spam", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "using" in done.stderr
+    assert str(server.database) in done.stderr
+    # Nothing was started, sent or repaired: the two sessions that the kill left open still are,
+    # also that of the user who is banned. The follower has not read the ban.
+    assert _sessions(server) == before == {"anna": None, "bert": None}
+    assert _cursor(server) < _last_offset(server)
+    assert not (server.directory / "chat.db.admin.sock").exists()
+    server.start()
+    _is_in_force(server, room)
+    eventually(lambda: _cursor(server) == _last_offset(server))
+    assert _audited(server) == 1
+    server.stop()
+    server.start()
+    eventually(lambda: _cursor(server) == _last_offset(server))
+    assert _audited(server) == 1
+    for verb in ("check", "verify"):
+        assert server.chatctl("db", verb).returncode == 0
+
+
+def _is_in_force(server: Server, room: Room) -> None:
+    frames, code = server.join(room.id, "anna").last_frames()
+    assert [frame["payload"]["code"] for frame in frames] == ["banned"]
+    assert code == 4503
+    assert room.join("bert").welcome["user_id"] == "bert"
+    (ban,) = server.http.get(f"{room.path}/bans").json()
+    assert (ban["user_id"], ban["reason"]) == ("anna", "spam")
+
+
+def _sessions(server: Server) -> dict[str, int | None]:
+    return dict(_ask(server, "SELECT user_id, leave_time FROM session"))
+
+
+def _cursor(server: Server) -> int:
+    rows = _ask(server, "SELECT name, position FROM cursor WHERE name = 'audit'")
+    return rows[0][1] if rows else 0
+
+
+def _last_offset(server: Server) -> int:
+    return _ask(server, "SELECT 'offset', max(id) FROM event")[0][1]
+
+
+def _ask(server: Server, question: str) -> list[tuple[str, int | None]]:
+    connection = sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)
+    try:
+        return connection.execute(question).fetchall()
+    finally:
+        connection.close()
+
+
+def _audited(server: Server) -> int:
+    return sum("ban.set" in line for line in server.log.read_text().splitlines())
