@@ -4,6 +4,7 @@ python bench/peers.py litestar|websockets PORT
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -84,6 +85,7 @@ def litestar(port: int) -> None:
 async def websockets(port: int) -> None:
     """The websockets library's own server and ``broadcast``, which does not wait for members."""
     from websockets.asyncio.server import ServerConnection, broadcast, serve
+    from websockets.exceptions import ConnectionClosed
 
     room = Room()
     members: set[ServerConnection] = set()
@@ -92,15 +94,14 @@ async def websockets(port: int) -> None:
         assert connection.request is not None
         user_id = parse_qs(urlsplit(connection.request.path).query)["user_id"][0]
         members.add(connection)
-        try:
+        with contextlib.suppress(ConnectionClosed):
             async for text in connection:
                 posted = room.post(user_id, str(text))
                 if posted is not None:
                     message, ack = posted
                     broadcast(members, message)
                     await connection.send(ack)
-        finally:
-            members.discard(connection)
+        members.discard(connection)
 
     async with serve(join, HOST, port, compression=None, backlog=4096) as server:
         await server.serve_forever()

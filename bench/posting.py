@@ -167,6 +167,7 @@ def main() -> None:
         report.line("messages present", given.rows, "")
         whole(path, given.messages, given.repeat)
         parts(path, given.messages, given.repeat)
+    report.end()
 
 
 if __name__ == "__main__":

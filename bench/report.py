@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,23 @@ def machine() -> None:
     load = " ".join(f"{average:.2f}" for average in os.getloadavg())
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     print(f"# {Path(sys.argv[0]).name}, {now}, {cores} cores, {_processor()}, load {load}")
+    line("a fixed loop, to compare runs by", fixed_loop(), "ms CPU")
+
+
+def fixed_loop() -> float:
+    """Milliseconds of CPU. It grows when others use the processor's other half or its caches."""
+    spent = []
+    for _ in range(15):
+        started = time.thread_time()
+        found: dict[str, int] = {}
+        for number in range(50_000):
+            found[str(number % 1000)] = number
+        spent.append(time.thread_time() - started)
+    return statistics.median(spent) * 1000
+
+
+def end() -> None:
+    line("the fixed loop again", fixed_loop(), "ms CPU")
 
 
 def line(name: str, value: float | str, unit: str, *, at_most: float | None = None) -> None:

@@ -86,6 +86,7 @@ def main() -> None:
         met &= after_a_crash(path, given.connections, given.repeat)
         if not met:
             imports(path)
+    report.end()
 
 
 if __name__ == "__main__":

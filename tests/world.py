@@ -46,6 +46,7 @@ def clean_environment(directory: Path, **settings: str) -> dict[str, str]:
     }
     runtime = directory / "run"
     runtime.mkdir(mode=0o700, exist_ok=True)
+    kept["PYTHONWARNINGS"] = "error"
     return {**kept, "HOME": str(directory), "XDG_RUNTIME_DIR": str(runtime), **settings}
 
 

@@ -63,8 +63,9 @@ def _open(path: Path, *, immutable: bool) -> Database:
 def _lacks_index(error: apsw.Error | None) -> bool:
     """Reading a WAL database needs its -shm file, which cannot be made in a directory that is
     not writable, nor on a full disk."""
+    shm_errors = (apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP)
     if isinstance(error, apsw.IOError):
-        return error.extendedresult in (apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP)
+        return getattr(error, "extendedresult", 0) in shm_errors
     return isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError))
 
 

@@ -132,6 +132,8 @@ def _make_single(path: Path) -> None:
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
+        # Closing a damaged database would throw its write-ahead log away.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.pragma("synchronous", "full")
         _end_write_ahead(connection)
     except apsw.BusyError as error:

@@ -13,6 +13,7 @@ from chatctl_server import errors
 from chatctl_server.storage import files, sql
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SCRATCH = Path("the temporary database")  # what errors call it
 _HISTORY = "schema_migration"
 _CORE = {"conversation", "event"}
 
@@ -105,7 +106,8 @@ def scratch(*, is_empty: bool = False) -> Iterator[Database]:
     db.connect()
     try:
         if not is_empty:
-            bring_up_to_date(db)
+            with files.writing_failures(SCRATCH, db.connection()):
+                bring_up_to_date(db)
         yield db
     finally:
         db.close()

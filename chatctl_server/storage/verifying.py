@@ -56,7 +56,7 @@ def verify(path: Path) -> list[Difference]:
     """
     with files.snapshot(path) as db, schemas.scratch() as scratch:
         schemas.refuse_other(schemas.of(db, path), path)
-        with files.writing_failures(Path("the temporary database"), scratch.connection()):
+        with files.writing_failures(schemas.SCRATCH, scratch.connection()):
             replay = _Replay(scratch)
             replay.run(db.execute_sql(_FACTS))
         found = _cut("event", replay.unreadable)

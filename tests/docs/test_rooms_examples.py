@@ -48,7 +48,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def test_the_examples_run(server: Server) -> None:
     scene = Scene(server)
     runs = {"http": scene.http, "websocket": scene.websocket, "python": scene.python}
-    ran = {language: 0 for language in runs}
+    ran = dict.fromkeys(runs, 0)
     for block in blocks(DOCUMENT):
         assert block.language in runs, f"{block.place}: nothing runs a block of {block.language!r}"
         runs[block.language](block)

@@ -4,6 +4,8 @@ import sqlite3
 
 from world import Room, Server, eventually
 
+from chatctl_server import lock
+
 
 def test_a_ban_on_the_file(server: Server) -> None:
     room = server.create_room()
@@ -19,7 +21,7 @@ def test_a_ban_on_the_file(server: Server) -> None:
     # also that of the user who is banned. The follower has not read the ban.
     assert _sessions(server) == before == {"anna": None, "bert": None}
     assert _cursor(server) < _last_offset(server)
-    assert not (server.directory / "chat.db.admin.sock").exists()
+    assert lock.read(lock.lock_path(server.database)) is None
     server.start()
     _is_in_force(server, room)
     eventually(lambda: _cursor(server) == _last_offset(server))
@@ -30,6 +32,21 @@ def test_a_ban_on_the_file(server: Server) -> None:
     assert _audited(server) == 1
     for verb in ("check", "verify"):
         assert server.chatctl("db", verb).returncode == 0
+
+
+def test_a_room_closed_on_the_file(server: Server) -> None:
+    """Its open sessions are ended by the next start, as those of any crash."""
+    room = server.create_room()
+    room.join("anna").say("hello")
+    server.kill()
+    assert server.chatctl("rooms", "close", room.id, "--yes").returncode == 0
+    assert _sessions(server) == {"anna": None}
+    assert server.chatctl("db", "check").returncode == 0
+    server.start()
+    assert _sessions(server)["anna"] is not None
+    for verb in ("check", "verify"):
+        done = server.chatctl("db", verb)
+        assert done.returncode == 0, done.stderr
 
 
 def _is_in_force(server: Server, room: Room) -> None:

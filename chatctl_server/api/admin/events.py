@@ -24,17 +24,15 @@ STREAM_PAGE = 500
 KEEP_ALIVE_SECONDS = 15.0
 After = Annotated[
     str | None,
-    QueryParameter(description="An offset or an event id; what follows it", default=None),
+    QueryParameter(description="An offset or an event id; what follows it"),
 ]
 Since = Annotated[
     int | None,
-    QueryParameter(description="Unix seconds", ge=0, le=253_402_300_799, default=None),
+    QueryParameter(description="Unix seconds", ge=0, le=253_402_300_799),
 ]
 TypeGlob = Annotated[
     str | None,
-    QueryParameter(
-        name="type", max_length=255, default=None, description="As in a shell: message.*"
-    ),
+    QueryParameter(name="type", max_length=255, description="As in a shell: message.*"),
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 Last = Annotated[int, QueryParameter(ge=0, le=1000, description="Begin with the newest of them")]
@@ -56,9 +54,9 @@ class Events(Controller):
     async def page(
         self,
         context: NamedDependency[Context],
-        after: After,
-        since_time: Since,
-        type_glob: TypeGlob,
+        after: After = None,
+        since_time: Since = None,
+        type_glob: TypeGlob = None,
         room: FromQuery[str | None] = None,
         actor: FromQuery[str | None] = None,
         limit: Limit = 100,
@@ -79,9 +77,9 @@ class Events(Controller):
     async def stream(
         self,
         context: NamedDependency[Context],
-        after: After,
-        since_time: Since,
-        type_glob: TypeGlob,
+        after: After = None,
+        since_time: Since = None,
+        type_glob: TypeGlob = None,
         room: FromQuery[str | None] = None,
         actor: FromQuery[str | None] = None,
         tail: Last = 0,

@@ -8,12 +8,8 @@ from litestar.params import QueryParameter
 from chatctl_server import errors
 from chatctl_server.api.gate import ESCAPED_SLASH
 
-From = Annotated[
-    int | None, QueryParameter(name="from", description="Unix seconds, inclusive", default=None)
-]
-To = Annotated[
-    int | None, QueryParameter(name="to", description="Unix seconds, inclusive", default=None)
-]
+From = Annotated[int | None, QueryParameter(name="from", description="Unix seconds, inclusive")]
+To = Annotated[int | None, QueryParameter(name="to", description="Unix seconds, inclusive")]
 
 
 def path_text(segment: str) -> str:

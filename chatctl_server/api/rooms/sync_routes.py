@@ -69,8 +69,8 @@ class Sync(Controller):
         self,
         context: NamedDependency[Context],
         room_id: FromPath[str],
-        from_time: From,
-        to_time: To,
+        from_time: From = None,
+        to_time: To = None,
         page: PageNumber = 1,
         limit: PageSize = 1000,
     ) -> views.ChatHistoryPage:
@@ -89,8 +89,8 @@ class Sync(Controller):
         self,
         context: NamedDependency[Context],
         room_id: FromPath[str],
-        from_time: From,
-        to_time: To,
+        from_time: From = None,
+        to_time: To = None,
         page: PageNumber = 1,
         limit: PageSize = 500,
     ) -> views.SessionHistoryPage:

@@ -226,17 +226,3 @@ def test_messages_sent_within_one_second_are_told_later_first(room_of_told: Room
 @pytest.fixture
 def room_of_told(told: Told) -> Room:
     return told.server.create_room("fast")
-
-
-def test_the_limit_of_a_page_is_a_setting(
-    told: Told, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with running(tmp_path_factory.mktemp("small"), HISTORY_PAGE_LIMIT="2") as server:
-        _check_small_pages(server)
-
-
-def _check_small_pages(server: Server) -> None:
-    room = server.create_room()
-    for number in range(3):
-        server.http.post(f"{room.path}/messages", json={"content": f"{number}"})
-    assert [each["content"] for each in room.history(limit=10)] == ["2", "1"]

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from world import Client, Frame, Room, eventually, running
+from world import Frame, Room, eventually, running
 
 
 def sessions_of(room: Room) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def test_a_large_room_is_told_numbers_only(room: Room) -> None:
     assert joined == [f"user {number:02}" for number in range(1, len(joined) + 1)]
     assert len(joined) in {48, 49}  # the fiftieth is no longer told by name
     others[-1].close()
-    while not (frames[-1].get("payload") == {"current_users": 59, "peak_users": 60}):
+    while frames[-1].get("payload") != {"current_users": 59, "peak_users": 60}:
         frames.append(anna.next())
     assert "UserLeft" not in names(frames)
 
@@ -170,10 +170,6 @@ def test_closing_tells_and_closes_everybody(room: Room) -> None:
     assert room.history() == []  # that sentence is not stored
 
 
-def last(client: Client) -> int:
-    return client.close_code()
-
-
 def test_a_stop_and_a_start(tmp_path: Path) -> None:
     """Rooms, admins, bans, mutes, history, sessions and client ids outlive the server."""
     with running(tmp_path) as server:
@@ -185,7 +181,7 @@ def test_a_stop_and_a_start(tmp_path: Path) -> None:
         anna.receive("Ack")
         details, history = room.details(), room.history()
         assert server.stop() == 0
-        assert last(anna) == 1012
+        assert anna.close_code() == 1012
         server.start()
         assert reasons(room) == [("anna", "stopped")]
         (session,) = sessions_of(room)

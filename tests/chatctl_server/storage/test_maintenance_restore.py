@@ -14,7 +14,13 @@ from limits import file_size
 from lived_in import flip_bytes, names, tamper, texts
 from offline import Offline
 
-from chatctl_server.errors import Conflict, LockHeld, SchemaMismatch, StorageFull, StorageUnavailable
+from chatctl_server.errors import (
+    Conflict,
+    LockHeld,
+    SchemaMismatch,
+    StorageFull,
+    StorageUnavailable,
+)
 from chatctl_server.storage import maintenance, restoring
 
 YEAR_LATER = 1_800_000_000_000_000
@@ -56,7 +62,11 @@ def test_the_backups_content_is_there_and_the_earlier_file_is_kept(
     before = texts(database)
     go_on(database, "later")
     done = maintenance.restore(database, backup)
-    assert (done.changed, done.schema, done.bytes) == (True, "0001_initial", len(backup.read_bytes()))
+    assert (done.changed, done.schema, done.bytes) == (
+        True,
+        "0001_initial",
+        len(backup.read_bytes()),
+    )
     assert done.last_offset == maintenance.info(database).last_offset
     assert texts(database) == before
     assert done.replaced is not None
@@ -109,9 +119,7 @@ def test_a_missing_database_is_made_and_a_log_without_it_is_put_aside(
     assert not database.with_name("chat.db-wal").exists()
 
 
-def test_a_file_copied_by_hand_is_restored_with_its_log(
-    database: Path, tmp_path: Path
-) -> None:
+def test_a_file_copied_by_hand_is_restored_with_its_log(database: Path, tmp_path: Path) -> None:
     before = texts(database)
     original = tmp_path / "other" / "chat.db"
     original.parent.mkdir()
@@ -251,30 +259,47 @@ print(number - 1)
 """
 
 
-def test_a_kill_at_any_step_leaves_the_old_or_the_new_database_whole(
-    database: Path, backup: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    old = [*texts(backup), "only in the log"]
-    without_closing(database, "only in the log")
-    outcome = tmp_path_factory.mktemp("outcome")
+def killed_at_each_step(scene: Path, outcome: Path) -> list[Path]:
+    """The directories that the killed restores have left, in the order of the steps."""
     ran = subprocess.run(
-        [sys.executable, "-c", KILL_AT_EACH_STEP, str(database.parent), str(outcome)],
+        [sys.executable, "-c", KILL_AT_EACH_STEP, str(scene), str(outcome)],
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    kills = json.loads(ran.stdout)
+    return [outcome / str(number + 1) for number in range(json.loads(ran.stdout))]
+
+
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_database_whole(
+    database: Path, backup: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    old = [*texts(backup), "only in the log"]
+    without_closing(database, "only in the log")
     found = []
-    for number in range(1, kills + 1):
-        path = outcome / str(number) / "chat.db"
-        assert maintenance.check(path) == maintenance.verify(path) == [], number
+    for left in killed_at_each_step(database.parent, tmp_path_factory.mktemp("outcome")):
+        path = left / "chat.db"
+        assert maintenance.check(path) == maintenance.verify(path) == [], left.name
         found.append("old" if texts(path) == old else "new")
-        assert texts(path) in (old, texts(backup)), number
-        kept = list(path.parent.glob("chat.db.replaced-*"))
-        assert found[-1] == "old" or [texts(each) for each in kept] == [old], number
-        maintenance.restore(path, path.parent / "nightly.db")
-        assert texts(path) == texts(backup), number
-        assert not path.with_name("chat.db.restoring").exists()
+        assert texts(path) in (old, texts(backup)), left.name
+        kept = list(left.glob("chat.db.replaced-*"))
+        assert found[-1] == "old" or [texts(each) for each in kept] == [old], left.name
+        maintenance.restore(path, left / "nightly.db")
+        assert texts(path) == texts(backup), left.name
+        assert not (left / "chat.db.restoring").exists()
     assert found == sorted(found, key=["old", "new"].index)
     assert {"old", "new"} == set(found)
+
+
+def test_a_kill_never_joins_the_new_database_with_a_log_of_the_old(
+    database: Path, backup: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    without_closing(database, "only in the log")
+    database.unlink()
+    found = set()
+    for left in killed_at_each_step(database.parent, tmp_path_factory.mktemp("outcome")):
+        path = left / "chat.db"
+        found.add(path.exists())
+        assert not path.exists() or texts(path) == texts(backup), left.name
+        assert len(list(left.glob("chat.db*-wal"))) == 1, left.name
+    assert found == {True, False}

@@ -1,0 +1,246 @@
+"""A room whose writer, hub and readers move one step at a time, in any order.
+
+The verbs, the database, the replay, the hub, the outboxes and the audience are the real ones.
+Held and let go by the test are: the hand-over of a commit, each slice of a flush, each read (its
+snapshot and its answer apart), and each client's transport.
+"""
+
+import asyncio
+import functools
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from chatctl_server.api.rooms.audience import Audience
+from chatctl_server.api.rooms.sockets import _Pages
+from chatctl_server.conversation import announcements, messages, moderation
+from chatctl_server.domain import facts, times
+from chatctl_server.live.catch_up import catch_up
+from chatctl_server.live.hub import Hub
+from chatctl_server.live.outbox import Outbox
+from chatctl_server.live.presence import Limits, Presence
+from chatctl_server.storage import replay, sql
+from chatctl_server.storage.writing import Call, Writing
+
+OPERATOR = facts.Actor("boss", "websocket")
+ROOM = 1
+TURNS = 12  # of the loop: more than any chain of tasks here has links
+
+
+class SteppedLoop(asyncio.SelectorEventLoop):
+    """Holds what the hub schedules, until the test lets it go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: deque[Callable[[], None]] = deque()
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        if isinstance(getattr(callback, "__self__", None), Hub):
+            self.held.append(functools.partial(callback, *args))
+            return asyncio.Handle(callback, args, self)
+        return super().call_soon(callback, *args, context=context)
+
+
+class SteppedStore:
+    """``read`` waits for two steps: ``snapshot`` asks the database, ``answer`` hands over."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self._asked: tuple[Callable[[], Any], asyncio.Future[Any]] | None = None
+        self._found: tuple[Any, asyncio.Future[Any]] | None = None
+
+    async def read(self, question: Callable[..., Any], *arguments: Any) -> Any:
+        future = asyncio.get_running_loop().create_future()
+        self._asked = (functools.partial(question, self._database, *arguments), future)
+        return await future
+
+    def snapshot(self) -> None:
+        if self._asked is not None:
+            (question, future), self._asked = self._asked, None
+            self._found = (question(), future)
+
+    def answer(self) -> None:
+        if self._found is not None:
+            (found, future), self._found = self._found, None
+            if not future.done():
+                future.set_result(found)
+
+
+class Listener:
+    """A client: what it was sent, and the place in the log from which it must miss nothing."""
+
+    def __init__(self, room: "SteppedRoom", since: int | None) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.since = since
+        self.has_left = False
+        self.reads = 0
+        self._room = room
+        self._reading = asyncio.Event()
+        self._reading.set()
+        self.outbox = Outbox(self._send, self._close, print, lambda: 0)
+        self.store = SteppedStore(room.reader)
+        self._sending = asyncio.create_task(self.outbox.run())
+        self._resuming: asyncio.Task[None] | None = None
+        if since is None:
+            self.start = room.hub.published
+            room.hub.join(ROOM, self.outbox, self.start)
+        else:
+            self.start = replay.start(room.reader, ROOM, since)
+            self._resuming = asyncio.create_task(self._resume(since))
+
+    async def _resume(self, since: int) -> None:
+        """As the socket does."""
+        start = await self.store.read(replay.start, ROOM, since)
+        context: Any = SimpleNamespace(store=self.store)
+        pages = _Pages(context, ROOM, since)
+        await catch_up(self._room.hub, ROOM, self.outbox, start, pages.read)
+
+    @property
+    def is_inside(self) -> bool:
+        return self._resuming is None or self._resuming.done()
+
+    def stop_reading(self) -> None:
+        self._reading.clear()
+
+    def read_on(self) -> None:
+        self._reading.set()
+
+    async def leave(self) -> None:
+        """As the socket does when its client is gone."""
+        self.has_left = True
+        self._room.hub.leave(ROOM, self.outbox)
+        tasks = [task for task in (self._resuming, self._sending) if task is not None]
+        for task in tasks:
+            task.cancel()
+        for done in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(done, Exception):
+                raise done
+
+    async def _send(self, text: str) -> None:
+        await self._reading.wait()
+        self.frames.append(json.loads(text))
+
+    async def _close(self, code: int) -> None:
+        raise AssertionError(f"closed with {code}")
+
+
+class SteppedRoom:
+    def __init__(self, path: Path) -> None:
+        self.hub = Hub()
+        self.audience = Audience(self.hub, Presence(Limits(1000)))
+        self.writing = Writing(lambda: sql.writing(path, durable=False), times.now)
+        self.reader = sql.reading(path)
+        self.reader.connect()
+        self.recorded: list[facts.Recorded] = []
+        self.committed: deque[Sequence[facts.Recorded]] = deque()
+        self.last_seq = 0
+        self.listeners: list[Listener] = []
+        self.hub.advance(1)  # the room's own creation, before this server's start
+
+    # What the writer does
+
+    def post(self, count: int) -> None:
+        post = messages.Post(ROOM, OPERATOR, "anna", "Anna", "text", is_guarded=False)
+        self._commit(*((messages.POST, (post,)) for _ in range(count)))
+        self.last_seq += count
+
+    def announce(self, room_id: str) -> None:
+        payload = msgspec.Raw(str(len(self.recorded)).encode())
+        arguments = (OPERATOR, room_id, "boss", "news", payload)
+        self._commit((announcements.send_custom_event, arguments))
+
+    def mute(self, room_id: str) -> None:
+        user_id = f"muted-{len(self.recorded)}"
+        self._commit((moderation.mute, (OPERATOR, room_id, user_id, None, None)))
+
+    def delete(self, room_id: str, seq: int) -> None:
+        if 0 < seq <= self.last_seq:
+            self._commit((messages.delete, (OPERATOR, room_id, seq)))
+
+    def _commit(self, *calls: tuple[Any, tuple[Any, ...]]) -> None:
+        settled = self.writing.run([Call(verb, given, print, 256) for verb, given in calls])
+        assert not [each.outcome for each in settled if isinstance(each.outcome, Exception)]
+        batch = [entry for each in settled for entry in each.recorded]
+        self.recorded += batch
+        self.committed.append(batch)
+
+    def hand_over(self) -> None:
+        if self.committed:
+            for entry in self.committed.popleft():
+                self.audience.hear(entry)
+
+    async def settle(self) -> None:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+    async def finish(self, loop: SteppedLoop) -> None:
+        """Everything that is held is let go; everybody is inside within a bounded time."""
+        for listener in self.listeners:
+            listener.read_on()
+        while self.committed:
+            self.hand_over()
+        for _ in range(20 + self.last_seq + len(self.recorded)):
+            await self.settle()
+            while loop.held:
+                loop.held.popleft()()
+            for listener in self.listeners:
+                listener.store.snapshot()
+                listener.store.answer()
+        for listener in self.listeners:
+            assert listener.has_left or listener.is_inside, "a client is kept out"
+
+    async def close(self) -> None:
+        for listener in self.listeners:
+            if not listener.has_left:
+                await listener.leave()
+        self.reader.close()
+        self.writing.close()
+
+
+def told(frames: list[dict[str, Any]], since: int) -> tuple[list[str], set[int]]:
+    """What a client learned, in order, each message by its first mention; and which messages it
+    knows to be deleted. A deletion may be told twice: in the message's place and by its fact."""
+    learned: list[str] = []
+    mentioned: set[int] = set()
+    deleted: set[int] = set()
+    for frame in frames:
+        payload = frame["payload"]
+        match frame["type"]:
+            case "Message":
+                learned.append(f"message {payload['seq']}")
+                mentioned.add(payload["seq"])
+            case "MessageDeleted":
+                seq = payload["seq"]
+                deleted.add(seq)
+                if seq > since and seq not in mentioned:
+                    learned.append(f"message {seq}")
+                    mentioned.add(seq)
+            case "CustomEvent":
+                learned.append(f"custom {payload['payload']}")
+            case "UserMuted":
+                learned.append(f"muted {payload['user_id']}")
+    return learned, deleted
+
+
+def expected(recorded: list[facts.Recorded], start: int) -> tuple[list[str], set[int]]:
+    """The same of everything above that place in the log."""
+    learned: list[str] = []
+    deleted: set[int] = set()
+    for entry in recorded:
+        if entry.offset <= start:
+            continue
+        match entry.fact:
+            case facts.MessagePosted(seq=seq):
+                learned.append(f"message {seq}")
+            case facts.MessageDeleted(seq=seq):
+                deleted.add(seq)
+            case facts.CustomSent(payload=payload):
+                learned.append(f"custom {bytes(payload).decode()}")
+            case facts.MuteSet(user_id=user_id):
+                learned.append(f"muted {user_id}")
+    return learned, deleted

@@ -1,0 +1,144 @@
+"""Resume under every order of commit, hand-over, flush slice, read and join: no gap, no repeat,
+nothing out of order, and nobody is kept out."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interleaving import OPERATOR, Listener, SteppedLoop, SteppedRoom, expected, told
+
+from chatctl_server.conversation import rooms
+from chatctl_server.domain import times
+from chatctl_server.live import hub
+from chatctl_server.storage import maintenance, replay, sql
+from chatctl_server.storage.writing import Call, Writing
+
+EXAMPLES = 3000 if os.environ.get("CHATCTL_PROOF") == "1" else 80
+CLIENT = st.integers(0, 5)
+STEPS = st.one_of(
+    st.tuples(st.just("post"), st.integers(1, 7)),
+    st.tuples(st.sampled_from(["announce", "mute"]), st.just(0)),
+    st.tuples(st.just("delete"), st.integers(1, 12)),
+    st.tuples(st.just("hand over"), st.just(0)),
+    st.tuples(st.just("flush a slice"), st.just(0)),
+    st.tuples(st.just("join"), st.just(0)),
+    st.tuples(st.just("resume"), st.integers(0, 20)),
+    st.tuples(st.sampled_from(["snapshot", "answer", "stop reading", "read on", "leave"]), CLIENT),
+)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A file with one room, and that room's id."""
+    path = tmp_path_factory.mktemp("template") / "chat.db"
+    maintenance.prepare(path, durable=False)
+    writing = Writing(lambda: sql.writing(path, durable=False), times.now)
+    (created,) = writing.run([Call(rooms.create, (OPERATOR, "lobby", ["boss"]), print, 256)])
+    writing.close()
+    return path, created.outcome.public_id
+
+
+@pytest.fixture(autouse=True)
+def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a few messages fill rings, pages and slices."""
+    monkeypatch.setattr(hub, "RING_FRAMES", 3)
+    monkeypatch.setattr(hub, "SLICE_FRAMES", 2)
+    monkeypatch.setattr(replay, "PAGE", 3)
+
+
+@given(steps=st.lists(STEPS, min_size=5, max_size=60))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_no_gap_and_no_repeat(
+    steps: list[tuple[str, int]],
+    template: tuple[Path, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with tempfile.TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as directory:
+        path = Path(directory) / "chat.db"
+        shutil.copy(template[0], path)
+        with asyncio.Runner(loop_factory=SteppedLoop) as runner:
+            runner.run(_play(path, template[1], steps))
+
+
+async def _play(path: Path, room_id: str, steps: list[tuple[str, int]]) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SteppedLoop)
+    room = SteppedRoom(path)
+    try:
+        for name, number in steps:
+            await _step(room, loop, room_id, name, number)
+            await room.settle()
+        await room.finish(loop)
+        for listener in room.listeners:
+            _missed_nothing(room, listener)
+    finally:
+        await room.close()
+
+
+async def _step(room: SteppedRoom, loop: SteppedLoop, room_id: str, name: str, number: int) -> None:
+    match name:
+        case "post":
+            room.post(number)
+        case "announce":
+            room.announce(room_id)
+        case "mute":
+            room.mute(room_id)
+        case "delete":
+            room.delete(room_id, number)
+        case "hand over":
+            room.hand_over()
+        case "flush a slice":
+            if loop.held:
+                loop.held.popleft()()
+        case "join":
+            room.listeners.append(Listener(room, None))
+        case "resume":
+            room.listeners.append(Listener(room, min(number, room.last_seq)))
+        case _:
+            await _step_of_client(room, name, number)
+
+
+async def _step_of_client(room: SteppedRoom, name: str, number: int) -> None:
+    present = [listener for listener in room.listeners if not listener.has_left]
+    if not present:
+        return
+    listener = present[number % len(present)]
+    match name:
+        case "snapshot":
+            listener.store.snapshot()
+        case "answer":
+            listener.store.answer()
+        case "stop reading":
+            listener.stop_reading()
+        case "read on":
+            listener.read_on()
+        case "leave":
+            await listener.leave()
+
+
+def _missed_nothing(room: SteppedRoom, listener: Listener) -> None:
+    since = _seq_at(room, listener)
+    learned, deleted = told(listener.frames, since)
+    wanted, wanted_deleted = expected(room.recorded, listener.start)
+    if listener.has_left:
+        assert learned == wanted[: len(learned)]
+    else:
+        assert learned == wanted
+        assert deleted >= wanted_deleted
+
+
+def _seq_at(room: SteppedRoom, listener: Listener) -> int:
+    """The last message at or below the place where the listener started."""
+    if listener.since is not None:
+        return listener.since
+    seqs = [
+        e.fact.seq
+        for e in room.recorded
+        if e.offset <= listener.start and hasattr(e.fact, "content")
+    ]
+    return seqs[-1] if seqs else 0

@@ -1,0 +1,160 @@
+"""Applying facts: the only way into the tables, and the same way again in a replay."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from offline import HOST, SECOND, Offline
+from peewee import Database
+
+from chatctl_server.conversation import announcements, membership, messages, moderation, rooms
+from chatctl_server.domain import facts
+from chatctl_server.errors import ChatctlError
+from chatctl_server.storage import maintenance, models, projection, schemas
+
+Rows = dict[str, list[tuple[Any, ...]]]
+CREATED = facts.ConversationCreated("room", "r1", "lobby", ("ann",))
+
+
+def tables(db: Database) -> Rows:
+    return {
+        model._meta.table_name: db.execute_sql(f"SELECT * FROM {model._meta.table_name}").fetchall()
+        for model in models.CORE
+    }
+
+
+def recorded(offset: int, fact: facts.Fact, conversation: int | None = 1) -> facts.Recorded:
+    return facts.Recorded(offset, offset * SECOND, conversation, HOST, fact)
+
+
+def post(number: int, client_msg_id: str | None = None) -> facts.Recorded:
+    fact = facts.MessagePosted(
+        number,
+        number,
+        "text",
+        "ann",
+        "Ann",
+        f"text {number}",
+        number * SECOND,
+        False,
+        client_msg_id,
+    )
+    return recorded(number + 1, fact)
+
+
+def test_posts_applied_together_are_the_same_as_one_by_one() -> None:
+    posts = [post(1, "a"), post(2), post(3, "b")]
+    with schemas.scratch() as together, schemas.scratch() as single:
+        for db in (together, single):
+            projection.apply(db, recorded(1, CREATED))
+        projection.apply_posts(together, posts)
+        for each in posts:
+            projection.apply(single, each)
+        assert tables(together) == tables(single)
+        assert len(tables(together)["message"]) == 3
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        facts.CustomSent("ann", "wave", msgspec.Raw(b"{}")),
+        facts.UserKicked("ann"),
+        facts.SyncRequested(("data",), 1),
+    ],
+)
+def test_facts_for_the_readers_of_the_log_change_no_table(fact: facts.Fact) -> None:
+    with schemas.scratch() as db:
+        projection.apply(db, recorded(1, CREATED))
+        before = tables(db)
+        projection.apply(db, recorded(2, fact))
+        assert tables(db) == before
+
+
+def test_the_hash_of_a_client_id_is_stored_and_must_stay_what_it_is() -> None:
+    assert projection.client_hash(1, "ann", "c1") == -2773588611758997399
+    assert projection.client_hash(1, "annc", "1") != projection.client_hash(1, "ann", "c1")
+
+
+USERS = st.sampled_from(["ann", "bob", "eve"])
+ROOMS = st.sampled_from([0, 1])
+Step = Callable[[Offline, list[str]], Any]
+
+
+def steps() -> st.SearchStrategy[Step]:
+    """What may happen in two rooms, refused or not."""
+
+    def verb(verb: Callable[..., Any], *more: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
+        return st.builds(
+            lambda room, *given: lambda scene, ids: scene.run(verb, ids[room], *given), ROOMS, *more
+        )
+
+    seconds = st.sampled_from([None, 1, 60])
+    payload = st.just(msgspec.Raw(b"[1]"))
+    return st.one_of(
+        st.builds(lambda wait: lambda scene, ids: pass_time(scene, wait), st.integers(-5, 30)),
+        st.builds(
+            lambda room, user, client_id: (
+                lambda scene, ids: scene.post(room + 1, user, "hello", client_msg_id=client_id)
+            ),
+            ROOMS,
+            USERS,
+            st.sampled_from([None, "c1", "c2"]),
+        ),
+        st.builds(
+            lambda room, user: lambda scene, ids: scene.run(membership.join, room + 1, user, user),
+            ROOMS,
+            USERS,
+        ),
+        st.builds(
+            lambda number: lambda scene, ids: scene.run(membership.leave, number, "left"),
+            st.integers(1, 6),
+        ),
+        st.just(lambda scene, ids: scene.run(end_all)),
+        verb(messages.delete, st.integers(1, 6)),
+        verb(moderation.ban, USERS, st.none(), seconds),
+        verb(moderation.unban, USERS),
+        verb(moderation.mute, USERS, st.just("noise"), seconds),
+        verb(moderation.unmute, USERS),
+        verb(moderation.kick, USERS),
+        verb(rooms.rename, st.sampled_from(["x", "y"])),
+        verb(rooms.set_admins, st.lists(USERS)),
+        verb(announcements.send_custom_event, USERS, st.just("wave"), payload),
+        verb(rooms.close),
+    )
+
+
+def pass_time(scene: Offline, wait: int) -> None:
+    """Backwards, too: a clock may be set back."""
+    scene.now += wait * SECOND
+
+
+def end_all(tx: Any, actor: facts.Actor) -> int:
+    return membership.end_all(tx, "crashed", 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(steps(), max_size=25))
+def test_whatever_happens_the_log_tells_the_tables_and_no_rule_breaks(
+    tmp_path_factory: pytest.TempPathFactory, happenings: list[Step]
+) -> None:
+    path = tmp_path_factory.mktemp("life") / "chat.db"
+    scene = Offline(path)
+    ids = [scene.create_room("lobby", "ann"), scene.create_room("attic")]
+    for happen in happenings:
+        try:
+            happen(scene, ids)
+        except ChatctlError:
+            continue  # a refusal: it must have changed nothing
+    scene.close()
+    assert [*map(str, maintenance.check(path))] == []
+    assert [*map(str, maintenance.verify(path))] == []
+    remove(path)
+
+
+def remove(path: Path) -> None:
+    for each in path.parent.iterdir():
+        each.unlink()

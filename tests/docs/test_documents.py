@@ -1,0 +1,183 @@
+"""The documents name everything that there is, and nothing that there is not."""
+
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from documents import ROOT, read
+from peewee import Model
+
+from chatctl import cli
+from chatctl_server import errors
+from chatctl_server.api.metrics import Metrics
+from chatctl_server.api.rooms import commands
+from chatctl_server.app import create_app
+from chatctl_server.domain import facts
+from chatctl_server.settings import SETTINGS, Settings
+from chatctl_server.storage import maintenance, models
+
+ROOMS = read("docs/rooms.md")
+ARCHITECTURE = read("docs/architecture.md")
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("bench/*.md"))
+)
+METHODS = "GET|POST|PUT|PATCH|DELETE"
+OTHER_NAMES = {"CHATCTL_SERVER", "CHAT_CONFIG", "NO_COLOR", "XDG_RUNTIME_DIR"}
+
+
+def row(name: str, text: str = ROOMS) -> str:
+    """The table's row about it."""
+    found = [line for line in text.splitlines() if line.startswith("| ") and f"`{name}`" in line]
+    own = [line for line in found if f"`{name}`" in line.split("|")[1]]
+    assert own, f"there is no row about {name}"
+    return own[0]
+
+
+def section(title: str) -> str:
+    """Of docs/rooms.md."""
+    start = re.search(rf"^(#+) {title}$", ROOMS, re.MULTILINE)
+    assert start is not None, title
+    rest = ROOMS[start.end() :]
+    end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def every_error() -> dict[str, int]:
+    assert maintenance  # has an error of its own
+    found, waiting = {}, [errors.ChatctlError]
+    while waiting:
+        error = waiting.pop()
+        waiting += error.__subclasses__()
+        found[error.code] = error.status
+    return found
+
+
+async def schema(tmp_path: Path) -> dict[str, Any]:
+    app = create_app(Settings(database_url=f"sqlite:{tmp_path}/chat.db"), role="reader")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        answer = await client.get("/schema/openapi.json")
+        return dict(answer.json())
+
+
+def test_every_error_code_has_its_row_with_its_status() -> None:
+    documented = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", section("Error codes"), re.MULTILINE))
+    assert {code: int(status) for code, status in documented.items()} == every_error()
+
+
+def test_every_frame_has_its_row() -> None:
+    source = read("chatctl_server/views/frames.py")
+    names = set(re.findall(r'_frame\(\s*"(\w+)"|"type":"(\w+)"', source))
+    sent = {one or other for one, other in names}
+    table = section("From the server")
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == sent
+
+
+def test_every_command_of_a_client_has_its_row() -> None:
+    names = re.findall(r"^\| `(\w+)` \|", section("From the client"), re.MULTILINE)
+    assert sorted(names) == sorted(commands.NAMES)
+
+
+@pytest.mark.parametrize("fact", [*facts.LIFECYCLE, *facts.OTHERS])
+def test_every_fact_has_its_row_with_its_values(fact: Any) -> None:
+    name = f"room.{fact.type}" if fact in facts.LIFECYCLE else fact.type
+    assert name in facts.TYPE_NAMES
+    data = row(name).split("|")[2]
+    assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data)) == list(fact.__struct_fields__)
+
+
+def test_every_close_code_has_its_row() -> None:
+    sources = [
+        path.read_text()
+        for folder in ("chatctl_server/api/rooms", "chatctl_server/live")
+        for path in (ROOT / folder).glob("*.py")
+    ]
+    given = r"^[A-Z_]+ = (1\d{3}|4\d{3})$|^    \"\w+\": (1\d{3}|4\d{3}),$"
+    found = re.findall(given, "\n".join(sources), re.MULTILINE)
+    codes = {one or other for one, other in found} - {"1000"}  # the ring's frames
+    rows = set(re.findall(r"^\| (\d{4}) \|", section("Close codes"), re.MULTILINE))
+    assert rows == codes | {"1009"}  # the library's own, for a frame that is too large
+
+
+async def test_every_route_is_documented_and_every_documented_one_is_there(tmp_path: Path) -> None:
+    paths = (await schema(tmp_path))["paths"]
+    routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    documented = set(re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS, re.MULTILINE))
+    assert documented == routes | {("GET", "/metrics")}
+
+
+def test_every_figure_of_the_metrics_is_named() -> None:
+    names = {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in Metrics().registry.collect()
+        if metric.name.startswith("chatctl_")
+    }
+    assert set(re.findall(r"`(chatctl_\w+)`", section("The server itself"))) == names
+
+
+@pytest.mark.parametrize("model", models.CORE)
+def test_the_compared_tables_are_listed_with_their_columns(model: type[Model]) -> None:
+    columns = [field.column_name for field in model._meta.sorted_fields]
+    _, _, listed, _ = row(model._meta.table_name, ARCHITECTURE).split("|")
+    assert re.findall(r"`(\w+)`", listed) == columns
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    verbs = [verb.name for verb in cli.VERBS]
+    for noun, (_, of_noun) in cli.NOUNS.items():
+        verbs += [f"{noun} {verb.name}" for verb in of_noun]
+    rows = re.findall(r"^\| `chatctl ([^`]+)` \|", read("README.md"), re.MULTILINE)
+    listed = [re.sub(r" [A-Z].*", "", row) for row in rows]
+    assert sorted(listed) == sorted(verbs)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_setting_a_page_names_exists(page: str) -> None:
+    # Constants of Linux, SQLite and Python in backticks would be taken for settings: none are.
+    named = set(re.findall(r"`(?:\$)?([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*|/[^`]*)?`", read(page)))
+    assert named <= set(SETTINGS) | OTHER_NAMES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"`((?:chatctl|chatctl_server|tests|bench|docs)/[\w./-]*)`", read(page))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", _without_code(read(page))):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        assert not anchor or anchor in _anchors(linked.read_text()), target
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+def test_every_decision_says_its_context_and_its_cost() -> None:
+    decisions = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+    index = read("docs/decisions/README.md")
+    for number, path in enumerate(decisions, 1):
+        title, *_ = text = path.read_text().splitlines()
+        name = re.fullmatch(r"# (\d+)\. (.+)", title)
+        assert name is not None, path
+        assert int(name[1]) == number == int(path.name[:4]), path
+        parts = re.findall(r"^\*\*(\w+)\.\*\*", "\n".join(text), re.MULTILINE)
+        assert parts == ["Context", "Decision", "Cost"], path
+        assert f"({path.name}) {name[2]}" in index, path
+    assert len(decisions) == len(re.findall(r"^- \[", index, re.MULTILINE))

@@ -1,0 +1,43 @@
+"""Invariant I3 of docs/architecture.md."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chatctl_server import errors
+from chatctl_server.conversation import following
+from chatctl_server.domain import times
+from chatctl_server.storage import cursors, maintenance
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    path = tmp_path / "chat.db"
+    maintenance.prepare(path, durable=True)
+    opened = Store(path, clock=times.now)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def forget_cursors(db: Database) -> None:
+    db.execute_sql("DELETE FROM cursor")
+
+
+async def test_a_question_cannot_write(store: Store) -> None:
+    await store.write(following.sign_of_life)
+    with pytest.raises(errors.StorageUnavailable):
+        await store.read(forget_cursors)
+    assert cursors.ALIVE in await store.read(cursors.positions)
+
+
+async def test_a_process_that_only_reads_cannot_write(store: Store) -> None:
+    reader = Store(store.path, clock=times.now)
+    await reader.open(write=False)
+    with pytest.raises(errors.StorageUnavailable):
+        await reader.write(following.sign_of_life)
+    assert await store.read(cursors.positions) == {}
+    await reader.close()

@@ -1,0 +1,469 @@
+"""What no well-behaved client sends. After each of it the server still answers, its log has no
+traceback, and who is connected stays connected."""
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wire
+from world import Room, Server, eventually, running
+
+PROOF = os.environ.get("CHATCTL_PROOF") == "1"
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"HANDSHAKE_TIMEOUT_SECONDS": "1", "MAX_BODY_BYTES": "100000"}
+    with running(tmp_path_factory.mktemp("bad"), **settings) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared: Server) -> Iterator[Server]:
+    """Shared, and well after the test: it answers, a bystander can still talk, no traceback."""
+    room = shared.create_room("bystanders")
+    bystander = room.join("bystander")
+    seen = len(shared.log.read_text())
+    yield shared
+    assert shared.http.get("/management/health").status_code == 200
+    assert bystander.say("still here")["seq"] == 1
+    bystander.close()
+    errors = [line for line in shared.log.read_text()[seen:].splitlines() if "Traceback" in line]
+    assert errors == []
+
+
+@pytest.fixture
+def room(server: Server) -> Room:
+    return server.create_room("lobby", admins=("boss",))
+
+
+# HTTP
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"room_name":"\xff"}',
+        b'{"room_name":"\xed\xa0\x80"}',
+        b"\xff\xfe\x00",
+        b"\x00",
+        b'{"room_name":"a","x":' + b"[" * 40_000 + b"]" * 40_000 + b"}",
+        b"[" * 90_000,
+        b'{"a":' * 15_000,
+        b'{"room_name":' + b"9" * 90_000 + b"}",
+        b'{"room_name":"a","x":1e999999999}',
+        b'{"room_name":"a"} trailing',
+        b"<xml/>",
+        b"\x1f\x8b\x08\x00",
+    ],
+    ids=range(12),
+)
+def test_bodies_that_are_no_json(server: Server, content: bytes) -> None:
+    for path in ("/management/rooms", "/management/sync"):
+        answer = server.http.post(path, content=content)
+        if answer.status_code not in {200, 202}:  # a harmless unknown key
+            assert answer.status_code == 400
+            assert answer.json()["code"] in {"invalid_input", "bad_text"}
+
+
+@pytest.mark.parametrize("line", ["Content-Length: 200000", "Transfer-Encoding: chunked"])
+def test_a_body_above_the_limit(server: Server, line: str) -> None:
+    """Refused without reading it to its end."""
+    head = wire.request(server, "POST", "/management/rooms", line).replace(
+        b"Content-Length: 0\r\n", b""
+    )
+    chunk = b"x" * 50_000
+    framed = b"%x\r\n%s\r\n" % (len(chunk), chunk) if "chunked" in line else chunk
+    with wire.dial(server) as connection:
+        connection.sendall(head)
+        with contextlib.suppress(OSError):
+            for _ in range(3):
+                connection.sendall(framed)
+        answer = wire.read_answer(connection)
+    assert (answer.status, answer.json()["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("key", ["ключ".encode(), b"\xff" * 100, b"\x80", "密码".encode("gbk")])
+def test_a_key_that_is_not_ascii(server: Server, key: bytes) -> None:
+    sent = b"GET /management/rooms HTTP/1.1\r\nHost: x\r\nX-Api-Key: " + key + b"\r\n\r\n"
+    answer = wire.ask(server, sent)
+    assert (answer.status, answer.json()["code"]) == (401, "unauthorized")
+
+
+def test_headers_without_end_are_cut_off(server: Server) -> None:
+    before = memory(server)
+    line = b"X-Filler: " + b"x" * 8000 + b"\r\n"
+    with wire.dial(server) as connection:
+        sent = 0
+        try:
+            connection.sendall(b"GET /management/health HTTP/1.1\r\nHost: x\r\n")
+            while sent < 64 * MIB:
+                connection.sendall(line * 8)
+                sent += len(line) * 8
+        except OSError:
+            pass
+        assert sent < 16 * MIB
+    assert memory(server) - before < 16 * MIB
+
+
+def test_many_headers_and_a_long_path(server: Server) -> None:
+    lines = [f"X-{number}: 1" for number in range(5000)]
+    with contextlib.suppress(ConnectionError, IndexError):
+        answer = wire.ask(server, wire.request(server, "GET", "/management/rooms", *lines))
+        assert answer.status in {200, 400, 431}
+    with contextlib.suppress(ConnectionError, IndexError):
+        answer = wire.ask(server, wire.request(server, "GET", "/" + "x" * 200_000))
+        assert answer.status in {400, 404, 414, 431}
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\r\n\r\n\r\n",
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),  # a TLS hello
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: \xff\r\n\r\n",
+        b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /%zz%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET //// HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"* * *",
+    ],
+    ids=range(16),
+)
+def test_garbage_before_and_after_a_request(server: Server, garbage: bytes) -> None:
+    for sent in (garbage, wire.request(server, "GET", "/management/health") + garbage):
+        with wire.dial(server) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            told = wire.read_to_end(connection)
+        assert b" 500 " not in told
+
+
+def test_a_query_of_strange_bytes(room: Room) -> None:
+    for query in ("match=%ff", "match=%00", "match=[", "match=" + "*a" * 200, "limit=%ff", "&&=&"):
+        answer = room.server.http.get(f"/management/rooms?{query}")
+        assert answer.status_code in {200, 400}, query
+    for query in ("type=%00", "type=[", "actor=%ff", "after=%ff", "since_time=%00", "room=%00"):
+        answer = room.server.http.get(f"/management/events?{query}")
+        assert answer.status_code in {200, 400}, query
+
+
+def test_huge_integers(room: Room) -> None:
+    huge = "9" * 5000
+    http = room.server.http
+    for number in (str(2**31), str(2**63), str(2**64), "9" * 30, huge, "-" + huge):
+        for url in (
+            f"/management/sync/chat-history/{room.id}?page={number}",
+            f"/management/sync/chat-history/{room.id}?limit={number}",
+            f"/management/sync/session-history/{room.id}?page={number}",
+            f"/management/sync/session-history/{room.id}?from={number}&to={number}",
+            f"/management/sync/chat-history/{room.id}?from={number}&to={number}",
+            f"/management/rooms?cursor={number}",
+            f"/management/rooms?limit={number}",
+            f"/management/events?after={number}",
+            f"/management/events?since_time={number}",
+            f"/management/events?limit={number}",
+        ):
+            assert http.get(url).status_code in {200, 400}, url[:120]
+        answer = http.delete(f"{room.path}/messages/{number}")
+        assert answer.status_code in {400, 404}
+        for body in (f'{{"expires_in":{number}}}', f'{{"reason":{number}}}'):
+            answer = http.put(f"{room.path}/bans/u", content=body.encode())
+            assert answer.status_code in {200, 400}, body[:120]
+            http.delete(f"{room.path}/bans/u")
+        sync = f'{{"from":{number}}}'.encode()
+        assert http.post("/management/sync", content=sync).status_code in {202, 400}
+
+
+# Connections that do not get on
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /management/heal", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_a_slow_handshake_is_ended(server: Server, start: bytes) -> None:
+    """HANDSHAKE_TIMEOUT_SECONDS is 1 here."""
+    with wire.dial(server) as connection:
+        connection.sendall(start)
+        assert wire.read_to_end(connection) == b""
+
+
+def test_a_handshake_in_drops_is_ended(server: Server) -> None:
+    """Each header in time, but all of them not."""
+    with wire.dial(server) as connection:
+        connection.sendall(b"GET /management/health HTTP/1.1\r\n")
+        connection.settimeout(0.2)
+        for _ in range(75):
+            with contextlib.suppress(OSError):
+                connection.sendall(b"X-Drop: 1\r\n")
+            try:
+                assert connection.recv(1) == b""
+                return
+            except TimeoutError:
+                continue
+            except ConnectionResetError:
+                return
+    raise AssertionError("it was not ended")
+
+
+def test_many_idle_connections_do_not_keep_others_out(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(wire.dial(server))
+        assert server.http.get("/management/rooms").status_code == 200
+
+
+# WebSocket frames, written by hand: FIN and opcode, mask, length
+
+
+def frame(opcode: int, data: bytes, *, fin: bool = True, mask: bytes | None = b"mask") -> bytes:
+    bit = 0x80 if mask is not None else 0
+    if len(data) < 126:
+        length = struct.pack("!B", bit | len(data))
+    elif len(data) < 65536:
+        length = struct.pack("!BH", bit | 126, len(data))
+    else:
+        length = struct.pack("!BQ", bit | 127, len(data))
+    first = struct.pack("!B", (0x80 if fin else 0) | opcode)
+    if mask is None:
+        return first + length + data
+    masked = bytes(byte ^ mask[place % 4] for place, byte in enumerate(data))
+    return first + length + mask + masked
+
+
+@contextlib.contextmanager
+def upgraded(room: Room, user_id: str = "anna") -> Iterator[socket.socket]:
+    """A raw connection that has joined the room."""
+    with wire.dial(room.server) as connection:
+        connection.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id={user_id}"))
+        seen = b""
+        while b"WelcomeInfo" not in seen:
+            seen += connection.recv(4096)
+        assert seen.startswith(b"HTTP/1.1 101 ")
+        yield connection
+
+
+def close_code(connection: socket.socket) -> int | None:
+    """The code in the close frame that ends what the server sends."""
+    told = wire.read_to_end(connection)
+    place = told.rfind(b"\x88")
+    return struct.unpack("!H", told[place + 2 : place + 4])[0] if place >= 0 else None
+
+
+PROTOCOL_ERRORS = {
+    "invalid UTF-8": (frame(1, b"\xff\xfe"), {1007}),
+    "a surrogate as UTF-8": (frame(1, b'{"a":"\xed\xa0\x80"}'), {1007}),
+    "UTF-8 cut off": (frame(1, "é".encode()[:1]), {1007}),
+    "invalid UTF-8 in two fragments": (
+        frame(1, b"\xe2", fin=False) + frame(0, b"\x28\xa1"),
+        {1007},
+    ),
+    "not masked": (frame(1, b"{}", mask=None), {1002}),
+    "a reserved opcode": (frame(3, b""), {1002}),
+    "a reserved bit": (b"\xc1\x80mask", {1002}),
+    "a continuation of nothing": (frame(0, b"x"), {1002}),
+    "a long ping": (frame(9, b"x" * 126), {1002}),
+    "a ping in fragments": (frame(9, b"x", fin=False), {1002}),
+    "a close code that is none": (frame(8, struct.pack("!H", 5)), {1002}),
+    "a close of one byte": (frame(8, b"x"), {1002}),
+    "a close with a bad reason": (frame(8, struct.pack("!H", 1000) + b"\xff"), {1002, 1007}),
+    "a message above 64 KiB": (frame(1, b"x" * 65_537), {1009}),
+    "a message that says it is huge": (b"\x81\xff" + struct.pack("!Q", 2**62) + b"mask", {1009}),
+    "64 KiB and more in fragments": (
+        frame(1, b"x" * 40_000, fin=False) + frame(0, b"x" * 40_000, fin=False),
+        {1009},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROTOCOL_ERRORS)
+def test_a_protocol_error_closes_with_its_code(room: Room, name: str) -> None:
+    sent, codes = PROTOCOL_ERRORS[name]
+    with upgraded(room) as connection:
+        connection.sendall(sent)
+        assert close_code(connection) in codes
+    eventually(lambda: room.details()["current_users"] == 0)
+    (session,) = room.server.http.get(f"/management/sync/session-history/{room.id}").json()[
+        "records"
+    ]
+    assert session["user_id"] == "anna"
+
+
+def test_a_message_of_64_kib_is_none_too_many(room: Room) -> None:
+    anna = room.join("anna")
+    anna.socket.send("x" * 65_536)  # undecodable, so ignored
+    anna.socket.send(["{", '"type":"Ping","payload"', ':{"timestamp":1}}'])
+    assert anna.receive("Pong")["payload"] == {"timestamp": 1}
+    anna.socket.send(b"\x00\xff" * 1000)
+    anna.socket.send(b"")
+    assert anna.say("still here")["seq"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 60_000,
+        '{"type":"Ping","payload":{"timestamp":' + "[" * 30_000 + "]" * 30_000 + "}}",
+        '{"type":"Nothing","payload":' + '{"a":' * 10_000 + "1" + "}" * 10_000 + "}",
+        '{"type":"CustomEvent","payload":{"event_type":"e","payload":'
+        + "[" * 30_000
+        + "]" * 30_000
+        + "}}",
+        '{"type":"SendMessage","payload":{"content":"x","extra":' + "[" * 30_000 + "}}",
+        '{"type":"LoadHistory","payload":{"before":' + "9" * 60_000 + "}}",
+        '{"type":"LoadHistory","payload":{"before":-' + "9" * 5_000 + "}}",
+        '{"type":"LoadHistory","payload":{"before":1e400}}',
+        '{"type":"Ping","payload":{"timestamp":1e999}}',
+        '{"type":"SendMessage","payload":{"content":"' + "\\ud800" * 9_000 + '"}}',
+        '{"type":"SendMessage","payload":{"content":"\\udfff","client_msg_id":"\\ud800"}}',
+        '{"type":"SendMessage","payload":{"content":"x","client_msg_id":"\\u0000"}}',
+        '{"type":"CustomEvent","payload":{"event_type":"\\u0000","payload":"\\ud800"}}',
+        '{"type":"CustomEvent","payload":{"event_type":"e","payload":"\\ud800"}}',
+        '{"type":"KickUser","payload":{"user_id":"\\u0000"}}',
+        "\0" * 100,
+        "{" + " " * 60_000,
+    ],
+    ids=range(17),
+)
+def test_a_hostile_command_leaves_the_connection(room: Room, text: str) -> None:
+    boss, anna = room.join("boss"), room.join("anna")
+    boss.socket.send(text)
+    boss.say("still here")
+    while anna.receive("Message")["payload"]["content"] != "still here":
+        pass
+    assert room.server.http.get(f"/management/events?room={room.id}").status_code == 200
+    assert room.server.http.get("/management/sync").status_code == 200
+    replayed = room.join("carl", since=0)
+    assert replayed.receive("Message")["payload"]["content"] == "still here"
+
+
+def test_a_flood_of_nonsense(room: Room) -> None:
+    bert = room.join("bert")
+    with upgraded(room) as connection:
+        connection.sendall(frame(1, b"nonsense") * 20_000)
+        connection.sendall(frame(9, b"ping") * 2_000)
+        assert bert.say("still here")["seq"] == 1
+        connection.sendall(frame(8, struct.pack("!H", 1000)))
+        assert close_code(connection) in {1000, 4008}
+
+
+def test_a_flood_of_messages(room: Room) -> None:
+    """Every message of the flood that was stored is told to others, in order."""
+    bert = room.join("bert")
+    count = 20_000 if PROOF else 3_000
+    message = frame(1, b'{"type":"SendMessage","payload":{"content":"flood"}}')
+    with upgraded(room) as connection:
+        connection.setblocking(True)
+        connection.settimeout(60)
+        for _ in range(count // 100):
+            connection.sendall(message * 100)
+            with contextlib.suppress(BlockingIOError):
+                while connection.recv(65536, socket.MSG_DONTWAIT):
+                    pass
+        seqs = [bert.receive("Message")["payload"]["seq"] for _ in range(count)]
+    assert seqs == list(range(1, count + 1))
+
+
+def memory(server: Server) -> int:
+    """Resident bytes of the server's process."""
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    (line,) = [each for each in status.splitlines() if each.startswith("VmRSS:")]
+    return int(line.split()[1]) * 1024
+
+
+def test_a_client_that_does_not_read_is_dropped(room: Room) -> None:
+    """Its unsent frames are bounded, and others do not wait for it."""
+    boss = room.join("boss")
+    before = memory(room.server)
+    with wire.dial(room.server, receive_buffer=4096) as deaf:
+        deaf.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=deaf"))
+        eventually(lambda: room.details()["current_users"] == 2)
+        for _ in range(300):  # 9 MiB in all
+            boss.say("x" * 30_000)
+        grown = memory(room.server) - before
+        assert grown < 32 * MIB
+        if PROOF:  # it never reads: gone after some ten seconds
+            eventually(lambda: room.details()["current_users"] == 1, seconds=60)
+        else:
+            assert wire.read_to_end(deaf).endswith(struct.pack("!BBH", 0x88, 2, 4008))
+    eventually(lambda: room.details()["current_users"] == 1)
+    assert boss.say("still here")["seq"] == 301
+
+
+def test_a_client_that_asks_and_does_not_read(room: Room) -> None:
+    """Answers to itself are bounded, too."""
+    boss = room.join("boss")
+    for _ in range(100):
+        boss.say("x" * 20_000)
+    before = memory(room.server)
+    ask = frame(1, b'{"type":"LoadHistory","payload":{}}')
+    with wire.dial(room.server, receive_buffer=4096) as deaf:
+        deaf.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=deaf"))
+        eventually(lambda: room.details()["current_users"] == 2)
+        with contextlib.suppress(OSError):
+            deaf.settimeout(1)
+            for _ in range(1000):
+                deaf.sendall(ask)
+        boss.say("nobody waits for it")
+        assert memory(room.server) - before < 64 * MIB
+
+
+def test_a_client_that_vanishes(room: Room) -> None:
+    """A reset instead of a close."""
+    bert = room.join("bert")
+    with upgraded(room) as connection:
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    assert bert.receive("UserLeft")["payload"]["user_id"] == "anna"
+    eventually(lambda: room.details()["current_users"] == 1)
+
+
+def test_joining_and_vanishing_by_the_hundred(room: Room) -> None:
+    path = wire.upgrade(f"/ws/rooms/{room.id}?user_id=anna&since=0")
+    for _ in range(100):
+        with wire.dial(room.server) as connection:
+            connection.sendall(path)
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    status = "/management/status"
+    eventually(lambda: room.server.http.get(status).json()["connections"] <= 1)
+    eventually(lambda: room.details()["current_users"] == 0)
+    details = room.details()
+    query = {"room": room.id, "type": "session.*", "limit": 1000}
+    facts = room.server.http.get("/management/events", params=query).json()
+    assert [each["type"] for each in facts] == ["session.joined", "session.left"] * details[
+        "total_joins"
+    ]
+
+
+def test_a_client_that_sends_after_its_close(room: Room) -> None:
+    with upgraded(room) as connection:
+        connection.sendall(
+            frame(8, struct.pack("!H", 1000))
+            + frame(1, b'{"type":"SendMessage","payload":{"content":"too late"}}')
+        )
+        assert close_code(connection) == 1000
+    assert room.history() == []
+
+
+def test_two_protocols_on_one_connection(room: Room) -> None:
+    """A request pipelined behind an upgrade is no frame."""
+    with wire.dial(room.server) as connection:
+        connection.sendall(
+            wire.upgrade(f"/ws/rooms/{room.id}?user_id=anna")
+            + wire.request(room.server, "DELETE", room.path)
+        )
+        wire.read_to_end(connection)
+    assert "closed_at" not in room.details()
