@@ -123,7 +123,11 @@ def main() -> None:
         report.line("messages in the room", given.rows, "")
         questions(path, given.samples, given.repeat)
         room_id, span = room_and_span(path)
-        scene.run(scene.with_store(path, lambda store: reads(store, room_id, span, given.samples)))
+
+        async def work(store: Store) -> None:
+            await reads(store, room_id, span, given.samples, given.repeat)
+
+        scene.run(scene.with_store(path, work))
         requests(path, given.samples, given.repeat)
     report.end()
 

@@ -83,7 +83,7 @@ def climb(path: Path, count: int) -> list[Step]:
 
 
 def _measure(
-    db: Database, numbers: Numbers, count: int, parts: list[Part], *, with_id: bool
+    db: Database, numbers: Numbers, count: int, parts: Sequence[Part], *, with_id: bool
 ) -> float:
     batches = [numbers.batch(with_id=with_id) for _ in range(count // BATCH)]
     started = time.thread_time()

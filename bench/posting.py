@@ -127,7 +127,7 @@ async def measure(
 
 
 def whole(path: Path, count: int, repeat: int) -> None:
-    disk = scene.fdatasyncs_per_second(path.parent)
+    disk = [scene.fdatasyncs_per_second(path.parent)]
     numbers = itertools.count(2 * 10**9)
     results: list[tuple[list[Cost], list[Cost]]] = []
 
@@ -135,6 +135,7 @@ def whole(path: Path, count: int, repeat: int) -> None:
         results.append(await measure(store, numbers, count, repeat))
 
     scene.run(scene.with_store(path, work))
+    disk.append(scene.fdatasyncs_per_second(path.parent))
     ((called, awaited),) = results
     report.median("writer thread", [each.writer for each in called], "µs CPU/message", at_most=35)
     report.median("process", [each.process for each in called], "µs CPU/message", at_most=60)
@@ -143,8 +144,8 @@ def whole(path: Path, count: int, repeat: int) -> None:
     )
     report.line("of it: making the post, the bench's own", making_a_post(count), "µs CPU/message")
     rate = report.median("messages", [each.rate for each in called], "/s")
-    report.line("the disk's own fdatasync", disk, "/s")
-    report.line("messages per fdatasync of the disk", rate / disk, "")
+    syncs = report.median("the disk's own fdatasync, before and after", disk, "/s")
+    report.line("messages per fdatasync of the disk", rate / syncs, "")
 
 
 def parts(path: Path, count: int, repeat: int) -> None:

@@ -10,7 +10,7 @@ from offline import HOST, SECOND, Offline
 
 from chatctl_server.conversation import following, membership, messages, moderation, rooms
 from chatctl_server.domain import facts
-from chatctl_server.storage import conversations, log
+from chatctl_server.storage import conversations
 from chatctl_server.storage.transaction import Tx
 
 
@@ -105,7 +105,3 @@ def texts(path: Path) -> list[str]:
 
 def names(directory: Path) -> list[str]:
     return sorted(each.name for each in directory.iterdir())
-
-
-def newest_offset(scene: Offline) -> int:
-    return int(scene.run(lambda tx, actor: log.newest_offset(tx.db)))

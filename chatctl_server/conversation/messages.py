@@ -191,7 +191,7 @@ class _Batch:
 
 def delete(tx: Tx, actor: facts.Actor, room_id: str, message_id: int) -> facts.Recorded | None:
     """Takes the text out of the message and of the log; None when it is gone already."""
-    room = rooms.find(tx, room_id)
+    room = rooms.find_open(tx, room_id)
     found = messages.one(tx.db, room.id, message_id)
     if found is None:
         raise errors.MessageNotFound(f"The room has no message {message_id}", field="message_id")

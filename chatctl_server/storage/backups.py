@@ -49,7 +49,7 @@ def backup(path: Path, target: Path) -> BackedUp:
     _refuse_existing(target, manifest_file)
     with _part_of(target) as part, _part_of(manifest_file) as manifest_part:
         with files.snapshot(path) as source:
-            copy(source, part)
+            copy(source, part, target)
         manifest = _check(part, files.real(path))
         with files.failures(target):
             manifest_part.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
@@ -65,9 +65,12 @@ def manifest_path(backup: Path) -> Path:
     return files.beside(backup, ".json")
 
 
-def copy(source: Database, target: Path) -> None:
-    """The snapshot that the source reads, as a single file; the caller syncs it."""
-    connection = apsw.Connection(str(target))
+def copy(source: Database, part: Path, target: Path) -> None:
+    """The snapshot that the source reads, as the single file ``part``; the caller syncs it.
+
+    Errors name the ``target``, which the part will become.
+    """
+    connection = apsw.Connection(str(part))
     try:
         with files.writing_failures(target, connection):
             connection.pragma("synchronous", "off")

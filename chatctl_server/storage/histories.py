@@ -64,6 +64,14 @@ def find_room(db: Database, room_id: str) -> conversations.Found:
     return room
 
 
+def find_open_room(db: Database, room_id: str) -> conversations.Found:
+    """Raises RoomNotFound or RoomClosed."""
+    room = find_room(db, room_id)
+    if room.status != "open":
+        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
+    return room
+
+
 def _seq_range(db: Database, room: conversations.Found, window: Window) -> tuple[int, int]:
     start, end = window.microseconds()
     first, last = 1, room.last_seq

@@ -45,7 +45,7 @@ def restore(path: Path, source: Path) -> Restored:
         raise errors.Conflict(f"{path} is not a file")
     part = files.beside(path, ".restoring")
     try:
-        schema, last_offset = _fetch(source, part)
+        schema, last_offset = _fetch(source, part, path)
         with files.failures(path):
             files.hand_over(part, path if path.exists() else path.parent)
             files.sync(part)
@@ -64,10 +64,10 @@ def restore(path: Path, source: Path) -> Restored:
     )
 
 
-def _fetch(source: Path, part: Path) -> tuple[schemas.Schema, int]:
+def _fetch(source: Path, part: Path, path: Path) -> tuple[schemas.Schema, int]:
     """Copies the source, with what its write-ahead log holds, and checks the copy."""
     manifest = _manifest(source)
-    with files.failures(part):
+    with files.failures(path):
         files.remove(part)  # of a restore that was killed; the lock is ours
         files.create_empty(part)
     # A backup is a single file: a -wal beside it is not its own.
@@ -76,7 +76,7 @@ def _fetch(source: Path, part: Path) -> tuple[schemas.Schema, int]:
         schemas.refuse_newer(schema, source)
         if not schema.applied:
             raise errors.StorageUnavailable(f"{source} is an empty database")
-        backups.copy(db, part)
+        backups.copy(db, part, path)
     with files.snapshot(part, immutable=True) as db:
         problems = checking.damage(db)
         last_offset = log.newest_offset(db)

@@ -15,6 +15,9 @@ from chatctl_server.storage import files, models, projection, schemas, sql
 SHOWN = 20  # of each table
 PAGE = 1000
 _MAX_CHARACTERS = 100
+# log.py answers with whole facts; here damaged ones must not hide the others.
+_FACTS = """SELECT id, type, conversation, actor, credential, address, at, payload
+    FROM event ORDER BY id"""
 Value = str | int | float | bytes | None
 Kind = Literal["differs", "missing", "extra", "unreadable", "more"]
 
@@ -64,11 +67,6 @@ def verify(path: Path) -> list[Difference]:
             table = model._meta.table_name
             found += _cut(table, _compare(db, scratch, table))
     return found
-
-
-# log.py answers with whole facts; here damaged ones must not hide the others.
-_FACTS = """SELECT id, type, conversation, actor, credential, address, at, payload
-    FROM event ORDER BY id"""
 
 
 class _Replay:

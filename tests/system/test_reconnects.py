@@ -21,7 +21,9 @@ class Listener:
     def __init__(self, room: Room, number: int) -> None:
         self.last_seq = 0
         self.wrong: list[str] = []
-        self._url = f"ws://127.0.0.1:{room.server.port}/ws/rooms/{room.id}?user_id=listener-{number}"
+        self._url = (
+            f"ws://127.0.0.1:{room.server.port}/ws/rooms/{room.id}?user_id=listener-{number}"
+        )
         self._chance = random.Random(number)
 
     def connect(self) -> connect:

@@ -203,10 +203,7 @@ def _listed(db: Database, room_id: str) -> Listed:
 
 
 def _open_id(db: Database, room_id: str) -> int:
-    room = histories.find_room(db, room_id)
-    if room.status != "open":
-        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
-    return room.id
+    return histories.find_open_room(db, room_id).id
 
 
 def _roles(db: Database, room_id: str, now: int) -> tuple[int, set[str], set[str]]:

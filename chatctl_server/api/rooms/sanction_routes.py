@@ -108,8 +108,8 @@ class Sanctions(Controller):
 
 
 def _bans(db: Database, room_id: str, now: int) -> list[sanctions.Sanction]:
-    return sanctions.bans(db, histories.find_room(db, room_id).id, now)
+    return sanctions.bans(db, histories.find_open_room(db, room_id).id, now)
 
 
 def _mutes(db: Database, room_id: str, now: int) -> list[sanctions.Sanction]:
-    return sanctions.mutes(db, histories.find_room(db, room_id).id, now)
+    return sanctions.mutes(db, histories.find_open_room(db, room_id).id, now)

@@ -83,10 +83,7 @@ def _check_origin(context: Context, scope: Any) -> None:
 
 
 def _open_room(db: Database, room_id: str) -> int:
-    room = histories.find_room(db, room_id)
-    if room.status != "open":
-        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
-    return room.id
+    return histories.find_open_room(db, room_id).id
 
 
 class _Member:

@@ -82,14 +82,6 @@ async def _play(path: Path, room_id: str, steps: list[tuple[str, int]]) -> None:
 
 async def _step(room: SteppedRoom, loop: SteppedLoop, room_id: str, name: str, number: int) -> None:
     match name:
-        case "post":
-            room.post(number)
-        case "announce":
-            room.announce(room_id)
-        case "mute":
-            room.mute(room_id)
-        case "delete":
-            room.delete(room_id, number)
         case "hand over":
             room.hand_over()
         case "flush a slice":
@@ -99,8 +91,22 @@ async def _step(room: SteppedRoom, loop: SteppedLoop, room_id: str, name: str, n
             room.listeners.append(Listener(room, None))
         case "resume":
             room.listeners.append(Listener(room, min(number, room.last_seq)))
+        case "post" | "announce" | "mute" | "delete":
+            _write(room, room_id, name, number)
         case _:
             await _step_of_client(room, name, number)
+
+
+def _write(room: SteppedRoom, room_id: str, name: str, number: int) -> None:
+    match name:
+        case "post":
+            room.post(number)
+        case "announce":
+            room.announce(room_id)
+        case "mute":
+            room.mute(room_id)
+        case "delete":
+            room.delete(room_id, number)
 
 
 async def _step_of_client(room: SteppedRoom, name: str, number: int) -> None:
@@ -142,3 +148,33 @@ def _seq_at(room: SteppedRoom, listener: Listener) -> int:
         if e.offset <= listener.start and hasattr(e.fact, "content")
     ]
     return seqs[-1] if seqs else 0
+
+
+async def _starve(path: Path) -> int:
+    """A client resumes while every one of its reads is overtaken by a commit; how many it took."""
+    room = SteppedRoom(path)
+    try:
+        room.post(12)
+        room.hand_over()
+        listener = Listener(room, 0)
+        room.listeners.append(listener)
+        for reads in range(1, 40):
+            await room.settle()
+            if listener.is_inside:
+                return reads
+            listener.store.snapshot()
+            room.post(2)
+            room.hand_over()
+            listener.store.answer()
+        return 40
+    finally:
+        await room.close()
+
+
+def test_a_busy_room_keeps_nobody_out(template: tuple[Path, str], tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    shutil.copy(template[0], path)
+    with asyncio.Runner(loop_factory=SteppedLoop) as runner:
+        reads = runner.run(_starve(path))
+    # A page is 3 messages, 2 come meanwhile, and the ring holds the newest 3.
+    assert reads <= 15

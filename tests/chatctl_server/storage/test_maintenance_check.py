@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import apsw
 import pytest
 from lived_in import flip_bytes, smuggle, tamper
 
@@ -151,8 +152,6 @@ def test_a_newer_schema_is_refused(database: Path) -> None:
 
 
 def ban_of(path: Path, user_id: str) -> int:
-    import apsw
-
     connection = apsw.Connection(str(path))
     (found,) = connection.execute(
         "SELECT id FROM event WHERE type = 'ban.set' AND payload ->> '$.user_id' = ?", (user_id,)

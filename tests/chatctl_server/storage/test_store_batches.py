@@ -1,0 +1,129 @@
+"""One transaction for many calls: each call is answered by itself, and what fails leaves nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatctl_server import errors
+from chatctl_server.conversation import messages, moderation, rooms
+from chatctl_server.domain import facts
+from chatctl_server.domain.times import SECOND
+from chatctl_server.storage import log, maintenance, sql
+from chatctl_server.storage import messages as stored
+from chatctl_server.storage.transaction import Tx
+from chatctl_server.storage.writing import Call, Settled, Writing
+
+OPERATOR = facts.Actor(None, "api_key")
+START = 1_700_000_000 * SECOND
+
+
+class Scene:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = START
+        maintenance.prepare(path, durable=False)
+        self.writing = Writing(lambda: sql.writing(path, durable=False), lambda: self.now)
+        (created,) = self.run((rooms.create, (OPERATOR, "lobby", [])))
+        self.room_id: str = created.outcome.public_id
+
+    def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Settled]:
+        return self.writing.run([Call(verb, given, print, 256) for verb, given in calls])
+
+    def post(self, *posts: messages.Post) -> list[Any]:
+        return [each.outcome for each in self.run(*((messages.POST, (post,)) for post in posts))]
+
+    def rows(self) -> list[stored.Stored]:
+        return list(self._ask(stored.between, 1, 1, 2**40))
+
+    def types(self) -> list[str]:
+        return [facts.type_name(entry.fact) for entry in self._ask(log.read_after, 0, 1000)]
+
+    def _ask(self, question: Any, *arguments: Any) -> Any:
+        database = sql.reading(self.path)
+        database.connect()
+        try:
+            return question(database, *arguments)
+        finally:
+            database.close()
+
+    def is_sound(self) -> None:
+        assert maintenance.check(self.path) == []
+        assert maintenance.verify(self.path) == []
+
+
+def text(content: str, client_msg_id: str | None = None, **more: Any) -> messages.Post:
+    return messages.Post(1, OPERATOR, "anna", "Anna", content, client_msg_id, **more)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(tmp_path / "chat.db")
+    yield scene
+    scene.writing.close()
+
+
+def test_a_verb_that_fails_leaves_nothing_and_its_neighbours_stay(scene: Scene) -> None:
+    def ban_and_break(tx: Tx) -> None:
+        moderation.ban(tx, OPERATOR, scene.room_id, "carl", None, None)
+        raise errors.Conflict("after all")
+
+    settled = scene.run(
+        (moderation.ban, (OPERATOR, scene.room_id, "anna", None, None)),
+        (ban_and_break, ()),
+        (moderation.mute, (OPERATOR, scene.room_id, "bert", None, None)),
+    )
+    assert isinstance(settled[1].outcome, errors.Conflict)
+    assert [len(each.recorded) for each in settled] == [1, 0, 1]
+    assert scene.types() == ["room.created", "ban.set", "mute.set"]
+    scene.is_sound()
+
+
+def test_a_post_that_cannot_be_stored_does_not_take_its_batch_along(scene: Scene) -> None:
+    """The batch form fails as a whole, so its posts are run one by one."""
+    outcomes = scene.post(text("one"), text("\ud800"), text("three"))
+    assert isinstance(outcomes[1], UnicodeEncodeError)
+    assert [outcomes[0].seq, outcomes[2].seq] == [1, 2]
+    assert [row.content for row in scene.rows()] == ["one", "three"]
+    scene.is_sound()
+
+
+def test_a_repeat_in_the_same_batch_is_stored_once(scene: Scene) -> None:
+    first, other, repeat = scene.post(text("one", "a"), text("two", "b"), text("one", "a"))
+    assert (first.duplicate, other.duplicate, repeat.duplicate) == (False, False, True)
+    assert (repeat.message_id, repeat.seq) == (first.message_id, first.seq)
+    (late,) = scene.post(text("one", "a"))
+    assert (late.seq, late.duplicate) == (1, True)
+    assert [row.content for row in scene.rows()] == ["one", "two"]
+
+
+def test_a_refused_post_takes_no_seq(scene: Scene) -> None:
+    scene.run((moderation.ban, (OPERATOR, scene.room_id, "anna", None, None)))
+    bert = messages.Post(1, OPERATOR, "bert", "Bert", "hello")
+    outcomes = scene.post(bert, text("refused"), bert)
+    assert isinstance(outcomes[1], errors.Banned)
+    assert [outcomes[0].seq, outcomes[2].seq] == [1, 2]
+    scene.is_sound()
+
+
+def test_two_frames_in_flight_cannot_both_pass_the_throttle(scene: Scene) -> None:
+    first, second = scene.post(text("one", interval_seconds=3), text("two", interval_seconds=3))
+    assert first.seq == 1
+    assert isinstance(second, errors.Throttled)
+
+
+def test_what_was_lost_does_not_throttle(scene: Scene) -> None:
+    """The memory of who was heard goes with the transaction that it came from."""
+    scene.post(text("before", interval_seconds=3))
+    scene.now += 10 * SECOND
+
+    def lose(tx: Tx) -> None:
+        tx.db.execute_sql("ROLLBACK")
+        raise errors.NotStored("as SQLite does after an error of its own")
+
+    settled = scene.run((messages.POST, (text("lost", interval_seconds=3),)), (lose, ()))
+    assert [type(each.outcome) for each in settled] == [errors.NotStored] * 2
+    (repeated,) = scene.post(text("lost", interval_seconds=3))
+    assert repeated.seq == 2
+    assert [row.content for row in scene.rows()] == ["before", "lost"]

@@ -1,0 +1,56 @@
+"""Followers move through the log by a durable cursor: nothing is skipped, whatever breaks."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from chatctl_server.conversation import following, moderation, rooms
+from chatctl_server.domain import facts, times
+from chatctl_server.live.bell import Bell
+from chatctl_server.storage import cursors, maintenance
+from chatctl_server.storage.store import Store
+from chatctl_server.workers.follower import Follower
+
+OPERATOR = facts.Actor(None, "api_key")
+
+
+class Broken(Exception):
+    """What ends a handler in the middle of its page."""
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    maintenance.prepare(tmp_path / "chat.db", durable=False)
+    store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
+    await store.open()
+    room = await store.write(rooms.create, OPERATOR, "lobby", [])
+    for user_id in ("anna", "bert"):
+        await store.write(moderation.ban, OPERATOR, room.public_id, user_id, None, None)
+    yield store
+    await store.close()
+
+
+async def test_a_page_that_was_not_finished_is_read_again(store: Store) -> None:
+    handled: list[int] = []
+
+    async def handle(page: Sequence[facts.Recorded]) -> None:
+        is_first = not handled
+        handled.extend(entry.offset for entry in page)
+        if is_first:
+            raise Broken
+
+    with pytest.raises(Broken):
+        await Follower("test", store, Bell(), handle).step()
+    assert await store.read(cursors.position, "test") == 0
+    after_the_crash = Follower("test", store, Bell(), handle)
+    assert await after_the_crash.step()
+    assert handled == [1, 2, 3, 1, 2, 3]
+    assert not await after_the_crash.step()
+    assert await store.read(cursors.position, "test") == 3
+
+
+async def test_a_cursor_that_another_moved_stays(store: Store) -> None:
+    assert await store.write(following.plan, "test", 0, 2)
+    assert not await store.write(following.plan, "test", 0, 1)
+    assert await store.read(cursors.position, "test") == 2
