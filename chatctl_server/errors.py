@@ -125,5 +125,9 @@ class SchemaMismatch(ChatctlError):
     code, status, title = "schema_mismatch", 503, "Database schema does not fit"
 
 
+class CheckFailed(ChatctlError):
+    code, status, title = "check_failed", 500, "Database is damaged"
+
+
 class LockHeld(ChatctlError):
     code, status, title = "lock_held", 503, "Database is in use"

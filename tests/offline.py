@@ -7,7 +7,7 @@ from typing import Any
 from chatctl_server.conversation import membership, messages, rooms
 from chatctl_server.domain import facts
 from chatctl_server.storage import maintenance, sql
-from chatctl_server.storage.writing import Call, Writing
+from chatctl_server.storage.writing import Batch, Call, Writing
 
 SECOND = 1_000_000
 HOST = facts.Actor(None, "test")
@@ -19,22 +19,34 @@ class Offline:
     def __init__(self, path: Path, now: int = 1_700_000_000 * SECOND) -> None:
         self.path = path
         self.now = now
-        maintenance.prepare(path, durable=False)
+        if not path.exists():
+            maintenance.prepare(path, durable=False)
         self.writing = Writing(lambda: sql.writing(path, durable=False), lambda: self.now)
 
     def run(self, verb: Callable[..., Any], *arguments: Any, actor: facts.Actor = HOST) -> Any:
         """What the verb returns; raises what it raises."""
-        (settled,) = self.writing.run([Call(verb, (actor, *arguments), lambda _: None, 256)])
-        if isinstance(settled.outcome, BaseException):
-            raise settled.outcome
-        return settled.outcome
+        return self.call(verb, actor, *arguments)
+
+    def call(self, verb: Callable[..., Any] | Batch[Any, Any], *arguments: Any) -> Any:
+        (outcome,) = self.together((verb, *arguments))
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def together(self, *calls: tuple[Any, ...]) -> list[Any]:
+        """Several calls in one transaction; what each returned or raised."""
+        queued = [Call(call[0], call[1:], lambda _: None, 256) for call in calls]
+        return [settled.outcome for settled in self.writing.run(queued)]
 
     def post(self, conversation: int, sender: str, content: str, **more: Any) -> messages.Posted:
         sent = messages.Post(conversation, HOST, sender, sender, content, **more)
-        (settled,) = self.writing.run([Call(messages.POST, (sent,), lambda _: None, 256)])
-        if isinstance(settled.outcome, BaseException):
-            raise settled.outcome
-        return settled.outcome
+        posted: messages.Posted = self.call(messages.POST, sent)
+        return posted
+
+    def restart(self) -> None:
+        """A new connection that remembers nothing."""
+        self.writing.close()
+        self.writing = Writing(lambda: sql.writing(self.path, durable=False), lambda: self.now)
 
     def create_room(self, name: str, *admins: str) -> str:
         return str(self.run(rooms.create, name, admins).public_id)

@@ -115,7 +115,7 @@ def _check(part: Path, original: Path) -> Manifest:
         schema = schemas.of(db, original)
         problems = checking.problems(db) if schema.is_current else checking.damage(db)
         if problems:
-            raise checking.CheckFailed(
+            raise errors.CheckFailed(
                 f"The copy of {original} has {len(problems)} problems: {problems[0]}",
                 hint="chatctl db check",
             )

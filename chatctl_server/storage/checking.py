@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import apsw
 import msgspec
@@ -13,12 +12,6 @@ from chatctl_server import errors
 from chatctl_server.storage import files, invariants, projection, schemas, sql
 
 SHOWN = 20  # of each rule
-
-
-class CheckFailed(errors.ChatctlError):
-    code: ClassVar[str] = "check_failed"
-    status: ClassVar[int] = 500
-    title: ClassVar[str] = "Database is damaged"
 
 
 class Problem(msgspec.Struct, frozen=True):

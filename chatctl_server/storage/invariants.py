@@ -167,12 +167,6 @@ MEMBERS = (
     ),
     Invariant(
         "sessions",
-        "session {0} is open in the closed conversation {1}",
-        """SELECT s.id, c.id FROM session s JOIN conversation c ON c.id = s.conversation
-        WHERE s.leave_time IS NULL AND c.status = 'closed'""",
-    ),
-    Invariant(
-        "sessions",
         "session {0} ends before it begins",
         "SELECT id FROM session WHERE leave_time < join_time",
     ),

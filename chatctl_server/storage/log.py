@@ -1,4 +1,4 @@
-"""The log: the only module that touches the table ``event``.
+"""The log: the only module that writes the table ``event``; checks of the file read it too.
 
 Offsets number all facts in commit order, from 1. The log is the audit log and is not trimmed;
 only the text of a deleted message is taken out of its fact.

@@ -4,7 +4,7 @@ Whoever migrates or restores holds the database's lock; the rest runs beside a s
 """
 
 from chatctl_server.storage.backups import BackedUp, Manifest, backup
-from chatctl_server.storage.checking import CheckFailed, Problem, check
+from chatctl_server.storage.checking import Problem, check
 from chatctl_server.storage.inspecting import Info, InUse, info
 from chatctl_server.storage.migrating import Migrated, migrate, prepare
 from chatctl_server.storage.restoring import Restored, restore
@@ -13,7 +13,6 @@ from chatctl_server.storage.verifying import Difference, verify
 
 __all__ = [
     "BackedUp",
-    "CheckFailed",
     "Difference",
     "InUse",
     "Info",

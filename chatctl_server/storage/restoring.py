@@ -81,7 +81,7 @@ def _fetch(source: Path, part: Path, path: Path) -> tuple[schemas.Schema, int]:
         problems = checking.damage(db)
         last_offset = log.newest_offset(db)
     if problems:
-        raise checking.CheckFailed(
+        raise errors.CheckFailed(
             f"{source} has {len(problems)} problems: {problems[0]}", hint="choose another backup"
         )
     return schema, last_offset
@@ -96,9 +96,9 @@ def _manifest(source: Path) -> backups.Manifest | None:
         try:
             manifest = msgspec.json.decode(path.read_bytes(), type=backups.Manifest)
         except msgspec.DecodeError as error:
-            raise checking.CheckFailed(f"{path} is no manifest of a backup: {error}") from error
+            raise errors.CheckFailed(f"{path} is no manifest of a backup: {error}") from error
         if backups.sha256(source) != manifest.sha256:
-            raise checking.CheckFailed(
+            raise errors.CheckFailed(
                 f"{source} is not the file that {path} describes: its SHA-256 differs",
                 hint="choose another backup, or remove the manifest when the change was intended",
             )

@@ -398,7 +398,8 @@ def test_a_client_that_does_not_read_is_dropped(room: Room) -> None:
         else:
             told = b""
             while not told.endswith(struct.pack("!BBH", 0x88, 2, 4008)):
-                assert (part := deaf.recv(65536))
+                part = deaf.recv(65536)
+                assert part, "closed without a code"
                 told = told[-4:] + part
     eventually(lambda: room.details()["current_users"] == 1)
     assert boss.say("still here")["seq"] == 101

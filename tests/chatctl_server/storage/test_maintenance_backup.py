@@ -11,7 +11,7 @@ from limits import file_size, read_only
 from lived_in import flip_bytes, names, smuggle, tamper, texts
 from offline import Offline
 
-from chatctl_server.errors import Conflict, NotFound, StorageFull, StorageUnavailable
+from chatctl_server.errors import CheckFailed, Conflict, NotFound, StorageFull, StorageUnavailable
 from chatctl_server.storage import maintenance
 
 
@@ -141,14 +141,14 @@ def test_a_database_in_a_directory_that_is_not_writable_is_backed_up(
 
 def test_a_damaged_database_gives_no_backup(database: Path, target: Path) -> None:
     flip_bytes(database, 5 * 4096)
-    with pytest.raises(maintenance.CheckFailed, match="problems"):
+    with pytest.raises(CheckFailed, match="problems"):
         maintenance.backup(database, target)
     assert names(target.parent) == []
 
 
 def test_a_database_that_breaks_a_rule_gives_no_backup(database: Path, target: Path) -> None:
     smuggle(database, 1, "eve")
-    with pytest.raises(maintenance.CheckFailed, match="banned its sender"):
+    with pytest.raises(CheckFailed, match="banned its sender"):
         maintenance.backup(database, target)
     assert names(target.parent) == []
 

@@ -15,6 +15,7 @@ from lived_in import flip_bytes, names, tamper, texts
 from offline import Offline
 
 from chatctl_server.errors import (
+    CheckFailed,
     Conflict,
     LockHeld,
     SchemaMismatch,
@@ -158,19 +159,19 @@ def refused(database: Path, source: Path, error: type[Exception], sentence: str)
 
 def test_a_changed_backup_is_refused(database: Path, backup: Path) -> None:
     tamper(backup, "UPDATE message SET content = 'forged' WHERE id = 1")
-    refused(database, backup, maintenance.CheckFailed, "SHA-256 differs")
+    refused(database, backup, CheckFailed, "SHA-256 differs")
 
 
 def test_a_damaged_backup_without_manifest_is_refused(database: Path, backup: Path) -> None:
     backup.with_name("nightly.db.json").unlink()
     flip_bytes(backup, 5 * 4096)
-    refused(database, backup, maintenance.CheckFailed, "problems")
+    refused(database, backup, CheckFailed, "problems")
 
 
 @pytest.mark.parametrize("text", ["{", '{"sha256": 7}'])
 def test_a_damaged_manifest_is_refused(database: Path, backup: Path, text: str) -> None:
     backup.with_name("nightly.db.json").write_text(text)
-    refused(database, backup, maintenance.CheckFailed, "is no manifest")
+    refused(database, backup, CheckFailed, "is no manifest")
 
 
 def test_a_newer_backup_is_refused(database: Path, backup: Path) -> None:

@@ -1,4 +1,4 @@
-"""One transaction for many calls: each call is answered by itself, and what fails leaves nothing."""
+"""One transaction for many calls: each is answered by itself, and what fails leaves nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,0 +1,126 @@
+"""Breaks the program in one way at a time and looks whether the tests see it.
+
+``python tests/mutations/run.py [NAME…]``: each ``*.patch`` here says in its first lines what it
+breaks (``# what: …``) and which tests must fail then (``# tests: …``). It is applied to a copy of
+the tree. Fails when a patch does not apply, a mutant survives, or the tests fail without one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PARTS = ("chatctl", "chatctl_server", "tests", "pyproject.toml", "config.example.toml")
+LIMIT_SECONDS = 300
+TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run them
+
+
+class Mutation(NamedTuple):
+    name: str
+    what: str
+    tests: list[str]
+    patch: Path
+
+
+class Copy:
+    """A copy of the tree, and a Python that imports the program from it, in servers, too."""
+
+    def __init__(self, directory: Path) -> None:
+        self.tree = directory / "tree"
+        self._environment = directory / "environment"
+        venv.create(self._environment, symlinks=True)
+        paths = sysconfig.get_paths(vars={"base": str(self._environment)})
+        pure = Path(paths["purelib"])
+        pure.mkdir(parents=True, exist_ok=True)
+        # The order counts: what is installed for development points to the original tree.
+        (pure / "copy.pth").write_text(f"{self.tree}\n{sysconfig.get_path('purelib')}\n")
+
+    def renew(self) -> None:
+        shutil.rmtree(self.tree, ignore_errors=True)
+        self.tree.mkdir()
+        ignore = shutil.ignore_patterns("__pycache__", ".hypothesis")
+        for part in PARTS:
+            source, target = ROOT / part, self.tree / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=ignore)
+            elif source.exists():
+                shutil.copy(source, target)
+
+    def apply(self, patch: Path) -> None:
+        command = ["git", "apply", "--whitespace=nowarn", str(patch)]
+        # Without a repository around it, git apply works on plain files.
+        environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(self.tree.parent)}
+        subprocess.run(command, cwd=self.tree, check=True, env=environment)
+
+    def test(self, tests: list[str]) -> subprocess.CompletedProcess[str]:
+        python = str(self._environment / "bin" / "python")
+        options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
+        environment = {k: v for k, v in os.environ.items() if k != "CHATCTL_PROOF"}
+        return subprocess.run(
+            [python, "-m", "pytest", *options, *tests],
+            cwd=self.tree,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+
+
+@contextmanager
+def _copy() -> Iterator[Copy]:
+    with tempfile.TemporaryDirectory(prefix="mutations-") as directory:
+        copy = Copy(Path(directory))
+        copy.renew()
+        yield copy
+
+
+def _read(patch: Path) -> Mutation:
+    header = dict(
+        line[2:].split(": ", 1)
+        for line in patch.read_text().split("\ndiff ", 1)[0].splitlines()
+        if line.startswith("# ")
+    )
+    return Mutation(patch.stem, header["what"], header["tests"].split(), patch)
+
+
+def _survives(copy: Copy, mutation: Mutation) -> bool:
+    copy.renew()
+    copy.apply(mutation.patch)
+    began = time.monotonic()
+    done = copy.test(mutation.tests)
+    seconds = time.monotonic() - began
+    is_killed = done.returncode == TESTS_FAILED
+    verdict = "killed" if is_killed else f"SURVIVED (pytest exits {done.returncode})"
+    print(f"{verdict:10} {seconds:6.1f} s  {mutation.name}: {mutation.what}", flush=True)
+    if not is_killed:
+        print(done.stdout[-2000:] + done.stderr[-2000:])
+    return not is_killed
+
+
+def main(names: list[str]) -> int:
+    mutations = [_read(patch) for patch in sorted(HERE.glob("*.patch"))]
+    if names:
+        mutations = [mutation for mutation in mutations if mutation.name in names]
+    with _copy() as copy:
+        sound = copy.test(sorted({test for mutation in mutations for test in mutation.tests}))
+        if sound.returncode != 0:
+            print("the tests fail without a mutation:", sound.stdout[-4000:] + sound.stderr[-2000:])
+            return 1
+        survivors = [mutation.name for mutation in mutations if _survives(copy, mutation)]
+    print(f"{len(mutations)} mutations, {len(survivors)} survived {' '.join(survivors)}")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
