@@ -36,7 +36,10 @@ Start = Callable[[], AbstractContextManager[Target]]
 
 @contextlib.contextmanager
 def chatctl() -> Iterator[Target]:
-    with scene.directory() as folder, served.server(folder / "chat.db") as server:
+    with (
+        scene.directory() as folder,
+        served.server(folder / "chat.db", served.SERVER_CORE) as server,
+    ):
         yield Target(server.port, f"/ws/rooms/{server.create_room()}", server.pid)
 
 

@@ -98,7 +98,7 @@ def requests(path: Path, samples: int, repeat: int) -> None:
         "": {},
         ", from and to": {"from": span.from_time or 0, "to": span.to_time or 0},
     }
-    with served.server(path) as server, server.client() as client:
+    with served.server(path, served.SERVER_CORE) as server, server.client() as client:
         os.sched_setaffinity(0, {served.LOAD_CORE})
         for which, window in windows.items():
             for page in PAGES:

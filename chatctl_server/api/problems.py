@@ -32,18 +32,24 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 def body(error: errors.ChatctlError) -> bytes:
+    detail = _encodable(error.detail)
     problem = Problem(
         title=error.title,
         status=error.status,
         code=error.code,
-        detail=error.detail,
-        error=error.detail,
+        detail=detail,
+        error=detail,
         request_id=logs.request_id.get() or "",
         field=error.field,
         hint=error.hint,
         retry_after=error.retry_after,
     )
     return msgspec.json.encode({"type": "about:blank", **msgspec.to_builtins(problem)})
+
+
+def _encodable(text: str) -> str:
+    """What a caller sent may stand in a sentence, lone surrogates and all."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def headers(error: errors.ChatctlError) -> dict[str, str]:

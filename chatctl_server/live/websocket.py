@@ -1,8 +1,8 @@
 """The protocol classes given to uvicorn: the only file that touches uvicorn's internals.
 
-What they add: a limit on the time until a request's headers are complete, the peer's uid on the
-admin socket, a way to abort a client that does not read, and 1007 for invalid UTF-8 (uvicorn
-logs a traceback for each).
+What they add: limits on the time and size until a request's headers are complete, the peer's
+uid on the admin socket, a way to abort a client that does not read, and 1007 for invalid UTF-8
+(uvicorn logs a traceback for each).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 INVALID_PAYLOAD = 1007
+MAX_HEAD_BYTES = 64 * 1024
 
 
 class Control:
@@ -58,6 +59,7 @@ class ManagementProtocol(HttpToolsProtocol):
     """``handshake_timeout_seconds`` is set by the composition root."""
 
     handshake_timeout_seconds: float = 10.0
+    _head_bytes = 0  # of a request whose headers are not complete
     _handshake_timer: asyncio.TimerHandle | None = None
     _peer: dict[object, object] | None = None
 
@@ -69,6 +71,14 @@ class ManagementProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_handshake()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._handshake_timer is None or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.send_400_response("The request's headers are too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -82,6 +92,7 @@ class ManagementProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_handshake(self) -> None:
+        self._head_bytes = 0
         self._handshake_timer = self.loop.call_later(
             self.handshake_timeout_seconds, self._give_up_handshake
         )
