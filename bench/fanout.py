@@ -86,6 +86,7 @@ def show(name: str, runs: list[load.Measured]) -> float:
         ("p50", [run.p50_microseconds / 1000 for run in runs], "ms"),
         ("p99", [run.p99_microseconds / 1000 for run in runs], "ms"),
         ("server's core in use", [run.server_cpu / run.seconds * 100 for run in runs], "%"),
+        ("generator's share of its core", [run.own_cpu / run.seconds * 100 for run in runs], "%"),
     ):
         report.line(f"{name}, {label}", statistics.median(values), unit)
     return cpu

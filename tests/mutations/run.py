@@ -65,7 +65,7 @@ class Copy:
     def test(self, tests: list[str]) -> subprocess.CompletedProcess[str]:
         python = str(self._environment / "bin" / "python")
         options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
-        environment = {k: v for k, v in os.environ.items() if k != "CHATCTL_PROOF"}
+        environment = {**os.environ, "CHATCTL_PROOF": "", "CHATCTL_MUTATION": "1"}
         return subprocess.run(
             [python, "-m", "pytest", *options, *tests],
             cwd=self.tree,
