@@ -1,6 +1,5 @@
 """Questions about messages. Pages are ranges of seq: no OFFSET, no COUNT."""
 
-import json
 from collections.abc import Collection, Sequence
 
 import msgspec
@@ -151,7 +150,7 @@ def earlier(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], E
     return {
         (conversation, sender, client_msg_id): Earlier(message_id, seq, created_at)
         for conversation, sender, client_msg_id, message_id, seq, created_at in _EARLIER.rows(
-            db, json.dumps(hashes)
+            db, msgspec.json.encode(hashes).decode()
         )
     }
 
@@ -165,7 +164,7 @@ def standings(
             role == "admin", banned is not None, ban_until, muted is not None, mute_until
         )
         for conversation, user_id, role, banned, ban_until, muted, mute_until in _STANDINGS.rows(
-            db, json.dumps(list(senders))
+            db, msgspec.json.encode(list(senders)).decode()
         )
     }
 
@@ -185,5 +184,5 @@ def last_of_sender(db: Database, conversation: int, after_seq: int, sender: str)
 
 
 def _stored(row: Row) -> Stored:
-    found = Stored(*row)
-    return msgspec.structs.replace(found, is_admin=bool(found.is_admin))
+    *head, is_admin, content, client_msg_id, created_at, deleted_at = row
+    return Stored(*head, bool(is_admin), content, client_msg_id, created_at, deleted_at)  # type: ignore[call-arg]

@@ -17,7 +17,7 @@ Row = tuple[Any, ...]
 Value = str | int | float | bytes | None
 _DIALECT = _APSWDatabase(None)
 CACHE_KIB = 65536
-CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 16_000
 
 
 class Statement:

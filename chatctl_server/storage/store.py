@@ -20,6 +20,7 @@ from peewee import Database
 from chatctl_server import errors
 from chatctl_server.domain import facts
 from chatctl_server.storage import sql
+from chatctl_server.storage.checkpointing import Checkpointer
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writing import Batch, Call, Outcome, Settled, Writing
 
@@ -63,6 +64,7 @@ class Store:
         self._reads = 0
         self._writing: Writing | None = None
         self._readers = sql.reading(path)
+        self._checkpointer = Checkpointer(path, durable=durable)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -79,6 +81,7 @@ class Store:
             is_serving=self._is_serving,
         )
         await self._loop.run_in_executor(self._pool, self._writing.check)
+        self._checkpointer.start()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -89,6 +92,7 @@ class Store:
         self._work.set()
         if self._thread is not None:
             await loop.run_in_executor(None, self._drained.wait)
+            await loop.run_in_executor(None, self._checkpointer.stop)
         await loop.run_in_executor(None, self._close_readers)
         self._readers_closed.set()
         if self._thread is not None:
@@ -213,6 +217,7 @@ class Store:
             settled = writing.run(calls)
             seconds = time.perf_counter() - started
             loop.call_soon_threadsafe(self._settle, settled, seconds)
+            self._checkpointer.written()
         self._drained.set()
         self._readers_closed.wait()  # the last connection to close empties the write-ahead log
         writing.close()
