@@ -1,6 +1,7 @@
 """Requests to one server: paths, the total time limit, and refusals as ``Failure``."""
 
 import json
+import math
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -144,7 +145,10 @@ class Client:
         """Objects of a stream, None for a sign of life. Raises LostContact when it ends: none
         ends by itself."""
         for line in self._link.follow(path, params):
-            yield json.loads(line) if line.strip() else None
+            try:
+                yield loads(line) if line.strip() else None
+            except ValueError:
+                raise Failure("not_chatctl", f"{self.name} sent a line that is no JSON") from None
 
     def reconnect(self) -> None:
         """Looks for the server again, as after a restart."""
@@ -173,6 +177,17 @@ class Client:
             self._link = self._relink()
             if time.monotonic() + _RETRY_SECONDS > self._deadline:
                 raise unreachable
+
+
+def loads(document: bytes | str) -> Json:
+    """JSON; a number beyond what a float holds stays the text it was, or we would print
+    ``Infinity``, which is no JSON."""
+    return json.loads(document, parse_float=_float)
+
+
+def _float(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
 
 
 def segment(text: str, name: str) -> str:
@@ -252,7 +267,7 @@ def _parsed(name: str, response: httpx.Response) -> Json:
     if not response.content:
         return {}
     try:
-        return json.loads(response.content)
+        return loads(response.content)
     except ValueError:
         raise _not_chatctl(name, response) from None
 

@@ -113,6 +113,18 @@ def alone(options: Options, path: Path) -> Iterator[None]:
         yield
 
 
+def _trusted(lock_file: Path, database: Path) -> None:
+    """The lock says where the server is: believed is only whoever owns the database, and root."""
+    try:
+        owner = lock_file.stat(follow_symlinks=False).st_uid
+    except FileNotFoundError:
+        return
+    if owner not in (0, os.geteuid(), database.stat().st_uid):
+        raise Failure(
+            "user_refused", f"{lock_file} belongs to neither you nor the owner of {database}"
+        )
+
+
 def _own_file(path: Path) -> None:
     """Root may use every database: SQLite and the lock give what root creates to its owner."""
     try:
@@ -192,6 +204,7 @@ class _Search:
 
         _own_file(path)
         lock_file = lock.lock_path(path)
+        _trusted(lock_file, path)
         deadline = time.monotonic() + self._options.lock_timeout_seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
@@ -240,7 +253,8 @@ class _Search:
             return Link(f"the server (pid {holder.pid})", transport)
         if holder.url is None:
             raise Failure("unreachable", f"the server (pid {holder.pid}) names no address")
-        key = self._key or self._known_key(path, holder.key_file)
+        # A file names no key file for us: whoever may write beside it could name any.
+        key = self._key or self._known_key(path, holder.key_file if path is None else None)
         return _over_tcp(_server_url(holder.url), key)
 
     def _known_key(self, path: Path | None, key_file: str | Path | None = None) -> str | None:

@@ -172,6 +172,9 @@ def _each(
         for result in results:
             _show(options, result, said)
     failed = sum("error" in result for result in results) + len(about) - len(results)
+    if failed == len(about):
+        first = results[0]["error"]
+        raise Failure(first["code"], f"all {failed} users failed; the first: {first['message']}")
     if failed:
         raise Failure("partly_done", f"{failed} of {len(about)} users failed")
 

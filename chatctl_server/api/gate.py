@@ -23,7 +23,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
 ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
-WEBSOCKET_PATHS = re.compile(r"/ws/rooms/[^/]+")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -82,7 +81,8 @@ def _path(scope: Message) -> str:
 
 
 def _check_reachable(scope: Message) -> None:
-    is_room = WEBSOCKET_PATHS.fullmatch(scope["path"])
+    segments = [each for each in scope["path"].split("/") if each]
+    is_room = len(segments) == 3 and segments[:2] == ["ws", "rooms"]
     if scope["type"] == "websocket" and not is_room:
         raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
     if scope["type"] == "http" and is_room:

@@ -138,12 +138,21 @@ class _Batch:
         rooms_heard = self.tx.throttles.last_accepted
         since = self.tx.now - post.interval_seconds * SECOND
         if post.conversation not in rooms_heard:
-            _, last_seq, _ = self._conversation(post.conversation)
-            first = messages.first_seq_at(self.tx.db, post.conversation, last_seq, since)
-            heard = messages.last_heard(self.tx.db, post.conversation, first - 1)
-            rooms_heard[post.conversation] = heard
+            rooms_heard[post.conversation] = self._read_heard(post.conversation, since)
         self.tx.throttles.prune(post.conversation, since)
         return rooms_heard[post.conversation]
+
+    def _read_heard(self, conversation: int, since: int) -> dict[str, int]:
+        """From the stored messages, and from what this batch has accepted before them."""
+        found = self.open.get(conversation) or conversations.by_id(self.tx.db, conversation)
+        last_seq = found.last_seq if found else 0
+        first = messages.first_seq_at(self.tx.db, conversation, last_seq, since)
+        heard = messages.last_heard(self.tx.db, conversation, first - 1)
+        for entry in self.accepted:
+            fact = entry.fact
+            if isinstance(fact, facts.MessagePosted) and entry.conversation == conversation:
+                heard[fact.sender] = fact.created_at
+        return heard
 
     def _conversation(self, conversation: int) -> tuple[str, int, int]:
         """Status, last seq and its time, with what this batch has accepted so far."""

@@ -4,6 +4,8 @@ PostgreSQL cannot store U+0000 and no database can store a lone surrogate, so bo
 at the door. Other control characters are kept as they are: escaping is the reader's affair.
 """
 
+import json
+
 from chatctl_server import errors
 
 MAX_NAME_CHARACTERS = 255
@@ -25,6 +27,19 @@ def check(text: str, field: str, *, max_bytes: int) -> str:
             f"{field} has {size} bytes of UTF-8; at most {max_bytes} are allowed", field=field
         )
     return text
+
+
+def check_json(document: bytes, field: str) -> None:
+    """JSON that readers can take: no lone surrogates, no integer of thousands of digits, no
+    nesting that exhausts a parser. Raises InvalidInput or BadText."""
+    try:
+        json.dumps(json.loads(document), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise errors.BadText(f"{field} contains a lone surrogate", field=field) from None
+    except (ValueError, RecursionError):
+        raise errors.InvalidInput(
+            f"{field} holds a number of thousands of digits, or is nested too deep", field=field
+        ) from None
 
 
 def check_name(text: str, field: str) -> str:

@@ -37,7 +37,7 @@ async def catch_up(
         async with asyncio.timeout(LIMIT_SECONDS):
             while not hub.join(channel_id, outbox, offset):
                 missed = await read_page(offset)
-                outbox.extend(missed.frames, sum(len(text) for text in missed.frames))
+                outbox.replay(missed.frames)
                 offset = missed.offset
                 await outbox.drained()
     except TimeoutError:

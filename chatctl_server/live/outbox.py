@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 logger = logging.getLogger("chatctl.rooms")
 
@@ -32,6 +32,7 @@ class Outbox:
         self._abort = abort
         self._unsent_bytes = unsent_bytes
         self._frames: deque[str] = deque()
+        self._replayed = 0  # of the size, what came by replay since the queue was last empty
         self._size = 0  # of the frames queued and of the one being sent
         self._close_code: int | None = None
         self._sending_since: float | None = None
@@ -52,13 +53,19 @@ class Outbox:
         """``size`` is about the frames' bytes together."""
         if self._close_code is not None:
             return
-        if self._size > MAX_UNSENT_BYTES:
+        if self._size - self._replayed > MAX_UNSENT_BYTES:
             self.finish(TOO_SLOW, overtaking=True)
             return
         self._frames.extend(frames)
         self._size += size
         self._empty.clear()
         self._wake.set()
+
+    def replay(self, frames: Sequence[str]) -> None:
+        """As ``extend``, for what the sender waits to be drained of: it has no limit."""
+        size = sum(len(text) for text in frames)
+        self._replayed += size
+        self.extend(frames, size)
 
     def finish(self, code: int, last: str | None = None, *, overtaking: bool = False) -> None:
         """Closes after what is queued or, overtaking, in place of it."""
@@ -83,6 +90,7 @@ class Outbox:
                 if self._close_code is not None:
                     await self._timed(self._close(self._close_code))
                     return
+                self._replayed = 0
                 self._empty.set()
                 await self._wake.wait()
                 self._wake.clear()

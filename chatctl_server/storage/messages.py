@@ -1,12 +1,14 @@
 """Questions about messages. Pages are ranges of seq: no OFFSET, no COUNT."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 from peewee import SQL, Database, fn
 
 from chatctl_server.storage.models import Message
 from chatctl_server.storage.sql import Row, Statement
+
+PAGE_BYTES = 256 * 1024
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -71,6 +73,12 @@ _RANGE = Statement(
     .where((Message.conversation == 0) & (Message.seq >= 0) & (Message.seq <= 0))
     .order_by(Message.seq)
 )
+_BELOW = Statement(
+    Message.select(*_COLUMNS)
+    .where((Message.conversation == 0) & (Message.seq < 0))
+    .order_by(Message.seq.desc())
+    .limit(1)
+)
 _TIME = Statement(
     Message.select(Message.created_at).where((Message.conversation == 0) & (Message.seq == 0))
 )
@@ -121,6 +129,28 @@ def one(db: Database, conversation: int, message_id: int) -> Stored | None:
 def between(db: Database, conversation: int, first: int, last: int) -> list[Stored]:
     """Oldest first, first <= seq <= last."""
     return [_stored(row) for row in _RANGE.rows(db, conversation, first, last)]
+
+
+def from_seq(db: Database, conversation: int, first: int, limit: int) -> list[Stored]:
+    """Oldest first, up to ``limit`` or 256 KiB of text, but at least one if there is one."""
+    return _within_bytes(_RANGE.each(db, conversation, first, first + limit - 1))
+
+
+def newest_below(db: Database, conversation: int, before: int, limit: int) -> list[Stored]:
+    """The newest with seq < before, oldest first, up to ``limit`` or 256 KiB of text."""
+    return _within_bytes(_BELOW.each(db, conversation, before, limit))[::-1]
+
+
+def _within_bytes(rows: Iterable[Row]) -> list[Stored]:
+    taken: list[Stored] = []
+    size = 0
+    for row in rows:
+        found = _stored(row)
+        size += len(found.content)
+        if taken and size > PAGE_BYTES:
+            break
+        taken.append(found)
+    return taken
 
 
 def event_offset(db: Database, conversation: int, seq: int) -> int:

@@ -27,12 +27,13 @@ def start(db: Database, conversation: int, seq: int) -> int:
 
 
 def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
-    """Up to 500 messages and 500 other facts after that place.
+    """Up to 500 messages or 256 KiB of them, and 500 other facts, after that place.
 
     The question runs in one snapshot: what it has not found up to its offset does not exist.
     """
-    posts = messages.between(db, conversation, seq + 1, seq + PAGE)
-    until = posts[-1].event_offset if len(posts) == PAGE else log.newest_offset(db)
+    posts = messages.from_seq(db, conversation, seq + 1, PAGE)
+    more = posts and messages.event_offset(db, conversation, posts[-1].seq + 1)
+    until = posts[-1].event_offset if more else log.newest_offset(db)
     others = log.read_besides_posts(db, conversation, offset, until, PAGE)
     if len(others) == PAGE:
         until = others[-1].offset

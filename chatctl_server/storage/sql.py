@@ -44,6 +44,10 @@ class Statement:
     def rows(self, db: Database, *parameters: Value) -> list[Row]:
         return db.execute_sql(self.text, parameters).fetchall()  # type: ignore[no-any-return]
 
+    def each(self, db: Database, *parameters: Value) -> Iterable[Row]:
+        """The rows as they are asked for."""
+        return db.execute_sql(self.text, parameters)  # type: ignore[no-any-return]
+
     def row(self, db: Database, *parameters: Value) -> Row | None:
         return db.execute_sql(self.text, parameters).fetchone()  # type: ignore[no-any-return]
 

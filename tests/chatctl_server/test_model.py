@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from expected import SECOND, ExpectedRoom, Refusal
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from offline import HOST, Offline
@@ -111,7 +111,7 @@ class RoomMachine(RuleBasedStateMachine):
 
     # Messages
 
-    @rule(posts=st.lists(POSTS, min_size=1, max_size=5))
+    @rule(posts=st.lists(POSTS, min_size=1, max_size=8))
     def users_post_at_once(self, posts: list[tuple[int, str, str, str | None]]) -> None:
         sent = [
             messages.Post(room + 1, HOST, user, user, text, client_id, interval_seconds=INTERVAL)
@@ -217,9 +217,9 @@ class RoomMachine(RuleBasedStateMachine):
     def a_room_is_renamed(self, room: int, name: str) -> None:
         self.both(self.rooms[room].rename(name), rooms.rename, self.ids[room], name)
 
-    @rule(room=ROOMS, sure=st.integers(0, 9))
-    def a_room_is_closed(self, room: int, sure: int) -> None:
-        if sure == 0 or not self.rooms[room].is_open:
+    @rule(room=ROOMS, sure=st.sampled_from([*[False] * 14, True]))
+    def a_room_is_closed(self, room: int, sure: bool) -> None:
+        if sure or not self.rooms[room].is_open:
             self.both(self.rooms[room].close(self.desk.now), rooms.close, self.ids[room])
 
     # What must hold after every step
@@ -288,10 +288,11 @@ def _as_told(outcome: object) -> tuple[int, bool] | Refusal:
 
 
 RoomMachine.TestCase.settings = settings(
-    max_examples=1500 if PROOF else 25,
+    max_examples=400 if PROOF else 25,
     stateful_step_count=60 if PROOF else 40,
     deadline=None,
     database=None,
+    phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
 TestRooms = RoomMachine.TestCase

@@ -112,7 +112,9 @@ async def _follow(
 
 
 def _lines(found: list[FactObject]) -> bytes:
-    return b"".join(msgspec.json.encode(each) + b"\n" for each in found)
+    """One line each: a custom event's payload is its sender's JSON, line breaks and all."""
+    encoded = (msgspec.json.encode(each) for each in found)
+    return b"".join(msgspec.json.format(line, indent=-1) + b"\n" for line in encoded)
 
 
 def _next(asked: Asked, limit: int, offset: int) -> str:

@@ -13,11 +13,10 @@ from chatctl_server import errors
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
 from chatctl_server.conversation import announcements, messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.domain import facts, text
 from chatctl_server.live.outbox import Outbox
-from chatctl_server.storage import conversations
-from chatctl_server.storage.messages import Stored, between
-from chatctl_server.storage.sql import Database
+from chatctl_server.storage import histories
+from chatctl_server.storage.messages import newest_below
 from chatctl_server.views import frames
 
 logger = logging.getLogger("chatctl.rooms")
@@ -48,16 +47,16 @@ class RoomConnection:
         self._below_limit = asyncio.Event()
         self._below_limit.set()
 
-    async def handle(self, text: str) -> None:
+    async def handle(self, frame: str) -> None:
         """Returns when the next command may be read."""
         try:
-            command = commands.decode(text)
+            command = commands.decode(frame)
         except commands.BadText as bad:
             self._refuse(errors.BadText("The text is no valid Unicode"), bad.client_msg_id)
             return
         match command:
             case commands.SendMessage(payload):
-                self._send(payload, len(text))
+                self._send(payload, len(frame))
                 await self._below_limit.wait()
             case commands.Ping(payload):
                 self._outbox.push(frames.pong(payload.timestamp))
@@ -113,13 +112,14 @@ class RoomConnection:
 
     async def _load_history(self, payload: commands.HistoryPayload) -> None:
         limit = max(1, min(payload.limit, LOAD_LIMIT))
-        before = payload.before
+        before = histories.LATEST if payload.before is None else payload.before
+        before = max(0, min(before, histories.LATEST))
         try:
-            rows = await self._context.store.read(_before, self._conversation, before, limit + 1)
+            rows = await self._context.store.read(newest_below, self._conversation, before, limit)
         except errors.ChatctlError as refusal:
             self._refuse(refusal)
             return
-        self._outbox.push(frames.history(rows[-limit:], has_more=len(rows) > limit))
+        self._outbox.replay([frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)])
         await self._outbox.drained()
 
     # Administration
@@ -134,6 +134,7 @@ class RoomConnection:
                 case commands.UnmuteUser(payload):
                     await self._as_admin(moderation.unmute, payload.user_id)
                 case commands.CustomEvent(payload):
+                    text.check_json(bytes(payload.payload), "payload")
                     await self._as_admin(
                         announcements.send_custom_event,
                         self._actor.user_id,
@@ -153,12 +154,3 @@ class RoomConnection:
 
 def _exception(outcome: object) -> BaseException | None:
     return outcome if isinstance(outcome, BaseException) else None
-
-
-def _before(db: Database, conversation: int, before: int | None, limit: int) -> list[Stored]:
-    """The newest messages below a seq, oldest first."""
-    room = conversations.by_id(db, conversation)
-    newest = room.last_seq if room else 0
-    if before is not None:
-        newest = min(newest, max(0, before - 1))
-    return between(db, conversation, newest - limit + 1, newest)
