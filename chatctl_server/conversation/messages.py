@@ -174,15 +174,15 @@ class _Batch:
         self.next_id += 1
         self.last[post.conversation] = (posted.seq, posted.created_at)
         fact = facts.MessagePosted(
-            message_id=posted.message_id,
-            seq=posted.seq,
-            kind=post.kind,
-            sender=post.sender,
-            nickname=post.nickname,
-            content=post.content,
-            created_at=posted.created_at,
-            is_admin=is_admin,
-            client_msg_id=post.client_msg_id,
+            posted.message_id,
+            posted.seq,
+            post.kind,
+            post.sender,
+            post.nickname,
+            post.content,
+            posted.created_at,
+            is_admin,
+            post.client_msg_id,
         )
         self.accepted.append(self.tx.place(fact, post.actor, post.conversation))
         self._remember(post, posted)
@@ -191,7 +191,7 @@ class _Batch:
     def _remember(self, post: Post, posted: Posted) -> None:
         if post.client_msg_id is not None:
             key = (post.conversation, post.sender, post.client_msg_id)
-            self.earlier[key] = msgspec.structs.replace(posted, duplicate=True)
+            self.earlier[key] = Posted(posted.message_id, posted.seq, posted.created_at, True)
         if post.kind == "text":
             heard = self.tx.throttles.last_accepted.get(post.conversation)
             if heard is not None:

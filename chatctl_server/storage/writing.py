@@ -117,7 +117,8 @@ class Writing:
             if isinstance(verb, Batch):
                 while end < len(calls) and calls[end].verb is verb:
                     end += 1
-                settled += self._run_many(db, verb, calls[start:end])
+                group = calls[start:end]
+                settled += self._run_many(db, verb, group, alone=len(group) == len(calls))
             else:
                 settled.append(self._run_one(db, verb, calls[start]))
             start = end
@@ -135,28 +136,36 @@ class Writing:
         return Settled(call, result, tx.recorded)
 
     def _run_many(
-        self, db: Database, verb: Batch[Any, Any], calls: Sequence[Call]
+        self, db: Database, verb: Batch[Any, Any], calls: Sequence[Call], *, alone: bool
     ) -> list[Settled]:
+        """``alone`` in its transaction, a batch needs no savepoint: SQLite then keeps no copy of
+        each page that it changes."""
         if len(calls) > 1:
             tx = self._tx(db)
-            db.execute_sql("SAVEPOINT verb")
+            if not alone:
+                db.execute_sql("SAVEPOINT verb")
             try:
                 outcomes = verb.many(tx, [call.arguments[0] for call in calls])
             except Exception as error:
-                self._roll_back_verb(db, error)
+                self._roll_back_verb(db, error, alone=alone)
                 logger.warning("a batch of %d posts is run one by one: %s", len(calls), error)
             else:
-                db.execute_sql("RELEASE verb")
+                if not alone:
+                    db.execute_sql("RELEASE verb")
                 return _settle_many(calls, outcomes, tx.recorded)
         return [self._run_one(db, verb.one, call) for call in calls]
 
     def _tx(self, db: Database) -> Tx:
         return Tx(db, self._clock(), self._throttles, is_serving=self._is_serving)
 
-    def _roll_back_verb(self, db: Database, error: Exception) -> None:
+    def _roll_back_verb(self, db: Database, error: Exception, *, alone: bool = False) -> None:
         self._throttles.drop()
         if not sql.in_transaction(db):
             raise TransactionLost from error
+        if alone:
+            db.execute_sql("ROLLBACK")
+            db.execute_sql("BEGIN IMMEDIATE")
+            return
         db.execute_sql("ROLLBACK TO verb")
         db.execute_sql("RELEASE verb")
 
