@@ -31,24 +31,44 @@ class Place(msgspec.Struct, frozen=True):
         return not self.is_temporary
 
     def admin_key(self) -> tuple[str, bool]:
-        """The key in the key file, and whether it was generated now. The file has mode 0600."""
-        if self.key_file.exists():
-            return self.key_file.read_text().strip(), False
-        key = secrets.token_urlsafe(32)
+        """The key in the key file, and whether it was generated now.
+
+        The file has mode 0600 and is there whole or not at all; an empty one is as good as none.
+        """
         try:
-            descriptor = os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(key + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StorageUnavailable(f"{self.key_file} cannot be written: {error}") from error
+            found = self.key_file.read_text().strip() if self.key_file.exists() else ""
+            if found:
+                return found, False
+            key = secrets.token_urlsafe(32)
+            _write_secret(self.key_file, key)
+        except (OSError, UnicodeDecodeError) as error:
+            raise StorageUnavailable(f"{self.key_file} cannot be used: {error}") from error
         return key, True
 
     def remove_if_temporary(self) -> None:
         if self.is_temporary:
             shutil.rmtree(self.database.parent, ignore_errors=True)
             self.key_file.unlink(missing_ok=True)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def find_place(settings: Settings, directory: Path) -> Place:

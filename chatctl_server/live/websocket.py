@@ -6,13 +6,16 @@ uid on the admin socket, a way to abort a client that does not read, and 1007 fo
 """
 
 import asyncio
+import logging
 import socket
 import struct
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+logger = logging.getLogger("chatctl.server")
 INVALID_PAYLOAD = 1007
 MAX_HEAD_BYTES = 64 * 1024
 
@@ -33,6 +36,35 @@ class Control:
 
 
 class RoomProtocol(WebSocketsSansIOProtocol):
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # Headers beyond the parser's limits: uvicorn neither answers nor closes.
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Whatever state the connection is in, the next one has its turn."""
+        try:
+            super().shutdown()
+        except Exception as error:
+            logger.debug("a connection could not be closed in order: %r", error)
+            self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        """As uvicorn's, which logs an error for every refusal before the upgrade."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except Exception:
+            logger.exception("a WebSocket failed")
+            self.send_500_response()
+        finally:
+            if self.close_timer is None:
+                self.transport.close()
+
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:

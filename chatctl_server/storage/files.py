@@ -26,6 +26,15 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
+def reading(path: Path) -> Database:
+    """As ``sql.reading``, also where nothing can be written. Raises StorageUnavailable."""
+    with failures(path):
+        db = _open(real(path), immutable=False)
+        is_immutable = "immutable=1" in str(db.database)
+        db.close()
+    return _immutable(real(path)) if is_immutable else sql.reading(path)
+
+
 @contextmanager
 def snapshot(path: Path, *, immutable: bool = False) -> Iterator[Database]:
     """The database in one read snapshot, while a server may go on writing.

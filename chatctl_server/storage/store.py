@@ -19,7 +19,7 @@ from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import facts
-from chatctl_server.storage import sql
+from chatctl_server.storage import files, sql
 from chatctl_server.storage.checkpointing import Checkpointer
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writing import Batch, Call, Outcome, Settled, Writing
@@ -28,6 +28,8 @@ logger = logging.getLogger("chatctl.storage")
 T = TypeVar("T")
 
 MAX_WAITING_CALLS = 10_000
+MAX_URGENT_CALLS = 1_000
+CALL_BYTES = 256  # of a call without a text
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 MAX_BATCH_CALLS = 256
 MAX_BATCH_BYTES = 1024 * 1024
@@ -74,6 +76,7 @@ class Store:
         """Raises StorageUnavailable when the file cannot be opened."""
         self._loop = asyncio.get_running_loop()
         if not write:
+            self._readers = await self._loop.run_in_executor(None, files.reading, self.path)
             return
         self._writing = Writing(
             lambda: sql.writing(self.path, durable=self._durable),
@@ -153,7 +156,8 @@ class Store:
                 raise
             raise self._unreadable(error) from error
         finally:
-            db.execute_sql("ROLLBACK")
+            if sql.in_transaction(db):
+                db.execute_sql("ROLLBACK")
 
     def _unreadable(self, error: Exception) -> errors.StorageUnavailable:
         logger.error("the database cannot be read: %s", error)
@@ -161,17 +165,19 @@ class Store:
 
     # Writing
 
-    async def write(self, verb: Callable[..., T], *arguments: Any) -> T:
+    async def write(self, verb: Callable[..., T], *arguments: Any, size: int = CALL_BYTES) -> T:
         """Runs the verb in the writer; returns after its commit. Raises what the verb raises,
         Busy at the queue's limit, NotStored or OutcomeUnknown when the database failed."""
         future, settle = _future()
-        self.submit(verb, arguments, settle)
+        self.submit(verb, arguments, settle, size=size)
         return await future  # type: ignore[no-any-return]
 
-    async def write_urgent(self, verb: Callable[..., T], *arguments: Any) -> T:
+    async def write_urgent(
+        self, verb: Callable[..., T], *arguments: Any, size: int = CALL_BYTES
+    ) -> T:
         """As ``write``, overtaking what is queued: for what administrators do."""
         future, settle = _future()
-        self.submit(verb, arguments, settle, urgent=True)
+        self.submit(verb, arguments, settle, size=size, urgent=True)
         return await future  # type: ignore[no-any-return]
 
     def submit(
@@ -180,20 +186,25 @@ class Store:
         arguments: tuple[Any, ...],
         done: Callable[[Outcome], None],
         *,
-        size: int = 256,
+        size: int = CALL_BYTES,
         urgent: bool = False,
         reserved: bool = False,
     ) -> None:
         """Queues a call; ``done`` is called in the loop, in log order, with result or exception.
 
-        ``size`` is what it holds in bytes. ``urgent`` calls overtake the others. ``reserved``
-        ones, which end what was begun, are taken beyond the limit. Raises Busy at the limit.
+        ``size`` is what it holds in bytes. ``urgent`` calls overtake the others and have room
+        for a thousand more. ``reserved`` ones, which end what was begun, are taken beyond the
+        limit: there is one for each connection at most. Raises Busy at the limit.
         """
         if self._thread is None or self._closing:
             raise errors.StorageUnavailable("This process does not write to the database")
         with self._mutex:
-            full = self.backlog >= MAX_WAITING_CALLS or self._waiting_bytes >= MAX_WAITING_BYTES
-            if full and not (reserved or urgent):
+            spare = MAX_URGENT_CALLS if urgent else 0
+            full = (
+                self.backlog >= MAX_WAITING_CALLS + spare
+                or self._waiting_bytes >= MAX_WAITING_BYTES + spare * CALL_BYTES
+            )
+            if full and not reserved:
                 raise errors.Busy("The writer's queue is full", retry_after=1)
             self._waiting_bytes += size
             (self._urgent if urgent else self._waiting).append(Call(verb, arguments, done, size))

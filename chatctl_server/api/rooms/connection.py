@@ -17,6 +17,7 @@ from chatctl_server.domain import facts, text
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.storage import histories
 from chatctl_server.storage.messages import newest_below
+from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import frames
 
 logger = logging.getLogger("chatctl.rooms")
@@ -82,7 +83,7 @@ class RoomConnection:
         done = functools.partial(self._sent, payload.client_msg_id, time.perf_counter())
         try:
             messages.check(post, self._context.settings.max_message_bytes)
-            self._context.store.submit(messages.POST, (post,), done, size=size + 256)
+            self._context.store.submit(messages.POST, (post,), done, size=size + CALL_BYTES)
         except errors.ChatctlError as refusal:
             self._refuse(refusal, payload.client_msg_id)
             return
@@ -140,15 +141,18 @@ class RoomConnection:
                         self._actor.user_id,
                         payload.event_type,
                         msgspec.Raw(bytes(payload.payload)),
+                        size=len(bytes(payload.payload)) + CALL_BYTES,
                     )
         except errors.Forbidden:
             pass  # by rule: commands of a non-admin are silently ignored
         except errors.ChatctlError as refusal:
             self._refuse(refusal)
 
-    async def _as_admin(self, verb: Callable[..., Any], *arguments: Any) -> None:
+    async def _as_admin(
+        self, verb: Callable[..., Any], *arguments: Any, size: int = CALL_BYTES
+    ) -> None:
         await self._context.store.write_urgent(
-            rooms.as_admin, self._actor, self._room_id, verb, *arguments
+            rooms.as_admin, self._actor, self._room_id, verb, *arguments, size=size
         )
 
 

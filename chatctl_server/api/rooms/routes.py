@@ -17,6 +17,7 @@ from chatctl_server.domain import text, times
 from chatctl_server.storage import conversations, histories, sanctions
 from chatctl_server.storage.conversations import Listed
 from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import rooms as views
 
 AnyRequest = Request[Any, Any, Any]
@@ -36,7 +37,11 @@ class Rooms(Controller):
         data: JSONBody[bodies.CreateRoom],
     ) -> bodies.Created:
         created = await context.store.write_urgent(
-            rooms.create, caller.of(request.scope).actor(), data.room_name, data.admin_user_ids
+            rooms.create,
+            caller.of(request.scope).actor(),
+            data.room_name,
+            data.admin_user_ids,
+            size=sum(map(len, data.admin_user_ids)) + CALL_BYTES,
         )
         room_id = created.public_id
         return bodies.Created(room_id, f"/ws/rooms/{room_id}")
@@ -97,7 +102,11 @@ class Rooms(Controller):
     ) -> bodies.Changed:
         actor = caller.of(request.scope).actor()
         recorded = await context.store.write_urgent(
-            rooms.set_admins, actor, room_uuid(room_id), data.admin_user_ids
+            rooms.set_admins,
+            actor,
+            room_uuid(room_id),
+            data.admin_user_ids,
+            size=sum(map(len, data.admin_user_ids)) + CALL_BYTES,
         )
         return bodies.Changed(recorded is not None)
 
@@ -129,7 +138,7 @@ class Rooms(Controller):
         sent = _post(caller.of(request.scope), conversation, data)
         messages.check(sent, context.settings.max_message_bytes)
         write = context.store.write_urgent if sent.kind == "system" else context.store.write
-        posted = await write(messages.post_one, sent)
+        posted = await write(messages.post_one, sent, size=len(sent.content) + CALL_BYTES)
         return Response(
             bodies.MessagePosted(
                 posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
