@@ -11,7 +11,8 @@ lint:
 	lint-imports
 
 proof:
-	CHATCTL_PROOF=1 python -m pytest tests/system tests/chatctl_server -n 2 --timeout 3600
+	CHATCTL_PROOF=1 python -m pytest -n 0 --timeout 7200 tests/system \
+		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py
 	python tests/mutations/run.py
 
 bench:

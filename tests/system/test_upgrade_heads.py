@@ -1,9 +1,9 @@
-"""Upgrade requests that the WebSocket parser refuses, and connections that a stop meets half-way."""
+"""Upgrade requests that the parser refuses, and connections that a stop meets half-way."""
 
 import socket
 
 import pytest
-from world import Server, eventually
+from world import Server
 
 HEAD = (
     "GET /ws/rooms/{room}?user_id=anna HTTP/1.1\r\nHost: chat\r\nUpgrade: websocket\r\n"
@@ -52,6 +52,6 @@ def test_refused_upgrades_leave_no_error_in_the_log(server: Server) -> None:
     assert answer.startswith(b"HTTP/1.1 404 ")
     raw.close()
     server.stop()
-    log = eventually(lambda: server.log.read_text())
+    log = server.log.read_text()
     assert '"level":"error"' not in log
     assert "Traceback" not in log
