@@ -12,7 +12,6 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.router import Router
 
 from chatctl_server import errors
@@ -20,6 +19,7 @@ from chatctl_server.api import problems
 from chatctl_server.api.admin import events, status
 from chatctl_server.api.auth import AdminGuard, Failures
 from chatctl_server.api.context import Context
+from chatctl_server.api.description import Described
 from chatctl_server.api.gate import Gate
 from chatctl_server.api.rooms.audience import Audience
 from chatctl_server.api.rooms.routes import Rooms
@@ -193,7 +193,7 @@ def _litestar(context: Context, audience: Audience) -> Litestar:
             allow_origins=list(settings.cors_origins), allow_credentials=False, max_age=600
         ),
         openapi_config=OpenAPIConfig(
-            title="chatctl", version=VERSION, path="/schema", render_plugins=[JsonRenderPlugin()]
+            title="chatctl", version=VERSION, path="/schema", render_plugins=[Described()]
         ),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,

@@ -37,7 +37,12 @@ class Sync(Controller):
         first = await _payloads(context, 0)
         return Stream(_array(context, first), media_type="application/json")
 
-    @post("/", status_code=202, summary="Request that the callbacks be sent")
+    @post(
+        "/",
+        status_code=202,
+        media_type="text/plain",
+        summary="Request that the callbacks be sent",
+    )
     async def request_sync(
         self,
         request: AnyRequest,
