@@ -100,6 +100,9 @@ def _root(
 
 def _called(args: list[str]) -> int:
     """Not Typer's own ``main``: it would turn a broken pipe into exit 1 and Ctrl-C into a line."""
+    for arg in args:
+        if not _is_unicode(arg):
+            raise usage(f"the argument {arg!a} is no valid UTF-8")
     command = typer.main.get_command(app())
     try:
         with command.make_context("chatctl", with_default_verb(args)) as context:
@@ -107,6 +110,14 @@ def _called(args: list[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     return exits.DONE
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def with_default_verb(args: Sequence[str]) -> list[str]:
@@ -215,7 +226,9 @@ def _discard(descriptor: int) -> None:
 
 
 def _prepare_streams() -> None:
-    """stdout and stderr that exist, and that write every character somehow."""
+    """Streams that exist, and that write every character somehow."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - for the whole run
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             # Closed by the caller, as by ``>&-``.

@@ -6,6 +6,7 @@ Named by ``--server`` → the database's lock → the file itself → this user'
 import logging
 import os
 import ssl
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -251,7 +252,7 @@ class _Search:
         if socket is not None and not (Path(socket).exists() and not os.access(socket, os.W_OK)):
             transport = httpx.HTTPTransport(uds=str(socket), verify=False)
             return Link(f"the server (pid {holder.pid})", transport)
-        if holder.url is None:
+        if holder.url is None or not _is_loopback(httpx.URL(holder.url).host):
             raise Failure("unreachable", f"the server (pid {holder.pid}) names no address")
         # A file names no key file for us: whoever may write beside it could name any.
         key = self._key or self._known_key(path, holder.key_file if path is None else None)
@@ -263,7 +264,7 @@ class _Search:
             return configured
         candidates = [key_file, None if path is None else f"{path}.admin-key"]
         for candidate in candidates:
-            if candidate is not None and os.access(candidate, os.R_OK):
+            if candidate is not None and _is_key_file(str(candidate), path):
                 return _read_key(str(candidate))
         return None
 
@@ -323,6 +324,23 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_key_file(name: str, database: Path | None) -> bool:
+    """A plain file, ours or the database owner's: whoever may write beside the database could
+    put a link to another file there, and have us send what is in it."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    owners = {os.geteuid()}
+    if database is not None and database.exists():
+        owners.add(database.stat().st_uid)
+    return stat.S_ISREG(found.st_mode) and found.st_uid in owners
 
 
 def _read_key(name: str) -> str:

@@ -38,6 +38,7 @@ from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
 
 VERSION = version("chatctl")
+EXPOSED = ["Link", "Retry-After", "X-Request-Id"]
 SIGN_OF_LIFE_SECONDS = 30.0
 STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
@@ -190,7 +191,10 @@ def _litestar(context: Context, audience: Audience) -> Litestar:
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
         cors_config=CORSConfig(
-            allow_origins=list(settings.cors_origins), allow_credentials=False, max_age=600
+            allow_origins=list(settings.cors_origins),
+            allow_credentials=False,
+            max_age=600,
+            expose_headers=EXPOSED,
         ),
         openapi_config=OpenAPIConfig(
             title="chatctl", version=VERSION, path="/schema", render_plugins=[Described()]

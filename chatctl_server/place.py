@@ -1,5 +1,6 @@
 """Where a server's files are: the database, and what lies beside it."""
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -108,4 +109,5 @@ def _socket_path(database: Path, directory: Path) -> Path:
     beside = database.with_name(database.name + ".admin.sock")
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
         return beside
-    return directory / f"{lock.lock_path(database).stem[-40:]}-{os.getpid()}.sock"
+    digest = hashlib.sha256(os.fsencode(database)).hexdigest()
+    return directory / f"{digest[:32]}.sock"

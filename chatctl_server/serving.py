@@ -32,9 +32,11 @@ PONG_SECONDS = 10.0
 def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
     """Runs until SIGTERM or SIGINT; 0 after an orderly stop. Raises ChatctlError."""
     settings = loaded.settings
-    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     logs.configure(
-        settings.log_format, settings.log_level, color=color, secrets=secret_values(settings)
+        settings.log_format,
+        settings.log_level,
+        color=_is_colored(),
+        secrets=secret_values(settings),
     )
     directory = lock.runtime_dir()
     _remove_dead(directory)
@@ -44,11 +46,24 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
     ) as held:
         try:
             maintenance.prepare(place.database, durable=place.is_durable)
+            if place.database.stat().st_nlink > 1:
+                place.warnings.append(
+                    f"{place.database} has a second name (a hard link): only one of them is locked"
+                )
             settings = _with_files(_with_key(settings, place), place, loaded.origin)
             _run(settings, place, held, directory)
         finally:
             place.remove_if_temporary()
     return 0
+
+
+def _is_colored() -> bool:
+    """https://no-color.org and https://bixense.com/clicolors."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _remove_dead(directory: Path) -> None:
@@ -192,7 +207,10 @@ def _tell(settings: Settings, place: Place, urls: list[str]) -> None:
         logger.warning("%s", warning)
     public = [each for each in settings.bind_address if not listening.is_loopback(each.host)]
     if not public:
-        logger.info("only this machine can connect; to open it: --bind 0.0.0.0:3000")
+        logger.info(
+            "only this machine can connect; to open it: ROOM_IDENTITY=token and --bind 0.0.0.0:%s",
+            urls[0].rpartition(":")[2],
+        )
     elif settings.room_identity == "open":
         logger.warning(
             "anybody who reaches %s may join as any user: set ROOM_IDENTITY=token", public[0]

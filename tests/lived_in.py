@@ -55,6 +55,7 @@ def _live_in_attic(scene: Offline) -> None:
     payload = msgspec.Raw(b'{"wave": 1}')
     scene.run(announce, attic, payload)
     scene.run(rooms.close, attic)
+    scene.run(rooms.end_sessions, attic)
     scene.run(lambda tx, actor: following.plan(tx, "audit", 0, 5))
     scene.run(lambda tx, actor: following.sign_of_life(tx))
 

@@ -19,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 Frame = dict[str, Any]
 PATIENCE_SECONDS = 15.0
+_ports = itertools.count()
 KEY = "the-admin-key-of-the-tests"
 
 
@@ -34,9 +35,14 @@ def eventually(check: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the ports that the system gives to clients, and each worker in a range of its own:
+    a port that is free now is still free when the server takes it, or takes it again."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    while True:
+        port = 20_000 + 2_000 * (worker % 6) + (os.getpid() + next(_ports)) % 2_000
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment(directory: Path, **settings: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import typer
 
 from chatctl import connection, output, rooms, times, users
 from chatctl.client import Client, Json
-from chatctl.failures import Failure
+from chatctl.failures import Failure, usage
 from chatctl.options import Options, RoomOption, room_and_rest, verb
 from chatctl.output import Column
 from chatctl.visible import cell, visible
@@ -55,6 +55,10 @@ def ban(
     """Throw users out of a room and keep them out."""
     body: Json = {} if reason is None else {"reason": reason}
     if duration is not None:
+        if duration.isdigit():
+            raise usage(
+                f"--for: {duration} of what?", f"--for {duration}s, {duration}h or {duration}d"
+            )
         body["expires_in"] = int(times.duration(duration, "--for"))
 
     def act(server: Client, room_id: str, user: str) -> Json:
@@ -157,8 +161,8 @@ def _each(
     act: Act,
     said: tuple[str, str],
 ) -> None:
-    """One verb for each user. One user: its result or its failure. More: a line each, and
-    ``partly_done`` where some failed."""
+    """One verb for each user. One user: its result or its failure. More: a line each, under
+    --json an array, or a line each for --from; and ``partly_done`` where some failed."""
     named, rest = room_and_rest(words, room, "ROOM USER")
     about = users.given(rest, source)
     if not about:
@@ -169,8 +173,11 @@ def _each(
         with connection.open(options, writes=True) as server:
             _act_on(server, rooms.find_id(server, named), about, act, results)
     finally:
-        for result in results:
-            _show(options, result, said)
+        if options.json and source is None and len(about) > 1:
+            output.document([output.with_times(_BANS, result) for result in results])
+        else:
+            for result in results:
+                _show(options, result, said)
     failed = sum("error" in result for result in results) + len(about) - len(results)
     if failed == len(about):
         first = results[0]["error"]

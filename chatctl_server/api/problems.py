@@ -2,7 +2,7 @@
 
 import logging
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from litestar import Request, Response
@@ -74,7 +74,10 @@ def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Res
 
 
 def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    return response(_translated(request, error))
+    answer = response(_translated(request, error))
+    for name, value in (error.headers or {}).items():
+        answer.headers.setdefault(name, value)
+    return answer
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -144,7 +147,3 @@ def _readable(detail: str) -> str:
 def _field_of(detail: str) -> str | None:
     found = re.search(r"`\$\.([\w.\[\]]+)`|required field `(\w+)`", detail)
     return (found[1] or found[2]) if found else None
-
-
-def invalid_json(error: Exception) -> NoReturn:
-    raise errors.InvalidInput(_readable(str(error)), field=_field_of(str(error))) from error

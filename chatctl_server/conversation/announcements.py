@@ -13,6 +13,7 @@ def send_custom_event(
     tx: Tx, actor: facts.Actor, room_id: str, user_id: str, event_type: str, payload: msgspec.Raw
 ) -> facts.Recorded:
     text.check_name(event_type, "event_type")
+    text.check_json(bytes(payload), "payload")
     room = rooms.find_open(tx, room_id)
     return tx.record(facts.CustomSent(user_id, event_type, payload), actor, room.id)
 

@@ -15,7 +15,7 @@ from chatctl_server.storage import conversations, log, messages, projection
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writing import Batch
 
-SYSTEM = "system"
+SYSTEM = text.RESERVED
 MAX_CLIENT_ID_BYTES = 255
 
 

@@ -11,6 +11,7 @@ from chatctl_server.storage import conversations, messages, sessions
 from chatctl_server.storage.transaction import Tx
 
 T = TypeVar("T")
+SESSIONS_A_CALL = 500
 
 
 def create(
@@ -48,17 +49,27 @@ def set_admins(
 
 
 def close(tx: Tx, actor: facts.Actor, room_id: str) -> facts.Recorded:
-    """Ends the sessions of those connected, too; the fact has the statistics from before that."""
+    """The fact has the statistics. ``end_sessions`` follows, as often as it finds any."""
     room = find_open(tx, room_id)
-    closed = tx.record(
+    return tx.record(
         facts.ConversationClosed("room", room.current_users, room.peak_users, room.total_joins),
         actor,
         room.id,
     )
-    if tx.is_serving:
-        for session in sessions.open_of_conversation(tx.db, room.id):
-            membership.end(tx, actor, session, "closed")
-    return closed
+
+
+def end_sessions(tx: Tx, actor: facts.Actor, room_id: str) -> bool:
+    """Ends up to 500 sessions of a closed room: a big room's end holds nobody else up.
+
+    False when none was left. On the file the next start does it.
+    """
+    room = find(tx, room_id)
+    if not tx.is_serving or room.status == "open":
+        return False
+    found = sessions.open_of_conversation(tx.db, room.id, SESSIONS_A_CALL)
+    for session in found:
+        membership.end(tx, actor, session, "closed")
+    return bool(found)
 
 
 def as_admin(

@@ -10,6 +10,7 @@ from chatctl_server import errors
 
 MAX_NAME_CHARACTERS = 255
 MAX_REASON_BYTES = 4096
+RESERVED = "system"  # whose messages are the system's own
 
 
 def check(text: str, field: str, *, max_bytes: int) -> str:
@@ -27,6 +28,13 @@ def check(text: str, field: str, *, max_bytes: int) -> str:
             f"{field} has {size} bytes of UTF-8; at most {max_bytes} are allowed", field=field
         )
     return text
+
+
+def check_user_id(user_id: str) -> str:
+    """Of one who joins or posts. Raises InvalidInput also for the reserved name."""
+    if user_id == RESERVED:
+        raise errors.InvalidInput(f"user_id {RESERVED} is reserved", field="user_id")
+    return check_name(user_id, "user_id")
 
 
 def check_json(document: bytes, field: str) -> None:

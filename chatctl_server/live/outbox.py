@@ -5,12 +5,13 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from chatctl_server.domain import close_codes
+
 logger = logging.getLogger("chatctl.rooms")
 
 MAX_UNSENT_BYTES = 1024 * 1024
 STALLED_SECONDS = 10.0
-TOO_SLOW = 4008
-GONE = 1006
+GONE = 1006  # never sent: the connection is lost
 
 
 class Outbox:
@@ -36,7 +37,7 @@ class Outbox:
         self._size = 0  # of the frames queued and of the one being sent
         self._close_code: int | None = None
         self._sending_since: float | None = None
-        self._stalled_bytes: int | None = None
+        self._stalled_bytes = 0  # unsent when the send began, or when last looked at
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -54,7 +55,7 @@ class Outbox:
         if self._close_code is not None:
             return
         if self._size - self._replayed > MAX_UNSENT_BYTES:
-            self.finish(TOO_SLOW, overtaking=True)
+            self.finish(close_codes.TOO_SLOW, overtaking=True)
             return
         self._frames.extend(frames)
         self._size += size
@@ -110,15 +111,16 @@ class Outbox:
 
     async def _timed(self, sending: Awaitable[None]) -> None:
         self._sending_since = asyncio.get_running_loop().time()
+        self._stalled_bytes = self._unsent_bytes()
         await sending
-        self._sending_since = self._stalled_bytes = None
+        self._sending_since = None
 
     def drop_if_stalled(self, now: float) -> None:
         """Called now and then: aborts when a send has waited for 10 s without a byte leaving."""
         if self._sending_since is None or now - self._sending_since < STALLED_SECONDS:
             return
         unsent = self._unsent_bytes()
-        if self._stalled_bytes is not None and unsent >= self._stalled_bytes:
+        if unsent >= self._stalled_bytes:
             logger.info("a client that does not read was dropped")
             self._abort()
         self._stalled_bytes = unsent

@@ -38,15 +38,16 @@ class Presence:
 
     # Places: taken before the upgrade, given back at the end
 
-    def take_place(self, user_id: str, address: str) -> None:
-        """Raises ConnectionLimit at one of the limits."""
+    def take_place(self, user_id: str, address: str, *, replaces: bool = False) -> None:
+        """Raises ConnectionLimit at one of the limits. One that ``replaces`` the user's own
+        connection to the room is let in beyond the limit per user."""
         limits = self._limits
         if self.connections >= limits.connections:
             raise errors.ConnectionLimit(
                 f"The server has its {limits.connections} connections (MAX_CONNECTIONS)",
                 retry_after=5,
             )
-        if limits.per_user and self._per_user[user_id] >= limits.per_user:
+        if limits.per_user and self._per_user[user_id] - replaces >= limits.per_user:
             raise errors.ConnectionLimit(
                 f"This user has {limits.per_user} connections (MAX_CONNECTIONS_PER_USER)"
             )
@@ -65,16 +66,21 @@ class Presence:
             if not counter[key]:
                 del counter[key]
 
+    def watch(self, outbox: Outbox) -> None:
+        """From the accept to the end of the connection: one that stalls is dropped."""
+        self._outboxes.add(outbox)
+
+    def unwatch(self, outbox: Outbox) -> None:
+        self._outboxes.discard(outbox)
+
     # Who is where
 
     def add(self, connection: Connection) -> None:
         members = self._by_conversation.setdefault(connection.conversation, {})
         members[connection.user_id] = connection
-        self._outboxes.add(connection.outbox)
 
     def remove(self, connection: Connection) -> None:
         """A newer connection of the same user stays."""
-        self._outboxes.discard(connection.outbox)
         members = self._by_conversation.get(connection.conversation, {})
         if members.get(connection.user_id) is connection:
             del members[connection.user_id]

@@ -15,8 +15,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from chatctl_server.domain import close_codes
+
 logger = logging.getLogger("chatctl.server")
-INVALID_PAYLOAD = 1007
+BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 64 * 1024
 
 
@@ -81,7 +83,7 @@ class RoomProtocol(WebSocketsSansIOProtocol):
                 data.decode()
             except UnicodeDecodeError:
                 self.frames = []
-                self.conn.send_close(INVALID_PAYLOAD)
+                self.conn.send_close(close_codes.INVALID_PAYLOAD)
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
@@ -91,6 +93,7 @@ class ManagementProtocol(HttpToolsProtocol):
     """``handshake_timeout_seconds`` is set by the composition root."""
 
     handshake_timeout_seconds: float = 10.0
+    _has_body_to_come = False
     _head_bytes = 0  # of a request whose headers are not complete
     _handshake_timer: asyncio.TimerHandle | None = None
     _peer: dict[object, object] | None = None
@@ -106,7 +109,7 @@ class ManagementProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._handshake_timer is None or self.transport.is_closing():
+        if self._handshake_timer is None or self._has_body_to_come or self.transport.is_closing():
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -121,12 +124,29 @@ class ManagementProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_handshake()
+        self._has_body_to_come = True
+        self._start_handshake(BODY_PATIENCE)
         super().on_headers_complete()
 
-    def _start_handshake(self) -> None:
+    def on_message_complete(self) -> None:
+        self._has_body_to_come = False
+        self._end_handshake()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Whoever was answered before the end of their request may not go on with it."""
+        super().on_response_complete()
+        if self._has_body_to_come:
+            self.transport.close()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._end_handshake()
+        super().handle_websocket_upgrade()
+
+    def _start_handshake(self, patience: int = 1) -> None:
         self._head_bytes = 0
         self._handshake_timer = self.loop.call_later(
-            self.handshake_timeout_seconds, self._give_up_handshake
+            patience * self.handshake_timeout_seconds, self._give_up_handshake
         )
 
     def _end_handshake(self) -> None:

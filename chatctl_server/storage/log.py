@@ -50,6 +50,9 @@ _BETWEEN = Statement(
 _REDACT = Statement(Event.update({Event.payload: ""}).where(Event.id == 0))
 
 
+PAGE_BYTES = 256 * 1024
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What is asked of the log; None means anything. ``type_glob`` is as in a shell."""
 
@@ -89,8 +92,16 @@ def _given(wanted: Wanted) -> tuple[str | int | None, ...]:
 def read_besides_posts(
     db: Database, conversation: int, after: int, until: int, limit: int
 ) -> list[facts.Recorded]:
-    """A conversation's facts other than posted messages, with after < offset <= until."""
-    return [_recorded(row) for row in _BETWEEN.rows(db, conversation, after, until, limit)]
+    """A conversation's facts other than posted messages, with after < offset <= until, up to
+    ``limit`` or 256 KiB of them, but at least one if there is one."""
+    found: list[facts.Recorded] = []
+    size = 0
+    for row in _BETWEEN.each(db, conversation, after, until, limit):
+        size += len(row[-1])
+        if found and size > PAGE_BYTES:
+            break
+        found.append(_recorded(row))
+    return found
 
 
 def find(db: Database, wanted: str) -> int | None:

@@ -35,7 +35,7 @@ def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
     more = posts and messages.event_offset(db, conversation, posts[-1].seq + 1)
     until = posts[-1].event_offset if more else log.newest_offset(db)
     others = log.read_besides_posts(db, conversation, offset, until, PAGE)
-    if len(others) == PAGE:
+    if others and log.read_besides_posts(db, conversation, others[-1].offset, until, 1):
         until = others[-1].offset
         posts = [post for post in posts if post.event_offset <= until]
     entries: list[Replayed] = [*posts, *(each for each in others if not _is_told(each, seq))]

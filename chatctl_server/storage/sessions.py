@@ -33,10 +33,14 @@ _OPEN_OF_USER = Statement(
 _OPEN_OF_ROOM = Statement(
     Session.select(*_COLUMNS)
     .where((Session.conversation == 0) & Session.leave_time.is_null())
-    .order_by(Session.id)
+    .order_by(Session.user_id)  # as the index of open sessions has them
+    .limit(1)
 )
 _OPEN = Statement(
-    Session.select(*_COLUMNS).where(Session.leave_time.is_null()).order_by(Session.id).limit(1)
+    Session.select(*_COLUMNS)
+    .where(Session.leave_time.is_null())
+    .order_by(Session.conversation, Session.user_id)
+    .limit(1)
 )
 _ONE = Statement(Session.select(*_COLUMNS).where(Session.id == 0))
 _IN_TIME = (
@@ -67,8 +71,8 @@ def open_of_user(db: Database, conversation: int, user_id: str) -> Stored | None
     return _stored(_OPEN_OF_USER.row(db, conversation, user_id))
 
 
-def open_of_conversation(db: Database, conversation: int) -> list[Stored]:
-    return [Stored(*row) for row in _OPEN_OF_ROOM.rows(db, conversation)]
+def open_of_conversation(db: Database, conversation: int, limit: int) -> list[Stored]:
+    return [Stored(*row) for row in _OPEN_OF_ROOM.rows(db, conversation, limit)]
 
 
 def open_anywhere(db: Database, limit: int) -> list[Stored]:

@@ -21,7 +21,6 @@ from chatctl_server import errors
 from chatctl_server.domain import facts
 from chatctl_server.storage import files, sql
 from chatctl_server.storage.checkpointing import Checkpointer
-from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writing import Batch, Call, Outcome, Settled, Writing
 
 logger = logging.getLogger("chatctl.storage")
@@ -68,6 +67,7 @@ class Store:
         self._readers = sql.reading(path)
         self._checkpointer = Checkpointer(path, durable=durable)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._identity: tuple[int, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # Life
@@ -84,6 +84,7 @@ class Store:
             is_serving=self._is_serving,
         )
         await self._loop.run_in_executor(self._pool, self._writing.check)
+        self._identity = _identity(self.path)
         self._checkpointer.start()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
@@ -119,15 +120,18 @@ class Store:
     @property
     def trouble(self) -> errors.ChatctlError | None:
         """The error of the last transaction; None when it was committed."""
+        if self.is_displaced:
+            return self._displaced()
         return self._writing.trouble if self._writing else None
+
+    @property
+    def is_displaced(self) -> bool:
+        """Whether the path leads to another file than the one that is open, or to none."""
+        return self._identity is not None and _identity(self.path) != self._identity
 
     @property
     def backlog(self) -> int:
         return len(self._waiting) + len(self._urgent)
-
-    @property
-    def writes(self) -> bool:
-        return self._thread is not None
 
     # Reading
 
@@ -225,13 +229,22 @@ class Store:
                 self._work.clear()
                 continue
             started = time.perf_counter()
-            settled = writing.run(calls)
+            settled = self._refused(calls) if self.is_displaced else writing.run(calls)
             seconds = time.perf_counter() - started
             loop.call_soon_threadsafe(self._settle, settled, seconds)
             self._checkpointer.written()
         self._drained.set()
         self._readers_closed.wait()  # the last connection to close empties the write-ahead log
         writing.close()
+
+    def _refused(self, calls: Sequence[Call]) -> list[Settled]:
+        return [Settled(call, self._displaced(), ()) for call in calls]
+
+    def _displaced(self) -> errors.StorageUnavailable:
+        return errors.StorageUnavailable(
+            f"{self.path} was removed or replaced while the server ran: nothing more is stored; "
+            "stop the server, put the file back, start it again"
+        )
 
     def _take(self) -> list[Call]:
         taken: list[Call] = []
@@ -259,6 +272,15 @@ class Store:
                 logger.exception("a result could not be handed over")
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode; None for no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _future() -> tuple[asyncio.Future[Any], Callable[[Outcome], None]]:
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -271,6 +293,3 @@ def _future() -> tuple[asyncio.Future[Any], Callable[[Outcome], None]]:
             future.set_result(outcome)
 
     return future, settle
-
-
-__all__ = ["Batch", "Store", "Tx"]

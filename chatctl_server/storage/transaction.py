@@ -7,7 +7,7 @@ from peewee import Database
 from chatctl_server.domain import facts
 from chatctl_server.storage import log, projection
 
-MANY = 10_000  # users of one room that were heard
+MANY = 10_000  # users of one room that were heard, and rooms
 
 
 class Throttles:
@@ -24,7 +24,10 @@ class Throttles:
         self.last_accepted = {}
 
     def prune(self, conversation: int, before: int) -> None:
-        """Forgets who was last heard before that time, once there are many of them."""
+        """Forgets who was last heard before that time, once there are many of them; and all
+        other rooms, once there are many: they are read again when they are needed."""
+        if len(self.last_accepted) > MANY:
+            self.last_accepted = {conversation: self.last_accepted[conversation]}
         heard = self.last_accepted[conversation]
         if len(heard) > MANY:
             kept = {user_id: at for user_id, at in heard.items() if at >= before}

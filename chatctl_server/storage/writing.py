@@ -15,7 +15,7 @@ from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import facts
-from chatctl_server.storage import sql
+from chatctl_server.storage import log, sql
 from chatctl_server.storage.transaction import Throttles, Tx
 
 logger = logging.getLogger("chatctl.storage")
@@ -53,6 +53,10 @@ class Settled(NamedTuple):
     recorded: Sequence[facts.Recorded]
 
 
+NOBODY = Call(lambda tx: None, (), lambda outcome: None, 0)
+MOST_UNNOTICED = 100_000  # facts of one transaction
+
+
 class TransactionLost(Exception):
     """SQLite has rolled the whole transaction back."""
 
@@ -73,6 +77,7 @@ class Writing:
         self._is_serving = is_serving
         self._db: Database | None = None
         self._throttles = Throttles()
+        self._offset: int | None = None  # up to which all facts have been given out
 
     def check(self) -> None:
         """Opens and closes the database once. Raises StorageUnavailable."""
@@ -90,16 +95,36 @@ class Writing:
     def run(self, calls: Sequence[Call]) -> list[Settled]:
         """One transaction. Never raises: every call gets an outcome."""
         committing = False
+        found: list[Settled] = []
         try:
             db = self._open()
+            found = self._committed_unnoticed(db)
             db.execute_sql("BEGIN IMMEDIATE")
             settled = self._run_groups(db, calls)
             committing = True
             db.execute_sql("COMMIT")
         except Exception as error:
-            return self._abandon(calls, error, committing=committing)
+            return found + self._abandon(calls, error, committing=committing)
         self.trouble = None
+        self._note_offset(settled)
+        return found + settled
+
+    def _committed_unnoticed(self, db: Database) -> list[Settled]:
+        """After a COMMIT that failed and yet took effect: its facts, which nobody was given."""
+        if self._offset is None:
+            self._offset = log.newest_offset(db)
+        if self.trouble is None:
+            return []
+        recorded = log.read_after(db, self._offset, MOST_UNNOTICED)
+        settled = [Settled(NOBODY, None, recorded)] if recorded else []
+        self._note_offset(settled)
         return settled
+
+    def _note_offset(self, settled: Sequence[Settled]) -> None:
+        for each in reversed(settled):
+            if each.recorded:
+                self._offset = each.recorded[-1].offset
+                return
 
     def _open(self) -> Database:
         if self._db is None:

@@ -21,10 +21,11 @@ ACTS = (
 )
 
 
-async def handle(page: Sequence[facts.Recorded]) -> None:
-    for entry in page:
-        if isinstance(entry.fact, ACTS):
-            logger.info("%s", facts.type_name(entry.fact), extra=_fields(entry))
+async def handle(page: Sequence[facts.Recorded]) -> bool:
+    acts = [entry for entry in page if isinstance(entry.fact, ACTS)]
+    for entry in acts:
+        logger.info("%s", facts.type_name(entry.fact), extra=_fields(entry))
+    return bool(acts)
 
 
 def _fields(entry: facts.Recorded) -> dict[str, str | int | None]:

@@ -4,42 +4,62 @@ It reads a page in a reader thread, handles it, and moves its cursor by compare-
 verb. A crash between any two lines loses nothing and repeats at most the page in flight.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from chatctl_server.conversation import following
 from chatctl_server.domain import facts
 from chatctl_server.live.bell import Bell
 from chatctl_server.storage import cursors, log
-from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 
 PAGE = 500
-Handle = Callable[[Sequence[facts.Recorded]], Awaitable[None]]
+LAZY_SECONDS = 5.0
+Handle = Callable[[Sequence[facts.Recorded]], Awaitable[bool]]
 
 
 class Follower:
+    """``handle`` says whether a page held anything of its own. If not, the cursor may wait: a
+    commit for each lone message of others would cost as much as the message."""
+
     def __init__(self, name: str, store: Store, bell: Bell, handle: Handle) -> None:
         self.name = name
         self._store = store
         self._bell = bell
         self._handle = handle
+        self._read = 0  # up to where the log was read, and
+        self._stored = 0  # where the cursor stands
 
     async def run(self) -> None:
+        self._stored = self._read = await self._store.read(cursors.position, self.name)
         while True:
             seen = self._bell.count
             if not await self.step():
-                await self._bell.wait(seen)
+                await self._wait(seen)
 
     async def step(self) -> bool:
         """Handles the next page; False when there is none."""
-        position, page = await self._store.read(_next_page, self.name)
+        page = await self._store.read(log.read_after, self._read, PAGE)
         if not page:
             return False
-        await self._handle(page)
-        await self._store.write(following.plan, self.name, position, page[-1].offset)
+        is_ours = await self._handle(page)
+        self._read = page[-1].offset
+        if is_ours or len(page) == PAGE:
+            await self._move()
         return True
 
+    async def _wait(self, seen: int) -> None:
+        if self._read == self._stored:
+            await self._bell.wait(seen)
+            return
+        try:
+            async with asyncio.timeout(LAZY_SECONDS):
+                await self._bell.wait(seen)
+        except TimeoutError:
+            await self._move()
 
-def _next_page(db: Database, name: str) -> tuple[int, list[facts.Recorded]]:
-    position = cursors.position(db, name)
-    return position, log.read_after(db, position, PAGE)
+    async def _move(self) -> None:
+        """By compare-and-set; when another has moved the cursor, reading begins there."""
+        if not await self._store.write(following.plan, self.name, self._stored, self._read):
+            self._read = await self._store.read(cursors.position, self.name)
+        self._stored = self._read

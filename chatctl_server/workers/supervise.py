@@ -31,12 +31,16 @@ class Workers:
 async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Runs the work until it is cancelled; after an error again, with growing pauses."""
     pause = FIRST_PAUSE_SECONDS
+    loop = asyncio.get_running_loop()
     while True:
+        started = loop.time()
         try:
             await work()
         except errors.ChatctlError as error:
             logger.warning("%s waits %g s: %s", name, pause, error)
         except Exception:
             logger.exception("%s failed; it starts again in %g s", name, pause)
+        if loop.time() - started > LONGEST_PAUSE_SECONDS:
+            pause = FIRST_PAUSE_SECONDS
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -221,6 +221,8 @@ class RoomMachine(RuleBasedStateMachine):
     def a_room_is_closed(self, room: int, sure: bool) -> None:
         if sure or not self.rooms[room].is_open:
             self.both(self.rooms[room].close(self.desk.now), rooms.close, self.ids[room])
+            while self.desk.call(rooms.end_sessions, HOST, self.ids[room]):
+                pass
 
     # What must hold after every step
 

@@ -34,11 +34,12 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def test_a_page_that_was_not_finished_is_read_again(store: Store) -> None:
     handled: list[int] = []
 
-    async def handle(page: Sequence[facts.Recorded]) -> None:
+    async def handle(page: Sequence[facts.Recorded]) -> bool:
         is_first = not handled
         handled.extend(entry.offset for entry in page)
         if is_first:
             raise Broken
+        return True
 
     with pytest.raises(Broken):
         await Follower("test", store, Bell(), handle).step()

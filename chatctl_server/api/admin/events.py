@@ -13,7 +13,7 @@ from litestar.response import Stream
 
 from chatctl_server import errors
 from chatctl_server.api.context import Context
-from chatctl_server.api.rooms.parameters import room_uuid
+from chatctl_server.api.parameters import room_uuid
 from chatctl_server.domain import facts, times
 from chatctl_server.storage import conversations, histories, log
 from chatctl_server.storage.log import Wanted

@@ -96,7 +96,7 @@ async def status(context: NamedDependency[Context]) -> Status:
     )
 
 
-@get("/management/health", opt={"open": True}, media_type="text/plain", tags=("server",))
+@get("/management/health", media_type="text/plain", tags=("server",))
 async def management_health() -> str:
     return "OK"
 
@@ -138,6 +138,8 @@ async def _database(context: Context) -> Service:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             await context.store.read(log.newest_offset)
+            if context.store.is_displaced:
+                return Service("database", "unhealthy", 0.0, "database_file_displaced")
             if context.store.trouble:
                 await context.store.write(following.sign_of_life)
     except TimeoutError:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chatctl_server.domain import facts
+from chatctl_server.domain import close_codes, facts
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.views import frames
@@ -10,13 +10,13 @@ from chatctl_server.views import frames
 STATS_SECONDS = 1.0
 NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
 
-# How a session's end closes its socket (design, section 8).
+# How a session's end closes its socket.
 CLOSE_CODES: dict[facts.LeaveReason, int] = {
-    "replaced": 4505,
-    "kicked": 4506,
-    "banned": 4503,
-    "closed": 4508,
-    "stopped": 1012,
+    "replaced": close_codes.REPLACED,
+    "kicked": close_codes.KICKED,
+    "banned": close_codes.BANNED,
+    "closed": close_codes.ROOM_CLOSED,
+    "stopped": close_codes.RESTART,
 }
 
 
@@ -60,7 +60,7 @@ class Audience:
         self._tell_soon(connection.conversation)
 
     def _joined(self, conversation: int, fact: facts.SessionJoined) -> None:
-        if self._presence.current_users(conversation) < NAMES_BELOW:
+        if self._presence.current_users(conversation) + 1 < NAMES_BELOW:  # the joiner is the last
             self._hub.signal(conversation, frames.user_joined(fact.user_id, fact.nickname))
 
     def _left(self, conversation: int, fact: facts.SessionLeft) -> None:
@@ -68,6 +68,7 @@ class Audience:
         if connection is not None and connection.session_id == fact.session_id:
             self.dismiss(connection, fact.reason)
         if fact.reason == "closed":
+            self._peaks.pop(conversation, None)
             return
         if self._presence.current_users(conversation) < NAMES_BELOW:
             self._hub.signal(conversation, frames.user_left(fact.user_id, fact.nickname))

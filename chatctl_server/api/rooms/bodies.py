@@ -16,7 +16,7 @@ class CreateRoom(msgspec.Struct, frozen=True):
 
 
 class ResetAdmins(msgspec.Struct, frozen=True):
-    admin_user_ids: list[str]
+    admin_user_ids: tuple[str, ...]
 
 
 class RenameRoom(msgspec.Struct, frozen=True):
@@ -38,7 +38,10 @@ class PostMessage(msgspec.Struct, frozen=True):
 
 
 class RequestSync(msgspec.Struct, frozen=True, rename={"from_time": "from", "to_time": "to"}):
-    kinds: tuple[facts.SyncKind, ...] = ("data", "periodic")
+    kinds: Annotated[tuple[facts.SyncKind, ...], msgspec.Meta(min_length=1)] = (
+        "data",
+        "periodic",
+    )
     room_id: str | None = None
     from_time: UnixTime | None = None
     to_time: UnixTime | None = None

@@ -65,8 +65,9 @@ _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 class BadText(Exception):
     """A command whose text is no valid Unicode; it is answered, not ignored."""
 
-    def __init__(self, client_msg_id: str | None) -> None:
-        super().__init__(client_msg_id)
+    def __init__(self, command: str, client_msg_id: str | None) -> None:
+        super().__init__(command)
+        self.command = command
         self.client_msg_id = client_msg_id
 
 
@@ -84,13 +85,20 @@ def decode(text: str) -> Command | None:
 def _check_surrogates(text: str) -> None:
     """JSON may spell lone surrogates (``\\ud800``); the strict decoder only says "invalid"."""
     try:
-        frame = json.loads(text)
+        frame = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return
     if not (isinstance(frame, dict) and frame.get("type") in NAMES):
         return
-    payload = frame.get("payload")
-    if isinstance(payload, dict):
-        client_id = payload.get("client_msg_id")
+    try:
+        json.dumps(frame, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        payload = frame.get("payload")
+        client_id = payload.get("client_msg_id") if isinstance(payload, dict) else None
         is_sound = isinstance(client_id, str) and client_id.isprintable()
-        raise BadText(client_id if is_sound else None)
+        raise BadText(frame["type"], client_id if is_sound else None) from None
+
+
+def _refuse(constant: str) -> None:
+    """NaN and the infinities are no JSON."""
+    raise ValueError(constant)

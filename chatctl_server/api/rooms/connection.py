@@ -13,9 +13,9 @@ from chatctl_server import errors
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
 from chatctl_server.conversation import announcements, messages, moderation, rooms
-from chatctl_server.domain import facts, text
+from chatctl_server.domain import facts
 from chatctl_server.live.outbox import Outbox
-from chatctl_server.storage import histories
+from chatctl_server.storage import conversations, histories
 from chatctl_server.storage.messages import newest_below
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import frames
@@ -24,6 +24,7 @@ logger = logging.getLogger("chatctl.rooms")
 
 MAX_IN_FLIGHT = 256
 LOAD_LIMIT = 100
+ADMIN_COMMANDS = ("KickUser", "MuteUser", "UnmuteUser", "CustomEvent")
 
 
 class RoomConnection:
@@ -53,7 +54,7 @@ class RoomConnection:
         try:
             command = commands.decode(frame)
         except commands.BadText as bad:
-            self._refuse(errors.BadText("The text is no valid Unicode"), bad.client_msg_id)
+            await self._refuse_text(bad)
             return
         match command:
             case commands.SendMessage(payload):
@@ -111,6 +112,15 @@ class RoomConnection:
     def _refuse(self, refusal: errors.ChatctlError, client_msg_id: str | None = None) -> None:
         self._outbox.push(frames.error(refusal, client_msg_id))
 
+    async def _refuse_text(self, bad: commands.BadText) -> None:
+        """By rule, what a non-admin commands is ignored, whatever is wrong with it."""
+        if bad.command in ADMIN_COMMANDS:
+            user_id = self._actor.user_id or ""
+            is_admin = conversations.is_admin
+            if not await self._context.store.read(is_admin, self._conversation, user_id):
+                return
+        self._refuse(errors.BadText("The text is no valid Unicode"), bad.client_msg_id)
+
     async def _load_history(self, payload: commands.HistoryPayload) -> None:
         limit = max(1, min(payload.limit, LOAD_LIMIT))
         before = histories.LATEST if payload.before is None else payload.before
@@ -135,7 +145,6 @@ class RoomConnection:
                 case commands.UnmuteUser(payload):
                     await self._as_admin(moderation.unmute, payload.user_id)
                 case commands.CustomEvent(payload):
-                    text.check_json(bytes(payload.payload), "payload")
                     await self._as_admin(
                         announcements.send_custom_event,
                         self._actor.user_id,

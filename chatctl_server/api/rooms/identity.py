@@ -17,13 +17,15 @@ from chatctl_server.storage.histories import LATEST
 
 
 class Joiner(msgspec.Struct, frozen=True):
-    """``since`` is the last seq the client has; None starts with what comes."""
+    """``since`` is the last seq the client has; None starts with what comes. ``expires_at``:
+    Unix seconds, when the token ends and the connection with it."""
 
     user_id: str
     nickname: str
     since: int | None
     credential: str
     is_granted_admin: bool = False
+    expires_at: float | None = None
 
     def actor(self, address: str) -> facts.Actor:
         return facts.Actor(self.user_id, self.credential, address or None)
@@ -34,17 +36,19 @@ def identify(query_string: bytes, room_id: str, settings: Settings) -> Joiner:
     query = _query(query_string)
     if settings.room_identity == "token":
         return _by_token(query, room_id, settings.room_token_secret or "")
-    user_id = text.check_name(query.get("user_id", ""), "user_id")
+    user_id = text.check_user_id(query.get("user_id", ""))
     nickname = text.check_name(query.get("nickname") or user_id, "nickname")
     return Joiner(user_id, nickname, _since(query), "room:open")
 
 
 def _by_token(query: dict[str, str], room_id: str, secret: str) -> Joiner:
     claims = _claims(query.get("token", ""), secret)
-    user_id = text.check_name(claims["sub"], "user_id")
+    if not claims["sub"]:
+        raise errors.Unauthorized("The token names no user", field="token")
+    user_id = text.check_user_id(claims["sub"])
     if query.get("user_id", user_id) != user_id:
         raise errors.Unauthorized("user_id is not the one that the token is for", field="user_id")
-    if str(claims.get("room") or room_id) != room_id:
+    if str(claims.get("room") or room_id).lower() != room_id:
         raise errors.Unauthorized("The token is for another room", field="token")
     name = str(claims.get("name") or query.get("nickname") or user_id)
     return Joiner(
@@ -53,6 +57,7 @@ def _by_token(query: dict[str, str], room_id: str, secret: str) -> Joiner:
         _since(query),
         "room:token",
         is_granted_admin=claims.get("admin") is True,
+        expires_at=float(claims["exp"]),
     )
 
 

@@ -10,8 +10,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import path_text, room_uuid
 from chatctl_server.api.rooms import bodies
-from chatctl_server.api.rooms.parameters import path_text, room_uuid
 from chatctl_server.conversation import messages, moderation, rooms
 from chatctl_server.domain import text, times
 from chatctl_server.storage import conversations, histories, sanctions
@@ -77,8 +77,10 @@ class Rooms(Controller):
     async def close(
         self, request: AnyRequest, context: NamedDependency[Context], room_id: FromPath[str]
     ) -> None:
-        actor = caller.of(request.scope).actor()
-        await context.store.write_urgent(rooms.close, actor, room_uuid(room_id))
+        actor, stored_id = caller.of(request.scope).actor(), room_uuid(room_id)
+        await context.store.write_urgent(rooms.close, actor, stored_id)
+        while await context.store.write_urgent(rooms.end_sessions, actor, stored_id):
+            pass
 
     @patch("/{room_id:str}", summary="Rename a room")
     async def rename(
@@ -179,7 +181,7 @@ class Rooms(Controller):
 
 def _post(who: caller.Caller, conversation: int, data: bodies.PostMessage) -> messages.Post:
     is_system = data.user_id is None
-    sender = messages.SYSTEM if is_system else text.check_name(data.user_id or "", "user_id")
+    sender = messages.SYSTEM if is_system else text.check_user_id(data.user_id or "")
     nickname = sender if data.nickname is None else text.check_name(data.nickname, "nickname")
     return messages.Post(
         conversation=conversation,

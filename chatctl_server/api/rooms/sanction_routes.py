@@ -8,8 +8,8 @@ from litestar.params import FromPath, JSONBody
 
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import path_text, room_uuid
 from chatctl_server.api.rooms import bodies
-from chatctl_server.api.rooms.parameters import path_text, room_uuid
 from chatctl_server.conversation import moderation
 from chatctl_server.domain import times
 from chatctl_server.storage import histories, sanctions

@@ -7,6 +7,7 @@ gets ``Error`` and 4503, everybody else WelcomeInfo first.
 import asyncio
 import contextlib
 import logging
+import time
 from typing import Any
 
 import msgspec
@@ -16,11 +17,12 @@ from litestar.types import Receive, Scope, Send
 from chatctl_server import errors
 from chatctl_server.api import caller, gate
 from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.rooms.audience import Audience
 from chatctl_server.api.rooms.connection import RoomConnection
 from chatctl_server.api.rooms.identity import Joiner, identify
-from chatctl_server.api.rooms.parameters import room_uuid
 from chatctl_server.conversation import membership
+from chatctl_server.domain import close_codes
 from chatctl_server.live.catch_up import Missed, catch_up
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection
@@ -30,10 +32,6 @@ from chatctl_server.views import frames
 
 logger = logging.getLogger("chatctl.rooms")
 CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
-INTERNAL_ERROR = 1011
-BANNED = 4503
-ROOM_CLOSED = 4508
-TRY_LATER = 1013
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -53,7 +51,8 @@ async def _serve(context: Context, audience: Audience, scope: Any, receive: Any,
     address = caller.of(scope).address
     try:
         room, joiner = await _admit(context, scope)
-        context.presence.take_place(joiner.user_id, address)
+        replaces = context.presence.find(room.conversation, joiner.user_id) is not None
+        context.presence.take_place(joiner.user_id, address, replaces=replaces)
     except errors.ChatctlError as refusal:
         await gate.refuse(scope, receive, send, refusal)
         return
@@ -106,27 +105,32 @@ class _Member:
         self._joiner = joiner
         self._actor = joiner.actor(caller.of(scope).address)
         self._connection: Connection | None = None
-        self._joined = asyncio.get_running_loop().create_future()
+        self._expiry: asyncio.TimerHandle | None = None
+        self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outbox = _outbox(scope, send)
 
     async def run(self) -> None:
         sending = asyncio.create_task(self._outbox.run(), name="outbox")
+        self._context.presence.watch(self._outbox)
         resuming: asyncio.Task[None] | None = None
         try:
             if await self._join():
                 resuming = asyncio.create_task(self._resume(), name="resume")
-                await self._listen(sending)
+                await self._listen()
         except Exception:
             logger.exception("a connection failed")
-            self._outbox.finish(INTERNAL_ERROR)
+            self._outbox.finish(close_codes.INTERNAL_ERROR)
         finally:
             self._leave()
             if resuming is not None:
                 resuming.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await resuming
             if not self._outbox.is_finished:
                 sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sending
+            self._context.presence.unwatch(self._outbox)
 
     async def _join(self) -> bool:
         """False when the join was refused; the outbox then closes with the reason."""
@@ -142,11 +146,11 @@ class _Member:
             store.submit(membership.join, arguments, self._on_joined)
             await self._joined
         except errors.Banned as refusal:
-            self._outbox.finish(BANNED, frames.error(refusal))
+            self._outbox.finish(close_codes.BANNED, frames.error(refusal))
         except errors.RoomClosed as refusal:
-            self._outbox.finish(ROOM_CLOSED, frames.error(refusal))
+            self._outbox.finish(close_codes.ROOM_CLOSED, frames.error(refusal))
         except errors.ChatctlError as refusal:
-            self._outbox.finish(TRY_LATER, frames.error(refusal))
+            self._outbox.finish(close_codes.TRY_LATER, frames.error(refusal))
         return self._connection is not None
 
     def _on_joined(self, outcome: object) -> None:
@@ -180,6 +184,10 @@ class _Member:
             )
         )
         self._audience.welcome(connection, joined.peak_users)
+        if joiner.expires_at is not None:
+            left = max(0.0, joiner.expires_at - time.time())
+            loop = asyncio.get_running_loop()
+            self._expiry = loop.call_later(left, self._outbox.finish, close_codes.TOKEN_EXPIRED)
         if joiner.since is None:
             self._context.hub.join(joined.conversation, self._outbox, self._context.hub.published)
 
@@ -187,6 +195,8 @@ class _Member:
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._audience.dismiss(connection, "left")
         if self._context.is_stopping:
             return  # the stop ends all sessions, with its own reason
@@ -198,7 +208,7 @@ class _Member:
                 reserved=True,
             )
 
-    async def _listen(self, sending: asyncio.Task[None]) -> None:
+    async def _listen(self) -> None:
         handler = RoomConnection(
             self._context,
             self._outbox,
@@ -234,7 +244,7 @@ class _Member:
                 context.hub.join(conversation, self._outbox, context.hub.published)
         except Exception:
             logger.exception("a resume failed")
-            self._outbox.finish(INTERNAL_ERROR)
+            self._outbox.finish(close_codes.INTERNAL_ERROR)
 
     def _check_resumable(self, since: int) -> None:
         behind = self._last_seq - since

@@ -11,8 +11,8 @@ from litestar.response import Stream
 
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import From, To, room_uuid
 from chatctl_server.api.rooms import bodies
-from chatctl_server.api.rooms.parameters import From, To, room_uuid
 from chatctl_server.conversation import announcements
 from chatctl_server.domain import times
 from chatctl_server.storage import conversations, histories, syncing
@@ -20,7 +20,7 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
 AnyRequest = Request[Any, Any, Any]
-PAGE = 100
+PAGE = 10  # rooms read at once: each may hold SYNC_HISTORY_LIMIT long messages
 EVERYTHING = bodies.RequestSync()
 PageNumber = Annotated[int, QueryParameter(ge=1, description="Page, from 1")]
 PageSize = Annotated[
@@ -129,7 +129,7 @@ async def _payloads(context: Context, after_id: int) -> list[syncing.RoomState]:
 
 
 async def _array(context: Context, states: list[syncing.RoomState]) -> AsyncIterator[bytes]:
-    """A JSON array, a hundred rooms at a time."""
+    """A JSON array, a few rooms at a time."""
     separator = b"["
     while states:
         encoded = [msgspec.json.encode(_payload(context, state)) for state in states]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from chatctl_server import errors
@@ -127,3 +128,45 @@ def test_what_was_lost_does_not_throttle(scene: Scene) -> None:
     (repeated,) = scene.post(text("lost", interval_seconds=3))
     assert repeated.seq == 2
     assert [row.content for row in scene.rows()] == ["before", "lost"]
+
+
+def test_what_a_failing_batch_had_written_is_undone(scene: Scene) -> None:
+    database = sql.writing(scene.path, durable=False)
+    database.connect()
+    database.execute_sql(
+        "CREATE TRIGGER refuse BEFORE INSERT ON message WHEN new.content = 'bad' "
+        "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    database.close()
+    good, bad, better = scene.post(text("good"), text("bad"), text("better"))
+    assert (good.seq, better.seq) == (1, 2)
+    assert isinstance(bad, errors.NotStored)
+    assert [row.content for row in scene.rows()] == ["good", "better"]
+    assert scene.types() == ["room.created", "message.posted", "message.posted"]
+
+
+def test_a_commit_that_failed_and_took_effect_is_told_later(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.post(text("first"))
+    _fail_after_commit(scene.writing, monkeypatch)
+    (unknown,) = scene.post(text("second", "c2"))
+    assert isinstance(unknown, errors.OutcomeUnknown)
+    settled = scene.run((messages.POST, (text("third"),)))
+    told = [entry.fact.content for each in settled for entry in each.recorded]
+    assert told == ["second", "third"]
+    assert scene.post(text("second", "c2"))[0].duplicate
+
+
+def _fail_after_commit(writing: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next COMMIT takes effect and raises all the same, as when an fsync's answer is lost."""
+    database = writing._open()
+    execute = database.execute_sql
+
+    def failing(statement: str, *arguments: Any) -> Any:
+        done = execute(statement, *arguments)
+        if statement == "COMMIT":
+            raise apsw.IOError("disk I/O error")
+        return done
+
+    monkeypatch.setattr(database, "execute_sql", failing)

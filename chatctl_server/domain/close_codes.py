@@ -1,0 +1,13 @@
+"""The codes a WebSocket is closed with (design, section 8). Below 4500: connect again."""
+
+INVALID_PAYLOAD = 1007
+INTERNAL_ERROR = 1011
+RESTART = 1012
+TRY_LATER = 1013
+TOKEN_EXPIRED = 4001
+TOO_SLOW = 4008
+
+BANNED = 4503
+REPLACED = 4505
+KICKED = 4506
+ROOM_CLOSED = 4508
