@@ -56,6 +56,8 @@ class Checkpointer:
         try:
             db.connect(reuse_if_open=True)
             db.connection().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.BusyError:
+            pass  # the writer is at it
         except Exception as error:
             logger.warning("the write-ahead log could not be copied back: %s", error)
             db.close()
