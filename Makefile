@@ -20,3 +20,4 @@ bench:
 	python bench/history.py
 	python bench/startup.py
 	python bench/fanout.py
+	python bench/admin.py
