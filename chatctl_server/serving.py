@@ -123,7 +123,7 @@ def _run(settings: Settings, place: Place, held: lock.Lock, directory: Path) -> 
             held.stopping()
             app.stop_streams()
 
-        # What the imports made stays: a full collection of it stops everything for 100 ms.
+        # What the imports made stays: no collection needs to walk through it again.
         gc.freeze()
         server = _Server(_uvicorn_config(settings, app), ready, stopping)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
