@@ -122,6 +122,9 @@ def _run(settings: Settings, place: Place, held: lock.Lock, directory: Path) -> 
             listening.notify_systemd("STOPPING=1")
             held.stopping()
             app.stop_streams()
+            asyncio.get_running_loop().call_later(
+                settings.shutdown_timeout_seconds / 2, app.context.store.interrupt
+            )
 
         # What the imports made stays: no collection needs to walk through it again.
         gc.freeze()
@@ -143,6 +146,7 @@ def _key_file(place: Place) -> str | None:
 def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
     class Protocol(ManagementProtocol):
         handshake_timeout_seconds = settings.handshake_timeout_seconds
+        max_open = settings.max_connections + SPARE_FILES // 2
 
     return uvicorn.Config(
         app,

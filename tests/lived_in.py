@@ -61,7 +61,8 @@ def _live_in_attic(scene: Offline) -> None:
 
 
 def announce(tx: Tx, actor: facts.Actor, room_id: str, payload: msgspec.Raw) -> None:
-    tx.record(facts.CustomSent("bob", "wave", payload), actor, rooms.find(tx, room_id).id)
+    room = conversations.find_room(tx.db, room_id)
+    tx.record(facts.CustomSent("bob", "wave", payload), actor, room.id)
 
 
 def smuggle(path: Path, conversation: int, sender: str) -> None:

@@ -1,13 +1,15 @@
 """The parameters that several rooms routes share."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
+from litestar import Request
 from litestar.params import QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.api.gate import ESCAPED_SLASH
 
+AnyRequest = Request[Any, Any, Any]
 From = Annotated[int | None, QueryParameter(name="from", description="Unix seconds, inclusive")]
 To = Annotated[int | None, QueryParameter(name="to", description="Unix seconds, inclusive")]
 

@@ -91,6 +91,7 @@ def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[b
     return response(errors.InvalidInput("The body is no readable JSON", field="body"))
 
 
+DISCONNECTED = "client disconnected prematurely"  # Litestar's words; nobody reads the answer
 HANDLERS: ExceptionHandlersMap = {
     UnicodeDecodeError: _unreadable,
     RecursionError: _unreadable,
@@ -115,6 +116,9 @@ def _translated(request: Request[Any, Any, Any], error: HTTPException) -> errors
 
 
 def _with_status(error: HTTPException) -> errors.ChatctlError:
+    if error.detail == DISCONNECTED:
+        logger.debug("a client went away before the end of its request")
+        return errors.InvalidInput(error.detail)
     if error.status_code >= 500:
         logger.error("the framework failed: %s", error.detail)
         return errors.ChatctlError("Something unexpected happened; it is in the log")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chatctl_server.conversation import rooms
 from chatctl_server.domain import facts, text
+from chatctl_server.storage import conversations
 from chatctl_server.storage.transaction import Tx
 
 
@@ -14,7 +14,7 @@ def send_custom_event(
 ) -> facts.Recorded:
     text.check_name(event_type, "event_type")
     text.check_json(bytes(payload), "payload")
-    room = rooms.find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     return tx.record(facts.CustomSent(user_id, event_type, payload), actor, room.id)
 
 
@@ -28,6 +28,6 @@ def request_sync(
     full: bool,
 ) -> facts.Recorded:
     """Of one open room or, without ``room_id``, of all. Times in microseconds."""
-    conversation = None if room_id is None else rooms.find_open(tx, room_id).id
+    conversation = None if room_id is None else conversations.find_open_room(tx.db, room_id).id
     fact = facts.SyncRequested(tuple(kinds), tx.now, from_time, to_time, full)
     return tx.record(fact, actor, conversation)

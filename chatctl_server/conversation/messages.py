@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.conversation import rooms
 from chatctl_server.domain import facts, text, throttle
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import conversations, log, messages, projection
@@ -200,7 +199,7 @@ class _Batch:
 
 def delete(tx: Tx, actor: facts.Actor, room_id: str, message_id: int) -> facts.Recorded | None:
     """Takes the text out of the message and of the log; None when it is gone already."""
-    room = rooms.find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     found = messages.one(tx.db, room.id, message_id)
     if found is None:
         raise errors.MessageNotFound(f"The room has no message {message_id}", field="message_id")

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from chatctl_server.conversation import membership, rooms
+from chatctl_server.conversation import membership
 from chatctl_server.domain import facts, text
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import sanctions, sessions
+from chatctl_server.storage import conversations, sanctions, sessions
 from chatctl_server.storage.transaction import Tx
 
 
@@ -29,7 +29,7 @@ def ban(
     The same ban again changes nothing; another reason or end replaces it.
     """
     _check(user_id, reason)
-    room = rooms.find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     earlier = sanctions.ban(tx.db, room.id, user_id, tx.now)
     if earlier is not None and _is_same(earlier, reason, expires_in_seconds):
         return Set(earlier, False)
@@ -40,7 +40,7 @@ def ban(
 
 
 def unban(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Recorded | None:
-    room = rooms.find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     if sanctions.ban(tx.db, room.id, user_id, tx.now) is None:
         return None
     return tx.record(facts.BanLifted(user_id), actor, room.id)
@@ -56,7 +56,7 @@ def mute(
 ) -> Set:
     """As a ban, but the user stays connected and may read."""
     _check(user_id, reason)
-    room = rooms.find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     earlier = sanctions.mute(tx.db, room.id, user_id, tx.now)
     if earlier is not None and _is_same(earlier, reason, expires_in_seconds):
         return Set(earlier, False)
@@ -66,7 +66,7 @@ def mute(
 
 
 def unmute(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Recorded | None:
-    room = rooms.find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     if sanctions.mute(tx.db, room.id, user_id, tx.now) is None:
         return None
     return tx.record(facts.MuteLifted(user_id), actor, room.id)
@@ -74,7 +74,7 @@ def unmute(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Reco
 
 def kick(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Recorded | None:
     """A soft kick: ends the session, the user may return. None when there is no session."""
-    room = rooms.find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     if not tx.is_serving or sessions.open_of_user(tx.db, room.id, user_id) is None:
         return None
     entry = tx.record(facts.UserKicked(user_id), actor, room.id)

@@ -31,7 +31,7 @@ def create(
 def rename(tx: Tx, actor: facts.Actor, room_id: str, name: str) -> facts.Recorded | None:
     """None when that is the name already."""
     text.check_name(name, "room_name")
-    room = find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     if room.name == name:
         return None
     return tx.record(facts.ConversationRenamed("room", name), actor, room.id)
@@ -42,7 +42,7 @@ def set_admins(
 ) -> facts.Recorded | None:
     """Replaces the whole set; None when that is the set already."""
     admins = _user_ids(admin_user_ids)
-    room = find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     if conversations.admins(tx.db, room.id) == admins:
         return None
     return tx.record(facts.AdminsSet("room", admins), actor, room.id)
@@ -50,7 +50,7 @@ def set_admins(
 
 def close(tx: Tx, actor: facts.Actor, room_id: str) -> facts.Recorded:
     """The fact has the statistics. ``end_sessions`` follows, as often as it finds any."""
-    room = find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     return tx.record(
         facts.ConversationClosed("room", room.current_users, room.peak_users, room.total_joins),
         actor,
@@ -63,7 +63,7 @@ def end_sessions(tx: Tx, actor: facts.Actor, room_id: str) -> bool:
 
     False when none was left. On the file the next start does it.
     """
-    room = find(tx, room_id)
+    room = conversations.find_room(tx.db, room_id)
     if not tx.is_serving or room.status == "open":
         return False
     found = sessions.open_of_conversation(tx.db, room.id, SESSIONS_A_CALL)
@@ -76,28 +76,12 @@ def as_admin(
     tx: Tx, actor: facts.Actor, room_id: str, verb: Callable[..., T], *arguments: Any
 ) -> T:
     """Runs a verb for a member of the room. Raises Forbidden when they are no admin of it now."""
-    room = find_open(tx, room_id)
+    room = conversations.find_open_room(tx.db, room_id)
     user_id = actor.user_id or ""
     standing = messages.standing(tx.db, room.id, user_id)
     if not standing.is_admin or standing.is_banned(tx.now):
         raise errors.Forbidden(f"{user_id} is no admin of the room")
     return verb(tx, actor, room_id, *arguments)
-
-
-def find(tx: Tx, room_id: str) -> conversations.Found:
-    """Raises RoomNotFound."""
-    room = conversations.by_public_id(tx.db, room_id)
-    if room is None:
-        raise errors.RoomNotFound(f"There is no room {room_id}", field="room_id")
-    return room
-
-
-def find_open(tx: Tx, room_id: str) -> conversations.Found:
-    """Raises RoomNotFound or RoomClosed."""
-    room = find(tx, room_id)
-    if room.status != "open":
-        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
-    return room
 
 
 def _user_ids(user_ids: Iterable[str]) -> tuple[str, ...]:

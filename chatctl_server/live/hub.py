@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from chatctl_server.domain.text import byte_length
 from chatctl_server.live.outbox import Outbox
 
 RING_FRAMES = 1000
@@ -21,6 +22,7 @@ SLICE_FRAMES = 100  # 2 to 3 ms of sending; an admin's action waits for a few sl
 class Frame(NamedTuple):
     offset: int
     text: str
+    size: int  # in bytes
 
 
 class Subscriber:
@@ -47,10 +49,10 @@ class Channel:
 
     def add(self, frame: Frame) -> None:
         self.ring.append(frame)
-        self.ring_bytes += len(frame.text)
+        self.ring_bytes += frame.size
         while len(self.ring) > RING_FRAMES or self.ring_bytes > RING_BYTES:
             dropped = self.ring.popleft()
-            self.ring_bytes -= len(dropped.text)
+            self.ring_bytes -= dropped.size
             self.floor = dropped.offset
         self.buffer.append(frame)
 
@@ -59,6 +61,8 @@ class Channel:
             for place, earlier in enumerate(frames):
                 if earlier.offset == frame.offset:
                     frames[place] = frame
+                    if frames is self.ring:
+                        self.ring_bytes += frame.size - earlier.size
                     break
 
 
@@ -73,14 +77,14 @@ class Hub:
         channel = self._channels.get(channel_id)
         if channel is None:
             return
-        channel.add(Frame(offset, text))
+        channel.add(Frame(offset, text, byte_length(text)))
         self._start_flush(channel)
 
     def revise(self, channel_id: int, offset: int, text: str) -> None:
         """Puts another text in an earlier frame's place: nobody is sent the first one any more."""
         channel = self._channels.get(channel_id)
         if channel is not None:
-            channel.revise(Frame(offset, text))
+            channel.revise(Frame(offset, text, byte_length(text)))
 
     def advance(self, offset: int) -> None:
         self.published = offset
@@ -116,7 +120,7 @@ class Hub:
             return False
         rest = [frame for frame in channel.ring if frame.offset > after]
         if rest:
-            outbox.extend([frame.text for frame in rest], sum(len(each.text) for each in rest))
+            outbox.extend([frame.text for frame in rest], _size(rest))
             after = rest[-1].offset
         channel.members[outbox] = Subscriber(outbox, after)
         return True
@@ -177,7 +181,7 @@ class _Flush:
         self.frames = frames
         self.members = members
         self.texts = [frame.text for frame in frames]
-        self.size = sum(len(text) for text in self.texts)
+        self.size = _size(frames)
         self.first, self.last = frames[0].offset, frames[-1].offset
         self.slice = max(1, SLICE_FRAMES // len(frames))
 
@@ -185,5 +189,9 @@ class _Flush:
         if subscriber.after < self.first:
             subscriber.outbox.extend(self.texts, self.size)
         elif subscriber.after < self.last:
-            rest = [frame.text for frame in self.frames if frame.offset > subscriber.after]
-            subscriber.outbox.extend(rest, sum(len(text) for text in rest))
+            rest = [frame for frame in self.frames if frame.offset > subscriber.after]
+            subscriber.outbox.extend([frame.text for frame in rest], _size(rest))
+
+
+def _size(frames: list[Frame]) -> int:
+    return sum(frame.size for frame in frames)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from chatctl_server.domain import close_codes
+from chatctl_server.domain.text import byte_length
 
 logger = logging.getLogger("chatctl.rooms")
 
@@ -48,10 +49,10 @@ class Outbox:
 
     def push(self, frame: str) -> None:
         """For this connection alone; what is pushed after ``finish`` is dropped."""
-        self.extend((frame,), len(frame))
+        self.extend((frame,), byte_length(frame))
 
     def extend(self, frames: Iterable[str], size: int) -> None:
-        """``size`` is about the frames' bytes together."""
+        """``size`` is the frames' bytes together."""
         if self._close_code is not None:
             return
         if self._size - self._replayed > MAX_UNSENT_BYTES:
@@ -64,7 +65,7 @@ class Outbox:
 
     def replay(self, frames: Sequence[str]) -> None:
         """As ``extend``, for what the sender waits to be drained of: it has no limit."""
-        size = sum(len(text) for text in frames)
+        size = sum(map(byte_length, frames))
         self._replayed += size
         self.extend(frames, size)
 
@@ -107,7 +108,7 @@ class Outbox:
         while self._frames:
             frame = self._frames.popleft()
             await self._timed(self._send(frame))
-            self._size = max(0, self._size - len(frame))
+            self._size = max(0, self._size - byte_length(frame))
 
     async def _timed(self, sending: Awaitable[None]) -> None:
         self._sending_since = asyncio.get_running_loop().time()

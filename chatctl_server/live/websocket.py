@@ -20,6 +20,10 @@ from chatctl_server.domain import close_codes
 logger = logging.getLogger("chatctl.server")
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 64 * 1024
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\n"
+    b"content-length: 0\r\n\r\n"
+)
 
 
 class Control:
@@ -90,9 +94,14 @@ class RoomProtocol(WebSocketsSansIOProtocol):
 
 
 class ManagementProtocol(HttpToolsProtocol):
-    """``handshake_timeout_seconds`` is set by the composition root."""
+    """``handshake_timeout_seconds`` and ``max_open`` are set by the composition root.
+
+    Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
+    files are left for the database and the admin socket.
+    """
 
     handshake_timeout_seconds: float = 10.0
+    max_open: int = 100_000
     _has_body_to_come = False
     _head_bytes = 0  # of a request whose headers are not complete
     _handshake_timer: asyncio.TimerHandle | None = None
@@ -101,6 +110,10 @@ class ManagementProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._peer = peer_credentials(transport)
+        if self._peer is None and len(self.connections) > self.max_open:
+            transport.write(FULL)
+            transport.close()
+            return
         self._start_handshake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -132,6 +145,13 @@ class ManagementProtocol(HttpToolsProtocol):
         self._has_body_to_come = False
         self._end_handshake()
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """A request that is not here yet is not waited for: nothing of it has been done."""
+        if self._has_body_to_come:
+            self.transport.abort()
+        else:
+            super().shutdown()
 
     def on_response_complete(self) -> None:
         """Whoever was answered before the end of their request may not go on with it."""

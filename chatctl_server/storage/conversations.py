@@ -3,6 +3,7 @@
 import msgspec
 from peewee import Database, fn
 
+from chatctl_server import errors
 from chatctl_server.storage.models import Conversation, Member
 from chatctl_server.storage.sql import Row, Statement
 
@@ -71,6 +72,22 @@ _IS_ADMIN = Statement(
 
 def by_public_id(db: Database, public_id: str) -> Found | None:
     return _found(_BY_PUBLIC_ID.row(db, public_id))
+
+
+def find_room(db: Database, room_id: str) -> Found:
+    """Raises RoomNotFound."""
+    room = by_public_id(db, room_id)
+    if room is None:
+        raise errors.RoomNotFound(f"There is no room {room_id}", field="room_id")
+    return room
+
+
+def find_open_room(db: Database, room_id: str) -> Found:
+    """Raises RoomNotFound or RoomClosed."""
+    room = find_room(db, room_id)
+    if room.status != "open":
+        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
+    return room
 
 
 def by_id(db: Database, conversation: int) -> Found | None:

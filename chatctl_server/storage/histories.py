@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from peewee import Database
 
-from chatctl_server import errors
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import conversations, messages, sessions
 
@@ -38,7 +37,7 @@ class SessionPage(NamedTuple):
 
 def message_page(db: Database, room_id: str, window: Window, page: int, size: int) -> MessagePage:
     """``page`` is 1-based. Raises RoomNotFound; a closed room stays readable."""
-    room = find_room(db, room_id)
+    room = conversations.find_room(db, room_id)
     first, last = _seq_range(db, room, window)
     newest = last - (page - 1) * size
     oldest = max(first, newest - size + 1)
@@ -48,28 +47,12 @@ def message_page(db: Database, room_id: str, window: Window, page: int, size: in
 
 def session_page(db: Database, room_id: str, window: Window, page: int, size: int) -> SessionPage:
     """Finished sessions only. Raises RoomNotFound."""
-    room = find_room(db, room_id)
+    room = conversations.find_room(db, room_id)
     first, last = window.microseconds()
     total = sessions.finished_total(db, room.id, first, last)
     skip = (page - 1) * size
     records = sessions.finished_page(db, room.id, first, last, skip, size) if skip < total else []
     return SessionPage(room, records, total)
-
-
-def find_room(db: Database, room_id: str) -> conversations.Found:
-    """Raises RoomNotFound."""
-    room = conversations.by_public_id(db, room_id)
-    if room is None:
-        raise errors.RoomNotFound(f"There is no room {room_id}", field="room_id")
-    return room
-
-
-def find_open_room(db: Database, room_id: str) -> conversations.Found:
-    """Raises RoomNotFound or RoomClosed."""
-    room = find_room(db, room_id)
-    if room.status != "open":
-        raise errors.RoomClosed(f"The room {room_id} is closed", field="room_id")
-    return room
 
 
 def _seq_range(db: Database, room: conversations.Found, window: Window) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from chatctl_server.domain import facts
 from chatctl_server.storage import cursors
+from chatctl_server.storage.log import FEW
 
 HASH = "hash_of_client_id"  # the SQL function that checking.py supplies
 
@@ -96,17 +97,17 @@ MESSAGES = (
     Invariant(
         "closed",
         "message {0} was posted after its conversation was closed by fact {1}",
-        """SELECT m.id, e.id FROM event e CROSS JOIN message m ON m.conversation = e.conversation
-        WHERE e.type <> 'message.posted' AND e.type GLOB '*.closed' AND m.event_offset > e.id""",
+        f"""SELECT m.id, e.id FROM event e CROSS JOIN message m ON m.conversation = e.conversation
+        WHERE e.{FEW} AND e.type GLOB '*.closed' AND m.event_offset > e.id""",
     ),
     Invariant(
         "banned",
         "message {0} was posted while fact {1} banned its sender",
-        """WITH ban_fact AS MATERIALIZED (
+        f"""WITH ban_fact AS MATERIALIZED (
             SELECT id, conversation, type, payload ->> '$.user_id' AS user_id,
             payload ->> '$.expires_at' AS expires_at, lead(id, 1, 9223372036854775807) OVER (
                 PARTITION BY conversation, payload ->> '$.user_id' ORDER BY id) AS until
-            FROM event WHERE type <> 'message.posted' AND type IN ('ban.set', 'ban.lifted')
+            FROM event WHERE {FEW} AND type IN ('ban.set', 'ban.lifted')
             AND json_valid(payload))
         SELECT m.id, b.id FROM message m
         CROSS JOIN ban_fact b ON b.conversation = m.conversation AND b.user_id = m.sender
@@ -127,7 +128,7 @@ MESSAGES = (
     Invariant(
         "deleted",
         "fact {0} deletes a message that is not deleted",
-        """SELECT e.id FROM event e WHERE e.type <> 'message.posted' AND e.type = 'message.deleted'
+        f"""SELECT e.id FROM event e WHERE e.{FEW} AND e.type = 'message.deleted'
         AND NOT EXISTS (SELECT 1 FROM message m WHERE m.conversation = e.conversation
         AND m.deleted_offset = e.id)""",
     ),

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 
 import msgspec
-from peewee import SQL, Database, fn
+from peewee import SQL, Database, Select, fn
 
 from chatctl_server.domain import event_id, facts
 from chatctl_server.storage.models import Event
@@ -40,13 +40,17 @@ _FOUND_LAST = Statement(
     Event.select(*_COLUMNS).where((Event.id > 0) & _WANTED).order_by(Event.id.desc()).limit(1)
 )
 _AT = Statement(Event.select(Event.at).where(Event.id == 0))
-_NOT_POST = SQL("type <> 'message.posted'")
+FEW = "type NOT IN ('message.posted', 'session.joined', 'session.left')"  # as the index has it
 _BETWEEN = Statement(
     Event.select(*_COLUMNS)
-    .where((Event.conversation == 0) & _NOT_POST & (Event.id > 0) & (Event.id <= 0))
+    .where((Event.conversation == 0) & SQL(FEW) & (Event.id > 0) & (Event.id <= 0))
     .order_by(Event.id)
     .limit(1)
 )
+_SOME_BETWEEN = (
+    Event.select(Event.id).where((Event.conversation == 0) & SQL(FEW) & (Event.id > 0)).limit(1)
+)
+_COUNT_BETWEEN = Statement(Select([_SOME_BETWEEN], [fn.COUNT(SQL("*"))]))
 _REDACT = Statement(Event.update({Event.payload: ""}).where(Event.id == 0))
 
 
@@ -89,11 +93,11 @@ def _given(wanted: Wanted) -> tuple[str | int | None, ...]:
     return tuple(value for value in pairs for _ in range(2))
 
 
-def read_besides_posts(
+def read_few(
     db: Database, conversation: int, after: int, until: int, limit: int
 ) -> list[facts.Recorded]:
-    """A conversation's facts other than posted messages, with after < offset <= until, up to
-    ``limit`` or 256 KiB of them, but at least one if there is one."""
+    """A conversation's facts that are no messages or sessions, with after < offset <= until, up
+    to ``limit`` or 256 KiB of them, but at least one if there is one."""
     found: list[facts.Recorded] = []
     size = 0
     for row in _BETWEEN.each(db, conversation, after, until, limit):
@@ -102,6 +106,11 @@ def read_besides_posts(
             break
         found.append(_recorded(row))
     return found
+
+
+def count_few(db: Database, conversation: int, after: int, limit: int) -> int:
+    """How many of those there are after the offset, counted up to the limit."""
+    return int(_COUNT_BETWEEN.value(db, conversation, after, limit))
 
 
 def find(db: Database, wanted: str) -> int | None:

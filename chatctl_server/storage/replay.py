@@ -3,6 +3,8 @@
 Posts are read by seq from the messages, the few other facts by offset from the log.
 """
 
+from typing import NamedTuple
+
 import msgspec
 from peewee import Database
 
@@ -21,9 +23,17 @@ class Page(msgspec.Struct, frozen=True):
     seq: int
 
 
-def start(db: Database, conversation: int, seq: int) -> int:
-    """The offset at which a listener stands who has seen everything up to that seq."""
-    return messages.event_offset(db, conversation, seq)
+class Start(NamedTuple):
+    """``others``: how many facts besides messages and sessions follow, counted up to a limit."""
+
+    offset: int
+    others: int
+
+
+def start(db: Database, conversation: int, seq: int, limit: int) -> Start:
+    """Where a listener stands who has seen everything up to that seq."""
+    offset = messages.event_offset(db, conversation, seq)
+    return Start(offset, log.count_few(db, conversation, offset, limit))
 
 
 def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
@@ -34,8 +44,8 @@ def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
     posts = messages.from_seq(db, conversation, seq + 1, PAGE)
     more = posts and messages.event_offset(db, conversation, posts[-1].seq + 1)
     until = posts[-1].event_offset if more else log.newest_offset(db)
-    others = log.read_besides_posts(db, conversation, offset, until, PAGE)
-    if others and log.read_besides_posts(db, conversation, others[-1].offset, until, 1):
+    others = log.read_few(db, conversation, offset, until, PAGE)
+    if others and log.read_few(db, conversation, others[-1].offset, until, 1):
         until = others[-1].offset
         posts = [post for post in posts if post.event_offset <= until]
     entries: list[Replayed] = [*posts, *(each for each in others if not _is_told(each, seq))]

@@ -6,6 +6,7 @@ to the event loop in one step, in log order: facts first to ``on_commit``, then 
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
 from peewee import Database
 
 from chatctl_server import errors
@@ -34,6 +36,7 @@ MAX_BATCH_CALLS = 256
 MAX_BATCH_BYTES = 1024 * 1024
 MAX_WAITING_READS = 1_000
 READERS = 4
+INTERRUPT_SECONDS = 0.1
 
 
 class Store:
@@ -63,6 +66,8 @@ class Store:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._reads = 0
+        self._interrupted = False
+        self._asking: set[apsw.Connection] = set()
         self._writing: Writing | None = None
         self._readers = sql.reading(path)
         self._checkpointer = Checkpointer(path, durable=durable)
@@ -97,11 +102,22 @@ class Store:
         if self._thread is not None:
             await loop.run_in_executor(None, self._drained.wait)
             await loop.run_in_executor(None, self._checkpointer.stop)
-        await loop.run_in_executor(None, self._close_readers)
+        closing = loop.run_in_executor(None, self._close_readers)
+        while not closing.done():
+            self.interrupt()
+            await asyncio.wait([closing], timeout=INTERRUPT_SECONDS)
+        await closing
         self._readers_closed.set()
         if self._thread is not None:
             await loop.run_in_executor(None, self._thread.join)
             await asyncio.sleep(0)  # the last batch's results are on the loop already
+
+    def interrupt(self) -> None:
+        """Whoever asks now, or later, is told StorageUnavailable: no stop waits for a scan."""
+        self._interrupted = True
+        for connection in list(self._asking):
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                connection.interrupt()
 
     def _close_readers(self) -> None:
         gate = threading.Barrier(READERS)
@@ -148,11 +164,14 @@ class Store:
 
     def _ask(self, question: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         db: Database = self._readers
+        if self._interrupted:
+            raise errors.StorageUnavailable("The server stops", retry_after=5)
         try:
             db.connect(reuse_if_open=True)
             db.execute_sql("BEGIN")
         except Exception as error:
             raise self._unreadable(error) from error
+        self._asking.add(db.connection())
         try:
             return question(db, *arguments)
         except Exception as error:
@@ -160,10 +179,13 @@ class Store:
                 raise
             raise self._unreadable(error) from error
         finally:
+            self._asking.discard(db.connection())
             if sql.in_transaction(db):
                 db.execute_sql("ROLLBACK")
 
     def _unreadable(self, error: Exception) -> errors.StorageUnavailable:
+        if self._interrupted:
+            return errors.StorageUnavailable("The server stops", retry_after=5)
         logger.error("the database cannot be read: %s", error)
         return errors.StorageUnavailable("The database cannot be read at the moment", retry_after=1)
 

@@ -157,7 +157,7 @@ def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[FactOb
 
 
 def _wanted(db: Database, asked: Asked) -> Wanted:
-    room = None if asked.room is None else histories.find_room(db, asked.room).id
+    room = None if asked.room is None else conversations.find_room(db, asked.room).id
     return Wanted(asked.type_glob, room, asked.actor)
 
 

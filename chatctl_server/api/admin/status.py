@@ -3,22 +3,21 @@
 import asyncio
 import hmac
 import os
-from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
 
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.metrics import CONTENT_TYPE
+from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.conversation import following
 from chatctl_server.domain import times
 from chatctl_server.storage import conversations, cursors, log, messages
 from chatctl_server.storage.sql import Database, schema_name
 
-AnyRequest = Request[Any, Any, Any]
 PROBE_SECONDS = 2.0
 
 

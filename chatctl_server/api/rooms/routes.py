@@ -1,16 +1,17 @@
 """Management of rooms: create, list, rename, close, admins, messages, members."""
 
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
+from urllib.parse import quote
 
-from litestar import Controller, Request, Response, delete, get, patch, post, put
+from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import path_text, room_uuid
+from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.conversation import messages, moderation, rooms
 from chatctl_server.domain import text, times
@@ -20,7 +21,6 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import rooms as views
 
-AnyRequest = Request[Any, Any, Any]
 STATUSES = {"open": ("open", "open"), "closed": ("closed", "closed"), "all": ("open", "closed")}
 PAGE = 1000
 
@@ -200,8 +200,6 @@ def _details(context: Context, listed: Listed) -> views.RoomDetails:
 
 
 def _with_match(query: str, match: str | None) -> str:
-    from urllib.parse import quote
-
     return query if match is None else f"{query}&match={quote(match, safe='')}"
 
 
@@ -209,12 +207,12 @@ def _with_match(query: str, match: str | None) -> str:
 
 
 def _listed(db: Database, room_id: str) -> Listed:
-    room = histories.find_room(db, room_id)
+    room = conversations.find_room(db, room_id)
     return Listed(room, conversations.admins(db, room.id))
 
 
 def _open_id(db: Database, room_id: str) -> int:
-    return histories.find_open_room(db, room_id).id
+    return conversations.find_open_room(db, room_id).id
 
 
 def _roles(db: Database, room_id: str, now: int) -> tuple[int, set[str], set[str]]:

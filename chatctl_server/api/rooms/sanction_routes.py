@@ -1,22 +1,19 @@
 """Bans and mutes of a room's users."""
 
-from typing import Any
-
-from litestar import Controller, Request, delete, get, put
+from litestar import Controller, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import path_text, room_uuid
+from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.conversation import moderation
 from chatctl_server.domain import times
-from chatctl_server.storage import histories, sanctions
+from chatctl_server.storage import conversations, sanctions
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
-AnyRequest = Request[Any, Any, Any]
 NOTHING = bodies.SetSanction()
 
 
@@ -108,8 +105,8 @@ class Sanctions(Controller):
 
 
 def _bans(db: Database, room_id: str, now: int) -> list[sanctions.Sanction]:
-    return sanctions.bans(db, histories.find_open_room(db, room_id).id, now)
+    return sanctions.bans(db, conversations.find_open_room(db, room_id).id, now)
 
 
 def _mutes(db: Database, room_id: str, now: int) -> list[sanctions.Sanction]:
-    return sanctions.mutes(db, histories.find_open_room(db, room_id).id, now)
+    return sanctions.mutes(db, conversations.find_open_room(db, room_id).id, now)

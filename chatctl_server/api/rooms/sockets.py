@@ -26,7 +26,7 @@ from chatctl_server.domain import close_codes
 from chatctl_server.live.catch_up import Missed, catch_up
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection
-from chatctl_server.storage import histories, replay
+from chatctl_server.storage import conversations, replay
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import frames
 
@@ -82,7 +82,7 @@ def _check_origin(context: Context, scope: Any) -> None:
 
 
 def _open_room(db: Database, room_id: str) -> int:
-    return histories.find_open_room(db, room_id).id
+    return conversations.find_open_room(db, room_id).id
 
 
 class _Member:
@@ -232,10 +232,9 @@ class _Member:
             return
         context, conversation = self._context, self._room.conversation
         try:
-            self._check_resumable(since)
-            start = await context.store.read(replay.start, conversation, since)
+            offset = await self._start(since)
             pages = _Pages(context, conversation, since)
-            await catch_up(context.hub, conversation, self._outbox, start, pages.read)
+            await catch_up(context.hub, conversation, self._outbox, offset, pages.read)
         except errors.ChatctlError as refusal:
             if not isinstance(refusal, errors.ResyncRequired):
                 refusal = errors.ResyncRequired(refusal.detail)
@@ -246,12 +245,18 @@ class _Member:
             logger.exception("a resume failed")
             self._outbox.finish(close_codes.INTERNAL_ERROR)
 
-    def _check_resumable(self, since: int) -> None:
-        behind = self._last_seq - since
+    async def _start(self, since: int) -> int:
+        """The log's offset there. Raises ResyncRequired beyond RESUME_LIMIT."""
+        behind, limit = self._last_seq - since, self._context.settings.resume_limit
         if behind < 0:
             raise errors.ResyncRequired(f"The room has no message {since} yet")
-        if behind > self._context.settings.resume_limit:
+        if behind > limit:
             raise errors.ResyncRequired(f"{behind} messages are too many to replay")
+        store = self._context.store
+        offset, others = await store.read(replay.start, self._room.conversation, since, limit + 1)
+        if others > limit:
+            raise errors.ResyncRequired(f"More than {limit} events are too many to replay")
+        return offset
 
 
 class _Pages:

@@ -1,17 +1,17 @@
 """What the host product pulls: rooms, histories, and the whole; and the request to push it."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import From, To, room_uuid
+from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.conversation import announcements
 from chatctl_server.domain import times
@@ -19,7 +19,6 @@ from chatctl_server.storage import conversations, histories, syncing
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
-AnyRequest = Request[Any, Any, Any]
 PAGE = 10  # rooms read at once: each may hold SYNC_HISTORY_LIMIT long messages
 EVERYTHING = bodies.RequestSync()
 PageNumber = Annotated[int, QueryParameter(ge=1, description="Page, from 1")]

@@ -51,9 +51,9 @@ STATEMENTS = (
         at INTEGER NOT NULL,
         payload TEXT NOT NULL
     )""",
-    # Posts, the many, are found by their message; only the few other facts are indexed.
+    # Posts and sessions, the many, have tables of their own; only the few other facts are indexed.
     """CREATE INDEX event_conversation ON event (conversation, id)
-        WHERE type <> 'message.posted'""",
+        WHERE type NOT IN ('message.posted', 'session.joined', 'session.left')""",
     """CREATE TABLE session (
         id INTEGER PRIMARY KEY,
         conversation INTEGER NOT NULL REFERENCES conversation (id),

@@ -139,3 +139,25 @@ def test_a_user_who_comes_back_may_send_while_it_is_replayed(room: Room) -> None
         if frame["type"] == "Message":
             seen.append(frame["payload"]["seq"])
     assert seen == list(range(1, 52))
+
+
+def test_other_events_count_as_messages_do(forgetful: Server) -> None:
+    """The room's creation is one, too."""
+    room = forgetful.create_room()
+    muted = [f"{room.path}/mutes/{user_id}" for user_id in ("ann", "bob", "cat")]
+    for path in muted[:2]:
+        assert forgetful.http.put(path, json={}).status_code == 200
+    told = until_live(room, room.join("bert", since=0))
+    assert [each["type"] for each in told] == ["UserMuted"] * 2 + ["Message"]
+    assert forgetful.http.put(muted[2], json={}).status_code == 200
+    error = room.join("carl", since=0).receive("Error")["payload"]
+    assert error["code"] == "resync_required"
+    assert "More than 3 events" in error["message"]
+
+
+def test_those_who_come_and_go_do_not_keep_others_from_resuming(forgetful: Server) -> None:
+    room = forgetful.create_room()
+    for number in range(10):
+        room.join(f"guest-{number}").close()
+    fill(room, 2)
+    assert seqs(until_live(room, room.join("bert", since=0))) == [1, 2, 3]

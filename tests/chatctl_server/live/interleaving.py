@@ -90,12 +90,12 @@ class Listener:
             self.start = room.hub.published
             room.hub.join(ROOM, self.outbox, self.start)
         else:
-            self.start = replay.start(room.reader, ROOM, since)
+            self.start = replay.start(room.reader, ROOM, since, 1).offset
             self._resuming = asyncio.create_task(self._resume(since))
 
     async def _resume(self, since: int) -> None:
         """As the socket does."""
-        start = await self.store.read(replay.start, ROOM, since)
+        start, _ = await self.store.read(replay.start, ROOM, since, 1)
         context: Any = SimpleNamespace(store=self.store)
         pages = _Pages(context, ROOM, since)
         await catch_up(self._room.hub, ROOM, self.outbox, start, pages.read)

@@ -1,0 +1,37 @@
+"""What a channel's ring holds, in bytes."""
+
+from chatctl_server.live import hub
+from chatctl_server.live.hub import Channel, Frame
+
+
+def filled(size: int, count: int) -> Channel:
+    channel = Channel(0)
+    for offset in range(1, count + 1):
+        channel.add(Frame(offset, "x" * size, size))
+    return channel
+
+
+def test_the_ring_keeps_to_its_bytes() -> None:
+    channel = filled(hub.RING_BYTES // 10, 15)
+    assert len(channel.ring) == 10
+    assert channel.floor == 5
+
+
+def test_a_text_is_counted_in_utf8() -> None:
+    rooms = hub.Hub()
+    rooms.pin(1)
+    rooms._start_flush = lambda channel: None  # type: ignore[method-assign]
+    rooms.publish(1, 1, "你好")
+    assert rooms._channels[1].ring_bytes == 6
+
+
+def test_a_deleted_message_gives_its_bytes_back() -> None:
+    """Else each deletion would shorten the ring for ever."""
+    channel = filled(1000, 500)
+    for offset in range(1, 501):
+        channel.revise(Frame(offset, "", 0))
+    assert channel.ring_bytes == 0
+    for offset in range(501, 1001):
+        channel.add(Frame(offset, "x" * 1000, 1000))
+    assert len(channel.ring) == 1000
+    assert channel.ring_bytes == 500_000
