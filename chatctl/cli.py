@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 import chatctl
-from chatctl import exits
+from chatctl import arguments, exits
 from chatctl.commands import db, events, messages, moderation, rooms, serve, status, watch
 from chatctl.failures import Failure, usage
 from chatctl.visible import json_text, visible
@@ -100,24 +100,15 @@ def _root(
 
 def _called(args: list[str]) -> int:
     """Not Typer's own ``main``: it would turn a broken pipe into exit 1 and Ctrl-C into a line."""
-    for arg in args:
-        if not _is_unicode(arg):
-            raise usage(f"the argument {arg!a} is no valid UTF-8")
     command = typer.main.get_command(app())
+    args = with_default_verb(args)
+    arguments.checked(command, args)
     try:
-        with command.make_context("chatctl", with_default_verb(args)) as context:
+        with command.make_context("chatctl", args) as context:
             command.invoke(context)
     except typer.Exit as stop:
         return stop.exit_code
     return exits.DONE
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def with_default_verb(args: Sequence[str]) -> list[str]:
@@ -202,7 +193,7 @@ def _misused(error: TyperException) -> Failure:
 
 def _system_error(error: OSError) -> Failure:
     reason = error.strerror or type(error).__name__
-    if error.filename is None:
+    if not isinstance(error.filename, str | bytes):
         return Failure("io_error", f"reading or writing failed: {reason}")
     code = "file_not_found" if error.errno == errno.ENOENT else "io_error"
     return Failure(code, f"{os.fsdecode(error.filename)}: {reason}")

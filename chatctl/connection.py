@@ -6,8 +6,6 @@ Named by ``--server`` → the database's lock → the file itself → this user'
 import logging
 import os
 import ssl
-import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from chatctl import failures, output
+from chatctl import failures, keys, output
 from chatctl.client import Client, Link
 from chatctl.failures import Failure
 from chatctl.options import Options
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from chatctl_server.lock import Holder
     from chatctl_server.settings import Loaded, Settings
 
-_MOST_KEY_BYTES = 4096
 _CALLBACKS = (
     "data_callback_url",
     "room_event_callback_url",
@@ -158,7 +155,7 @@ class _Search:
         self._loaded: Loaded | None = None
         self._key: str | None = None
         if options.api_key_file is not None:
-            self._key = _read_key(options.api_key_file)
+            self._key = keys.read(options.api_key_file)
         if self._named and options.db:
             raise failures.usage(
                 f"--db names a database, but the server {self._named} is named as well",
@@ -178,10 +175,11 @@ class _Search:
     def _find(self) -> Link:
         if self._named:
             return self._to_named(self._named)
-        path = database_file(self._settings())
+        loaded = self._settings()
+        path = database_file(loaded)
         if path is not None:
             return self._to_file(path)
-        return self._to_running()
+        return self._to_running(in_memory=loaded.origin["DATABASE_URL"] != "default")
 
     def _settings(self) -> "Loaded":
         if self._loaded is None:
@@ -228,10 +226,17 @@ class _Search:
             self._held.callback(taken.release)
             return self._directly(path)
 
-    def _to_running(self) -> Link:
+    def _to_running(self, *, in_memory: bool) -> Link:
+        """``in_memory``: such a database is asked for, which only its server has."""
         from chatctl_server import lock
 
-        found = lock.running()
+        found = [holder for holder in lock.running() if holder.in_memory or not in_memory]
+        if not found and in_memory:
+            raise Failure(
+                "no_server",
+                "no server with a database in memory is running",
+                "chatctl serve, or name a file: --db sqlite:./chat.db",
+            )
         if not found:
             raise Failure(
                 "no_server",
@@ -258,15 +263,13 @@ class _Search:
         key = self._key or self._known_key(path, holder.key_file if path is None else None)
         return _over_tcp(_server_url(holder.url), key)
 
-    def _known_key(self, path: Path | None, key_file: str | Path | None = None) -> str | None:
+    def _known_key(self, path: Path | None, key_file: str | None = None) -> str | None:
         configured = self._settings().settings.admin_api_key
         if configured is not None:
             return configured
-        candidates = [key_file, None if path is None else f"{path}.admin-key"]
-        for candidate in candidates:
-            if candidate is not None and _is_key_file(str(candidate), path):
-                return _read_key(str(candidate))
-        return None
+        if path is not None:
+            return keys.beside(path)
+        return None if key_file is None else keys.found(key_file, {os.geteuid()})
 
     def _directly(self, path: Path) -> Link:
         output.note(self._options, f"no server is running; using {path} directly")
@@ -324,38 +327,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _is_key_file(name: str, database: Path | None) -> bool:
-    """A plain file, ours or the database owner's: whoever may write beside the database could
-    put a link to another file there, and have us send what is in it."""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        found = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-    owners = {os.geteuid()}
-    if database is not None and database.exists():
-        owners.add(database.stat().st_uid)
-    return stat.S_ISREG(found.st_mode) and found.st_uid in owners
-
-
-def _read_key(name: str) -> str:
-    if name == "-":
-        content = sys.stdin.buffer.read(_MOST_KEY_BYTES + 1)
-    else:
-        with Path(name).open("rb") as file:
-            content = file.read(_MOST_KEY_BYTES + 1)
-    shown = "stdin" if name == "-" else name
-    if len(content) > _MOST_KEY_BYTES:
-        raise failures.usage(f"{shown} holds more than an API key")
-    try:
-        key = content.decode().strip()
-    except UnicodeDecodeError:
-        raise failures.usage(f"the API key in {shown} is not UTF-8") from None
-    if not key or not key.isprintable():
-        raise failures.usage(f"{shown} holds no API key")
-    return key

@@ -18,5 +18,12 @@ class Failure(Exception):
         self.status = status
 
 
+class OutputLost(Exception):
+    """Stdout took no more; told by the verb, which knows whether something was changed."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror or type(error).__name__)
+
+
 def usage(message: str, hint: str | None = None) -> Failure:
     return Failure("usage", message, hint)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from chatctl import exits, failures, times
+from chatctl import exits, failures, stdout, times
 
 P = ParamSpec("P")
 
@@ -78,6 +78,7 @@ class Verb:
     run: Callable[..., None]
     examples: Sequence[str]
     exits: Sequence[int]
+    changes: bool
 
     def add_to(self, app: typer.Typer) -> None:
         sentence = inspect.getdoc(self.run) or ""
@@ -91,7 +92,11 @@ class Verb:
 
         def command(**given: Any) -> None:
             options = _common(**{name: given.pop(name) for name in common})
-            self.run(options, **given)
+            try:
+                self.run(options, **given)
+                stdout.flush()
+            except failures.OutputLost as lost:
+                raise self._lost(lost) from lost
 
         parameters = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -100,6 +105,10 @@ class Verb:
         # Typer reads a command's parameters from its signature.
         vars(command)["__signature__"] = inspect.Signature(parameters)
         return command
+
+    def _lost(self, lost: failures.OutputLost) -> failures.Failure:
+        done = "; what was asked is done" if self.changes else ""
+        return failures.Failure("io_error", f"the result cannot be written to stdout: {lost}{done}")
 
     def _epilog(self) -> str:
         examples = "\n".join(f"  {example}" for example in self.examples)
@@ -112,12 +121,13 @@ _ALWAYS = (0, 1, 2, 6, 7, 8)
 
 
 def verb(
-    name: str, *, examples: tuple[str, str], exits: Sequence[int] = ()
+    name: str, *, examples: tuple[str, str], exits: Sequence[int] = (), changes: bool = False
 ) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
-    """``exits`` are the codes beside those that every command has."""
+    """``exits`` are the codes beside those that every command has; ``changes``: it does not only
+    read."""
 
     def made(function: Callable[Concatenate[Options, P], None]) -> Verb:
-        return Verb(name, function, examples, (*_ALWAYS, *exits))
+        return Verb(name, function, examples, (*_ALWAYS, *exits), changes)
 
     return made
 

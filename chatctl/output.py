@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
-from chatctl import times
+from chatctl import stdout, times
 from chatctl.options import Options
 from chatctl.visible import cell, json_text, shortened, visible, width
 
@@ -74,17 +74,17 @@ def document(value: object) -> None:
 def json_line(value: object) -> None:
     """One line of NDJSON, handed over at once: whoever follows a stream waits for it."""
     line(json_text(value, ascii_only=_ascii_only()))
-    sys.stdout.flush()
+    stdout.flush()
 
 
 def talk_line(text: str) -> None:
     """A line of a stream on a terminal."""
     line(visible(text))
-    sys.stdout.flush()
+    stdout.flush()
 
 
 def line(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    stdout.write(text + "\n")
 
 
 def note(options: Options, text: str) -> None:

@@ -15,9 +15,11 @@ _SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 _FIRST_UNIX_SECONDS = 1_000_000_000
 
 
-def duration(text: str, name: str) -> float:
+def duration(text: str, name: str, *, needs_unit: bool = False) -> float:
     """Seconds above zero of ``30``, ``90s``, ``15m``, ``2h``, ``7d`` or ``1h30m``."""
     seconds = _age(text)
+    if needs_unit and _SECONDS.fullmatch(text):
+        raise failures.usage(f"{name}: {text} of what?", f"{name} {text}s, {text}h or {text}d")
     if seconds is None and _SECONDS.fullmatch(text):
         seconds = float(text)
     if not seconds:

@@ -45,6 +45,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str | None = None
     key_file: str | None = None
     database: str | None = None
+    in_memory: bool = False
 
     @property
     def ready(self) -> bool:
@@ -137,6 +138,7 @@ def acquire(
         pid,
         process_start_time(pid) or 0,
         database=database,
+        in_memory=_in_memory(path),
     )
     try:
         _write(fd, path, holder)
@@ -244,7 +246,7 @@ def _flock(fd: int, path: Path, kind: int) -> bool:
 
 def _probe(path: Path) -> Holder | None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = _opened(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -263,19 +265,26 @@ def _described(fd: int) -> Holder:
 
 
 def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        fd = os.open(path, flags, 0o600)
+        fd = _opened(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise _unusable(path, error) from error
     try:
-        if stat.S_ISFIFO(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "it is a pipe")
         _hand_over(fd, path)
     except OSError as error:
         os.close(fd)
         raise _unusable(path, error) from error
     return fd
+
+
+def _opened(path: Path, flags: int) -> int:
+    """In the place of the file a pipe, whose opening could wait for ever, is refused."""
+    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISFIFO(mode) and not stat.S_ISDIR(mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "it is no plain file")
 
 
 def _hand_over(fd: int, path: Path) -> None:

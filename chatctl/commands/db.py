@@ -34,6 +34,7 @@ def info(options: Options) -> None:
     "migrate",
     examples=("chatctl db migrate --dry-run", "chatctl db migrate --db sqlite:./chat.db"),
     exits=(3,),
+    changes=True,
 )
 def migrate(
     options: Options,
@@ -79,6 +80,7 @@ def verify(options: Options) -> None:
     "backup",
     examples=("chatctl db backup nightly.db", "chatctl db backup /backup/chat.db --json"),
     exits=(3, 5),
+    changes=True,
 )
 def backup(
     options: Options,
@@ -98,6 +100,7 @@ def backup(
     "restore",
     examples=("chatctl db restore nightly.db", "chatctl db restore nightly.db --yes --json"),
     exits=(3, 5),
+    changes=True,
 )
 def restore(
     options: Options,

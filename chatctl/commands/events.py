@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, streams, times
+from chatctl import connection, output, rooms, stdout, streams, times
 from chatctl.client import Client, Json, Params
 from chatctl.failures import usage
 from chatctl.options import Options, verb
@@ -182,7 +182,7 @@ def _show(options: Options, fact: Json) -> None:
         return
     values = [fact[column.key] for column in _COLUMNS]
     output.fields([cell(_text(value)) for value in values])
-    sys.stdout.flush()
+    stdout.flush()
 
 
 def _text(value: object) -> str:

@@ -23,6 +23,7 @@ _SAID = (
     "say",
     examples=("chatctl say lobby Back in ten minutes", "chatctl say lobby - --as alice <text"),
     exits=(3, 4, 5),
+    changes=True,
 )
 def say(
     options: Options,

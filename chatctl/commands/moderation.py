@@ -8,7 +8,7 @@ import typer
 
 from chatctl import connection, output, rooms, times, users
 from chatctl.client import Client, Json
-from chatctl.failures import Failure, usage
+from chatctl.failures import Failure
 from chatctl.options import Options, RoomOption, room_and_rest, verb
 from chatctl.output import Column
 from chatctl.visible import cell, visible
@@ -38,6 +38,7 @@ Act = Callable[[Client, str, str], Json]
         "chatctl bans lobby | chatctl ban arena --from -",
     ),
     exits=(3, 4, 5, 9),
+    changes=True,
 )
 def ban(
     options: Options,
@@ -55,11 +56,7 @@ def ban(
     """Throw users out of a room and keep them out."""
     body: Json = {} if reason is None else {"reason": reason}
     if duration is not None:
-        if duration.isdigit():
-            raise usage(
-                f"--for: {duration} of what?", f"--for {duration}s, {duration}h or {duration}d"
-            )
-        body["expires_in"] = int(times.duration(duration, "--for"))
+        body["expires_in"] = int(times.duration(duration, "--for", needs_unit=True))
 
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.put(rooms.path(room_id, "bans", user), body)
@@ -71,6 +68,7 @@ def ban(
     "unban",
     examples=("chatctl unban lobby mallory", "chatctl unban lobby --from users.txt --json"),
     exits=(3, 4, 5, 9),
+    changes=True,
 )
 def unban(
     options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
@@ -87,6 +85,7 @@ def unban(
     "kick",
     examples=("chatctl kick lobby mallory", "chatctl kick -R lobby mallory trudy --json"),
     exits=(3, 4, 5, 9),
+    changes=True,
 )
 def kick(
     options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
@@ -103,6 +102,7 @@ def kick(
     "mute",
     examples=("chatctl mute lobby mallory", "chatctl mute lobby mallory trudy --json"),
     exits=(3, 4, 5, 9),
+    changes=True,
 )
 def mute(
     options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
@@ -119,6 +119,7 @@ def mute(
     "unmute",
     examples=("chatctl unmute lobby mallory", "chatctl unmute lobby --from users.txt --json"),
     exits=(3, 4, 5, 9),
+    changes=True,
 )
 def unmute(
     options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
@@ -173,7 +174,10 @@ def _each(
         with connection.open(options, writes=True) as server:
             _act_on(server, rooms.find_id(server, named), about, act, results)
     finally:
-        if options.json and source is None and len(about) > 1:
+        done = any("error" not in result for result in results)
+        if options.json and not done:
+            pass  # the error object on stderr says it all
+        elif options.json and source is None and len(about) > 1:
             output.document([output.with_times(_BANS, result) for result in results])
         else:
             for result in results:

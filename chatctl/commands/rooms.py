@@ -64,6 +64,7 @@ def ls(
     "create",
     examples=("chatctl rooms create lobby", "chatctl rooms create lobby --admin alice --json"),
     exits=(3, 4),
+    changes=True,
 )
 def create(
     options: Options,
@@ -104,6 +105,7 @@ def show(options: Options, *, words: Words = None, room: RoomOption = None) -> N
     "close",
     examples=("chatctl rooms close lobby", "chatctl rooms close lobby --yes"),
     exits=(3, 4, 5),
+    changes=True,
 )
 def close(
     options: Options,

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, streams
+from chatctl import connection, output, rooms, stdout, streams
 from chatctl.client import Client, Json
+from chatctl.failures import Failure
 from chatctl.options import Options, RoomOption, only_room, verb
 from chatctl.visible import cell, json_text
 
@@ -39,9 +40,7 @@ def watch(
     with connection.open(options, streams=True) as server:
         room_id = rooms.find_id(server, named)
         newest = streams.newest_offset(server)
-        after = (
-            newest if since is None else offset_before(_messages(server, room_id), since, newest)
-        )
+        after = newest if since is None else _offset_of(server, room_id, since, newest)
         for fact in islice(_seen(options, server, room_id, after), count):
             _show(options, fact)
 
@@ -53,6 +52,21 @@ def _seen(options: Options, server: Client, room_id: str, after: int) -> Iterato
         yield fact
         if fact["type"] == "room.closed":
             return
+
+
+def _offset_of(server: Client, room_id: str, since: int, newest: int) -> int:
+    """Raises Failure for a message that is still to come: it is a mistyped number."""
+    query: dict[str, str | int] = {"room": room_id, "type": "message.posted", "limit": 1}
+    last = server.get("/management/events", {**query, "tail": "true"})
+    last_seq = int(last[0]["data"]["seq"]) if last else 0
+    if since > last_seq:
+        raise Failure(
+            "resync_required",
+            f"the room's newest message is {last_seq}, not yet {since}",
+            f"--since {last_seq}",
+            409,
+        )
+    return offset_before(_messages(server, room_id), since, newest)
 
 
 def _messages(server: Client, room_id: str) -> Callable[[int], Json | None]:
@@ -94,7 +108,7 @@ def _show(options: Options, fact: Json) -> None:
         user = data.get("sender") or data.get("user_id") or ""
         values = (fact["at"], fact["type"], data.get("seq", ""), user, data.get("content", ""))
         output.fields([cell(str(value)) for value in values])
-        sys.stdout.flush()
+        stdout.flush()
 
 
 def sentence(kind: str, data: Json) -> str:

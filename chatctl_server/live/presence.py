@@ -8,6 +8,14 @@ from chatctl_server import errors
 from chatctl_server.live.outbox import Outbox
 
 
+class Place(msgspec.Struct, eq=False):
+    """What a connection counts for, from before the upgrade to its very end."""
+
+    user_id: str
+    address: str
+    is_users: bool = True  # no more once the connection was shown out, however long it closes
+
+
 class Connection(msgspec.Struct, eq=False):
     """A user's live connection to a conversation. ``join_time`` in microseconds."""
 
@@ -17,6 +25,7 @@ class Connection(msgspec.Struct, eq=False):
     session_id: int
     join_time: int
     outbox: Outbox
+    place: Place
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -38,7 +47,7 @@ class Presence:
 
     # Places: taken before the upgrade, given back at the end
 
-    def take_place(self, user_id: str, address: str, *, replaces: bool = False) -> None:
+    def take_place(self, user_id: str, address: str, *, replaces: bool = False) -> Place:
         """Raises ConnectionLimit at one of the limits. One that ``replaces`` the user's own
         connection to the room is let in beyond the limit per user."""
         limits = self._limits
@@ -58,13 +67,17 @@ class Presence:
         self.connections += 1
         self._per_user[user_id] += 1
         self._per_address[address] += 1
+        return Place(user_id, address)
 
-    def free_place(self, user_id: str, address: str) -> None:
+    def free_place(self, place: Place) -> None:
         self.connections -= 1
-        for counter, key in ((self._per_user, user_id), (self._per_address, address)):
-            counter[key] -= 1
-            if not counter[key]:
-                del counter[key]
+        self._free_users(place)
+        _less(self._per_address, place.address)
+
+    def _free_users(self, place: Place) -> None:
+        if place.is_users:
+            place.is_users = False
+            _less(self._per_user, place.user_id)
 
     def watch(self, outbox: Outbox) -> None:
         """From the accept to the end of the connection: one that stalls is dropped."""
@@ -81,6 +94,7 @@ class Presence:
 
     def remove(self, connection: Connection) -> None:
         """A newer connection of the same user stays."""
+        self._free_users(connection.place)
         members = self._by_conversation.get(connection.conversation, {})
         if members.get(connection.user_id) is connection:
             del members[connection.user_id]
@@ -106,3 +120,9 @@ class Presence:
         """``now`` is the loop's time, in seconds."""
         for outbox in list(self._outboxes):
             outbox.drop_if_stalled(now)
+
+
+def _less(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from prepared_server import Chatctl, Prepared, UnixServer, serving
 from real_server import Serving
+from same_process import Here
 
 from chatctl_server import lock
 
@@ -15,6 +16,11 @@ def chatctl(tmp_path: Path) -> Iterator[Chatctl]:
     # The path of a socket in it must stay below 108 bytes, and tmp_path is long.
     with TemporaryDirectory(prefix="chatctl-") as runtime:
         yield Chatctl(tmp_path, Path(runtime))
+
+
+@pytest.fixture
+def here(chatctl: Chatctl, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(chatctl, capsys)
 
 
 @pytest.fixture

@@ -377,7 +377,7 @@ def test_a_full_disk_under_the_output_is_exit_1(chatctl: Chatctl, prepared: Prep
             "rooms", "--server", prepared.url, stdout=full.fileno(), stderr=subprocess.PIPE
         )
         _, said = running.communicate(timeout=30)
-    assert said == b"chatctl: reading or writing failed: No space left on device\n"
+    assert said == b"chatctl: the result cannot be written to stdout: No space left on device\n"
     assert running.returncode == 1
 
 

@@ -63,7 +63,9 @@ def test_the_key_beside_the_database_is_for_this_machine(
     chatctl: Chatctl, server: Prepared
 ) -> None:
     server.answers[ROOMS] = NOTHING
-    (chatctl.directory / "chat.db.admin-key").write_text(KEY)
+    key_file = chatctl.directory / "chat.db.admin-key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o600)
     environ = {"DATABASE_URL": "sqlite:./chat.db"}
     assert chatctl("rooms", "--server", server.url, **environ).exit == 0
     assert server.asked[0].key == KEY

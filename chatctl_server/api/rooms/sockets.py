@@ -25,7 +25,7 @@ from chatctl_server.conversation import membership
 from chatctl_server.domain import close_codes
 from chatctl_server.live.catch_up import Missed, catch_up
 from chatctl_server.live.outbox import Outbox
-from chatctl_server.live.presence import Connection
+from chatctl_server.live.presence import Connection, Place
 from chatctl_server.storage import conversations, replay
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import frames
@@ -52,17 +52,17 @@ async def _serve(context: Context, audience: Audience, scope: Any, receive: Any,
     try:
         room, joiner = await _admit(context, scope)
         replaces = context.presence.find(room.conversation, joiner.user_id) is not None
-        context.presence.take_place(joiner.user_id, address, replaces=replaces)
+        place = context.presence.take_place(joiner.user_id, address, replaces=replaces)
     except errors.ChatctlError as refusal:
         await gate.refuse(scope, receive, send, refusal)
         return
     try:
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        member = _Member(context, audience, scope, receive, send, room, joiner)
+        member = _Member(context, audience, scope, receive, send, room, joiner, place)
         await member.run()
     finally:
-        context.presence.free_place(joiner.user_id, address)
+        context.presence.free_place(place)
 
 
 async def _admit(context: Context, scope: Any) -> tuple[Room, Joiner]:
@@ -97,12 +97,14 @@ class _Member:
         send: Any,
         room: Room,
         joiner: Joiner,
+        place: Place,
     ) -> None:
         self._context = context
         self._audience = audience
         self._receive = receive
         self._room = room
         self._joiner = joiner
+        self._place = place
         self._actor = joiner.actor(caller.of(scope).address)
         self._connection: Connection | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -176,6 +178,7 @@ class _Member:
             joined.session_id,
             joined.joined_at,
             self._outbox,
+            self._place,
         )
         self._last_seq = joined.last_seq
         self._outbox.push(

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from chatctl_server import errors
 from chatctl_server.api.rooms.audience import Audience
 from chatctl_server.domain import facts
 from chatctl_server.live.hub import Hub
@@ -37,7 +38,9 @@ async def test_a_session_ended_during_its_resume_is_dropped(
     """Between the join's commit and the hub stands a read of the database."""
     hub, presence, sent = Hub(), Presence(Limits(10)), Sent()
     audience = Audience(hub, presence)
-    audience.welcome(Connection(ROOM, "anna", "anna", 7, 0, sent.outbox), 1)
+    audience.welcome(
+        Connection(ROOM, "anna", "anna", 7, 0, sent.outbox, presence.take_place("anna", "")), 1
+    )
     left = facts.SessionLeft(7, "anna", "anna", 0, 1, reason, 0)
     audience.hear(facts.Recorded(1, 1, ROOM, facts.Actor(None, "test"), left))
     async with asyncio.timeout(5):
@@ -51,9 +54,9 @@ async def test_a_session_ended_during_its_resume_is_dropped(
 async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None:
     hub, presence = Hub(), Presence(Limits(10))
     audience, old, new = Audience(hub, presence), Sent(), Sent()
-    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.outbox)
+    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.outbox, presence.take_place("anna", ""))
     audience.welcome(earlier, 1)
-    later = Connection(ROOM, "anna", "anna", 8, 0, new.outbox)
+    later = Connection(ROOM, "anna", "anna", 8, 0, new.outbox, presence.take_place("anna", ""))
     audience.welcome(later, 1)
     audience.dismiss(earlier, "left")
     left = facts.SessionLeft(7, "anna", "anna", 0, 1, "left", 1)
@@ -61,3 +64,20 @@ async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None
     audience.stop()
     assert presence.find(ROOM, "anna") is later
     assert not new.outbox.is_finished
+
+
+def test_who_was_shown_out_counts_no_more_for_the_user_but_for_the_server() -> None:
+    """However long the old socket takes to close: its owner is let in again."""
+    presence, old = Presence(Limits(10, per_user=1)), Sent()
+    place = presence.take_place("anna", "")
+    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.outbox, place)
+    presence.add(earlier)
+    presence.remove(earlier)
+    newer = presence.take_place("anna", "")
+    assert presence.connections == 2
+    with pytest.raises(errors.ConnectionLimit, match="MAX_CONNECTIONS_PER_USER"):
+        presence.take_place("anna", "")
+    presence.free_place(place)
+    presence.free_place(newer)
+    presence.take_place("anna", "")
+    assert presence.connections == 1

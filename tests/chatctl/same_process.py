@@ -1,0 +1,37 @@
+"""The command in the test's own process: the same answers, without the start of a Python each."""
+
+import contextlib
+import io
+import os
+import sys
+from unittest import mock
+
+import pytest
+from prepared_server import Chatctl, Finished
+
+from chatctl import cli
+
+
+class Here:
+    """Called as ``Chatctl`` is, in its directory and with its environment and nothing else.
+
+    Not for commands that open a database file: those set up logging for their whole process.
+    """
+
+    def __init__(self, chatctl: Chatctl, capture: pytest.CaptureFixture[str]) -> None:
+        self.directory = chatctl.directory
+        self.runtime = chatctl.runtime
+        self.environ = chatctl.environ
+        self._capture = capture
+
+    def __call__(self, *args: str, stdin: str = "", **environ: str) -> Finished:
+        self._capture.readouterr()
+        typed = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+        with (
+            contextlib.chdir(self.directory),
+            mock.patch.dict(os.environ, {**self.environ, **environ}, clear=True),
+            mock.patch.object(sys, "stdin", typed),
+        ):
+            code = cli.run(args)
+        shown = self._capture.readouterr()
+        return Finished(shown.out, shown.err, code)

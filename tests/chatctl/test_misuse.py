@@ -1,0 +1,154 @@
+"""What is easily typed and never meant: refused before anything is asked of a server."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from prepared_server import Answer, Asked, Chatctl, Prepared, lines, rows
+from same_process import Here
+
+from chatctl import cli
+
+USAGE = 2
+ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
+ROOM = {"room_id": ROOM_ID, "room_name": "lobby"}
+USERS = ("bob", "--reason", "--json")
+NO_TEXT = "bad\udcff"  # what Python makes of the bytes b"bad\xff" in an argument
+
+
+def _done(asked: Asked) -> Answer:
+    return Answer({"changed": True, **ROOM, "websocket_url": "/ws"})
+
+
+@pytest.fixture
+def prepared(server: Prepared) -> Prepared:
+    server.answers = {
+        "GET /management/rooms": Answer([ROOM]),
+        "POST /management/rooms": _done,
+        **{f"PUT /management/rooms/{ROOM_ID}/bans/{user}": _done for user in USERS},
+    }
+    return server
+
+
+def _verbs() -> Iterator[tuple[str, ...]]:
+    yield from ((verb.name,) for verb in cli.VERBS)
+    for noun, (_, verbs) in cli.NOUNS.items():
+        yield from ((noun, verb.name) for verb in verbs)
+
+
+@pytest.mark.parametrize("time", ["7", "7.5", "07", "3600"])
+def test_a_ban_for_a_number_without_a_unit_is_refused(
+    here: Here, prepared: Prepared, time: str
+) -> None:
+    done = here("ban", "lobby", "bob", "--for", time, "--server", prepared.url)
+    message, hint = done.stderr.splitlines()
+    assert (done.stdout, done.exit) == ("", USAGE)
+    assert message.startswith("chatctl: --for: ")
+    assert hint.startswith(f"  try: --for {time}s, ")
+    assert prepared.asked == []
+
+
+def test_a_ban_for_a_time_with_its_unit_is_sent(here: Here, prepared: Prepared) -> None:
+    assert here("ban", "lobby", "bob", "--for", "7h", "--server", prepared.url).exit == 0
+    assert prepared.asked[-1].body == {"expires_in": 7 * 3600}
+
+
+@pytest.mark.parametrize("verb", list(_verbs()), ids=" ".join)
+def test_bytes_that_are_no_text_are_no_argument(
+    here: Here, prepared: Prepared, verb: tuple[str, ...]
+) -> None:
+    """Whatever the verb does with its words: this one stands between good ones."""
+    args = (*verb, "lobby", NO_TEXT, "hello")
+    message = r"the argument 'bad\udcff' is no valid UTF-8"
+    assert here(*args, CHATCTL_SERVER=prepared.url) == (
+        "",
+        lines(f"chatctl: {message}"),
+        USAGE,
+    )
+    done = here(*args, "--json", CHATCTL_SERVER=prepared.url)
+    assert (done.stdout, done.exit) == ("", USAGE)
+    assert json.loads(done.stderr)["error"]["message"] == message
+    assert prepared.asked == []
+
+
+def test_bytes_that_are_no_text_from_a_real_shell(chatctl: Chatctl) -> None:
+    done = subprocess.run(
+        [*map(os.fsencode, chatctl.command("rooms", "create")), b"bad\xff"],
+        cwd=chatctl.directory,
+        env=chatctl.environ,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == b"chatctl: the argument 'bad\\udcff' is no valid UTF-8\n"
+    assert (done.stdout, done.returncode) == (b"", USAGE)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("rooms", "create", "x", "--admin", "--json"),
+        ("rooms", "create", "x", "--admin", "alice", "--admin", "--quiet"),
+        ("ban", "lobby", "bob", "--reason", "--json"),
+        ("ban", "bob", "--reason", "-R", "lobby"),
+        ("ban", "lobby", "bob", "--reason", "--for"),
+        ("say", "lobby", "hello", "--as", "--json"),
+        ("events", "--actor", "--json"),
+        ("rooms", "ls", "--match", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_an_option_is_no_value_of_another(
+    here: Here, prepared: Prepared, args: tuple[str, ...]
+) -> None:
+    done = here(*args, CHATCTL_SERVER=prepared.url)
+    assert (done.stdout, done.exit) == ("", USAGE)
+    assert prepared.asked == []
+
+
+def test_what_looks_like_an_option_may_be_meant(here: Here, prepared: Prepared) -> None:
+    done = here("ban", "lobby", "bob", "--reason=--json", "--quiet", CHATCTL_SERVER=prepared.url)
+    assert done.exit == 0, done
+    assert prepared.asked[-1].body == {"reason": "--json"}
+    done = here("ban", "lobby", "--", "--reason", "--json", CHATCTL_SERVER=prepared.url)
+    assert (done.stdout, done.exit) == (rows(("--reason", "changed"), ("--json", "changed")), 0)
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (
+            ("ban", "lobby", "--from", "-"),
+            ("", "chatctl: no users were given, nothing to do\n", 0),
+        ),
+        (("say", "lobby", "-"), ("", "chatctl: the text is empty\n", USAGE)),
+        (
+            ("rooms", "close", "lobby"),
+            (
+                "",
+                lines(
+                    "chatctl: closing a room asks first, and here is no terminal to ask on",
+                    "  try: chatctl rooms close lobby --yes",
+                ),
+                USAGE,
+            ),
+        ),
+    ],
+    ids=["ban", "say", "close"],
+)
+def test_a_closed_stdin_is_an_empty_one(
+    chatctl: Chatctl, prepared: Prepared, args: tuple[str, ...], expected: tuple[str, str, int]
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *chatctl.command(*args)],
+        cwd=chatctl.directory,
+        env={**chatctl.environ, "CHATCTL_SERVER": prepared.url},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == expected
+    assert prepared.asked == []

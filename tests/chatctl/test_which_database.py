@@ -1,0 +1,57 @@
+"""A database that is named is that one: no other one's server answers in its place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prepared_server import Answer, Chatctl, Prepared
+from real_server import Serving
+from same_process import Here
+
+from chatctl_server import lock
+
+ROOMS = "GET /management/rooms"
+IN_MEMORY = "sqlite::memory:"
+
+
+@pytest.fixture
+def of_a_file(here: Here, tmp_path: Path, server: Prepared) -> Iterator[Prepared]:
+    """The only running server of this user, on ``other.db``."""
+    directory = lock.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
+    server.answers[ROOMS] = Answer([])
+    with lock.acquire(lock.lock_path(tmp_path / "other.db"), "server") as held:
+        held.ready(server.url, None, "0.1.0")
+        lock.register(held, directory)
+        yield server
+
+
+def test_with_no_database_named_the_only_server_is_meant(here: Here, of_a_file: Prepared) -> None:
+    assert here("rooms") == ("", "", 0)
+    assert len(of_a_file.asked) == 1
+
+
+@pytest.mark.parametrize("verb", [("rooms", "ls"), ("rooms", "create", "x"), ("watch", "x")])
+def test_memory_by_name_is_no_file(here: Here, of_a_file: Prepared, verb: tuple[str, ...]) -> None:
+    done = here(*verb, "--db", IN_MEMORY, "--json")
+    assert of_a_file.asked == []
+    assert (done.stdout, done.exit) == ("", 6), done
+    done = here(*verb, DATABASE_URL=IN_MEMORY)
+    assert of_a_file.asked == []
+    assert (done.stdout, done.exit) == ("", 6), done
+
+
+def test_memory_by_name_is_the_server_that_has_one(
+    here: Here, of_a_file: Prepared, chatctl: Chatctl
+) -> None:
+    with Serving(chatctl, "--db", IN_MEMORY):
+        done = here("rooms", "create", "x", "--db", IN_MEMORY)
+        assert done.exit == 0, done
+        listed = here("rooms", "--db", IN_MEMORY)
+        assert [row.split("\t")[1] for row in listed.stdout.splitlines()] == ["x"]
+    assert of_a_file.asked == []
+
+
+def test_a_file_by_name_is_not_the_server_of_another(here: Here, of_a_file: Prepared) -> None:
+    done = here("rooms", "--db", "sqlite:./nowhere.db")
+    assert (done.stdout, done.exit) == ("", 3)
+    assert of_a_file.asked == []

@@ -1,0 +1,107 @@
+"""A replay is read in pages of bounded size, however large what happened was."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from offline import Offline
+
+from chatctl_server.conversation import announcements, moderation
+from chatctl_server.domain import facts
+from chatctl_server.storage import log, replay, sql
+
+ROOM = 1
+LARGE = 60_000  # bytes of an event: nearly what a frame may hold
+PAGE_BYTES = 256 * 1024
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Offline]:
+    scene = Offline(tmp_path / "chat.db")
+    yield scene
+    scene.close()
+
+
+def custom(room_id: str, number: int, size: int) -> tuple[Any, ...]:
+    payload = msgspec.Raw(json.dumps([number, "x" * size]).encode())
+    boss = facts.Actor("boss", "test")
+    return announcements.send_custom_event, boss, room_id, "boss", "large", payload
+
+
+def pages(scene: Offline) -> list[replay.Page]:
+    """All of them, from the beginning to the newest."""
+    database = sql.reading(scene.path)
+    database.connect()
+    found, offset, seq = [], 0, 0
+    try:
+        while offset < log.newest_offset(database):
+            page = replay.page(database, ROOM, offset, seq)
+            assert (page.offset, page.seq) > (offset, seq)
+            offset, seq = page.offset, page.seq
+            found.append(page)
+    finally:
+        database.close()
+    return found
+
+
+def size(page: replay.Page) -> int:
+    return sum(
+        len(each.fact.payload)
+        for each in page.entries
+        if isinstance(each, facts.Recorded) and isinstance(each.fact, facts.CustomSent)
+    )
+
+
+def places(found: list[replay.Page]) -> list[int]:
+    """The offsets of all entries, as they are sent."""
+    return [
+        each.offset if isinstance(each, facts.Recorded) else each.event_offset
+        for page in found
+        for each in page.entries
+    ]
+
+
+def test_large_events_are_paged_by_their_bytes(scene: Offline) -> None:
+    room_id = scene.create_room("lobby")
+    scene.together(*(custom(room_id, number, LARGE) for number in range(20)))
+    found = pages(scene)
+    assert [len(page.entries) for page in found] == [5, 4, 4, 4, 4]  # the first has the creation
+    assert all(size(page) <= PAGE_BYTES for page in found)
+    assert places(found) == list(range(1, 22))
+
+
+def test_nothing_is_missing_or_told_twice_among_messages(scene: Offline) -> None:
+    """Messages and other facts are read apart; whichever page ends first ends both."""
+    room_id = scene.create_room("lobby")
+    for number in range(30):
+        scene.together(
+            *(custom(room_id, number, LARGE if number % 3 else 10) for _ in range(number % 4)),
+            (moderation.mute, facts.Actor(None, "test"), room_id, f"{number}", None, None),
+        )
+        for turn in range(number % 5):
+            scene.post(ROOM, "anna", f"{turn}" * (20_000 if number % 7 == 0 else 5))
+    found = pages(scene)
+    newest = found[-1].offset
+    assert len(found) > 5
+    assert places(found) == list(range(1, newest + 1))
+    assert all(size(page) <= PAGE_BYTES for page in found)
+
+
+def test_an_event_above_the_size_is_a_page_of_its_own(scene: Offline) -> None:
+    room_id = scene.create_room("lobby")
+    scene.together(*(custom(room_id, number, PAGE_BYTES + 1) for number in range(3)))
+    found = pages(scene)
+    assert [len(page.entries) for page in found if size(page)] == [1, 1, 1]
+    assert places(found) == [1, 2, 3, 4]
+
+
+def test_small_events_are_paged_by_their_number(scene: Offline) -> None:
+    room_id = scene.create_room("lobby")
+    for _ in range(3):
+        scene.together(*(custom(room_id, number, 10) for number in range(400)))
+    found = pages(scene)
+    assert [len(page.entries) for page in found] == [replay.PAGE, replay.PAGE, 201]
+    assert places(found) == list(range(1, 1202))

@@ -1,0 +1,45 @@
+"""What a server finds beside its database when it starts, and says of it."""
+
+import json
+import os
+from pathlib import Path
+
+from world import Server, running
+
+from chatctl_server.storage import maintenance
+
+
+def warnings(server: Server) -> list[str]:
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    return [each["message"] for each in lines if each["level"] == "warning"]
+
+
+def test_a_second_name_of_the_database_is_warned_of(tmp_path: Path) -> None:
+    """The lock goes by the file's name: under another one a second server would not see it."""
+    database = tmp_path / "chat.db"
+    maintenance.prepare(database, durable=True)
+    os.link(database, tmp_path / "second.db")
+    with running(tmp_path) as server:
+        (warning,) = warnings(server)
+        assert str(database) in warning
+        assert "hard link" in warning
+        assert server.create_room().join("anna").say("it runs all the same")["seq"] == 1
+
+
+def test_an_empty_key_file_opens_nothing(tmp_path: Path) -> None:
+    """And of a symbolic link to the database, which leads to the same lock, nothing is said."""
+    maintenance.prepare(tmp_path / "chat.db", durable=True)
+    (tmp_path / "link.db").symlink_to(tmp_path / "chat.db")
+    key_file = tmp_path / "chat.db.admin-key"
+    key_file.touch(mode=0o600)
+    with running(tmp_path, ADMIN_API_KEY="") as server:
+        assert warnings(server) == []
+        key = key_file.read_text().strip()
+        assert len(key) >= 32
+        answers = [
+            server.http.get("/management/rooms", headers={"X-Api-Key": given}).status_code
+            for given in ("", key)
+        ]
+        assert answers == [401, 200]
+        assert str(key_file) in server.log.read_text()
+        assert key not in server.log.read_text()

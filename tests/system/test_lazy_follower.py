@@ -1,0 +1,113 @@
+"""What is none of a follower's acts costs it no commit of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chatctl_server.conversation import messages, moderation, rooms
+from chatctl_server.domain import facts, times
+from chatctl_server.live.bell import Bell
+from chatctl_server.storage import cursors, maintenance
+from chatctl_server.storage.store import Store
+from chatctl_server.workers import audit, follower
+
+OPERATOR = facts.Actor(None, "test")
+
+
+class Scene:
+    """A store whose commits are counted, and the audit that follows it step by step."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = Store(path, durable=False, clock=times.now)
+        self.store.on_batch = self._committed
+        self.bell = Bell()
+        self.audit = follower.Follower(audit.NAME, self.store, self.bell, audit.handle)
+        self.commits = 0
+        self.room_id = ""
+
+    def _committed(self, calls: int, seconds: float) -> None:
+        self.commits += 1
+
+    async def say(self, text: str) -> None:
+        post = messages.Post(1, OPERATOR, "anna", "anna", text)
+        await self.store.write(messages.post_one, post)
+
+    async def ban(self, user_id: str) -> None:
+        await self.store.write(moderation.ban, OPERATOR, self.room_id, user_id, None, None)
+
+    async def cursor(self) -> int:
+        return await self.store.read(cursors.position, audit.NAME)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """The room's creation has been followed already."""
+    maintenance.prepare(tmp_path / "chat.db", durable=False)
+    scene = Scene(tmp_path / "chat.db")
+    await scene.store.open()
+    created = await scene.store.write(rooms.create, OPERATOR, "lobby", [])
+    scene.room_id = created.public_id
+    assert await scene.audit.step()
+    assert await scene.cursor() == 1
+    scene.commits = 0
+    yield scene
+    await scene.store.close()
+
+
+async def test_a_lone_message_is_one_commit(scene: Scene) -> None:
+    for number in range(20):
+        await scene.say(f"{number}")
+        assert await scene.audit.step()
+        assert not await scene.audit.step()
+    assert scene.commits == 20
+    assert await scene.cursor() == 1
+
+
+async def test_an_act_moves_the_cursor_past_all_before_it(scene: Scene) -> None:
+    await scene.say("one")
+    await scene.audit.step()
+    await scene.ban("anna")
+    await scene.audit.step()
+    assert await scene.cursor() == 3
+    assert scene.commits == 3
+
+
+async def test_a_full_page_of_messages_moves_it(scene: Scene) -> None:
+    """However long nobody acts, a restart has no more than a page to read again."""
+    for number in range(follower.PAGE + 10):
+        post = messages.Post(1, OPERATOR, "anna", "anna", f"{number}")
+        scene.store.submit(messages.POST, (post,), lambda _: None)
+    await scene.say("the last")
+    commits = scene.commits
+    while await scene.audit.step():
+        pass
+    assert scene.commits == commits + 1
+    assert await scene.cursor() == 1 + follower.PAGE
+
+
+async def follow_until_a_commit(scene: Scene, followed: follower.Follower) -> None:
+    is_committed = asyncio.Event()
+    scene.store.on_batch = lambda calls, seconds: is_committed.set()
+    following = asyncio.create_task(followed.run())
+    async with asyncio.timeout(15):
+        await is_committed.wait()
+    following.cancel()
+
+
+async def test_in_a_quiet_moment_it_is_moved(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "LAZY_SECONDS", 0.01)
+    await scene.say("one")
+    await follow_until_a_commit(scene, scene.audit)
+    assert await scene.cursor() == 2
+
+
+async def test_what_was_read_and_not_noted_is_read_again(scene: Scene) -> None:
+    """By the next start: nothing that matters was among it, so nothing is told twice."""
+    await scene.say("one")
+    await scene.audit.step()
+    await scene.ban("anna")
+    after_the_crash = follower.Follower(audit.NAME, scene.store, scene.bell, audit.handle)
+    await follow_until_a_commit(scene, after_the_crash)
+    assert await scene.cursor() == 3
