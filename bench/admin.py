@@ -16,8 +16,8 @@ import served
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-VICTIMS = 40
-LOAD_SECONDS = 12.0
+VICTIMS = 100
+LOAD_SECONDS = 18.0
 BUSY_AFTER_SECONDS = 2.0
 
 

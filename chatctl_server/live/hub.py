@@ -16,7 +16,7 @@ from chatctl_server.live.outbox import Outbox
 
 RING_FRAMES = 1000
 RING_BYTES = 1024 * 1024
-SLICE_FRAMES = 100  # 2 to 3 ms of sending; an admin's action waits for a few slices
+SLICE_FRAMES = 50  # a millisecond or so of sending; an admin's action waits for a few slices
 
 
 class Frame(NamedTuple):
@@ -155,7 +155,7 @@ class Hub:
         self._flush_slice(flush, 0)
 
     def _flush_slice(self, flush: "_Flush", start: int) -> None:
-        """A slice is about 100 frames to send; then other work has its turn."""
+        """A slice is about 50 frames to send; then other work has its turn."""
         began = time.perf_counter()
         end = start + flush.slice
         members = flush.members[start:end]
