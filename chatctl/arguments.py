@@ -15,19 +15,22 @@ def checked(command: Any, args: Sequence[str]) -> None:
     for arg in args:
         if not _is_unicode(arg):
             raise usage(f"the argument {arg!a} is no valid UTF-8")
-    words = list(args[: args.index("--")]) if "--" in args else list(args)
+    words = list(args[: args.index("--") + 1]) if "--" in args else list(args)
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
-    options = {name: each for each in command.params for name in each.opts if name[0] == "-"}
+    takes_value = {
+        name: not each.is_flag for each in command.params for name in each.opts if name[0] == "-"
+    }
+    takes_value |= dict.fromkeys(("-h", "--help", "--"), False)
     left = iter(words)
     for word in left:
-        if word not in options or options[word].is_flag:
+        if not takes_value.get(word):
             continue
         value = next(left, None)
-        if value in options:
+        if value in takes_value:
+            meant = f"{word}={value}" if word[:2] == "--" else f"{word}{value}"
             raise usage(
-                f"{word} needs a value, and {value} is an option",
-                f"{word}={value}, if it is the value" if word[1] == "-" else None,
+                f"{word} needs a value, and {value} is an option", f"{meant}, if it is the value"
             )
 
 

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 import chatctl
 from chatctl import arguments, exits
 from chatctl.commands import db, events, messages, moderation, rooms, serve, status, watch
-from chatctl.failures import Failure, usage
+from chatctl.failures import Failure, OutputLost, lost, usage
 from chatctl.visible import json_text, visible
 
 VERBS = (
@@ -142,6 +142,8 @@ def _failure_of(error: BaseException) -> Failure:
             return error
         case TyperException():
             return _misused(error)
+        case OutputLost():
+            return lost(error, "some of what was asked may be done")
         case OSError():
             return _system_error(error)
     return _unexpected(error)
@@ -152,7 +154,10 @@ def _told(failure: Failure, as_json: bool) -> int:
     code = exits.of(failure)
     try:
         sys.stdout.flush()
-    except OSError:
+    except BrokenPipeError:
+        _discard(sys.stdout.fileno())
+    except OSError as error:
+        failure.message += f"; {lost(OutputLost(error)).message}"
         _discard(sys.stdout.fileno())
     try:
         sys.stderr.write(_lines(failure, code, as_json))

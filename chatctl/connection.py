@@ -248,7 +248,7 @@ class _Search:
             raise Failure(
                 "several_servers",
                 f"several servers are running: {addresses}",
-                "--server URL, or --db with the database of one",
+                "--server URL" if in_memory else "--server URL, or --db with the database of one",
             )
         return self._to_holder(found[0], None)
 

@@ -19,10 +19,16 @@ class Failure(Exception):
 
 
 class OutputLost(Exception):
-    """Stdout took no more; told by the verb, which knows whether something was changed."""
+    """Stdout took no more. Whether the command had done its work, only its caller knows."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or type(error).__name__)
+
+
+def lost(output: OutputLost, state: str = "") -> Failure:
+    """``state`` says what was done nevertheless."""
+    said = f"the result cannot be written to stdout: {output}"
+    return Failure("io_error", f"{said}; {state}" if state else said)
 
 
 def usage(message: str, hint: str | None = None) -> Failure:

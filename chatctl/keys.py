@@ -9,6 +9,7 @@ from chatctl import failures
 from chatctl.failures import Failure
 
 _MOST_BYTES = 4096
+_FIX = "--api-key-file with a file that holds the key alone; the server writes its own when empty"
 
 
 def read(name: str) -> str:
@@ -50,11 +51,11 @@ def found(name: str, owners: set[int]) -> str | None:
 
 def _checked(content: bytes, name: str) -> str:
     if len(content) > _MOST_BYTES:
-        raise failures.usage(f"{name} holds more than an API key")
+        raise failures.usage(f"{name} holds more than an API key", _FIX)
     try:
         key = content.decode().strip()
     except UnicodeDecodeError:
-        raise failures.usage(f"the API key in {name} is not UTF-8") from None
+        raise failures.usage(f"the API key in {name} is not UTF-8", _FIX) from None
     if not key or not key.isprintable():
-        raise failures.usage(f"{name} holds no API key")
+        raise failures.usage(f"{name} holds no API key", _FIX)
     return key

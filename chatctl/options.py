@@ -92,11 +92,12 @@ class Verb:
 
         def command(**given: Any) -> None:
             options = _common(**{name: given.pop(name) for name in common})
+            self.run(options, **given)
             try:
-                self.run(options, **given)
                 stdout.flush()
             except failures.OutputLost as lost:
-                raise self._lost(lost) from lost
+                done = self.changes and not given.get("dry_run")
+                raise failures.lost(lost, "what was asked is done" if done else "") from lost
 
         parameters = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -105,10 +106,6 @@ class Verb:
         # Typer reads a command's parameters from its signature.
         vars(command)["__signature__"] = inspect.Signature(parameters)
         return command
-
-    def _lost(self, lost: failures.OutputLost) -> failures.Failure:
-        done = "; what was asked is done" if self.changes else ""
-        return failures.Failure("io_error", f"the result cannot be written to stdout: {lost}{done}")
 
     def _epilog(self) -> str:
         examples = "\n".join(f"  {example}" for example in self.examples)

@@ -18,9 +18,9 @@ _FIRST_UNIX_SECONDS = 1_000_000_000
 def duration(text: str, name: str, *, needs_unit: bool = False) -> float:
     """Seconds above zero of ``30``, ``90s``, ``15m``, ``2h``, ``7d`` or ``1h30m``."""
     seconds = _age(text)
-    if needs_unit and _SECONDS.fullmatch(text):
+    if needs_unit and _SECONDS.fullmatch(text) and float(text):
         raise failures.usage(f"{name}: {text} of what?", f"{name} {text}s, {text}h or {text}d")
-    if seconds is None and _SECONDS.fullmatch(text):
+    if seconds is None and not needs_unit and _SECONDS.fullmatch(text):
         seconds = float(text)
     if not seconds:
         raise failures.usage(f"{name}: '{text}' is not a duration", f"{name} 30s, 15m, 2h or 7d")

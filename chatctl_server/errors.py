@@ -121,6 +121,10 @@ class StorageUnavailable(ChatctlError):
     code, status, title = "storage_unavailable", 503, "Database not usable"
 
 
+class Stopping(StorageUnavailable):
+    """Nothing is wrong: the server stops, and does not wait for this."""
+
+
 class SchemaMismatch(ChatctlError):
     code, status, title = "schema_mismatch", 503, "Database schema does not fit"
 

@@ -39,6 +39,11 @@ class Place(msgspec.Struct, frozen=True):
         try:
             found = self.key_file.read_text().strip() if self.key_file.exists() else ""
             if found:
+                if self.key_file.stat().st_mode & 0o077:
+                    self.warnings.append(
+                        f"others may read the API key, and commands refuse it: "
+                        f"chmod 600 {self.key_file}"
+                    )
                 return found, False
             key = secrets.token_urlsafe(32)
             _write_secret(self.key_file, key)

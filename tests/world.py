@@ -63,6 +63,7 @@ class Server:
         self.directory = directory
         self.database = directory / "chat.db"
         self.port = free_port()
+        self.program = "chatctl"  # or a module that runs it with a change
         self.arguments = arguments
         self.environment = clean_environment(
             directory,
@@ -90,7 +91,7 @@ class Server:
     def start(self) -> "Server":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "chatctl", "serve", *self.arguments],
+                [sys.executable, "-m", self.program, "serve", *self.arguments],
                 env=self.environment,
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, times, users
+from chatctl import connection, failures, output, rooms, times, users
 from chatctl.client import Client, Json
-from chatctl.failures import Failure
+from chatctl.failures import Failure, OutputLost
 from chatctl.options import Options, RoomOption, room_and_rest, verb
 from chatctl.output import Column
 from chatctl.visible import cell, visible
@@ -173,21 +173,40 @@ def _each(
     try:
         with connection.open(options, writes=True) as server:
             _act_on(server, rooms.find_id(server, named), about, act, results)
-    finally:
-        done = any("error" not in result for result in results)
-        if options.json and not done:
-            pass  # the error object on stderr says it all
-        elif options.json and source is None and len(about) > 1:
-            output.document([output.with_times(_BANS, result) for result in results])
-        else:
-            for result in results:
-                _show(options, result, said)
+    except BaseException:
+        _print(options, results, said, as_lines=source is not None or len(about) == 1)
+        raise
+    lost = _print(options, results, said, as_lines=source is not None or len(about) == 1)
     failed = sum("error" in result for result in results) + len(about) - len(results)
     if failed == len(about):
         first = results[0]["error"]
         raise Failure(first["code"], f"all {failed} users failed; the first: {first['message']}")
+    unseen = f"; {failures.lost(lost).message}" if lost else ""
     if failed:
-        raise Failure("partly_done", f"{failed} of {len(about)} users failed")
+        raise Failure("partly_done", f"{failed} of {len(about)} users failed{unseen}")
+    if lost:
+        raise failures.lost(lost, "what was asked is done")
+
+
+def _print(
+    options: Options, results: list[Json], said: tuple[str, str], *, as_lines: bool
+) -> OutputLost | None:
+    """What stdout did not take is returned: what failed is told in any case."""
+    lost = None
+    if options.json and all("error" in result for result in results):
+        return None  # the error object on stderr says it all
+    try:
+        if options.json and not as_lines:
+            output.document([output.with_times(_BANS, result) for result in results])
+            return None
+    except OutputLost as error:
+        return error
+    for result in results:
+        try:
+            _show(options, result, said)
+        except OutputLost as error:
+            lost = error
+    return lost
 
 
 def _act_on(server: Client, room_id: str, about: list[str], act: Act, results: list[Json]) -> None:

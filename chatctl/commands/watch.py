@@ -62,7 +62,9 @@ def _offset_of(server: Client, room_id: str, since: int, newest: int) -> int:
     if since > last_seq:
         raise Failure(
             "resync_required",
-            f"the room's newest message is {last_seq}, not yet {since}",
+            f"the room's newest message is {last_seq}, not yet {since}"
+            if last
+            else f"the room has 0 messages, not yet {since}",
             f"--since {last_seq}",
             409,
         )

@@ -68,7 +68,8 @@ def response(error: errors.ChatctlError) -> Response[bytes]:
 
 
 def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
-    level = logging.ERROR if error.status >= 500 else logging.INFO
+    is_trouble = error.status >= 500 and not isinstance(error, errors.Stopping)
+    level = logging.ERROR if is_trouble else logging.INFO
     logger.log(level, "%s %s refused: %s", request.method, request.url.path, error.detail)
     return response(error)
 

@@ -9,20 +9,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 from chatctl_server.domain.text import byte_length
-from chatctl_server.live.outbox import Outbox
+from chatctl_server.live.outbox import Frame, Outbox
 
 RING_FRAMES = 1000
 RING_BYTES = 1024 * 1024
 SLICE_FRAMES = 50  # a millisecond or so of sending; an admin's action waits for a few slices
-
-
-class Frame(NamedTuple):
-    offset: int
-    text: str
-    size: int  # in bytes
 
 
 class Subscriber:
@@ -77,14 +70,14 @@ class Hub:
         channel = self._channels.get(channel_id)
         if channel is None:
             return
-        channel.add(Frame(offset, text, byte_length(text)))
+        channel.add(Frame(text, byte_length(text), offset))
         self._start_flush(channel)
 
     def revise(self, channel_id: int, offset: int, text: str) -> None:
         """Puts another text in an earlier frame's place: nobody is sent the first one any more."""
         channel = self._channels.get(channel_id)
         if channel is not None:
-            channel.revise(Frame(offset, text, byte_length(text)))
+            channel.revise(Frame(text, byte_length(text), offset))
 
     def advance(self, offset: int) -> None:
         self.published = offset
@@ -120,7 +113,7 @@ class Hub:
             return False
         rest = [frame for frame in channel.ring if frame.offset > after]
         if rest:
-            outbox.extend([frame.text for frame in rest], _size(rest))
+            outbox.extend(rest, _size(rest))
             after = rest[-1].offset
         channel.members[outbox] = Subscriber(outbox, after)
         return True
@@ -161,7 +154,7 @@ class Hub:
         members = flush.members[start:end]
         for subscriber in members:
             flush.give(subscriber)
-        self.on_flush(len(flush.texts) * len(members), time.perf_counter() - began)
+        self.on_flush(len(flush.frames) * len(members), time.perf_counter() - began)
         loop, channel = asyncio.get_running_loop(), flush.channel
         if end < len(flush.members):
             loop.call_soon(self._flush_slice, flush, end)
@@ -174,23 +167,22 @@ class Hub:
 class _Flush:
     """A snapshot of a channel's members and of the frames they are to be given."""
 
-    __slots__ = ("channel", "first", "frames", "last", "members", "size", "slice", "texts")
+    __slots__ = ("channel", "first", "frames", "last", "members", "size", "slice")
 
     def __init__(self, channel: Channel, frames: list[Frame], members: list[Subscriber]) -> None:
         self.channel = channel
         self.frames = frames
         self.members = members
-        self.texts = [frame.text for frame in frames]
         self.size = _size(frames)
         self.first, self.last = frames[0].offset, frames[-1].offset
         self.slice = max(1, SLICE_FRAMES // len(frames))
 
     def give(self, subscriber: Subscriber) -> None:
         if subscriber.after < self.first:
-            subscriber.outbox.extend(self.texts, self.size)
+            subscriber.outbox.extend(self.frames, self.size)
         elif subscriber.after < self.last:
             rest = [frame for frame in self.frames if frame.offset > subscriber.after]
-            subscriber.outbox.extend([frame.text for frame in rest], _size(rest))
+            subscriber.outbox.extend(rest, _size(rest))
 
 
 def _size(frames: list[Frame]) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from chatctl_server.domain import close_codes
 from chatctl_server.domain.text import byte_length
@@ -13,6 +14,14 @@ logger = logging.getLogger("chatctl.rooms")
 MAX_UNSENT_BYTES = 1024 * 1024
 STALLED_SECONDS = 10.0
 GONE = 1006  # never sent: the connection is lost
+
+
+class Frame(NamedTuple):
+    """``size`` in bytes: counted once, however many it is sent to."""
+
+    text: str
+    size: int
+    offset: int = 0  # of the fact that it tells of
 
 
 class Outbox:
@@ -33,7 +42,7 @@ class Outbox:
         self._close = close
         self._abort = abort
         self._unsent_bytes = unsent_bytes
-        self._frames: deque[str] = deque()
+        self._frames: deque[Frame] = deque()
         self._replayed = 0  # of the size, what came by replay since the queue was last empty
         self._size = 0  # of the frames queued and of the one being sent
         self._close_code: int | None = None
@@ -47,11 +56,12 @@ class Outbox:
     def is_finished(self) -> bool:
         return self._close_code is not None
 
-    def push(self, frame: str) -> None:
+    def push(self, text: str) -> None:
         """For this connection alone; what is pushed after ``finish`` is dropped."""
-        self.extend((frame,), byte_length(frame))
+        frame = Frame(text, byte_length(text))
+        self.extend((frame,), frame.size)
 
-    def extend(self, frames: Iterable[str], size: int) -> None:
+    def extend(self, frames: Iterable[Frame], size: int) -> None:
         """``size`` is the frames' bytes together."""
         if self._close_code is not None:
             return
@@ -63,9 +73,10 @@ class Outbox:
         self._empty.clear()
         self._wake.set()
 
-    def replay(self, frames: Sequence[str]) -> None:
+    def replay(self, texts: Sequence[str]) -> None:
         """As ``extend``, for what the sender waits to be drained of: it has no limit."""
-        size = sum(map(byte_length, frames))
+        frames = [Frame(text, byte_length(text)) for text in texts]
+        size = sum(frame.size for frame in frames)
         self._replayed += size
         self.extend(frames, size)
 
@@ -76,7 +87,7 @@ class Outbox:
         if overtaking:
             self._frames.clear()
         if last is not None:
-            self._frames.append(last)
+            self._frames.append(Frame(last, byte_length(last)))
         self._close_code = code
         self._wake.set()
 
@@ -107,8 +118,8 @@ class Outbox:
     async def _send_queued(self) -> None:
         while self._frames:
             frame = self._frames.popleft()
-            await self._timed(self._send(frame))
-            self._size = max(0, self._size - byte_length(frame))
+            await self._timed(self._send(frame.text))
+            self._size = max(0, self._size - frame.size)
 
     async def _timed(self, sending: Awaitable[None]) -> None:
         self._sending_since = asyncio.get_running_loop().time()

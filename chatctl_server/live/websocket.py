@@ -6,6 +6,7 @@ uid on the admin socket, a way to abort a client that does not read, and 1007 fo
 """
 
 import asyncio
+import json
 import logging
 import socket
 import struct
@@ -20,13 +21,29 @@ from chatctl_server.domain import close_codes
 logger = logging.getLogger("chatctl.server")
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 64 * 1024
-HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n"
-    b"content-length: 0\r\n\r\n"
+
+
+def _refusal(line: str, code: str, detail: str) -> bytes:
+    """A whole answer, for connections that the application never sees."""
+    status, title = line.split(" ", 1)
+    problem = {"type": "about:blank", "title": title, "status": int(status), "code": code}
+    body = json.dumps({**problem, "detail": detail, "error": detail, "request_id": ""})
+    head = (
+        f"HTTP/1.1 {line}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nretry-after: 5\r\n\r\n"
+    )
+    return (head + body).encode()
+
+
+HEAD_TOO_LARGE = _refusal(
+    "431 Request Header Fields Too Large",
+    "too_large",
+    f"The request's headers are larger than {MAX_HEAD_BYTES} bytes",
 )
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\n"
-    b"content-length: 0\r\n\r\n"
+FULL = _refusal(
+    "503 Service Unavailable",
+    "connection_limit",
+    "The server has no place for another connection (MAX_CONNECTIONS)",
 )
 
 
@@ -106,6 +123,7 @@ class ManagementProtocol(HttpToolsProtocol):
 
     handshake_timeout_seconds: float = 10.0
     max_open: int = 100_000
+    _is_surplus = False
     _has_body_to_come = False
     _head_bytes = 0  # of a request whose headers are not complete
     _handshake_timer: asyncio.TimerHandle | None = None
@@ -114,10 +132,7 @@ class ManagementProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._peer = peer_credentials(transport)
-        if self._peer is None and len(self.connections) > self.max_open:
-            transport.write(FULL)
-            transport.close()
-            return
+        self._is_surplus = self._peer is None and len(self.connections) > self.max_open
         self._start_handshake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -142,18 +157,27 @@ class ManagementProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_handshake()
+        if self._is_surplus:
+            self.transport.write(FULL)
+            self.transport.close()
+            return
         self._has_body_to_come = True
         self._start_handshake(BODY_PATIENCE)
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        if not self._is_surplus:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._has_body_to_come = False
         self._end_handshake()
-        super().on_message_complete()
+        if not self._is_surplus:
+            super().on_message_complete()
 
     def shutdown(self) -> None:
         """A request that is not here yet is not waited for: nothing of it has been done."""
-        if self._has_body_to_come:
+        if self._has_body_to_come and not self.pipeline:
             self.transport.abort()
         else:
             super().shutdown()
@@ -166,6 +190,8 @@ class ManagementProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._end_handshake()
+        if self._is_surplus:
+            return
         super().handle_websocket_upgrade()
 
     def _start_handshake(self, patience: int = 1) -> None:

@@ -165,7 +165,7 @@ class Store:
     def _ask(self, question: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         db: Database = self._readers
         if self._interrupted:
-            raise errors.StorageUnavailable("The server stops", retry_after=5)
+            raise errors.Stopping("The server stops", retry_after=5)
         try:
             db.connect(reuse_if_open=True)
             db.execute_sql("BEGIN")
@@ -185,7 +185,7 @@ class Store:
 
     def _unreadable(self, error: Exception) -> errors.StorageUnavailable:
         if self._interrupted:
-            return errors.StorageUnavailable("The server stops", retry_after=5)
+            return errors.Stopping("The server stops", retry_after=5)
         logger.error("the database cannot be read: %s", error)
         return errors.StorageUnavailable("The database cannot be read at the moment", retry_after=1)
 

@@ -140,6 +140,11 @@ def test_a_key_file_that_is_not_the_owners_alone_is_not_sent(
         done = here("rooms", *where, **environ)
     assert {asked.key for asked in named.asked} <= {None}
     assert done.exit != UNEXPECTED, done
+    if replace is _for_others_to_read:
+        message, hint = done.stderr.splitlines()
+        assert (done.exit, named.asked) == (REFUSED, [])
+        assert message == f"chatctl: others may read the API key in {key_file}"
+        assert hint == f"  try: chmod 600 {key_file}"
 
 
 def test_the_owners_own_key_file_is_sent(here: Here, database: Path, named: Prepared) -> None:

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from prepared_server import Answer, Chatctl, Prepared
+from prepared_server import Answer, Chatctl, Prepared, problem
 
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 ROOM = {"room_id": ROOM_ID, "room_name": "lobby"}
@@ -12,6 +12,7 @@ CREATE = ("rooms", "create", "lobby")
 BAN = ("ban", ROOM_ID, "alice", "bob")
 LIST = ("rooms", "ls")
 UNEXPECTED = 1
+PARTLY_DONE = 9
 
 
 @pytest.fixture
@@ -56,6 +57,31 @@ def test_what_is_done_is_said_when_stdout_is_full(
     assert "done" in line
     assert done.returncode == UNEXPECTED
     assert _changes(prepared) == changes
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_failed_is_told_also_when_stdout_is_full(
+    chatctl: Chatctl, prepared: Prepared, form: tuple[str, ...]
+) -> None:
+    refused = problem(400, "bad_text", "no such text")
+    prepared.answers[f"PUT /management/rooms/{ROOM_ID}/bans/bob"] = refused
+    for unbuffered in ("", "1"):
+        chatctl.environ["PYTHONUNBUFFERED"] = unbuffered
+        done = _with_stdout(chatctl, prepared, ">/dev/full", *BAN, *form)
+        assert done.returncode == PARTLY_DONE
+        assert "1 of 2 users failed; the result cannot be written to stdout" in done.stderr
+        assert "done" not in done.stderr.replace("partly_done", "")
+
+
+def test_a_dry_run_has_done_nothing(chatctl: Chatctl, prepared: Prepared) -> None:
+    run = ("db", "migrate", "--dry-run", "--db", "sqlite:./new.db")
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >/dev/full', "sh", *chatctl.command(*run)],
+        cwd=chatctl.directory, env=chatctl.environ, capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+    assert "No space left on device" in done.stderr
+    assert "done" not in done.stderr
 
 
 def test_under_json_too(chatctl: Chatctl, prepared: Prepared) -> None:

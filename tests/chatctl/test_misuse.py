@@ -97,6 +97,10 @@ def test_bytes_that_are_no_text_from_a_real_shell(chatctl: Chatctl) -> None:
         ("say", "lobby", "hello", "--as", "--json"),
         ("events", "--actor", "--json"),
         ("rooms", "ls", "--match", "--json"),
+        ("rooms", "create", "x", "--admin", "--help"),
+        ("ban", "lobby", "bob", "--reason", "-h"),
+        ("ban", "lobby", "bob", "--reason", "--", "carl"),
+        ("ban", "-R", "--json", "bob"),
     ],
     ids=" ".join,
 )

@@ -63,7 +63,7 @@ def test_beyond_the_newest_message_is_refused(
     here: Here, server: Prepared, log: tuple[dict[str, object], ...], since: str, newest: str
 ) -> None:
     _follow(server, *log)
-    args = ("watch", ROOM_ID, "--since", since, "--timeout", "0.1", "--server", server.url)
+    args = ("watch", ROOM_ID, "--since", since, "--timeout", "10", "--server", server.url)
     done = here(*args)
     assert (done.stdout, done.exit) == ("", CONFLICT), done
     assert newest in re.findall(r"\b\d+\b", done.stderr.split("\n")[0].replace(ROOM_ID, ""))

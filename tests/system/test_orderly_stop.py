@@ -1,8 +1,14 @@
 """A stop with clients in the middle of something, and a server without room for more."""
 
+import json
 import socket
+import threading
 from pathlib import Path
 
+import httpx
+import pytest
+import wire
+from websockets.exceptions import InvalidStatus
 from world import KEY, Server, eventually, running
 
 
@@ -29,8 +35,39 @@ def test_a_full_server_turns_away_and_keeps_its_admin_socket(tmp_path: Path) -> 
     with running(tmp_path, MAX_CONNECTIONS="1") as server:
         idle = [connected(server) for _ in range(101)]
         with connected(server) as refused:
-            assert refused.recv(4096).startswith(b"HTTP/1.1 503 ")
+            refused.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            head, _, body = wire.read_to_end(refused).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert json.loads(body)["code"] == "connection_limit"
+        with pytest.raises(InvalidStatus) as told:
+            server.join("7f0c2a52-9b1e-4c53-8a37-2f6f1f0d9a11", "anna")
+        assert told.value.response.status_code == 503
         assert server.chatctl("rooms", "create", "lobby").returncode == 0
         for each in idle:
             each.close()
         eventually(lambda: server.http.get("/management/rooms").status_code == 200)
+
+
+def test_a_long_question_is_interrupted_at_the_stop(tmp_path: Path) -> None:
+    server = Server(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="6")
+    server.program = "slow_questions"
+    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
+    try:
+        server.start()
+        answers: list[httpx.Response] = []
+        asking = threading.Thread(
+            target=lambda: answers.append(server.http.get("/management/events"))
+        )
+        asking.start()
+        eventually((tmp_path / "asked").exists)
+        assert server.stop() == 0
+        asking.join(30)
+        assert [(each.status_code, each.json()["detail"]) for each in answers] == [
+            (503, "The server stops")
+        ]
+        log = server.log.read_text()
+        assert "stopped" in log
+        assert '"level":"error"' not in log
+        assert "Traceback" not in log
+    finally:
+        server.close()

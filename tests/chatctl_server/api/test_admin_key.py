@@ -56,6 +56,9 @@ def test_a_key_that_somebody_wrote_is_kept_as_it_is(tmp_path: Path) -> None:
     place.key_file.chmod(0o640)
     assert place.admin_key() == ("a key of the operator's own", False)
     assert stat.S_IMODE(place.key_file.stat().st_mode) == 0o640
+    assert place.warnings == [
+        f"others may read the API key, and commands refuse it: chmod 600 {place.key_file}"
+    ]
 
 
 def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:

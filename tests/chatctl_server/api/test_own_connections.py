@@ -75,7 +75,7 @@ def test_in_another_room_it_is_one_too_many(narrow: Room) -> None:
 
 def test_a_session_ends_with_its_token(narrow: Room) -> None:
     """4001: the client comes back with a new token, and with what it has seen."""
-    dora = narrow.join("dora", token=token("dora", seconds=2))
+    dora = narrow.join("dora", token=token("dora", seconds=4))
     seq = dora.say("before the end")["seq"]
     assert dora.close_code() == 4001
     query = {"room": narrow.id, "actor": "dora", "type": "session.left"}

@@ -1,13 +1,14 @@
 """What a channel's ring holds, in bytes."""
 
 from chatctl_server.live import hub
-from chatctl_server.live.hub import Channel, Frame
+from chatctl_server.live.hub import Channel
+from chatctl_server.live.outbox import Frame
 
 
 def filled(size: int, count: int) -> Channel:
     channel = Channel(0)
     for offset in range(1, count + 1):
-        channel.add(Frame(offset, "x" * size, size))
+        channel.add(Frame("x" * size, size, offset))
     return channel
 
 
@@ -29,9 +30,9 @@ def test_a_deleted_message_gives_its_bytes_back() -> None:
     """Else each deletion would shorten the ring for ever."""
     channel = filled(1000, 500)
     for offset in range(1, 501):
-        channel.revise(Frame(offset, "", 0))
+        channel.revise(Frame("", 0, offset))
     assert channel.ring_bytes == 0
     for offset in range(501, 1001):
-        channel.add(Frame(offset, "x" * 1000, 1000))
+        channel.add(Frame("x" * 1000, 1000, offset))
     assert len(channel.ring) == 1000
     assert channel.ring_bytes == 500_000
