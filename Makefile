@@ -11,7 +11,7 @@ lint:
 	lint-imports
 
 proof:
-	CHATCTL_PROOF=1 python -m pytest -n 0 --timeout 7200 tests/system \
+	CHATCTL_PROOF=1 python -m pytest -n 0 -rP --timeout 7200 tests/system \
 		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py
 	python tests/mutations/run.py
 

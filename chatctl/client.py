@@ -23,6 +23,7 @@ Params = Mapping[str, str | int]
 STREAM_SILENCE_SECONDS = 40.0
 _MOST_ERROR_BYTES = 65_536
 _RETRY_SECONDS = 0.05
+_UNKNOWN = "whether it did what was asked is not known"
 
 
 class LostContact(Exception):
@@ -62,14 +63,14 @@ class Link:
         self, method: str, path: str, params: Params, body: Json, deadline: float
     ) -> httpx.Response:
         """The whole answer. Raises LostContact, or Failure ``timed_out`` at the deadline."""
-        request = self.http.build_request(
-            method,
-            path,
-            params=dict(params),
-            timeout=_remaining(deadline, self.name),
-            **_json(body),
-        )
-        with _told(self.name):
+        with _told(self.name, changes=method != "GET"):
+            request = self.http.build_request(
+                method,
+                path,
+                params=dict(params),
+                timeout=_remaining(deadline, self.name),
+                **_json(body),
+            )
             response = self.http.send(request, stream=True)
             try:
                 content = bytearray()
@@ -230,20 +231,22 @@ def _unreachable(lost: LostContact) -> Failure:
         return Failure("unreachable", lost.reason)
     return Failure(
         "unreachable",
-        f"{lost.reason}; whether it did what was asked is not known",
+        f"{lost.reason}; {_UNKNOWN}",
         "the same command again: what is done already stays as it is",
     )
 
 
 @contextmanager
-def _told(name: str, *, silence: bool = False) -> Iterator[None]:
+def _told(name: str, *, silence: bool = False, changes: bool = False) -> Iterator[None]:
     """httpx's errors in our words; ``silence`` is a lost contact where a stream went quiet."""
     try:
         yield
+    except httpx.InvalidURL:
+        raise Failure("too_large", "an argument is too long for a request") from None
     except httpx.TimeoutException:
         if silence:
             raise LostContact(f"{name} went silent", sent=True) from None
-        raise _timed_out(name) from None
+        raise _timed_out(name, changes=changes) from None
     except httpx.ConnectError as error:
         raise LostContact(f"{name} cannot be reached: {error}", sent=False) from None
     except httpx.UnsupportedProtocol as error:
@@ -259,8 +262,9 @@ def _remaining(deadline: float, name: str) -> float:
     return left
 
 
-def _timed_out(name: str) -> Failure:
-    return Failure("timed_out", f"{name} did not answer in time", "--timeout 2m")
+def _timed_out(name: str, *, changes: bool = False) -> Failure:
+    unknown = f"; {_UNKNOWN}" if changes else ""
+    return Failure("timed_out", f"{name} did not answer in time{unknown}", "--timeout 2m")
 
 
 def _parsed(name: str, response: httpx.Response) -> Json:

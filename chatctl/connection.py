@@ -254,7 +254,7 @@ class _Search:
 
     def _to_holder(self, holder: "Holder", path: Path | None) -> Link:
         socket = holder.socket
-        if socket is not None and not (Path(socket).exists() and not os.access(socket, os.W_OK)):
+        if socket is not None and os.access(socket, os.W_OK):
             transport = httpx.HTTPTransport(uds=str(socket), verify=False)
             return Link(f"the server (pid {holder.pid})", transport)
         if holder.url is None or not _is_loopback(httpx.URL(holder.url).host):

@@ -144,6 +144,7 @@ def _context(settings: Settings, path: Path, role: Role, *, durable: bool) -> Co
         started_at=times.now(),
     )
     context.is_durable = durable
+    context.is_serving = role == "server"
     return context
 
 

@@ -79,7 +79,7 @@ def verify(options: Options) -> None:
 @verb(
     "backup",
     examples=("chatctl db backup nightly.db", "chatctl db backup /backup/chat.db --json"),
-    exits=(3, 5),
+    exits=(3, 5, 10),
     changes=True,
 )
 def backup(
@@ -99,7 +99,7 @@ def backup(
 @verb(
     "restore",
     examples=("chatctl db restore nightly.db", "chatctl db restore nightly.db --yes --json"),
-    exits=(3, 5),
+    exits=(3, 5, 10),
     changes=True,
 )
 def restore(

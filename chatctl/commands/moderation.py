@@ -20,6 +20,8 @@ _BANS = (
     Column("created_at", "SINCE", "time"),
     Column("expires_at", "UNTIL", "time"),
 )
+_LONGEST_SECONDS = 100 * 366 * 86_400
+
 # With these the next user would fail the same way.
 _HOPELESS = ("unreachable", "timed_out", "unauthorized", "forbidden", "lock_held", "not_chatctl")
 
@@ -56,7 +58,10 @@ def ban(
     """Throw users out of a room and keep them out."""
     body: Json = {} if reason is None else {"reason": reason}
     if duration is not None:
-        body["expires_in"] = int(times.duration(duration, "--for", needs_unit=True))
+        seconds = int(times.duration(duration, "--for", needs_unit=True))
+        if seconds > _LONGEST_SECONDS:
+            raise failures.usage("--for: at most 100 years", "no --for, which is for ever")
+        body["expires_in"] = seconds
 
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.put(rooms.path(room_id, "bans", user), body)

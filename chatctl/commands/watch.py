@@ -38,7 +38,15 @@ def watch(
     """Follow what a room sees: messages, joins, bans and the like."""
     named = only_room(words, room)
     with connection.open(options, streams=True) as server:
-        room_id = rooms.find_id(server, named)
+        found = rooms.find(server, named)
+        room_id = str(found["room_id"])
+        if since is None and "closed_at" in found:
+            raise Failure(
+                "room_closed",
+                f"the room {named} is closed: nothing more will happen in it",
+                f"chatctl watch {room_id} --since 0, for what did",
+                404,
+            )
         newest = streams.newest_offset(server)
         after = newest if since is None else _offset_of(server, room_id, since, newest)
         for fact in islice(_seen(options, server, room_id, after), count):

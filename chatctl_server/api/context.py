@@ -28,4 +28,5 @@ class Context:
         self.address = ""
         self.database = str(store.path)
         self.is_durable = True
+        self.is_serving = True
         self.is_stopping = False

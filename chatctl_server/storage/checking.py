@@ -33,10 +33,8 @@ def check(path: Path) -> list[Problem]:
         with files.snapshot(path) as db:
             schemas.refuse_other(schemas.of(db, path), path)
             return problems(db)
-    except errors.StorageUnavailable as error:
-        if files.has_cause(error, apsw.CorruptError):
-            return [Problem("integrity", error.detail)]
-        raise
+    except errors.CheckFailed as error:
+        return [Problem("integrity", error.detail)]
 
 
 def problems(db: Database) -> list[Problem]:

@@ -121,6 +121,9 @@ def hand_over(path: Path, like: Path) -> None:
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
+CHECK = "chatctl db check, and then chatctl db restore with the newest good backup"
+
+
 @contextmanager
 def failures(path: Path) -> Iterator[None]:
     """Failures of SQLite and of the system, as errors that name the file."""
@@ -153,7 +156,9 @@ def has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
 
 def _failure(path: Path, error: Exception) -> errors.ChatctlError:
     if has_cause(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in _FULL):
-        return errors.StorageFull(f"There is no room to write {path}")
+        return errors.StorageFull(f"There is no room to write {path}", hint="make room on its disk")
+    if has_cause(error, apsw.CorruptError):
+        return errors.CheckFailed(f"{path} is damaged: {sql.sqlite_error(error)}", hint=CHECK)
     if has_cause(error, apsw.NotADBError):
         return errors.StorageUnavailable(f"{path} is not a SQLite database")
     if isinstance(error, PermissionError):

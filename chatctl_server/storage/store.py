@@ -187,6 +187,8 @@ class Store:
         if self._interrupted:
             return errors.Stopping("The server stops", retry_after=5)
         logger.error("the database cannot be read: %s", error)
+        if isinstance(sql.sqlite_error(error), apsw.CorruptError | apsw.NotADBError):
+            return errors.StorageUnavailable("The database is damaged", hint=files.CHECK)
         return errors.StorageUnavailable("The database cannot be read at the moment", retry_after=1)
 
     # Writing

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ import apsw
 import msgspec
 from peewee import Database, PeeweeException
 
+from chatctl_server import errors
 from chatctl_server.domain import facts
 from chatctl_server.storage import files, models, projection, schemas, sql
 
@@ -55,18 +57,42 @@ def verify(path: Path) -> list[Difference]:
     """In one snapshot, also beside a running server; at most 20 differences of each table.
 
     Raises StorageUnavailable, StorageFull when the temporary directory has no room for a second
-    database, and SchemaMismatch unless the schema is this version's.
+    database, SchemaMismatch unless the schema is this version's, and CheckFailed for a file that
+    SQLite itself cannot read.
     """
-    with files.snapshot(path) as db, schemas.scratch() as scratch:
+    with files.snapshot(path) as db, schemas.scratch() as scratch, _damage_told(path):
         schemas.refuse_other(schemas.of(db, path), path)
         with files.writing_failures(schemas.SCRATCH, scratch.connection()):
             replay = _Replay(scratch)
-            replay.run(db.execute_sql(_FACTS))
+            replay.run(_facts_of(db))
         found = _cut("event", replay.unreadable)
         for model in models.CORE:
             table = model._meta.table_name
             found += _cut(table, _compare(db, scratch, table))
     return found
+
+
+class _Damaged(Exception):
+    """SQLite's complaint about the file that is verified, not about the scratch database."""
+
+
+def _facts_of(db: Database) -> Iterator[sql.Row]:
+    try:
+        yield from db.execute_sql(_FACTS)
+    except (apsw.Error, PeeweeException) as error:
+        if not files.has_cause(error, apsw.CorruptError):
+            raise
+        raise _Damaged(str(error)) from error
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (apsw.Error, PeeweeException, _Damaged) as error:
+        if not files.has_cause(error, apsw.CorruptError):
+            raise
+        raise errors.CheckFailed(f"{path} is damaged: {error}", hint=files.CHECK) from error
 
 
 class _Replay:

@@ -54,6 +54,7 @@ class Settled(NamedTuple):
 
 
 NOBODY = Call(lambda tx: None, (), lambda outcome: None, 0)
+MAKE_ROOM = "make room on the database's disk; the server goes on by itself"
 MOST_UNNOTICED = 100_000  # facts of one transaction
 
 
@@ -215,7 +216,9 @@ class Writing:
     def _failure(self, error: Exception, *, committing: bool = False) -> errors.ChatctlError:
         cause = sql.sqlite_error(error)
         if isinstance(cause, apsw.FullError):
-            return errors.StorageFull("The disk is full; nothing was stored", retry_after=5)
+            return errors.StorageFull(
+                "The disk is full; nothing was stored", hint=MAKE_ROOM, retry_after=5
+            )
         if committing:
             return errors.OutcomeUnknown(
                 "The commit failed; the call may be repeated with its client_msg_id", retry_after=1
@@ -235,7 +238,7 @@ def _settle_many(
 
 def _again(failure: errors.ChatctlError) -> errors.ChatctlError:
     """Every caller gets an exception of its own: a shared one collects all their tracebacks."""
-    return type(failure)(failure.detail, retry_after=failure.retry_after)
+    return type(failure)(failure.detail, hint=failure.hint, retry_after=failure.retry_after)
 
 
 def _reason(error: Exception) -> str:

@@ -29,14 +29,15 @@ class Backlog(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """Times are Unix seconds."""
+    """Times are Unix seconds. Where no server runs and a command answers from the file, what only
+    a server has is null, and ``health`` is ``not_running``."""
 
     version: str
     schema: str
-    uptime_seconds: int
-    started_at: int
-    pid: int
-    address: str
+    uptime_seconds: int | None
+    started_at: int | None
+    pid: int | None
+    address: str | None
     database: str
     database_bytes: int
     durable: bool
@@ -74,14 +75,14 @@ class Counts(msgspec.Struct, frozen=True):
 @get("/management/status", tags=("server",), summary="Version, uptime, counts and backlog")
 async def status(context: NamedDependency[Context]) -> Status:
     counted = await context.store.read(_counts)
-    now = times.now()
+    serves = context.is_serving
     return Status(
         version=context.version,
         schema=counted.schema,
-        uptime_seconds=times.seconds(now - context.started_at),
-        started_at=times.seconds(context.started_at),
-        pid=os.getpid(),
-        address=context.address,
+        uptime_seconds=times.seconds(times.now() - context.started_at) if serves else None,
+        started_at=times.seconds(context.started_at) if serves else None,
+        pid=os.getpid() if serves else None,
+        address=context.address if serves else None,
         database=context.database,
         database_bytes=_size(context),
         durable=context.is_durable,
@@ -91,8 +92,14 @@ async def status(context: NamedDependency[Context]) -> Status:
         messages=counted.messages,
         last_offset=counted.last_offset,
         backlog=Backlog(context.store.backlog, counted.followers),
-        health="degraded" if context.store.trouble else "healthy",
+        health=_health(context),
     )
+
+
+def _health(context: Context) -> str:
+    if not context.is_serving:
+        return "not_running"
+    return "degraded" if context.store.trouble else "healthy"
 
 
 @get("/management/health", media_type="text/plain", tags=("server",))

@@ -48,7 +48,7 @@ def _by_token(query: dict[str, str], room_id: str, secret: str) -> Joiner:
     user_id = text.check_user_id(claims["sub"])
     if query.get("user_id", user_id) != user_id:
         raise errors.Unauthorized("user_id is not the one that the token is for", field="user_id")
-    if str(claims.get("room") or room_id).lower() != room_id:
+    if "room" in claims and str(claims["room"]).lower() != room_id:
         raise errors.Unauthorized("The token is for another room", field="token")
     name = str(claims.get("name") or query.get("nickname") or user_id)
     return Joiner(
