@@ -50,7 +50,7 @@ class AdminGuard:
         self._key = key.encode() if key else None
         self._failures = failures
 
-    def __call__(
+    async def __call__(
         self,
         connection: ASGIConnection[Any, Any, Any, Any],
         _: BaseRouteHandler,
