@@ -157,7 +157,9 @@ def _told(failure: Failure, as_json: bool) -> int:
     except BrokenPipeError:
         _discard(sys.stdout.fileno())
     except OSError as error:
-        failure.message += f"; {lost(OutputLost(error)).message}"
+        unseen = lost(OutputLost(error)).message
+        if unseen not in failure.message:
+            failure.message += f"; {unseen}"
         _discard(sys.stdout.fileno())
     try:
         sys.stderr.write(_lines(failure, code, as_json))

@@ -74,7 +74,10 @@ def test_the_key_beside_the_database_is_for_this_machine(
 def test_an_empty_key_file_is_refused(chatctl: Chatctl, server: Prepared) -> None:
     (chatctl.directory / "key").write_text("\n")
     done = chatctl("rooms", "--server", server.url, "--api-key-file", "key")
-    assert done == ("", "chatctl: key holds no API key\n", 2)
+    assert (done.stdout, done.exit) == ("", 2)
+    message, hint = done.stderr.splitlines()
+    assert message == "chatctl: key holds no API key"
+    assert hint.startswith("  try: --api-key-file with a file that holds the key alone")
     assert server.asked == []
 
 
