@@ -9,41 +9,14 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
-import chatctl
-from chatctl import arguments, exits
-from chatctl.commands import db, events, messages, moderation, rooms, serve, status, watch
+from chatctl import arguments, exits, registry
 from chatctl.failures import Failure, OutputLost, lost, usage
 from chatctl.visible import json_text, visible
-
-VERBS = (
-    serve.serve,
-    status.status,
-    moderation.ban,
-    moderation.unban,
-    moderation.bans,
-    moderation.kick,
-    moderation.mute,
-    moderation.unmute,
-    messages.say,
-    watch.watch,
-)
-NOUNS = {
-    "rooms": (
-        "Rooms: list, create, show, close.",
-        (rooms.ls, rooms.create, rooms.show, rooms.close),
-    ),
-    "events": ("The log of all that happened.", (events.ls, events.tail)),
-    "db": (
-        "The database file.",
-        (db.info, db.migrate, db.check, db.verify, db.backup, db.restore),
-    ),
-}
-_HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def main() -> NoReturn:
@@ -64,43 +37,9 @@ def run(argv: Sequence[str] | None = None) -> int:
             return _ended_by(error, as_json)
 
 
-def app() -> typer.Typer:
-    made = _typer("Run and administer a chat server.")
-    made.callback(invoke_without_command=True)(_root)
-    for verb in VERBS:
-        verb.add_to(made)
-    for name, (sentence, verbs) in NOUNS.items():
-        noun = _typer(sentence)
-        for verb in verbs:
-            verb.add_to(noun)
-        made.add_typer(noun, name=name)
-    return made
-
-
-def _typer(sentence: str) -> typer.Typer:
-    return typer.Typer(
-        help=sentence,
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings=_HELP,
-    )
-
-
-def _root(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    if version:
-        sys.stdout.write(f"chatctl {chatctl.__version__}\n")
-        raise typer.Exit(0)
-    if context.invoked_subcommand is None:
-        sys.stdout.write(context.get_help() + "\n")
-
-
 def _called(args: list[str]) -> int:
     """Not Typer's own ``main``: it would turn a broken pipe into exit 1 and Ctrl-C into a line."""
-    command = typer.main.get_command(app())
+    command = registry.root()
     args = with_default_verb(args)
     arguments.checked(command, args)
     try:
@@ -114,12 +53,12 @@ def _called(args: list[str]) -> int:
 def with_default_verb(args: Sequence[str]) -> list[str]:
     """``rooms`` alone is ``rooms ls``, with its options; ``db`` alone asks for help."""
     noun, rest = args[:1], list(args[1:])
-    if not noun or noun[0] not in NOUNS:
+    if not noun or noun[0] not in registry.NOUNS:
         return list(args)
-    lists = any(verb.name == "ls" for verb in NOUNS[noun[0]][1])
+    lists = any(verb.name == "ls" for verb in registry.NOUNS[noun[0]][1])
     if not lists:
         return [*noun, *(rest or ["--help"])]
-    if rest and (not rest[0].startswith("-") or rest[0] in _HELP["help_option_names"]):
+    if rest and (not rest[0].startswith("-") or rest[0] in registry.HELP_OPTIONS):
         return list(args)
     return [*noun, "ls", *rest]
 
@@ -208,7 +147,8 @@ def _system_error(error: OSError) -> Failure:
 
 def _unexpected(error: BaseException) -> Failure:
     if os.environ.get("CHATCTL_DEBUG") == "1":
-        traceback.print_exception(error)
+        told = "".join(traceback.format_exception(error)).split("\n")
+        sys.stderr.write("\n".join(map(visible, told)))
     return Failure(
         "internal",
         f"unexpected {type(error).__name__}: {error}",

@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 import httpx
 
-from chatctl import failures
+import chatctl
+from chatctl import failures, output, progress, versions
 from chatctl.failures import Failure
+from chatctl.options import Options
 
 Json = Any
 """The server's JSON: its shapes are the API's, the command line only shows them."""
@@ -47,7 +49,9 @@ class Link:
         api_key: str | None = None,
     ) -> None:
         self.name = name
-        headers = {} if api_key is None else {b"x-api-key": api_key.encode()}
+        headers = {versions.HEADER.encode(): chatctl.__version__.encode()}
+        if api_key is not None:
+            headers[b"x-api-key"] = api_key.encode()
         self.http = httpx.Client(
             transport=transport,
             base_url=base_url,
@@ -109,11 +113,17 @@ class Client:
     """
 
     def __init__(
-        self, link: Link, timeout_seconds: float, relink: Callable[[], Link] | None = None
+        self, link: Link, options: Options, relink: Callable[[], Link] | None = None
     ) -> None:
         self._link = link
+        self._options = options
         self._relink = relink
-        self._deadline = time.monotonic() + timeout_seconds
+        self._is_version_told = False
+        self.renew()
+
+    def renew(self) -> None:
+        """The time limit begins anew: for verbs that ask often, and get on."""
+        self._deadline = time.monotonic() + self._options.timeout_seconds
 
     @property
     def name(self) -> str:
@@ -124,6 +134,9 @@ class Client:
 
     def put(self, path: str, body: Json) -> Json:
         return _parsed(self.name, self.answer("PUT", path, body=body))
+
+    def patch(self, path: str, body: Json) -> Json:
+        return _parsed(self.name, self.answer("PATCH", path, body=body))
 
     def post(self, path: str, body: Json = None) -> Json:
         return _parsed(self.name, self.answer("POST", path, body=body))
@@ -140,12 +153,17 @@ class Client:
             following = response.links.get("next")
             if following is None:
                 return
-            query = dict(httpx.URL(following["url"]).params)
+            try:
+                query = dict(httpx.URL(following["url"]).params)
+            except httpx.InvalidURL:
+                raise _not_chatctl(self.name, response) from None
 
     def follow(self, path: str, params: Params) -> Iterator[Json | None]:
         """Objects of a stream, None for a sign of life. Raises LostContact when it ends: none
         ends by itself."""
         for line in self._link.follow(path, params):
+            # What is asked beside an endless answer has its own time each.
+            self._deadline = time.monotonic() + self._options.timeout_seconds
             try:
                 yield loads(line) if line.strip() else None
             except ValueError:
@@ -159,10 +177,17 @@ class Client:
     def answer(
         self, method: str, path: str, params: Params = types.MappingProxyType({}), body: Json = None
     ) -> httpx.Response:
-        response = self._sent(method, path, params, body)
+        with progress.shown(self._options, f"waiting for {self.name}"):
+            response = self._sent(method, path, params, body)
+        versions.check(self.name, response.headers.get(versions.HEADER), self._tell_version)
         if not response.is_success:
             raise refusal(self.name, response, response.content)
         return response
+
+    def _tell_version(self, text: str) -> None:
+        if not self._is_version_told:
+            self._is_version_told = True
+            output.note(self._options, text)
 
     def _sent(self, method: str, path: str, params: Params, body: Json) -> httpx.Response:
         while True:
@@ -214,7 +239,7 @@ def refusal(name: str, response: httpx.Response, content: bytes) -> Failure:
     hint = problem.get("hint")
     if hint is None and response.status_code == 401:
         hint = "--api-key-file FILE, or ADMIN_API_KEY in the environment"
-    return Failure(code, detail, hint, response.status_code)
+    return Failure(code, detail, None if hint is None else str(hint), response.status_code)
 
 
 def _not_chatctl(name: str, response: httpx.Response) -> Failure:
@@ -296,5 +321,5 @@ def _some(response: httpx.Response) -> bytes:
 def _without_encoding(headers: httpx.Headers) -> httpx.Headers:
     """The content was decoded on the way in."""
     return httpx.Headers(
-        [(name, value) for name, value in headers.items() if name != "content-encoding"]
+        [(name, value) for name, value in headers.raw if name.lower() != b"content-encoding"]
     )

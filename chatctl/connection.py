@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from chatctl import failures, keys, output
-from chatctl.client import Client, Link
+from chatctl import failures, keys, output, times
+from chatctl.client import Client, Json, Link
 from chatctl.failures import Failure
 from chatctl.options import Options
+from chatctl.visible import visible
 
 if TYPE_CHECKING:
     from chatctl.inprocess import InProcess
@@ -44,7 +45,30 @@ def open(  # noqa: A001 - read as connection.open
     """
     with server_errors(), ExitStack() as held:
         search = _Search(options, writes=writes, streams=streams, held=held)
-        yield Client(search.link(), options.timeout_seconds, search.again())
+        yield Client(search.link(), options, search.again())
+
+
+def state() -> str:
+    """One line on the server that commands would talk to. Waits for it a second at most."""
+    options = Options(quiet=True, timeout_seconds=1.0, lock_timeout_seconds=0.1)
+    try:
+        with server_errors(), ExitStack() as held:
+            search = _Search(options, held=held, only_running=True)
+            found = Client(search.link(), options).get("/management/status")
+    except Failure as failure:
+        return visible(failure.message)
+    try:
+        return _described(found)
+    except (KeyError, TypeError):
+        return "the server answers, but not as a chatctl server of this version does"
+
+
+def _described(found: Json) -> str:
+    up = times.relative(time.time() - found["uptime_seconds"], time.time()).removesuffix(" ago")
+    return visible(
+        f"{found['address']} (pid {found['pid']}, {found['database']}), up {up}: "
+        f"{found['rooms_open']} rooms, {found['connections']} connections"
+    )
 
 
 @contextmanager
@@ -131,7 +155,7 @@ def _own_file(path: Path) -> None:
         raise Failure(
             "file_not_found",
             f"there is no database file {path}",
-            f"chatctl serve --db sqlite://{path}, which creates it",
+            f"chatctl serve --db sqlite://{path}, or chatctl db migrate, which creates it",
         ) from None
     except PermissionError:
         raise Failure("user_refused", f"{path} is not for this user to read") from None
@@ -146,8 +170,17 @@ def _own_file(path: Path) -> None:
 class _Search:
     """Finds a link, and another one after a restart; ``held`` owns what the last one needs."""
 
-    def __init__(self, options: Options, *, writes: bool, streams: bool, held: ExitStack) -> None:
+    def __init__(
+        self,
+        options: Options,
+        *,
+        held: ExitStack,
+        writes: bool = False,
+        streams: bool = False,
+        only_running: bool = False,
+    ) -> None:
         self._options = options
+        self._only_running = only_running
         self._writes = writes
         self._streams = streams
         self._held = held
@@ -272,6 +305,8 @@ class _Search:
         return None if key_file is None else keys.found(key_file, {os.geteuid()})
 
     def _directly(self, path: Path) -> Link:
+        if self._only_running:
+            raise Failure("no_server", f"no server is running for {path}")
         output.note(self._options, f"no server is running; using {path} directly")
         settings = self._settings().settings
         if self._writes and any(getattr(settings, name) for name in _CALLBACKS):
@@ -287,14 +322,18 @@ def _application(settings: "Settings", path: Path, *, writes: bool) -> "InProces
     from chatctl.inprocess import InProcess
     from chatctl_server.app import create_app
 
-    if not os.environ.get("CHATCTL_DEBUG"):
-        # What went wrong comes back as a problem body; the log is for servers.
-        logging.getLogger("chatctl").addHandler(logging.NullHandler())
-        logging.getLogger("chatctl").propagate = False
+    without_log()
     app = create_app(
         replace(settings, database_url=f"sqlite://{path}"), role="command" if writes else "reader"
     )
     return InProcess(app, app.lifespan)
+
+
+def without_log() -> None:
+    """What went wrong comes back as an error; the log is for servers."""
+    if not os.environ.get("CHATCTL_DEBUG"):
+        logging.getLogger("chatctl").addHandler(logging.NullHandler())
+        logging.getLogger("chatctl").propagate = False
 
 
 def _over_tcp(url: httpx.URL, key: str | None) -> Link:

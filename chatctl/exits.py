@@ -52,6 +52,7 @@ _BY_CODE = {
     "not_chatctl": UNREACHABLE,
     "lock_held": REFUSED,
     "schema_mismatch": REFUSED,
+    "version_mismatch": REFUSED,
     "user_refused": REFUSED,
     "timed_out": TIMED_OUT,
     "partly_done": PARTLY_DONE,

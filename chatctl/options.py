@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
+from typer.core import TyperCommand
 
-from chatctl import exits, failures, stdout, times
+from chatctl import failures, stdout, times
 
 P = ParamSpec("P")
 
@@ -70,6 +71,9 @@ def _common(
     )
 
 
+COMMON = tuple(inspect.signature(_common).parameters)
+
+
 @dataclass(frozen=True)
 class Verb:
     """A command: its function takes the common options first. The docstring is its sentence."""
@@ -80,11 +84,13 @@ class Verb:
     exits: Sequence[int]
     changes: bool
 
-    def add_to(self, app: typer.Typer) -> None:
-        sentence = inspect.getdoc(self.run) or ""
-        app.command(
-            self.name, help=sentence, short_help=sentence.split("\n")[0], epilog=self._epilog()
-        )(self._with_common_options())
+    @property
+    def sentence(self) -> str:
+        return (inspect.getdoc(self.run) or "").split("\n")[0]
+
+    def add_to(self, app: typer.Typer, cls: type[TyperCommand]) -> None:
+        """``cls`` writes the help."""
+        app.command(self.name, cls=cls)(self._with_common_options())
 
     def _with_common_options(self) -> Callable[..., None]:
         own = list(inspect.signature(self.run).parameters.values())[1:]
@@ -106,11 +112,6 @@ class Verb:
         # Typer reads a command's parameters from its signature.
         vars(command)["__signature__"] = inspect.Signature(parameters)
         return command
-
-    def _epilog(self) -> str:
-        examples = "\n".join(f"  {example}" for example in self.examples)
-        codes = "\n".join(f"  {code:<3} {exits.MEANINGS[code]}" for code in sorted(self.exits))
-        return f"\b\nExamples:\n{examples}\n\n\b\nExit codes:\n{codes}"
 
 
 # What any command may meet: usage, no server, a held lock, a timeout, something unexpected.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
-from chatctl import stdout, times
+from chatctl import pager, progress, stdout, times
 from chatctl.options import Options
 from chatctl.visible import cell, json_text, shortened, visible, width
 
@@ -90,7 +90,7 @@ def line(text: str) -> None:
 def note(options: Options, text: str) -> None:
     """Talk beside the result, silenced by ``--quiet``."""
     if not options.quiet:
-        sys.stderr.write(f"chatctl: {visible(text)}\n")
+        progress.say(f"chatctl: {visible(text)}\n")
 
 
 def with_times(columns: Sequence[Column], row: Row) -> dict[str, object]:
@@ -166,16 +166,34 @@ def _table(options: Options, columns: Sequence[Column], found: Sequence[Row]) ->
         max(len(column.title), *(width(row[index]) for row in table))
         for index, column in enumerate(columns)
     ]
-    widths = fitted(columns, natural, shutil.get_terminal_size().columns)
+    total = shutil.get_terminal_size().columns
+    widths = fitted(columns, natural, total)
+    on = colored(options, sys.stdout)
+    if sum(widths) + _GAP * (len(widths) - 1) > total:
+        pager.show("\n".join(_block(columns, row, total, on=on) for row in table))
+        return
     titles = _line([column.title for column in columns], columns, widths)
-    line(bold(titles, on=colored(options, sys.stdout)))
-    for row in table:
-        line(_line(row, columns, widths))
+    lines = [bold(titles, on=on), *(_line(row, columns, widths) for row in table)]
+    pager.show("".join(f"{each}\n" for each in lines))
+
+
+def _block(columns: Sequence[Column], values: Sequence[str], total: int, *, on: bool) -> str:
+    """A row as a line for each value, where the terminal is too narrow for a table."""
+    wide = max(len(column.title) for column in columns)
+    lines = []
+    for column, value in zip(columns, values, strict=True):
+        title = bold(f"{column.title:<{wide}}", on=on)
+        room = total - wide - _GAP
+        if column.kind == "id" and width(value) > room:
+            lines.append(f"{title.rstrip()}\n{value}")
+        else:
+            lines.append(f"{title}{' ' * _GAP}{shortened(value, room)}")
+    return "".join(f"{each}\n" for each in lines)
 
 
 def fitted(columns: Sequence[Column], natural: Sequence[int], total: int) -> list[int]:
-    """Widths that fit ``total``: text gives way, the widest first; where that is not enough,
-    the table is wider than the terminal, because an id that is cut is of no use."""
+    """Widths that fit ``total``: text gives way, the widest first. Where that is not enough they
+    are wider, because an id that is cut is of no use."""
     widths = list(natural)
     floors = [
         max(_NARROWEST, len(column.title)) if column.kind == "text" else natural[index]

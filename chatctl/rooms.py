@@ -57,3 +57,24 @@ def _ambiguous(name: str, found: list[Json]) -> Failure:
         f"{len(ids)} rooms are called {name}: {', '.join(ids[:_SHOWN_CANDIDATES])}{more}",
         "the id of one of them instead of the name",
     )
+
+
+class Names:
+    """The names of rooms, each asked for once; a room that is gone is called by its id."""
+
+    def __init__(self, server: Client) -> None:
+        self._server = server
+        self._known: dict[str, str] = {}
+
+    def of(self, room_id: str | None) -> str | None:
+        if room_id is None:
+            return None
+        if room_id not in self._known:
+            self._known[room_id] = self._asked(room_id)
+        return self._known[room_id]
+
+    def _asked(self, room_id: str) -> str:
+        try:
+            return str(self._server.get(path(room_id))["room_name"])
+        except Failure:
+            return room_id

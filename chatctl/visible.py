@@ -7,6 +7,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Iterator
 
 # More marks than any written language stacks on one letter; a longer run hides its neighbours.
 _LONGEST_MARKS = 4
@@ -24,13 +25,7 @@ def visible(text: str) -> str:
     """C0, DEL, C1, bidi controls, zero-width, surrogates and over-long marks as escapes."""
     if text.isascii() and text.isprintable():
         return text
-    shown = []
-    marks = 0
-    for char in text:
-        marks = marks + 1 if unicodedata.category(char) in _MARKS else 0
-        hidden = marks > _LONGEST_MARKS or _acts_or_hides(char)
-        shown.append(_escape(char) if hidden else char)
-    return "".join(shown)
+    return "".join(_escape(char) if hidden else char for char, hidden in _judged(text))
 
 
 def cell(text: str) -> str:
@@ -49,7 +44,8 @@ def json_text(value: object, *, indent: int | None = None, ascii_only: bool = Fa
     if text.isascii() and "\x7f" not in text:
         return text
     return "".join(
-        json.dumps(char)[1:-1] if char != "\n" and _acts_or_hides(char) else char for char in text
+        json.dumps(char)[1:-1] if hidden and char != "\n" else char
+        for char, hidden in _judged(text)
     ).replace("\x7f", "\\u007f")
 
 
@@ -76,6 +72,25 @@ def _char_width(char: str) -> int:
     if unicodedata.category(char) in _MARKS:
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _judged(text: str) -> Iterator[tuple[str, bool]]:
+    """Each character, and whether it acts, hides or piles up where it stands."""
+    before, marks = " ", 0
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) in _MARKS else 0
+        hidden = marks > _LONGEST_MARKS or _acts_or_hides(char) or _varies_nothing(before, char)
+        yield char, hidden
+        before = "\\" if hidden else char
+
+
+def _varies_nothing(before: str, char: str) -> bool:
+    """A variation selector chooses the look of a symbol or an ideograph; behind anything else it
+    makes two names that look the same."""
+    if not ("\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"):
+        return False
+    category = unicodedata.category(before)
+    return category != "Lo" and category[0] != "S"
 
 
 def _acts_or_hides(char: str) -> bool:

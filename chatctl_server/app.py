@@ -11,7 +11,6 @@ from typing import Any, Literal
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 from litestar.router import Router
 
 from chatctl_server import errors
@@ -19,11 +18,12 @@ from chatctl_server.api import problems
 from chatctl_server.api.admin import events, status
 from chatctl_server.api.auth import AdminGuard, Failures
 from chatctl_server.api.context import Context
-from chatctl_server.api.description import Described
 from chatctl_server.api.gate import Gate
+from chatctl_server.api.reference import serving as reference
 from chatctl_server.api.rooms.audience import Audience
+from chatctl_server.api.rooms.message_routes import Messages
+from chatctl_server.api.rooms.moderation_routes import Moderation
 from chatctl_server.api.rooms.routes import Rooms
-from chatctl_server.api.rooms.sanction_routes import Sanctions
 from chatctl_server.api.rooms.sockets import socket_route
 from chatctl_server.api.rooms.sync_routes import Sync
 from chatctl_server.conversation import following, membership
@@ -55,6 +55,7 @@ class Application:
         self._workers = Workers()
         self.gate = Gate(
             app,
+            version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
             in_process=role != "server",
         )
@@ -178,8 +179,11 @@ def _litestar(context: Context, audience: Audience) -> Litestar:
     failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
     guard = AdminGuard(settings.admin_api_key, failures)
     guarded = Router(
-        "/", route_handlers=[Rooms, Sanctions, Sync, events.Events, status.status], guards=[guard]
+        "/",
+        route_handlers=[Rooms, Messages, Moderation, Sync, events.Events, status.status],
+        guards=[guard],
     )
+    described = reference.Reference()
     return Litestar(
         route_handlers=[
             guarded,
@@ -188,6 +192,7 @@ def _litestar(context: Context, audience: Audience) -> Litestar:
             status.health,
             status.simple_health,
             status.metrics,
+            *reference.routes(described),
         ],
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
@@ -197,9 +202,7 @@ def _litestar(context: Context, audience: Audience) -> Litestar:
             max_age=600,
             expose_headers=EXPOSED,
         ),
-        openapi_config=OpenAPIConfig(
-            title="chatctl", version=VERSION, path="/schema", render_plugins=[Described()]
-        ),
+        openapi_config=reference.config(described, VERSION),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
     )

@@ -89,6 +89,10 @@ class Throttled(ChatctlError):
     code, status, title = "throttled", 429, "Too many requests"
 
 
+class VersionMismatch(ChatctlError):
+    code, status, title = "version_mismatch", 409, "Versions do not go together"
+
+
 class ResyncRequired(ChatctlError):
     code, status, title = "resync_required", 409, "Position cannot be resumed"
 

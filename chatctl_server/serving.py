@@ -44,6 +44,7 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
     directory = lock.runtime_dir()
     _remove_dead(directory)
     place = find_place(settings, directory)
+    place.warnings.extend(loaded.warnings)
     with lock.acquire(
         place.lock_path, "server", lock_timeout_seconds, database=str(place.database)
     ) as held:
@@ -223,7 +224,8 @@ def _tell(settings: Settings, place: Place, urls: list[str]) -> None:
     public = [each for each in settings.bind_address if not listening.is_loopback(each.host)]
     if not public:
         logger.info(
-            "only this machine can connect; to open it: ROOM_IDENTITY=token and --bind 0.0.0.0:%s",
+            "only this machine can connect; to open it: %s--bind 0.0.0.0:%s, or a proxy",
+            "ROOM_IDENTITY=token and " if settings.room_identity == "open" else "",
             urls[0].rpartition(":")[2],
         )
     elif settings.room_identity == "open":

@@ -13,10 +13,14 @@ DEFAULT_FILES = ("chatctl.toml", "/etc/chatctl/chatctl.toml")
 
 
 class Found(NamedTuple):
-    """One setting as it was written. ``origin`` continues "from": ``.env line 4``."""
+    """One setting as it was written. ``origin`` continues "from": ``.env line 4``.
+
+    ``file_setting`` is the NAME_FILE whose text this is: the name of a file with the secret.
+    """
 
     text: str
     origin: str
+    file_setting: str = ""
 
 
 def read_dotenv(path: Path, known: Collection[str]) -> dict[str, Found]:

@@ -199,6 +199,11 @@ class ExpectedRoom:
         self.facts.append("room.admins_set")
         return True
 
+    def change_admins(self, add: set[str], remove: set[str]) -> bool | Refusal:
+        if add & remove:
+            return Refusal("invalid_input")
+        return self.set_admins((self.admins | add) - remove)
+
     def rename(self, name: str) -> bool | Refusal:
         if not self.is_open:
             return Refusal("room_closed")

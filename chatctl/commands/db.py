@@ -4,17 +4,20 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, output
+from chatctl import connection, failures, output, progress
 from chatctl.client import Json
 from chatctl.commands.rooms import ask
 from chatctl.failures import Failure
 from chatctl.options import Options, verb
 from chatctl.output import Column
 from chatctl.visible import visible
+
+if TYPE_CHECKING:
+    from chatctl_server.storage.maintenance import BackedUp, BackedUpInto
 
 
 @verb(
@@ -45,7 +48,8 @@ def migrate(
 ) -> None:
     """Bring the schema up to date, after a backup of the file; creates a missing one."""
     path = connection.file_of(options, must_exist=False)
-    with connection.server_errors(), ExitStack() as held:
+    migrating = progress.shown(options, f"migrating {path}")
+    with connection.server_errors(), migrating, ExitStack() as held:
         from chatctl_server.storage import maintenance
 
         if not dry_run:
@@ -58,7 +62,7 @@ def migrate(
 def check(options: Options) -> None:
     """Check the file and the rules that its tables must keep."""
     path = connection.file_of(options)
-    with connection.server_errors():
+    with connection.server_errors(), progress.shown(options, f"checking {path}"):
         from chatctl_server.storage import maintenance
 
         problems = maintenance.check(path)
@@ -69,7 +73,7 @@ def check(options: Options) -> None:
 def verify(options: Options) -> None:
     """Replay the log into a scratch database and compare all tables with it."""
     path = connection.file_of(options)
-    with connection.server_errors():
+    with connection.server_errors(), progress.shown(options, f"verifying {path}"):
         from chatctl_server.storage import maintenance
 
         problems = maintenance.verify(path)
@@ -78,22 +82,85 @@ def verify(options: Options) -> None:
 
 @verb(
     "backup",
-    examples=("chatctl db backup nightly.db", "chatctl db backup /backup/chat.db --json"),
-    exits=(3, 5, 10),
+    examples=("chatctl db backup nightly.db", "chatctl db backup /backup --keep 14 --quiet"),
+    exits=(3, 5, 9, 10),
     changes=True,
 )
 def backup(
     options: Options,
     *,
     target: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    keep: Annotated[
+        int | None,
+        typer.Option("--keep", metavar="N", min=1, help="In a directory: keep the newest N."),
+    ] = None,
 ) -> None:
-    """Copy the database while it is in use, verify the copy and write its manifest."""
+    """Copy the database while it is in use and verify the copy; into a directory by its time."""
+    if str(target) == "-":
+        raise failures.usage(
+            "a backup is a file, it does not go to stdout", "chatctl db backup FILE"
+        )
+    if keep is not None and not target.exists():
+        raise Failure("file_not_found", f"there is no directory {target}", f"mkdir -m 700 {target}")
+    if keep is not None and not target.is_dir():
+        raise failures.usage(
+            f"--keep is for backups in a directory, and {target} is none",
+            f"chatctl db backup DIRECTORY --keep {keep}",
+        )
     path = connection.file_of(options)
-    with connection.server_errors():
+    with connection.server_errors(), progress.shown(options, f"backing up {path}"):
+        from chatctl_server.domain import times
         from chatctl_server.storage import maintenance
 
-        made = maintenance.backup(path, target.absolute())
-    _record(options, made)
+        made: BackedUp
+        if target.is_dir():
+            made = maintenance.backup_into(path, target.absolute(), keep, times.now())
+            _refuse_left(made)
+        else:
+            made = maintenance.backup(path, target.absolute())
+    found = {key: value for key, value in _plain(made).items() if key != "not_removed"}
+    if "removed" in found:
+        found["removed"] = list(found["removed"])
+    _record(options, {**found, "changed": True})
+
+
+def _refuse_left(made: "BackedUpInto") -> None:
+    """Raises Failure ``partly_done`` when an old backup could not be removed."""
+    if made.not_removed:
+        raise Failure(
+            "partly_done",
+            f"{made.backup} is made, but older ones could not be removed: "
+            f"{'; '.join(made.not_removed)}",
+        )
+
+
+@verb(
+    "seed",
+    examples=(
+        "chatctl db seed --demo",
+        "chatctl db migrate && chatctl db seed --demo",
+    ),
+    exits=(3, 5),
+    changes=True,
+)
+def seed(
+    options: Options,
+    *,
+    demo: Annotated[bool, typer.Option("--demo", help="Rooms, users, messages, a ban.")] = False,
+) -> None:
+    """Fill an empty database with rooms to try things out."""
+    if not demo:
+        raise failures.usage("what to fill in is not said", "chatctl db seed --demo")
+    path = connection.file_of(options)
+    with connection.server_errors(), connection.alone(options, path):
+        from chatctl_server.conversation import demo as made_up
+        from chatctl_server.domain import times
+        from chatctl_server.storage import maintenance
+
+        connection.without_log()
+        maintenance.check_schema(path)
+        done = made_up.seed(path, times.now())
+    _record(options, done)
 
 
 @verb(
@@ -114,7 +181,8 @@ def restore(
         raise Failure("file_not_found", f"there is no file {source}")
     if not yes:
         _confirm(path, source)
-    with connection.server_errors(), connection.alone(options, path):
+    restoring = progress.shown(options, f"restoring {path}")
+    with connection.server_errors(), connection.alone(options, path), restoring:
         from chatctl_server.storage import maintenance
 
         done = maintenance.restore(path, source.absolute())
@@ -148,7 +216,7 @@ def _verdict(options: Options, path: Path, problems: Sequence[object]) -> None:
     if options.json:
         raise Failure("check_failed", f"{found}: {'; '.join(map(str, problems))}")
     for problem in problems:
-        sys.stderr.write(f"chatctl: {visible(str(problem))}\n")
+        progress.say(f"chatctl: {visible(str(problem))}\n")
     raise Failure("check_failed", found, "chatctl db restore FILE, with the newest good backup")
 
 

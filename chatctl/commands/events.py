@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, stdout, streams, times
+from chatctl import connection, output, rooms, sentences, stdout, streams, times
 from chatctl.client import Client, Json, Params
 from chatctl.failures import usage
 from chatctl.options import Options, verb
@@ -22,6 +22,15 @@ _COLUMNS = (
     Column("actor", "ACTOR"),
     Column("data", "DATA"),
 )
+# What a person reads: the room by its name, the data as a sentence.
+_READ = (
+    Column("offset", "OFFSET", "number"),
+    Column("when", "WHEN", "time"),
+    Column("type", "TYPE", "id"),
+    Column("room", "ROOM"),
+    Column("actor", "ACTOR"),
+    Column("what", "WHAT"),
+)
 _LARGEST_PAGE = 1000
 
 Since = Annotated[
@@ -33,7 +42,8 @@ Since = Annotated[
     ),
 ]
 Type = Annotated[
-    str | None, typer.Option("--type", metavar="GLOB", help="Only types like message.*")
+    str | None,
+    typer.Option("--type", metavar="GLOB", help="Only types like message.*, as in a shell."),
 ]
 Room = Annotated[
     str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
@@ -63,7 +73,7 @@ def ls(
     with connection.open(options) as server:
         query = {**_filters(server, type, room, actor), **_start(since)}
         found, more = _first(server, query, count)
-    output.rows(options, _COLUMNS, found)
+        _list(options, server, found)
     if more:
         last = found[-1]["offset"]
         output.note(
@@ -99,13 +109,14 @@ def tail(
         else:
             found = _newest(server, query, 10 if count is None else count)
         if not follow:
-            output.rows(options, _COLUMNS, found)
+            _list(options, server, found)
             return
+        names = rooms.Names(server)
         for fact in found:
-            _show(options, fact)
+            _show(options, fact, names)
         reached = max([reached, *(fact["offset"] for fact in found)])
         for fact in streams.follow(options, server, query, reached):
-            _show(options, fact)
+            _show(options, fact, names)
 
 
 def _filters(
@@ -170,15 +181,31 @@ def _newest(server: Client, query: Params, count: int) -> list[Json]:
     return found
 
 
-def _show(options: Options, fact: Json) -> None:
+def _list(options: Options, server: Client, found: list[Json]) -> None:
+    if options.json or not sys.stdout.isatty():
+        output.rows(options, _COLUMNS, found)
+    else:
+        names = rooms.Names(server)
+        output.rows(options, _READ, [_read(fact, names) for fact in found])
+
+
+def _read(fact: Json, names: rooms.Names) -> Json:
+    return {
+        **fact,
+        "when": times.point(fact["at"], 0, "at"),
+        "room": names.of(fact["room_id"]),
+        "what": sentences.of(fact["type"], fact["data"]),
+    }
+
+
+def _show(options: Options, fact: Json, names: rooms.Names) -> None:
     if options.json:
         output.json_line(fact)
         return
     if sys.stdout.isatty():
-        room = fact["room_id"] or "-"
-        actor = fact["actor"] or "-"
-        words = [fact["at"], fact["type"], room, actor, json_text(fact["data"])]
-        output.talk_line(" ".join(str(word) for word in words))
+        said = sentences.of(fact["type"], fact["data"])
+        words = [str(fact["offset"]), fact["at"][11:19], names.of(fact["room_id"]) or "-", said]
+        output.talk_line("  ".join(words))
         return
     values = [fact[column.key] for column in _COLUMNS]
     output.fields([cell(_text(value)) for value in values])

@@ -1,4 +1,4 @@
-"""``chatctl say``."""
+"""``chatctl say`` and ``chatctl messages``."""
 
 import sys
 import uuid
@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, failures, output, rooms, users
-from chatctl.client import Json
+from chatctl import bulk, connection, failures, output, rooms, subjects
+from chatctl.bulk import Said
+from chatctl.client import Client, Json
 from chatctl.options import Options, RoomOption, room_and_rest, verb
 from chatctl.output import Column
+from chatctl.subjects import MESSAGE
 from chatctl.visible import visible
 
 _SAID = (
@@ -52,10 +54,42 @@ def say(
         output.rows(options, _SAID, [row])
 
 
+@verb(
+    "rm",
+    examples=(
+        "chatctl messages rm lobby 1207",
+        "chatctl rooms history lobby --all | grep spam | chatctl messages rm lobby --from -",
+    ),
+    exits=(3, 4, 5, 9),
+    changes=True,
+)
+def rm(
+    options: Options,
+    *,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="ROOM MESSAGE_ID", show_default=False)
+    ] = None,
+    room: RoomOption = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FILE", help="More ids: one a line, or as a history lists them."
+        ),
+    ] = None,
+) -> None:
+    """Take the text of messages out of a room's history, for good."""
+
+    def act(server: Client, room_id: str, message_id: str) -> Json:
+        return server.delete(rooms.path(room_id, "messages", message_id))
+
+    said = Said("deleted", "was deleted already")
+    bulk.each(options, MESSAGE, words, room, source, act=act, said=said)
+
+
 def _content(text: list[str]) -> str:
     if not text:
         raise failures.usage("Missing argument 'TEXT'.", "- reads the text from stdin")
-    content = users.text_of("-").removesuffix("\n") if text == ["-"] else " ".join(text)
+    content = subjects.text_of("-").removesuffix("\n") if text == ["-"] else " ".join(text)
     if not content:
         raise failures.usage("the text is empty")
     return content

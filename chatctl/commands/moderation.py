@@ -1,17 +1,15 @@
 """``chatctl ban``, ``unban``, ``bans``, ``kick``, ``mute`` and ``unmute``."""
 
-import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from chatctl import connection, failures, output, rooms, times, users
+from chatctl import bulk, connection, failures, output, rooms, times
+from chatctl.bulk import Said
 from chatctl.client import Client, Json
-from chatctl.failures import Failure, OutputLost
-from chatctl.options import Options, RoomOption, room_and_rest, verb
+from chatctl.options import Options, RoomOption, only_room, verb
 from chatctl.output import Column
-from chatctl.visible import cell, visible
+from chatctl.subjects import USER
 
 _BANS = (
     Column("user_id", "USER", "id"),
@@ -20,17 +18,21 @@ _BANS = (
     Column("created_at", "SINCE", "time"),
     Column("expires_at", "UNTIL", "time"),
 )
+_MUTES = (*_BANS[:2], Column("muted_by", "BY"), *_BANS[3:])
 _LONGEST_SECONDS = 100 * 366 * 86_400
-
-# With these the next user would fail the same way.
-_HOPELESS = ("unreachable", "timed_out", "unauthorized", "forbidden", "lock_held", "not_chatctl")
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM USER", show_default=False)]
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="FILE", help="More users, one per line; - is stdin."),
+    typer.Option("--from", metavar="FILE", help="More users: one a line, or as bans lists them."),
 ]
-Act = Callable[[Client, str, str], Json]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; stored, and shown in the list.")
+]
+Duration = Annotated[
+    str | None, typer.Option("--for", metavar="TIME", help="How long; without it, for ever.")
+]
+OnlyRoom = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
 
 
 @verb(
@@ -47,26 +49,19 @@ def ban(
     *,
     words: Words = None,
     room: RoomOption = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Why; stored with the ban.")
-    ] = None,
-    duration: Annotated[
-        str | None, typer.Option("--for", metavar="TIME", help="How long; without it, for ever.")
-    ] = None,
+    reason: Reason = None,
+    duration: Duration = None,
     source: From = None,
 ) -> None:
-    """Throw users out of a room and keep them out."""
-    body: Json = {} if reason is None else {"reason": reason}
-    if duration is not None:
-        seconds = int(times.duration(duration, "--for", needs_unit=True))
-        if seconds > _LONGEST_SECONDS:
-            raise failures.usage("--for: at most 100 years", "no --for, which is for ever")
-        body["expires_in"] = seconds
+    """Throw users out of a room and keep them out; a further ban replaces reason and end."""
+    body = _sanction(reason, duration)
 
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.put(rooms.path(room_id, "bans", user), body)
 
-    _each(options, words, room, source, act=act, said=("banned", "was already banned"))
+    bulk.each(
+        options, USER, words, room, source, act=act, said=Said("banned", "was already banned")
+    )
 
 
 @verb(
@@ -83,7 +78,7 @@ def unban(
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.delete(rooms.path(room_id, "bans", user))
 
-    _each(options, words, room, source, act=act, said=("unbanned", "was not banned"))
+    bulk.each(options, USER, words, room, source, act=act, said=Said("unbanned", "was not banned"))
 
 
 @verb(
@@ -100,24 +95,34 @@ def kick(
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.post(rooms.path(room_id, "kick", user))
 
-    _each(options, words, room, source, act=act, said=("kicked", "was not there"))
+    bulk.each(options, USER, words, room, source, act=act, said=Said("kicked", "was not there"))
 
 
 @verb(
     "mute",
-    examples=("chatctl mute lobby mallory", "chatctl mute lobby mallory trudy --json"),
+    examples=(
+        "chatctl mute lobby mallory --for 1h",
+        "chatctl mute lobby mallory trudy --reason flooding --json",
+    ),
     exits=(3, 4, 5, 9),
     changes=True,
 )
 def mute(
-    options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    reason: Reason = None,
+    duration: Duration = None,
+    source: From = None,
 ) -> None:
     """Refuse the messages of users in a room; they may stay and read."""
+    body = _sanction(reason, duration)
 
     def act(server: Client, room_id: str, user: str) -> Json:
-        return server.put(rooms.path(room_id, "mutes", user), {})
+        return server.put(rooms.path(room_id, "mutes", user), body)
 
-    _each(options, words, room, source, act=act, said=("muted", "was already muted"))
+    bulk.each(options, USER, words, room, source, act=act, said=Said("muted", "was already muted"))
 
 
 @verb(
@@ -134,7 +139,7 @@ def unmute(
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.delete(rooms.path(room_id, "mutes", user))
 
-    _each(options, words, room, source, act=act, said=("unmuted", "was not muted"))
+    bulk.each(options, USER, words, room, source, act=act, said=Said("unmuted", "was not muted"))
 
 
 @verb(
@@ -142,100 +147,33 @@ def unmute(
     examples=("chatctl bans lobby", "chatctl bans -R lobby --json"),
     exits=(3, 4, 5),
 )
-def bans(
-    options: Options,
-    *,
-    words: Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)] = None,
-    room: RoomOption = None,
-) -> None:
+def bans(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -> None:
     """List the users banned from a room, sorted by user."""
-    named, rest = room_and_rest(words, room, "ROOM")
-    if rest:
-        raise Failure("usage", f"Got unexpected extra argument ({rest[0]})")
+    _list(options, only_room(words, room), "bans", _BANS)
+
+
+@verb(
+    "mutes",
+    examples=("chatctl mutes lobby", "chatctl mutes -R lobby --json"),
+    exits=(3, 4, 5),
+)
+def mutes(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -> None:
+    """List the users muted in a room, sorted by user."""
+    _list(options, only_room(words, room), "mutes", _MUTES)
+
+
+def _list(options: Options, named: str, kind: str, columns: tuple[Column, ...]) -> None:
     with connection.open(options) as server:
-        found = server.get(rooms.path(rooms.find_id(server, named), "bans"))
+        found = server.get(rooms.path(rooms.find_id(server, named), kind))
     found.sort(key=lambda one: str(one["user_id"]))
-    output.rows(options, _BANS, found)
+    output.rows(options, columns, found)
 
 
-def _each(
-    options: Options,
-    words: list[str] | None,
-    room: str | None,
-    source: str | None,
-    *,
-    act: Act,
-    said: tuple[str, str],
-) -> None:
-    """One verb for each user. One user: its result or its failure. More: a line each, under
-    --json an array, or a line each for --from; and ``partly_done`` where some failed."""
-    named, rest = room_and_rest(words, room, "ROOM USER")
-    about = users.given(rest, source)
-    if not about:
-        output.note(options, "no users were given, nothing to do")
-        return
-    results: list[Json] = []
-    try:
-        with connection.open(options, writes=True) as server:
-            _act_on(server, rooms.find_id(server, named), about, act, results)
-    except BaseException:
-        _print(options, results, said, as_lines=source is not None or len(about) == 1)
-        raise
-    lost = _print(options, results, said, as_lines=source is not None or len(about) == 1)
-    failed = sum("error" in result for result in results) + len(about) - len(results)
-    if failed == len(about):
-        first = results[0]["error"]
-        raise Failure(first["code"], f"all {failed} users failed; the first: {first['message']}")
-    unseen = f"; {failures.lost(lost).message}" if lost else ""
-    if failed:
-        raise Failure("partly_done", f"{failed} of {len(about)} users failed{unseen}")
-    if lost:
-        raise failures.lost(lost, "what was asked is done")
-
-
-def _print(
-    options: Options, results: list[Json], said: tuple[str, str], *, as_lines: bool
-) -> OutputLost | None:
-    """What stdout did not take is returned: what failed is told in any case."""
-    lost = None
-    if options.json and all("error" in result for result in results):
-        return None  # the error object on stderr says it all
-    try:
-        if options.json and not as_lines:
-            output.document([output.with_times(_BANS, result) for result in results])
-            return None
-    except OutputLost as error:
-        return error
-    for result in results:
-        try:
-            _show(options, result, said)
-        except OutputLost as error:
-            lost = error
-    return lost
-
-
-def _act_on(server: Client, room_id: str, about: list[str], act: Act, results: list[Json]) -> None:
-    for user in about:
-        try:
-            results.append({"user_id": user, **act(server, room_id, user)})
-        except Failure as failure:
-            done = any("error" not in result for result in results)
-            if len(about) == 1 or (failure.code in _HOPELESS and not done):
-                raise
-            error = {"code": failure.code, "message": failure.message}
-            results.append({"user_id": user, "error": error})
-            if failure.code in _HOPELESS:
-                return
-
-
-def _show(options: Options, result: Json, said: tuple[str, str]) -> None:
-    user = str(result["user_id"])
-    error = result.get("error")
-    if options.json:
-        output.json_line(output.with_times(_BANS, result))
-    elif error is not None:
-        sys.stderr.write(f"chatctl: {visible(user)}: {visible(error['message'])}\n")
-    elif sys.stdout.isatty():
-        output.line(f"{visible(user)} {said[0] if result['changed'] else said[1]}")
-    else:
-        output.fields([cell(user), output.changed(result)])
+def _sanction(reason: str | None, duration: str | None) -> Json:
+    body: Json = {} if reason is None else {"reason": reason}
+    if duration is not None:
+        seconds = int(times.duration(duration, "--for", needs_unit=True))
+        if seconds > _LONGEST_SECONDS:
+            raise failures.usage("--for: at most 100 years", "no --for, which is for ever")
+        body["expires_in"] = seconds
+    return body

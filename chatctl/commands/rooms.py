@@ -7,8 +7,8 @@ import typer
 
 from chatctl import connection, output, rooms
 from chatctl.client import Client, Json
-from chatctl.failures import Failure
-from chatctl.options import Options, RoomOption, only_room, verb
+from chatctl.failures import Failure, usage
+from chatctl.options import Options, RoomOption, only_room, room_and_rest, verb
 from chatctl.output import Column
 from chatctl.visible import cell, visible
 
@@ -127,6 +127,43 @@ def close(
         output.line(visible(f"{done['room_name']} {sentence}"))
     else:
         output.fields([cell(done["room_id"]), output.changed(done)])
+
+
+@verb(
+    "rename",
+    examples=("chatctl rooms rename lobby entrance", "chatctl rooms rename -R lobby Hall --json"),
+    exits=(3, 4, 5),
+    changes=True,
+)
+def rename(
+    options: Options,
+    *,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="ROOM NAME", show_default=False)
+    ] = None,
+    room: RoomOption = None,
+) -> None:
+    """Give a room another name; its id stays."""
+    named, rest = room_and_rest(words, room, "ROOM NAME")
+    if len(rest) != 1:
+        raise _one_name(rest)
+    with connection.open(options, writes=True) as server:
+        before = rooms.find(server, named)
+        done = server.patch(rooms.path(before["room_id"]), {"room_name": rest[0]})
+    result = {key: done[key] for key in ("changed", "room_id", "room_name")}
+    if options.json:
+        output.document(result)
+    elif sys.stdout.isatty():
+        sentence = "is now called" if done["changed"] else "is called that already:"
+        output.line(visible(f"{before['room_name']} {sentence} {done['room_name']}"))
+    else:
+        output.fields([cell(done["room_id"]), output.changed(done)])
+
+
+def _one_name(rest: list[str]) -> Failure:
+    if not rest:
+        return usage("Missing argument 'NAME'.", "chatctl rooms rename ROOM NAME")
+    return usage(f"Got unexpected extra argument ({rest[1]})", f"'{' '.join(rest)}', in quotes")
 
 
 def _close(server: Client, room: Json) -> Json:

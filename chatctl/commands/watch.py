@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, stdout, streams
+from chatctl import connection, output, rooms, sentences, stdout, streams
 from chatctl.client import Client, Json
 from chatctl.failures import Failure
 from chatctl.options import Options, RoomOption, only_room, verb
-from chatctl.visible import cell, json_text
+from chatctl.visible import cell
 
 # What happens behind the room's back is not seen in it.
 _UNSEEN = ("room.created", "room.admins_set", "sync.requested")
@@ -112,35 +112,10 @@ def _show(options: Options, fact: Json) -> None:
     if options.json:
         output.json_line(fact)
     elif sys.stdout.isatty():
-        output.talk_line(f"{fact['at'][11:19]}  {sentence(fact['type'], fact['data'])}")
+        output.talk_line(f"{fact['at'][11:19]}  {sentences.of(fact['type'], fact['data'])}")
     else:
         data = fact["data"]
         user = data.get("sender") or data.get("user_id") or ""
         values = (fact["at"], fact["type"], data.get("seq", ""), user, data.get("content", ""))
         output.fields([cell(str(value)) for value in values])
         stdout.flush()
-
-
-def sentence(kind: str, data: Json) -> str:
-    """A fact as a line for a person; ``visible`` comes after it."""
-    user = data.get("user_id", "")
-    sentences = {
-        "message.deleted": f"* message {data.get('seq')} was deleted",
-        "session.joined": f"* {user} joined",
-        "session.left": f"* {user} left ({data.get('reason')})",
-        "ban.set": f"* {user} was banned{_because(data)}",
-        "ban.lifted": f"* the ban of {user} was lifted",
-        "mute.set": f"* {user} was muted{_because(data)}",
-        "mute.lifted": f"* {user} may speak again",
-        "user.kicked": f"* {user} was kicked",
-        "room.renamed": f"* the room is now called {data.get('name')}",
-        "room.closed": "* the room was closed",
-    }
-    if kind == "message.posted":
-        who = "*" if data["kind"] == "system" else f"{data['nickname']}:"
-        return f"{who} {data['content']}"
-    return sentences.get(kind, f"* {kind} {json_text(data)}")
-
-
-def _because(data: Json) -> str:
-    return f" ({data['reason']})" if data.get("reason") else ""

@@ -21,6 +21,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
+VERSION_HEADER = b"x-chatctl-version"
 PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
 ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -28,9 +29,15 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 class Gate:
     def __init__(
-        self, app: App, *, trusted_proxies: tuple[Network, ...], in_process: bool = False
+        self,
+        app: App,
+        *,
+        version: str,
+        trusted_proxies: tuple[Network, ...],
+        in_process: bool = False,
     ) -> None:
         self._app = app
+        self._version = version
         self._trusted_proxies = trusted_proxies
         self._in_process = in_process
 
@@ -40,16 +47,30 @@ class Gate:
             return
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
+        send = _with_header(send, (b"x-request-id", request_id.encode()))
         try:
             scope[caller.KEY] = self._caller(scope)
             scope["path"] = _path(scope)
             _check_reachable(scope)
+            if scope["path"].startswith("/management"):
+                send = _with_header(send, (VERSION_HEADER, self._version.encode()))
+                self._check_version(scope)
         except errors.ChatctlError as refusal:
-            await refuse(scope, receive, _with_request_id(send, request_id), refusal)
+            await refuse(scope, receive, send, refusal)
         else:
-            await self._app(scope, receive, _with_request_id(send, request_id))
+            await self._app(scope, receive, send)
         finally:
             logs.request_id.reset(token)
+
+    def _check_version(self, scope: Message) -> None:
+        """A command of another major version is told so before it has changed anything."""
+        theirs = caller.header(dict(scope), VERSION_HEADER)
+        if theirs is None or theirs.split(b".")[0] == self._version.split(".")[0].encode():
+            return
+        raise errors.VersionMismatch(
+            f"The server is chatctl {self._version}, the command {theirs.decode('latin-1')[:20]}",
+            hint=f"the chatctl of the server: pip install chatctl=={self._version}",
+        )
 
     def _caller(self, scope: Message) -> Caller:
         peer = scope.get("extensions", {}).get(PEER)
@@ -104,9 +125,7 @@ def _uuid7() -> str:
     return str(uuid.UUID(int=value))
 
 
-def _with_request_id(send: Send, request_id: str) -> Send:
-    line = (b"x-request-id", request_id.encode())
-
+def _with_header(send: Send, line: tuple[bytes, bytes]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             message["headers"] = [*message.get("headers", ()), line]

@@ -70,7 +70,7 @@ def response(error: errors.ChatctlError) -> Response[bytes]:
 def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
     is_trouble = error.status >= 500 and not isinstance(error, errors.Stopping)
     level = logging.ERROR if is_trouble else logging.INFO
-    logger.log(level, "%s %s refused: %s", request.method, request.url.path, error.detail)
+    logger.log(level, "%s %s refused: %s", request.method, request.scope["path"], error.detail)
     return response(error)
 
 
@@ -82,13 +82,13 @@ def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    logger.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+    logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
     return response(errors.ChatctlError("Something unexpected happened; it is in the log"))
 
 
 def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What leaves the JSON decoder as it is: bytes that are no UTF-8, nesting without end."""
-    logger.info("%s %s refused: %s", request.method, request.url.path, type(error).__name__)
+    logger.info("%s %s refused: %s", request.method, request.scope["path"], type(error).__name__)
     return response(errors.InvalidInput("The body is no readable JSON", field="body"))
 
 
@@ -105,9 +105,9 @@ HANDLERS: ExceptionHandlersMap = {
 def _translated(request: Request[Any, Any, Any], error: HTTPException) -> errors.ChatctlError:
     match error.status_code:
         case 404:
-            return errors.NotFound(f"There is nothing at {request.url.path}")
+            return errors.NotFound(f"There is nothing at {request.scope['path']}")
         case 405:
-            return errors.MethodNotAllowed(f"{request.method} is not for {request.url.path}")
+            return errors.MethodNotAllowed(f"{request.method} is not for {request.scope['path']}")
         case 413:
             return errors.TooLarge("The request's body is too large (MAX_BODY_BYTES)")
         case 400:

@@ -40,6 +40,7 @@ def ban(
 
 
 def unban(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Recorded | None:
+    text.check_name(user_id, "user_id")
     room = conversations.find_open_room(tx.db, room_id)
     if sanctions.ban(tx.db, room.id, user_id, tx.now) is None:
         return None
@@ -66,6 +67,7 @@ def mute(
 
 
 def unmute(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Recorded | None:
+    text.check_name(user_id, "user_id")
     room = conversations.find_open_room(tx.db, room_id)
     if sanctions.mute(tx.db, room.id, user_id, tx.now) is None:
         return None
@@ -74,6 +76,7 @@ def unmute(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Reco
 
 def kick(tx: Tx, actor: facts.Actor, room_id: str, user_id: str) -> facts.Recorded | None:
     """A soft kick: ends the session, the user may return. None when there is no session."""
+    text.check_name(user_id, "user_id")
     room = conversations.find_open_room(tx.db, room_id)
     if not tx.is_serving or sessions.open_of_user(tx.db, room.id, user_id) is None:
         return None

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from chatctl_server import errors
 from chatctl_server.conversation import membership
@@ -12,6 +12,13 @@ from chatctl_server.storage.transaction import Tx
 
 T = TypeVar("T")
 SESSIONS_A_CALL = 500
+
+
+class Admins(NamedTuple):
+    """The admins now in force, and whether this call made them so."""
+
+    user_ids: tuple[str, ...]
+    changed: bool
 
 
 def create(
@@ -46,6 +53,23 @@ def set_admins(
     if conversations.admins(tx.db, room.id) == admins:
         return None
     return tx.record(facts.AdminsSet("room", admins), actor, room.id)
+
+
+def change_admins(
+    tx: Tx, actor: facts.Actor, room_id: str, add: Iterable[str], remove: Iterable[str]
+) -> Admins:
+    """Adds to the set that the transaction finds, and takes out of it: of two callers at the same
+    time neither undoes what the other did."""
+    added, removed = set(_user_ids(add, "add")), set(_user_ids(remove, "remove"))
+    if added & removed:
+        both = min(added & removed)
+        raise errors.InvalidInput(f"{both} is both to be added and removed", field="remove")
+    room = conversations.find_open_room(tx.db, room_id)
+    before = conversations.admins(tx.db, room.id)
+    after = tuple(sorted(added.union(before) - removed))
+    if after != before:
+        tx.record(facts.AdminsSet("room", after), actor, room.id)
+    return Admins(after, after != before)
 
 
 def close(tx: Tx, actor: facts.Actor, room_id: str) -> facts.Recorded:
@@ -84,5 +108,5 @@ def as_admin(
     return verb(tx, actor, room_id, *arguments)
 
 
-def _user_ids(user_ids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({text.check_name(each, "admin_user_ids") for each in user_ids}))
+def _user_ids(user_ids: Iterable[str], field: str = "admin_user_ids") -> tuple[str, ...]:
+    return tuple(sorted({text.check_name(each, field) for each in user_ids}))

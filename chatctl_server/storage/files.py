@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,10 +116,21 @@ def create_empty(path: Path) -> None:
 
 
 def hand_over(path: Path, like: Path) -> None:
-    """What root makes from a service user's file belongs to that user."""
-    if os.geteuid() == 0:
-        owner = like.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+    """What root makes from a service user's file belongs to that user.
+
+    That user may own the directory and put a link in the file's place meanwhile: only a directory
+    or a file without a second name, and never what a link leads to, changes hands.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = like.stat()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 CHECK = "chatctl db check, and then chatctl db restore with the newest good backup"

@@ -29,6 +29,14 @@ class MessagePage(NamedTuple):
     total: int
 
 
+class MessageSlice(NamedTuple):
+    """Newest first. ``has_more``: older ones of the window follow."""
+
+    room: conversations.Found
+    records: list[messages.Stored]
+    has_more: bool
+
+
 class SessionPage(NamedTuple):
     room: conversations.Found
     records: list[sessions.Stored]
@@ -43,6 +51,21 @@ def message_page(db: Database, room_id: str, window: Window, page: int, size: in
     oldest = max(first, newest - size + 1)
     records = messages.between(db, room.id, oldest, newest) if newest >= first else []
     return MessagePage(room, records[::-1], max(0, last - first + 1))
+
+
+def messages_below(
+    db: Database, room_id: str, window: Window, before_seq: int | None, limit: int
+) -> MessageSlice:
+    """Up to ``limit`` messages or 256 KiB of text. Raises RoomNotFound."""
+    room = conversations.find_room(db, room_id)
+    first, last = _seq_range(db, room, window)
+    newest = last if before_seq is None else min(last, before_seq - 1)
+    # seq has no holes, so the window's begin is a number of messages.
+    wanted = min(limit, newest - first + 1)
+    if wanted < 1:
+        return MessageSlice(room, [], False)
+    records = messages.newest_below(db, room.id, newest + 1, wanted)[::-1]
+    return MessageSlice(room, records, records[-1].seq > first)
 
 
 def session_page(db: Database, room_id: str, window: Window, page: int, size: int) -> SessionPage:

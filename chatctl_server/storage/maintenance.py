@@ -8,11 +8,13 @@ from chatctl_server.storage.checking import Problem, check
 from chatctl_server.storage.inspecting import Info, InUse, info
 from chatctl_server.storage.migrating import Migrated, migrate, prepare
 from chatctl_server.storage.restoring import Restored, restore
+from chatctl_server.storage.retention import BackedUpInto, backup_into
 from chatctl_server.storage.schemas import check_schema
 from chatctl_server.storage.verifying import Difference, verify
 
 __all__ = [
     "BackedUp",
+    "BackedUpInto",
     "Difference",
     "InUse",
     "Info",
@@ -21,6 +23,7 @@ __all__ = [
     "Problem",
     "Restored",
     "backup",
+    "backup_into",
     "check",
     "check_schema",
     "info",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from chatctl_server.domain import times
+from chatctl_server.domain import facts, times
 from chatctl_server.storage import conversations, messages, sanctions, sessions
 
 
@@ -18,6 +18,7 @@ class RoomDetails(msgspec.Struct, frozen=True):
     peak_users: int
     total_joins: int
     closed_at: int | UnsetType = UNSET
+    changed: bool | UnsetType = UNSET
 
 
 class RoomBasicInfo(msgspec.Struct, frozen=True):
@@ -34,6 +35,20 @@ class ChatEntry(msgspec.Struct, frozen=True):
     nickname: str
     content: str
     created_at: int
+
+
+class MessageEntry(msgspec.Struct, frozen=True):
+    """For moderation: with the ids that deleting needs. ``content`` of a deleted one is empty."""
+
+    message_id: int
+    seq: int
+    kind: facts.MessageKind
+    user_id: str
+    nickname: str
+    is_admin: bool
+    content: str
+    created_at: int
+    deleted: bool
 
 
 class SessionEntry(msgspec.Struct, frozen=True):
@@ -110,7 +125,9 @@ class MuteEntry(msgspec.Struct, frozen=True):
     changed: bool | UnsetType = UNSET
 
 
-def details(listed: conversations.Listed, current_users: int) -> RoomDetails:
+def details(
+    listed: conversations.Listed, current_users: int, changed: bool | UnsetType = UNSET
+) -> RoomDetails:
     room = listed.conversation
     return RoomDetails(
         room_id=room.public_id,
@@ -121,6 +138,7 @@ def details(listed: conversations.Listed, current_users: int) -> RoomDetails:
         peak_users=room.peak_users,
         total_joins=room.total_joins,
         closed_at=UNSET if room.closed_at is None else times.seconds(room.closed_at),
+        changed=changed,
     )
 
 
@@ -169,6 +187,20 @@ def sync_payload(
 
 def chat_entry(row: messages.Stored) -> ChatEntry:
     return ChatEntry(row.sender, row.nickname, row.content, times.seconds(row.created_at))
+
+
+def message_entry(row: messages.Stored) -> MessageEntry:
+    return MessageEntry(
+        message_id=row.id,
+        seq=row.seq,
+        kind="system" if row.kind == "system" else "text",
+        user_id=row.sender,
+        nickname=row.nickname,
+        is_admin=row.is_admin,
+        content=row.content,
+        created_at=times.seconds(row.created_at),
+        deleted=row.deleted_at is not None,
+    )
 
 
 def session_entry(row: sessions.Stored) -> SessionEntry:

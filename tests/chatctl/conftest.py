@@ -7,6 +7,8 @@ import pytest
 from prepared_server import Chatctl, Prepared, UnixServer, serving
 from real_server import Serving
 from same_process import Here
+from served import Served
+from world import Server
 
 from chatctl_server import lock
 
@@ -21,6 +23,12 @@ def chatctl(tmp_path: Path) -> Iterator[Chatctl]:
 @pytest.fixture
 def here(chatctl: Chatctl, capsys: pytest.CaptureFixture[str]) -> Here:
     return Here(chatctl, capsys)
+
+
+@pytest.fixture
+def served(here: Here, shared_server: Server) -> Served:
+    """Commands that talk to the module's own running server."""
+    return Served(here, shared_server)
 
 
 @pytest.fixture

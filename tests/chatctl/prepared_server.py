@@ -141,7 +141,7 @@ def _handler(prepared: Callable[[], Prepared]) -> type[BaseHTTPRequestHandler]:
             if answer.status != 204:
                 self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, *args: object) -> None:
             return

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -13,10 +15,7 @@ from chatctl import cli
 
 
 class Here:
-    """Called as ``Chatctl`` is, in its directory and with its environment and nothing else.
-
-    Not for commands that open a database file: those set up logging for their whole process.
-    """
+    """Called as ``Chatctl`` is, in its directory and with its environment and nothing else."""
 
     def __init__(self, chatctl: Chatctl, capture: pytest.CaptureFixture[str]) -> None:
         self.directory = chatctl.directory
@@ -31,7 +30,20 @@ class Here:
             contextlib.chdir(self.directory),
             mock.patch.dict(os.environ, {**self.environ, **environ}, clear=True),
             mock.patch.object(sys, "stdin", typed),
+            _log_as_before(),
         ):
             code = cli.run(args)
         shown = self._capture.readouterr()
         return Finished(shown.out, shown.err, code)
+
+
+@contextlib.contextmanager
+def _log_as_before() -> Iterator[None]:
+    """A command that opens a database file sets up the log of its whole process."""
+    log = logging.getLogger("chatctl")
+    before = (list(log.handlers), log.propagate, log.level)
+    try:
+        yield
+    finally:
+        log.handlers[:], log.propagate = before[:2]
+        log.setLevel(before[2])

@@ -217,7 +217,7 @@ def test_of_many_users_each_has_a_line_and_failures_are_exit_9(
     args = ("ban", "lobby", "alice", "--from", "-")
     assert _run(chatctl, prepared, *args, stdin="bob\ncarol\n") == (
         rows(("alice", "changed"), ("carol", "unchanged")),
-        lines("chatctl: bob: no such text", "chatctl: 1 of 3 users failed"),
+        lines("chatctl: bob: no such text", "chatctl: 1 of 3 users banned, 1 unchanged, 1 failed"),
         9,
     )
     done = _run(chatctl, prepared, *args, "--json", stdin="bob\ncarol\n")

@@ -69,7 +69,7 @@ def test_what_failed_is_told_also_when_stdout_is_full(
         chatctl.environ["PYTHONUNBUFFERED"] = unbuffered
         done = _with_stdout(chatctl, prepared, ">/dev/full", *BAN, *form)
         assert done.returncode == PARTLY_DONE
-        assert "1 of 2 users failed; the result cannot be written to stdout" in done.stderr
+        assert "1 of 2 users banned, 1 failed; the result cannot be" in done.stderr
         assert "done" not in done.stderr.replace("partly_done", "")
 
 

@@ -9,7 +9,7 @@ import pytest
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines, rows
 from same_process import Here
 
-from chatctl import cli
+from chatctl import registry
 
 USAGE = 2
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
@@ -33,8 +33,8 @@ def prepared(server: Prepared) -> Prepared:
 
 
 def _verbs() -> Iterator[tuple[str, ...]]:
-    yield from ((verb.name,) for verb in cli.VERBS)
-    for noun, (_, verbs) in cli.NOUNS.items():
+    yield from ((verb.name,) for verb in registry.VERBS)
+    for noun, (_, verbs) in registry.NOUNS.items():
         yield from ((noun, verb.name) for verb in verbs)
 
 

@@ -167,7 +167,7 @@ def test_a_missing_database_file_is_exit_3(chatctl: Chatctl) -> None:
         "",
         lines(
             f"chatctl: there is no database file {path}",
-            f"  try: chatctl serve --db sqlite://{path}, which creates it",
+            f"  try: chatctl serve --db sqlite://{path}, or chatctl db migrate, which creates it",
         ),
         3,
     )

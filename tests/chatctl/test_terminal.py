@@ -1,15 +1,11 @@
 """On a real pseudo-terminal: tables that fit, our own colours only, questions."""
 
-import fcntl
-import os
-import pty
-import struct
-import subprocess
-import termios
+import threading
 import time
 
 import pytest
-from prepared_server import Answer, Chatctl, Prepared, lines
+from prepared_server import Answer, Asked, Chatctl, Prepared
+from terminal import on_terminal
 
 from chatctl.output import Column, fitted
 
@@ -25,32 +21,6 @@ ROOM = {
 }
 
 
-def _on_terminal(
-    chatctl: Chatctl, *args: str, columns: int = 80, typed: str = "", **environ: str
-) -> tuple[str, int]:
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    running = subprocess.Popen(
-        chatctl.command(*args), stdin=slave, stdout=slave, stderr=slave,
-        cwd=chatctl.directory, env={"TERM": "xterm", **chatctl.environ, **environ},
-    )  # fmt: skip
-    os.close(slave)
-    os.write(master, typed.encode())
-    shown = b""
-    # The other end is closed when the command has ended.
-    while chunk := _read(master):
-        shown += chunk
-    os.close(master)
-    return shown.decode().replace("\r\n", "\n"), running.wait(30)
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:
-        return b""
-
-
 @pytest.fixture
 def prepared(server: Prepared) -> Prepared:
     server.answers["GET /management/rooms"] = Answer([ROOM])
@@ -59,7 +29,7 @@ def prepared(server: Prepared) -> Prepared:
 
 
 def test_a_table_fits_the_terminal_and_keeps_the_id(chatctl: Chatctl, prepared: Prepared) -> None:
-    assert _on_terminal(chatctl, "rooms", columns=80, CHATCTL_SERVER=prepared.url) == (
+    assert on_terminal(chatctl, "rooms", columns=80, CHATCTL_SERVER=prepared.url) == (
         "\x1b[1mID                                    NAME            USERS  PEAK  JOINS  OPENED"
         "\x1b[0m\n"
         f"{ROOM_ID}  长长的房间名…       3     9     27  2h ago\n",
@@ -68,9 +38,7 @@ def test_a_table_fits_the_terminal_and_keeps_the_id(chatctl: Chatctl, prepared: 
 
 
 def test_a_wide_terminal_shows_all(chatctl: Chatctl, prepared: Prepared) -> None:
-    shown, _ = _on_terminal(
-        chatctl, "rooms", "--no-color", columns=200, CHATCTL_SERVER=prepared.url
-    )
+    shown, _ = on_terminal(chatctl, "rooms", "--no-color", columns=200, CHATCTL_SERVER=prepared.url)
     assert "长长的房间名" * 4 + r"\x1b[31m" in shown
     assert "\x1b" not in shown
 
@@ -80,7 +48,7 @@ def test_colour_is_switched_off(
     chatctl: Chatctl, prepared: Prepared, name: str, value: str
 ) -> None:
     chatctl.environ[name] = value
-    shown, code = _on_terminal(chatctl, "rooms", CHATCTL_SERVER=prepared.url)
+    shown, code = on_terminal(chatctl, "rooms", CHATCTL_SERVER=prepared.url)
     assert "\x1b" not in shown
     assert code == 0
 
@@ -93,7 +61,7 @@ def test_close_asks_on_a_terminal(
     chatctl: Chatctl, prepared: Prepared, typed: str, said: str, code: int
 ) -> None:
     prepared.answers[f"DELETE /management/rooms/{ROOM_ID}"] = Answer(b"", 204)
-    shown, ended = _on_terminal(
+    shown, ended = on_terminal(
         chatctl, "rooms", "close", ROOM_ID, typed=typed, CHATCTL_SERVER=prepared.url
     )
     assert f"({ROOM_ID}), 3 inside? [y/N] " in shown
@@ -109,25 +77,87 @@ def test_only_text_gives_way_and_the_widest_first() -> None:
     assert fitted(columns, [36, 30, 20], 20) == [36, 8, 8]
 
 
-def test_help_names_the_nouns(chatctl: Chatctl) -> None:
-    done = chatctl()
-    assert (done.stderr, done.exit) == ("", 0)
-    assert done == chatctl("--help")
-    for name in ("serve", "status", "rooms", "ban", "watch", "events", "db"):
-        assert f"\n  {name} " in done.stdout
-    assert chatctl("--version").stdout.startswith("chatctl 0.")
-    assert chatctl("rooms", "--help").stdout.startswith("Usage: chatctl rooms ")
-
-
-def test_every_command_teaches(chatctl: Chatctl) -> None:
-    help_text = chatctl("ban", "--help").stdout
-    assert "Throw users out of a room and keep them out." in help_text
-    assert (
-        lines(
-            "  Examples:",
-            "    chatctl ban lobby mallory --reason spam --for 7d",
-            "    chatctl bans lobby | chatctl ban arena --from -",
-        )
-        in help_text
+def test_where_a_table_does_not_fit_each_row_is_a_block(
+    chatctl: Chatctl, prepared: Prepared
+) -> None:
+    prepared.answers["GET /management/rooms"] = Answer([ROOM, ROOM])
+    shown, ended = on_terminal(
+        chatctl, "rooms", "--no-color", columns=40, CHATCTL_SERVER=prepared.url
     )
-    assert "    9   partly done\n" in help_text
+    block = [
+        "ID", ROOM_ID, "NAME    长长的房间名长长的房间名长长的…",
+        "USERS   3", "PEAK    9", "JOINS   27", "OPENED  2h ago",
+    ]  # fmt: skip
+    assert (shown.split("\n"), ended) == ([*block, "", *block, ""], 0)
+
+
+def test_long_output_goes_through_the_pager(chatctl: Chatctl, prepared: Prepared) -> None:
+    prepared.answers["GET /management/rooms"] = Answer([ROOM] * 30)
+    asked = {"CHATCTL_SERVER": prepared.url, "PAGER": "sed s/^/PAGED/"}
+    shown, ended = on_terminal(chatctl, "rooms", "--no-color", **asked)
+    assert ended == 0
+    assert [line[:5] for line in shown.splitlines()] == ["PAGED"] * 31
+    for quiet in ("", "cat", "no-such-pager", "'"):
+        shown, _ = on_terminal(chatctl, "rooms", "--no-color", CHATCTL_PAGER=quiet, **asked)
+        assert "PAGED" not in shown
+        assert len(shown.splitlines()) == 31
+
+
+def test_what_fits_is_not_paged(chatctl: Chatctl, prepared: Prepared) -> None:
+    asked = {"CHATCTL_SERVER": prepared.url, "PAGER": "sed s/^/PAGED/"}
+    assert "PAGED" not in on_terminal(chatctl, "rooms", **asked)[0]
+    prepared.answers["GET /management/rooms"] = Answer([ROOM] * 30)
+    assert "PAGED" not in on_terminal(chatctl, "rooms", rows=50, **asked)[0]
+    assert "PAGED" not in chatctl("rooms", **asked).stdout
+
+
+def test_a_pager_that_is_left_early_is_no_error(chatctl: Chatctl, prepared: Prepared) -> None:
+    prepared.answers["GET /management/rooms"] = Answer([ROOM] * 5000)
+    shown, ended = on_terminal(
+        chatctl, "rooms", "--no-color", CHATCTL_SERVER=prepared.url, PAGER="head -n 2"
+    )
+    assert (len(shown.splitlines()), ended) == (2, 0)
+
+
+def test_who_waits_is_told_so(chatctl: Chatctl, prepared: Prepared) -> None:
+    def late(asked: Asked) -> Answer:
+        told.wait(1.5)
+        return Answer([ROOM])
+
+    told = threading.Event()
+    prepared.answers["GET /management/rooms"] = late
+    asked = {"CHATCTL_SERVER": prepared.url}
+    shown, ended = on_terminal(chatctl, "rooms", "--no-color", **asked)
+    assert ended == 0
+    waiting, erased, table = shown.rpartition("\r\x1b[K")
+    assert f"waiting for {prepared.url}… 1 s" in waiting
+    assert (erased, table[:2]) == ("\r\x1b[K", "ID")
+    assert "waiting" not in on_terminal(chatctl, "rooms", "--quiet", **asked)[0]
+    assert chatctl("rooms", **asked).stderr == ""
+
+
+FACT = {
+    "offset": 7, "event_id": "x", "at": "2026-01-02T03:04:05.000006Z", "room_id": ROOM_ID,
+    "actor": None, "credential": "api-key", "address": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        ("ban.set", {"user_id": "bert", "reason": "spam"}, "* bert was banned (spam)"),
+        ("message.posted", {"kind": "text", "nickname": "B", "content": "a\tb"}, "B: a\\tb"),
+        ("message.posted", {"kind": "system", "nickname": "-", "content": "hi"}, "* hi"),
+        ("sync.requested", {"kinds": ["data"]}, '* sync.requested {"kinds":["data"]}'),
+    ],
+)
+def test_events_are_sentences_with_the_rooms_name(
+    chatctl: Chatctl, prepared: Prepared, kind: str, data: dict[str, object], said: str
+) -> None:
+    prepared.answers["GET /management/events"] = Answer([{**FACT, "type": kind, "data": data}])
+    prepared.answers[f"GET /management/rooms/{ROOM_ID}"] = Answer({**ROOM, "room_name": "lobby"})
+    asked = {"CHATCTL_SERVER": prepared.url}
+    shown, _ = on_terminal(chatctl, "events", "--no-color", columns=100, **asked)
+    title, row = shown.splitlines()
+    assert title.split() == ["OFFSET", "WHEN", "TYPE", "ROOM", "ACTOR", "WHAT"]
+    assert row.split(maxsplit=6)[3:] == [kind, "lobby", "-", said]

@@ -85,7 +85,8 @@ class RoomMachine(RuleBasedStateMachine):
             found = self.desk.call(verb, *arguments)
         except errors.ChatctlError as refusal:
             return Refusal(refusal.code)
-        return found.changed if isinstance(found, moderation.Set) else found is not None
+        tells = isinstance(found, moderation.Set | rooms.Admins)
+        return found.changed if tells else found is not None
 
     # Time
 
@@ -212,6 +213,11 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(room=ROOMS, admins=st.sets(USERS, max_size=2))
     def admins_are_set(self, room: int, admins: set[str]) -> None:
         self.both(self.rooms[room].set_admins(admins), rooms.set_admins, self.ids[room], admins)
+
+    @rule(room=ROOMS, add=st.sets(USERS, max_size=2), remove=st.sets(USERS, max_size=2))
+    def admins_come_and_go(self, room: int, add: set[str], remove: set[str]) -> None:
+        wanted = self.rooms[room].change_admins(add, remove)
+        self.both(wanted, rooms.change_admins, self.ids[room], add, remove)
 
     @rule(room=ROOMS, name=st.sampled_from(["hall", "大厅"]))
     def a_room_is_renamed(self, room: int, name: str) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from chatctl_server import settings
 from chatctl_server.errors import InvalidSetting
-from chatctl_server.settings import SETTINGS, Address, Loaded, Settings, database_path
+from chatctl_server.settings import SECRET_FILES, SETTINGS, Address, Loaded, Settings, database_path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"
@@ -565,8 +565,10 @@ class TestExample:
     def test_it_holds_every_setting_once_with_its_default(self) -> None:
         written = self.NAME.findall(EXAMPLE.read_text())
         defaults = {name: str(tomllib.loads(f"v = {text}")["v"]) for name, text in written}
-        assert sorted(name for name, _ in written) == sorted(SETTINGS)
-        assert defaults == {setting.name: setting.default for setting in SETTINGS.values()}
+        assert sorted(name for name, _ in written) == sorted([*SETTINGS, *SECRET_FILES])
+        files = dict.fromkeys(SECRET_FILES, "")
+        settings = {setting.name: setting.default for setting in SETTINGS.values()}
+        assert defaults == settings | files
 
     def test_every_setting_is_explained(self) -> None:
         blocks = EXAMPLE.read_text().split("\n\n")

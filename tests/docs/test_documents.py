@@ -10,13 +10,13 @@ import pytest
 from documents import ROOT, read
 from peewee import Model
 
-from chatctl import cli
+from chatctl import registry
 from chatctl_server import errors
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms import commands
 from chatctl_server.app import create_app
 from chatctl_server.domain import close_codes, facts
-from chatctl_server.settings import SETTINGS, Settings
+from chatctl_server.settings import SECRET_FILES, SETTINGS, Settings
 from chatctl_server.storage import maintenance, models
 
 ROOMS = read("docs/rooms.md")
@@ -26,7 +26,13 @@ PAGES = sorted(
     for path in chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("bench/*.md"))
 )
 METHODS = "GET|POST|PUT|PATCH|DELETE"
-OTHER_NAMES = {"CHATCTL_SERVER", "CHAT_CONFIG", "NO_COLOR", "XDG_RUNTIME_DIR"}
+OTHER_NAMES = {
+    "CREDENTIALS_DIRECTORY",
+    "CHATCTL_SERVER",
+    "CHAT_CONFIG",
+    "NO_COLOR",
+    "XDG_RUNTIME_DIR",
+}
 
 
 def row(name: str, text: str = ROOMS) -> str:
@@ -102,7 +108,7 @@ async def test_every_route_is_documented_and_every_documented_one_is_there(tmp_p
     paths = (await schema(tmp_path))["paths"]
     routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     documented = set(re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS, re.MULTILINE))
-    assert documented == routes | {("GET", "/metrics")}
+    assert documented == routes | {("GET", "/schema"), ("GET", "/docs")}
 
 
 def test_every_figure_of_the_metrics_is_named() -> None:
@@ -122,8 +128,8 @@ def test_the_compared_tables_are_listed_with_their_columns(model: type[Model]) -
 
 
 def test_every_verb_is_in_the_readme() -> None:
-    verbs = [verb.name for verb in cli.VERBS]
-    for noun, (_, of_noun) in cli.NOUNS.items():
+    verbs = [verb.name for verb in registry.VERBS]
+    for noun, (_, of_noun) in registry.NOUNS.items():
         verbs += [f"{noun} {verb.name}" for verb in of_noun]
     rows = re.findall(r"^\| `chatctl ([^`]+)` \|", read("README.md"), re.MULTILINE)
     listed = [re.sub(r" [A-Z].*", "", row) for row in rows]
@@ -134,7 +140,7 @@ def test_every_verb_is_in_the_readme() -> None:
 def test_every_setting_a_page_names_exists(page: str) -> None:
     # Constants of Linux, SQLite and Python in backticks would be taken for settings: none are.
     named = set(re.findall(r"`(?:\$)?([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*|/[^`]*)?`", read(page)))
-    assert named <= set(SETTINGS) | OTHER_NAMES
+    assert named <= set(SETTINGS) | set(SECRET_FILES) | OTHER_NAMES
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -8,12 +8,14 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 
 from chatctl_server import errors
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import room_uuid
+from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import facts, times
 from chatctl_server.storage import conversations, histories, log
 from chatctl_server.storage.log import Wanted
@@ -37,6 +39,13 @@ TypeGlob = Annotated[
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 Last = Annotated[int, QueryParameter(ge=0, le=1000, description="Begin with the newest of them")]
 
+LINES = ResponseSpec(
+    str,
+    generate_examples=False,
+    description="Lines that are each a `FactObject`, or empty",
+    media_type="application/x-ndjson",
+)
+
 
 class Asked(msgspec.Struct, frozen=True):
     after: str | None
@@ -50,8 +59,13 @@ class Events(Controller):
     path = "/management/events"
     tags = ("events",)
 
-    @get("/", summary="Facts, in log order")
-    async def page(
+    @get(
+        "/",
+        summary="Facts, in log order",
+        response_description="Facts, ascending; the header `Link` has the next page, if any",
+        opt=may_refuse(*ROOM, *READ),
+    )
+    async def list_events(
         self,
         context: NamedDependency[Context],
         after: After = None,
@@ -62,6 +76,10 @@ class Events(Controller):
         limit: Limit = 100,
         tail: FromQuery[bool] = False,
     ) -> Response[list[FactObject]]:
+        """All that changed, with who did it. The times of facts are RFC 3339.
+
+        Also the facts of a closed room. `tail=true` asks for the newest `limit`, still ascending.
+        """
         asked = Asked(
             after, since_time, type_glob, None if room is None else room_uuid(room, "room"), actor
         )
@@ -73,8 +91,13 @@ class Events(Controller):
             headers["link"] = f'<{_next(asked, limit, shown[-1].offset)}>; rel="next"'
         return Response(shown, headers=headers)
 
-    @get("/stream", summary="Facts as NDJSON, followed until the client goes")
-    async def stream(
+    @get(
+        "/stream",
+        summary="Facts as NDJSON, followed until the client goes",
+        responses={200: LINES},
+        opt=may_refuse(*ROOM, *READ),
+    )
+    async def follow_events(
         self,
         context: NamedDependency[Context],
         after: After = None,
@@ -84,6 +107,11 @@ class Events(Controller):
         actor: FromQuery[str | None] = None,
         tail: Last = 0,
     ) -> Stream:
+        """A line for each fact, as it is committed; an empty line when there was none for 15 s.
+
+        Without `after`, `since_time` and `tail` it begins with what comes. It ends when the server
+        stops: connect again with `after` and the last `offset`.
+        """
         asked = Asked(
             after, since_time, type_glob, None if room is None else room_uuid(room, "room"), actor
         )

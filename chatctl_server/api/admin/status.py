@@ -7,12 +7,14 @@ import os
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.metrics import CONTENT_TYPE
 from chatctl_server.api.parameters import AnyRequest
+from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.conversation import following
 from chatctl_server.domain import times
 from chatctl_server.storage import conversations, cursors, log, messages
@@ -64,6 +66,14 @@ class Health(msgspec.Struct, frozen=True):
     timestamp: str
 
 
+DOWN = ResponseSpec(
+    str, generate_examples=False, description="The text `DOWN`", media_type="text/plain"
+)
+UNHEALTHY = ResponseSpec(
+    Health, generate_examples=False, description="`unhealthy`: the database cannot be read"
+)
+
+
 class Counts(msgspec.Struct, frozen=True):
     rooms: dict[str, int]
     messages: int
@@ -72,8 +82,15 @@ class Counts(msgspec.Struct, frozen=True):
     schema: str
 
 
-@get("/management/status", tags=("server",), summary="Version, uptime, counts and backlog")
+@get(
+    "/management/status",
+    tags=("server",),
+    summary="Version, uptime, counts and backlog",
+    response_description="The figures of this moment",
+    opt=may_refuse(*READ),
+)
 async def status(context: NamedDependency[Context]) -> Status:
+    """What an operator asks first. Programs that watch the server read `/metrics`."""
     counted = await context.store.read(_counts)
     serves = context.is_serving
     return Status(
@@ -102,20 +119,42 @@ def _health(context: Context) -> str:
     return "degraded" if context.store.trouble else "healthy"
 
 
-@get("/management/health", media_type="text/plain", tags=("server",))
+@get(
+    "/management/health",
+    media_type="text/plain",
+    tags=("server",),
+    summary="Whether the server answers",
+    response_description="The text `OK`",
+)
 async def management_health() -> str:
+    """Asks nobody, not even the database."""
     return "OK"
 
 
-@get("/health/simple", media_type="text/plain", tags=("server",))
+@get(
+    "/health/simple",
+    media_type="text/plain",
+    tags=("server",),
+    summary="Whether the database can be read, for load balancers",
+    response_description="The text `OK`",
+    responses={503: DOWN},
+)
 async def simple_health(context: NamedDependency[Context]) -> Response[str]:
+    """The status says it all."""
     database = await _database(context)
     is_down = database.status == "unhealthy"
     return Response("DOWN" if is_down else "OK", status_code=503 if is_down else 200)
 
 
-@get("/health", tags=("server",), summary="The state of each part")
+@get(
+    "/health",
+    tags=("server",),
+    summary="The state of each part",
+    response_description="`healthy`, or `degraded` when the last commit failed",
+    responses={503: UNHEALTHY},
+)
 async def health(context: NamedDependency[Context]) -> Response[Health]:
+    """`degraded` goes on trying; `unhealthy` cannot read its database."""
     database = await _database(context)
     return Response(
         Health(database.status, [database], context.version, times.rfc3339(times.now())),
@@ -123,8 +162,17 @@ async def health(context: NamedDependency[Context]) -> Response[Health]:
     )
 
 
-@get("/metrics", media_type=CONTENT_TYPE, include_in_schema=False)
+@get(
+    "/metrics",
+    media_type=CONTENT_TYPE,
+    tags=("server",),
+    summary="Figures for Prometheus",
+    response_description="Prometheus text",
+    security=[{}, {"MetricsKey": []}],
+    opt=may_refuse(errors.Unauthorized),
+)
 async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Response[bytes]:
+    """Open to all, unless the setting `METRICS_KEY` closes it."""
     key = context.settings.metrics_key
     if key is not None:
         given = caller.header(request.scope, b"authorization") or b""  # type: ignore[arg-type]

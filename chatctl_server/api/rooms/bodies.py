@@ -19,6 +19,11 @@ class ResetAdmins(msgspec.Struct, frozen=True):
     admin_user_ids: tuple[str, ...]
 
 
+class ChangeAdmins(msgspec.Struct, frozen=True):
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
 class RenameRoom(msgspec.Struct, frozen=True):
     room_name: str
 
@@ -55,6 +60,11 @@ class Created(msgspec.Struct, frozen=True):
 
 class Changed(msgspec.Struct, frozen=True):
     changed: bool
+
+
+class AdminsChanged(msgspec.Struct, frozen=True):
+    changed: bool
+    admin_user_ids: tuple[str, ...]
 
 
 class Kicked(msgspec.Struct, frozen=True):

@@ -1,17 +1,11 @@
-"""Who wants to join: trusted as named (open), or shown by a signed token.
+"""Who wants to join: trusted as named (open), or shown by a signed token."""
 
-Rule 9 of the rooms contract: HS256, ``sub`` is the user id, ``exp`` is required, ``room`` binds
-the token to one room, ``name`` is the nickname, ``admin`` makes the user an admin of the room.
-"""
-
-from typing import Any
 from urllib.parse import parse_qs
 
-import jwt
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.domain import facts, text
+from chatctl_server.domain import facts, text, tokens
 from chatctl_server.settings import Settings
 from chatctl_server.storage.histories import LATEST
 
@@ -42,34 +36,23 @@ def identify(query_string: bytes, room_id: str, settings: Settings) -> Joiner:
 
 
 def _by_token(query: dict[str, str], room_id: str, secret: str) -> Joiner:
-    claims = _claims(query.get("token", ""), secret)
-    if not claims["sub"]:
-        raise errors.Unauthorized("The token names no user", field="token")
-    user_id = text.check_user_id(claims["sub"])
-    if query.get("user_id", user_id) != user_id:
+    given = query.get("token", "")
+    if not given:
+        raise errors.Unauthorized("The room asks for a token (ROOM_IDENTITY=token)", field="token")
+    token = tokens.read(given, secret)
+    if query.get("user_id", token.user_id) != token.user_id:
         raise errors.Unauthorized("user_id is not the one that the token is for", field="user_id")
-    if "room" in claims and str(claims["room"]).lower() != room_id:
+    if token.room_id not in (None, room_id):
         raise errors.Unauthorized("The token is for another room", field="token")
-    name = str(claims.get("name") or query.get("nickname") or user_id)
+    name = token.name or query.get("nickname") or token.user_id
     return Joiner(
-        user_id,
+        token.user_id,
         text.check_name(name, "nickname"),
         _since(query),
         "room:token",
-        is_granted_admin=claims.get("admin") is True,
-        expires_at=float(claims["exp"]),
+        is_granted_admin=token.is_admin,
+        expires_at=token.expires_at,
     )
-
-
-def _claims(token: str, secret: str) -> dict[str, Any]:
-    if not token:
-        raise errors.Unauthorized("The room asks for a token (ROOM_IDENTITY=token)", field="token")
-    try:
-        return jwt.decode(token, secret, algorithms=["HS256"], options={"require": ["exp", "sub"]})
-    except jwt.ExpiredSignatureError:
-        raise errors.Unauthorized("The token has expired", field="token") from None
-    except (jwt.PyJWTError, ValueError) as error:
-        raise errors.Unauthorized(f"The token is not valid: {error}", field="token") from None
 
 
 def _query(query_string: bytes) -> dict[str, str]:

@@ -7,14 +7,16 @@ from urllib.parse import quote
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import UNSET, UnsetType
 
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
+from chatctl_server.api.parameters import AnyRequest, room_uuid
+from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
-from chatctl_server.conversation import messages, moderation, rooms
-from chatctl_server.domain import text, times
+from chatctl_server.conversation import rooms
+from chatctl_server.domain import times
 from chatctl_server.storage import conversations, histories, sanctions
 from chatctl_server.storage.conversations import Listed
 from chatctl_server.storage.sql import Database
@@ -29,13 +31,20 @@ class Rooms(Controller):
     path = "/management/rooms"
     tags = ("rooms",)
 
-    @post("/", status_code=200, summary="Create a room")
-    async def create(
+    @post(
+        "/",
+        status_code=200,
+        summary="Create a room",
+        response_description="The new room's id, and where its users connect",
+        opt=may_refuse(errors.BadText, *WRITE),
+    )
+    async def create_room(
         self,
         request: AnyRequest,
         context: NamedDependency[Context],
         data: JSONBody[bodies.CreateRoom],
     ) -> bodies.Created:
+        """Names need not be unique. Whoever is in `admin_user_ids` is an admin of the room."""
         created = await context.store.write_urgent(
             rooms.create,
             caller.of(request.scope).actor(),
@@ -46,7 +55,12 @@ class Rooms(Controller):
         room_id = created.public_id
         return bodies.Created(room_id, f"/ws/rooms/{room_id}")
 
-    @get("/", summary="List rooms, in order of creation")
+    @get(
+        "/",
+        summary="List rooms, in order of creation",
+        response_description="The rooms; the header `Link` has the next page when there is one",
+        opt=may_refuse(errors.InvalidInput, *READ),
+    )
     async def list_rooms(
         self,
         context: NamedDependency[Context],
@@ -55,6 +69,7 @@ class Rooms(Controller):
         limit: Annotated[int | None, QueryParameter(ge=1, le=100_000)] = None,
         cursor: Annotated[int, QueryParameter(ge=0, le=histories.LATEST)] = 0,
     ) -> Response[list[views.RoomDetails]]:
+        """The open rooms, unless `status` says otherwise. Without `limit` it is all of them."""
         found = await context.store.read(
             _matching, STATUSES[status], match, cursor, limit and limit + 1
         )
@@ -66,42 +81,71 @@ class Rooms(Controller):
             headers["link"] = f'</management/rooms?{_with_match(query, match)}>; rel="next"'
         return Response([_details(context, listed) for listed in shown], headers=headers)
 
-    @get("/{room_id:str}", summary="Show a room, open or closed")
-    async def show(
+    @get(
+        "/{room_id:str}",
+        summary="Show a room, open or closed",
+        response_description="The room; `closed_at` is there when it was closed",
+        opt=may_refuse(*ROOM, *READ),
+    )
+    async def show_room(
         self, context: NamedDependency[Context], room_id: FromPath[str]
     ) -> views.RoomDetails:
+        """Its name, its admins, and how many users it has and had."""
         listed = await context.store.read(_listed, room_uuid(room_id))
         return _details(context, listed)
 
-    @delete("/{room_id:str}", status_code=204, summary="Close a room")
-    async def close(
+    @delete(
+        "/{room_id:str}",
+        status_code=204,
+        summary="Close a room",
+        response_description="The room is closed",
+        opt=may_refuse(*OPEN_ROOM, *WRITE),
+    )
+    async def close_room(
         self, request: AnyRequest, context: NamedDependency[Context], room_id: FromPath[str]
     ) -> None:
+        """For good: tells its members, closes their connections and ends their sessions.
+
+        The id is never used again; the history stays readable.
+        """
         actor, stored_id = caller.of(request.scope).actor(), room_uuid(room_id)
         await context.store.write_urgent(rooms.close, actor, stored_id)
         while await context.store.write_urgent(rooms.end_sessions, actor, stored_id):
             pass
 
-    @patch("/{room_id:str}", summary="Rename a room")
-    async def rename(
+    @patch(
+        "/{room_id:str}",
+        summary="Rename a room",
+        response_description="The room with its new name",
+        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+    )
+    async def rename_room(
         self,
         request: AnyRequest,
         context: NamedDependency[Context],
         room_id: FromPath[str],
         data: JSONBody[bodies.RenameRoom],
     ) -> views.RoomDetails:
+        """The id stays. The same name again changes nothing."""
         actor, stored_id = caller.of(request.scope).actor(), room_uuid(room_id)
-        await context.store.write_urgent(rooms.rename, actor, stored_id, data.room_name)
-        return _details(context, await context.store.read(_listed, stored_id))
+        renamed = await context.store.write_urgent(rooms.rename, actor, stored_id, data.room_name)
+        listed = await context.store.read(_listed, stored_id)
+        return _details(context, listed, changed=renamed is not None)
 
-    @put("/{room_id:str}/admins", summary="Replace a room's admins")
-    async def reset_admins(
+    @put(
+        "/{room_id:str}/admins",
+        summary="Replace a room's admins",
+        response_description="Whether the set is another one now",
+        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+    )
+    async def replace_admins(
         self,
         request: AnyRequest,
         context: NamedDependency[Context],
         room_id: FromPath[str],
         data: JSONBody[bodies.ResetAdmins],
     ) -> bodies.Changed:
+        """The whole set, at once, also for connections that are open."""
         actor = caller.of(request.scope).actor()
         recorded = await context.store.write_urgent(
             rooms.set_admins,
@@ -112,10 +156,41 @@ class Rooms(Controller):
         )
         return bodies.Changed(recorded is not None)
 
-    @get("/{room_id:str}/members", summary="Who is connected")
-    async def members(
+    @patch(
+        "/{room_id:str}/admins",
+        summary="Add admins to a room, and take them away",
+        response_description="The admins now, and whether that is another set",
+        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+    )
+    async def change_admins(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        room_id: FromPath[str],
+        data: JSONBody[bodies.ChangeAdmins],
+    ) -> bodies.AdminsChanged:
+        """Of two callers at the same time neither undoes what the other did."""
+        actor = caller.of(request.scope).actor()
+        admins = await context.store.write_urgent(
+            rooms.change_admins,
+            actor,
+            room_uuid(room_id),
+            data.add,
+            data.remove,
+            size=sum(map(len, (*data.add, *data.remove))) + CALL_BYTES,
+        )
+        return bodies.AdminsChanged(admins.changed, admins.user_ids)
+
+    @get(
+        "/{room_id:str}/members",
+        summary="Who is connected",
+        response_description="The connected users",
+        opt=may_refuse(*OPEN_ROOM, *READ),
+    )
+    async def list_members(
         self, context: NamedDependency[Context], room_id: FromPath[str]
     ) -> list[bodies.Member]:
+        """One entry for each user: a user has at most one connection to a room."""
         room, admins, muted = await context.store.read(_roles, room_uuid(room_id), times.now())
         return [
             bodies.Member(
@@ -128,75 +203,12 @@ class Rooms(Controller):
             for connection in context.presence.members(room)
         ]
 
-    @post("/{room_id:str}/messages", status_code=201, summary="Post as the system or as a user")
-    async def post_message(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        data: JSONBody[bodies.PostMessage],
-    ) -> Response[bodies.MessagePosted]:
-        conversation = await context.store.read(_open_id, room_uuid(room_id))
-        sent = _post(caller.of(request.scope), conversation, data)
-        messages.check(sent, context.settings.max_message_bytes)
-        write = context.store.write_urgent if sent.kind == "system" else context.store.write
-        posted = await write(messages.post_one, sent, size=len(sent.content) + CALL_BYTES)
-        return Response(
-            bodies.MessagePosted(
-                posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
-            ),
-            status_code=200 if posted.duplicate else 201,
-        )
 
-    @delete("/{room_id:str}/messages/{message_id:int}", status_code=200, summary="Delete a message")
-    async def delete_message(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        message_id: FromPath[int],
-    ) -> bodies.Changed:
-        actor = caller.of(request.scope).actor()
-        if not 0 < message_id < histories.LATEST:
-            raise errors.MessageNotFound(f"The room has no message {message_id}")
-        deleted = await context.store.write_urgent(
-            messages.delete, actor, room_uuid(room_id), message_id
-        )
-        return bodies.Changed(deleted is not None)
-
-    @post("/{room_id:str}/kick/{user_id:str}", status_code=200, summary="Disconnect; may return")
-    async def kick(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        user_id: FromPath[str],
-    ) -> bodies.Kicked:
-        actor = caller.of(request.scope).actor()
-        kicked = await context.store.write_urgent(
-            moderation.kick, actor, room_uuid(room_id), path_text(user_id)
-        )
-        return bodies.Kicked(kicked is not None, kicked is not None)
-
-
-def _post(who: caller.Caller, conversation: int, data: bodies.PostMessage) -> messages.Post:
-    is_system = data.user_id is None
-    sender = messages.SYSTEM if is_system else text.check_user_id(data.user_id or "")
-    nickname = sender if data.nickname is None else text.check_name(data.nickname, "nickname")
-    return messages.Post(
-        conversation=conversation,
-        actor=who.actor(),
-        sender=sender,
-        nickname=nickname,
-        content=data.content,
-        client_msg_id=data.client_msg_id,
-        kind="system" if is_system else "text",
-        is_guarded=False,
-    )
-
-
-def _details(context: Context, listed: Listed) -> views.RoomDetails:
-    return views.details(listed, context.presence.current_users(listed.conversation.id))
+def _details(
+    context: Context, listed: Listed, changed: bool | UnsetType = UNSET
+) -> views.RoomDetails:
+    current_users = context.presence.current_users(listed.conversation.id)
+    return views.details(listed, current_users, changed)
 
 
 def _with_match(query: str, match: str | None) -> str:

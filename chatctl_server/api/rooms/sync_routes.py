@@ -6,12 +6,14 @@ from typing import Annotated
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
+from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.conversation import announcements
 from chatctl_server.domain import times
@@ -25,14 +27,26 @@ PageNumber = Annotated[int, QueryParameter(ge=1, description="Page, from 1")]
 PageSize = Annotated[
     int, QueryParameter(ge=1, description="Records of a page; cut to HISTORY_PAGE_LIMIT")
 ]
+EVERY_ROOM = ResponseSpec(
+    list[views.SyncPayload], generate_examples=False, description="The open rooms"
+)
 
 
 class Sync(Controller):
     path = "/management/sync"
     tags = ("sync",)
 
-    @get("/", summary="All open rooms with their newest history, streamed")
-    async def pull(self, context: NamedDependency[Context]) -> Stream:
+    @get(
+        "/",
+        summary="All open rooms with their newest history, streamed",
+        responses={200: EVERY_ROOM},
+        opt=may_refuse(*READ),
+    )
+    async def pull_everything(self, context: NamedDependency[Context]) -> Stream:
+        """Each with the newest `SYNC_HISTORY_LIMIT` entries of both histories, oldest first.
+
+        The array is sent a few rooms at a time: when it breaks off, something failed on the way.
+        """
         first = await _payloads(context, 0)
         return Stream(_array(context, first), media_type="application/json")
 
@@ -41,6 +55,8 @@ class Sync(Controller):
         status_code=202,
         media_type="text/plain",
         summary="Request that the callbacks be sent",
+        response_description="The request is recorded",
+        opt=may_refuse(*OPEN_ROOM, *WRITE),
     )
     async def request_sync(
         self,
@@ -48,6 +64,10 @@ class Sync(Controller):
         context: NamedDependency[Context],
         data: JSONBody[bodies.RequestSync | None] = None,
     ) -> Response[bytes]:
+        """Of one open room or, without `room_id`, of all. Returns at once.
+
+        This version records the request and sends nothing: the callbacks are not built yet.
+        """
         wanted, actor = data or EVERYTHING, caller.of(request.scope).actor()
         await context.store.write(
             announcements.request_sync,
@@ -60,15 +80,26 @@ class Sync(Controller):
         )
         return Response(b"", status_code=202, media_type="text/plain")
 
-    @get("/rooms", summary="The open rooms, without history")
-    async def rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:
+    @get(
+        "/rooms",
+        summary="The open rooms, without history",
+        response_description="The open rooms, in order of creation",
+        opt=may_refuse(*READ),
+    )
+    async def list_open_rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:
+        """For a host that keeps a list of its own."""
         found = await context.store.read(_open_rooms)
         return [
             views.basic_info(each, context.presence.current_users(each.conversation.id))
             for each in found
         ]
 
-    @get("/chat-history/{room_id:str}", summary="A room's messages, newest first")
+    @get(
+        "/chat-history/{room_id:str}",
+        summary="A room's messages, newest first",
+        response_description="One page, and how many there are in all",
+        opt=may_refuse(*ROOM, *READ),
+    )
     async def chat_history(
         self,
         context: NamedDependency[Context],
@@ -78,6 +109,10 @@ class Sync(Controller):
         page: PageNumber = 1,
         limit: PageSize = 1000,
     ) -> views.ChatHistoryPage:
+        """Also of a closed room. `from` and `to` are about the message's time.
+
+        A page past the end, or `from` after `to`, has no records and the true totals.
+        """
         size = min(limit, context.settings.history_page_limit)
         window = histories.Window(from_time, to_time)
         stored_id = room_uuid(room_id)
@@ -88,7 +123,12 @@ class Sync(Controller):
             views.pagination(page, size, found.total),
         )
 
-    @get("/session-history/{room_id:str}", summary="A room's finished sessions, newest first")
+    @get(
+        "/session-history/{room_id:str}",
+        summary="A room's finished sessions, newest first",
+        response_description="One page, and how many there are in all",
+        opt=may_refuse(*ROOM, *READ),
+    )
     async def session_history(
         self,
         context: NamedDependency[Context],
@@ -98,6 +138,10 @@ class Sync(Controller):
         page: PageNumber = 1,
         limit: PageSize = 500,
     ) -> views.SessionHistoryPage:
+        """Also of a closed room. `from` and `to` are about `join_time`.
+
+        A page past the end, or `from` after `to`, has no records and the true totals.
+        """
         size = min(limit, context.settings.history_page_limit)
         window = histories.Window(from_time, to_time)
         stored_id = room_uuid(room_id)

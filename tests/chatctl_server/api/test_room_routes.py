@@ -154,10 +154,10 @@ def test_a_wrong_query_is_refused_by_its_name(
 
 
 def test_rename(room: Room) -> None:
-    for name in ("hall", "hall"):  # the second changes nothing
-        answer = room.server.http.patch(room.path, json={"room_name": name})
+    for changed in (True, False):
+        answer = room.server.http.patch(room.path, json={"room_name": "hall"})
         assert answer.status_code == 200
-        assert answer.json() == room.details()
+        assert answer.json() == {**room.details(), "changed": changed}
     assert room.details()["room_name"] == "hall"
     renamed = room.server.http.get(
         "/management/events", params={"room": room.id, "type": "room.renamed"}
@@ -215,6 +215,7 @@ CLOSED_ROUTES = [
     ("PATCH", "", {"room_name": "x"}),
     ("DELETE", "", None),
     ("PUT", "/admins", {"admin_user_ids": []}),
+    ("PATCH", "/admins", {"add": ["x"]}),
     ("PUT", "/bans/u", {}),
     ("DELETE", "/bans/u", None),
     ("PUT", "/mutes/u", {}),
@@ -224,7 +225,12 @@ CLOSED_ROUTES = [
     ("GET", "/members", None),
     ("DELETE", "/messages/1", None),
 ]
-READ_ROUTES = [("GET", "", None), ("GET", "/bans", None), ("GET", "/mutes", None)]
+READ_ROUTES = [
+    ("GET", "", None),
+    ("GET", "/messages", None),
+    ("GET", "/bans", None),
+    ("GET", "/mutes", None),
+]
 
 
 @pytest.fixture(scope="module")

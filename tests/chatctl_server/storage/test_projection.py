@@ -122,6 +122,7 @@ def steps() -> st.SearchStrategy[Step]:
         verb(moderation.kick, USERS),
         verb(rooms.rename, st.sampled_from(["x", "y"])),
         verb(rooms.set_admins, st.lists(USERS)),
+        verb(rooms.change_admins, st.lists(USERS), st.just(())),
         verb(announcements.send_custom_event, USERS, st.just("wave"), payload),
         verb(rooms.close),
     )

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatctl import users
+from chatctl import subjects
 from chatctl.failures import Failure
 from chatctl.visible import cell
 
@@ -34,28 +34,28 @@ def _typed(stdin: io.BytesIO, text: str) -> None:
 )
 def test_users_from_stdin(stdin: io.BytesIO, text: str, found: list[str]) -> None:
     _typed(stdin, text)
-    assert users.given([], "-") == found
+    assert subjects.given([], "-") == found
 
 
 def test_users_of_the_command_line_come_first(stdin: io.BytesIO) -> None:
     _typed(stdin, "alice\n")
-    assert users.given(["bob", "alice"], "-") == ["bob", "alice"]
+    assert subjects.given(["bob", "alice"], "-") == ["bob", "alice"]
 
 
 @pytest.mark.parametrize("text", ['{"user":"alice"}', "{alice", "[1]", "[1", '"x"\n{}'])
 def test_json_without_users_is_refused(stdin: io.BytesIO, text: str) -> None:
     _typed(stdin, text)
     with pytest.raises(Failure, match="--from: "):
-        users.given([], "-")
+        subjects.given([], "-")
 
 
 def test_nobody_at_all_is_a_usage_error() -> None:
     with pytest.raises(Failure, match="Missing argument 'USER'"):
-        users.given([], None)
+        subjects.given([], None)
 
 
 def test_bytes_that_are_no_text_are_refused(stdin: io.BytesIO) -> None:
     stdin.write(b"alice\n\xff\n")
     stdin.seek(0)
     with pytest.raises(Failure, match=r"stdin is not UTF-8 \(byte 6\)"):
-        users.given([], "-")
+        subjects.given([], "-")

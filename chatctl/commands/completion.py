@@ -1,0 +1,236 @@
+"""``chatctl completion``: scripts made from the commands themselves."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from chatctl import manual, stdout
+from chatctl.options import Options, verb
+
+Shell = Literal["bash", "zsh", "fish"]
+Command = tuple[str, Any, Sequence[Any]]
+
+_ROOMS = "chatctl rooms ls --quiet --timeout 1s --lock-timeout 0.1 2>/dev/null | cut -f2"
+# For fish: its candidates hold no tabs, and what is escaped in a cell is another name there.
+_PLAIN = r"grep -vF \\\\"
+_ROOT = ("--help", "--version")
+_FILES = ("FILE", "DIR")
+
+
+@verb(
+    "completion",
+    examples=(
+        "chatctl completion bash > ~/.local/share/bash-completion/completions/chatctl",
+        "chatctl completion fish > ~/.config/fish/completions/chatctl.fish",
+    ),
+)
+def completion(
+    options: Options,
+    *,
+    shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish", show_default=False)],
+) -> None:
+    """Print a script that completes commands, options and rooms; for zsh: source <(…)."""
+    # The commands' names stand with the command line, which imports this module.
+    from chatctl import registry
+
+    commands = registry.commands()
+    match shell:
+        case "bash":
+            stdout.write(_bash(commands))
+        case "zsh":
+            stdout.write(f"autoload -U +X bashcompinit && bashcompinit\n{_bash(commands)}")
+        case "fish":
+            nouns = {f"chatctl {name}": found[0] for name, found in registry.NOUNS.items()}
+            stdout.write("".join(f"{line}\n" for line in _fish(commands, nouns)))
+
+
+# For bash and, by its emulation, zsh, where path and words are special names. Rooms do not go
+# through compgen -W: it expands its words, and a room may be called $(reboot).
+_SCRIPT = """\
+# chatctl completion bash
+_chatctl_rooms() {
+    local room plain=${1//\\\\/}
+    plain=${plain#[\\"\\']}
+    while IFS= read -r room; do
+        printf -v room '%b' "$room"
+        [[ $room == "$plain"* ]] && COMPREPLY+=("$(printf %q "$room")")
+    done < <(ROOMS)
+}
+_chatctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+    local at=chatctl offered='' first='' count=0 skip='' i
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ -n $skip ]]; then skip=''; continue; fi
+        case "${COMP_WORDS[i]}" in
+            VALUED) skip=1; continue ;;
+            -*) continue ;;
+        esac
+        case "$at ${COMP_WORDS[i]}" in
+            PATHS) at="$at ${COMP_WORDS[i]}" ;;
+            *) count=$((count + 1)) ;;
+        esac
+    done
+    case "$at" in
+OFFERED
+    esac
+    case "$prev" in
+VALUES
+    esac
+    if [[ $cur == -* || ( -z $first && $count == 0 ) ]]; then
+        COMPREPLY=($(compgen -W "$offered" -- "$cur"))
+    elif [[ $count == 0 ]]; then
+        case "$first" in
+            ROOM) _chatctl_rooms "$cur" ;;
+            FILE|DIR) ;;
+            *) COMPREPLY=($(compgen -W "$first" -- "$cur")) ;;
+        esac
+    fi
+}
+complete -o default -F _chatctl chatctl
+"""
+
+
+def _bash(commands: Sequence[Command]) -> str:
+    firsts = {path: _first(params) for path, _, params in commands}
+    offered = "\n".join(
+        f"        '{path}') offered='{' '.join(words)}' first='{firsts.get(path, '')}' ;;"
+        for path, words in _words(commands)
+    )
+    valued = "|".join(sorted(name for each in _value_options(commands) for name in each.opts))
+    return (
+        _SCRIPT.replace("ROOMS)", f"{_ROOMS})", 1)
+        .replace("VALUED", valued)
+        .replace("PATHS", "|".join(f"'{path}'" for path, _ in _words(commands)))
+        .replace("OFFERED", offered)
+        .replace("VALUES", "\n".join(_bash_values(commands)))
+    )
+
+
+def _bash_values(commands: Sequence[Command]) -> Iterator[str]:
+    """What follows an option that takes a value: its choices, a file, a room, or nothing known."""
+    for option in _value_options(commands):
+        names, metavar = "|".join(option.opts), option.metavar or ""
+        if _is_choice(metavar):
+            words = metavar.replace("|", " ")
+            yield f"        {names}) COMPREPLY=($(compgen -W '{words}' -- \"$cur\")); return ;;"
+        elif metavar == "ROOM":
+            yield f'        {names}) _chatctl_rooms "$cur"; return ;;'
+        else:  # files by the shell's own completion, which quotes them
+            yield f"        {names}) return ;;"
+
+
+def _value_options(commands: Sequence[Command]) -> list[Any]:
+    found = {
+        option.opts[-1]: option
+        for _, _, params in commands
+        for option in params
+        if not _is_word(option) and not option.is_flag
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def _words(commands: Sequence[Command]) -> list[tuple[str, list[str]]]:
+    """What may follow each path: the commands below it, or a command's options."""
+    below: dict[str, list[str]] = {"chatctl": list(_ROOT)}
+    for path, _, params in commands:
+        *_, parent, name = _prefixes(path)
+        if parent not in below:
+            below["chatctl"].append(parent.split()[-1])
+            below[parent] = []
+        below[parent].append(name.split()[-1])
+        below[path] = sorted(name for each in params for name in each.opts if name[0] == "-")
+    return list(below.items())
+
+
+def _prefixes(path: str) -> list[str]:
+    words = path.split()
+    return [" ".join(words[: end + 1]) for end in range(len(words))]
+
+
+def _first(params: Sequence[Any]) -> str:
+    """What a command's first word is: ROOM, FILE, DIR, its choices, or nothing known."""
+    metavar = next(((each.metavar or "") for each in params if _is_word(each)), "").strip("[]")
+    if metavar == "TOPIC|COMMAND":
+        return " ".join([*manual.TOPICS, *_every_name()])
+    if _is_choice(metavar):
+        return metavar.replace("|", " ")
+    word = metavar.split(" ")[0]
+    return word if word in ("ROOM", *_FILES) else ""
+
+
+def _every_name() -> list[str]:
+    from chatctl import registry
+
+    return [*(each.name for each in registry.VERBS), *registry.NOUNS]
+
+
+def _is_word(param: Any) -> bool:
+    return bool(param.param_type_name == "argument")
+
+
+def _is_choice(metavar: str) -> bool:
+    return "|" in metavar and metavar.islower()
+
+
+def _fish(commands: Sequence[Command], nouns: dict[str, str]) -> Iterator[str]:
+    """``__chatctl_at`` is true behind exactly these words, ``__chatctl_in`` also further on."""
+    yield "# chatctl completion fish"
+    yield "function __chatctl_words"
+    yield "    commandline -opc | string match -v -- '-*'"
+    yield "end"
+    yield "function __chatctl_at"
+    yield "    set -l words (__chatctl_words)"
+    yield '    test "$argv" = "$words"'
+    yield "end"
+    yield "function __chatctl_in"
+    yield "    set -l words (__chatctl_words)"
+    yield "    set -l wanted (count $argv)"
+    yield '    test "$argv" = "$words[1..$wanted]"'
+    yield "end"
+    yield "complete -c chatctl -f"
+    sentences = {**nouns, **{path: verb.sentence for path, verb, _ in commands}}
+    for path, words in _words(commands):
+        if path == "chatctl" or path in nouns:
+            yield from _fish_below(path, words, sentences)
+    for path, _, params in commands:
+        yield from _fish_command(path, params)
+
+
+def _fish_below(path: str, words: Sequence[str], sentences: dict[str, str]) -> Iterator[str]:
+    for word in words:
+        if word[0] == "-":
+            yield f"complete -c chatctl -n '__chatctl_at {path}' -l {word[2:]}"
+            continue
+        told = _quoted(sentences[f"{path} {word}"])
+        yield f"complete -c chatctl -n '__chatctl_at {path}' -a {word} -d {told}"
+
+
+def _fish_command(path: str, params: Sequence[Any]) -> Iterator[str]:
+    at, first = f"complete -c chatctl -n '__chatctl_at {path}'", _first(params)
+    if first == "ROOM":
+        yield f"{at} -a '({_ROOMS} | {_PLAIN})'"
+    elif first in _FILES:
+        yield f"{at} -F"
+    elif first:
+        yield f"{at} -a '{first}'"
+    for option in params:
+        if not _is_word(option):
+            yield f"complete -c chatctl -n '__chatctl_in {path}' {_fish_option(option)}"
+
+
+def _fish_option(option: Any) -> str:
+    names = [f"-l {name[2:]}" if name[:2] == "--" else f"-s {name[1:]}" for name in option.opts]
+    told, metavar = f"-d {_quoted(option.help or '')}", option.metavar or ""
+    if option.is_flag:
+        return " ".join([*names, told])
+    if _is_choice(metavar):
+        return " ".join([*names, "-x", f"-a '{metavar.replace('|', ' ')}'", told])
+    if metavar == "ROOM":
+        return " ".join([*names, "-x", f"-a '({_ROOMS} | {_PLAIN})'", told])
+    return " ".join([*names, "-r -F" if metavar in _FILES else "-x", told])
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,149 @@
+"""``chatctl config``: the settings in force, and what is risky about them."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chatctl import connection, output
+from chatctl.options import Options, verb
+from chatctl.output import Column
+
+if TYPE_CHECKING:
+    from chatctl_server.settings import Loaded
+
+_SHOWN = (
+    Column("name", "SETTING", "id"),
+    Column("value", "VALUE", "id"),
+    Column("origin", "FROM", "id"),
+)
+_CHECKED = (
+    Column("ok", "ok"),
+    Column("configuration", "configuration", "id"),
+    Column("warnings", "warnings"),
+)
+_OTHERS_READ = 0o004
+
+
+@verb(
+    "show",
+    examples=("chatctl config show --origin", "chatctl config show --config chatctl.toml --json"),
+)
+def show(
+    options: Options,
+    *,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Also where each value is from.")
+    ] = False,
+) -> None:
+    """List every setting with its value; secrets are masked."""
+    from chatctl_server.settings import SETTINGS
+
+    loaded = _loaded(options)
+    found = [
+        {
+            "name": name,
+            "value": setting.shown(getattr(loaded.settings, setting.field)) or None,
+            "origin": loaded.origin[name],
+        }
+        for name, setting in SETTINGS.items()
+    ]
+    output.rows(options, _SHOWN if origin or options.json else _SHOWN[:2], found)
+
+
+@verb(
+    "check", examples=("chatctl config check", "chatctl config check --config chatctl.toml --json")
+)
+def check(options: Options) -> None:
+    """Check every setting, and warn of combinations that are risky."""
+    loaded = _loaded(options)
+    warnings = [*loaded.warnings, *(text for risk in RISKS for text in risk(loaded))]
+    for warning in warnings:
+        output.note(options, f"warning: {warning}")
+    path = None if loaded.config_path is None else str(loaded.config_path)
+    if options.json:
+        output.document({"ok": True, "configuration": path, "warnings": warnings})
+        return
+    found = {"ok": True, "configuration": path, "warnings": len(warnings)}
+    output.record(options, _CHECKED, found)
+    if sys.stdout.isatty() and not warnings:
+        output.note(options, "nothing is risky")
+
+
+def _loaded(options: Options) -> "Loaded":
+    connection.acts_on_a_file(options)
+    with connection.server_errors():
+        return connection.load(options)
+
+
+def _open_to_the_network(loaded: "Loaded") -> list[str]:
+    from chatctl_server.listening import is_loopback
+
+    settings = loaded.settings
+    public = [str(each) for each in settings.bind_address if not is_loopback(each.host)]
+    found = []
+    if public and settings.room_identity == "open":
+        found.append(
+            f"anybody who reaches {public[0]} may join as any user: set ROOM_IDENTITY=token"
+        )
+    if public and settings.metrics_key is None:
+        found.append(f"anybody who reaches {public[0]} may read /metrics: set METRICS_KEY_FILE")
+    return found
+
+
+def _tokens_that_nobody_asks_for(loaded: "Loaded") -> list[str]:
+    if loaded.settings.room_identity == "open" and loaded.settings.room_token_secret:
+        return ["ROOM_TOKEN_SECRET is set, but with ROOM_IDENTITY=open nobody needs a token"]
+    return []
+
+
+def _proxies(loaded: "Loaded") -> list[str]:
+    settings, found = loaded.settings, []
+    if settings.max_connections_per_address and not settings.trusted_proxies:
+        found.append(
+            "MAX_CONNECTIONS_PER_ADDRESS without TRUSTED_PROXIES: behind a proxy all users are "
+            "one address"
+        )
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        found.append("TRUSTED_PROXIES names every address: any client may say it is another one")
+    return found
+
+
+def _database(loaded: "Loaded") -> list[str]:
+    from chatctl_server.settings import database_path
+
+    path = database_path(loaded.settings.database_url)
+    if path is None:
+        return ["the database is in memory and lost at the stop: set DATABASE_URL=sqlite:./chat.db"]
+    if not path.absolute().parent.is_dir():
+        return [f"there is no directory {path.absolute().parent} for the database"]
+    return []
+
+
+def _secrets_in_readable_files(loaded: "Loaded") -> list[str]:
+    """A secret that stands in the configuration itself, which others may read."""
+    from chatctl_server.settings import SETTINGS
+
+    secret = [loaded.origin[name] for name, setting in SETTINGS.items() if setting.secret]
+    return [
+        f"everybody on this machine may read the secrets in {path}: chmod 600 {path}"
+        for path in filter(None, (Path(".env").absolute(), loaded.config_path))
+        if any(_is_from(origin, path) for origin in secret) and path.stat().st_mode & _OTHERS_READ
+    ]
+
+
+def _is_from(origin: str, path: Path) -> bool:
+    """Origins name the file as it was named, as in ``.env line 4``."""
+    name, found, _ = origin.rpartition(" line ")
+    return bool(found) and Path(name).absolute() == path
+
+
+RISKS: tuple[Callable[["Loaded"], list[str]], ...] = (
+    _open_to_the_network,
+    _tokens_that_nobody_asks_for,
+    _proxies,
+    _database,
+    _secrets_in_readable_files,
+)

@@ -1,0 +1,210 @@
+"""``chatctl rooms history`` and ``chatctl rooms sessions``: what was said, and who was there."""
+
+import itertools
+import math
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import typer
+
+from chatctl import connection, output, rooms, times
+from chatctl.client import Client, Json
+from chatctl.failures import usage
+from chatctl.options import Options, RoomOption, only_room, verb
+from chatctl.output import Column
+
+_MESSAGES = (
+    Column("message_id", "MESSAGE", "number"),
+    Column("seq", "SEQ", "number"),
+    Column("created_at", "AT", "time"),
+    Column("user_id", "USER", "id"),
+    Column("nickname", "NAME"),
+    Column("content", "TEXT"),
+)
+_SESSIONS = (
+    Column("user_id", "USER", "id"),
+    Column("nickname", "NAME"),
+    Column("join_time", "JOINED", "time"),
+    Column("leave_time", "LEFT", "time"),
+    Column("duration_seconds", "STAYED", "seconds"),
+)
+_USUAL = 50
+_MESSAGES_A_PAGE = 1000
+_SESSIONS_A_PAGE = 10_000
+
+Query = dict[str, int]
+Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="From then on, or an age: 2h.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Until then.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help=f"At most so many; {_USUAL} unless given."),
+]
+All = Annotated[bool, typer.Option("--all", help="All there are.")]
+
+
+@verb(
+    "history",
+    examples=(
+        "chatctl rooms history lobby --since 2h",
+        "chatctl rooms history lobby --all --json >lobby.json",
+    ),
+    exits=(3, 4, 5),
+)
+def history(
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    since: Since = None,
+    until: Until = None,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="SEQ", min=1, help="Before this message.")
+    ] = None,
+    limit: Limit = None,
+    everything: All = False,
+) -> None:
+    """Show a room's messages with their ids, the newest first, also of a closed room."""
+    named, window = only_room(words, room), _window(since, until)
+    count = _count(limit, everything)
+    query = {**window, **({} if before is None else {"before_seq": before})}
+    with connection.open(options) as server:
+        room_id = rooms.find_id(server, named)
+        last = _show_messages(options, _messages(server, room_id, query, count), count)
+    if last is not None:
+        rest = {**window, "before_seq": last["seq"]}
+        shown = "message is" if count == 1 else f"{count:,} messages are"
+        _tell(options, f"the newest {shown}", "history", room_id, rest)
+
+
+@verb(
+    "sessions",
+    examples=(
+        "chatctl rooms sessions lobby --since 7d",
+        "chatctl rooms sessions lobby --limit 1000 --json",
+    ),
+    exits=(3, 4, 5),
+)
+def sessions(
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    everything: All = False,
+) -> None:
+    """List a room's finished sessions, the newest first; TIME is when they began."""
+    named, window = only_room(words, room), _window(since, until)
+    count = _count(limit, everything)
+    with connection.open(options) as server:
+        room_id = rooms.find_id(server, named)
+        found, total = _sessions(server, room_id, window, count)
+    output.rows(options, _SESSIONS, found)
+    if count is not None and len(found) < total:
+        shown = f"the newest {len(found):,} of {total:,} sessions are"
+        _tell(options, shown, "sessions", room_id, window)
+
+
+def _window(since: str | None, until: str | None) -> Query:
+    now = time.time()
+    given = {
+        name: math.floor(times.point(text, now, f"--{option}"))
+        for name, option, text in (("from", "since", since), ("to", "until", until))
+        if text is not None
+    }
+    if len(given) == 2 and given["from"] > given["to"]:
+        raise usage("--since is later than --until", "--since with the earlier of the two")
+    return given
+
+
+def _count(limit: int | None, everything: bool) -> int | None:
+    """None for all."""
+    if everything and limit is not None:
+        raise usage("--all and --limit contradict each other", "one of the two")
+    return None if everything else limit or _USUAL
+
+
+def _messages(
+    server: Client, room_id: str, query: Query, count: int | None
+) -> Iterator[list[Json]]:
+    """Pages with, where there are more than ``count``, at least one more."""
+    size = _MESSAGES_A_PAGE if count is None else min(count + 1, _MESSAGES_A_PAGE)
+    seen = 0
+    for page in server.pages(rooms.path(room_id, "messages"), {**query, "limit": size}):
+        yield page
+        seen += len(page)
+        if count is not None and seen > count:
+            return
+        server.renew()
+
+
+def _show_messages(options: Options, pages: Iterable[list[Json]], count: int | None) -> Json | None:
+    """The last message that is shown, when there are more. Into a pipe all of them go page by
+    page: a history may be larger than the memory."""
+    if count is None and not options.json and not sys.stdout.isatty():
+        for page in pages:
+            _rows(options, page)
+        return None
+    found = [message for page in pages for message in page]
+    _rows(options, found[:count])
+    return found[count - 1] if count is not None and len(found) > count else None
+
+
+def _rows(options: Options, found: list[Json]) -> None:
+    if not options.json:
+        gone = "(deleted)" if sys.stdout.isatty() else ""
+        found = [{**each, "content": gone} if each["deleted"] else each for each in found]
+    output.rows(options, _MESSAGES, found)
+
+
+def _sessions(
+    server: Client, room_id: str, window: Query, count: int | None
+) -> tuple[list[Json], int]:
+    """And how many there are in all."""
+    size = _SESSIONS_A_PAGE if count is None else min(count, _SESSIONS_A_PAGE)
+    found: list[Json] = []
+    total = 0
+    for number in itertools.count(1):
+        query = {**window, "page": number, "limit": size}
+        page = server.get(f"/management/sync/session-history/{room_id}", query)
+        sums, records = page["pagination"], page["records"]
+        found += records[repeated(found, records, sums["total_records"] - total) :]
+        total = sums["total_records"]
+        if not sums["has_next"] or (count is not None and len(found) >= count):
+            break
+        server.renew()
+    return found[:count], total
+
+
+def repeated(found: list[Json], page: list[Json], grown: int) -> int:
+    """How many records of the next page were the end of what is found: sessions that ended
+    meanwhile, at most ``grown``, have pushed them there."""
+    most = min(grown, len(found), len(page))
+    return next((many for many in range(most, 0, -1) if found[-many:] == page[:many]), 0)
+
+
+def _tell(options: Options, what: str, verb_name: str, room_id: str, query: Query) -> None:
+    """That the list is cut, and the command for the rest: as it was given, by the room's id and
+    with fixed times, because ages and names move on."""
+    names = {"from": "--since", "to": "--until", "before_seq": "--before"}
+    words = ["chatctl", "rooms", verb_name, room_id]
+    for name, value in query.items():
+        words += (names[name], str(value))
+    given = {
+        "--server": options.server,
+        "--db": options.db,
+        "--config": options.config,
+        "--api-key-file": options.api_key_file,
+    }
+    for name, text in given.items():
+        words += (name, text) if text is not None else ()
+    words += ["--all", *(["--json"] if options.json else [])]
+    rest = "the older ones" if "before_seq" in query else "all of them"
+    output.note(options, f"{what} shown; {rest}: {shlex.join(words)}")

@@ -1,0 +1,115 @@
+"""``chatctl rooms members`` and ``chatctl rooms admins``: who is in a room, and who runs it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from chatctl import connection, output, rooms
+from chatctl.client import Client, Json
+from chatctl.failures import usage
+from chatctl.options import Options, RoomOption, only_room, verb
+from chatctl.output import Column
+from chatctl.visible import cell, visible
+
+_MEMBERS = (
+    Column("user_id", "USER", "id"),
+    Column("nickname", "NAME"),
+    Column("is_admin", "ADMIN"),
+    Column("is_muted", "MUTED"),
+    Column("join_time", "JOINED", "time"),
+)
+# The room beside each: in a pipe a line with a tab is one whose user is escaped.
+_ADMINS = (Column("user_id", "USER", "id"), Column("room_id", "ROOM", "id"))
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
+
+
+@verb(
+    "members",
+    examples=("chatctl rooms members lobby", "chatctl rooms members -R lobby --json"),
+    exits=(3, 4, 5),
+)
+def members(options: Options, *, words: Words = None, room: RoomOption = None) -> None:
+    """List the users who are connected to a room, sorted by user; without a server, nobody."""
+    named = only_room(words, room)
+    with connection.open(options) as server:
+        found = server.get(rooms.path(rooms.find_id(server, named), "members"))
+    found.sort(key=lambda one: str(one["user_id"]))
+    output.rows(options, _MEMBERS, found)
+
+
+@verb(
+    "admins",
+    examples=("chatctl rooms admins lobby", "chatctl rooms admins lobby --add anna --remove bert"),
+    exits=(3, 4, 5),
+    changes=True,
+)
+def admins(
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    whole: Annotated[
+        str | None,
+        typer.Option("--set", metavar="USER,…", help="These are the admins, and nobody else."),
+    ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option("--add", metavar="USER", help="One more; may be repeated.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", metavar="USER", help="One less; may be repeated."),
+    ] = None,
+) -> None:
+    """List a room's admins, sorted, or change who they are."""
+    named = only_room(words, room)
+    body = _change(whole, add or [], remove or [])
+    with connection.open(options, writes=body is not None) as server:
+        found = rooms.find(server, named)
+        if body is not None:
+            found = {**found, **_changed(server, found["room_id"], body)}
+    if body is None:
+        listed = [
+            {"user_id": user, "room_id": found["room_id"]} for user in found["admin_user_ids"]
+        ]
+        output.rows(options, _ADMINS, listed)
+    else:
+        _show(options, found)
+
+
+def _change(whole: str | None, add: list[str], remove: list[str]) -> Json:
+    """What is asked of the server; None for nothing."""
+    if whole is None:
+        if "" in (*add, *remove):
+            raise usage("USER is empty")
+        return {"add": add, "remove": remove} if add or remove else None
+    if add or remove:
+        raise usage("--set says who all the admins are", "either --set, or --add and --remove")
+    users = whole.split(",")
+    if "" in users:
+        # An unset variable of a script would take a room's admins away.
+        raise usage(f"--set: '{whole}' has an empty USER", "--remove USER takes one away")
+    return {"admin_user_ids": users}
+
+
+def _changed(server: Client, room_id: str, body: Json) -> Json:
+    """One request and one transaction: the server adds to the admins that it then has, so two
+    commands at the same time do not undo each other. ``--set`` means the whole, whoever else
+    there is."""
+    path = rooms.path(room_id, "admins")
+    if "admin_user_ids" not in body:
+        return server.patch(path, body)
+    return {**server.put(path, body), "admin_user_ids": sorted(set(body["admin_user_ids"]))}
+
+
+def _show(options: Options, room: Json) -> None:
+    if options.json:
+        keys = ("changed", "room_id", "room_name", "admin_user_ids")
+        output.document({key: room[key] for key in keys})
+    elif sys.stdout.isatty():
+        who = ", ".join(room["admin_user_ids"]) or "nobody"
+        already = "" if room["changed"] else ", as before"
+        output.line(visible(f"the admins of {room['room_name']} are {who}{already}"))
+    else:
+        output.fields([cell(room["room_id"]), output.changed(room)])

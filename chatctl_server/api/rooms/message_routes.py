@@ -1,0 +1,154 @@
+"""A room's messages: listed, posted, deleted."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from litestar import Controller, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from chatctl_server import errors
+from chatctl_server.api import caller
+from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
+from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
+from chatctl_server.api.rooms import bodies
+from chatctl_server.conversation import messages
+from chatctl_server.domain import text, times
+from chatctl_server.storage import conversations, histories
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import CALL_BYTES
+from chatctl_server.views import rooms as views
+
+REPEATED = ResponseSpec(
+    bodies.MessagePosted, generate_examples=False, description="A repeat: it was stored before"
+)
+BeforeSeq = Annotated[int | None, QueryParameter(ge=1, description="Only messages below this seq")]
+MessageLimit = Annotated[
+    int, QueryParameter(ge=1, description="At most so many; cut to HISTORY_PAGE_LIMIT")
+]
+
+
+class Messages(Controller):
+    path = "/management/rooms/{room_id:str}/messages"
+    tags = ("messages",)
+
+    @get(
+        "/",
+        summary="A room's messages with their ids, newest first",
+        response_description="The messages; the header `Link` has older ones when there are any",
+        opt=may_refuse(*ROOM, *READ),
+    )
+    async def list_messages(
+        self,
+        context: NamedDependency[Context],
+        room_id: FromPath[str],
+        before_seq: BeforeSeq = None,
+        limit: MessageLimit = 100,
+        from_time: From = None,
+        to_time: To = None,
+    ) -> Response[list[views.MessageEntry]]:
+        """Also of a closed room. `content` of a deleted message is empty.
+
+        A page may have fewer than `limit`: it ends at 256 KiB of text.
+        """
+        size = min(limit, context.settings.history_page_limit)
+        window, stored_id = histories.Window(from_time, to_time), room_uuid(room_id)
+        found = await context.store.read(
+            histories.messages_below, stored_id, window, before_seq, size
+        )
+        headers = {}
+        if found.has_more:
+            path = f"/management/rooms/{stored_id}/messages"
+            query = _older(window, found.records[-1].seq, size)
+            headers["link"] = f'<{path}?{query}>; rel="next"'
+        return Response([views.message_entry(row) for row in found.records], headers=headers)
+
+    @post(
+        "/",
+        status_code=201,
+        summary="Post as the system or as a user",
+        response_description="The message is stored",
+        responses={200: REPEATED},
+        opt=may_refuse(errors.BadText, errors.Banned, *OPEN_ROOM, *WRITE),
+    )
+    async def post_message(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        room_id: FromPath[str],
+        data: JSONBody[bodies.PostMessage],
+    ) -> Response[bodies.MessagePosted]:
+        """Without `user_id` it is an announcement, and the sender is `system`.
+
+        With `user_id` it is that user's message, with the user's role. Mutes and the throttle do
+        not apply, a ban does. With `client_msg_id` a repeat of the call stores nothing.
+        """
+        conversation = await context.store.read(_open_id, room_uuid(room_id))
+        sent = _post(caller.of(request.scope), conversation, data)
+        messages.check(sent, context.settings.max_message_bytes)
+        write = context.store.write_urgent if sent.kind == "system" else context.store.write
+        posted = await write(messages.post_one, sent, size=len(sent.content) + CALL_BYTES)
+        return Response(
+            bodies.MessagePosted(
+                posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
+            ),
+            status_code=200 if posted.duplicate else 201,
+        )
+
+    @delete(
+        "/{message_id:int}",
+        status_code=200,
+        summary="Delete a message",
+        response_description="Whether there was still a text to delete",
+        opt=may_refuse(errors.NotFound, errors.MessageNotFound, *OPEN_ROOM, *WRITE),
+    )
+    async def delete_message(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        room_id: FromPath[str],
+        message_id: FromPath[int],
+    ) -> bodies.Changed:
+        """Takes its text out of every later answer: histories, replay, the log.
+
+        Its `seq` and its record stay, with empty content. Members get `MessageDeleted`.
+        """
+        actor = caller.of(request.scope).actor()
+        if not 0 < message_id < histories.LATEST:
+            raise errors.MessageNotFound(f"The room has no message {message_id}")
+        deleted = await context.store.write_urgent(
+            messages.delete, actor, room_uuid(room_id), message_id
+        )
+        return bodies.Changed(deleted is not None)
+
+
+def _post(who: caller.Caller, conversation: int, data: bodies.PostMessage) -> messages.Post:
+    is_system = data.user_id is None
+    sender = messages.SYSTEM if is_system else text.check_user_id(data.user_id or "")
+    nickname = sender if data.nickname is None else text.check_name(data.nickname, "nickname")
+    return messages.Post(
+        conversation=conversation,
+        actor=who.actor(),
+        sender=sender,
+        nickname=nickname,
+        content=data.content,
+        client_msg_id=data.client_msg_id,
+        kind="system" if is_system else "text",
+        is_guarded=False,
+    )
+
+
+def _open_id(db: Database, room_id: str) -> int:
+    return conversations.find_open_room(db, room_id).id
+
+
+def _older(window: histories.Window, before_seq: int, limit: int) -> str:
+    query = {
+        "before_seq": before_seq,
+        "limit": limit,
+        "from": window.from_time,
+        "to": window.to_time,
+    }
+    return urlencode({name: value for name, value in query.items() if value is not None})

@@ -1,0 +1,128 @@
+"""A real browser without a window: Chromium, spoken to over its DevTools protocol."""
+
+import contextlib
+import itertools
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+from world import PATIENCE_SECONDS, eventually
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless=new",
+    "--remote-debugging-port=0",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--no-sandbox",  # root, as in a container, has none; only the test's own pages are shown
+)
+
+
+class Browser:
+    """One tab. ``events`` has what the browser told, oldest first."""
+
+    def __init__(self, address: str) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._numbers = itertools.count(1)
+        self._socket: ClientConnection = connect(
+            address, compression=None, max_size=None, proxy=None, legacy=True
+        )
+        for domain in ("Page", "Network", "Log", "Audits", "Runtime", "DOM"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            told = self._next()
+            if told.get("id") == number:
+                assert "error" not in told, f"{method}: {told['error']}"
+                return dict(told["result"])
+
+    def _next(self) -> dict[str, Any]:
+        told = dict(json.loads(self._socket.recv(timeout=PATIENCE_SECONDS)))
+        if "method" in told:
+            self.events.append(told)
+        return told
+
+    def wear(self, width: int, scheme: str) -> None:
+        """A window so wide, on a system that is light or dark."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+
+    def open(self, address: str) -> None:
+        """Returns when all of the page is loaded."""
+        self.events.clear()
+        self.call("Page.navigate", url=address)
+        while not self.told("Page.loadEventFired"):
+            self._next()
+
+    def told(self, method: str) -> list[dict[str, Any]]:
+        return [each["params"] for each in self.events if each["method"] == method]
+
+    def value(self, expression: str) -> Any:
+        """Of a JavaScript expression, in the page."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def press(self, key: str, code: int, text: str = "") -> None:
+        told = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **told)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def chromium(directory: Path) -> Iterator[Browser]:
+    """With a profile of its own, in the directory."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    assert program, "these tests need Chromium: apt-get install chromium"
+    profile = directory / "profile"
+    process = subprocess.Popen(
+        [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        browser = Browser(_tab(profile / "DevToolsActivePort"))
+        yield browser
+        browser.close()
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _tab(file: Path) -> str:
+    """The WebSocket of the first tab; the file says where the browser listens."""
+    import httpx
+
+    port = eventually(lambda: file.exists() and file.read_text().split("\n")[0])
+
+    def address() -> str | None:
+        tabs = httpx.get(f"http://127.0.0.1:{port}/json/list", trust_env=False).json()
+        pages = [each["webSocketDebuggerUrl"] for each in tabs if each["type"] == "page"]
+        return pages[0] if pages else None
+
+    return str(eventually(address))

@@ -1,0 +1,149 @@
+"""Every command: how it is called, what it acts on, and the errors that it meets.
+
+``{room}`` is the room it is about, in which ``mallory`` is banned, ``trudy`` is muted, and
+``{message}`` is the last of two messages. ``{source}`` is a backup, ``{new}`` a path where nothing
+is, ``{unborn}`` one where another command is making a database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from chatctl import exits
+
+Kind = Literal["product", "file", "stream"]
+Scene = Literal[
+    "nothing is configured",
+    "the server is away",
+    "a wrong key",
+    "an unknown room",
+    "an ambiguous name",
+    "a held lock",
+    "a newer schema",
+    "a full disk",
+]
+
+
+class Error(NamedTuple):
+    """``words`` where the scene needs others."""
+
+    code: str
+    exit: int
+    words: str | None = None
+
+
+Errors = Mapping[Scene, Error]
+
+
+@dataclass(frozen=True)
+class Case:
+    """``again`` is the exit code of a second call; None for what changes nothing."""
+
+    words: str
+    kind: Kind
+    errors: Errors
+    again: int | None = None
+    stdin: str = ""
+
+
+SERVER: Errors = {
+    "nothing is configured": Error("no_server", exits.UNREACHABLE),
+    "the server is away": Error("unreachable", exits.UNREACHABLE),
+    "a wrong key": Error("unauthorized", exits.NOT_ALLOWED),
+    "a held lock": Error("lock_held", exits.REFUSED),
+}
+NEWER: Errors = {"a newer schema": Error("schema_mismatch", exits.REFUSED)}
+FULL: Errors = {"a full disk": Error("storage_full", exits.UNEXPECTED)}
+# SQLite calls a limit of the system an I/O error, and it comes at the commit.
+NOT_COMMITTED: Errors = {"a full disk": Error("unknown", exits.UNEXPECTED)}
+ROOM: Errors = {
+    "an unknown room": Error("room_not_found", exits.NOT_FOUND),
+    "an ambiguous name": Error("ambiguous", exits.CONFLICT),
+}
+NO_SERVER: Errors = {"the server is away": Error("usage", exits.USAGE)}
+FILE: Errors = {**NO_SERVER, "nothing is configured": Error("usage", exits.USAGE)}
+HELD: Errors = {"a held lock": Error("lock_held", exits.REFUSED)}
+
+
+def _read(words: str) -> Case:
+    return Case(words, "product", {**SERVER, **NEWER, **(ROOM if "{room}" in words else {})})
+
+
+def _change(words: str, again: int = exits.DONE) -> Case:
+    room = ROOM if "{room}" in words else {}
+    return Case(words, "product", {**SERVER, **NEWER, **NOT_COMMITTED, **room}, again)
+
+
+def _stream(words: str) -> Case:
+    return Case(words, "stream", {**SERVER, **ROOM})
+
+
+def _file(words: str, *errors: Errors, stdin: str = "") -> Case:
+    met = {scene: error for each in errors for scene, error in each.items()}
+    return Case(words, "file", met, stdin=stdin)
+
+
+CASES = {
+    "serve": _file(
+        "serve --bind 127.0.0.1:0", NO_SERVER, HELD, NEWER,
+        {"a full disk": Error("storage_full", 1, "serve --bind 127.0.0.1:0 --db sqlite:{new}")},
+    ),
+    "init": _file(
+        "init {new}", NO_SERVER, FULL,
+        {"a held lock": Error("lock_held", exits.REFUSED, "init {new} --db sqlite:{unborn}")},
+    ),
+    "status": _read("status"),
+    "ban": _change("ban {room} eve --reason spam --for 1h"),
+    "unban": _change("unban {room} mallory"),
+    "bans": _read("bans {room}"),
+    "kick": _read("kick {room} eve"),  # who is not there, so that nothing is written
+    "mute": _change("mute {room} eve --reason noise"),
+    "unmute": _change("unmute {room} trudy"),
+    "mutes": _read("mutes {room}"),
+    "say": _change("say {room} good evening"),
+    "watch": _stream("watch {room} --since 0 --count 2"),
+    "completion": _file("completion bash"),
+    "help": _file("help rooms"),
+    "rooms ls": _read("rooms ls --match *room*"),
+    "rooms create": _change("rooms create new-room --admin boss"),
+    "rooms show": _read("rooms show {room}"),
+    "rooms rename": _change("rooms rename {room} entrance", exits.NOT_FOUND),
+    "rooms close": _change("rooms close {room} --yes"),
+    "rooms members": _read("rooms members {room}"),
+    "rooms admins": _read("rooms admins {room}"),
+    "rooms admins --add": _change("rooms admins {room} --add eve --remove boss"),
+    "rooms history": _read("rooms history {room} --all"),
+    "rooms sessions": _read("rooms sessions {room} --all"),
+    "messages rm": _change("messages rm {room} {message}"),
+    "events ls": _read("events ls --room {room}"),
+    "events tail": _read("events tail --room {room}"),
+    "events tail -f": _stream("events tail -f --room {room} --since 0"),
+    "db info": _file("db info", FILE),
+    "db migrate": _file(
+        "db migrate", FILE, HELD, NEWER,
+        {"a full disk": Error("storage_full", exits.UNEXPECTED, "db migrate --db sqlite:{new}")},
+    ),
+    "db check": _file("db check", FILE, NEWER),
+    "db verify": _file("db verify", FILE, NEWER),
+    "db backup": _file("db backup {new}", FILE, FULL),
+    "db restore": _file(
+        "db restore {source} --yes", FILE, HELD, FULL,
+        {"a newer schema": Error(
+            "schema_mismatch", exits.REFUSED, "db restore {source} --yes --db sqlite:{new}"
+        )},
+    ),
+    "db seed": _file("db seed --demo", FILE, HELD, NEWER),
+    "config show": _file("config show", NO_SERVER),
+    "config check": _file("config check", NO_SERVER),
+    "token mint": _file("token mint --user eve --room {room}", SERVER, NEWER, ROOM),
+    "token inspect": _file("token inspect -", stdin="no token"),
+}  # fmt: skip
+
+
+def command(name: str) -> str:
+    """The registry's name: some commands have a case for what an option makes of them."""
+    return name.partition(" -")[0]
+
+
+def of(*kinds: Kind) -> list[str]:
+    return [name for name, case in CASES.items() if case.kind in kinds]

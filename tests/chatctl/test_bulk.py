@@ -1,0 +1,289 @@
+"""A verb for many: each result as soon as there is one, the sum at the end, nothing held up."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from offline import Offline
+from prepared_server import Answer, Asked, Chatctl, Prepared, lines, problem, rows
+from same_process import Here
+from served import Served
+from terminal import on_terminal
+from world import PATIENCE_SECONDS, Room, eventually
+
+from chatctl import client
+from chatctl_server import lock
+
+ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
+BASE = f"/management/rooms/{ROOM_ID}"
+USAGE, NOT_FOUND, PARTLY = 2, 3, 9
+ON_FILE = ("--db", "sqlite:./chat.db", "--quiet")
+# Verb, method, path, and what two of three things are called when they are done.
+VERBS = {
+    ("ban",): ("PUT", "bans", "2 of 3 users banned"),
+    ("unban",): ("DELETE", "bans", "2 of 3 users unbanned"),
+    ("kick",): ("POST", "kick", "2 of 3 users kicked"),
+    ("mute",): ("PUT", "mutes", "2 of 3 users muted"),
+    ("unmute",): ("DELETE", "mutes", "2 of 3 users unmuted"),
+    ("messages", "rm"): ("DELETE", "messages", "2 of 3 messages deleted"),
+}
+
+
+@pytest.fixture
+def prepared(server: Prepared) -> Prepared:
+    """1 and 3 can be done; 2 is refused."""
+    server.answers[f"GET {BASE}"] = Answer({"room_id": ROOM_ID, "room_name": "lobby"})
+    for method, path, _ in VERBS.values():
+        for number in "13":
+            server.answers[f"{method} {BASE}/{path}/{number}"] = Answer({"changed": True})
+        refused = problem(404, "message_not_found", "not this one")
+        server.answers[f"{method} {BASE}/{path}/2"] = refused
+    return server
+
+
+@pytest.fixture
+def slow(prepared: Prepared) -> Iterator[threading.Event]:
+    """The third answer comes when the event is set."""
+    gate = threading.Event()
+
+    def later(_: Asked) -> Answer:
+        assert gate.wait(PATIENCE_SECONDS)
+        return Answer({"changed": True})
+
+    prepared.answers[f"PUT {BASE}/bans/3"] = later
+    yield gate
+    gate.set()
+
+
+def given(words: tuple[str, ...], room: str) -> tuple[str, ...]:
+    return (*words, room, "--from", "-")
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_every_bulk_verb_goes_on_and_sums_up(
+    here: Here, prepared: Prepared, words: tuple[str, ...]
+) -> None:
+    sums = f"{VERBS[words][2]}, 1 failed"
+    for room in ((ROOM_ID,), ("-R", ROOM_ID)):
+        args = (*words, *room, "--from", "-", "--server", prepared.url)
+        assert here(*args, stdin="1\n2\n3\n2\n") == (
+            rows(("1", "changed"), ("3", "changed")),
+            lines("chatctl: 2: not this one", f"chatctl: {sums}"),
+            PARTLY,
+        )
+    done = here(*given(words, ROOM_ID), "--json", "--server", prepared.url, stdin="1\n2\n3\n")
+    key, one = ("message_id", 1) if words[0] == "messages" else ("user_id", "1")
+    first, second, _ = map(json.loads, done.stdout.splitlines())
+    assert first == {key: one, "changed": True}
+    assert second["error"] == {"code": "message_not_found", "message": "not this one"}
+    error = json.loads(done.stderr)["error"]
+    assert (error["code"], error["message"], done.exit) == ("partly_done", sums, PARTLY)
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_when_all_fail_the_exit_code_is_that_of_the_failure(
+    here: Here, prepared: Prepared, words: tuple[str, ...]
+) -> None:
+    for method, path, _ in VERBS.values():
+        prepared.answers[f"{method} {BASE}/{path}/1"] = problem(404, "message_not_found", "nor it")
+    done = here(*given(words, ROOM_ID), "--json", "--server", prepared.url, stdin="1\n2\n")
+    assert (done.stdout, done.exit) == ("", NOT_FOUND)
+    assert json.loads(done.stderr)["error"]["code"] == "message_not_found"
+
+
+def test_what_is_unchanged_and_what_is_not_tried_is_counted(here: Here, prepared: Prepared) -> None:
+    prepared.answers[f"PUT {BASE}/bans/4"] = Answer({"changed": False})
+    prepared.answers[f"PUT {BASE}/bans/5"] = problem(404, "room_closed", "it was closed")
+    users = "1\n2\n3\n4\n5\n6\n7\n"
+    done = here("ban", ROOM_ID, "--from", "-", "--server", prepared.url, stdin=users)
+    sums = "2 of 7 users banned, 1 unchanged, 2 failed, 2 not tried"
+    assert done.stderr.splitlines()[-1] == f"chatctl: {sums}"
+    assert done.exit == PARTLY
+
+
+def test_a_result_is_there_before_the_next_one(
+    chatctl: Chatctl, prepared: Prepared, slow: threading.Event
+) -> None:
+    for as_json in ((), ("--json",)):
+        slow.clear()
+        args = ("ban", ROOM_ID, "--from", "users", "--server", prepared.url, *as_json)
+        (chatctl.directory / "users").write_text("1\n3\n")
+        with chatctl.start(*args) as running:
+            assert running.stdout is not None
+            assert b"1" in running.stdout.readline()
+            assert running.poll() is None
+            slow.set()
+            assert b"3" in running.stdout.read()
+            assert running.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "source"),
+    [(signal.SIGINT, ("--from", "users")), (signal.SIGTERM, ("1", "3", "--json"))],
+    ids=["lines", "array"],
+)
+def test_a_signal_leaves_what_is_done_printed(
+    chatctl: Chatctl,
+    prepared: Prepared,
+    slow: threading.Event,
+    number: signal.Signals,
+    source: tuple[str, ...],
+) -> None:
+    (chatctl.directory / "users").write_text("1\n3\n")
+    running = chatctl.start("ban", ROOM_ID, *source, "--server", prepared.url)
+    eventually(lambda: len(prepared.asked) == 3)
+    running.send_signal(number)
+    shown, said = running.communicate(timeout=30)
+    expected = b'[{"user_id":"1","changed":true}]\n' if "--json" in source else b"1\tchanged\n"
+    assert (shown, said, running.returncode) == (expected, b"", 128 + number)
+
+
+def test_who_reads_slowly_holds_no_lock(chatctl: Chatctl) -> None:
+    """The output is more than the pipe holds and nobody reads it; the file is free all the same."""
+    desk = Offline(chatctl.directory / "chat.db")
+    room_id = desk.create_room("lobby")
+    desk.close()
+    users = [f"{number:03}{'x' * 240}" for number in range(40)]
+    (chatctl.directory / "users").write_text("\n".join(users))
+    reading, writing = os.pipe()
+    assert fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096) < sum(map(len, users))
+    running = chatctl.start("ban", room_id, "--from", "users", *ON_FILE, stdout=writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as shown:  # noqa: PTH123 - a descriptor
+        first = shown.readline()
+        eventually(lambda: lock.read(lock.lock_path(desk.path)) is None)
+        assert running.poll() is None
+        assert first + shown.read() == rows(*((user, "changed") for user in users))
+    assert running.communicate(timeout=30)[1] == b""
+    assert running.returncode == 0
+
+
+def test_a_reader_that_goes_away_leaves_nothing_half_done(
+    chatctl: Chatctl, prepared: Prepared, slow: threading.Event
+) -> None:
+    """``| head -1`` is no reason to ban only some."""
+    (chatctl.directory / "users").write_text("1\n3\n")
+    reading, writing = os.pipe()
+    args = ("ban", ROOM_ID, "--from", "users", "--server", prepared.url)
+    running = chatctl.start(*args, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert os.read(reading, 100) == b"1\tchanged\n"
+    os.close(reading)
+    slow.set()
+    assert running.communicate(timeout=30)[1] == b""
+    assert running.returncode == 141
+    assert [asked.path[-1] for asked in prepared.asked[1:]] == ["1", "3"]
+
+
+def test_a_terminal_is_told_each_and_the_sum(chatctl: Chatctl, prepared: Prepared) -> None:
+    many = on_terminal(chatctl, "ban", ROOM_ID, "1", "3", CHATCTL_SERVER=prepared.url)
+    assert many == (lines("1 banned", "3 banned", "chatctl: 2 users banned"), 0)
+    one = on_terminal(chatctl, "messages", "rm", ROOM_ID, "1", CHATCTL_SERVER=prepared.url)
+    assert one == (lines("1 deleted"), 0)
+
+
+def test_the_time_limit_is_for_each(
+    here: Here, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5,000 users take longer than a server may take to answer."""
+    now = [1000.0]
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def answer(_: Asked) -> Answer:
+        now[0] += 20
+        return Answer({"changed": True})
+
+    for number in "123":
+        prepared.answers[f"PUT {BASE}/bans/{number}"] = answer
+    args = ("ban", ROOM_ID, "1", "2", "3", "--server", prepared.url)
+    assert here(*args, "--timeout", "30s").exit == 0
+    assert here(*args, "--timeout", "10s").exit == 8
+
+
+# Messages, on a real server
+
+
+def _posted(room: Room, *texts: str) -> list[int]:
+    path = f"{room.path}/messages"
+    answers = [room.server.http.post(path, json={"content": text}) for text in texts]
+    return [answer.json()["message_id"] for answer in answers]
+
+
+def test_messages_are_deleted_once(served: Served, room: Room) -> None:
+    first, second, third = _posted(room, "spam", "fine", "spam")
+    args = ("messages", "rm", room.id, str(first))
+    assert served.json(*args) == {"message_id": first, "changed": True}
+    assert served.json(*args) == {"message_id": first, "changed": False}
+    assert served(*args, str(third)) == (
+        rows((str(first), "unchanged"), (str(third), "changed")),
+        "",
+        0,
+    )
+    assert [each["content"] for each in room.history()] == ["", "fine", ""]
+    assert served(*args[:3], str(second), "999999").exit == PARTLY
+    assert served.refused(*args[:3], "999999") == ("message_not_found", NOT_FOUND)
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["pipe", "json"])
+def test_a_history_goes_into_a_deletion(
+    served: Served, room: Room, as_json: tuple[str, ...]
+) -> None:
+    _posted(room, "spam\tspam", "fine", "spam")
+    listed = served("rooms", "history", room.id, *as_json).stdout
+    done = served("messages", "rm", room.id, "--from", "-", stdin=listed)
+    assert [row.split("\t")[1] for row in done.stdout.splitlines()] == ["changed"] * 3
+    assert {each["content"] for each in room.history()} == {""}
+
+
+@pytest.mark.parametrize("word", ["x", "0", "-1", "1.0", "²", "9" * 30, ""])
+def test_what_is_no_message_id_is_refused_before_anything_is_done(
+    served: Served, room: Room, word: str
+) -> None:
+    (good,) = _posted(room, "fine")
+    assert served.refused("messages", "rm", room.id, str(good), "--", word) == ("usage", USAGE)
+    assert [each["content"] for each in room.history()] == ["fine"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("7\n 8\n", None),
+        ("[7, 8, 7]", [7, 8]),
+        ('[{"message_id": 7}]', [7]),
+        ('{"message_id": 7}\n{"message_id": "8"}\n', [7, 8]),
+        ('{"message_id": true}\n', None),
+        ('{"user_id": "7"}\n', None),
+        ("7\r\n\n8", [7, 8]),
+    ],
+)
+def test_message_ids_from_stdin(
+    here: Here, prepared: Prepared, typed: str, ids: list[int] | None
+) -> None:
+    for number in (7, 8):
+        prepared.answers[f"DELETE {BASE}/messages/{number}"] = Answer({"changed": True})
+    done = here("messages", "rm", ROOM_ID, "--from", "-", CHATCTL_SERVER=prepared.url, stdin=typed)
+    deleted = [int(asked.path.rsplit("/")[-1]) for asked in prepared.asked[1:]]
+    assert (deleted, done.exit) == ((ids, 0) if ids else ([], USAGE))
+
+
+def test_of_rooms_without_such_messages(served: Served, room: Room) -> None:
+    (message,) = _posted(room, "fine")
+    other = room.server.create_room("twice")
+    room.server.create_room("twice")
+    assert served.refused("messages", "rm", "nowhere", "1") == ("room_not_found", NOT_FOUND)
+    assert served.refused("messages", "rm", "twice", "1") == ("ambiguous", 5)
+    assert served.refused("messages", "rm", other.id, str(message))[0] == "message_not_found"
+    assert served.refused("messages", "rm", room.id) == ("usage", USAGE)
+    assert served("messages", "rm", room.id, "--from", "-") == (
+        "",
+        "chatctl: no messages were given, nothing to do\n",
+        0,
+    )
+    room.server.http.delete(room.path)
+    assert served.refused("messages", "rm", room.id, str(message)) == ("room_closed", NOT_FOUND)

@@ -1,0 +1,110 @@
+"""The scripts of ``chatctl completion`` in the shells themselves: what is offered where, and that
+nothing in a room's name is run."""
+
+import shlex
+import subprocess
+
+import pytest
+from prepared_server import Answer, Chatctl, Prepared
+
+ROOMS = ("lobby", "long island", "$(touch pwned)", "`touch pwned`", "a';touch pwned;'", "x&y|z",
+         "back\\slash", "tab\there", "\x1b[2Jclear", "abc\u202efdp")  # fmt: skip
+# The others may be left out, but not offered under a name that they do not have.
+OFFERED = set(ROOMS[:6])
+SHELLS = ("bash", "zsh", "fish")
+
+
+def _shell(chatctl: Chatctl, server: Prepared, *command: str) -> str:
+    """Runs with a ``chatctl`` in PATH that talks to the prepared server."""
+    program = chatctl.directory / "bin" / "chatctl"
+    if not program.exists():
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(chatctl.command())} "$@"\n')
+        program.chmod(0o755)
+        rooms = [
+            {"room_id": f"id-{n}", "room_name": name, "start_time": 1}
+            for n, name in enumerate(ROOMS)
+        ]
+        server.answers["GET /management/rooms"] = Answer(rooms)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=chatctl.directory,
+        env={
+            **chatctl.environ, "CHATCTL_SERVER": server.url, "LANG": "C.UTF-8", "TERM": "xterm",
+            "PATH": f"{program.parent}:{chatctl.environ['PATH']}",
+        },
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == ("", 0), done
+    return done.stdout
+
+
+# Each prints a candidate a line, as the word that a shell would make of it.
+ASK = {
+    "bash": """
+source <(chatctl completion bash)
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_chatctl
+for each in "${COMPREPLY[@]}"; do eval "printf '%s\\n' $each"; done
+""",
+    "zsh": """
+autoload -U compinit && compinit -u -D
+source <(chatctl completion zsh)
+words=("$@") CURRENT=$#
+compadd() { while [[ $1 != - ]]; do shift; done; shift; print -rl -- "$@"; }
+_default() { :; }
+_bash_complete -o default -F _chatctl
+""",
+    "fish": """
+chatctl completion fish | source
+complete -C (string join ' ' -- $argv) | string replace -r '\\t.*' ''
+true
+""",
+}
+
+
+def _offered(chatctl: Chatctl, server: Prepared, shell: str, *words: str) -> set[str]:
+    """For the last of the words, which is what is typed of it."""
+    options = {"bash": ["--norc", "-c"], "zsh": ["-f", "-c"], "fish": ["-N", "-c"]}[shell]
+    name = [] if shell == "fish" else [shell]
+    shown = _shell(chatctl, server, shell, *options, ASK[shell], *name, "chatctl", *words)
+    begin = words[-1].replace("\\", "")
+    return {line for line in shown.split("\n") if line and line.startswith(begin)}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("roo",), {"rooms"}),
+        (("rooms", "cr"), {"create"}),
+        (("rooms", "history", "--un"), {"--until"}),
+        (("completion", "--qu"), {"--quiet"}),
+        (("rooms", "ls", "--status", ""), {"open", "closed", "all"}),
+        (("rooms", "show", "lo"), {"lobby", "long island"}),
+        (("events", "tail", "-f", "--cou"), {"--count"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_offered(
+    chatctl: Chatctl, server: Prepared, shell: str, words: tuple[str, ...], expected: set[str]
+) -> None:
+    assert _offered(chatctl, server, shell, *words) == expected
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_nothing_in_a_rooms_name_is_run(chatctl: Chatctl, server: Prepared, shell: str) -> None:
+    found = _offered(chatctl, server, shell, "ban", "")
+    assert not (chatctl.directory / "pwned").exists()
+    assert (OFFERED - found, found - set(ROOMS)) == (set(), set())
+
+
+def test_a_word_that_is_quoted_already_goes_on(chatctl: Chatctl, server: Prepared) -> None:
+    assert _offered(chatctl, server, "bash", "rooms", "show", "long\\ i") == {"long island"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_a_server_no_rooms_are_offered(
+    chatctl: Chatctl, server: Prepared, shell: str
+) -> None:
+    _shell(chatctl, server, "true")
+    server.answers.clear()
+    assert _offered(chatctl, server, shell, "rooms", "show", "") == set()

@@ -1,0 +1,199 @@
+"""Every command in every trouble: its exit code, and one line or one object, and nothing else."""
+
+import json
+import shutil
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cases
+import limits
+import pytest
+from cases import CASES, Error, Scene
+from offline import Offline
+from prepared_server import Chatctl, Finished
+from same_process import Here
+from world import KEY, Server, running
+
+from chatctl import exits
+from chatctl_server import lock
+from chatctl_server.conversation import moderation
+from chatctl_server.storage import maintenance
+
+# SQLite needs 32 KiB beside a database to open it; a whole new database needs more than this.
+_WAL_BYTES = 40_000
+_SECRET = "correct-horse-battery-staple-0123456789"
+TROUBLES = [
+    pytest.param(name, scene, error, id=f"{name}-{scene}")
+    for name, case in CASES.items()
+    for scene, error in case.errors.items()
+]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """``options`` stand behind the command; ``environ`` says where it acts."""
+
+    options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    room: str = "lobby"
+    source: str = "good.backup"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``chat.db`` with the room of the cases, the same of a newer version, and a backup of each."""
+    directory = tmp_path_factory.mktemp("files")
+    desk = Offline(directory / "chat.db")
+    room_id = desk.create_room("lobby", "boss")
+    desk.post(1, "anna", "first")
+    desk.post(1, "anna", "second")
+    for sanction, user in ((moderation.ban, "mallory"), (moderation.mute, "trudy")):
+        desk.run(sanction, room_id, user, None, None)
+    desk.close()
+    maintenance.backup(desk.path, directory / "good.backup")
+    shutil.copy(directory / "good.backup", directory / "newer.db")
+    with closing(sqlite3.connect(directory / "newer.db")) as db, db:
+        db.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
+    (directory / "wrong-key").write_text("wrong")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def full(files: Path) -> Iterator[tuple[Path, int]]:
+    """A database that somebody reads, so that its journal only grows, and its size at which
+    nothing more fits in."""
+    path = files / "full.db"
+    shutil.copy(files / "good.backup", path)
+    desk = Offline(path)
+    desk.post(1, "anna", "again")  # from here on there is a journal
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM schema_migration").fetchall()
+        wal = path.with_name("full.db-wal")
+        while wal.stat().st_size < _WAL_BYTES:
+            desk.post(1, "anna", "again")
+        # Less than a page: SQLite takes a disk for full that takes a part of what it writes.
+        yield path, wal.stat().st_size + 100
+    desk.close()
+
+
+@pytest.fixture
+def held(files: Path) -> Iterator[None]:
+    """Another command works on the file, and on one that is still to be made."""
+    with (
+        lock.acquire(lock.lock_path(files / "chat.db"), "command"),
+        lock.acquire(lock.lock_path(files / "unborn.db"), "command"),
+    ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two of its rooms have the same name; any number of wrong keys is refused as wrong."""
+    directory = tmp_path_factory.mktemp("asked")
+    with running(directory, API_KEY_FAILURES_PER_MINUTE="0") as server:
+        for name in ("lobby", "twin", "twin"):
+            server.create_room(name)
+        yield server
+
+
+def _on(path: Path) -> dict[str, str]:
+    return {"DATABASE_URL": f"sqlite:{path}"}
+
+
+def _unused_url() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def trouble(scene: Scene, files: Path, request: pytest.FixtureRequest) -> Iterator[Trouble]:
+    match scene:
+        case "nothing is configured":
+            yield Trouble()
+        case "the server is away":
+            yield Trouble(("--server", _unused_url()))
+        case "a held lock":
+            request.getfixturevalue("held")
+            yield Trouble(("--lock-timeout", "0.1"), _on(files / "chat.db"))
+        case "a newer schema":
+            yield Trouble((), _on(files / "newer.db"), source="newer.db")
+        case "a full disk":
+            path, size = request.getfixturevalue("full")
+            with limits.file_size(size):
+                yield Trouble((), _on(path))
+        case _:
+            yield _at_a_server(scene, files, request.getfixturevalue("asked"))
+
+
+def _at_a_server(scene: Scene, files: Path, server: Server) -> Trouble:
+    named = {"CHATCTL_SERVER": server.url}
+    match scene:
+        case "a wrong key":
+            return Trouble(("--api-key-file", str(files / "wrong-key")), named)
+        case "an unknown room":
+            return Trouble((), {**named, "ADMIN_API_KEY": KEY}, room="nowhere")
+        case _:
+            return Trouble((), {**named, "ADMIN_API_KEY": KEY}, room="twin")
+
+
+@pytest.fixture
+def run(here: Here, chatctl: Chatctl, files: Path, tmp_path: Path) -> Any:
+    """A command in its trouble, with more options. A server has a process of its own: if it came
+    to run, it would end the tests."""
+
+    def run(name: str, words: str, trouble: Trouble, *more: str) -> Finished:
+        known = {
+            "room": trouble.room,
+            "message": 2,
+            "new": tmp_path / "new",
+            "source": files / trouble.source,
+            "unborn": files / "unborn.db",
+        }
+        typed = [word.format(**known) for word in words.split()]
+        settings = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": _SECRET, **trouble.environ}
+        command = chatctl if name == "serve" and "--server" not in trouble.options else here
+        options = (*trouble.options, "--quiet", *more)
+        return command(*typed, *options, stdin=CASES[name].stdin, **settings)
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "scene", "error"), TROUBLES)
+def test_the_exit_code_and_one_line(
+    run: Any, files: Path, trouble: Trouble, name: str, error: Error
+) -> None:
+    """Said the same way with ``--json`` and without; and the files stay as they were."""
+    before = [(files / each).read_bytes() for each in ("chat.db", "newer.db")]
+    words = error.words or CASES[name].words
+    plain = run(name, words, trouble)
+    assert (plain.stdout, plain.exit) == ("", error.exit), plain
+    message, *hint = plain.stderr.splitlines()
+    assert message.startswith("chatctl: ")
+    assert [line[:7] for line in hint] in ([], ["  try: "])
+
+    done = run(name, words, trouble, "--json")
+    assert (done.stdout, done.exit) == ("", error.exit), done
+    found = json.loads(done.stderr)
+    assert list(found) == ["error"]
+    assert list(found["error"]) == ["code", "message", "hint", "exit"]
+    assert (found["error"]["code"], found["error"]["exit"]) == (error.code, error.exit)
+    assert found["error"]["message"]
+    assert (found["error"]["hint"] is None) == (not hint)
+    assert [(files / each).read_bytes() for each in ("chat.db", "newer.db")] == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in cases.of("product") if "a full disk" not in CASES[name].errors],
+)
+@pytest.mark.parametrize("scene", ["a full disk"])
+def test_what_writes_nothing_needs_no_room(run: Any, trouble: Trouble, name: str) -> None:
+    done = run(name, CASES[name].words, trouble, "--json")
+    assert (done.stderr, done.exit) == ("", exits.DONE)
+    assert json.loads(done.stdout) is not None

@@ -1,0 +1,280 @@
+"""Every command with strings that someone made to act on a terminal, in every form of output."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pytest
+from as_terminal import as_terminal, without_colours
+from hostile import STRINGS, acting, file_name, name
+from prepared_server import Chatctl, Finished
+from same_process import Here
+from terminal import on_terminal
+from world import KEY, Room, Server, running
+
+from chatctl import registry
+from chatctl.visible import exact, visible, width
+from chatctl_server.domain import tokens
+
+TEXTS = frozenset(STRINGS.values())
+NAMES = frozenset(map(name, TEXTS))
+USERS = sorted(NAMES)
+EVERYTHING = " ".join(STRINGS.values())
+LONG_NAME = EVERYTHING[:255]
+# A database's path holds no control characters: serve --db refuses it. Other files' may.
+PLACE = "".join(STRINGS[each] for each in ("bidi_override", "blank", "shell", "markup_link"))
+PLACE = file_name(PLACE)
+FILE = file_name("".join(STRINGS[each] for each in ("csi_colour", "return", "osc_title", "c1_csi")))
+SECRET = "the-secret-of-the-tokens-of-the-tests"
+# Of each: joined, kicked, left, joined, a custom event, a message, a mute.
+EVENTS = str(7 * len(STRINGS))
+NOBODY: frozenset[str] = frozenset()
+
+
+class Case(NamedTuple):
+    """``words`` after the command: ``<main>``, ``<hall>``, ``<new>`` and ``<file>`` stand for rooms
+    and a database, ``<users>`` for all of them. ``holds`` is what --json gives back, ``cells`` what
+    a pipe does, both exactly."""
+
+    words: Sequence[str]
+    holds: frozenset[str] = NOBODY
+    cells: frozenset[str] = NOBODY
+    exit: int = 0
+    is_list: bool = False
+
+
+def _list(*words: str, holds: frozenset[str]) -> Case:
+    return Case(words, holds, holds, is_list=True)
+
+
+def _file(*words: str, exit_code: int = 0) -> Case:
+    return Case(("--db", "<file>", *words), exit=exit_code)
+
+
+CASES = {
+    "serve": Case(("--db", f"sqlite:{FILE}"), exit=2),
+    "init": Case((f"new {PLACE}",), exit=2),
+    "status": Case((), cells=NOBODY),
+    "ban": Case(("<hall>", "--reason", STRINGS["combining"], "--", "<users>"), NAMES, NAMES),
+    "unban": Case(("<hall>", "--", "<users>"), NAMES, NAMES),
+    "bans": _list("<main>", holds=NAMES | TEXTS),
+    "kick": Case(("<hall>", "--", "<users>"), NAMES, NAMES),
+    "mute": Case(("<hall>", "--reason", EVERYTHING, "--", "<users>"), NAMES, NAMES),
+    "unmute": Case(("<hall>", "--", "<users>"), NAMES, NAMES),
+    "mutes": _list("<main>", holds=NAMES | TEXTS),
+    "say": Case(("<hall>", "--as", LONG_NAME, "--", EVERYTHING)),
+    "watch": Case(("<main>", "--since", "0", "--count", EVENTS), NAMES | TEXTS, NAMES | TEXTS),
+    "completion": Case((EVERYTHING,), exit=2),
+    "help": Case(("--", "<users>"), exit=2),
+    "rooms ls": _list("--status", "all", holds=NAMES),
+    "rooms create": Case((LONG_NAME, "--admin", STRINGS["osc_link"])),
+    "rooms show": Case(("<main>",), NAMES, NAMES),
+    "rooms rename": Case(("<new>", LONG_NAME), frozenset({LONG_NAME})),
+    "rooms close": Case(("<new>", "--yes")),
+    "rooms members": _list("<main>", holds=NAMES),
+    "rooms admins": _list("<main>", holds=NAMES),
+    "rooms history": _list("<main>", "--all", holds=NAMES | TEXTS),
+    "rooms sessions": _list("<main>", "--all", holds=NAMES),
+    "messages rm": Case(("<main>", EVERYTHING), exit=2),
+    "events ls": _list("--room", "<main>", "--count", "1000", holds=NAMES | TEXTS),
+    "events tail": _list("--room", "<main>", "--count", "1000", holds=NAMES | TEXTS),
+    "db info": _file(),
+    "db migrate": _file(),
+    "db check": _file(),
+    "db verify": _file(),
+    "db backup": _file(f"{PLACE}/{FILE}"),
+    "db restore": _file(f"{PLACE}/{FILE}", "--yes", exit_code=3),
+    "db seed": _file("--demo"),
+    "config show": Case(("--origin", "--config", "<toml>")),
+    "config check": Case(("--config", "<toml>")),
+    "token mint": Case(
+        ("--user", LONG_NAME, "--name", STRINGS["osc_link"]),
+        frozenset({LONG_NAME, STRINGS["osc_link"]}),
+    ),
+    "token inspect": Case(("-",), frozenset({LONG_NAME}), frozenset({LONG_NAME})),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("server")
+    with running(directory, DATABASE_URL=f"sqlite:{directory}/{PLACE}.db") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def main(server: Server) -> Iterator[Room]:
+    """Where everybody is an admin, has been, is, is banned elsewhere, and has said it all."""
+    room = server.create_room("main", tuple(USERS))
+    clients = []
+    for each in STRINGS.values():
+        user = name(each)
+        segment = quote(user, safe="")
+        server.create_room(user)
+        room.join(user, nickname=user)
+        assert server.http.post(f"{room.path}/kick/{segment}").json()["changed"]
+        clients.append(room.join(user, nickname=user))
+        clients[-1].send("CustomEvent", {"event_type": user, "payload": {each: [each]}})
+        said = {"content": each, "user_id": user, "nickname": user}
+        server.http.post(f"{room.path}/messages", json=said).raise_for_status()
+        server.http.put(f"{room.path}/mutes/{segment}", json={"reason": each})
+    yield room
+    server.kill()
+    for client in clients:
+        client.close_code()  # reads what it has not read, or its close would wait
+
+
+@pytest.fixture(scope="module")
+def banned(server: Server, main: Room) -> Room:
+    """Where everybody is banned: who is cannot be in a room."""
+    room = server.create_room("banned")
+    for each in STRINGS.values():
+        path = f"{room.path}/bans/{quote(name(each), safe='')}"
+        server.http.put(path, json={"reason": each}).raise_for_status()
+    return room
+
+
+class Scene:
+    """Runs a command with the rooms and the files of this test."""
+
+    def __init__(self, here: Here, server: Server, main: Room, banned: Room) -> None:
+        self._here = here
+        self._server = server
+        self._rooms = (main, banned)
+        self.directory = here.directory / PLACE
+        self.directory.mkdir()
+
+    def words(self, command: str) -> list[str]:
+        found: list[str] = []
+        for word in CASES[command].words:
+            found += USERS if word == "<users>" else [self._word(command, word)]
+        return found
+
+    def _word(self, command: str, word: str) -> str:
+        match word:
+            case "<main>":
+                return self._rooms[command == "bans"].id
+            case "<hall>" | "<new>":
+                # Found by its name, which no other test uses.
+                self._server.create_room(f"{self._here.directory} {EVERYTHING}"[:255])
+                return f"{self._here.directory} {EVERYTHING}"[:255]
+            case "<file>":
+                url = f"sqlite:{PLACE}/chat.db"
+                if command != "db migrate":
+                    assert self._here("db", "migrate", "--db", url).exit == 0
+                return url
+            case "<toml>":
+                path = self.directory / FILE
+                path.write_text(f"DATABASE_URL = {json.dumps(f'sqlite:{PLACE}/x.db')}\n")
+                return f"{PLACE}/{FILE}"
+        return word
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"CHATCTL_SERVER": self._server.url, "ADMIN_API_KEY": KEY}
+
+    def run(self, command: str, *options: str, columns: int | None = None) -> Finished:
+        args = [*command.split(), *options, *self.words(command)]
+        environ = {"ROOM_TOKEN_SECRET": SECRET, "ROOM_IDENTITY": "token"}
+        if not command.startswith(("db", "serve", "config", "init")):
+            environ |= self.environ
+        stdin = tokens.mint(tokens.Token(LONG_NAME, 4e9), SECRET, 1e9)
+        if columns is None:
+            return self._here(*args, stdin=stdin, **environ)
+        return as_terminal(self._here, columns, *args, stdin=stdin, **environ)
+
+
+@pytest.fixture
+def scene(here: Here, server: Server, main: Room, banned: Room) -> Scene:
+    return Scene(here, server, main, banned)
+
+
+def test_every_command_has_a_case() -> None:
+    commands = [path.removeprefix("chatctl ") for path, _, _ in registry.commands()]
+    assert list(CASES) == commands
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All texts of a JSON document, keys too."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, each in value.items():
+                yield key
+                yield from _strings(each)
+        case list():
+            for each in value:
+                yield from _strings(each)
+
+
+def _cells(shown: str) -> Iterator[str]:
+    """All texts of a pipe's lines: of a list of users each one, of JSON in a cell its own."""
+    for line in shown.split("\n"):
+        for cell in line.split("\t"):
+            text = exact(cell)
+            yield from (text, *text.split(","))
+            if text.startswith('{"'):
+                yield from _strings(json.loads(text))
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_in_a_pipe_every_text_comes_back(scene: Scene, command: str) -> None:
+    case, done = CASES[command], scene.run(command)
+    assert done.exit == case.exit, done
+    assert acting(done.stdout, "\n\t") | acting(done.stderr) == set()
+    assert case.cells - set(_cells(done.stdout)) == set()
+    assert done.stdout == "" or case.exit == 0
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_json_gives_every_text_back(scene: Scene, command: str) -> None:
+    case, done = CASES[command], scene.run(command, "--json")
+    assert done.exit == case.exit, done
+    assert acting(done.stdout) | acting(done.stderr) == set()
+    if case.exit:
+        assert json.loads(done.stderr)["error"]["exit"] == case.exit
+        assert done.stdout == ""
+        return
+    documents = done.stdout.splitlines() if command == "watch" else [done.stdout]
+    assert case.holds - set(_strings([json.loads(each) for each in documents])) == set()
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+@pytest.mark.parametrize("command", CASES)
+def test_on_a_terminal_only_our_colours_act(scene: Scene, command: str, columns: int) -> None:
+    case, done = CASES[command], scene.run(command, columns=columns)
+    assert done.exit == case.exit, done
+    assert acting(without_colours(done.stdout)) | acting(done.stderr) == set()
+    if case.is_list:
+        assert "\x1b[1m" in done.stdout
+        ids = set(map(visible, NAMES))
+        lines = without_colours(done.stdout).splitlines()
+        assert [line for line in lines if width(line) > columns and line not in ids] == []
+
+
+def test_json_on_a_terminal_is_quiet_too(scene: Scene) -> None:
+    for command in ("rooms history", "events ls", "bans"):
+        done = scene.run(command, "--json", columns=40)
+        assert acting(done.stdout) == set()
+        assert CASES[command].holds - set(_strings(json.loads(done.stdout))) == set()
+
+
+ON_TERMINALS = (
+    "rooms ls", "rooms show", "rooms members", "rooms history", "rooms sessions", "bans", "mutes",
+    "watch", "ban", "rooms close",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+@pytest.mark.parametrize("command", ON_TERMINALS)
+def test_on_a_real_terminal_too(chatctl: Chatctl, scene: Scene, command: str, columns: int) -> None:
+    """Where ``rooms close`` asks, and gets no for an answer."""
+    words = [word for word in scene.words(command) if word != "--yes"]
+    shown, code = on_terminal(
+        chatctl, *command.split(), *words,
+        columns=columns, typed="n\n", CHATCTL_PAGER="cat", **scene.environ,
+    )  # fmt: skip
+    assert code == (1 if command == "rooms close" else 0), shown
+    assert acting(without_colours(shown).replace("\r\x1b[K", "")) == set()

@@ -1,0 +1,293 @@
+"""``chatctl init``: what it writes works at once, and nothing that is there is touched."""
+
+import json
+import os
+import shlex
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from prepared_server import Chatctl
+from real_server import Serving
+from same_process import Here
+from websockets.sync.client import connect
+
+from chatctl.commands import init as module
+from chatctl_server import settings
+from chatctl_server.storage import maintenance
+
+MARK = module.MARK
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _secrets(directory: Path) -> list[str]:
+    return [
+        (directory / "secrets" / name).read_text().strip()
+        for name in ("admin-api-key", "room-token-secret")
+    ]
+
+
+def test_serve_create_and_mint_work_with_nothing_else(chatctl: Chatctl) -> None:
+    assert chatctl("init").exit == 0
+    with Serving(chatctl) as serving:
+        room_id = chatctl("rooms", "create", "lobby").stdout.split("\t")[0]
+        token = chatctl("token", "mint", "--user", "anna", "--room", "lobby").stdout.strip()
+        address = serving.url.replace("http", "ws", 1)
+        with connect(f"{address}/ws/rooms/{room_id}?token={token}", proxy=None) as anna:
+            welcome = json.loads(anna.recv(timeout=15))
+        assert welcome["payload"]["user_id"] == "anna"
+        assert serving.stop() == 0
+    log = "".join(serving.log)
+    assert "WARNING" not in log
+    assert not any(secret in log for secret in _secrets(chatctl.directory))
+    assert not (chatctl.directory / "chat.db.admin-key").exists()
+
+
+def test_the_files_and_who_may_read_them(here: Here) -> None:
+    done = here("init", "prod", "--json")
+    assert done.exit == 0, done.stderr
+    prod = here.directory / "prod"
+    found = json.loads(done.stdout)
+    assert found == {
+        "changed": True,
+        "configuration": f"{prod}/chatctl.toml",
+        "database": f"{prod}/chat.db",
+        "admin_api_key_file": f"{prod}/secrets/admin-api-key",
+        "room_token_secret_file": f"{prod}/secrets/room-token-secret",
+        "next": [
+            f"chatctl serve --config {prod}/chatctl.toml",
+            f"chatctl rooms create lobby --config {prod}/chatctl.toml",
+        ],
+    }
+    assert _mode(prod / "secrets") == 0o700
+    for key in ("database", "admin_api_key_file", "room_token_secret_file"):
+        assert _mode(Path(found[key])) == 0o600, key
+    assert tomllib.loads((prod / "chatctl.toml").read_text()) == {
+        "DATABASE_URL": f"sqlite://{prod}/chat.db",
+        "ADMIN_API_KEY_FILE": f"{prod}/secrets/admin-api-key",
+        "ROOM_IDENTITY": "token",
+        "ROOM_TOKEN_SECRET_FILE": f"{prod}/secrets/room-token-secret",
+        "USER_MESSAGE_INTERVAL_SECS": 3,
+    }
+    assert not (prod / MARK).exists()
+    assert all(len(secret) >= 43 for secret in _secrets(prod))
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o000])
+def test_the_umask_decides_nothing(here: Here, mask: int) -> None:
+    """A service's user reads the configuration, and nobody else the secrets."""
+    before = os.umask(mask)
+    try:
+        assert here("init", "prod", "--quiet").exit == 0
+    finally:
+        os.umask(before)
+    modes = {
+        ".": 0o755,
+        "chatctl.toml": 0o644,
+        "secrets": 0o700,
+        "secrets/admin-api-key": 0o600,
+        "chat.db": 0o600,
+    }
+    assert {name: _mode(here.directory / "prod" / name) for name in modes} == modes
+
+
+def test_the_database_belongs_to_whom_its_directory_belongs(here: Here) -> None:
+    """Root makes it for a service's user; for anybody else it is their own."""
+    state = here.directory / "state"
+    state.mkdir()
+    if os.geteuid() == 0:
+        os.chown(state, 12345, 12345)
+    assert here("init", "etc", "--db", "sqlite:./state/chat.db", "--quiet").exit == 0
+    owner = state.stat().st_uid
+    assert {path.stat().st_uid for path in state.iterdir()} == {owner}
+    assert (here.directory / "etc/secrets/admin-api-key").stat().st_uid == os.geteuid()
+
+
+def test_no_two_secrets_are_the_same(here: Here) -> None:
+    for name in ("one", "two"):
+        assert here("init", name, "--quiet").exit == 0
+    found = _secrets(here.directory / "one") + _secrets(here.directory / "two")
+    assert len(set(found)) == 4
+
+
+def test_it_says_what_to_type_next_and_that_works(here: Here) -> None:
+    done = here("init", "a 'quoted' \\ directory")
+    commands = [line[2:] for line in done.stderr.splitlines() if line.startswith("  chatctl")]
+    assert [command.split()[1] for command in commands] == ["serve", "rooms"]
+    config = here.directory / "a 'quoted' \\ directory" / "chatctl.toml"
+    assert [shlex.split(command)[-1] for command in commands] == [str(config)] * 2
+    assert here("db", "check", "--config", str(config)).exit == 0
+    assert not any(secret in done.stdout + done.stderr for secret in _secrets(config.parent))
+
+
+@pytest.mark.parametrize(
+    "name", ["chatctl.toml", "secrets/admin-api-key", "secrets/room-token-secret", "chat.db"]
+)
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_a_file_that_is_there_is_never_touched(here: Here, name: str, kind: str) -> None:
+    path = here.directory / name
+    path.parent.mkdir(exist_ok=True)
+    if kind == "file":
+        path.write_text("mine")
+    else:
+        path.symlink_to("nowhere")
+    before = _tree(here.directory)
+    done = here("init", "--json")
+    error = json.loads(done.stderr)["error"]
+    assert (done.stdout, done.exit) == ("", 5)
+    assert error["code"] == "file_exists"
+    assert error["message"] == f"{path} exists already; nothing was changed"
+    assert _tree(here.directory) == before
+
+
+def test_a_second_one_is_exit_5(here: Here) -> None:
+    assert here("init", "--quiet").exit == 0
+    before = _tree(here.directory)
+    assert here("init", "--quiet").exit == 5
+    assert _tree(here.directory) == before
+
+
+def _tree(directory: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None
+        for path in sorted(directory.rglob("*"))
+        if "run" not in path.parts
+    }
+
+
+# Kills a run of its own in directory N before its Nth call that writes something down, until a
+# run gets through; prints for each how the next run ended.
+_KILLED = """
+import os, signal, sys
+from chatctl import cli
+from chatctl_server import lock, settings
+from chatctl_server.storage import maintenance
+
+cli.run(["init", "warm", "--quiet"])  # so that no run has anything left to import
+
+def counted(function):
+    def call(*args, **more):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **more)
+    return call
+
+def child(number):
+    pid = os.fork()
+    if pid == 0:
+        global left
+        left = number
+        os._exit(cli.run(["init", str(directory), "--quiet"]))
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+for name in ("mkdir", "fsync", "rename", "unlink"):
+    setattr(os, name, counted(getattr(os, name)))
+left = directory = 0
+while True:
+    directory += 1
+    if child(directory) == 0:
+        break
+    code = child(1_000_000)
+    print("end", code, os.path.exists(f"{directory}/.chatctl-init"), flush=True)
+"""
+
+
+def test_after_a_kill_in_the_middle_the_next_one_completes_it(here: Here) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED],
+        cwd=here.directory,
+        env=here.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    ends = [line for line in done.stdout.splitlines() if line.startswith("end ")]
+    # Killed after its last step, a run is complete: then the next one is refused as always.
+    assert set(ends[:-2]) == {"end 0 False"}, done.stderr
+    assert set(ends[-2:]) <= {"end 0 False", "end 5 False"}
+    assert len(ends) > 10
+    whole = {
+        "chatctl.toml",
+        "chat.db",
+        "chat.db.lock",
+        "secrets/admin-api-key",
+        "secrets/room-token-secret",
+    }
+    for number in range(1, len(ends) + 1):
+        directory = here.directory / str(number)
+        made = {name for name, content in _tree(directory).items() if content}
+        assert made - {"chat.db-wal", "chat.db-shm"} == whole
+        config = settings.load(config=str(directory / "chatctl.toml"), environ={})
+        maintenance.check_schema(Path(f"{directory}/chat.db"))
+        assert config.settings.room_token_secret
+
+
+def test_a_failing_one_leaves_nothing(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_configuration", fail)
+    assert here("init", "new/prod").exit == 130
+    left = [path.name for path in here.directory.rglob("*") if path.is_file()]
+    assert left == ["chat.db.lock"]  # which is never removed, and stands in nobody's way
+    monkeypatch.undo()
+    assert here("init", "new/prod", "--quiet").exit == 0
+
+
+def test_beside_another_init_is_exit_7(here: Here) -> None:
+    descriptor, _ = module._held(here.directory / MARK)
+    try:
+        done = here("init")
+    finally:
+        os.close(descriptor)
+    assert (done.stdout, done.exit) == ("", 7)
+    assert "another chatctl init" in done.stderr
+
+
+class TestDatabase:
+    def test_it_may_lie_elsewhere(self, here: Here) -> None:
+        (here.directory / "state").mkdir()
+        done = here("init", "etc", "--db", "sqlite:./state/rooms.db", "--json")
+        assert json.loads(done.stdout)["database"] == f"{here.directory}/state/rooms.db"
+        assert not (here.directory / "etc/chat.db").exists()
+        config = str(here.directory / "etc/chatctl.toml")
+        assert here("db", "check", "--config", config).exit == 0
+
+    @pytest.mark.parametrize(
+        ("url", "code", "exit_code"),
+        [
+            ("sqlite::memory:", "usage", 2),
+            ("chat.db", "invalid_setting", 2),
+            ("sqlite:./gone/chat.db", "file_not_found", 3),
+        ],
+    )
+    def test_a_place_that_is_none(self, here: Here, url: str, code: str, exit_code: int) -> None:
+        done = here("init", "etc", "--db", url, "--json")
+        assert json.loads(done.stderr)["error"]["code"] == code
+        assert (done.stdout, done.exit) == ("", exit_code)
+        assert not (here.directory / "etc").exists()
+
+
+@pytest.mark.parametrize("option", ["--config", "--server"])
+def test_options_that_mean_nothing_are_refused(here: Here, option: str) -> None:
+    done = here("init", option, "http://127.0.0.1:1")
+    assert (done.stdout, done.exit) == ("", 2)
+    assert not (here.directory / "chatctl.toml").exists()
+
+
+def test_what_wins_over_the_configuration_is_said(here: Here) -> None:
+    done = here("init", DATABASE_URL="sqlite:./other.db", ADMIN_API_KEY="typed")
+    assert done.exit == 0
+    config = here.directory / "chatctl.toml"
+    assert f"chatctl: DATABASE_URL from environment wins over {config}" in done.stderr
+    assert f"chatctl: ADMIN_API_KEY from environment wins over {config}" in done.stderr

@@ -1,0 +1,99 @@
+"""``chatctl db seed --demo``: a lived-in database for people who try things out."""
+
+import json
+from pathlib import Path
+
+import apsw
+import pytest
+from lived_in import texts
+from same_process import Here
+
+from chatctl_server import lock
+from chatctl_server.conversation import demo
+from chatctl_server.domain import times
+from chatctl_server.errors import Conflict
+from chatctl_server.storage import maintenance
+
+DEMO = ("db", "seed", "--demo", "--db", "sqlite:./chat.db")
+
+
+@pytest.fixture
+def empty(here: Here) -> Path:
+    path = here.directory / "chat.db"
+    maintenance.migrate(path)
+    return path
+
+
+def test_an_empty_database_is_filled(here: Here, empty: Path) -> None:
+    done = here(*DEMO, "--json")
+    assert json.loads(done.stdout) == {
+        "database": str(empty),
+        "rooms": 4,
+        "messages": 36,
+        "users": 8,
+        "bans": 1,
+        "changed": True,
+    }
+    assert (done.stderr, done.exit) == ("", 0)
+    info = maintenance.info(empty)
+    assert (info.rooms_open, info.rooms_closed, info.messages, info.bans) == (3, 1, 36, 1)
+    assert maintenance.check(empty) == []
+    assert maintenance.verify(empty) == []
+
+
+def test_it_looks_as_after_two_days(empty: Path) -> None:
+    now = times.now()
+    demo.seed(empty, now)
+    with apsw.Connection(str(empty)) as connection:
+        ((first, last),) = connection.execute("SELECT min(at), max(at) FROM event").fetchall()
+        (still_there,) = connection.execute(
+            "SELECT count(*) FROM session WHERE leave_time IS NULL"
+        ).fetchone()
+        nicknames = {name for (name,) in connection.execute("SELECT nickname FROM session")}
+    assert now - first == demo.AGE
+    assert 0 < now - last < 3600 * demo.SECOND
+    assert still_there == 0
+    assert nicknames == set(demo.NICKNAMES.values())
+    said = texts(empty)
+    assert "您好，请问有什么可以帮您？" in said
+    assert not any("coins.example" in text for text in said)
+
+
+def test_a_database_in_which_something_happened_is_exit_5(here: Here, empty: Path) -> None:
+    assert here(*DEMO).exit == 0
+    before = empty.read_bytes()
+    done = here(*DEMO)
+    assert (done.stdout, done.exit) == ("", 5)
+    assert "the database is not empty" in done.stderr
+    assert empty.read_bytes() == before
+
+
+def test_it_is_all_or_nothing(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = demo.TALKS[-1]._replace(lines=(("anna", ""), ("nobody", "x")))
+    monkeypatch.setattr(demo, "TALKS", (*demo.TALKS[:-1], talk))
+    with pytest.raises(KeyError):
+        demo.seed(empty, times.now())
+    assert texts(empty) == []
+    monkeypatch.undo()
+    assert demo.seed(empty, times.now()).messages == 36
+    with pytest.raises(Conflict):
+        demo.seed(empty, times.now())
+
+
+def test_beside_a_server_it_is_refused(here: Here, empty: Path) -> None:
+    with lock.acquire(lock.lock_path(empty), "server") as held:
+        held.ready("http://127.0.0.1:1", None, "0.1.0")
+        done = here(*DEMO)
+    assert (done.stdout, done.exit) == ("", 7)
+    assert "is in use by server pid" in done.stderr
+
+
+def test_a_missing_file_is_exit_3(here: Here) -> None:
+    assert here(*DEMO).exit == 3
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_to_fill_in_must_be_said(here: Here) -> None:
+    done = here("db", "seed", "--db", "sqlite:./chat.db")
+    assert (done.stdout, done.exit) == ("", 2)
+    assert "  try: chatctl db seed --demo" in done.stderr

@@ -1,0 +1,83 @@
+"""A command and a server of different versions."""
+
+import json
+
+import httpx
+import pytest
+from prepared_server import Answer, Prepared
+from same_process import Here
+from world import KEY, Server, running
+
+import chatctl
+from chatctl.failures import Failure
+from chatctl.versions import check
+
+HEADER = "X-Chatctl-Version"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (None, []),
+        (chatctl.__version__, []),
+        ("0.1.99", []),
+        ("0.2.0", ["newer"]),
+        ("0.2.0rc1", ["newer"]),
+    ],
+)
+def test_another_minor_version_is_a_word(theirs: str | None, said: list[str]) -> None:
+    notes: list[str] = []
+    check("it", theirs, notes.append)
+    assert len(notes) == len(said)
+    for note in notes:
+        assert f"it is chatctl {theirs}; this command is older ({chatctl.__version__})" == note
+
+
+@pytest.mark.parametrize("theirs", ["1.0.0", "2.1", "what"])
+def test_another_major_version_is_refused(theirs: str) -> None:
+    with pytest.raises(Failure, match=f"it is chatctl {theirs}, and this command is "):
+        check("it", theirs, print)
+
+
+def test_the_word_is_said_once_on_stderr_and_silenced_by_quiet(
+    here: Here, server: Prepared
+) -> None:
+    link = {"Link": '</management/rooms?cursor=1>; rel="next"', HEADER: "0.99.0"}
+    pages = [Answer([], 200, link), Answer([], 200, {HEADER: "0.99.0"})]
+    server.answers["GET /management/rooms"] = list(pages)
+    done = here("rooms", "--json", "--server", server.url)
+    note = f"chatctl: {server.url} is chatctl 0.99.0; this command is older ({chatctl.__version__})"
+    assert done == ("[]\n", f"{note}\n", 0)
+    server.answers["GET /management/rooms"] = list(pages)
+    assert here("rooms", "--json", "--quiet", "--server", server.url) == ("[]\n", "", 0)
+
+
+def test_a_server_of_another_major_version_is_exit_7(here: Here, server: Prepared) -> None:
+    server.answers["GET /management/rooms"] = Answer([], 200, {HEADER: "7.0.0"})
+    done = here("rooms", "--json", "--server", server.url)
+    error = json.loads(done.stderr)["error"]
+    assert (done.stdout, done.exit, error["code"]) == ("", 7, "version_mismatch")
+    assert error["hint"].endswith("pip install chatctl==7.0.0")
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    with running(tmp_path_factory.mktemp("versions")) as server:
+        yield server
+
+
+def test_a_command_of_another_major_version_changes_nothing(real: Server) -> None:
+    refused = real.http.post(
+        "/management/rooms", json={"room_name": "x"}, headers={HEADER: "9.0.0"}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (409, "version_mismatch")
+    assert real.http.get("/management/rooms").json() == []
+    same = {HEADER: f"{chatctl.__version__.split('.')[0]}.77.1"}
+    assert real.http.get("/management/rooms", headers=same).status_code == 200
+
+
+def test_the_version_stands_in_every_answer_to_a_command(real: Server) -> None:
+    path = f"{real.url}/management/rooms"
+    for headers in ({"X-Api-Key": KEY}, {}):
+        assert httpx.get(path, headers=headers).headers[HEADER] == chatctl.__version__
+    assert HEADER not in httpx.get(f"{real.url}/health").headers

@@ -1,0 +1,152 @@
+"""Every example of every command's help, which docs/cli.md shows: it runs as it stands there.
+
+In a directory with what an example names: two rooms, a list of users, a backup. Only addresses
+and places of other machines are replaced.
+"""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from world import KEY, Server, clean_environment, eventually, free_port
+
+from chatctl import registry
+
+EXAMPLES = [example for _, verb, _ in registry.commands() for example in verb.examples]
+SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
+# These stop no server; they are refused beside one, or are one.
+ALONE = (
+    "chatctl init",
+    "chatctl serve",
+    "chatctl db migrate",
+    "chatctl db restore",
+    "chatctl db seed",
+)
+ENDLESS = ("chatctl serve", "chatctl watch lobby", "chatctl events tail -f")
+ASKING = ("chatctl rooms close lobby", "chatctl db restore nightly.db")
+ENDED = {0, 128 + signal.SIGTERM}
+
+
+class Desk:
+    """A directory and a shell in it, in which ``chatctl`` is the command."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        self.directory = directory
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        self.environment = {**clean_environment(directory, **settings), "PATH": path}
+
+    def start(self, command: str, *, typed: bytes | None = None) -> subprocess.Popen[bytes]:
+        # script(1) gives the command a terminal of its own.
+        words = ["sh", "-c", command] if typed is None else ["script", "-qec", command, "/dev/null"]
+        return subprocess.Popen(
+            words, cwd=self.directory, env=self.environment, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, command: str, *, typed: bytes | None = None) -> tuple[int, str]:
+        running = self.start(command, typed=typed)
+        shown, _ = running.communicate(typed, timeout=60)
+        return running.returncode, shown.decode()
+
+    def furnish(self) -> None:
+        (self.directory / "users.txt").write_text("mallory\ntrudy\n")
+        (self.directory / "text").write_text("hello from a file\n")
+        (self.directory / "chatctl.toml").write_text('DATABASE_URL = "sqlite:./chat.db"\n')
+        for name in (
+            "backup",
+            ".local/share/bash-completion/completions",
+            ".config/fish/completions",
+        ):
+            (self.directory / name).mkdir(parents=True)
+
+
+@pytest.fixture(scope="module")
+def beside_server() -> Iterator[tuple[Desk, Server]]:
+    # The path of the server's socket in it must stay below 108 bytes, and pytest's are long.
+    with TemporaryDirectory(prefix="chatctl-") as name:
+        settings = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": SECRET}
+        server = Server(Path(name), **settings)
+        desk = Desk(Path(name), DATABASE_URL="sqlite:./chat.db", ADMIN_API_KEY=KEY, **settings)
+        desk.furnish()
+        try:
+            server.start()
+            assert desk.run("chatctl token mint --user anna > token.txt")[0] == 0
+            yield desk, server
+        finally:
+            server.close()
+
+
+@pytest.fixture
+def alone() -> Iterator[Desk]:
+    with TemporaryDirectory(prefix="chatctl-") as name:
+        yield Desk(Path(name), DATABASE_URL="sqlite:./chat.db")
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.startswith(ALONE)])
+def test_beside_a_server(example: str, beside_server: tuple[Desk, Server]) -> None:
+    desk, server = beside_server
+    for room in server.http.get("/management/rooms").json():
+        server.http.delete(f"/management/rooms/{room['room_id']}")
+    lobby = server.create_room("lobby")
+    server.create_room("arena")
+    lobby.ban("trudy")
+    posted = server.http.post(f"{lobby.path}/messages", json={"content": "buy spam"}).json()
+    (desk.directory / "nightly.db").unlink(missing_ok=True)
+    (desk.directory / "nightly.db.json").unlink(missing_ok=True)
+    command = (
+        example.replace("https://chat.example.org", server.url)
+        .replace("1207", str(posted["message_id"]))
+        .replace("--count 100", "--count 1")
+        .replace("/backup ", "./backup ")
+    )
+    if example in ENDLESS or example.startswith("chatctl events tail -f"):
+        path, reasons = f"{lobby.path}/bans/mallory", itertools.count()
+        follow(desk, command, lambda: server.http.put(path, json={"reason": str(next(reasons))}))
+    else:
+        code, shown = desk.run(command, typed=b"y\n" if example in ASKING else None)
+        assert code == 0, shown
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if each.startswith(ALONE)])
+def test_without_a_server(example: str, alone: Desk) -> None:
+    if example.startswith(("chatctl db restore", "chatctl db seed")) or "--dry-run" in example:
+        assert alone.run("chatctl db migrate && chatctl db backup nightly.db")[0] == 0
+    (alone.directory / "etc").mkdir()
+    (alone.directory / "lib").mkdir()
+    command = (
+        example.replace("/etc/chatctl", "./etc")
+        .replace("/var/lib/chatctl", f"{alone.directory}/lib")
+        .replace("127.0.0.1:3000,[::1]:3000", f"127.0.0.1:{free_port()},[::1]:{free_port()}")
+    )
+    if example.startswith("chatctl init"):
+        command = f"env -u DATABASE_URL {command}"
+    if example.startswith("chatctl serve"):
+        alone.environment.setdefault("BIND_ADDRESS", f"127.0.0.1:{free_port()}")
+        follow(alone, command, lambda: None)
+    else:
+        code, shown = alone.run(command, typed=b"y\n" if example in ASKING else None)
+        assert code == 0, shown
+
+
+def follow(desk: Desk, command: str, happen: object) -> None:
+    """What goes on for ever says something, and ends at SIGTERM."""
+    assert callable(happen)
+    running = desk.start(f"exec {command}")
+    assert running.stdout is not None
+    os.set_blocking(running.stdout.fileno(), False)
+
+    def said() -> bytes | None:
+        happen()
+        assert running.poll() is None
+        return running.stdout.read() if running.stdout is not None else None
+
+    assert eventually(said)
+    running.terminate()
+    running.communicate(timeout=30)
+    assert running.returncode in ENDED or running.returncode == -signal.SIGTERM

@@ -1,0 +1,211 @@
+"""The files in docs/deploy work: systemd takes the unit, and the page's commands run."""
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from documents import ROOT, blocks, read
+from world import Server, clean_environment
+
+from chatctl import registry
+from chatctl_server import settings
+
+DEPLOY = ROOT / "docs/deploy"
+UNIT = (DEPLOY / "chatctl.service").read_text()
+CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
+PAGE = "docs/deploy.md"
+
+
+class TestUnit:
+    @staticmethod
+    def lines(name: str) -> list[str]:
+        return re.findall(rf"^{name}=(.*)$", UNIT, re.MULTILINE)
+
+    def test_systemd_takes_it(self, tmp_path: Path) -> None:
+        path = tmp_path / "chatctl.service"
+        command = Path(sys.executable).parent / "chatctl"
+        path.write_text(UNIT.replace("/opt/chatctl/bin/chatctl", str(command)))
+        verified = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (verified.stderr, verified.returncode) == ("", 0)
+
+    def test_it_is_hardened(self, tmp_path: Path) -> None:
+        """An exposure of 2.0 of 10; most services have above 9."""
+        (tmp_path / "chatctl.service").write_text(UNIT)
+        subprocess.run(
+            ["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager",
+             tmp_path / "chatctl.service"],
+            check=True,
+            capture_output=True,
+        )  # fmt: skip
+
+    def test_it_starts_with_its_credentials_and_tells_systemd(self, tmp_path: Path) -> None:
+        """As systemd would: the secrets in a directory, a socket for READY, nothing else."""
+        with TemporaryDirectory(prefix="chatctl-") as runtime:
+            environment = clean_environment(Path(runtime))
+            _chatctl(tmp_path, environment, "init", "etc", "--quiet")
+            # The service cannot read what init wrote: it has copies.
+            (tmp_path / "etc/secrets").rename(tmp_path / "credentials")
+            for line in self.lines("Environment"):
+                name, _, value = line.partition("=")
+                environment[name] = value.replace("%d", str(tmp_path / "credentials")).replace(
+                    "%S/chatctl", str(tmp_path)
+                )
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+                told.bind(f"{runtime}/notify")
+                told.settimeout(30)
+                environment |= {
+                    "NOTIFY_SOCKET": f"{runtime}/notify",
+                    "BIND_ADDRESS": "127.0.0.1:0",
+                }
+                (command,) = self.lines("ExecStart")
+                arguments = shlex.split(command)[1:]
+                arguments = [each.replace("/etc/chatctl", "etc") for each in arguments]
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "chatctl", *arguments],
+                    env=environment,
+                    cwd=tmp_path,
+                    stderr=subprocess.DEVNULL,
+                )
+                try:
+                    assert told.recv(100) == b"READY=1"
+                finally:
+                    process.terminate()
+                    assert process.wait(30) == 0
+
+    def test_each_credential_is_a_secret_that_a_setting_names(self) -> None:
+        credentials = [line.partition(":")[0] for line in self.lines("LoadCredential")]
+        named = {
+            line.partition("=")[0]: line.partition("%d/")[2]
+            for line in self.lines("Environment")
+            if "%d/" in line
+        }
+        assert sorted(named.values()) == sorted(credentials)
+        assert set(named) <= set(settings.SECRET_FILES)
+
+    def test_a_stop_has_the_time_that_it_may_take(self) -> None:
+        (seconds,) = self.lines("TimeoutStopSec")
+        assert int(seconds) > int(settings.SETTINGS["SHUTDOWN_TIMEOUT_SECONDS"].default)
+        (files,) = self.lines("LimitNOFILE")
+        assert int(files) == int(settings.SETTINGS["MAX_CONNECTIONS"].default) + 200
+
+
+class TestContainer:
+    def test_its_environment_is_settings_that_load(self, tmp_path: Path) -> None:
+        """With the two secrets, and without them a sentence about the first."""
+        text = CONTAINERFILE.replace("\\\n", " ")
+        environ = dict(
+            pair.split("=", 1) for line in re.findall(r"^ENV (.*)$", text, re.M)
+            for pair in line.split()
+        )  # fmt: skip
+        assert set(environ) - {"PATH", "HOME"} <= {*settings.SETTINGS, *settings.SECRET_FILES}
+        with pytest.raises(settings.InvalidSetting, match="/run/secrets/"):
+            settings.load(environ=environ, cwd=tmp_path)
+        for name in ("admin-api-key", "room-token-secret"):
+            (tmp_path / name).write_text("x" * 40)
+        here = {
+            name: value.replace("/run/secrets", str(tmp_path)) for name, value in environ.items()
+        }
+        loaded = settings.load(environ=here, cwd=tmp_path)
+        assert loaded.settings.room_identity == "token"
+        home = environ["HOME"]
+        assert loaded.settings.database_url == f"sqlite://{home}/chat.db"
+        assert f"\nVOLUME {home}\n" in CONTAINERFILE
+
+    def test_it_runs_as_nobody_special(self) -> None:
+        user = re.findall(r"^USER (.*)$", CONTAINERFILE, re.MULTILINE)
+        assert user == ["10001"]
+        assert f"--uid {user[0]}" in CONTAINERFILE
+
+    def test_its_health_is_a_command_that_answers(self, shared_server: Server) -> None:
+        found = re.search(r"CMD (\[\"chatctl\", \"status\".*\])", CONTAINERFILE)
+        assert found is not None
+        command = [
+            each.replace("http://127.0.0.1:3000", shared_server.url)
+            for each in json.loads(found[1])
+        ]
+        assert shared_server.chatctl(*command[1:]).returncode == 0
+        gone = [each.replace(shared_server.url, "http://127.0.0.1:1") for each in command]
+        assert shared_server.chatctl(*gone[1:]).returncode == 6
+
+    def test_what_it_copies_is_there(self) -> None:
+        for line in re.findall(r"^COPY (?!--from)(.*)$", CONTAINERFILE, re.MULTILINE):
+            for name in line.split()[:-1]:
+                assert (ROOT / name).exists(), name
+
+
+def _chatctl(directory: Path, environment: dict[str, str], *arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "chatctl", *arguments], cwd=directory, env=environment, check=True
+    )
+
+
+class TestPage:
+    def commands(self) -> Iterator[list[str]]:
+        for block in blocks(PAGE):
+            for line in block.text.splitlines():
+                found = re.search(r"^(?:\$ (?:sudo )?|.* root /usr/local/bin/)chatctl (.*)$", line)
+                if found is not None:
+                    yield shlex.split(found[1].partition(" >")[0])
+
+    def test_its_commands_exist_with_their_options(self) -> None:
+        parameters = {path: params for path, _, params in registry.commands()}
+        seen = set()
+        for words in self.commands():
+            verb = " ".join(words[:2]) if words[0] in registry.NOUNS else words[0]
+            options = {name for each in parameters[f"chatctl {verb}"] for name in each.opts}
+            assert {word for word in words if word.startswith("-")} <= options, words
+            seen.add(verb)
+        assert {"init", "config check", "token mint", "db backup", "db restore"} <= seen
+
+    def test_its_configuration_loads(self, tmp_path: Path) -> None:
+        for block in blocks(PAGE):
+            if block.language == "toml":
+                (tmp_path / "chatctl.toml").write_text(block.text)
+                assert settings.load(environ={}, cwd=tmp_path).settings.trusted_proxies
+
+    def test_it_names_every_file_of_the_directory(self) -> None:
+        for path in DEPLOY.iterdir():
+            assert f"(deploy/{path.name})" in read(PAGE)
+
+    def test_the_way_of_the_page(self, tmp_path: Path) -> None:
+        """init into one directory with the database in another, a room, a token, a backup."""
+        places = {
+            "/etc/chatctl": "etc",
+            "/var/lib/chatctl": f"{tmp_path}/lib",
+            "/var/backups/chatctl": "backups",
+        }
+        for name in ("lib", "backups"):
+            (tmp_path / name).mkdir()
+        runs = []
+        for words in self.commands():
+            if words[0] in ("init", "rooms") or words[:2] in (["db", "backup"], ["token", "mint"]):
+                line = "\0".join(words)
+                for shown, meant in places.items():
+                    line = line.replace(shown, meant)
+                config = [] if words[0] == "init" else ["--config", "etc/chatctl.toml"]
+                runs.append([*line.split("\0"), *config])
+        assert [run[0] for run in runs] == ["init", "rooms", "token", "db"]
+        script = f"from chatctl import cli\nprint([cli.run(run) for run in {runs!r}])\n"
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=clean_environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.endswith("[0, 0, 0, 0]\n"), done.stderr
+        assert (tmp_path / "lib/chat.db").exists()
+        assert len(list((tmp_path / "backups").glob("chat-*.db"))) == 1

@@ -1,0 +1,277 @@
+"""The page at /docs: complete, plain HTML of this server's own, under a policy without exceptions;
+and in a real browser at the widths of a phone and of a desk, light and dark."""
+
+import html
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import declared
+import httpx
+import pytest
+from browser import Browser, chromium
+from world import Server
+
+from chatctl_server.api.reference import page, page_words, problem_words, prose
+from chatctl_server.api.reference.html import Html, element, line, together
+from chatctl_server.api.reference.languages import preferred
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+FILES = ["/docs", "/docs/style.css", "/docs/icon.svg", "/schema", "/schema/openapi.json"]
+OPERATIONS = {
+    operation["operationId"]: (path, method.upper(), operation)
+    for path, methods in declared.description()["paths"].items()
+    for method, operation in methods.items()
+}
+VOID = {"meta", "link", "wbr"}
+
+
+class Page(HTMLParser):
+    """What a page consists of. Fails on what is not closed in its place."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self._open):
+            self.texts[tag][-1] += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [found for _, each in self.elements if (found := each.get(attribute))]
+
+
+@pytest.fixture(scope="module")
+def stranger(shared_server: Server) -> Iterator[httpx.Client]:
+    """Without a key."""
+    with httpx.Client(base_url=shared_server.url, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def shown(stranger: httpx.Client, language: str) -> Page:
+    return Page(stranger.get("/docs", params={"lang": language}).text)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_it_is_open_to_all_and_closed_to_what_is_not_its_own(
+    stranger: httpx.Client, path: str
+) -> None:
+    answer = stranger.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_a_browser_has_is_not_sent_again(stranger: httpx.Client, path: str) -> None:
+    first = stranger.get(path)
+    etag = first.headers["etag"]
+    for given in (etag, f'"other", W/{etag}', "*"):
+        again = stranger.get(path, headers={"If-None-Match": given})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == etag
+    other = stranger.get(path, headers={"If-None-Match": '"other"'})
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+@pytest.mark.parametrize("path", ["/docs/nothing", "/schema/nothing", "/schema/openapi.yaml"])
+def test_what_is_not_there_is_a_problem(stranger: httpx.Client, path: str) -> None:
+    answer = stranger.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("named", "accepted", "language"),
+    [
+        (None, "", "en"),
+        (None, "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        (None, "de, en;q=0.5, zh;q=0.4", "en"),
+        (None, "en;q=0.1, zh-TW;q=0.2", "zh"),
+        (None, "zh;q=0", "en"),
+        (None, "zh;q=many", "en"),
+        (None, "fr", "en"),
+        ("zh", "en", "zh"),
+        ("en", "zh", "en"),
+        ("tlh", "zh", "zh"),
+    ],
+)
+def test_the_language_is_the_named_one_else_the_browsers(
+    named: str | None, accepted: str, language: str
+) -> None:
+    assert preferred(named, accepted) == language
+
+
+def test_the_language_is_said(stranger: httpx.Client) -> None:
+    answer = stranger.get("/docs", headers={"Accept-Language": "zh-CN"})
+    assert answer.headers["content-language"] == "zh"
+    assert "Accept-Language" in answer.headers["vary"]
+    elements = Page(answer.text).elements
+    assert ("html", {"lang": "zh-Hans"}) in elements
+    assert ("p", {"class": "summary", "lang": "en"}) in elements
+
+
+def test_both_languages_have_all_words() -> None:
+    assert problem_words.ENGLISH.keys() == problem_words.CHINESE.keys()
+    for words in page_words.WORDS.values():
+        assert words.tags.keys() == prose.TAGS.keys()
+    refused = declared.description()["components"]["examples"].keys()
+    assert problem_words.ENGLISH.keys() >= refused
+
+
+def test_nothing_is_inline_or_foreign(shown: Page) -> None:
+    assert not {tag for tag, _ in shown.elements} & {"script", "style", "iframe", "img", "form"}
+    names = {name for _, attributes in shown.elements for name in attributes}
+    assert not [name for name in names if name == "style" or name.startswith("on")]
+    links = [*shown.values("href"), *shown.values("src")]
+    own = re.compile(r"#[\w-]+|\?lang=(en|zh)|/schema|/docs/(style\.css|icon\.svg)")
+    assert [link for link in links if not own.fullmatch(link)] == []
+
+
+def test_each_link_leads_to_something_on_the_page(shown: Page) -> None:
+    ids = shown.values("id")
+    assert len(ids) == len(set(ids))
+    anchors = {link[1:] for link in shown.values("href") if link.startswith("#")}
+    assert anchors <= set(ids)
+    assert anchors >= OPERATIONS.keys()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_shown_whole(shown: Page, language: str, name: str) -> None:
+    path, method, operation = OPERATIONS[name]
+    article = next(each for each in shown.texts["article"] if name_of(each, path, method))
+    assert page.curl(path, method, operation) in article
+    for parameter in operation.get("parameters", ()):
+        assert parameter["name"] in article
+        assert plain(parameter["description"]) in article
+    assert ("X-Api-Key" in article) == ("security" in operation and name != "metrics")
+    for status, code in declared.codes(operation):
+        meaning, fix = problem_words.WORDS[language][code]  # type: ignore[index]
+        assert f"{status} {code}" in article
+        assert plain(meaning) in article
+        assert plain(fix) in article
+
+
+def name_of(article: str, path: str, method: str) -> bool:
+    return article.startswith(f"{method} {path}") and not article.startswith(f"{method} {path}/")
+
+
+def plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def test_text_is_escaped() -> None:
+    evil = "<script>\"'&"
+    for made in (element("p", evil), element("p", title=evil), together(evil), line(f"`{evil}`")):
+        assert isinstance(made, Html)
+        assert "<script" not in made
+        assert html.escape(evil) in made
+    assert element("p", element("b", "x")) == "<p><b>x</b></p>"
+    assert element("p", "".join([element("b", "x")])) == "<p>&lt;b&gt;x&lt;/b&gt;</p>"
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+BRIGHTNESS = """
+(() => {
+  const parts = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const light = colour => {
+    const [r, g, b] = parts(colour).map(each => each / 255).map(
+      each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = each => {
+    while (each) {
+      const colour = getComputedStyle(each).backgroundColor;
+      if (!/, 0\\)$/.test(colour)) return colour;
+      each = each.parentElement;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const faint = [];
+  for (const each of document.querySelectorAll("main *, nav *, header *")) {
+    const own = [...each.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (!own) continue;
+    const [a, b] = [light(getComputedStyle(each).color), light(behind(each))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) faint.push([each.className || each.tagName, contrast]);
+  }
+  return faint.slice(0, 5);
+})()
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_browser_shows_it_without_complaint(
+    shared_server: Server, tab: Browser, width: int, scheme: str
+) -> None:
+    tab.wear(width, scheme)
+    tab.open(f"{shared_server.url}/docs?lang={'zh' if width == 360 else 'en'}")
+    assert tab.value("document.documentElement.scrollWidth") <= width
+    assert tab.value("getComputedStyle(document.body).maxWidth") != "none"  # the style is there
+    assert tab.value(BRIGHTNESS) == []
+    assert complaints(tab) == []
+    asked = [each["request"]["url"] for each in tab.told("Network.requestWillBeSent")]
+    assert [url for url in asked if not url.startswith(shared_server.url)] == []
+
+
+def complaints(tab: Browser) -> list[Any]:
+    """Of the policy, of the network, of the page."""
+    return [
+        *tab.told("Audits.issueAdded"),
+        *tab.told("Log.entryAdded"),
+        *tab.told("Runtime.exceptionThrown"),
+        *tab.told("Network.loadingFailed"),
+    ]
+
+
+def test_the_policy_is_enforced(shared_server: Server, tab: Browser) -> None:
+    """What the page does not do would not be done: the test above can see it."""
+    tab.open(f"{shared_server.url}/docs")
+    tab.value("document.body.setAttribute('style', 'color: red')")
+    tab.value("document.head.append(Object.assign(document.createElement('script'), {text: '1'}))")
+    assert tab.value("getComputedStyle(document.body).color") != "rgb(255, 0, 0)"
+    assert complaints(tab)
+
+
+def test_it_is_used_by_keyboard(shared_server: Server, tab: Browser) -> None:
+    tab.wear(1200, "light")
+    tab.open(f"{shared_server.url}/docs?lang=en")
+    tab.press("Tab", 9)
+    assert tab.value("document.activeElement.className") == "skip"
+    assert tab.value("document.activeElement.getBoundingClientRect().left") >= 0
+    tab.value("document.querySelector('details summary').focus()")
+    tab.press("Enter", 13, "\r")
+    assert tab.value("document.querySelector('details').open") is True
