@@ -87,10 +87,16 @@ def command(path: str, verb: Verb, params: Sequence[Any], columns: int) -> str:
         parts.append(f"Options:\n{_pairs(own, columns)}")
     common = _wrapped("  ".join(_spelled(each) for each in params if _is_common(each)), columns - 2)
     parts.append(f"Common options (chatctl help options):\n{textwrap.indent(common, _INDENT)}\n")
+    if verb.columns:
+        parts.append(_wrapped(f"In a pipe the columns are {_columns(verb)}.", columns) + "\n")
     parts.append("Examples:\n" + "".join(f"{_INDENT}{each}\n" for each in verb.examples))
     codes = "".join(f"    {code:<3} {exits.MEANINGS[code]}\n" for code in sorted(verb.exits))
     parts.append(f"Exit codes (chatctl help exit-codes):\n{codes}")
     return "\n".join(parts)
+
+
+def _columns(verb: Verb) -> str:
+    return ", ".join(column.title.lower() for column in verb.columns)
 
 
 def usage_line(path: str, params: Sequence[Any]) -> str:
@@ -174,6 +180,8 @@ def _markdown(commands: Sequence[tuple[str, Verb, Sequence[Any]]]) -> Iterator[s
                 f"| `{_cell(_spelled(each))}` | {_cell(each.help or '')} |" for each in listed
             )
             yield ""
+        if verb.columns:
+            yield f"In a pipe the columns are {_columns(verb)}.\n"
         yield "```sh\n" + "\n".join(verb.examples) + "\n```\n"
         codes = ", ".join(f"{code} {exits.MEANINGS[code]}" for code in sorted(verb.exits))
         yield _wrapped(f"Exit codes: {codes}.", WIDEST) + "\n"

@@ -3,12 +3,15 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 from typer.core import TyperCommand
 
 from chatctl import failures, stdout, times
+
+if TYPE_CHECKING:
+    from chatctl.output import Column
 
 P = ParamSpec("P")
 
@@ -83,6 +86,7 @@ class Verb:
     examples: Sequence[str]
     exits: Sequence[int]
     changes: bool
+    columns: Sequence["Column"]
 
     @property
     def sentence(self) -> str:
@@ -119,13 +123,18 @@ _ALWAYS = (0, 1, 2, 6, 7, 8)
 
 
 def verb(
-    name: str, *, examples: tuple[str, str], exits: Sequence[int] = (), changes: bool = False
+    name: str,
+    *,
+    examples: tuple[str, str],
+    exits: Sequence[int] = (),
+    changes: bool = False,
+    columns: Sequence["Column"] = (),
 ) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
     """``exits`` are the codes beside those that every command has; ``changes``: it does not only
-    read."""
+    read; ``columns``: of the list that it prints."""
 
     def made(function: Callable[Concatenate[Options, P], None]) -> Verb:
-        return Verb(name, function, examples, (*_ALWAYS, *exits), changes)
+        return Verb(name, function, examples, (*_ALWAYS, *exits), changes, columns)
 
     return made
 

@@ -40,6 +40,8 @@ def rows(options: Options, columns: Sequence[Column], found: Sequence[Row]) -> N
             fields(_exact(column, row) for column in columns)
     elif found:
         _table(options, columns, found)
+    else:
+        note(options, "there are none")
 
 
 def record(options: Options, columns: Sequence[Column], row: Row) -> None:

@@ -57,6 +57,7 @@ Actor = Annotated[
     "ls",
     examples=("chatctl events ls --since 2h --type 'ban.*'", "chatctl events --room lobby --json"),
     exits=(3, 4, 5),
+    columns=_COLUMNS,
 )
 def ls(
     options: Options,
@@ -85,6 +86,7 @@ def ls(
     "tail",
     examples=("chatctl events tail --count 20", "chatctl events tail -f --type 'ban.*' --json"),
     exits=(3, 4, 5, 130, 141, 143),
+    columns=_COLUMNS,
 )
 def tail(
     options: Options,

@@ -55,6 +55,7 @@ All = Annotated[bool, typer.Option("--all", help="All there are.")]
         "chatctl rooms history lobby --all --json >lobby.json",
     ),
     exits=(3, 4, 5),
+    columns=_MESSAGES,
 )
 def history(
     options: Options,
@@ -89,6 +90,7 @@ def history(
         "chatctl rooms sessions lobby --limit 1000 --json",
     ),
     exits=(3, 4, 5),
+    columns=_SESSIONS,
 )
 def sessions(
     options: Options,

@@ -29,6 +29,7 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=
     "members",
     examples=("chatctl rooms members lobby", "chatctl rooms members -R lobby --json"),
     exits=(3, 4, 5),
+    columns=_MEMBERS,
 )
 def members(options: Options, *, words: Words = None, room: RoomOption = None) -> None:
     """List the users who are connected to a room, sorted by user; without a server, nobody."""
@@ -44,6 +45,7 @@ def members(options: Options, *, words: Words = None, room: RoomOption = None) -
     examples=("chatctl rooms admins lobby", "chatctl rooms admins lobby --add anna --remove bert"),
     exits=(3, 4, 5),
     changes=True,
+    columns=_ADMINS,
 )
 def admins(
     options: Options,

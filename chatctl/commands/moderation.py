@@ -146,6 +146,7 @@ def unmute(
     "bans",
     examples=("chatctl bans lobby", "chatctl bans -R lobby --json"),
     exits=(3, 4, 5),
+    columns=_BANS,
 )
 def bans(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -> None:
     """List the users banned from a room, sorted by user."""
@@ -156,6 +157,7 @@ def bans(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -
     "mutes",
     examples=("chatctl mutes lobby", "chatctl mutes -R lobby --json"),
     exits=(3, 4, 5),
+    columns=_MUTES,
 )
 def mutes(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -> None:
     """List the users muted in a room, sorted by user."""

@@ -40,6 +40,7 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=
     "ls",
     examples=("chatctl rooms ls", "chatctl rooms ls --match 'support-*' --status all --json"),
     exits=(3, 4),
+    columns=_LIST[:-1],
 )
 def ls(
     options: Options,

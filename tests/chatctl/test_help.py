@@ -46,6 +46,16 @@ def test_every_option_says_what_it_does_in_a_line(command: str) -> None:
             assert len(each.help) < 100, each.help
 
 
+LISTS = [name for name, verb in COMMANDS.items() if verb.columns]
+
+
+@pytest.mark.parametrize("command", LISTS)
+def test_a_list_names_its_columns(here: Here, command: str) -> None:
+    shown = re.sub(r"\s+", " ", here(*command.split(), "--help").stdout)
+    titles = [column.title.lower() for column in COMMANDS[command].columns]
+    assert f" In a pipe the columns are {', '.join(titles)}. " in shown
+
+
 def test_every_command_and_noun_has_its_group() -> None:
     grouped = [name for _, names in registry.GROUPS for name in names]
     assert sorted(grouped) == sorted([verb.name for verb in registry.VERBS] + list(registry.NOUNS))

@@ -161,3 +161,11 @@ def test_events_are_sentences_with_the_rooms_name(
     title, row = shown.splitlines()
     assert title.split() == ["OFFSET", "WHEN", "TYPE", "ROOM", "ACTOR", "WHAT"]
     assert row.split(maxsplit=6)[3:] == [kind, "lobby", "-", said]
+
+
+def test_an_empty_list_says_so_on_a_terminal_only(chatctl: Chatctl, prepared: Prepared) -> None:
+    prepared.answers["GET /management/rooms"] = Answer([])
+    asked = {"CHATCTL_SERVER": prepared.url}
+    assert on_terminal(chatctl, "rooms", **asked) == ("chatctl: there are none\n", 0)
+    assert on_terminal(chatctl, "rooms", "--quiet", **asked) == ("", 0)
+    assert chatctl("rooms", **asked) == ("", "", 0)
