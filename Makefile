@@ -20,4 +20,5 @@ bench:
 	python bench/history.py
 	python bench/startup.py
 	python bench/fanout.py
+	python bench/commands.py
 	python bench/admin.py

@@ -142,7 +142,14 @@ def _shown(column: Column, row: Row, now: float) -> str:
             return _size(value)
         if column.kind == "seconds":
             return times.relative(now - value, now).removesuffix(" ago")
-    return visible(_plain(value))
+    return visible(_words(value))
+
+
+def _words(value: object) -> str:
+    """As ``_plain``; what is JSON in a pipe is words for a person."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(each)}" for name, each in value.items())
+    return _plain(value)
 
 
 def _plain(value: object) -> str:

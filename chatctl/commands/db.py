@@ -89,18 +89,19 @@ def verify(options: Options) -> None:
 def backup(
     options: Options,
     *,
-    target: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    named: Annotated[str, typer.Argument(metavar="FILE", show_default=False)],
     keep: Annotated[
         int | None,
         typer.Option("--keep", metavar="N", min=1, help="In a directory: keep the newest N."),
     ] = None,
 ) -> None:
     """Copy the database while it is in use and verify the copy; into a directory by its time."""
-    if str(target) == "-":
+    target = Path(named)
+    if named == "-":
         raise failures.usage(
             "a backup is a file, it does not go to stdout", "chatctl db backup FILE"
         )
-    if keep is not None and not target.exists():
+    if (keep is not None or named.endswith("/")) and not target.exists():
         raise Failure("file_not_found", f"there is no directory {target}", f"mkdir -m 700 {target}")
     if keep is not None and not target.is_dir():
         raise failures.usage(

@@ -53,7 +53,7 @@ def mint(
     ] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Makes the user a room admin.")] = False,
     ttl: Annotated[
-        str, typer.Option("--ttl", metavar="TIME", help="How long it is good for.")
+        str, typer.Option("--ttl", metavar="TIME", help="How long it is good for; 1h unless given.")
     ] = "1h",
 ) -> None:
     """Print a token with which a user may join rooms."""

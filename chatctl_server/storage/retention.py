@@ -29,6 +29,9 @@ def backup_into(path: Path, directory: Path, keep: int | None, at: int) -> Backe
     """
     original = files.real(path)
     target = directory.absolute() / f"{original.stem}-{_stamp(at)}.db"
+    while target.exists():  # a second backup within a second
+        at += times.SECOND
+        target = target.with_name(f"{original.stem}-{_stamp(at)}.db")
     made = backups.backup(path, target)
     excess = []
     if keep is not None:

@@ -11,7 +11,7 @@ from lived_in import flip_bytes, names
 from offline import Offline
 from same_process import Here
 
-from chatctl_server.errors import ChatctlError, Conflict
+from chatctl_server.errors import ChatctlError
 from chatctl_server.storage import backups, maintenance, retention
 
 DAY = 86_400_000_000
@@ -109,10 +109,13 @@ def test_nothing_is_removed_when_the_new_one_is_bad(database: Path, directory: P
 
 
 def test_two_at_the_same_second(database: Path, directory: Path) -> None:
-    nightly(database, directory, 0, 1)
-    with pytest.raises(Conflict):
-        nightly(database, directory, 0, 1)
-    assert days(directory) == [0]
+    """The second one is of the next second; neither is overwritten."""
+    nightly(database, directory, 0, 2)
+    assert nightly(database, directory, 0, 2) == []
+    assert [each for each in names(directory) if each.endswith(".db")] == [
+        "chat-2023-11-14T221320Z.db",
+        "chat-2023-11-14T221321Z.db",
+    ]
 
 
 def test_a_removal_that_was_interrupted_is_completed(database: Path, directory: Path) -> None:
@@ -193,6 +196,19 @@ class TestCommand:
         done = here("db", "backup", target, "--keep", keep, "--db", "sqlite:chat.db")
         assert (done.stdout, done.exit) == ("", code)
         assert names(here.directory / "backups") == []
+
+    @pytest.mark.usefixtures("database")
+    def test_two_in_a_second_are_two(self, here: Here, directory: Path) -> None:
+        for _ in range(2):
+            assert here("db", "backup", "backups", "--db", "sqlite:chat.db").exit == 0
+        assert len([each for each in names(directory) if each.endswith(".db")]) == 2
+
+    @pytest.mark.usefixtures("database")
+    def test_a_directory_that_is_not_there_is_no_file(self, here: Here) -> None:
+        done = here("db", "backup", "gone/", "--db", "sqlite:chat.db")
+        assert (done.stdout, done.exit) == ("", 3)
+        assert "there is no directory gone" in done.stderr
+        assert not (here.directory / "gone").exists()
 
     def test_where_nothing_can_be_written(
         self, here: Here, database: Path, directory: Path

@@ -169,3 +169,14 @@ def test_an_empty_list_says_so_on_a_terminal_only(chatctl: Chatctl, prepared: Pr
     assert on_terminal(chatctl, "rooms", **asked) == ("chatctl: there are none\n", 0)
     assert on_terminal(chatctl, "rooms", "--quiet", **asked) == ("", 0)
     assert chatctl("rooms", **asked) == ("", "", 0)
+
+
+def test_what_is_json_in_a_pipe_is_words_on_a_terminal(
+    chatctl: Chatctl, prepared: Prepared
+) -> None:
+    backlog = {"writer": 0, "followers": {"audit": 3}}
+    prepared.answers["GET /management/status"] = Answer({"version": "0.1.0", "backlog": backlog})
+    asked = {"CHATCTL_SERVER": prepared.url}
+    shown, _ = on_terminal(chatctl, "status", **asked)
+    assert "backlog       writer 0, followers audit 3\n" in shown
+    assert 'backlog\t{"writer":0,' in chatctl("status", **asked).stdout
