@@ -1,7 +1,11 @@
-"""What a channel's ring holds, in bytes."""
+"""What a channel's ring holds, in bytes, and what a flush gives to whom."""
+
+from collections.abc import Sequence
+
+import pytest
 
 from chatctl_server.live import hub
-from chatctl_server.live.hub import Channel
+from chatctl_server.live.hub import Channel, Subscriber, _Flush
 from chatctl_server.live.outbox import Frame
 
 
@@ -36,3 +40,23 @@ def test_a_deleted_message_gives_its_bytes_back() -> None:
         channel.add(Frame("x" * 1000, 1000, offset))
     assert len(channel.ring) == 1000
     assert channel.ring_bytes == 500_000
+
+
+class Kept:
+    """In the place of an outbox: what it was given."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+
+    def extend(self, frames: Sequence[Frame], size: int) -> None:
+        self.offsets += [frame.offset for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("after", "given"), [(6, [7, 8, 9]), (7, [8, 9]), (8, [9]), (9, []), (10, [])]
+)
+def test_a_flush_gives_a_member_what_is_above_their_place(after: int, given: list[int]) -> None:
+    kept = Kept()
+    flush = _Flush(Channel(0), [Frame("x", 1, offset) for offset in (7, 8, 9)], [])
+    flush.give(Subscriber(kept, after))  # type: ignore[arg-type]
+    assert kept.offsets == given
