@@ -1,7 +1,8 @@
 """One verb for many users or messages: each result is shown as soon as there is one."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
@@ -62,7 +63,8 @@ def each(
         return
     is_array = options.json and source is None and len(about) > 1
     run = _Run(options, subject, about, _Array() if is_array else _Lines(options, subject, said))
-    with run.results, connection.open(options, writes=True) as server:
+    opened = connection.open(options, writes=True)
+    with run.told_when_stopped(said), run.results, opened as server:
         run.over(server, rooms.find_id(server, named), act, said)
     run.told(said)
     if run.results.lost is not None:
@@ -175,6 +177,7 @@ class _Run:
         self._changed = 0
         self._unchanged = 0
         self._failures: list[Failure] = []
+        self._begun = 0
 
     @property
     def _done(self) -> int:
@@ -187,12 +190,24 @@ class _Run:
             for each in self._about:
                 shown.done += 1
                 server.renew()
+                self._begun += 1
                 try:
                     self._did(each, act(server, room_id, each))
                 except Failure as failure:
                     self._failed(each, failure)
                     if failure.code in _HOPELESS:
                         return
+
+    @contextmanager
+    def told_when_stopped(self, said: Said) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end with the sum, too. Raises Failure with the signal's exit code."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as stop:
+            if len(self._about) == 1:
+                raise
+            code = "interrupted" if isinstance(stop, KeyboardInterrupt) else "terminated"
+            raise Failure(code, self._sum(said)) from stop
 
     def told(self, said: Said) -> None:
         """The sum of it. Raises Failure where something failed."""
@@ -224,11 +239,13 @@ class _Run:
         self.results.add({self._subject.key: self._subject.value(each), "error": error})
 
     def _sum(self, said: Said) -> str:
-        """``4,990 of 5,000 users banned, 8 unchanged, 2 failed``"""
+        """``4,990 of 5,000 users banned, 8 unchanged, 2 failed``. Of the one that was asked for
+        when a signal came nobody knows whether it is done: it is unanswered."""
         rest = {
             "unchanged": self._unchanged,
             "failed": len(self._failures),
-            "not tried": len(self._about) - self._done - len(self._failures),
+            "unanswered": self._begun - self._done - len(self._failures),
+            "not tried": len(self._about) - self._begun,
         }
         words = [f"{number:,} {what}" for what, number in rest.items() if number]
         total = f"{len(self._about):,} {self._subject.plural}"

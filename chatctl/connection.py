@@ -5,17 +5,15 @@ Named by ``--server`` → the database's lock → the file itself → this user'
 
 import logging
 import os
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from chatctl import failures, keys, output, times
+from chatctl import addresses, failures, keys, output, owners, times
 from chatctl.client import Client, Json, Link
 from chatctl.failures import Failure
 from chatctl.options import Options
@@ -105,19 +103,19 @@ def database_file(loaded: "Loaded") -> Path | None:
 def file_of(options: Options, *, must_exist: bool = True) -> Path:
     """The database that a file command acts on: the configured one, or that of the one server
     that runs."""
-    from chatctl_server import lock
+    from chatctl_server import servers
 
     acts_on_a_file(options)
     with server_errors():
         loaded = load(options)
         path = database_file(loaded)
         if path is None and loaded.origin["DATABASE_URL"] == "default":
-            running = [holder.database for holder in lock.running()]
+            running = [holder.database for holder in servers.running()]
             path = Path(running[0]) if len(running) == 1 and running[0] else None
     if path is None:
         raise failures.usage("no database file is configured", "--db sqlite:./chat.db")
     if must_exist or path.exists():
-        _own_file(path)
+        owners.check_file(path)
     return path
 
 
@@ -133,38 +131,6 @@ def alone(options: Options, path: Path) -> Iterator[None]:
 
     with lock.acquire(lock.lock_path(path), "command", options.lock_timeout_seconds):
         yield
-
-
-def _trusted(lock_file: Path, database: Path) -> None:
-    """The lock says where the server is: believed is only whoever owns the database, and root."""
-    try:
-        owner = lock_file.stat(follow_symlinks=False).st_uid
-    except FileNotFoundError:
-        return
-    if owner not in (0, os.geteuid(), database.stat().st_uid):
-        raise Failure(
-            "user_refused", f"{lock_file} belongs to neither you nor the owner of {database}"
-        )
-
-
-def _own_file(path: Path) -> None:
-    """Root may use every database: SQLite and the lock give what root creates to its owner."""
-    try:
-        owner = path.stat().st_uid
-    except FileNotFoundError:
-        raise Failure(
-            "file_not_found",
-            f"there is no database file {path}",
-            f"chatctl serve --db sqlite://{path}, or chatctl db migrate, which creates it",
-        ) from None
-    except PermissionError:
-        raise Failure("user_refused", f"{path} is not for this user to read") from None
-    if os.geteuid() not in (0, owner):
-        raise Failure(
-            "user_refused",
-            f"{path} belongs to user id {owner}, and this command runs as {os.geteuid()}",
-            f"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE",
-        )
 
 
 class _Search:
@@ -220,23 +186,23 @@ class _Search:
         return self._loaded
 
     def _to_named(self, address: str) -> Link:
-        url = _server_url(address)
+        url = addresses.server_url(address)
         key = self._key
         if key is None:
             loaded = self._settings()
             path = database_file(loaded)
             # The file's key is for the server on this machine; another host never sees it.
-            local = path is not None and _is_loopback(url.host)
+            local = path is not None and addresses.is_loopback(url.host)
             key = self._known_key(path if local else None)
-        return _over_tcp(url, key)
+        return addresses.over_tcp(url, key)
 
     def _to_file(self, path: Path) -> Link:
         from chatctl_server import lock
         from chatctl_server.errors import LockHeld
 
-        _own_file(path)
+        owners.check_file(path)
         lock_file = lock.lock_path(path)
-        _trusted(lock_file, path)
+        owners.check_lock(lock_file, path)
         deadline = time.monotonic() + self._options.lock_timeout_seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
@@ -261,9 +227,9 @@ class _Search:
 
     def _to_running(self, *, in_memory: bool) -> Link:
         """``in_memory``: such a database is asked for, which only its server has."""
-        from chatctl_server import lock
+        from chatctl_server import servers
 
-        found = [holder for holder in lock.running() if holder.in_memory or not in_memory]
+        found = [holder for holder in servers.running() if holder.in_memory or not in_memory]
         if not found and in_memory:
             raise Failure(
                 "no_server",
@@ -277,10 +243,10 @@ class _Search:
                 "chatctl serve, or name a database: --db sqlite:./chat.db",
             )
         if len(found) > 1:
-            addresses = ", ".join(sorted(holder.url or f"pid {holder.pid}" for holder in found))
+            urls = ", ".join(sorted(holder.url or f"pid {holder.pid}" for holder in found))
             raise Failure(
                 "several_servers",
-                f"several servers are running: {addresses}",
+                f"several servers are running: {urls}",
                 "--server URL" if in_memory else "--server URL, or --db with the database of one",
             )
         return self._to_holder(found[0], None)
@@ -288,13 +254,12 @@ class _Search:
     def _to_holder(self, holder: "Holder", path: Path | None) -> Link:
         socket = holder.socket
         if socket is not None and os.access(socket, os.W_OK):
-            transport = httpx.HTTPTransport(uds=str(socket), verify=False)
-            return Link(f"the server (pid {holder.pid})", transport)
-        if holder.url is None or not _is_loopback(httpx.URL(holder.url).host):
+            return addresses.over_socket(socket, holder.pid)
+        if holder.url is None or not addresses.is_loopback(httpx.URL(holder.url).host):
             raise Failure("unreachable", f"the server (pid {holder.pid}) names no address")
         # A file names no key file for us: whoever may write beside it could name any.
         key = self._key or self._known_key(path, holder.key_file if path is None else None)
-        return _over_tcp(_server_url(holder.url), key)
+        return addresses.over_tcp(addresses.server_url(holder.url), key)
 
     def _known_key(self, path: Path | None, key_file: str | None = None) -> str | None:
         configured = self._settings().settings.admin_api_key
@@ -334,35 +299,3 @@ def without_log() -> None:
     if not os.environ.get("CHATCTL_DEBUG"):
         logging.getLogger("chatctl").addHandler(logging.NullHandler())
         logging.getLogger("chatctl").propagate = False
-
-
-def _over_tcp(url: httpx.URL, key: str | None) -> Link:
-    # The system's certificates; without TLS the context is not worth its start-up time.
-    verify = ssl.create_default_context() if url.scheme == "https" else False
-    return Link(str(url), httpx.HTTPTransport(verify=verify), base_url=str(url), api_key=key)
-
-
-def _server_url(address: str) -> httpx.URL:
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL as error:
-        raise failures.usage(f"--server: '{address}' is no URL: {error}") from None
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
-        raise failures.usage(
-            f"--server: '{address}' is not the URL of a server", "--server http://127.0.0.1:3000"
-        )
-    if url.userinfo:
-        raise failures.usage(
-            "--server: a URL with a user or password is visible to everyone on this machine",
-            "--api-key-file FILE",
-        )
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -60,6 +60,8 @@ _BY_CODE = {
     "not_stored": UNEXPECTED,
     "storage_full": UNEXPECTED,
     "unknown": UNEXPECTED,
+    "interrupted": INTERRUPTED,
+    "terminated": TERMINATED,
 }
 
 _BY_STATUS = {

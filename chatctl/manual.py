@@ -15,6 +15,7 @@ TOPICS = {
     "exit-codes": "what each exit code means",
     "environment": "the variables that are read",
     "options": "the options that every command has",
+    "input": "what TIME may be, and a file for --from",
     "output": "tables, pipes, JSON, colours, errors",
 }
 
@@ -30,6 +31,27 @@ _ENVIRONMENT = (
     ("XDG_RUNTIME_DIR, HOME", "Where running servers of this user are found."),
     ("CHATCTL_DEBUG", "1 prints the traceback of what is reported as unexpected."),
 )
+
+_INPUT = """
+A TIME of --since and --until is one of
+
+  2026-01-31T09:00:00Z  a time with its zone, Z or as +02:00 (RFC 3339)
+  2026-01-31            a date: the midnight UTC at which it begins
+  1769850000            Unix seconds
+  15m, 2h, 7d, 1h30m    an age: so long ago
+
+For events --since fewer than ten digits are an offset, and an event's id will do as well.
+A TIME of --for, --ttl, --timeout and --lock-timeout is a length: 30s, 15m, 2h, 7d, 1h30m.
+
+A FILE of --from, - for stdin, is UTF-8 and names a USER or a MESSAGE_ID on each line:
+
+- Empty lines are skipped. Spaces count. There are no comments: an id may begin with #.
+- Of a line with tabs only the first column counts, and its escapes (\\n, \\t) are undone: what a
+  list prints into a pipe, as chatctl bans does, goes in as it is.
+- A line that begins with { is a JSON object, and a file that begins with [ is a JSON array: its
+  user_id or message_id counts. This is what lists print with --json.
+- What is named twice is done once; what stands on the command line comes first.
+"""
 
 _OUTPUT = """
 stdout is the result, stderr is everything else: notes, questions, progress, errors.
@@ -90,9 +112,14 @@ def command(path: str, verb: Verb, params: Sequence[Any], columns: int) -> str:
     if verb.columns:
         parts.append(_wrapped(f"In a pipe the columns are {_columns(verb)}.", columns) + "\n")
     parts.append("Examples:\n" + "".join(f"{_INDENT}{each}\n" for each in verb.examples))
-    codes = "".join(f"    {code:<3} {exits.MEANINGS[code]}\n" for code in sorted(verb.exits))
+    codes = "".join(f"    {code:<3} {meaning}\n" for code, meaning in _exits(verb))
     parts.append(f"Exit codes (chatctl help exit-codes):\n{codes}")
     return "\n".join(parts)
+
+
+def _exits(verb: Verb) -> Iterator[tuple[int, str]]:
+    for code, reason in sorted(verb.exits.items()):
+        yield code, f"{exits.MEANINGS[code]}{f': {reason}' if reason else ''}"
 
 
 def _columns(verb: Verb) -> str:
@@ -116,6 +143,8 @@ def topic(name: str, params: Sequence[Any], columns: int) -> str:
         case "options":
             common = [(_spelled(each), each.help) for each in params if _is_common(each)]
             return f"Options of every command, behind its name:\n{_pairs(common, columns)}"
+        case "input":
+            return _INPUT.lstrip()
         case _:
             return _OUTPUT.lstrip()
 
@@ -153,9 +182,6 @@ def _wrapped(text: str, columns: int) -> str:
     return textwrap.fill(text, max(columns, 20), break_long_words=False, break_on_hyphens=False)
 
 
-# docs/cli.md
-
-
 def markdown(commands: Sequence[tuple[str, Verb, Sequence[Any]]]) -> str:
     """The whole of docs/cli.md. ``commands``: path, verb and Typer's parameters."""
     return "\n".join(_markdown(commands)).rstrip() + "\n"
@@ -183,7 +209,7 @@ def _markdown(commands: Sequence[tuple[str, Verb, Sequence[Any]]]) -> Iterator[s
         if verb.columns:
             yield f"In a pipe the columns are {_columns(verb)}.\n"
         yield "```sh\n" + "\n".join(verb.examples) + "\n```\n"
-        codes = ", ".join(f"{code} {exits.MEANINGS[code]}" for code in sorted(verb.exits))
+        codes = ", ".join(f"{code} {meaning}" for code, meaning in _exits(verb))
         yield _wrapped(f"Exit codes: {codes}.", WIDEST) + "\n"
 
 

@@ -1,8 +1,9 @@
 """The options that stand behind every verb, and what makes a function a verb."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
@@ -34,32 +35,42 @@ class Options:
     lock_timeout_seconds: float = 10.0
 
 
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="Talk to this server (CHATCTL_SERVER)."),
+]
+Db = Annotated[
+    str | None, typer.Option("--db", metavar="URL", help="The database, e.g. sqlite:./chat.db.")
+]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
+]
+ApiKeyFile = Annotated[
+    str | None,
+    typer.Option("--api-key-file", metavar="FILE", help="The admin API key; - is stdin."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Errors only on stderr.")]
+Timeout = Annotated[
+    str, typer.Option("--timeout", metavar="TIME", help="Wait this long for the server.")
+]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour.")]
+LockTimeout = Annotated[
+    str, typer.Option("--lock-timeout", metavar="TIME", help="Wait this long for the file.")
+]
+
+
 def _common(
     *,
-    server: Annotated[
-        str | None,
-        typer.Option("--server", metavar="URL", help="Talk to this server (CHATCTL_SERVER)."),
-    ] = None,
-    db: Annotated[
-        str | None,
-        typer.Option("--db", metavar="URL", help="The database, e.g. sqlite:./chat.db."),
-    ] = None,
-    config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-    ] = None,
-    api_key_file: Annotated[
-        str | None,
-        typer.Option("--api-key-file", metavar="FILE", help="The admin API key; - is stdin."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Errors only on stderr.")] = False,
-    timeout: Annotated[
-        str, typer.Option("--timeout", metavar="TIME", help="Wait this long for the server.")
-    ] = DEFAULT_TIMEOUT,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colour.")] = False,
-    lock_timeout: Annotated[
-        str, typer.Option("--lock-timeout", metavar="TIME", help="Wait this long for the file.")
-    ] = DEFAULT_LOCK_TIMEOUT,
+    server: Server = None,
+    db: Db = None,
+    config: Config = None,
+    api_key_file: ApiKeyFile = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    no_color: NoColor = False,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
 ) -> Options:
     return Options(
         server=server,
@@ -79,14 +90,19 @@ COMMON = tuple(inspect.signature(_common).parameters)
 
 @dataclass(frozen=True)
 class Verb:
-    """A command: its function takes the common options first. The docstring is its sentence."""
+    """A command: its function takes the common options first. The docstring is its sentence.
+
+    ``exits``: each code, with the reason that this command has for it, or "". ``asked`` makes one
+    value of options that several commands share; the function takes it second.
+    """
 
     name: str
     run: Callable[..., None]
     examples: Sequence[str]
-    exits: Sequence[int]
+    exits: Mapping[int, str]
     changes: bool
     columns: Sequence["Column"]
+    asked: Callable[..., object] | None
 
     @property
     def sentence(self) -> str:
@@ -97,12 +113,16 @@ class Verb:
         app.command(self.name, cls=cls)(self._with_common_options())
 
     def _with_common_options(self) -> Callable[..., None]:
-        own = list(inspect.signature(self.run).parameters.values())[1:]
-        common = inspect.signature(_common).parameters
+        makers = (_common,) if self.asked is None else (_common, self.asked)
+        common, *shared = (inspect.signature(maker).parameters for maker in makers)
+        own = list(inspect.signature(self.run).parameters.values())[len(makers) :]
 
         def command(**given: Any) -> None:
-            options = _common(**{name: given.pop(name) for name in common})
-            self.run(options, **given)
+            made = [
+                maker(**{name: given.pop(name) for name in names})
+                for maker, names in zip(makers, (common, *shared), strict=True)
+            ]
+            self.run(*made, **given)
             try:
                 stdout.flush()
             except failures.OutputLost as lost:
@@ -111,7 +131,8 @@ class Verb:
 
         parameters = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for parameter in (*own, *common.values())
+            for group in (*(each.values() for each in shared), own, common.values())
+            for parameter in group
         ]
         # Typer reads a command's parameters from its signature.
         vars(command)["__signature__"] = inspect.Signature(parameters)
@@ -127,14 +148,17 @@ def verb(
     *,
     examples: tuple[str, str],
     exits: Sequence[int] = (),
+    because: Mapping[int, str] = MappingProxyType({}),
     changes: bool = False,
     columns: Sequence["Column"] = (),
+    asked: Callable[..., object] | None = None,
 ) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
-    """``exits`` are the codes beside those that every command has; ``changes``: it does not only
-    read; ``columns``: of the list that it prints."""
+    """``exits`` are the codes beside those that every command has, ``because`` what one of them
+    says here; ``changes``: it does not only read; ``columns``: of the list that it prints."""
 
     def made(function: Callable[Concatenate[Options, P], None]) -> Verb:
-        return Verb(name, function, examples, (*_ALWAYS, *exits), changes, columns)
+        codes = {code: because.get(code, "") for code in (*_ALWAYS, *exits)}
+        return Verb(name, function, examples, codes, changes, columns, asked)
 
     return made
 

@@ -1,9 +1,8 @@
 """ROOM on the command line: an id or a name, open before closed."""
 
 import re
-import uuid
 
-from chatctl import client
+from chatctl import client, ids
 from chatctl.client import Client, Json
 from chatctl.failures import Failure
 
@@ -12,7 +11,7 @@ _SHOWN_CANDIDATES = 5
 
 def find(server: Client, room: str) -> Json:
     """The room's details. Raises Failure ``room_not_found`` or ``ambiguous``."""
-    if _is_id(room):
+    if ids.is_uuid(room):
         try:
             return server.get(path(room))
         except Failure as failure:
@@ -40,13 +39,6 @@ def _named(server: Client, name: str, status: str) -> list[Json]:
     query = {"status": status, "match": re.sub(r"([*?\[])", r"[\1]", name)}
     pages = server.pages("/management/rooms", query)
     return [room for page in pages for room in page if room["room_name"] == name]
-
-
-def _is_id(room: str) -> bool:
-    try:
-        return str(uuid.UUID(room)) == room.lower()
-    except ValueError:
-        return False
 
 
 def _ambiguous(name: str, found: list[Json]) -> Failure:

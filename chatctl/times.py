@@ -10,6 +10,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
 _SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+FORMS = "2026-01-31, 2026-01-31T09:00:00Z, Unix seconds, or an age such as 15m, 2h, 7d"
 
 # Event offsets and Unix seconds are both bare digits; ten digits are a time since 2001.
 _FIRST_UNIX_SECONDS = 1_000_000_000
@@ -28,23 +30,26 @@ def duration(text: str, name: str, *, needs_unit: bool = False) -> float:
 
 
 def point(text: str, now: float, name: str) -> float:
-    """Unix seconds of an RFC 3339 time, Unix seconds, or an age before ``now``."""
+    """Unix seconds. Raises Failure ``usage``."""
+    found = moment(text, now)
+    if found is None:
+        raise failures.usage(f"{name}: '{text}' is not a time", f"{name} {FORMS}")
+    return found
+
+
+def moment(text: str, now: float) -> float | None:
+    """Unix seconds of an RFC 3339 time, a date (its midnight UTC), Unix seconds, or an age before
+    ``now``; None for anything else."""
     age = _age(text)
     if age is not None:
         return now - age
     if _SECONDS.fullmatch(text):
         return float(text)
-    parsed = _rfc3339(text)
-    if parsed is None:
-        raise failures.usage(
-            f"{name}: '{text}' is not a time",
-            f"{name} 2026-01-31T09:00:00Z, Unix seconds, or an age such as 15m, 2h, 7d",
-        )
-    return parsed
+    return _rfc3339(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
 
 
 def looks_like_offset(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) < _FIRST_UNIX_SECONDS
+    return bool(_SECONDS.fullmatch(text)) and text.isdigit() and int(text) < _FIRST_UNIX_SECONDS
 
 
 def rfc3339(seconds: float) -> str:

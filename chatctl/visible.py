@@ -15,6 +15,7 @@ _LONGEST_MARKS = 4
 # Printable by Unicode's account, yet they show nothing: Hangul fillers, the Khmer inherent
 # vowels, the Braille blank, the grapheme joiner.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_SELECTOR = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _MARKS = frozenset(("Mn", "Me"))
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ESCAPED = re.compile(r"\\(?:\\|n|r|t|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
@@ -85,9 +86,9 @@ def _judged(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _varies_nothing(before: str, char: str) -> bool:
-    """A variation selector chooses the look of a symbol or an ideograph; behind anything else it
-    makes two names that look the same."""
-    if not ("\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"):
+    """A variation selector chooses the look of a symbol, an ideograph or a Mongolian letter;
+    behind anything else it makes two names that look the same."""
+    if not _SELECTOR.match(char):
         return False
     category = unicodedata.category(before)
     return category != "Lo" and category[0] != "S"

@@ -81,7 +81,9 @@ class Application:
         context = self.context
         await _end_sessions(context.store, "crashed")
         context.hub.advance(await context.store.read(log.newest_offset))
-        followed = Follower(audit.NAME, context.store, context.bell, audit.handle)
+        followed = Follower(
+            audit.NAME, context.store, context.bell, audit.Audit(context.store).handle
+        )
         self._workers.start("audit", followed.run)
         self._workers.start("sign of life", self._show_life)
         self._workers.start("stalled clients", self._drop_stalled)
@@ -176,17 +178,10 @@ def _connect(context: Context, audience: Audience) -> None:
 
 def _litestar(context: Context, audience: Audience) -> Litestar:
     settings = context.settings
-    failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
-    guard = AdminGuard(settings.admin_api_key, failures)
-    guarded = Router(
-        "/",
-        route_handlers=[Rooms, Messages, Moderation, Sync, events.Events, status.status],
-        guards=[guard],
-    )
     described = reference.Reference()
     return Litestar(
         route_handlers=[
-            guarded,
+            _guarded(settings),
             socket_route(context, audience),
             status.management_health,
             status.health,
@@ -196,15 +191,29 @@ def _litestar(context: Context, audience: Audience) -> Litestar:
         ],
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
-        cors_config=CORSConfig(
-            allow_origins=list(settings.cors_origins),
-            allow_credentials=False,
-            max_age=600,
-            expose_headers=EXPOSED,
-        ),
+        cors_config=_cors(settings),
         openapi_config=reference.config(described, VERSION),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
+    )
+
+
+def _guarded(settings: Settings) -> Router:
+    """The routes that ask for the admin key."""
+    failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
+    return Router(
+        "/",
+        route_handlers=[Rooms, Messages, Moderation, Sync, events.Events, status.status],
+        guards=[AdminGuard(settings.admin_api_key, failures)],
+    )
+
+
+def _cors(settings: Settings) -> CORSConfig:
+    return CORSConfig(
+        allow_origins=list(settings.cors_origins),
+        allow_credentials=False,
+        max_age=600,
+        expose_headers=EXPOSED,
     )
 
 

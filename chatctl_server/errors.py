@@ -4,7 +4,12 @@
 translate the ``code``. Raised where the rule is; translated once, at the edge.
 """
 
+import errno
+from pathlib import Path
 from typing import ClassVar
+
+# A disk, a quota, and a limit of the process: nothing more fits in.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ChatctlError(Exception):
@@ -139,3 +144,17 @@ class CheckFailed(ChatctlError):
 
 class LockHeld(ChatctlError):
     code, status, title = "lock_held", 503, "Database is in use"
+
+
+def no_room(path: Path) -> StorageFull:
+    return StorageFull(f"There is no room to write {path}", hint="make room on its disk")
+
+
+def unusable(path: Path, error: OSError) -> StorageFull | StorageUnavailable:
+    """What the system says of a file, as an error that names it."""
+    if error.errno in NO_ROOM:
+        return no_room(path)
+    detail = f"{path} cannot be used: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        return StorageUnavailable(detail, hint="run this as the user who owns the database")
+    return StorageUnavailable(detail)

@@ -81,6 +81,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def joins_as_anybody(address: Address) -> str:
+    """The warning of an address that is open to a network, with ROOM_IDENTITY=open."""
+    return f"anybody who reaches {address} may join as any user: set ROOM_IDENTITY=token"
+
+
 def notify_systemd(state: str) -> None:
     """sd_notify(3), for Type=notify; nothing without NOTIFY_SOCKET."""
     address = os.environ.get("NOTIFY_SOCKET")

@@ -11,15 +11,15 @@ import os
 import secrets
 import stat
 import time
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import msgspec
 
-from chatctl_server.errors import LockHeld, StorageFull, StorageUnavailable
+from chatctl_server.errors import LockHeld, unusable
 
 POLL_SECONDS = 0.02
 # How long a holder may take from its lock to its first word. A stranger's shared lock is waited
@@ -53,10 +53,6 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 UNKNOWN = Holder("unknown", "working")
-
-
-class _Entry(msgspec.Struct):
-    lock: str
 
 
 class Lock:
@@ -240,7 +236,7 @@ def _flock(fd: int, path: Path, kind: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     return True
 
 
@@ -250,7 +246,7 @@ def _probe(path: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     try:
         return None if _flock(fd, path, fcntl.LOCK_SH) else _described(fd)
     finally:
@@ -268,12 +264,12 @@ def _open(path: Path) -> int:
     try:
         fd = _opened(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     try:
         _hand_over(fd, path)
     except OSError as error:
         os.close(fd)
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     return fd
 
 
@@ -303,63 +299,7 @@ def _write(fd: int, path: Path, holder: Holder) -> None:
         # One write over all of the old text: no reader meets a rest of it.
         os.pwrite(fd, text.ljust(os.fstat(fd).st_size), 0)
     except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def _unusable(path: Path, error: OSError) -> StorageFull | StorageUnavailable:
-    detail = f"{path} cannot be used: {error.strerror}"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(detail)
-    if isinstance(error, PermissionError):
-        return StorageUnavailable(detail, hint="run this as the user who owns the database")
-    return StorageUnavailable(detail)
-
-
-def runtime_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where this user's servers register; created with mode 0700."""
-    problem: StorageFull | StorageUnavailable | None = None
-    for directory in _runtime_dirs(environ):
-        try:
-            return _private(directory)
-        except (StorageFull, StorageUnavailable) as error:
-            problem = problem or error
-    raise problem or StorageUnavailable("no directory for running servers")
-
-
-def _private(directory: Path) -> Path:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = directory.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            raise StorageUnavailable(f"{directory} is not this user's own directory")
-        if stat.S_IMODE(status.st_mode) != 0o700:
-            directory.chmod(0o700)
-    except OSError as error:
-        raise _unusable(directory, error) from error
-    return directory
-
-
-def _runtime_dirs(environ: Mapping[str, str]) -> list[Path]:
-    """The first usable one is for writing, all are read: cron has no XDG_RUNTIME_DIR.
-
-    The last is for services whose user has no home directory.
-    """
-    places = [
-        Path(environ.get("HOME") or Path.home(), ".local/state/chatctl"),
-        Path(environ.get("TMPDIR") or "/tmp", f"chatctl-{os.geteuid()}"),  # noqa: S108 - _private
-    ]
-    runtime = Path(environ.get("XDG_RUNTIME_DIR", ""))
-    # After su the variable names the directory of somebody else.
-    if runtime.is_absolute() and _is_own(runtime):
-        places.insert(0, runtime / "chatctl")
-    return places
-
-
-def _is_own(directory: Path) -> bool:
-    try:
-        return directory.lstat().st_uid == os.geteuid()
-    except OSError:
-        return False
+        raise unusable(path, error) from error
 
 
 def memory_lock_path(directory: Path) -> Path:
@@ -371,67 +311,16 @@ def _in_memory(path: Path) -> bool:
     return path.name.startswith("memory-")
 
 
-def register(lock: Lock, directory: Path) -> None:
-    """Makes a server known to ``running`` until it releases its lock."""
-    name = zlib.crc32(os.fsencode(lock.path))
-    entry = directory / f"{lock.holder.pid}-{lock.holder.start_time}-{name:08x}.json"
-    part = entry.with_suffix(".part")
+@contextmanager
+def left_by_the_dead(path: Path) -> Iterator[Holder | None]:
+    """Who died while they held it; it is ours for the block, so that what else they left can be
+    removed. None while somebody holds it, or when it is not ours to open."""
     try:
-        part.touch(0o600)
-        part.write_bytes(msgspec.json.encode(_Entry(str(lock.path))))
-        part.replace(entry)
-    except OSError as error:
-        raise _unusable(entry, error) from error
-    lock.registered_as(entry)
-
-
-def running(environ: Mapping[str, str] = os.environ) -> list[Holder]:
-    """This user's ready servers. Entries of dead ones are removed."""
-    holders = []
-    for directory in filter(_is_own, _runtime_dirs(environ)):
-        for entry in sorted(directory.glob("*.json")):
-            holder = _registered(entry)
-            if holder is None:
-                entry.unlink(missing_ok=True)
-            elif holder.ready:
-                holders.append(holder)
-    return holders
-
-
-def _registered(entry: Path) -> Holder | None:
-    """None when the server of this entry, whose pid and start are in the name, is gone."""
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        yield None
+        return
     try:
-        lock = msgspec.json.decode(entry.read_bytes(), type=_Entry).lock
-        holder = read(Path(lock))
-    except (OSError, msgspec.DecodeError):
-        return None
-    except StorageUnavailable:
-        return UNKNOWN
-    if holder is None or not entry.name.startswith(f"{holder.pid}-{holder.start_time}-"):
-        return None
-    return holder
-
-
-def remove_dead(directory: Path) -> list[Holder]:
-    """Removes what servers in memory left that were killed, and returns who they were."""
-    dead = []
-    for path in sorted(directory.glob("memory-*.lock")):
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue  # another start was faster, or it is not ours
-        try:
-            if _try_exclusive(fd, path) == "mine":
-                dead.append(_described(fd))
-                _remove_family(path)
-        finally:
-            os.close(fd)
-    return dead
-
-
-def _remove_family(path: Path) -> None:
-    """The lock last: it is what the rest is found by."""
-    for sibling in path.parent.glob(f"{path.stem}.*"):
-        if sibling != path:
-            sibling.unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+        yield _described(fd) if _try_exclusive(fd, path) == "mine" else None
+    finally:
+        os.close(fd)

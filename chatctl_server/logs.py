@@ -9,7 +9,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO, TypeAlias
@@ -24,12 +25,19 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 MASK = "********"
 DEEPEST = 4
 
-# C0, DEL, C1, invisible and direction-changing characters, line and paragraph separators, lone
-# surrogates, tags. The two joiners stay: emoji and several scripts need them.
+# C0, DEL, C1, direction-changing characters, line and paragraph separators, lone surrogates, the
+# Braille blank, and what Unicode calls default-ignorable: soft hyphen, fillers, tags and others.
+# The two joiners stay, and variation selectors where they vary something: emoji and several
+# scripts need them.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
+_JOINERS = "\u200c\u200d"
+_SELECTOR = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+# More marks than any written language stacks on one letter; a longer run covers other lines.
+_LONGEST_MARKS = 4
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # uvicorn logs the path of an upgrade with its query.
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:token|access_token|api_key|key)=)[^&\s\"']+")
@@ -40,14 +48,36 @@ _COLORS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "crit
 
 
 def escape(text: str) -> str:
-    """The one way of foreign text into a log line: what could act on a terminal is written out."""
-    return _UNSAFE.sub(_escaped, text) if _UNSAFE.search(text) else text
+    """The one way of foreign text into a log line: what could act on a terminal, or stay hidden
+    there, is written out."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown_characters(text))
 
 
-def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if match[0] in _SHORT:
-        return _SHORT[match[0]]
+def _shown_characters(text: str) -> Iterator[str]:
+    before, marks = " ", 0
+    for char in text:
+        # A joiner lets the next mark stand on the same letter.
+        is_mark = char in _JOINERS or unicodedata.category(char) in ("Mn", "Me")
+        marks = marks + 1 if is_mark else 0
+        hidden = marks > _LONGEST_MARKS or _UNSAFE.match(char) or _varies_nothing(before, char)
+        yield _escaped(char) if hidden else char
+        before = "\\" if hidden else char
+
+
+def _varies_nothing(before: str, char: str) -> bool:
+    """Behind anything but a symbol or a letter without case a variation selector shows nothing."""
+    if not _SELECTOR.match(char):
+        return False
+    category = unicodedata.category(before)
+    return category != "Lo" and category[0] != "S"
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if char in _SHORT:
+        return _SHORT[char]
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

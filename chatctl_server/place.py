@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from chatctl_server import lock
-from chatctl_server.errors import StorageUnavailable
+from chatctl_server.errors import StorageUnavailable, unusable
 from chatctl_server.settings import Settings, database_path
 
 LONGEST_SOCKET_PATH = 107  # bytes that sockaddr_un holds
@@ -35,6 +35,7 @@ class Place(msgspec.Struct, frozen=True):
         """The key in the key file, and whether it was generated now.
 
         The file has mode 0600 and is there whole or not at all; an empty one is as good as none.
+        Raises StorageUnavailable, StorageFull.
         """
         try:
             found = self.key_file.read_text().strip() if self.key_file.exists() else ""
@@ -47,7 +48,9 @@ class Place(msgspec.Struct, frozen=True):
                 return found, False
             key = secrets.token_urlsafe(32)
             _write_secret(self.key_file, key)
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise unusable(self.key_file, error) from error
+        except UnicodeDecodeError as error:
             raise StorageUnavailable(f"{self.key_file} cannot be used: {error}") from error
         return key, True
 

@@ -17,7 +17,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from chatctl_server import listening, lock, logs
+from chatctl_server import listening, lock, logs, servers
 from chatctl_server.app import VERSION, Application, create_app
 from chatctl_server.live.websocket import ManagementProtocol, RoomProtocol
 from chatctl_server.place import Place, find_place
@@ -41,7 +41,7 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
         color=_is_colored(),
         secrets=secret_values(settings),
     )
-    directory = lock.runtime_dir()
+    directory = servers.runtime_dir()
     _remove_dead(directory)
     place = find_place(settings, directory)
     place.warnings.extend(loaded.warnings)
@@ -71,7 +71,7 @@ def _is_colored() -> bool:
 
 
 def _remove_dead(directory: Path) -> None:
-    for holder in lock.remove_dead(directory):
+    for holder in servers.remove_dead(directory):
         if holder.database is not None:
             home = Path(holder.database).parent
             if home.name.startswith("chatctl-"):
@@ -117,7 +117,7 @@ def _run(settings: Settings, place: Place, held: lock.Lock, directory: Path) -> 
 
         def ready() -> None:
             held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place))
-            lock.register(held, directory)
+            servers.register(held, directory)
             _tell(settings, place, urls)
             listening.notify_systemd("READY=1")
 
@@ -229,6 +229,4 @@ def _tell(settings: Settings, place: Place, urls: list[str]) -> None:
             urls[0].rpartition(":")[2],
         )
     elif settings.room_identity == "open":
-        logger.warning(
-            "anybody who reaches %s may join as any user: set ROOM_IDENTITY=token", public[0]
-        )
+        logger.warning("%s", listening.joins_as_anybody(public[0]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, output
+from chatctl import connection, elsewhere, output
 from chatctl.options import Options, verb
 from chatctl.output import Column
 
@@ -75,19 +75,19 @@ def check(options: Options) -> None:
 def _loaded(options: Options) -> "Loaded":
     connection.acts_on_a_file(options)
     with connection.server_errors():
-        return connection.load(options)
+        loaded = connection.load(options)
+        elsewhere.note(options, connection.database_file(loaded), loaded.config_path)
+    return loaded
 
 
 def _open_to_the_network(loaded: "Loaded") -> list[str]:
-    from chatctl_server.listening import is_loopback
+    from chatctl_server.listening import is_loopback, joins_as_anybody
 
     settings = loaded.settings
-    public = [str(each) for each in settings.bind_address if not is_loopback(each.host)]
+    public = [each for each in settings.bind_address if not is_loopback(each.host)]
     found = []
     if public and settings.room_identity == "open":
-        found.append(
-            f"anybody who reaches {public[0]} may join as any user: set ROOM_IDENTITY=token"
-        )
+        found.append(joins_as_anybody(public[0]))
     if public and settings.metrics_key is None:
         found.append(f"anybody who reaches {public[0]} may read /metrics: set METRICS_KEY_FILE")
     return found

@@ -96,18 +96,7 @@ def backup(
     ] = None,
 ) -> None:
     """Copy the database while it is in use and verify the copy; into a directory by its time."""
-    target = Path(named)
-    if named == "-":
-        raise failures.usage(
-            "a backup is a file, it does not go to stdout", "chatctl db backup FILE"
-        )
-    if (keep is not None or named.endswith("/")) and not target.exists():
-        raise Failure("file_not_found", f"there is no directory {target}", f"mkdir -m 700 {target}")
-    if keep is not None and not target.is_dir():
-        raise failures.usage(
-            f"--keep is for backups in a directory, and {target} is none",
-            f"chatctl db backup DIRECTORY --keep {keep}",
-        )
+    target = _target(named, keep)
     path = connection.file_of(options)
     with connection.server_errors(), progress.shown(options, f"backing up {path}"):
         from chatctl_server.domain import times
@@ -123,6 +112,23 @@ def backup(
     if "removed" in found:
         found["removed"] = list(found["removed"])
     _record(options, {**found, "changed": True})
+
+
+def _target(named: str, keep: int | None) -> Path:
+    """Where the backup goes: a file, or a directory that is there."""
+    target = Path(named)
+    if named == "-":
+        raise failures.usage(
+            "a backup is a file, it does not go to stdout", "chatctl db backup FILE"
+        )
+    if (keep is not None or named.endswith("/")) and not target.exists():
+        raise Failure("file_not_found", f"there is no directory {target}", f"mkdir -m 700 {target}")
+    if keep is not None and not target.is_dir():
+        raise failures.usage(
+            f"--keep is for backups in a directory, and {target} is none",
+            f"chatctl db backup DIRECTORY --keep {keep}",
+        )
+    return target
 
 
 def _refuse_left(made: "BackedUpInto") -> None:
@@ -142,6 +148,7 @@ def _refuse_left(made: "BackedUpInto") -> None:
         "chatctl db migrate && chatctl db seed --demo",
     ),
     exits=(3, 5),
+    because={5: "the database is not empty, as after a first seed"},
     changes=True,
 )
 def seed(

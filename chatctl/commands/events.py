@@ -2,12 +2,13 @@
 
 import sys
 import time
-import uuid
+from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, sentences, stdout, streams, times
+from chatctl import connection, ids, output, rooms, sentences, stdout, streams, times
 from chatctl.client import Client, Json, Params
 from chatctl.failures import usage
 from chatctl.options import Options, verb
@@ -38,7 +39,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="OFFSET|ID|TIME",
-        help="After this offset or event id, or from this time on (ten digits are Unix seconds).",
+        help="After this offset or event id, or from this time, date or age on (help input).",
     ),
 ]
 Type = Annotated[
@@ -110,15 +111,12 @@ def tail(
             found = _all_until(server, {**query, **_start(since)}, reached)
         else:
             found = _newest(server, query, 10 if count is None else count)
-        if not follow:
+        if follow:
+            reached = max([reached, *(fact["offset"] for fact in found)])
+            following = streams.follow(options, server, query, reached)
+            _show_each(options, chain(found, following), rooms.Names(server))
+        else:
             _list(options, server, found)
-            return
-        names = rooms.Names(server)
-        for fact in found:
-            _show(options, fact, names)
-        reached = max([reached, *(fact["offset"] for fact in found)])
-        for fact in streams.follow(options, server, query, reached):
-            _show(options, fact, names)
 
 
 def _filters(
@@ -137,17 +135,15 @@ def _start(since: str | None) -> dict[str, str | int]:
         return {}
     if times.looks_like_offset(since):
         return {"after": int(since)}
-    if _is_event_id(since):
+    if ids.is_uuid(since):
         return {"after": since}
-    moment = times.point(since, time.time(), "--since")
+    moment = times.moment(since, time.time())
+    if moment is None:
+        raise usage(
+            f"--since: '{since}' is neither an offset, an event's id, a time, a date nor an age",
+            f"--since 1200, {times.FORMS}",
+        )
     return {"since_time": int(moment)}
-
-
-def _is_event_id(text: str) -> bool:
-    try:
-        return len(text) == 36 and bool(uuid.UUID(text))
-    except ValueError:
-        return False
 
 
 def _first(server: Client, query: Params, count: int) -> tuple[list[Json], bool]:
@@ -198,6 +194,11 @@ def _read(fact: Json, names: rooms.Names) -> Json:
         "room": names.of(fact["room_id"]),
         "what": sentences.of(fact["type"], fact["data"]),
     }
+
+
+def _show_each(options: Options, facts: Iterable[Json], names: rooms.Names) -> None:
+    for fact in facts:
+        _show(options, fact, names)
 
 
 def _show(options: Options, fact: Json, names: rooms.Names) -> None:

@@ -17,7 +17,7 @@ def explain(
         list[str] | None, typer.Argument(metavar="[TOPIC|COMMAND]", show_default=False)
     ] = None,
 ) -> None:
-    """Explain a command, or exit codes, environment, options, output."""
+    """Explain a command, or exit codes, environment, options, input, output."""
     # The commands' names stand with the command line, which imports this module.
     from chatctl import registry
 

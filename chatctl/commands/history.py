@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -36,16 +36,37 @@ _MESSAGES_A_PAGE = 1000
 _SESSIONS_A_PAGE = 10_000
 
 Query = dict[str, int]
-Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
-Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="From then on, or an age: 2h.")
-]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Until then.")]
-Limit = Annotated[
-    int | None,
-    typer.Option("--limit", metavar="N", min=1, help=f"At most so many; {_USUAL} unless given."),
-]
-All = Annotated[bool, typer.Option("--all", help="All there are.")]
+
+
+class Asked(NamedTuple):
+    """``most`` is None for all."""
+
+    room: str
+    window: Query
+    most: int | None
+
+
+def _asked(
+    *,
+    words: Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)] = None,
+    room: RoomOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="From then on: a time, a date (midnight UTC), an age."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="TIME", help="Until then; a date is where the day begins."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+) -> Asked:
+    return Asked(only_room(words, room), _window(since, until), _count(limit, everything))
 
 
 @verb(
@@ -56,29 +77,24 @@ All = Annotated[bool, typer.Option("--all", help="All there are.")]
     ),
     exits=(3, 4, 5),
     columns=_MESSAGES,
+    asked=_asked,
 )
 def history(
     options: Options,
+    asked: Asked,
     *,
-    words: Words = None,
-    room: RoomOption = None,
-    since: Since = None,
-    until: Until = None,
     before: Annotated[
         int | None, typer.Option("--before", metavar="SEQ", min=1, help="Before this message.")
     ] = None,
-    limit: Limit = None,
-    everything: All = False,
 ) -> None:
     """Show a room's messages with their ids, the newest first, also of a closed room."""
-    named, window = only_room(words, room), _window(since, until)
-    count = _count(limit, everything)
-    query = {**window, **({} if before is None else {"before_seq": before})}
+    count = asked.most
+    query = {**asked.window, **({} if before is None else {"before_seq": before})}
     with connection.open(options) as server:
-        room_id = rooms.find_id(server, named)
+        room_id = rooms.find_id(server, asked.room)
         last = _show_messages(options, _messages(server, room_id, query, count), count)
     if last is not None:
-        rest = {**window, "before_seq": last["seq"]}
+        rest = {**asked.window, "before_seq": last["seq"]}
         shown = "message is" if count == 1 else f"{count:,} messages are"
         _tell(options, f"the newest {shown}", "history", room_id, rest)
 
@@ -91,22 +107,13 @@ def history(
     ),
     exits=(3, 4, 5),
     columns=_SESSIONS,
+    asked=_asked,
 )
-def sessions(
-    options: Options,
-    *,
-    words: Words = None,
-    room: RoomOption = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = None,
-    everything: All = False,
-) -> None:
+def sessions(options: Options, asked: Asked) -> None:
     """List a room's finished sessions, the newest first; TIME is when they began."""
-    named, window = only_room(words, room), _window(since, until)
-    count = _count(limit, everything)
+    window, count = asked.window, asked.most
     with connection.open(options) as server:
-        room_id = rooms.find_id(server, named)
+        room_id = rooms.find_id(server, asked.room)
         found, total = _sessions(server, room_id, window, count)
     output.rows(options, _SESSIONS, found)
     if count is not None and len(found) < total:
@@ -127,7 +134,6 @@ def _window(since: str | None, until: str | None) -> Query:
 
 
 def _count(limit: int | None, everything: bool) -> int | None:
-    """None for all."""
     if everything and limit is not None:
         raise usage("--all and --limit contradict each other", "one of the two")
     return None if everything else limit or _USUAL

@@ -87,6 +87,7 @@ class Place:
     "init",
     examples=("chatctl init", "chatctl init /etc/chatctl --db sqlite:///var/lib/chatctl/chat.db"),
     exits=(3, 5),
+    because={5: "something is there already, as after a first init"},
     changes=True,
 )
 def init(

@@ -23,6 +23,16 @@ _MEMBERS = (
 _ADMINS = (Column("user_id", "USER", "id"), Column("room_id", "ROOM", "id"))
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
+Set = Annotated[
+    str | None,
+    typer.Option("--set", metavar="USER,…", help="These are the admins, and nobody else."),
+]
+Add = Annotated[
+    list[str] | None, typer.Option("--add", metavar="USER", help="One more; may be repeated.")
+]
+Remove = Annotated[
+    list[str] | None, typer.Option("--remove", metavar="USER", help="One less; may be repeated.")
+]
 
 
 @verb(
@@ -52,17 +62,9 @@ def admins(
     *,
     words: Words = None,
     room: RoomOption = None,
-    whole: Annotated[
-        str | None,
-        typer.Option("--set", metavar="USER,…", help="These are the admins, and nobody else."),
-    ] = None,
-    add: Annotated[
-        list[str] | None, typer.Option("--add", metavar="USER", help="One more; may be repeated.")
-    ] = None,
-    remove: Annotated[
-        list[str] | None,
-        typer.Option("--remove", metavar="USER", help="One less; may be repeated."),
-    ] = None,
+    whole: Set = None,
+    add: Add = None,
+    remove: Remove = None,
 ) -> None:
     """List a room's admins, sorted, or change who they are."""
     named = only_room(words, room)

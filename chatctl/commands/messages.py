@@ -73,7 +73,9 @@ def rm(
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="FILE", help="More ids: one a line, or as a history lists them."
+            "--from",
+            metavar="FILE",
+            help="More ids: one a line, or as a history lists them (help input).",
         ),
     ] = None,
 ) -> None:

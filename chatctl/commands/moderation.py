@@ -24,7 +24,9 @@ _LONGEST_SECONDS = 100 * 366 * 86_400
 Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM USER", show_default=False)]
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="FILE", help="More users: one a line, or as bans lists them."),
+    typer.Option(
+        "--from", metavar="FILE", help="More users: one a line, or as bans lists them (help input)."
+    ),
 ]
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why; stored, and shown in the list.")

@@ -3,13 +3,12 @@
 import re
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chatctl import connection, failures, output, rooms, times
+from chatctl import connection, elsewhere, failures, ids, output, rooms, times
 from chatctl.client import Json
 from chatctl.failures import Failure
 from chatctl.options import Options, verb
@@ -32,6 +31,20 @@ _INSPECTED = (
 )
 
 
+User = Annotated[str, typer.Option("--user", metavar="USER", help="Who may join with it.")]
+Room = Annotated[
+    str | None,
+    typer.Option("-R", "--room", metavar="ROOM", help="Only this room; else every room."),
+]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="The name that others see.")
+]
+Admin = Annotated[bool, typer.Option("--admin", help="Makes the user a room admin.")]
+Ttl = Annotated[
+    str, typer.Option("--ttl", metavar="TIME", help="How long it is good for; 1h unless given.")
+]
+
+
 @verb(
     "mint",
     examples=(
@@ -43,23 +56,14 @@ _INSPECTED = (
 def mint(
     options: Options,
     *,
-    user: Annotated[str, typer.Option("--user", metavar="USER", help="Who may join with it.")],
-    room: Annotated[
-        str | None,
-        typer.Option("-R", "--room", metavar="ROOM", help="Only this room; else every room."),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The name that others see.")
-    ] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="Makes the user a room admin.")] = False,
-    ttl: Annotated[
-        str, typer.Option("--ttl", metavar="TIME", help="How long it is good for; 1h unless given.")
-    ] = "1h",
+    user: User,
+    room: Room = None,
+    name: Name = None,
+    admin: Admin = False,
+    ttl: Ttl = "1h",
 ) -> None:
     """Print a token with which a user may join rooms."""
-    seconds = times.duration(ttl, "--ttl", needs_unit=True)
-    if seconds > LONGEST_TTL_SECONDS:
-        raise failures.usage(f"--ttl: {ttl} is longer than ten years", "--ttl 1h")
+    seconds = _seconds(ttl)
     secret = _secret(options)
     room_id = None if room is None else _room_id(options, room)
     with connection.server_errors():
@@ -76,6 +80,13 @@ def mint(
         output.document({"token": made, "expires_at": expires_at, **about})
     else:
         output.line(made)
+
+
+def _seconds(ttl: str) -> float:
+    seconds = times.duration(ttl, "--ttl", needs_unit=True)
+    if seconds > LONGEST_TTL_SECONDS:
+        raise failures.usage(f"--ttl: {ttl} is longer than ten years", "--ttl 1h")
+    return seconds
 
 
 @verb(
@@ -158,6 +169,7 @@ def _moment(value: object) -> object:
 def _secret(options: Options) -> str:
     with connection.server_errors():
         loaded = connection.load(options)
+        elsewhere.note(options, connection.database_file(loaded), loaded.config_path)
     secret = loaded.settings.room_token_secret
     if secret is None:
         raise Failure("invalid_setting", "no ROOM_TOKEN_SECRET is set to sign tokens with", _FIX)
@@ -170,11 +182,8 @@ def _room_id(options: Options, room: str) -> str:
     """An id is taken as it is; a name is looked up, at the server or in the file."""
     if not room:
         raise failures.usage("ROOM is empty")
-    try:
-        if str(uuid.UUID(room)) == room.lower():
-            return room.lower()
-    except ValueError:
-        pass
+    if ids.is_uuid(room):
+        return room.lower()
     with connection.open(options) as server:
         return rooms.find_id(server, room)
 

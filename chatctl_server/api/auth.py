@@ -1,6 +1,7 @@
 """Admin authentication: the key in X-Api-Key, or a transport that needs none."""
 
 import hmac
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,7 @@ class Failures:
         left = since + WINDOW_SECONDS - self._clock()
         if self._per_minute and count >= self._per_minute and left > 0:
             raise errors.Throttled(
-                "Too many wrong API keys from this address", retry_after=int(left) + 1
+                "Too many wrong API keys from this address", retry_after=math.ceil(left)
             )
 
     def add(self, address: str) -> None:
@@ -58,7 +59,7 @@ class AdminGuard:
         who = caller.of(connection.scope)
         if who.is_trusted:
             return
-        given = caller.header(connection.scope, b"x-api-key")  # type: ignore[arg-type]
+        given = caller.header(connection.scope, b"x-api-key")
         if given is None:
             raise errors.Unauthorized("The header X-Api-Key is missing")
         if self._key is None or not hmac.compare_digest(given, self._key):

@@ -1,5 +1,6 @@
 """Who is calling: worked out once per request from the transport, never from the body."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -8,7 +9,7 @@ import msgspec
 from chatctl_server.domain import facts
 from chatctl_server.setting_values import Network
 
-Scope = dict[str, Any]
+Scope = Mapping[str, Any]
 FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
 KEY = "chatctl.caller"
 
@@ -25,7 +26,7 @@ class Caller(msgspec.Struct, frozen=True):
         return facts.Actor(self.user_id, self.credential, self.address or None)
 
 
-def of(scope: Any) -> Caller:
+def of(scope: Scope) -> Caller:
     caller = scope[KEY]
     assert isinstance(caller, Caller)
     return caller

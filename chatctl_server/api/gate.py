@@ -49,8 +49,9 @@ class Gate:
         token = logs.request_id.set(request_id)
         send = _with_header(send, (b"x-request-id", request_id.encode()))
         try:
+            # The server keeps its own scope: it logs the path, and can write no surrogates.
+            scope = {**scope, "path": _path(scope)}
             scope[caller.KEY] = self._caller(scope)
-            scope["path"] = _path(scope)
             _check_reachable(scope)
             if scope["path"].startswith("/management"):
                 send = _with_header(send, (VERSION_HEADER, self._version.encode()))
@@ -64,7 +65,7 @@ class Gate:
 
     def _check_version(self, scope: Message) -> None:
         """A command of another major version is told so before it has changed anything."""
-        theirs = caller.header(dict(scope), VERSION_HEADER)
+        theirs = caller.header(scope, VERSION_HEADER)
         if theirs is None or theirs.split(b".")[0] == self._version.split(".")[0].encode():
             return
         raise errors.VersionMismatch(
@@ -77,10 +78,10 @@ class Gate:
         if self._in_process:
             return Caller("", "command", user_id=f"uid:{os.getuid()}", is_trusted=True)
         if peer is None:
-            return Caller(caller.address(dict(scope), self._trusted_proxies), "api-key")
+            return Caller(caller.address(scope, self._trusted_proxies), "api-key")
         if peer["uid"] not in (0, os.getuid()):
             raise errors.Forbidden("This socket is for the server's own user")
-        if caller.has_forwarded_header(dict(scope)):
+        if caller.has_forwarded_header(scope):
             raise errors.Forbidden("This socket is not for proxies: it takes no Forwarded headers")
         if not scope["path"].startswith("/management/"):
             raise errors.NotFound("This socket serves /management only")
@@ -111,7 +112,7 @@ def _check_reachable(scope: Message) -> None:
 
 
 def _request_id(scope: Message) -> str:
-    given = caller.header(dict(scope), b"x-request-id")
+    given = caller.header(scope, b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
     return _uuid7()
@@ -143,7 +144,7 @@ async def refuse(
         await receive()  # websocket.connect
         kind = "websocket.http.response"
     body = problems.body(refusal)
-    lines = {**problems.headers(refusal), "content-length": str(len(body))}
+    lines = {**problems.headers(refusal, scope["path"]), "content-length": str(len(body))}
     await send(
         {
             "type": f"{kind}.start",

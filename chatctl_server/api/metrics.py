@@ -1,5 +1,7 @@
 """Prometheus figures, in a registry of the application's own."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
@@ -11,37 +13,29 @@ _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 class Metrics:
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        self.messages = Counter("chatctl_messages", "Messages stored", registry=registry)
-        self.deliveries = Counter(
-            "chatctl_deliveries", "Frames given to connections", registry=registry
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self.messages = counter("chatctl_messages", "Messages stored")
+        self.deliveries = counter("chatctl_deliveries", "Frames given to connections")
+        self.connections = gauge("chatctl_connections", "Open WebSocket connections")
+        self.active_users = gauge("chatctl_active_users", "Users connected to at least one room")
+        self.batch_size = histogram(
+            "chatctl_commit_batch_size", "Calls in one commit", buckets=_COUNTS
         )
-        self.connections = Gauge(
-            "chatctl_connections", "Open WebSocket connections", registry=registry
+        self.commit_seconds = histogram("chatctl_commit_seconds", "One transaction", buckets=_SHORT)
+        self.fanout_seconds = histogram(
+            "chatctl_fanout_seconds", "One slice of a flush", buckets=_SHORT
         )
-        self.active_users = Gauge(
-            "chatctl_active_users", "Users connected to at least one room", registry=registry
-        )
-        self.batch_size = Histogram(
-            "chatctl_commit_batch_size", "Calls in one commit", registry=registry, buckets=_COUNTS
-        )
-        self.commit_seconds = Histogram(
-            "chatctl_commit_seconds", "One transaction", registry=registry, buckets=_SHORT
-        )
-        self.fanout_seconds = Histogram(
-            "chatctl_fanout_seconds", "One slice of a flush", registry=registry, buckets=_SHORT
-        )
-        self.processing_seconds = Histogram(
+        self.processing_seconds = histogram(
             "chatctl_message_processing_seconds",
             "From a message's arrival to its acknowledgement",
-            registry=registry,
             buckets=_SHORT,
         )
-        self.loop_lag_seconds = Gauge(
-            "chatctl_loop_lag_seconds", "How late the event loop runs timers", registry=registry
+        self.loop_lag_seconds = gauge(
+            "chatctl_loop_lag_seconds", "How late the event loop runs timers"
         )
-        self.writer_backlog = Gauge(
-            "chatctl_writer_backlog", "Calls waiting for the writer", registry=registry
-        )
+        self.writer_backlog = gauge("chatctl_writer_backlog", "Calls waiting for the writer")
         ProcessCollector(registry=registry)
 
     def text(self) -> bytes:

@@ -1,5 +1,6 @@
-"""The parameters that several rooms routes share."""
+"""The parameters that several routes share."""
 
+import re
 import uuid
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from litestar.params import QueryParameter
 from chatctl_server import errors
 from chatctl_server.api.gate import ESCAPED_SLASH
 
+_UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 AnyRequest = Request[Any, Any, Any]
 From = Annotated[int | None, QueryParameter(name="from", description="Unix seconds, inclusive")]
 To = Annotated[int | None, QueryParameter(name="to", description="Unix seconds, inclusive")]
@@ -21,7 +23,7 @@ def path_text(segment: str) -> str:
 
 def room_uuid(room_id: str, field: str = "room_id") -> str:
     """The id as it is stored. Raises InvalidInput for what is no UUID."""
-    try:
-        return str(uuid.UUID(room_id))
-    except ValueError:
-        raise errors.InvalidInput(f"{field} {room_id!r} is no UUID", field=field) from None
+    lower = room_id.lower()
+    if not _UUID.fullmatch(lower):
+        raise errors.InvalidInput(f"{field} {path_text(room_id)!r} is no UUID", field=field)
+    return str(uuid.UUID(lower))

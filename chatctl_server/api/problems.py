@@ -52,30 +52,30 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def headers(error: errors.ChatctlError) -> dict[str, str]:
+def headers(error: errors.ChatctlError, path: str) -> dict[str, str]:
     found = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
     if error.retry_after is not None:
         found["retry-after"] = str(error.retry_after)
     if error.status == 401:
-        found["www-authenticate"] = "X-Api-Key"
+        # The metrics' key and a room's token are bearer tokens (RFC 6750).
+        found["www-authenticate"] = "X-Api-Key" if path.startswith("/management") else "Bearer"
     return found
 
 
-def response(error: errors.ChatctlError) -> Response[bytes]:
-    return Response(
-        body(error), status_code=error.status, headers=headers(error), media_type=MEDIA_TYPE
-    )
+def response(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
+    lines = headers(error, request.scope["path"])
+    return Response(body(error), status_code=error.status, headers=lines, media_type=MEDIA_TYPE)
 
 
 def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
     is_trouble = error.status >= 500 and not isinstance(error, errors.Stopping)
     level = logging.ERROR if is_trouble else logging.INFO
     logger.log(level, "%s %s refused: %s", request.method, request.scope["path"], error.detail)
-    return response(error)
+    return response(request, error)
 
 
 def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    answer = response(_translated(request, error))
+    answer = response(request, _translated(request, error))
     for name, value in (error.headers or {}).items():
         answer.headers.setdefault(name, value)
     return answer
@@ -83,13 +83,13 @@ def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
-    return response(errors.ChatctlError("Something unexpected happened; it is in the log"))
+    return response(request, errors.ChatctlError("Something unexpected happened; it is in the log"))
 
 
 def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What leaves the JSON decoder as it is: bytes that are no UTF-8, nesting without end."""
     logger.info("%s %s refused: %s", request.method, request.scope["path"], type(error).__name__)
-    return response(errors.InvalidInput("The body is no readable JSON", field="body"))
+    return response(request, errors.InvalidInput("The body is no readable JSON", field="body"))
 
 
 DISCONNECTED = "client disconnected prematurely"  # Litestar's words; nobody reads the answer

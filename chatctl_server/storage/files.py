@@ -1,6 +1,5 @@
 """The database as a file: read wherever it lies, its neighbours, and its failures by name."""
 
-import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from chatctl_server import errors
 from chatctl_server.storage import sql
 
 SIDECARS = ("-wal", "-shm", "-journal")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def real(path: Path) -> Path:
@@ -61,13 +59,19 @@ def _open(path: Path, *, immutable: bool) -> Database:
     except Exception as error:
         if not _lacks_index(sql.sqlite_error(error)):
             raise
+        _refuse_changes_outside(path, is_full=has_cause(error, apsw.FullError))
+    return _begin(_immutable(path))
+
+
+def _refuse_changes_outside(path: Path, *, is_full: bool) -> None:
+    """The file by itself is the whole database only while nothing stands in a log beside it."""
+    kind = errors.StorageFull if is_full else errors.StorageUnavailable
     for log in (beside(path, "-wal"), beside(path, "-journal")):
         if log.exists() and log.stat().st_size > 0:
-            raise errors.StorageUnavailable(
+            raise kind(
                 f"{log} holds changes that cannot be read where nothing can be written",
                 hint=f"make room or copy {path} and {log} to another directory",
             )
-    return _begin(_immutable(path))
 
 
 def _lacks_index(error: apsw.Error | None) -> bool:
@@ -76,14 +80,15 @@ def _lacks_index(error: apsw.Error | None) -> bool:
     shm_errors = (apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP)
     if isinstance(error, apsw.IOError):
         return getattr(error, "extendedresult", 0) in shm_errors
-    return isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError))
+    return isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError, apsw.FullError))
 
 
 def _begin(db: Database) -> Database:
     try:
         db.connect()
-        db.execute_sql("BEGIN")
-        db.execute_sql("SELECT count(*) FROM sqlite_schema").fetchall()
+        with sql.full_told(db.connection()):
+            db.execute_sql("BEGIN")
+            db.execute_sql("SELECT count(*) FROM sqlite_schema").fetchall()
     except BaseException:
         db.close()
         raise
@@ -147,14 +152,9 @@ def failures(path: Path) -> Iterator[None]:
 
 @contextmanager
 def writing_failures(path: Path, connection: apsw.Connection) -> Iterator[None]:
-    """As ``failures``. SQLite says only "I/O error" of some limits that the system names."""
-    with failures(path):
-        try:
-            yield
-        except (apsw.Error, PeeweeException) as error:
-            if has_cause(error, apsw.IOError) and connection.system_errno in _FULL:
-                raise OSError(connection.system_errno, "no room") from error
-            raise
+    """As ``failures``, and what only the connection knows to be a full disk."""
+    with failures(path), sql.full_told(connection):
+        yield
 
 
 def has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
@@ -167,16 +167,12 @@ def has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
 
 
 def _failure(path: Path, error: Exception) -> errors.ChatctlError:
-    if has_cause(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in _FULL):
-        return errors.StorageFull(f"There is no room to write {path}", hint="make room on its disk")
+    if isinstance(error, OSError):
+        return errors.unusable(path, error)
+    if has_cause(error, apsw.FullError):
+        return errors.no_room(path)
     if has_cause(error, apsw.CorruptError):
         return errors.CheckFailed(f"{path} is damaged: {sql.sqlite_error(error)}", hint=CHECK)
     if has_cause(error, apsw.NotADBError):
         return errors.StorageUnavailable(f"{path} is not a SQLite database")
-    if isinstance(error, PermissionError):
-        return errors.StorageUnavailable(
-            f"{path} cannot be used: {error.strerror}",
-            hint="run this as the user who owns the database",
-        )
-    reason = error.strerror if isinstance(error, OSError) else sql.sqlite_error(error) or error
-    return errors.StorageUnavailable(f"{path} cannot be used: {reason}")
+    return errors.StorageUnavailable(f"{path} cannot be used: {sql.sqlite_error(error) or error}")

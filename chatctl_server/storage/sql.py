@@ -4,13 +4,16 @@ Peewee builds each question once, at import; it is then executed with fresh para
 order of its placeholders. Building it anew costs 200 µs a call, executing it 7 µs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import apsw
 from peewee import Database
 from playhouse.apsw_ext import APSWDatabase as _APSWDatabase
+
+from chatctl_server import errors
 
 __all__ = ["Database", "Row", "Statement", "Value"]  # Database: what questions are asked of
 Row = tuple[Any, ...]
@@ -64,6 +67,12 @@ class APSWDatabase(_APSWDatabase):  # type: ignore[misc]  # Peewee has no types
         connection.convert_binding = lambda cursor, number, value: str(value)
         return connection
 
+    def _add_conn_hooks(self, conn: apsw.Connection) -> None:
+        """The first pragmas need the ``-shm`` file; when they fail, Peewee closes the connection
+        and the system's number is lost."""
+        with full_told(conn):
+            super()._add_conn_hooks(conn)
+
 
 def writing(path: Path, *, durable: bool, create: bool = False) -> Database:
     """The one writing connection. Not durable: an in-memory server's database."""
@@ -104,6 +113,29 @@ def sqlite_error(error: BaseException) -> apsw.Error | None:
             return seen
         seen = seen.__cause__ or seen.__context__
     return None
+
+
+def is_full(error: BaseException, connection: apsw.Connection) -> bool:
+    """Whether there was no room; asked before the connection does anything else.
+
+    SQLite says "full" of ENOSPC in some places only, and "I/O error" of it in the others, of a
+    quota and of a limit of the process. The system's own number tells them apart.
+    """
+    cause = sqlite_error(error)
+    if isinstance(cause, apsw.IOError):
+        return connection.system_errno in errors.NO_ROOM
+    return isinstance(cause, apsw.FullError)
+
+
+@contextmanager
+def full_told(connection: apsw.Connection) -> Iterator[None]:
+    """Raises FullError for every failure that ``is_full``."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full(error, connection):
+            raise
+        raise apsw.FullError(str(error)) from error
 
 
 def schema_name(db: Database) -> str:

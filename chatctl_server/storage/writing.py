@@ -214,8 +214,7 @@ class Writing:
         return self._failure(error)
 
     def _failure(self, error: Exception, *, committing: bool = False) -> errors.ChatctlError:
-        cause = sql.sqlite_error(error)
-        if isinstance(cause, apsw.FullError):
+        if self._lacked_room(error, committing=committing):
             return errors.StorageFull(
                 "The disk is full; nothing was stored", hint=MAKE_ROOM, retry_after=5
             )
@@ -224,6 +223,18 @@ class Writing:
                 "The commit failed; the call may be repeated with its client_msg_id", retry_after=1
             )
         return errors.NotStored("The database failed; nothing was stored", retry_after=1)
+
+    def _lacked_room(self, error: Exception, *, committing: bool) -> bool:
+        """``committing``, only when the frame that commits was not written: after a failed sync
+        or a failed ``-shm`` it may stand in the write-ahead log."""
+        cause = sql.sqlite_error(error)
+        if isinstance(cause, apsw.FullError):
+            return True
+        if self._db is None or (
+            committing and getattr(cause, "extendedresult", 0) != apsw.SQLITE_IOERR_WRITE
+        ):
+            return False
+        return sql.is_full(error, self._db.connection())
 
 
 def _settle_many(

@@ -1,9 +1,12 @@
 """The audit follower: a log line for each act of administration, also for those made offline."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from chatctl_server.domain import facts
+from chatctl_server.storage import conversations
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import Store
 
 logger = logging.getLogger("chatctl.audit")
 NAME = "audit"
@@ -21,17 +24,29 @@ ACTS = (
 )
 
 
-async def handle(page: Sequence[facts.Recorded]) -> bool:
-    acts = [entry for entry in page if isinstance(entry.fact, ACTS)]
-    for entry in acts:
-        logger.info("%s", facts.type_name(entry.fact), extra=_fields(entry))
-    return bool(acts)
+class Audit:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def handle(self, page: Sequence[facts.Recorded]) -> bool:
+        acts = [entry for entry in page if isinstance(entry.fact, ACTS)]
+        if acts:
+            rooms = await self._store.read(_room_ids, {entry.conversation for entry in acts})
+            for entry in acts:
+                fields = _fields(entry, rooms.get(entry.conversation))
+                logger.info("%s", facts.type_name(entry.fact), extra=fields)
+        return bool(acts)
 
 
-def _fields(entry: facts.Recorded) -> dict[str, str | int | None]:
+def _room_ids(db: Database, found: Collection[int | None]) -> dict[int | None, str]:
+    rooms = {each: conversations.by_id(db, each) for each in found if each is not None}
+    return {each: room.public_id for each, room in rooms.items() if room is not None}
+
+
+def _fields(entry: facts.Recorded, room_id: str | None) -> dict[str, str | int]:
     fields: dict[str, str | int | None] = {
         "offset": entry.offset,
-        "conversation": entry.conversation,
+        "room_id": room_id,
         "actor": entry.actor.user_id,
         "credential": entry.actor.credential,
         "address": entry.actor.address,

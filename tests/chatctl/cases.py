@@ -54,8 +54,6 @@ SERVER: Errors = {
 }
 NEWER: Errors = {"a newer schema": Error("schema_mismatch", exits.REFUSED)}
 FULL: Errors = {"a full disk": Error("storage_full", exits.UNEXPECTED)}
-# SQLite calls a limit of the system an I/O error, and it comes at the commit.
-NOT_COMMITTED: Errors = {"a full disk": Error("unknown", exits.UNEXPECTED)}
 ROOM: Errors = {
     "an unknown room": Error("room_not_found", exits.NOT_FOUND),
     "an ambiguous name": Error("ambiguous", exits.CONFLICT),
@@ -71,7 +69,7 @@ def _read(words: str) -> Case:
 
 def _change(words: str, again: int = exits.DONE) -> Case:
     room = ROOM if "{room}" in words else {}
-    return Case(words, "product", {**SERVER, **NEWER, **NOT_COMMITTED, **room}, again)
+    return Case(words, "product", {**SERVER, **NEWER, **FULL, **room}, again)
 
 
 def _stream(words: str) -> Case:

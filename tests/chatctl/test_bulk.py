@@ -123,25 +123,66 @@ def test_a_result_is_there_before_the_next_one(
             assert running.wait(30) == 0
 
 
+STOPPED = "1 of 4 users banned, 1 failed, 1 unanswered, 1 not tried"
+
+
 @pytest.mark.parametrize(
-    ("number", "source"),
-    [(signal.SIGINT, ("--from", "users")), (signal.SIGTERM, ("1", "3", "--json"))],
-    ids=["lines", "array"],
+    "source", [("--from", "users"), ("1", "2", "3", "4")], ids=["file", "words"]
 )
-def test_a_signal_leaves_what_is_done_printed(
+@pytest.mark.parametrize("form", [(), ("--quiet",), ("--json",)], ids=["", "quiet", "json"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("slow")
+def test_a_signal_leaves_what_is_done_printed_and_summed_up(
     chatctl: Chatctl,
     prepared: Prepared,
-    slow: threading.Event,
     number: signal.Signals,
+    form: tuple[str, ...],
     source: tuple[str, ...],
 ) -> None:
-    (chatctl.directory / "users").write_text("1\n3\n")
-    running = chatctl.start("ban", ROOM_ID, *source, "--server", prepared.url)
-    eventually(lambda: len(prepared.asked) == 3)
+    (chatctl.directory / "users").write_text("1\n2\n3\n4\n")
+    running = chatctl.start("ban", ROOM_ID, *source, *form, "--server", prepared.url)
+    eventually(lambda: len(prepared.asked) == 4)
     running.send_signal(number)
     shown, said = running.communicate(timeout=30)
-    expected = b'[{"user_id":"1","changed":true}]\n' if "--json" in source else b"1\tchanged\n"
-    assert (shown, said, running.returncode) == (expected, b"", 128 + number)
+    assert running.returncode == 128 + number
+    if form == ("--json",):
+        error = json.loads(said)["error"]
+        assert (error["message"], error["exit"]) == (STOPPED, 128 + number)
+        found = (
+            json.loads(shown) if shown[:1] == b"[" else list(map(json.loads, shown.splitlines()))
+        )
+        assert [each["user_id"] for each in found] == ["1", "2"]
+    else:
+        assert shown == b"1\tchanged\n"
+        assert said.decode() == lines("chatctl: 2: not this one", f"chatctl: {STOPPED}")
+
+
+def test_a_signal_on_the_file_is_summed_up_too(chatctl: Chatctl) -> None:
+    """Where the server's application runs in the command's own process."""
+    desk = Offline(chatctl.directory / "chat.db")
+    room_id = desk.create_room("lobby")
+    desk.close()
+    users = [f"user-{number}" for number in range(50_000)]
+    (chatctl.directory / "users").write_text("\n".join(users))
+    running = chatctl.start("ban", room_id, "--from", "users", *ON_FILE)
+    assert running.stdout is not None
+    first = running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    shown, said = running.communicate(timeout=30)
+    done = (first + shown).decode().splitlines()
+    assert done == [f"{user}\tchanged" for user in users[: len(done)]]
+    assert said.decode().startswith(f"chatctl: {len(done):,} of 50,000 users banned, ")
+    assert said.endswith(b" not tried\n")
+    assert running.returncode == 128 + signal.SIGINT
+
+
+@pytest.mark.usefixtures("slow")
+def test_one_alone_has_no_sum(chatctl: Chatctl, prepared: Prepared) -> None:
+    running = chatctl.start("ban", ROOM_ID, "3", "--server", prepared.url)
+    eventually(lambda: len(prepared.asked) == 2)
+    running.send_signal(signal.SIGINT)
+    assert running.communicate(timeout=30) == (b"", b"")
+    assert running.returncode == 128 + signal.SIGINT
 
 
 def test_who_reads_slowly_holds_no_lock(chatctl: Chatctl) -> None:
@@ -204,9 +245,6 @@ def test_the_time_limit_is_for_each(
     args = ("ban", ROOM_ID, "1", "2", "3", "--server", prepared.url)
     assert here(*args, "--timeout", "30s").exit == 0
     assert here(*args, "--timeout", "10s").exit == 8
-
-
-# Messages, on a real server
 
 
 def _posted(room: Room, *texts: str) -> list[int]:

@@ -303,7 +303,10 @@ def test_say_posts_words_or_stdin(chatctl: Chatctl, prepared: Prepared) -> None:
         (("rooms", "ls", "--status", "maybe"), "'maybe' is not one of 'open', 'closed', 'all'"),
         (("rooms", "lss"), "No such command 'lss'."),
         (("events", "tail", "--since", "1", "--count", "2"), "--since and --count both say"),
-        (("events", "--since", "soon"), "--since: 'soon' is not a time"),
+        (
+            ("events", "--since", "soon"),
+            "--since: 'soon' is neither an offset, an event's id, a time",
+        ),
         (("status", "--timeout", "0"), "--timeout: '0' is not a duration"),
     ],
 )

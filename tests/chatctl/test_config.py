@@ -1,10 +1,11 @@
 """``chatctl config``: what is in force and where it is from, and what is risky about it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from prepared_server import lines
+from prepared_server import Chatctl, lines
 from same_process import Here
 
 from chatctl_server.settings import SETTINGS
@@ -76,6 +77,15 @@ class TestShow:
     def test_a_server_is_nothing_for_it(self, here: Here, verb: str) -> None:
         done = here("config", verb, "--server", "http://127.0.0.1:1")
         assert (done.stdout, done.exit) == ("", 2)
+
+    def test_a_reader_that_goes_away_is_no_trouble(self, chatctl: Chatctl) -> None:
+        """As ``config show | grep -q X`` does."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        running = chatctl.start("config", "show", stdout=writing)
+        os.close(writing)
+        assert running.communicate(timeout=30)[1] == b""
+        assert running.returncode == 141
 
 
 class TestCheck:

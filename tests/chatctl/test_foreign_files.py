@@ -10,7 +10,7 @@ import pytest
 from prepared_server import KEY, Answer, Prepared, lines
 from same_process import Here
 
-from chatctl_server import lock
+from chatctl_server import lock, servers
 
 ON_FILE = ("--db", "sqlite:./chat.db")
 ROOMS = "GET /management/rooms"
@@ -164,13 +164,13 @@ def test_the_owners_own_key_file_is_sent(here: Here, database: Path, named: Prep
 def test_a_server_in_memory_names_its_key_file(
     here: Here, named: Prepared, replace: Callable[[Path], None], sent: str | None
 ) -> None:
-    directory = lock.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
+    directory = servers.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
     path = lock.memory_lock_path(directory)
     key_file = _secret(path.with_suffix(".admin-key"))
     replace(key_file)
     with lock.acquire(path, "server", database="sqlite::memory:") as held:
         held.ready(named.url, None, "0.1.0", str(key_file))
-        lock.register(held, directory)
+        servers.register(held, directory)
         assert here("rooms").exit == 0
     assert [asked.key for asked in named.asked] == [sent]
 

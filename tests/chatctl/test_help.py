@@ -30,7 +30,8 @@ def test_every_command_teaches(here: Here, command: str) -> None:
             rf"\bchatctl {command}\b|\bchatctl {command.split(maxsplit=1)[0]} --", example
         )
     for code in verb.exits:
-        assert f"\n    {code:<3} {exits.MEANINGS[code]}\n" in done.stdout
+        reason = f": {verb.exits[code]}" if verb.exits[code] else ""
+        assert f"\n    {code:<3} {exits.MEANINGS[code]}{reason}\n" in done.stdout
     assert here("help", *command.split()) == done
 
 
@@ -92,6 +93,27 @@ def test_a_wrong_setting_is_said_and_the_commands_are_shown(chatctl: Chatctl) ->
     done = chatctl(DATABASE_URL="what")
     assert (done.stderr, done.exit) == ("", 0)
     assert "\nDATABASE_URL (from environment): " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("init", "something is there already, as after a first init"),
+        ("db seed", "the database is not empty, as after a first seed"),
+    ],
+)
+def test_what_is_refused_a_second_time_says_so(here: Here, command: str, reason: str) -> None:
+    shown = here(*command.split(), "--help").stdout
+    assert f"\n    5   conflict: {reason}\n" in shown
+
+
+def test_the_rules_of_a_file_are_told_where_it_is_given(here: Here) -> None:
+    rules = here("help", "input").stdout
+    for rule in ("Empty lines are skipped", "There are no comments", "with tabs only the first"):
+        assert rule in rules
+    for command, verb in COMMANDS.items():
+        if 9 in verb.exits and command != "db backup":
+            assert "(help input)" in here(*command.split(), "--help").stdout
 
 
 @pytest.mark.parametrize("noun", registry.NOUNS)

@@ -2,16 +2,18 @@
 
 import contextlib
 import json
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import jwt
 import pytest
-from prepared_server import Answer, Chatctl, Prepared
+from prepared_server import Answer, Asked, Chatctl, Prepared
 from real_server import Serving
 from same_process import Here
-from world import running
+from world import PATIENCE_SECONDS, running
 
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 ON_FILE = ("--db", "sqlite:./chat.db")
@@ -51,12 +53,22 @@ def test_an_argument_too_long_for_a_request_is_one_users_failure(
         assert "an argument is too long for a request" in done.stderr
 
 
-def test_a_change_that_timed_out_may_have_happened(here: Here, server: Prepared) -> None:
-    server.answers = {
-        "GET /management/rooms": lambda asked: time.sleep(0.3) or Answer([]),
-        "POST /management/rooms": lambda asked: time.sleep(0.3) or Answer({}),
-    }
-    args = ("--timeout", "0.1", "--server", server.url)
+@pytest.fixture
+def late(server: Prepared) -> Iterator[Prepared]:
+    """Answers when the test is over."""
+    over = threading.Event()
+
+    def answer(_: Asked) -> Answer:
+        assert over.wait(PATIENCE_SECONDS)
+        return Answer({})
+
+    server.answers = {"GET /management/rooms": answer, "POST /management/rooms": answer}
+    yield server
+    over.set()
+
+
+def test_a_change_that_timed_out_may_have_happened(here: Here, late: Prepared) -> None:
+    args = ("--timeout", "0.1", "--server", late.url)
     unknown = "whether it did what was asked is not known"
     done = here("rooms", "create", "lobby", *args)
     assert (done.exit, unknown in done.stderr) == (TIMED_OUT, True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prepared_server import KEY, Answer, Chatctl, Prepared, lines, problem
 
-from chatctl_server import lock
+from chatctl_server import lock, servers
 
 ROOMS = "GET /management/rooms"
 NOTHING = Answer([])
@@ -193,13 +193,13 @@ def test_a_held_lock_is_waited_for_and_then_exit_7(chatctl: Chatctl) -> None:
 
 
 def test_the_only_running_server_is_found(chatctl: Chatctl, tmp_path: Path) -> None:
-    directory = lock.runtime_dir({"XDG_RUNTIME_DIR": str(chatctl.runtime)})
+    directory = servers.runtime_dir({"XDG_RUNTIME_DIR": str(chatctl.runtime)})
     one = lock.acquire(lock.lock_path(tmp_path / "one.db"), "server")
     two = lock.acquire(lock.lock_path(tmp_path / "two.db"), "server")
     with one, two:
         for held, port in ((one, 1), (two, 2)):
             held.ready(f"http://127.0.0.1:{port}", None, "0.1.0")
-            lock.register(held, directory)
+            servers.register(held, directory)
         assert chatctl("rooms") == (
             "",
             lines(

@@ -96,6 +96,9 @@ def test_messages_in_a_pipe(served: Served) -> None:
             (),
         ),
         (("--before", "3", "--since", f"{T + 1}"), (2,)),
+        (("--since", "2023-11-14", "--until", "2023-11-15", "--before", "3"), (2, 1)),
+        (("--until", "2023-11-14"), ()),
+        (("--since", "2023-11-15"), ()),
     ],
 )
 def test_which_messages(served: Served, options: tuple[str, ...], found: Sequence[int]) -> None:
@@ -209,7 +212,7 @@ def test_nothing_yet_and_a_closed_room(served: Served, room: Room, verb: str) ->
     "options",
     [
         ("--since", "yesterday"),
-        ("--until", "2026-01-01"),
+        ("--until", "2026-01-01T00:00:00"),
         ("--since", "1h", "--until", "2h"),
         ("--limit", "0"),
         ("--limit", "x"),

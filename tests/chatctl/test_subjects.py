@@ -30,6 +30,7 @@ def _typed(stdin: io.BytesIO, text: str) -> None:
         ('{"user_id":"alice","changed":true}\n{"user_id":"bob"}\n', ["alice", "bob"]),
         ('[{"user_id":"alice"},"bob"]', ["alice", "bob"]),
         ("", []),
+        ("#bob\n\r\n bob\n", ["#bob", " bob"]),
     ],
 )
 def test_users_from_stdin(stdin: io.BytesIO, text: str, found: list[str]) -> None:

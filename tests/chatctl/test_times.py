@@ -30,22 +30,36 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         ("2026-01-02T03:04:05Z", 1_767_323_045),
         ("2026-01-02T05:04:05+02:00", 1_767_323_045),
         ("2026-01-02T03:04:05.5Z", 1_767_323_045.5),
+        ("2026-01-02", 1_767_312_000),
     ],
 )
 def test_points_in_time(text: str, seconds: float) -> None:
     assert times.point(text, NOW, "--since") == seconds
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "yesterday", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z", "2026-02-30",
+        "2026-W01-5", "2026-1-2", " 2026-01-02",
+    ],
+)  # fmt: skip
 def test_a_time_without_its_zone_is_refused(text: str) -> None:
-    with pytest.raises(Failure, match=r"--since: .* is not a time"):
+    with pytest.raises(Failure, match=r"--since: .* is not a time") as refused:
         times.point(text, NOW, "--since")
+    assert refused.value.hint == f"--since {times.FORMS}"
+
+
+@pytest.mark.parametrize("form", times.FORMS.replace("or an age such as ", "").split(", "))
+def test_every_form_that_is_offered_is_taken(form: str) -> None:
+    assert times.point(form.replace("Unix seconds", f"{NOW:.0f}"), NOW, "--since") <= NOW
 
 
 def test_nine_digits_are_an_offset_and_ten_a_time() -> None:
     assert times.looks_like_offset("999999999")
     assert not times.looks_like_offset("1000000000")
     assert not times.looks_like_offset("15m")
+    assert not times.looks_like_offset("9" * 5000)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from prepared_server import Answer, Chatctl, Prepared
 from real_server import Serving
 from same_process import Here
 
-from chatctl_server import lock
+from chatctl_server import lock, servers
 
 ROOMS = "GET /management/rooms"
 IN_MEMORY = "sqlite::memory:"
@@ -17,11 +17,11 @@ IN_MEMORY = "sqlite::memory:"
 @pytest.fixture
 def of_a_file(here: Here, tmp_path: Path, server: Prepared) -> Iterator[Prepared]:
     """The only running server of this user, on ``other.db``."""
-    directory = lock.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
+    directory = servers.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
     server.answers[ROOMS] = Answer([])
     with lock.acquire(lock.lock_path(tmp_path / "other.db"), "server") as held:
         held.ready(server.url, None, "0.1.0")
-        lock.register(held, directory)
+        servers.register(held, directory)
         yield server
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 import pytest
 
-from chatctl_server import lock
+from chatctl_server import lock, servers
 from chatctl_server.errors import LockHeld, StorageFull, StorageUnavailable
 from chatctl_server.lock import Holder
 
@@ -26,14 +26,14 @@ DEAD = Holder("server", "ready", 4_194_305, 1, url="http://127.0.0.1:1")  # abov
 PROCESS = """
 import os, sys
 from pathlib import Path
-from chatctl_server import lock
+from chatctl_server import lock, servers
 held = lock.acquire(Path(sys.argv[1]), sys.argv[2], 5, database=sys.argv[3] or None)
 print("held", flush=True)
 for line in sys.stdin:
     match line.split():
         case ["ready"]:
             held.ready(f"http://127.0.0.1:{os.getpid()}", "/run/x.sock", "1.2.3", "/x.key")
-            lock.register(held, lock.runtime_dir())
+            servers.register(held, servers.runtime_dir())
         case ["stopping"]:
             held.stopping()
         case ["release"]:
@@ -410,7 +410,7 @@ class TestUnusable:
         assert victim.read_text() == "untouched"
 
     def test_a_full_disk(self) -> None:
-        with pytest.raises(StorageFull, match="No space left"):
+        with pytest.raises(StorageFull, match="no room to write /dev/full"):
             lock.acquire(Path("/dev/full"), "command", 0)
         assert lock.read(Path("/dev/full")) is None
 
@@ -437,9 +437,9 @@ class TestRuntimeDir:
     ) -> None:
         (tmp_path / "run").mkdir()
         xdg = {**home, "XDG_RUNTIME_DIR": str(tmp_path / "run")}
-        assert lock.runtime_dir(xdg) == tmp_path / "run" / "chatctl"
-        assert lock.runtime_dir(home) == tmp_path / "home/.local/state/chatctl"
-        for directory in (lock.runtime_dir(xdg), lock.runtime_dir(home)):
+        assert servers.runtime_dir(xdg) == tmp_path / "run" / "chatctl"
+        assert servers.runtime_dir(home) == tmp_path / "home/.local/state/chatctl"
+        for directory in (servers.runtime_dir(xdg), servers.runtime_dir(home)):
             assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
     @pytest.mark.parametrize("value", ["", "relative", "/does/not/exist", "/proc/1/root/gone"])
@@ -447,26 +447,26 @@ class TestRuntimeDir:
         self, home: dict[str, str], value: str
     ) -> None:
         expected = Path(home["HOME"], ".local/state/chatctl")
-        assert lock.runtime_dir({**home, "XDG_RUNTIME_DIR": value}) == expected
+        assert servers.runtime_dir({**home, "XDG_RUNTIME_DIR": value}) == expected
 
     def test_an_open_directory_is_closed(self, home: dict[str, str]) -> None:
         directory = Path(home["HOME"], ".local/state/chatctl")
         directory.mkdir(parents=True)
         directory.chmod(0o755)
-        assert stat.S_IMODE(lock.runtime_dir(home).stat().st_mode) == 0o700
+        assert stat.S_IMODE(servers.runtime_dir(home).stat().st_mode) == 0o700
 
     def test_a_service_without_a_home_registers_under_tmp(
         self, tmp_path: Path, home: dict[str, str]
     ) -> None:
         Path(home["HOME"], ".local").write_text("a file")
         environ = {**home, "TMPDIR": str(tmp_path)}
-        directory = lock.runtime_dir(environ)
+        directory = servers.runtime_dir(environ)
         assert directory == tmp_path / f"chatctl-{os.geteuid()}"
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         with lock.acquire(tmp_path / "chat.db.lock", "server", 0) as held:
             held.ready("http://127.0.0.1:1", None, "1")
-            lock.register(held, directory)
-            assert lock.running(environ) == [held.holder]
+            servers.register(held, directory)
+            assert servers.running(environ) == [held.holder]
 
     def test_a_place_that_somebody_else_prepared_is_not_used(
         self, tmp_path: Path, home: dict[str, str]
@@ -475,32 +475,32 @@ class TestRuntimeDir:
         (tmp_path / "theirs").mkdir()
         (tmp_path / f"chatctl-{os.geteuid()}").symlink_to("theirs")
         with pytest.raises(StorageUnavailable, match=r"/\.local.* cannot be used"):
-            lock.runtime_dir({**home, "TMPDIR": str(tmp_path)})
+            servers.runtime_dir({**home, "TMPDIR": str(tmp_path)})
         assert list((tmp_path / "theirs").iterdir()) == []
 
 
 class TestRunning:
     def test_no_server_and_no_directory(self, home: dict[str, str]) -> None:
-        assert lock.running(home) == []
+        assert servers.running(home) == []
         assert list(Path(home["HOME"]).iterdir()) == []
 
     def test_several_servers_of_one_user(
         self, tmp_path: Path, home: dict[str, str], start: Start
     ) -> None:
-        servers = [start("server", tmp_path / f"{name}.db.lock") for name in "abc"]
-        for server in servers[:2]:
+        started = [start("server", tmp_path / f"{name}.db.lock") for name in "abc"]
+        for server in started[:2]:
             server.does("ready")
-        assert {holder.pid for holder in lock.running(home)} == {one.pid for one in servers[:2]}
+        assert {holder.pid for holder in servers.running(home)} == {one.pid for one in started[:2]}
 
-        servers[0].killed()
-        assert [holder.pid for holder in lock.running(home)] == [servers[1].pid]
-        assert len(list(lock.runtime_dir(home).iterdir())) == 1
+        started[0].killed()
+        assert [holder.pid for holder in servers.running(home)] == [started[1].pid]
+        assert len(list(servers.runtime_dir(home).iterdir())) == 1
 
-        servers[1].does("stopping")
-        assert lock.running(home) == []
-        servers[1].does("ready")
-        servers[1].does("release")
-        assert list(lock.runtime_dir(home).iterdir()) == []
+        started[1].does("stopping")
+        assert servers.running(home) == []
+        started[1].does("ready")
+        started[1].does("release")
+        assert list(servers.runtime_dir(home).iterdir()) == []
 
     def test_a_stale_entry_does_not_name_the_next_server(
         self, path: Path, home: dict[str, str], start: Start
@@ -510,8 +510,8 @@ class TestRunning:
         first.killed()
         second = start("server")
         second.does("ready")
-        assert [holder.pid for holder in lock.running(home)] == [second.pid]
-        (entry,) = lock.runtime_dir(home).iterdir()
+        assert [holder.pid for holder in servers.running(home)] == [second.pid]
+        (entry,) = servers.runtime_dir(home).iterdir()
         assert entry.name.startswith(f"{second.pid}-")
         assert stat.S_IMODE(entry.stat().st_mode) & 0o077 == 0
 
@@ -522,48 +522,48 @@ class TestRunning:
         server = start("server")
         server.does("ready")
         xdg = {**home, "XDG_RUNTIME_DIR": str(tmp_path)}
-        assert [holder.pid for holder in lock.running(xdg)] == [server.pid]
+        assert [holder.pid for holder in servers.running(xdg)] == [server.pid]
 
     def test_two_databases_in_one_process(self, tmp_path: Path, home: dict[str, str]) -> None:
         locks = [lock.acquire(tmp_path / f"{name}.lock", "server", 0) for name in "ab"]
         for held in locks:
             held.ready(f"http://127.0.0.1/{held.path.stem}", None, "1")
-            lock.register(held, lock.runtime_dir(home))
-        assert {holder.url for holder in lock.running(home)} == {
+            servers.register(held, servers.runtime_dir(home))
+        assert {holder.url for holder in servers.running(home)} == {
             "http://127.0.0.1/a",
             "http://127.0.0.1/b",
         }
         locks[0].release()
-        assert [holder.url for holder in lock.running(home)] == ["http://127.0.0.1/b"]
+        assert [holder.url for holder in servers.running(home)] == ["http://127.0.0.1/b"]
         locks[1].release()
 
     @pytest.mark.parametrize("text", ["", "{", "[]", '{"lock": 1}', '{"lock": "/gone/x.lock"}'])
     def test_an_entry_that_leads_nowhere_is_removed(self, home: dict[str, str], text: str) -> None:
-        entry = lock.runtime_dir(home) / "1-2-00000000.json"
+        entry = servers.runtime_dir(home) / "1-2-00000000.json"
         entry.write_text(text)
-        assert lock.running(home) == []
+        assert servers.running(home) == []
         assert not entry.exists()
 
     def test_a_full_disk_refuses_the_registration(self, path: Path, home: dict[str, str]) -> None:
-        directory = lock.runtime_dir(home)
+        directory = servers.runtime_dir(home)
         directory.rmdir()
         with lock.acquire(path, "server", 0) as held, pytest.raises(StorageUnavailable):
-            lock.register(held, directory)
+            servers.register(held, directory)
 
 
 class TestInMemory:
     def test_a_stop_leaves_nothing(self, home: dict[str, str]) -> None:
-        directory = lock.runtime_dir(home)
+        directory = servers.runtime_dir(home)
         with lock.acquire(lock.memory_lock_path(directory), "server", 0) as held:
             held.ready("http://127.0.0.1:1", None, "1")
-            lock.register(held, directory)
-            assert lock.running(home) == [held.holder]
+            servers.register(held, directory)
+            assert servers.running(home) == [held.holder]
         assert list(directory.iterdir()) == []
 
     def test_what_a_kill_leaves_is_removed_by_the_next_start(
         self, home: dict[str, str], start: Start
     ) -> None:
-        directory = lock.runtime_dir(home)
+        directory = servers.runtime_dir(home)
         dead_path, alive_path = (lock.memory_lock_path(directory) for _ in range(2))
         assert dead_path != alive_path
         dead = start("server", dead_path, "/dev/shm/dead/chat.db")
@@ -574,10 +574,10 @@ class TestInMemory:
             of.with_suffix(".admin-key").touch()
         dead.killed()
 
-        (was,) = lock.remove_dead(directory)
+        (was,) = servers.remove_dead(directory)
         assert (was.pid, was.database) == (dead.pid, "/dev/shm/dead/chat.db")
-        assert [holder.pid for holder in lock.running(home)] == [alive.pid]
+        assert [holder.pid for holder in servers.running(home)] == [alive.pid]
         assert sorted(path.name for path in directory.glob("memory-*")) == sorted(
             alive_path.with_suffix(suffix).name for suffix in (".lock", ".sock", ".admin-key")
         )
-        assert lock.remove_dead(directory) == []
+        assert servers.remove_dead(directory) == []

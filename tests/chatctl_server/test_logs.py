@@ -21,7 +21,13 @@ from chatctl_server import logs
 ROOT = Path(__file__).parents[2]
 SECRET = "correct-horse/battery+staple"
 HOSTILE = "a\x1b[31m\nb\r\tc\x7f\x9b\u202ed\u2028\u200be\udc80\U000e0041"
-HARMLESS = 'plain, "quoted", 中文 \u3000全角, é, 👩\u200d👩\u200d👧, \u200cفا, \\n'
+HARMLESS = (
+    'plain, "quoted", 中文 \u3000全角, é, 👩\u200d👩\u200d👧, '
+    "❤\ufe0f, 葛\U000e0100, ᠠ\u180b, \u200cفا, \\n"
+)
+# Soft hyphen, joiner of graphemes, Hangul fillers, Khmer and Mongolian ones, the Braille blank,
+# a choice of looks for a letter that has one look.
+INVISIBLE = "\xad\u034f\u115f\u1160\u3164\uffa0\u17b4\u180b\u180e\u2800\ufe0f\U0001d173\U000e0fff"
 
 
 class Lines:
@@ -91,6 +97,16 @@ class TestEscape:
         assert logs.escape(HOSTILE) == (
             r"a\x1b[31m\nb\r\tc\x7f\x9b\u202ed\u2028\u200be\udc80\U000e0041"
         )
+
+    @pytest.mark.parametrize("char", INVISIBLE, ids=ascii)
+    def test_what_shows_nothing_is_written_out(self, char: str) -> None:
+        assert logs.escape(f"ad{char}min") == "ad" + ascii(char)[1:-1] + "min"
+
+    @pytest.mark.parametrize("between", ["", "\u200d"])
+    def test_of_a_tower_of_combining_marks_four_stay(self, between: str) -> None:
+        tower = "\u0301\u0302" if not between else "\u0301" + between
+        shown = logs.escape("e" + tower * 500 + "x")
+        assert shown == "e" + tower * 2 + ascii(tower)[1:-1] * 498 + "x"
 
     def test_what_people_write_stays(self) -> None:
         assert logs.escape(HARMLESS) == HARMLESS

@@ -26,6 +26,7 @@ def test_a_ban_on_the_file(server: Server) -> None:
     _is_in_force(server, room)
     eventually(lambda: _cursor(server) == _last_offset(server))
     assert _audited(server) == 1
+    assert room.id in _audit_line(server)
     server.stop()
     server.start()
     eventually(lambda: _cursor(server) == _last_offset(server))
@@ -81,3 +82,7 @@ def _ask(server: Server, question: str) -> list[tuple[str, int | None]]:
 
 def _audited(server: Server) -> int:
     return sum("ban.set" in line for line in server.log.read_text().splitlines())
+
+
+def _audit_line(server: Server) -> str:
+    return next(line for line in server.log.read_text().splitlines() if "ban.set" in line)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Controller, Response, get
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
@@ -47,17 +47,28 @@ LINES = ResponseSpec(
 )
 
 
-class Asked(msgspec.Struct, frozen=True):
-    after: str | None
-    since_time: int | None
-    type_glob: str | None
-    room: str | None
-    actor: str | None
+class Asked:
+    """Which facts: what the page and the stream ask alike."""
+
+    def __init__(
+        self,
+        after: After = None,
+        since_time: Since = None,
+        type_glob: TypeGlob = None,
+        room: FromQuery[str | None] = None,
+        actor: FromQuery[str | None] = None,
+    ) -> None:
+        self.after = after
+        self.since_time = since_time
+        self.type_glob = type_glob
+        self.actor = actor
+        self.room = None if room is None else room_uuid(room, "room")
 
 
 class Events(Controller):
     path = "/management/events"
     tags = ("events",)
+    dependencies = {"asked": Provide(Asked, sync_to_thread=False)}  # noqa: RUF012  never changed
 
     @get(
         "/",
@@ -68,11 +79,7 @@ class Events(Controller):
     async def list_events(
         self,
         context: NamedDependency[Context],
-        after: After = None,
-        since_time: Since = None,
-        type_glob: TypeGlob = None,
-        room: FromQuery[str | None] = None,
-        actor: FromQuery[str | None] = None,
+        asked: NamedDependency[Asked],
         limit: Limit = 100,
         tail: FromQuery[bool] = False,
     ) -> Response[list[FactObject]]:
@@ -80,9 +87,6 @@ class Events(Controller):
 
         Also the facts of a closed room. `tail=true` asks for the newest `limit`, still ascending.
         """
-        asked = Asked(
-            after, since_time, type_glob, None if room is None else room_uuid(room, "room"), actor
-        )
         found = await context.store.read(_page, asked, limit + 1, tail)
         is_cut = len(found) > limit
         shown = (found[-limit:] if tail else found[:limit]) if is_cut else found
@@ -100,11 +104,7 @@ class Events(Controller):
     async def follow_events(
         self,
         context: NamedDependency[Context],
-        after: After = None,
-        since_time: Since = None,
-        type_glob: TypeGlob = None,
-        room: FromQuery[str | None] = None,
-        actor: FromQuery[str | None] = None,
+        asked: NamedDependency[Asked],
         tail: Last = 0,
     ) -> Stream:
         """A line for each fact, as it is committed; an empty line when there was none for 15 s.
@@ -112,9 +112,6 @@ class Events(Controller):
         Without `after`, `since_time` and `tail` it begins with what comes. It ends when the server
         stops: connect again with `after` and the last `offset`.
         """
-        asked = Asked(
-            after, since_time, type_glob, None if room is None else room_uuid(room, "room"), actor
-        )
         seen = context.bell.count
         wanted, start, first = await context.store.read(_start, asked, tail)
         lines = _follow(context, wanted, start, first, seen)
@@ -155,9 +152,6 @@ def _next(asked: Asked, limit: int, offset: int) -> str:
     }
     given = {name: value for name, value in query.items() if value is not None}
     return f"/management/events?{urlencode(given)}"
-
-
-# Questions, run in a reader thread
 
 
 def _page(db: Database, asked: Asked, limit: int, tail: bool) -> list[FactObject]:

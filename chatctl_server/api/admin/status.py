@@ -175,13 +175,13 @@ async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Res
     """Open to all, unless the setting `METRICS_KEY` closes it."""
     key = context.settings.metrics_key
     if key is not None:
-        given = caller.header(request.scope, b"authorization") or b""  # type: ignore[arg-type]
+        given = caller.header(request.scope, b"authorization") or b""
         if not hmac.compare_digest(given, b"Bearer " + key.encode()):
             raise errors.Unauthorized("The metrics ask for Authorization: Bearer METRICS_KEY")
     context.metrics.connections.set(context.presence.connections)
     context.metrics.active_users.set(context.presence.active_users)
     context.metrics.writer_backlog.set(context.store.backlog)
-    return Response(context.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(context.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
 
 async def _database(context: Context) -> Service:

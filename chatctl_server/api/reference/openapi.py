@@ -86,9 +86,6 @@ def _in_order(paths: Schema) -> Schema:
     return dict(sorted(ordered.items(), key=lambda each: min(map(place, each[1].values()))))
 
 
-# Operations
-
-
 def _refusals(
     operation: Schema, path: str, handler: HTTPRouteHandler
 ) -> set[type[errors.ChatctlError]]:
@@ -152,9 +149,6 @@ def _complete_answer(answer: Schema, example: examples.Example, *, is_shown: boo
         answer.pop("headers", None)
 
 
-# Problems
-
-
 def _problem_answers(mine: set[type[errors.ChatctlError]]) -> Iterator[tuple[str, Schema]]:
     """By status."""
     for status in sorted({each.status for each in mine}):
@@ -209,9 +203,6 @@ def _problem_schema() -> Schema:
         "required": [name for name in properties if name not in _OPTIONAL],
         "properties": {name: {"type": kind} for name, kind in properties.items()},
     }
-
-
-# Schemas
 
 
 def _complete_components(components: Schema, refused: set[type[errors.ChatctlError]]) -> None:

@@ -67,8 +67,6 @@ class _Page:
             ),
         )
 
-    # What is where
-
     def _contents(self) -> Html:
         words = self._words
         parts = [
@@ -119,8 +117,6 @@ class _Page:
             element("div", self._links(tag), class_="here"),
             *operations,
         )
-
-    # One operation
 
     def _operation(self, path: str, method: str, operation: Schema) -> Html:
         heading = element(
@@ -211,8 +207,6 @@ class _Page:
                 yield element("p", element("code", media_type), " ", kind, class_="type")
                 if "example" in content:
                     yield element("pre", element("code", _shown(media_type, content["example"])))
-
-    # Problems and objects
 
     def _problems(self, operation: Schema) -> Html:
         codes = [

@@ -95,8 +95,18 @@ def _check_surrogates(text: str) -> None:
     except UnicodeEncodeError:
         payload = frame.get("payload")
         client_id = payload.get("client_msg_id") if isinstance(payload, dict) else None
-        is_sound = isinstance(client_id, str) and client_id.isprintable()
-        raise BadText(frame["type"], client_id if is_sound else None) from None
+        raise BadText(frame["type"], _encodable(client_id)) from None
+
+
+def _encodable(client_id: object) -> str | None:
+    """The id, unless it is what cannot be sent back."""
+    if not isinstance(client_id, str):
+        return None
+    try:
+        client_id.encode()
+    except UnicodeEncodeError:
+        return None
+    return client_id
 
 
 def _refuse(constant: str) -> None:

@@ -69,8 +69,6 @@ class RoomConnection:
             case _:
                 await self._administer(command)
 
-    # Messages
-
     def _send(self, payload: commands.SendPayload, size: int) -> None:
         post = messages.Post(
             conversation=self._conversation,
@@ -132,8 +130,6 @@ class RoomConnection:
             return
         self._outbox.replay([frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)])
         await self._outbox.drained()
-
-    # Administration
 
     async def _administer(self, command: commands.Command) -> None:
         try:

@@ -7,7 +7,6 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.domain import facts, text, tokens
 from chatctl_server.settings import Settings
-from chatctl_server.storage.histories import LATEST
 
 
 class Joiner(msgspec.Struct, frozen=True):
@@ -77,4 +76,4 @@ def _since(query: dict[str, str]) -> int | None:
         return None
     if not (given.isascii() and given.isdigit() and len(given) <= 18):
         raise errors.InvalidInput("since is no whole number from 0", field="since")
-    return min(int(given), LATEST)
+    return int(given)

@@ -17,7 +17,6 @@ from chatctl_server.api.rooms import bodies
 from chatctl_server.conversation import messages
 from chatctl_server.domain import text, times
 from chatctl_server.storage import conversations, histories
-from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import rooms as views
 
@@ -85,8 +84,8 @@ class Messages(Controller):
         With `user_id` it is that user's message, with the user's role. Mutes and the throttle do
         not apply, a ban does. With `client_msg_id` a repeat of the call stores nothing.
         """
-        conversation = await context.store.read(_open_id, room_uuid(room_id))
-        sent = _post(caller.of(request.scope), conversation, data)
+        room = await context.store.read(conversations.find_open_room, room_uuid(room_id))
+        sent = _post(caller.of(request.scope), room.id, data)
         messages.check(sent, context.settings.max_message_bytes)
         write = context.store.write_urgent if sent.kind == "system" else context.store.write
         posted = await write(messages.post_one, sent, size=len(sent.content) + CALL_BYTES)
@@ -138,10 +137,6 @@ def _post(who: caller.Caller, conversation: int, data: bodies.PostMessage) -> me
         kind="system" if is_system else "text",
         is_guarded=False,
     )
-
-
-def _open_id(db: Database, room_id: str) -> int:
-    return conversations.find_open_room(db, room_id).id
 
 
 def _older(window: histories.Window, before_seq: int, limit: int) -> str:

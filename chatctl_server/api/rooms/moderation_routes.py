@@ -1,7 +1,10 @@
 """Bans, mutes and kicks of a room's users."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from litestar import Controller, delete, get, post, put
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 
 from chatctl_server import errors
@@ -16,165 +19,140 @@ from chatctl_server.storage import conversations, sanctions
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
-NOTHING = bodies.SetSanction()
+T = TypeVar("T")
+Wanted = JSONBody[bodies.SetSanction | None]
+LISTS = may_refuse(*OPEN_ROOM, *READ)
+CHANGES = may_refuse(errors.BadText, *OPEN_ROOM, *WRITE)
+
+
+class Subject:
+    """The user whom the path names, in the room that it names, and who does something to them."""
+
+    def __init__(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        room_id: FromPath[str],
+        user_id: FromPath[str],
+    ) -> None:
+        self._store = context.store
+        self._actor = caller.of(request.scope).actor()
+        self._room_id, self._user_id = room_uuid(room_id), path_text(user_id)
+
+    async def undergo(self, verb: Callable[..., T], *arguments: Any) -> T:
+        return await self._store.write_urgent(
+            verb, self._actor, self._room_id, self._user_id, *arguments
+        )
+
+    async def sanction(
+        self, verb: Callable[..., moderation.Set], wanted: bodies.SetSanction | None
+    ) -> moderation.Set:
+        if wanted is None:
+            wanted = bodies.SetSanction()
+        return await self.undergo(verb, wanted.reason, wanted.expires_in)
 
 
 class Moderation(Controller):
     path = "/management/rooms/{room_id:str}"
     tags = ("moderation",)
+    dependencies = {"subject": Provide(Subject, sync_to_thread=False)}  # noqa: RUF012  never changed
 
     @get(
         "/bans",
         summary="List a room's bans",
         response_description="The bans that hold now",
-        opt=may_refuse(*OPEN_ROOM, *READ),
+        opt=LISTS,
     )
     async def list_bans(
         self, context: NamedDependency[Context], room_id: FromPath[str]
     ) -> list[views.BanEntry]:
         """Without those that have ended or were lifted."""
-        found = await context.store.read(_bans, room_uuid(room_id), times.now())
+        found = await context.store.read(_held, sanctions.bans, room_uuid(room_id), times.now())
         return [views.ban_entry(each) for each in found]
 
     @put(
         "/bans/{user_id:str}",
         summary="Ban a user and disconnect them",
         response_description="The ban that holds now",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+        opt=CHANGES,
     )
     async def ban_user(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        user_id: FromPath[str],
-        data: JSONBody[bodies.SetSanction | None] = None,
+        self, subject: NamedDependency[Subject], data: Wanted = None
     ) -> views.BanEntry:
         """Keeps the user out, now and at every later attempt; works on users who are not there.
 
         Without `expires_in` it has no end. The same again is `changed: false`; another reason, or
         any `expires_in`, replaces the ban.
         """
-        wanted, actor = data or NOTHING, caller.of(request.scope).actor()
-        stored, changed = await context.store.write_urgent(
-            moderation.ban,
-            actor,
-            room_uuid(room_id),
-            path_text(user_id),
-            wanted.reason,
-            wanted.expires_in,
-        )
-        return views.ban_entry(stored, changed)
+        return views.ban_entry(*await subject.sanction(moderation.ban, data))
 
     @delete(
         "/bans/{user_id:str}",
         status_code=200,
         summary="Lift a ban",
         response_description="Whether there was a ban to lift",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+        opt=CHANGES,
     )
-    async def unban_user(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        user_id: FromPath[str],
-    ) -> bodies.Changed:
+    async def unban_user(self, subject: NamedDependency[Subject]) -> bodies.Changed:
         """The user may join again. Also answers 200 when the user was not banned."""
-        actor = caller.of(request.scope).actor()
-        lifted = await context.store.write_urgent(
-            moderation.unban, actor, room_uuid(room_id), path_text(user_id)
-        )
-        return bodies.Changed(lifted is not None)
+        return bodies.Changed(await subject.undergo(moderation.unban) is not None)
 
     @get(
         "/mutes",
         summary="List a room's mutes",
         response_description="The mutes that hold now",
-        opt=may_refuse(*OPEN_ROOM, *READ),
+        opt=LISTS,
     )
     async def list_mutes(
         self, context: NamedDependency[Context], room_id: FromPath[str]
     ) -> list[views.MuteEntry]:
         """Without those that have ended or were lifted."""
-        found = await context.store.read(_mutes, room_uuid(room_id), times.now())
+        found = await context.store.read(_held, sanctions.mutes, room_uuid(room_id), times.now())
         return [views.mute_entry(each) for each in found]
 
     @put(
         "/mutes/{user_id:str}",
         summary="Mute a user",
         response_description="The mute that holds now",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+        opt=CHANGES,
     )
     async def mute_user(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        user_id: FromPath[str],
-        data: JSONBody[bodies.SetSanction | None] = None,
+        self, subject: NamedDependency[Subject], data: Wanted = None
     ) -> views.MuteEntry:
         """The user stays and reads; what they send is refused with `YouAreMuted`.
 
         It survives reconnects and restarts. Ends and repeats are as those of a ban.
         """
-        wanted, actor = data or NOTHING, caller.of(request.scope).actor()
-        stored, changed = await context.store.write_urgent(
-            moderation.mute,
-            actor,
-            room_uuid(room_id),
-            path_text(user_id),
-            wanted.reason,
-            wanted.expires_in,
-        )
-        return views.mute_entry(stored, changed)
+        return views.mute_entry(*await subject.sanction(moderation.mute, data))
 
     @delete(
         "/mutes/{user_id:str}",
         status_code=200,
         summary="Lift a mute",
         response_description="Whether there was a mute to lift",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+        opt=CHANGES,
     )
-    async def unmute_user(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        user_id: FromPath[str],
-    ) -> bodies.Changed:
+    async def unmute_user(self, subject: NamedDependency[Subject]) -> bodies.Changed:
         """The user may send again. Also answers 200 when the user was not muted."""
-        actor = caller.of(request.scope).actor()
-        lifted = await context.store.write_urgent(
-            moderation.unmute, actor, room_uuid(room_id), path_text(user_id)
-        )
-        return bodies.Changed(lifted is not None)
+        return bodies.Changed(await subject.undergo(moderation.unmute) is not None)
 
     @post(
         "/kick/{user_id:str}",
         status_code=200,
         summary="Disconnect a user, who may return",
         response_description="`kicked` says whether there was anybody",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+        opt=CHANGES,
     )
-    async def kick_user(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        user_id: FromPath[str],
-    ) -> bodies.Kicked:
+    async def kick_user(self, subject: NamedDependency[Subject]) -> bodies.Kicked:
         """Closes the user's connection with 4506. Whoever should stay away is banned."""
-        actor = caller.of(request.scope).actor()
-        kicked = await context.store.write_urgent(
-            moderation.kick, actor, room_uuid(room_id), path_text(user_id)
-        )
-        return bodies.Kicked(kicked is not None, kicked is not None)
+        is_kicked = await subject.undergo(moderation.kick) is not None
+        return bodies.Kicked(is_kicked, is_kicked)
 
 
-def _bans(db: Database, room_id: str, now: int) -> list[sanctions.Sanction]:
-    return sanctions.bans(db, conversations.find_open_room(db, room_id).id, now)
-
-
-def _mutes(db: Database, room_id: str, now: int) -> list[sanctions.Sanction]:
-    return sanctions.mutes(db, conversations.find_open_room(db, room_id).id, now)
+def _held(
+    db: Database,
+    sanctions_of: Callable[[Database, int, int], list[sanctions.Sanction]],
+    room_id: str,
+    now: int,
+) -> list[sanctions.Sanction]:
+    return sanctions_of(db, conversations.find_open_room(db, room_id).id, now)

@@ -1,4 +1,4 @@
-"""Management of rooms: create, list, rename, close, admins, messages, members."""
+"""Rooms: created, listed, shown, renamed, closed; their admins, and who is connected."""
 
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
@@ -215,20 +215,13 @@ def _with_match(query: str, match: str | None) -> str:
     return query if match is None else f"{query}&match={quote(match, safe='')}"
 
 
-# Questions, run in a reader thread
-
-
 def _listed(db: Database, room_id: str) -> Listed:
     room = conversations.find_room(db, room_id)
     return Listed(room, conversations.admins(db, room.id))
 
 
-def _open_id(db: Database, room_id: str) -> int:
-    return conversations.find_open_room(db, room_id).id
-
-
 def _roles(db: Database, room_id: str, now: int) -> tuple[int, set[str], set[str]]:
-    room = _open_id(db, room_id)
+    room = conversations.find_open_room(db, room_id).id
     muted = {mute.user_id for mute in sanctions.mutes(db, room, now)}
     return room, set(conversations.admins(db, room)), muted
 

@@ -10,8 +10,8 @@ import logging
 import time
 from typing import Any
 
-import msgspec
 from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from chatctl_server import errors
@@ -27,19 +27,14 @@ from chatctl_server.live.catch_up import Missed, catch_up
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection, Place
 from chatctl_server.storage import conversations, replay
-from chatctl_server.storage.sql import Database
+from chatctl_server.storage.conversations import Found
 from chatctl_server.views import frames
 
 logger = logging.getLogger("chatctl.rooms")
 CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
 
 
-class Room(msgspec.Struct, frozen=True):
-    conversation: int
-    room_id: str
-
-
-def socket_route(context: Context, audience: Audience) -> Any:
+def socket_route(context: Context, audience: Audience) -> ASGIRouteHandler:
     @asgi("/ws/rooms/{room_id:str}", copy_scope=False)
     async def room_socket(scope: Scope, receive: Receive, send: Send) -> None:
         await _serve(context, audience, scope, receive, send)
@@ -51,7 +46,7 @@ async def _serve(context: Context, audience: Audience, scope: Any, receive: Any,
     address = caller.of(scope).address
     try:
         room, joiner = await _admit(context, scope)
-        replaces = context.presence.find(room.conversation, joiner.user_id) is not None
+        replaces = context.presence.find(room.id, joiner.user_id) is not None
         place = context.presence.take_place(joiner.user_id, address, replaces=replaces)
     except errors.ChatctlError as refusal:
         await gate.refuse(scope, receive, send, refusal)
@@ -65,12 +60,12 @@ async def _serve(context: Context, audience: Audience, scope: Any, receive: Any,
         context.presence.free_place(place)
 
 
-async def _admit(context: Context, scope: Any) -> tuple[Room, Joiner]:
+async def _admit(context: Context, scope: Any) -> tuple[Found, Joiner]:
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
-    conversation = await context.store.read(_open_room, room_id)
-    return Room(conversation, room_id), joiner
+    room = await context.store.read(conversations.find_open_room, room_id)
+    return room, joiner
 
 
 def _check_origin(context: Context, scope: Any) -> None:
@@ -79,10 +74,6 @@ def _check_origin(context: Context, scope: Any) -> None:
     if origin is None or "*" in allowed or origin.decode("latin-1") in allowed:
         return
     raise errors.Forbidden("This Origin is not one of CORS_ORIGINS")
-
-
-def _open_room(db: Database, room_id: str) -> int:
-    return conversations.find_open_room(db, room_id).id
 
 
 class _Member:
@@ -95,7 +86,7 @@ class _Member:
         scope: Any,
         receive: Any,
         send: Any,
-        room: Room,
+        room: Found,
         joiner: Joiner,
         place: Place,
     ) -> None:
@@ -139,7 +130,7 @@ class _Member:
         store = self._context.store
         arguments = (
             self._actor,
-            self._room.conversation,
+            self._room.id,
             self._joiner.user_id,
             self._joiner.nickname,
             self._joiner.is_granted_admin,
@@ -162,7 +153,7 @@ class _Member:
             outcome_error = None
         else:
             outcome_error = outcome if isinstance(outcome, Exception) else None
-        if self._joined.done():  # the client went away meanwhile
+        if self._joined.done():  # nobody waits for it: the task was cancelled
             self._leave()
         elif outcome_error is not None:
             self._joined.set_exception(outcome_error)
@@ -215,8 +206,8 @@ class _Member:
         handler = RoomConnection(
             self._context,
             self._outbox,
-            self._room.conversation,
-            self._room.room_id,
+            self._room.id,
+            self._room.public_id,
             self._actor,
             self._joiner.nickname,
         )
@@ -233,7 +224,7 @@ class _Member:
         since = self._joiner.since
         if since is None:
             return
-        context, conversation = self._context, self._room.conversation
+        context, conversation = self._context, self._room.id
         try:
             offset = await self._start(since)
             pages = _Pages(context, conversation, since)
@@ -256,7 +247,7 @@ class _Member:
         if behind > limit:
             raise errors.ResyncRequired(f"{behind} messages are too many to replay")
         store = self._context.store
-        offset, others = await store.read(replay.start, self._room.conversation, since, limit + 1)
+        offset, others = await store.read(replay.start, self._room.id, since, limit + 1)
         if others > limit:
             raise errors.ResyncRequired(f"More than {limit} events are too many to replay")
         return offset

@@ -115,10 +115,11 @@ class Sync(Controller):
         """
         size = min(limit, context.settings.history_page_limit)
         window = histories.Window(from_time, to_time)
-        stored_id = room_uuid(room_id)
-        found = await context.store.read(histories.message_page, stored_id, window, page, size)
+        found = await context.store.read(
+            histories.message_page, room_uuid(room_id), window, page, size
+        )
         return views.ChatHistoryPage(
-            stored_id,
+            found.room.public_id,
             [views.chat_entry(row) for row in found.records],
             views.pagination(page, size, found.total),
         )
@@ -144,10 +145,11 @@ class Sync(Controller):
         """
         size = min(limit, context.settings.history_page_limit)
         window = histories.Window(from_time, to_time)
-        stored_id = room_uuid(room_id)
-        found = await context.store.read(histories.session_page, stored_id, window, page, size)
+        found = await context.store.read(
+            histories.session_page, room_uuid(room_id), window, page, size
+        )
         return views.SessionHistoryPage(
-            stored_id,
+            found.room.public_id,
             [views.session_entry(row) for row in found.records],
             views.pagination(page, size, found.total),
         )

@@ -66,6 +66,22 @@ async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None
     assert not new.outbox.is_finished
 
 
+async def test_after_the_stop_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatctl_server.api.rooms.audience.STATS_SECONDS", 0)
+    hub, presence, sent = Hub(), Presence(Limits(10)), Sent()
+    failures: list[object] = []
+    loop, passed = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+    audience = Audience(hub, presence)
+    audience.welcome(
+        Connection(ROOM, "anna", "anna", 7, 0, sent.outbox, presence.take_place("anna", "")), 1
+    )
+    audience.stop()
+    loop.call_later(0.001, passed.set)
+    await passed.wait()
+    assert failures == []
+
+
 def test_who_was_shown_out_counts_no_more_for_the_user_but_for_the_server() -> None:
     """However long the old socket takes to close: its owner is let in again."""
     presence, old = Presence(Limits(10, per_user=1)), Sent()

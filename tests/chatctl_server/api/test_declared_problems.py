@@ -5,7 +5,7 @@ met which is not declared, holds in all tests: ``declared.check`` watches their 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -13,13 +13,12 @@ from unittest.mock import patch
 import declared
 import httpx
 import pytest
+from application import in_process
 from world import KEY, Room, Server, running
 
 from chatctl_server.api import refusals
 from chatctl_server.api.reference import examples
-from chatctl_server.app import Application, create_app
-from chatctl_server.settings import Settings
-from chatctl_server.storage import maintenance
+from chatctl_server.app import Application
 
 MAX_BODY_BYTES = 4096  # what is above it still arrives in one piece, before the server closes
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -165,19 +164,6 @@ def test_a_declared_problem_is_answered(
     assert {key: found[key] for key in ("type", "title", "status", "code")} == {
         key: shown[key] for key in ("type", "title", "status", "code")
     }
-
-
-@contextlib.asynccontextmanager
-async def in_process(directory: Path) -> AsyncIterator[tuple[Application, httpx.AsyncClient]]:
-    path = directory / "chat.db"
-    maintenance.migrate(path)
-    app = create_app(Settings(database_url=f"sqlite:{path}"), role="command")
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=transport, base_url="http://here") as client,
-    ):
-        yield app, client
 
 
 async def test_the_problems_of_the_store_are_those_of_what_the_route_asks_it(

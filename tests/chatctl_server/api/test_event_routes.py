@@ -151,7 +151,9 @@ def test_the_filters_survive_the_link(story: Room) -> None:
 
 def test_the_tail_is_the_newest_still_ascending(story: Room) -> None:
     everything = facts(story.server, room=story.id)
-    assert facts(story.server, room=story.id, tail="true", limit=2) == everything[-2:]
+    answer = story.server.http.get(f"/management/events?room={story.id}&tail=true&limit=2")
+    assert answer.json() == everything[-2:]
+    assert "link" not in answer.headers  # a next page would begin where this one ends
     assert facts(story.server, room=story.id, tail="true") == everything
 
 
@@ -216,6 +218,14 @@ def test_the_stream_begins_at_a_place_and_goes_on(story: Room, place: str) -> No
         assert list(itertools.islice(told, len(TYPES) - 1)) == everything[1:]
         story.server.http.post(f"{story.path}/messages", json={"content": "live"})
         assert next(told) == facts(story.server, room=story.id)[-1]
+
+
+def test_the_stream_begins_at_once_and_no_proxy_holds_it_back(story: Room) -> None:
+    with stream(story) as answer:
+        assert answer.headers["x-accel-buffering"] == "no"
+        story.ban("carl")
+        told = answer.iter_lines()
+        assert (next(told), "ban.set" in next(told)) == ("", True)
 
 
 def test_the_stream_begins_with_the_newest(story: Room) -> None:

@@ -262,5 +262,16 @@ def test_an_unknown_room_is_404_and_no_uuid_is_400(
 
 
 def test_a_uuid_in_another_spelling_is_the_same_room(room: Room) -> None:
-    shown = room.server.http.get(f"/management/rooms/{room.id.upper()}")
-    assert shown.json()["room_id"] == room.id
+    for spelling in (room.id.upper(), room.id.replace("-", "")):
+        shown = room.server.http.get(f"/management/rooms/{spelling}")
+        assert shown.json()["room_id"] == room.id
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["+{:.31}", "%20{:.31}", "{:.15}_{:.16}", "urn:uuid:{}", "%7B{}%7D", "{}%2F", "%D9%A0" * 32],
+)
+def test_what_only_resembles_a_uuid_is_none(room: Room, spelling: str) -> None:
+    digits = room.id.replace("-", "")
+    answer = room.server.http.get(f"/management/rooms/{spelling.format(digits, digits)}")
+    assert (answer.status_code, answer.json()["field"]) == (400, "room_id")

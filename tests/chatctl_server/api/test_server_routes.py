@@ -36,7 +36,7 @@ def test_without_the_key_every_route_is_401(stranger: httpx.Client, method: str,
         answer = stranger.request(method, path)
     assert answer.status_code == 401
     assert answer.json()["code"] == "unauthorized"
-    assert "www-authenticate" in answer.headers
+    assert answer.headers["www-authenticate"] == "X-Api-Key"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_metrics(room: Room) -> None:
     http = room.server.http
     before = http.get("/metrics")
     assert before.status_code == 200
-    assert before.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert before.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert [
         name
         for name in METRICS
@@ -129,7 +129,8 @@ def test_metrics_can_ask_for_a_key(tmp_path: Path) -> None:
     """The same server answers only the web origin that it was told."""
     settings = {"METRICS_KEY": "the-metrics-key", "CORS_ORIGINS": "https://chat.example"}
     with running(tmp_path, **settings) as server:
-        assert server.http.get("/metrics").status_code == 401
+        unasked = server.http.get("/metrics")
+        assert (unasked.status_code, unasked.headers["www-authenticate"]) == (401, "Bearer")
         for wrong in (b"Bearer wrong", b"Bearer \xff", b"the-metrics-key"):
             answer = server.http.get("/metrics", headers={b"Authorization": wrong})
             assert answer.status_code == 401
@@ -212,12 +213,18 @@ def test_a_problem_body(
     answer = shared_server.http.request(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
     problem = answer.json()
     assert set(problem) - {"field"} == PROBLEM_KEYS
     assert more <= set(problem)
     assert (problem["type"], problem["status"], problem["code"]) == ("about:blank", status, code)
     assert problem["error"] == problem["detail"]
     assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+def test_a_wrong_method_is_told_the_right_ones(shared_server: Server) -> None:
+    answer = shared_server.http.patch("/management/rooms")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
 
 
 def test_a_request_id_is_echoed_or_made(shared_server: Server) -> None:
@@ -245,6 +252,8 @@ def test_a_web_page_may_ask_from_anywhere_but_without_credentials(shared_server:
     for answer in answers:
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
+        exposed = answer.headers["access-control-expose-headers"]
+        assert set(exposed.split(", ")) == {"Link", "Retry-After", "X-Request-Id"}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

@@ -189,6 +189,8 @@ IGNORED = [
     '{"type":"LoadHistory","payload":{"limit":"x"}}',
     '{"type":"CustomEvent","payload":{"payload":1}}',
     '{"payload":{"content":"x"}}',
+    '{"payload":"\\ud800","type":"Nothing"}',
+    '{"type":"SendMessage","payload":{"content":"\\ud800","more":NaN}}',
     '{"type":"sendmessage","payload":{"content":"x"}}',
 ]
 
@@ -216,6 +218,18 @@ def test_a_text_that_cannot_be_stored_is_answered(room: Room, payload: str, code
     error = anna.receive("Error")["payload"]
     assert error.pop("message")
     assert error == {"code": code, "client_msg_id": "c"}
+    assert anna.say("still here")["seq"] == 1
+
+
+@pytest.mark.parametrize("client_id", ["line\nbreak", "\u202e", "\ud800", 5, None])
+def test_a_bad_text_is_answered_with_its_id_where_that_can_be_sent(
+    room: Room, client_id: object
+) -> None:
+    anna = room.join("anna")
+    anna.send("SendMessage", {"content": "\ud800", "client_msg_id": client_id})
+    error = anna.receive("Error")["payload"]
+    can_be_sent = isinstance(client_id, str) and client_id != "\ud800"
+    assert error.get("client_msg_id") == (client_id if can_be_sent else None)
     assert anna.say("still here")["seq"] == 1
 
 

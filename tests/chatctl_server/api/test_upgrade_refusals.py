@@ -54,9 +54,11 @@ def test_a_wrong_query_is_400(room: Room, query: str, code: str, field: str) -> 
     assert (problem["status"], problem["code"], problem["field"]) == (400, code, field)
 
 
-def test_a_room_that_is_no_uuid_is_400(shared_server: Server) -> None:
-    problem = refused(shared_server, "/ws/rooms/lobby?user_id=anna")
+@pytest.mark.parametrize("room_id", ["lobby", "%2F", "%FF", "%00", "%ED%A0%80"])
+def test_a_room_that_is_no_uuid_is_400(shared_server: Server, room_id: str) -> None:
+    problem = refused(shared_server, f"/ws/rooms/{room_id}?user_id=anna")
     assert (problem["status"], problem["field"]) == (400, "room_id")
+    assert "a WebSocket failed" not in shared_server.log.read_text()
 
 
 def test_an_unknown_room_is_404(shared_server: Server) -> None:
@@ -70,7 +72,9 @@ def test_a_closed_room_is_404(room: Room) -> None:
     assert (problem["status"], problem["code"]) == (404, "room_closed")
 
 
-@pytest.mark.parametrize("path", ["/ws", "/ws/rooms", "/ws/rooms/a/b", "/management/rooms", "/"])
+@pytest.mark.parametrize(
+    "path", ["/ws", "/ws/rooms", "/ws/rooms/a/b", "/ws/%FF", "/management/rooms", "/"]
+)
 def test_no_websocket_anywhere_else(shared_server: Server, path: str) -> None:
     problem = refused(shared_server, path)
     assert (problem["status"], problem["code"]) == (404, "not_found")
@@ -140,6 +144,11 @@ def test_a_bad_token_is_401(full: Room, kind: str) -> None:
     assert (problem["status"], problem["code"], problem["field"]) == (401, "unauthorized", "token")
 
 
+def test_a_refusal_names_the_token_as_what_is_asked_for(full: Room) -> None:
+    answer = wire.ask(full.server, wire.upgrade(f"/ws/rooms/{full.id}?user_id=anna"))
+    assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
 def test_user_id_must_be_the_tokens(full: Room) -> None:
     problem = refused(full.server, f"/ws/rooms/{full.id}?user_id=bert&token={token('anna')}")
     assert (problem["status"], problem["code"]) == (401, "unauthorized")
@@ -154,6 +163,13 @@ def test_a_token_names_the_user(full: Room) -> None:
     assert (named.welcome["user_id"], named.welcome["nickname"]) == ("anna", "Anna A.")
     assert named.welcome["is_admin"] is False
     named.close()
+
+
+def test_a_tokens_name_goes_before_the_querys(full: Room) -> None:
+    for claims, nickname in (({"name": "Anna A."}, "Anna A."), ({}, "The Boss")):
+        client = full.join("anna", token=token("anna", **claims), nickname="The Boss")
+        assert client.welcome["nickname"] == nickname
+        client.close()
 
 
 def test_a_token_can_make_an_admin(full: Room) -> None:

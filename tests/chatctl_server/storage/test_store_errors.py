@@ -1,6 +1,7 @@
 """The database fails inside a transaction: stored is exactly what was reported stored."""
 
 import contextlib
+import errno
 import logging
 import resource
 from collections.abc import Iterator
@@ -139,24 +140,22 @@ def test_full_in_a_verb(scene: Scene, place: int) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_an_io_error_in_a_verb(scene: Scene, place: int) -> None:
+def test_a_limit_of_the_system_in_a_verb(scene: Scene, place: int) -> None:
+    """SQLite calls it an I/O error."""
     # A cache of some pages, so that the write-ahead log is written before COMMIT.
     scene.reconnect(cache_size=5)
     scene.batch("small cache", -1)
     with no_file_grows_beyond(_wal_size(scene) + 50_000):
         settled = scene.batch("ioerr", place)
-    failures = _failures(settled)
-    assert len(failures) == len(settled)
-    assert {type(each) for each in failures} == {errors.NotStored}
+    _all_failed(settled, errors.StorageFull)
     scene.is_back()
 
 
-def test_an_io_error_at_commit(scene: Scene) -> None:
+def test_a_limit_of_the_system_at_commit(scene: Scene) -> None:
     with no_file_grows_beyond(_wal_size(scene) + 4096):
         settled = scene.batch("commit", 3)
-        assert {type(each) for each in _failures(settled)} == {errors.OutcomeUnknown}
-        assert len(_failures(settled)) == len(settled)
-        assert isinstance(scene.writing.trouble, errors.OutcomeUnknown)
+        _all_failed(settled, errors.StorageFull)
+        assert isinstance(scene.writing.trouble, errors.StorageFull)
         assert len(_failures(scene.batch("and again", 3))) == len(settled)
     scene.is_back()
     repeated = scene.batch("commit", 3)
@@ -166,36 +165,102 @@ def test_an_io_error_at_commit(scene: Scene) -> None:
     assert scene.stored() == scene.posted
 
 
-def test_full_at_commit(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """A disk that is full when COMMIT writes; only a VFS can say ENOSPC on demand."""
-    disk = FullDisk()
-    scene.uri = Path(f"file:{scene.path}?vfs=full-disk")
-    scene.reconnect()
-    scene.batch("on it", -1)
-    disk.is_full = True
-    with caplog.at_level(logging.CRITICAL):
-        settled = scene.batch("full", 3)
-    assert {type(each) for each in _failures(settled)} == {errors.StorageFull}
-    assert len(_failures(settled)) == len(settled)
-    disk.is_full = False
+@pytest.mark.parametrize("size", [1, 10_000], ids=["nothing fits in", "its first page does not"])
+def test_no_room_for_the_index_beside_the_database(scene: Scene, size: int) -> None:
+    """The ``-shm`` file is made when the database is opened, before anything is written."""
+    scene.writing.close()
+    with no_file_grows_beyond(size):
+        with pytest.raises(errors.StorageFull):
+            scene.writing.check()
+        _all_failed(scene.batch("no index", 3), errors.StorageFull)
     scene.is_back()
 
 
-class FullDisk(apsw.VFS):
+def test_full_at_commit(scene: Scene, disk: "Disk") -> None:
+    """A disk that is full when COMMIT writes; only a VFS can say ENOSPC on demand."""
+    disk.writing = apsw.FullError()
+    settled = scene.batch("full", 3)
+    _all_failed(settled, errors.StorageFull)
+    disk.is_well()
+    scene.is_back()
+
+
+@pytest.mark.parametrize(
+    ("number", "failure"),
+    [(errno.EDQUOT, errors.StorageFull), (errno.EIO, errors.OutcomeUnknown)],
+    ids=["a quota", "a broken disk"],
+)
+def test_a_write_fails_at_commit(
+    scene: Scene, disk: "Disk", number: int, failure: type[errors.ChatctlError]
+) -> None:
+    disk.errno = number
+    disk.writing = _io_error(apsw.SQLITE_IOERR_WRITE)
+    _all_failed(scene.batch("write", 3), failure)
+    disk.is_well()
+    scene.is_back()
+
+
+def test_a_sync_without_room_may_have_committed(scene: Scene, disk: "Disk") -> None:
+    """The frame that commits stands in the file, and whoever opens it next reads it."""
+    disk.errno = errno.ENOSPC
+    disk.syncing = _io_error(apsw.SQLITE_IOERR_FSYNC)
+    _all_failed(scene.batch("sync", 3), errors.OutcomeUnknown)
+    disk.is_well()
+    posts = [each for each in scene.batch("sync", 3) if each.call.verb is messages.POST]
+    assert [each.outcome.duplicate for each in posts] == [True] * 4
+    scene.is_back()
+
+
+def _all_failed(settled: list[Settled], failure: type[errors.ChatctlError]) -> None:
+    assert [type(each.outcome) for each in settled] == [failure] * len(settled)
+
+
+def _io_error(code: int) -> apsw.IOError:
+    error = apsw.IOError("disk I/O error")
+    error.extendedresult = code
+    return error
+
+
+@pytest.fixture
+def disk(scene: Scene, caplog: pytest.LogCaptureFixture) -> Iterator["Disk"]:
+    """The scene's, which a test can break."""
+    disk = Disk()
+    scene.uri = Path(f"file:{scene.path}?vfs=breakable")
+    scene.reconnect()
+    scene.batch("on it", -1)
+    with caplog.at_level(logging.CRITICAL):
+        yield disk
+    scene.writing.close()
+
+
+class Disk(apsw.VFS):
     def __init__(self) -> None:
-        self.is_full = False
-        super().__init__("full-disk", "")
+        super().__init__("breakable", "")
+        self.is_well()
+
+    def is_well(self) -> None:
+        self.errno = 0
+        self.writing: apsw.Error | None = None
+        self.syncing: apsw.Error | None = None
 
     def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
-        return _FullFile(self, name, flags)
+        return _File(self, name, flags)
+
+    def xGetLastError(self) -> tuple[int, str]:  # noqa: N802
+        return self.errno, ""
 
 
-class _FullFile(apsw.VFSFile):
-    def __init__(self, disk: FullDisk, name: Any, flags: list[int]) -> None:
+class _File(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
         self._disk = disk
         super().__init__("", name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
-        if self._disk.is_full:
-            raise apsw.FullError
+        if self._disk.writing is not None:
+            raise self._disk.writing
         super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        if self._disk.syncing is not None:
+            raise self._disk.syncing
+        super().xSync(flags)

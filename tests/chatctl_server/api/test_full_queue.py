@@ -1,0 +1,57 @@
+"""What HTTP asks of a writer that is busy: long requests weigh, announcements go first."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from application import held, in_process, reached
+
+from chatctl_server.storage import store
+
+LONG = ["x" * 250 for _ in range(8)]
+LONG_REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "", {"room_name": "many admins", "admin_user_ids": LONG}),
+    ("PUT", "/{}/admins", {"admin_user_ids": LONG}),
+    ("PATCH", "/{}/admins", {"add": LONG}),
+    ("POST", "/{}/messages", {"content": "x" * 2000}),
+]
+
+
+async def create(client: httpx.AsyncClient) -> httpx.Response:
+    return await client.post("/management/rooms", json={"room_name": "short"})
+
+
+@pytest.mark.parametrize(("method", "path", "body"), LONG_REQUESTS)
+async def test_what_waits_is_counted_by_its_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(store, "MAX_WAITING_BYTES", 2000)
+    monkeypatch.setattr(store, "MAX_URGENT_CALLS", 0)
+    async with in_process(tmp_path) as (app, client):
+        room_id = (await create(client)).json()["room_id"]
+        url = "/management/rooms" + path.format(room_id)
+        async with held(app.context.store):
+            waiting = app.context.store.backlog
+            long = asyncio.create_task(client.request(method, url, json=body))
+            await reached(lambda: app.context.store.backlog > waiting)
+            refused = await create(client)
+            assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+            assert refused.headers["retry-after"] == "1"
+            figures = (await client.get("/metrics")).text
+            assert f"chatctl_writer_backlog {app.context.store.backlog}.0" in figures
+        assert (await long).status_code in {200, 201}
+        assert (await create(client)).status_code == 200
+
+
+async def test_an_announcement_is_taken_when_users_messages_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_process(tmp_path) as (_, client):
+        url = f"/management/rooms/{(await create(client)).json()['room_id']}/messages"
+        monkeypatch.setattr(store, "MAX_WAITING_CALLS", 0)
+        said = await client.post(url, json={"content": "x", "user_id": "anna"})
+        assert (said.status_code, said.json()["code"]) == (503, "busy")
+        announced = await client.post(url, json={"content": "closing at six"})
+        assert announced.status_code == 201

@@ -1,0 +1,160 @@
+"""What happens to a connection while its database, or its client, is held for a moment."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from application import held, in_process, reached
+
+from chatctl_server.app import Application
+from chatctl_server.storage import store
+
+Frame = dict[str, Any]
+
+
+class Socket:
+    """A user's WebSocket, spoken to as the server's protocol does."""
+
+    def __init__(self, app: Application, room_id: str, query: str) -> None:
+        self.frames: list[Frame] = []
+        self.heard = 0
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+        self._events: asyncio.Queue[Frame] = asyncio.Queue()
+        scope = {
+            "type": "websocket",
+            "path": f"/ws/rooms/{room_id}",
+            "query_string": query.encode(),
+            "headers": [],
+            "client": ("127.0.0.1", 1),
+            "extensions": {},
+        }
+        self.task = asyncio.create_task(app(scope, self._receive, self._send))
+        self.arrives({"type": "websocket.connect"})
+
+    def arrives(self, event: Frame) -> None:
+        self._events.put_nowait(event)
+
+    def sends(self, name: str, payload: Frame) -> None:
+        text = json.dumps({"type": name, "payload": payload})
+        self.arrives({"type": "websocket.receive", "text": text})
+
+    async def got(self, name: str) -> Frame:
+        await reached(lambda: any(each["type"] == name for each in self.frames))
+        return next(each for each in self.frames if each["type"] == name)
+
+    async def goes(self) -> None:
+        self.may_send.set()
+        self.arrives({"type": "websocket.disconnect", "code": 1005})
+        await self.task
+
+    async def _receive(self) -> Frame:
+        event = await self._events.get()
+        self.heard += event["type"] == "websocket.receive"
+        return event
+
+    async def _send(self, message: Frame) -> None:
+        await self.may_send.wait()
+        if message["type"] == "websocket.send":
+            self.frames.append(json.loads(message["text"]))
+
+
+class Lobby:
+    """A room of a server in this process."""
+
+    def __init__(self, app: Application, client: httpx.AsyncClient, room_id: str) -> None:
+        self.app, self.client, self.id = app, client, room_id
+        self.path = f"/management/rooms/{room_id}"
+
+    def dial(self, query: str) -> Socket:
+        return Socket(self.app, self.id, query)
+
+    async def join(self, query: str) -> Socket:
+        found = self.dial(query)
+        await found.got("WelcomeInfo")
+        return found
+
+
+@pytest.fixture
+async def lobby(tmp_path: Path) -> AsyncIterator[Lobby]:
+    async with in_process(tmp_path, "server") as (app, client):
+        body = {"room_name": "lobby", "admin_user_ids": ["boss"]}
+        made = await client.post("/management/rooms", json=body)
+        yield Lobby(app, client, made.json()["room_id"])
+
+
+async def test_what_comes_after_a_kick_is_not_stored(lobby: Lobby) -> None:
+    anna = await lobby.join("user_id=anna")
+    anna.may_send.clear()  # so that the close is not on the wire yet
+    kicked = await lobby.client.post(f"{lobby.path}/kick/anna")
+    assert kicked.json()["kicked"] is True
+    anna.sends("SendMessage", {"content": "one more thing"})
+    await anna.goes()
+    # Stored behind whatever was still on its way.
+    await lobby.client.post(f"{lobby.path}/messages", json={"content": "x", "user_id": "bert"})
+    told = (await lobby.client.get(f"{lobby.path}/messages")).json()
+    assert [each["content"] for each in told] == ["x"]
+
+
+async def test_a_join_that_nobody_waits_for_leaves_no_member(lobby: Lobby) -> None:
+    async with held(lobby.app.context.store):
+        waiting = lobby.app.context.store.backlog
+        anna = lobby.dial("user_id=anna")
+        await reached(lambda: lobby.app.context.store.backlog > waiting)
+        anna.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await anna.task
+    left = {"params": {"type": "session.left"}}
+    async with asyncio.timeout(15):
+        while not (await lobby.client.get("/management/events", **left)).json():
+            await asyncio.sleep(0.01)
+    assert (await lobby.client.get(f"{lobby.path}/members")).json() == []
+
+
+async def test_a_connection_has_at_most_256_messages_on_their_way(lobby: Lobby) -> None:
+    anna = await lobby.join("user_id=anna")
+    async with held(lobby.app.context.store):
+        for number in range(300):
+            anna.sends("SendMessage", {"content": f"{number}"})
+        await reached(lambda: anna.heard >= 256)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert anna.heard == 256
+    await reached(lambda: anna.heard == 300)
+    await anna.goes()
+
+
+async def test_a_resume_that_cannot_be_read_is_told_to_start_anew(
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with held(lobby.app.context.store):
+        waiting = lobby.app.context.store.backlog
+        anna = lobby.dial("user_id=anna&since=0")
+        await reached(lambda: lobby.app.context.store.backlog > waiting)
+        monkeypatch.setattr(store, "MAX_WAITING_READS", 0)
+    assert (await anna.got("Error"))["payload"]["code"] == "resync_required"
+    monkeypatch.undo()
+    await lobby.client.post(f"{lobby.path}/messages", json={"content": "live"})
+    assert (await anna.got("System"))["payload"]["message"] == "live"
+    await anna.goes()
+
+
+async def test_a_custom_event_that_waits_is_counted_by_its_length(
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_WAITING_BYTES", 2000)
+    monkeypatch.setattr(store, "MAX_URGENT_CALLS", 0)
+    boss = await lobby.join("user_id=boss")
+    async with held(lobby.app.context.store):
+        waiting = lobby.app.context.store.backlog
+        boss.sends("CustomEvent", {"event_type": "poll", "payload": "x" * 2000})
+        await reached(lambda: lobby.app.context.store.backlog > waiting)
+        refused = await lobby.client.post(f"{lobby.path}/kick/anna")
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+    await boss.got("CustomEvent")
+    await boss.goes()
