@@ -23,7 +23,9 @@ class Scene:
         self.store = Store(path, durable=False, clock=times.now)
         self.store.on_batch = self._committed
         self.bell = Bell()
-        self.audit = follower.Follower(audit.NAME, self.store, self.bell, audit.handle)
+        self.audit = follower.Follower(
+            audit.NAME, self.store, self.bell, audit.Audit(self.store).handle
+        )
         self.commits = 0
         self.room_id = ""
 
@@ -108,6 +110,8 @@ async def test_what_was_read_and_not_noted_is_read_again(scene: Scene) -> None:
     await scene.say("one")
     await scene.audit.step()
     await scene.ban("anna")
-    after_the_crash = follower.Follower(audit.NAME, scene.store, scene.bell, audit.handle)
+    after_the_crash = follower.Follower(
+        audit.NAME, scene.store, scene.bell, audit.Audit(scene.store).handle
+    )
     await follow_until_a_commit(scene, after_the_crash)
     assert await scene.cursor() == 3
