@@ -9,7 +9,7 @@ from threading import Thread
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from chatctl import connection, failures, output, progress, rooms, stdout, subjects
+from chatctl import connection, failures, output, progress, rooms, stdout, subjects, times
 from chatctl.client import Client, Json
 from chatctl.failures import Failure, OutputLost
 from chatctl.options import Options, room_and_rest
@@ -38,10 +38,15 @@ Act = Callable[[Client, str, str], Json]
 
 
 class Said(NamedTuple):
-    """How a person reads the two outcomes: ``bob banned``, ``bob was already banned``."""
+    """How a person reads the two outcomes: ``bob banned``, ``bob was already banned``.
+
+    ``in_vain``: unchanged is not what was asked for, so that of one alone it is said in a pipe,
+    too.
+    """
 
     changed: str
     unchanged: str
+    in_vain: bool = False
 
 
 def each(
@@ -67,6 +72,8 @@ def each(
     with run.told_when_stopped(said), run.results, opened as server:
         run.over(server, rooms.find_id(server, named), act, said)
     run.told(said)
+    if said.in_vain and run.is_one_unchanged and not options.json and not sys.stdout.isatty():
+        output.note(options, f"{about[0]} {said.unchanged}")
     if run.results.lost is not None:
         raise failures.lost(run.results.lost, "what was asked is done")
 
@@ -160,10 +167,18 @@ class _Lines:
             progress.say(f"chatctl: {visible(subject)}: {visible(error['message'])}\n")
         elif sys.stdout.isatty():
             sentence = self._said.changed if result["changed"] else self._said.unchanged
-            output.talk_line(f"{subject} {sentence}")
+            output.talk_line(f"{subject} {sentence}{_until(result)}")
         else:
             output.fields([cell(subject), output.changed(result)])
             stdout.flush()
+
+
+def _until(result: Json) -> str:
+    """The end of a ban or mute: a further one may have made it shorter."""
+    if "expires_at" not in result:
+        return ""
+    end = result["expires_at"]
+    return " for good" if end is None else f" until {times.rfc3339(end)}"
 
 
 class _Run:
@@ -178,6 +193,10 @@ class _Run:
         self._unchanged = 0
         self._failures: list[Failure] = []
         self._begun = 0
+
+    @property
+    def is_one_unchanged(self) -> bool:
+        return len(self._about) == self._unchanged == 1
 
     @property
     def _done(self) -> int:
@@ -240,11 +259,12 @@ class _Run:
 
     def _sum(self, said: Said) -> str:
         """``4,990 of 5,000 users banned, 8 unchanged, 2 failed``. Of the one that was asked for
-        when a signal came nobody knows whether it is done: it is unanswered."""
+        when a signal came nobody knows whether it is done: it is unanswered, and named."""
+        last = self._about[self._begun - 1]
         rest = {
             "unchanged": self._unchanged,
             "failed": len(self._failures),
-            "unanswered": self._begun - self._done - len(self._failures),
+            f"unanswered ({last})": self._begun - self._done - len(self._failures),
             "not tried": len(self._about) - self._begun,
         }
         words = [f"{number:,} {what}" for what, number in rest.items() if number]

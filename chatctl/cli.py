@@ -125,16 +125,24 @@ def _misused(error: TyperException) -> Failure:
     """Typer's usage errors in our form: the did-you-mean is the hint."""
     message = " ".join(error.format_message().split())
     message, _, meant = message.partition(" Did you mean ")
-    message, _, possible = message.partition(" (Possible options: ")
+    message, _, several = message.partition(" (Possible options: ")
     context = getattr(error, "ctx", None)
     if hasattr(error, "option_name") and context is not None and context.parent is None:
         return usage(message, "options behind the verb, as in: chatctl rooms ls --json")
     command = context.command_path if context is not None else "chatctl"
-    if possible:
-        return usage(message, f"{command} … {possible.rstrip(')')}")
+    if several:
+        possible = several.rstrip(")").split(", ")
+        return usage(message, f"{command} … {', '.join(_closest_first(error, possible))}")
     if meant:
         return usage(message, f"{command} {meant.rstrip('?').replace(chr(39), '')}")
     return usage(message, f"{command} --help")
+
+
+def _closest_first(error: TyperException, possible: list[str]) -> list[str]:
+    from difflib import SequenceMatcher
+
+    typed = str(getattr(error, "option_name", ""))
+    return sorted(possible, key=lambda each: -SequenceMatcher(None, typed, each).ratio())
 
 
 def _system_error(error: OSError) -> Failure:

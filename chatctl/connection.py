@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,20 +104,31 @@ def database_file(loaded: "Loaded") -> Path | None:
 def file_of(options: Options, *, must_exist: bool = True) -> Path:
     """The database that a file command acts on: the configured one, or that of the one server
     that runs."""
-    from chatctl_server import servers
-
     acts_on_a_file(options)
     with server_errors():
         loaded = load(options)
         path = database_file(loaded)
         if path is None and loaded.origin["DATABASE_URL"] == "default":
-            running = [holder.database for holder in servers.running()]
-            path = Path(running[0]) if len(running) == 1 and running[0] else None
+            path = _of_the_running_server()
     if path is None:
         raise failures.usage("no database file is configured", "--db sqlite:./chat.db")
     if must_exist or path.exists():
         owners.check_file(path)
     return path
+
+
+def _of_the_running_server() -> Path | None:
+    """Raises Failure where several run: which one is meant is not to be guessed."""
+    from chatctl_server import servers
+
+    found = sorted(holder.database for holder in servers.running() if holder.database)
+    if len(found) > 1:
+        raise Failure(
+            "several_servers",
+            f"several servers are running, with {', '.join(found)}: which database is meant?",
+            f"--db sqlite://{found[0]}",
+        )
+    return Path(found[0]) if found else None
 
 
 def acts_on_a_file(options: Options) -> None:
@@ -272,24 +284,34 @@ class _Search:
     def _directly(self, path: Path) -> Link:
         if self._only_running:
             raise Failure("no_server", f"no server is running for {path}")
-        output.note(self._options, f"no server is running; using {path} directly")
+        self._tell_direct(path)
         settings = self._settings().settings
         if self._writes and any(getattr(settings, name) for name in _CALLBACKS):
             output.note(self._options, "callbacks are sent after the next start of the server")
         transport = _application(settings, path, writes=self._writes)
         return Link(str(path), self._held.enter_context(transport))
 
+    def _tell_direct(self, path: Path) -> None:
+        """Where a server with another database runs, a change may be meant for that one: this is
+        said also under ``--quiet``."""
+        from chatctl import elsewhere  # which imports this module
+
+        output.note(self._options, f"no server is running for {path}; using the file directly")
+        quiet = self._options.quiet and not self._writes
+        elsewhere.note(replace(self._options, quiet=quiet), path, self._settings().config_path)
+
 
 def _application(settings: "Settings", path: Path, *, writes: bool) -> "InProcess":
     """The server's own application, which trusts its own process without a key."""
-    from msgspec.structs import replace
+    from msgspec import structs
 
     from chatctl.inprocess import InProcess
     from chatctl_server.app import create_app
 
     without_log()
     app = create_app(
-        replace(settings, database_url=f"sqlite://{path}"), role="command" if writes else "reader"
+        structs.replace(settings, database_url=f"sqlite://{path}"),
+        role="command" if writes else "reader",
     )
     return InProcess(app, app.lifespan)
 

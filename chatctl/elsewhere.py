@@ -1,5 +1,6 @@
-"""Of a server that runs with another database than the one that is configured here."""
+"""Of a server that runs with another database, or other settings, than are configured here."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,15 +9,16 @@ from chatctl.failures import Failure
 from chatctl.options import Options
 
 if TYPE_CHECKING:
-    from chatctl_server.lock import Holder
+    from chatctl_server.lock import Configured, Holder
+    from chatctl_server.settings import Loaded
+
+OF_TOKENS = frozenset({"ROOM_IDENTITY", "ROOM_TOKEN_SECRET"})
+_MOST_NAMES = 5
 
 
 def note(options: Options, database: Path | None, configuration: Path | None) -> None:
     """Says so, because its other settings, as the secret of tokens, may be others, too. Whoever
-    gives ``--config`` knows which ones they mean.
-
-    Servers register their database; which configuration they read is not known.
-    """
+    gives ``--config`` knows which ones they mean."""
     if options.config is not None:
         return
     from chatctl_server import servers
@@ -47,13 +49,76 @@ def _described(holder: "Holder") -> str:
 
 def _is_served(database: Path | None) -> bool:
     """Also by another user's server, which does not register with us."""
-    from chatctl_server import lock
-
     if database is None:
         return False
     try:
-        with connection.server_errors():
-            holder = lock.read(lock.lock_path(database))
+        return _server_of(database) is not None
     except Failure:
         return True  # it is not for us to know
-    return holder is not None and holder.ready
+
+
+def _server_of(database: Path) -> "Holder | None":
+    from chatctl_server import lock
+
+    with connection.server_errors():
+        holder = lock.read(lock.lock_path(database))
+    return holder if holder is not None and holder.ready else None
+
+
+def note_others(options: Options, loaded: "Loaded", names: Collection[str] = ()) -> None:
+    """Says which of these settings the server that runs was started with other values of."""
+    for warning in other_settings(loaded, names):
+        output.note(options, f"warning: {warning}")
+
+
+def other_settings(loaded: "Loaded", names: Collection[str] = ()) -> list[str]:
+    """The warning, if there is one, of the server that uses this database; without ``names`` of
+    all settings. Older servers do not tell."""
+    from chatctl_server import marks
+
+    holder = _of_this_database(loaded)
+    if holder is None or holder.configured is None:
+        return []
+    found = marks.differing(holder.configured, loaded.settings)
+    found = [name for name in found if not names or name in names]
+    if not found:
+        return []
+    return [
+        f"the server that runs (pid {holder.pid}) was started with other values of "
+        f"{_listed(found)}: {_reason(found, holder.configured, loaded)}"
+    ]
+
+
+def _of_this_database(loaded: "Loaded") -> "Holder | None":
+    from chatctl_server import servers
+    from chatctl_server.settings import database_path
+
+    path = database_path(loaded.settings.database_url)
+    if path is None:
+        found = [holder for holder in servers.running() if holder.in_memory]
+        return found[0] if len(found) == 1 else None
+    try:
+        return _server_of(path)
+    except Failure:
+        return None  # it is not for us to know
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _reason(names: list[str], theirs: "Configured", loaded: "Loaded") -> str:
+    """Why they differ: another file, another environment, or the file was changed since."""
+    from chatctl_server import marks
+
+    ours = None if loaded.config_path is None else str(loaded.config_path)
+    if theirs.file != ours:
+        return f"it read {theirs.file or 'no configuration file'}, and here {_read(ours)}"
+    if not set(names).isdisjoint([*theirs.environment, *marks.from_environment(loaded)]):
+        return "its environment is not the one of this command"
+    return "they take effect at its next start"
+
+
+def _read(file: str | None) -> str:
+    return "none is read" if file is None else f"{file} is read"

@@ -38,12 +38,13 @@ A TIME of --since and --until is one of
   2026-01-31T09:00:00Z  a time with its zone, Z or as +02:00 (RFC 3339)
   2026-01-31            a date: the midnight UTC at which it begins
   1769850000            Unix seconds
-  15m, 2h, 7d, 1h30m    an age: so long ago
+  15m, 2h, 7d, 1w       an age: so long ago; also 1h30m
 
 For events --since fewer than ten digits are an offset, and an event's id will do as well.
-A TIME of --for, --ttl, --timeout and --lock-timeout is a length: 30s, 15m, 2h, 7d, 1h30m.
+A TIME of --for, --ttl, --timeout and --lock-timeout is a length: 30s, 15m, 2h, 7d, 1w, 1h30m.
 
-A FILE of --from, - for stdin, is UTF-8 and names a USER or a MESSAGE_ID on each line:
+A FILE of --from, - for stdin, is UTF-8, also with a byte-order mark, and names a USER or a
+MESSAGE_ID on each line:
 
 - Empty lines are skipped. Spaces count. There are no comments: an id may begin with #.
 - Of a line with tabs only the first column counts, and its escapes (\\n, \\t) are undone: what a
@@ -55,6 +56,9 @@ A FILE of --from, - for stdin, is UTF-8 and names a USER or a MESSAGE_ID on each
 
 _OUTPUT = """
 stdout is the result, stderr is everything else: notes, questions, progress, errors.
+
+With --quiet notes and progress are left out; errors, questions and the results are not. One
+warning stays: that a change goes into a file while the server of another database runs.
 
 On a terminal a list is a table: names are shortened with … where it is narrow, ids never; times
 are relative. Long output goes through the pager. In a pipe a list is a line for each row, with

@@ -50,7 +50,7 @@ ApiKeyFile = Annotated[
     typer.Option("--api-key-file", metavar="FILE", help="The admin API key; - is stdin."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Errors only on stderr.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No notes, no progress (help output).")]
 Timeout = Annotated[
     str, typer.Option("--timeout", metavar="TIME", help="Wait this long for the server.")
 ]

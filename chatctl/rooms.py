@@ -35,10 +35,29 @@ def path(room_id: str, *rest: str) -> str:
     return "/".join(("/management/rooms", *segments))
 
 
+def others_named(server: Client, made: Json) -> bool:
+    """Whether another open room has its name. What fails here fails no command that is done."""
+    match = _glob_of(made["room_name"])
+    query: dict[str, str | int] = {"status": "open", "match": match, "limit": 2}
+    try:
+        found = server.get("/management/rooms", query)
+    except Failure:
+        return False
+    return any(
+        room["room_name"] == made["room_name"] and room["room_id"] != made["room_id"]
+        for room in found
+    )
+
+
 def _named(server: Client, name: str, status: str) -> list[Json]:
-    query = {"status": status, "match": re.sub(r"([*?\[])", r"[\1]", name)}
+    query = {"status": status, "match": _glob_of(name)}
     pages = server.pages("/management/rooms", query)
     return [room for page in pages for room in page if room["room_name"] == name]
+
+
+def _glob_of(name: str) -> str:
+    """A glob that matches only the name."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def _ambiguous(name: str, found: list[Json]) -> Failure:

@@ -12,6 +12,8 @@ from chatctl.visible import exact
 
 # A number that fits no column of the database would only be refused there.
 _MOST_DIGITS = 18
+# What some editors put before UTF-8: no part of the first name.
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class Subject(NamedTuple):
@@ -62,7 +64,7 @@ def _number(text: str) -> str:
 
 
 def _read(source: str, subject: Subject) -> Iterator[str]:
-    text = text_of(source)
+    text = text_of(source).removeprefix(_BYTE_ORDER_MARK)
     if text.lstrip().startswith("["):
         for item in _parsed(text, "the JSON array"):
             yield _named(item, subject, "the JSON array")

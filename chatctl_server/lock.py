@@ -30,6 +30,16 @@ Role = Literal["server", "command", "unknown"]
 State = Literal["starting", "ready", "stopping", "working"]
 
 
+class Configured(msgspec.Struct, frozen=True):
+    """What a server was started with; see ``marks``. ``file``: the configuration file it read;
+    ``environment``: the settings whose values came from its environment."""
+
+    file: str | None
+    salt: str
+    marks: dict[str, str]
+    environment: list[str] = []
+
+
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     """``start_time``: clock ticks after boot, see proc(5); with it a reused pid is told apart.
 
@@ -46,6 +56,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     key_file: str | None = None
     database: str | None = None
     in_memory: bool = False
+    configured: Configured | None = None
 
     @property
     def ready(self) -> bool:
@@ -65,9 +76,18 @@ class Lock:
         self._entry: Path | None = None
 
     def ready(
-        self, url: str | None, socket: str | None, version: str, key_file: str | None = None
+        self,
+        url: str | None,
+        socket: str | None,
+        version: str,
+        key_file: str | None = None,
+        configured: Configured | None = None,
     ) -> None:
-        """The server listens: from here on commands use it instead of waiting."""
+        """The server listens: from here on commands use it instead of waiting.
+
+        In a file that others may read, as flock(1) may have made it, no settings are marked.
+        """
+        is_ours_alone = not os.fstat(self._fd).st_mode & 0o077
         self._describe(
             msgspec.structs.replace(
                 self.holder,
@@ -76,6 +96,7 @@ class Lock:
                 socket=socket,
                 version=version,
                 key_file=key_file,
+                configured=configured if is_ours_alone else None,
             )
         )
 

@@ -39,7 +39,7 @@ _SELECTOR = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 # More marks than any written language stacks on one letter; a longer run covers other lines.
 _LONGEST_MARKS = 4
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# uvicorn logs the path of an upgrade with its query.
+# Where the text of an error holds an address.
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:token|access_token|api_key|key)=)[^&\s\"']+")
 
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -220,7 +220,7 @@ def _write_all(fd: int, line: bytes) -> None:
 def _area(name: str) -> str:
     first, _, rest = name.partition(".")
     if first == "uvicorn":
-        return "access" if rest == "access" else "server"
+        return "server"
     return rest if first == "chatctl" and rest else first
 
 
@@ -287,8 +287,8 @@ def configure(
     """``level`` is a checked LOG_LEVEL: ``info,sync=debug``. May be called again.
 
     ``stream`` is stderr when left out. ``auto`` is text on a terminal and JSON otherwise. Other
-    libraries log from warning on, uvicorn's own news from ``server=debug`` on, and its access
-    log with ``access=info`` or a general debug.
+    libraries log from warning on, and uvicorn's own news from ``server=debug`` on. ``access``,
+    whose lines are of level info, is at warning unless it is named or the general level is debug.
     """
     stream = stream if stream is not None else sys.stderr
     form = format if format != "auto" else ("text" if _is_terminal(stream) else "json")
@@ -322,16 +322,21 @@ def _set_levels(general: str, areas: dict[str, str]) -> None:
             logger.setLevel(logging.NOTSET)
     logging.getLogger().setLevel(_at_least_warning(general))
     logging.getLogger("chatctl").setLevel(general.upper())
-    for area, level in areas.items():
+    access = {"access": "info" if general == "debug" else "warning"}
+    for area, level in {**access, **areas}.items():
         logging.getLogger(f"chatctl.{area}").setLevel(level.upper())
     server = areas.get("server", general)
     _set_uvicorn("uvicorn.error", "INFO" if server == "debug" else _at_least_warning(server))
     _set_uvicorn("uvicorn.asgi", _at_least_warning(server))
-    _set_uvicorn("uvicorn.access", areas.get("access", "info" if general == "debug" else "warning"))
 
 
 def _at_least_warning(level: str) -> str:
     return "ERROR" if level == "error" else "WARNING"
+
+
+def _is_no_upgrade(record: logging.LogRecord) -> bool:
+    """The access log tells of upgrades; uvicorn would with the query, and its tokens."""
+    return '"WebSocket ' not in str(record.msg)
 
 
 def _set_uvicorn(name: str, level: str) -> None:
@@ -339,4 +344,5 @@ def _set_uvicorn(name: str, level: str) -> None:
     logger = logging.getLogger(name)
     logger.handlers.clear()
     logger.propagate = True
+    logger.addFilter(_is_no_upgrade)  # a second time changes nothing
     logger.setLevel(level.upper())

@@ -17,7 +17,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from chatctl_server import listening, lock, logs, servers
+from chatctl_server import listening, lock, logs, marks, servers
 from chatctl_server.app import VERSION, Application, create_app
 from chatctl_server.live.websocket import ManagementProtocol, RoomProtocol
 from chatctl_server.place import Place, find_place
@@ -55,7 +55,7 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
                     f"{place.database} has a second name (a hard link): only one of them is locked"
                 )
             settings = _with_files(_with_key(settings, place), place, loaded.origin)
-            _run(settings, place, held, directory)
+            _run(settings, place, held, directory, marks.taken(loaded))
         finally:
             place.remove_if_temporary()
     return 0
@@ -107,7 +107,13 @@ def _with_files(settings: Settings, place: Place, origin: Mapping[str, str]) -> 
     return msgspec.structs.replace(settings, max_connections=possible)
 
 
-def _run(settings: Settings, place: Place, held: lock.Lock, directory: Path) -> None:
+def _run(
+    settings: Settings,
+    place: Place,
+    held: lock.Lock,
+    directory: Path,
+    configured: lock.Configured,
+) -> None:
     settings = msgspec.structs.replace(settings, database_url=f"sqlite://{place.database}")
     app = create_app(settings, durable=place.is_durable)
     with listening.sockets(settings.bind_address, place.socket_path) as listeners:
@@ -116,7 +122,7 @@ def _run(settings: Settings, place: Place, held: lock.Lock, directory: Path) -> 
         app.context.database = "memory" if place.is_temporary else str(place.database)
 
         def ready() -> None:
-            held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place))
+            held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place), configured)
             servers.register(held, directory)
             _tell(settings, place, urls)
             listening.notify_systemd("READY=1")
@@ -156,14 +162,18 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
     class Protocol(ManagementProtocol):
         handshake_timeout_seconds = settings.handshake_timeout_seconds
         max_open = settings.max_connections + SPARE_FILES // 2
+        log_refused = staticmethod(app.gate.log_refused)
+
+    class Upgraded(RoomProtocol):
+        log_refused = staticmethod(app.gate.log_refused)
 
     return uvicorn.Config(
         app,
         http=Protocol,
-        ws=RoomProtocol,
+        ws=Upgraded,
         lifespan="off",
         log_config=None,
-        access_log=logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO),
+        access_log=False,  # the gate knows the caller's address, uvicorn only the proxy's
         proxy_headers=False,
         server_header=False,
         backlog=4096,

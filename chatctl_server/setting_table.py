@@ -59,7 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ("*",)
 
     log_level: Annotated[
-        str, About(values.LOG_LEVEL, "The least level that is logged, in general and per area.")
+        str,
+        About(
+            values.LOG_LEVEL,
+            "The least level logged, in general and per area; access=info adds the requests.",
+        ),
     ] = "info"
     log_format: Annotated[
         Literal["auto", "text", "json"],

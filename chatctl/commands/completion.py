@@ -21,8 +21,9 @@ _FILES = ("FILE", "DIR")
 @verb(
     "completion",
     examples=(
-        "chatctl completion bash > ~/.local/share/bash-completion/completions/chatctl",
-        "chatctl completion fish > ~/.config/fish/completions/chatctl.fish",
+        "d=~/.local/share/bash-completion/completions; mkdir -p $d; "
+        "chatctl completion bash >$d/chatctl",
+        "d=~/.config/fish/completions; mkdir -p $d; chatctl completion fish >$d/chatctl.fish",
     ),
 )
 def completion(

@@ -42,6 +42,7 @@ def show(
     from chatctl_server.settings import SETTINGS
 
     loaded = _loaded(options)
+    elsewhere.note_others(options, loaded)
     found = [
         {
             "name": name,
@@ -60,6 +61,7 @@ def check(options: Options) -> None:
     """Check every setting, and warn of combinations that are risky."""
     loaded = _loaded(options)
     warnings = [*loaded.warnings, *(text for risk in RISKS for text in risk(loaded))]
+    warnings += elsewhere.other_settings(loaded)
     for warning in warnings:
         output.note(options, f"warning: {warning}")
     path = None if loaded.config_path is None else str(loaded.config_path)

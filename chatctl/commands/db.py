@@ -16,6 +16,12 @@ from chatctl.options import Options, verb
 from chatctl.output import Column
 from chatctl.visible import visible
 
+# A client that resumes asks by such a number (docs/rooms.md, Resume).
+_POSTED_SINCE = (
+    "what was posted after this backup is gone, and its numbers will be given again: "
+    "clients that were connected must load the history anew"
+)
+
 if TYPE_CHECKING:
     from chatctl_server.storage.maintenance import BackedUp, BackedUpInto
 
@@ -194,6 +200,9 @@ def restore(
         from chatctl_server.storage import maintenance
 
         done = maintenance.restore(path, source.absolute())
+    if done.manifest is None:
+        output.note(options, f"{source} has no manifest beside it: no checksum was compared")
+    output.note(options, _POSTED_SINCE)
     _record(options, done)
 
 

@@ -1,8 +1,10 @@
 """``chatctl events``."""
 
+import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from chatctl import connection, ids, output, rooms, sentences, stdout, streams, times
 from chatctl.client import Client, Json, Params
-from chatctl.failures import usage
+from chatctl.failures import Failure, usage
 from chatctl.options import Options, verb
 from chatctl.output import Column
 from chatctl.visible import cell, json_text
@@ -33,6 +35,7 @@ _READ = (
     Column("what", "WHAT"),
 )
 _LARGEST_PAGE = 1000
+_YEAR = re.compile("20[0-9]{2}")
 
 Since = Annotated[
     str | None,
@@ -73,8 +76,9 @@ def ls(
 ) -> None:
     """List events in the order they happened, the oldest first."""
     with connection.open(options) as server:
-        query = {**_filters(server, type, room, actor), **_start(since)}
-        found, more = _first(server, query, count)
+        query = {**_filters(server, type, room, actor), **_start(options, since)}
+        with _named_as_typed():
+            found, more = _first(server, query, count)
         _list(options, server, found)
     if more:
         last = found[-1]["offset"]
@@ -108,7 +112,8 @@ def tail(
         query = _filters(server, type, room, actor)
         reached = streams.newest_offset(server) if follow else 0
         if since is not None:
-            found = _all_until(server, {**query, **_start(since)}, reached)
+            with _named_as_typed():
+                found = _all_until(server, {**query, **_start(options, since)}, reached)
         else:
             found = _newest(server, query, 10 if count is None else count)
         if follow:
@@ -130,10 +135,25 @@ def _filters(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _start(since: str | None) -> dict[str, str | int]:
+@contextmanager
+def _named_as_typed() -> Iterator[None]:
+    """What the API calls ``after`` was typed behind ``--since``."""
+    try:
+        yield
+    except Failure as failure:
+        if failure.message.startswith("after: "):
+            failure.message = f"--since: {failure.message.removeprefix('after: ')}"
+        raise
+
+
+def _start(options: Options, since: str | None) -> dict[str, str | int]:
     if since is None:
         return {}
     if times.looks_like_offset(since):
+        if _YEAR.fullmatch(since):
+            output.note(
+                options, f"--since {since} is an offset; the year begins at --since {since}-01-01"
+            )
         return {"after": int(since)}
     if ids.is_uuid(since):
         return {"after": since}

@@ -24,6 +24,8 @@ _MESSAGES = (
     Column("nickname", "NAME"),
     Column("content", "TEXT"),
 )
+# The text of a deleted message is empty in a pipe; nothing that somebody may have said marks it.
+_PIPED = (*_MESSAGES, Column("deleted", "DELETED"))
 _SESSIONS = (
     Column("user_id", "USER", "id"),
     Column("nickname", "NAME"),
@@ -76,7 +78,7 @@ def _asked(
         "chatctl rooms history lobby --all --json >lobby.json",
     ),
     exits=(3, 4, 5),
-    columns=_MESSAGES,
+    columns=_PIPED,
     asked=_asked,
 )
 def history(
@@ -166,10 +168,11 @@ def _show_messages(options: Options, pages: Iterable[list[Json]], count: int | N
 
 
 def _rows(options: Options, found: list[Json]) -> None:
-    if not options.json:
-        gone = "(deleted)" if sys.stdout.isatty() else ""
-        found = [{**each, "content": gone} if each["deleted"] else each for each in found]
-    output.rows(options, _MESSAGES, found)
+    if not options.json and sys.stdout.isatty():
+        found = [{**each, "content": "(deleted)"} if each["deleted"] else each for each in found]
+        output.rows(options, _MESSAGES, found)
+    else:
+        output.rows(options, _PIPED, found)
 
 
 def _sessions(

@@ -32,7 +32,7 @@ Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why; stored, and shown in the list.")
 ]
 Duration = Annotated[
-    str | None, typer.Option("--for", metavar="TIME", help="How long; without it, for ever.")
+    str | None, typer.Option("--for", metavar="TIME", help="How long: 1h, 7d, 1w; else for ever.")
 ]
 OnlyRoom = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
 
@@ -97,7 +97,8 @@ def kick(
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.post(rooms.path(room_id, "kick", user))
 
-    bulk.each(options, USER, words, room, source, act=act, said=Said("kicked", "was not there"))
+    said = Said("kicked", "was not here", in_vain=True)
+    bulk.each(options, USER, words, room, source, act=act, said=said)
 
 
 @verb(

@@ -80,6 +80,12 @@ def create(
     body = {"room_name": name, "admin_user_ids": admin or []}
     with connection.open(options, writes=True) as server:
         made = server.post("/management/rooms", body)
+        is_double = not options.quiet and rooms.others_named(server, {**made, "room_name": name})
+    if is_double:
+        output.note(
+            options,
+            f"another open room is called {name}, too: commands need the id of the one they mean",
+        )
     if options.json:
         output.document({"changed": True, **made})
     elif sys.stdout.isatty():

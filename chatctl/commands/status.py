@@ -28,6 +28,10 @@ _COLUMNS = (
     "status",
     examples=("chatctl status", "chatctl status --server https://chat.example.org --json"),
     exits=(3, 4),
+    because={
+        0: "also without a server, from the file: health is not_running then",
+        6: "with --server, it does not answer, as a monitor wants to know",
+    },
 )
 def status(options: Options) -> None:
     """Show version, uptime, address, database, connections, rooms and backlog."""

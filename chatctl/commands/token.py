@@ -39,7 +39,9 @@ Room = Annotated[
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="The name that others see.")
 ]
-Admin = Annotated[bool, typer.Option("--admin", help="Makes the user a room admin.")]
+Admin = Annotated[
+    bool, typer.Option("--admin", help="Makes the user an admin of each room they join, for good.")
+]
 Ttl = Annotated[
     str, typer.Option("--ttl", metavar="TIME", help="How long it is good for; 1h unless given.")
 ]
@@ -170,6 +172,7 @@ def _secret(options: Options) -> str:
     with connection.server_errors():
         loaded = connection.load(options)
         elsewhere.note(options, connection.database_file(loaded), loaded.config_path)
+        elsewhere.note_others(options, loaded, elsewhere.OF_TOKENS)
     secret = loaded.settings.room_token_secret
     if secret is None:
         raise Failure("invalid_setting", "no ROOM_TOKEN_SECRET is set to sign tokens with", _FIX)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from chatctl_server import errors, logs
-from chatctl_server.api import caller, problems
+from chatctl_server.api import access, caller, problems
 from chatctl_server.api.caller import Caller
 from chatctl_server.setting_values import Network
 
@@ -48,6 +48,8 @@ class Gate:
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
         send = _with_header(send, (b"x-request-id", request_id.encode()))
+        if access.is_on() and not self._in_process:
+            send = access.timed(send, scope, self._address(scope))
         try:
             # The server keeps its own scope: it logs the path, and can write no surrogates.
             scope = {**scope, "path": _path(scope)}
@@ -62,6 +64,16 @@ class Gate:
             await self._app(scope, receive, send)
         finally:
             logs.request_id.reset(token)
+
+    def log_refused(self, scope: Message, status: int) -> None:
+        """Of a request that a protocol has answered by itself."""
+        if access.is_on():
+            access.write(scope, self._address(scope), status, time.perf_counter())
+
+    def _address(self, scope: Message) -> str:
+        """Empty on the admin socket."""
+        is_local = PEER in scope.get("extensions", {})
+        return "" if is_local else caller.address(scope, self._trusted_proxies)
 
     def _check_version(self, scope: Message) -> None:
         """A command of another major version is told so before it has changed anything."""
@@ -78,7 +90,7 @@ class Gate:
         if self._in_process:
             return Caller("", "command", user_id=f"uid:{os.getuid()}", is_trusted=True)
         if peer is None:
-            return Caller(caller.address(scope, self._trusted_proxies), "api-key")
+            return Caller(self._address(scope), "api-key")
         if peer["uid"] not in (0, os.getuid()):
             raise errors.Forbidden("This socket is for the server's own user")
         if caller.has_forwarded_header(scope):

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
 from chatctl_server import errors, logs
+from chatctl_server.api import access, caller
 
 logger = logging.getLogger("chatctl.api")
 QUERY_NAMES = {"from_time": "from", "to_time": "to", "type_glob": "type"}
@@ -70,8 +71,22 @@ def response(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Res
 def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
     is_trouble = error.status >= 500 and not isinstance(error, errors.Stopping)
     level = logging.ERROR if is_trouble else logging.INFO
-    logger.log(level, "%s %s refused: %s", request.method, request.scope["path"], error.detail)
+    _log_refusal(level, request, error.detail)
     return response(request, error)
+
+
+def _log_refusal(level: int, request: Request[Any, Any, Any], reason: str) -> None:
+    """With the caller's address: that is what a firewall is told to ban for a wrong key."""
+    address = access.shown_address(caller.of(request.scope).address)
+    logger.log(
+        level,
+        "%s %s%s refused: %s",
+        request.method,
+        access.shown_path(request.scope),
+        f" from {address}" if address else "",
+        reason,
+        extra={"address": address} if address else None,
+    )
 
 
 def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -88,7 +103,7 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[b
 
 def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What leaves the JSON decoder as it is: bytes that are no UTF-8, nesting without end."""
-    logger.info("%s %s refused: %s", request.method, request.scope["path"], type(error).__name__)
+    _log_refusal(logging.INFO, request, type(error).__name__)
     return response(request, errors.InvalidInput("The body is no readable JSON", field="body"))
 
 

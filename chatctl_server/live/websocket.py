@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -47,6 +48,14 @@ FULL = _refusal(
 )
 
 
+# Takes what the access log asks of an ASGI scope, and the status of the answer.
+LogRefused = Callable[[Any, int], None]
+
+
+def _not_logged(scope: Any, status: int) -> None:
+    pass
+
+
 class Control:
     """The scope extension ``chatctl.control`` of a WebSocket."""
 
@@ -63,6 +72,10 @@ class Control:
 
 
 class RoomProtocol(WebSocketsSansIOProtocol):
+    """``log_refused`` is set by the composition root."""
+
+    log_refused: LogRefused = staticmethod(_not_logged)
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
@@ -100,6 +113,15 @@ class RoomProtocol(WebSocketsSansIOProtocol):
             peer = peer_credentials(self.transport)
             if peer is not None:
                 extensions["chatctl.peer"] = peer
+        else:
+            self._log_handshake(event)
+
+    def _log_handshake(self, event: Any) -> None:
+        """No upgrade by the rules of RFC 6455; the application never sees it."""
+        named = event.headers.raw_items()
+        lines = [(key.lower().encode(), value.encode("latin-1", "replace")) for key, value in named]
+        scope = {"client": self.client, "headers": lines, "raw_path": event.path.encode()}
+        self.log_refused(scope, self.response.status_code)
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent:
@@ -115,7 +137,8 @@ class RoomProtocol(WebSocketsSansIOProtocol):
 
 
 class ManagementProtocol(HttpToolsProtocol):
-    """``handshake_timeout_seconds`` and ``max_open`` are set by the composition root.
+    """``handshake_timeout_seconds``, ``max_open`` and ``log_refused`` are set by the composition
+    root.
 
     Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
     files are left for the database and the admin socket.
@@ -123,6 +146,7 @@ class ManagementProtocol(HttpToolsProtocol):
 
     handshake_timeout_seconds: float = 10.0
     max_open: int = 100_000
+    log_refused: LogRefused = staticmethod(_not_logged)
     _is_surplus = False
     _has_body_to_come = False
     _head_bytes = 0  # of a request whose headers are not complete
@@ -160,10 +184,16 @@ class ManagementProtocol(HttpToolsProtocol):
         if self._is_surplus:
             self.transport.write(FULL)
             self.transport.close()
+            self._log_surplus()
             return
         self._has_body_to_come = True
         self._start_handshake(BODY_PATIENCE)
         super().on_headers_complete()
+
+    def _log_surplus(self) -> None:
+        path = self.url.partition(b"?")[0]
+        method = self.parser.get_method().decode("ascii")
+        self.log_refused({**self.scope, "method": method, "raw_path": path}, 503)
 
     def on_body(self, body: bytes) -> None:
         if not self._is_surplus:

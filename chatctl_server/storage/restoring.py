@@ -7,6 +7,8 @@ any two of them loses nothing.
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -16,15 +18,20 @@ from chatctl_server import errors
 from chatctl_server.domain import times
 from chatctl_server.storage import backups, checking, files, log, schemas
 
+_ANOTHER = "choose another backup"
+# The second says "unsupported file format".
+_HEADER_ERRORS = (apsw.NotADBError, apsw.SQLError)
 PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.02
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """``replaced`` is where the earlier file is kept; None when there was none."""
+    """``replaced`` is where the earlier file is kept; None when there was none. ``manifest`` is
+    what the source's checksum was compared with; None when it has none."""
 
     database: str
     source: str
+    manifest: str | None
     replaced: str | None
     schema: str
     last_offset: int
@@ -44,8 +51,9 @@ def restore(path: Path, source: Path) -> Restored:
     if path.exists() and not path.is_file():
         raise errors.Conflict(f"{path} is not a file")
     part = files.beside(path, ".restoring")
+    manifest = _manifest(source)
     try:
-        schema, last_offset = _fetch(source, part, path)
+        schema, last_offset = _fetch(source, part, path, is_whole=manifest is not None)
         with files.failures(path):
             files.hand_over(part, path if path.exists() else path.parent)
             files.sync(part)
@@ -56,6 +64,7 @@ def restore(path: Path, source: Path) -> Restored:
     return Restored(
         database=str(path),
         source=str(source),
+        manifest=None if manifest is None else str(backups.manifest_path(source)),
         replaced=None if replaced is None else str(replaced),
         schema=schema.name,
         last_offset=last_offset,
@@ -64,27 +73,41 @@ def restore(path: Path, source: Path) -> Restored:
     )
 
 
-def _fetch(source: Path, part: Path, path: Path) -> tuple[schemas.Schema, int]:
-    """Copies the source, with what its write-ahead log holds, and checks the copy."""
-    manifest = _manifest(source)
+def _fetch(source: Path, part: Path, path: Path, *, is_whole: bool) -> tuple[schemas.Schema, int]:
+    """Copies the source, with what its write-ahead log holds, and checks the copy.
+
+    ``is_whole``: it is a backup, a single file, and a -wal beside it is not its own.
+    """
     with files.failures(path):
         files.remove(part)  # of a restore that was killed; the lock is ours
         files.create_empty(part)
-    # A backup is a single file: a -wal beside it is not its own.
-    with files.snapshot(source, immutable=manifest is not None) as db:
+    with _as_damage(source), files.snapshot(source, immutable=is_whole) as db:
         schema = schemas.of(db, source)
         schemas.refuse_newer(schema, source)
         if not schema.applied:
-            raise errors.StorageUnavailable(f"{source} is an empty database")
+            raise errors.CheckFailed(f"{source} is an empty database", hint=_ANOTHER)
         backups.copy(db, part, path)
     with files.snapshot(part, immutable=True) as db:
         problems = checking.damage(db)
         last_offset = log.newest_offset(db)
     if problems:
         raise errors.CheckFailed(
-            f"{source} has {len(problems)} problems: {problems[0]}", hint="choose another backup"
+            f"{source} has {len(problems)} problems: {problems[0]}", hint=_ANOTHER
         )
     return schema, last_offset
+
+
+@contextmanager
+def _as_damage(source: Path) -> Iterator[None]:
+    """Of a backup a header that is none is damage as any other."""
+    try:
+        yield
+    except errors.StorageUnavailable as error:
+        if not any(files.has_cause(error, kind) for kind in _HEADER_ERRORS):
+            raise
+        raise errors.CheckFailed(
+            f"{source} is not a SQLite database, or its header is damaged", hint=_ANOTHER
+        ) from error
 
 
 def _manifest(source: Path) -> backups.Manifest | None:

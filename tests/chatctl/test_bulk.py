@@ -123,7 +123,7 @@ def test_a_result_is_there_before_the_next_one(
             assert running.wait(30) == 0
 
 
-STOPPED = "1 of 4 users banned, 1 failed, 1 unanswered, 1 not tried"
+STOPPED = "1 of 4 users banned, 1 failed, 1 unanswered (3), 1 not tried"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,10 @@ from prepared_server import Chatctl, lines
 from real_server import Serving
 
 ON_FILE = ("--db", "sqlite:./chat.db")
+POSTED_SINCE = (
+    "chatctl: what was posted after this backup is gone, and its numbers will be given again: "
+    "clients that were connected must load the history anew\n"
+)
 
 
 @pytest.fixture
@@ -87,8 +91,25 @@ def test_backup_and_restore(filled: Chatctl) -> None:
         2,
     )
     done = filled("db", "restore", "good.db", "--yes", "--json", *ON_FILE)
-    assert (json.loads(done.stdout)["changed"], done.stderr, done.exit) == (True, "", 0)
+    assert (json.loads(done.stdout)["changed"], done.stderr, done.exit) == (True, POSTED_SINCE, 0)
     assert _names(filled) == ["lobby"]
+
+
+def test_a_backup_without_its_manifest_is_restored_with_a_word(filled: Chatctl) -> None:
+    filled("db", "backup", "good.db", *ON_FILE)
+    with_it = filled("db", "restore", "good.db", "--yes", "--json", *ON_FILE)
+    manifest = filled.directory / "good.db.json"
+    assert json.loads(with_it.stdout)["manifest"] == str(manifest)
+    manifest.unlink()
+    done = filled("db", "restore", "good.db", "--yes", "--json", *ON_FILE)
+    missing = "chatctl: good.db has no manifest beside it: no checksum was compared\n"
+    assert (json.loads(done.stdout)["manifest"], done.stderr) == (None, missing + POSTED_SINCE)
+    assert filled("db", "restore", "good.db", "--yes", "--quiet", *ON_FILE).stderr == ""
+    backup = filled.directory / "good.db"
+    backup.write_bytes(b"scribbled over" + backup.read_bytes()[14:])
+    done = filled("db", "restore", "good.db", "--yes", *ON_FILE)
+    assert (done.stdout, done.exit) == ("", 10)
+    assert done.stderr.endswith("its header is damaged\n  try: choose another backup\n")
 
 
 def test_a_missing_backup_is_exit_3(filled: Chatctl) -> None:

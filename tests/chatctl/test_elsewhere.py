@@ -23,10 +23,16 @@ class Registry:
         self._directory = servers.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
         self._held = held
 
-    def runs(self, database: Path, *, registered: bool = True) -> None:
+    def runs(
+        self,
+        database: Path,
+        *,
+        registered: bool = True,
+        configured: lock.Configured | None = None,
+    ) -> None:
         path = lock.lock_path(database)
         mine = self._held.enter_context(lock.acquire(path, "server", database=str(database)))
-        mine.ready("http://127.0.0.1:1", None, "0.1.0")
+        mine.ready("http://127.0.0.1:1", None, "0.1.0", None, configured)
         if registered:
             servers.register(mine, self._directory)
 
@@ -100,3 +106,22 @@ def test_a_database_in_memory(chatctl: Chatctl, here: Here) -> None:
         assert here(*SHOW).stderr == ""
         said = here(*SHOW, "--db", "sqlite:./chat.db").stderr
     assert said.startswith("chatctl: warning: a server is running with a database in memory (pid ")
+
+
+CHANGE, READ = ("rooms", "create", "lobby"), ("rooms", "ls")
+
+
+@pytest.mark.parametrize("args", [CHANGE, READ], ids=" ".join)
+def test_a_file_is_used_directly_beside_the_server_of_another(
+    here: Here, registry: Registry, args: tuple[str, ...]
+) -> None:
+    """A change may be meant for the other one: that is said to scripts, too."""
+    here("db", "migrate", "--db", "sqlite:./chat.db")
+    registry.runs(here.directory / "other.db")
+    mine = here.directory / "chat.db"
+    first, second = here(*args, "--db", "sqlite:./chat.db").stderr.splitlines()[:2]
+    assert first == f"chatctl: no server is running for {mine}; using the file directly"
+    assert second.startswith("chatctl: warning: a server is running with ")
+    assert f"{here.directory}/other.db (pid " in second
+    quiet = here(*args, "--db", "sqlite:./chat.db", "--quiet").stderr.splitlines()
+    assert quiet == ([second] if args is CHANGE else [])

@@ -158,6 +158,7 @@ def test_what_is_mistyped_gets_a_suggestion(here: Here, words: str, meant: str) 
         ("rooms creat x", "chatctl rooms create"),
         ("rooms ls --mach x", "--match"),
         ("event", "chatctl events"),
+        ("ban lobby x --resaon spam", "chatctl ban … --reason, "),
     ],
 )
 def test_a_mistyped_verb_or_option_gets_a_suggestion(here: Here, typed: str, hint: str) -> None:
@@ -176,3 +177,15 @@ def test_help_fits_a_narrow_terminal(chatctl: Chatctl) -> None:
 def test_the_page_is_what_the_commands_say(here: Here) -> None:
     """To write it: chatctl help markdown > docs/cli.md"""
     assert (ROOT / "docs/cli.md").read_text() == here("help", "markdown").stdout
+
+
+def test_a_monitor_learns_what_the_exit_code_of_status_means(here: Here) -> None:
+    shown = here("status", "--help").stdout
+    assert "\n    0   done, or nothing to do: also without a server, from the file: " in shown
+    assert "\n    6   unreachable: with --server, it does not answer, " in shown
+
+
+def test_what_quiet_leaves_out_and_what_a_time_may_be_is_said(here: Here) -> None:
+    assert "\nWith --quiet notes and progress are left out; " in here("help", "output").stdout
+    assert here("help", "input").stdout.count(" 1w") == 2
+    assert "1w" in here("ban", "--help").stdout

@@ -4,8 +4,9 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-from prepared_server import rows
+from prepared_server import Answer, Chatctl, Prepared, lines, rows
 from served import Served
+from terminal import on_terminal
 from world import Room
 
 USAGE, NOT_FOUND = 2, 3
@@ -61,3 +62,29 @@ def test_rooms_that_have_none(served: Served, room: Room, listing: str) -> None:
     assert served.refused(listing, f"twice {listing}") == ("ambiguous", 5)
     room.server.http.delete(room.path)
     assert served.refused(listing, room.id) == ("room_closed", NOT_FOUND)
+
+
+@pytest.mark.parametrize("verb", ["ban", "mute"])
+def test_a_person_sees_until_when(chatctl: Chatctl, server: Prepared, verb: str) -> None:
+    """Also that a further one has made it shorter."""
+    room = "/management/rooms/6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
+    server.answers[f"GET {room}"] = Answer({"room_id": room.rsplit("/", 1)[1]})
+    for user, changed, end in (("ann", True, 1_800_000_000), ("bob", False, None)):
+        answer = Answer({"user_id": user, "expires_at": end, "changed": changed})
+        server.answers[f"PUT {room}/{verb}s/{user}"] = answer
+    args = (verb, room.rsplit("/", 1)[1], "ann", "bob", "--quiet")
+    done = "banned" if verb == "ban" else "muted"
+    assert on_terminal(chatctl, *args, CHATCTL_SERVER=server.url) == (
+        lines(f"ann {done} until 2027-01-15T08:00:00Z", f"bob was already {done} for good"),
+        0,
+    )
+
+
+def test_of_one_who_is_not_there_a_kick_says_so(served: Served, room: Room) -> None:
+    """Also in a pipe, where unchanged could mean that it was done before."""
+    kick = ("kick", room.id)
+    note = "chatctl: bob was not here\n"
+    assert served(*kick, "bob") == (rows(("bob", "unchanged")), note, 0)
+    assert served(*kick, "bob", "--quiet").stderr == ""
+    assert served.json(*kick, "bob")["changed"] is False
+    assert served(*kick, "bob", "carl").stderr == ""

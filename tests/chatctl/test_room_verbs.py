@@ -154,3 +154,20 @@ def test_a_terminal_is_told_a_sentence(
     server.answers[f"PATCH {path}/admins"] = Answer(answer)
     asked = ("rooms", args[0], ROOM_ID, *args[1:])
     assert on_terminal(chatctl, *asked, CHATCTL_SERVER=server.url) == (lines(said), 0)
+
+
+def test_a_name_that_an_open_room_has_is_told(served: Served) -> None:
+    """And given all the same; a closed room, and one that the name would match, do not count."""
+    name = "twin [a]*"
+    served("rooms", "create", "twin a and more")
+    closed = served("rooms", "create", name).stdout.split("\t")[0]
+    served("rooms", "close", closed, "--yes")
+    first = served("rooms", "create", name)
+    assert (first.stderr, first.exit) == ("", 0)
+    second = served("rooms", "create", name)
+    assert second.stderr == (
+        f"chatctl: another open room is called {name}, too: "
+        "commands need the id of the one they mean\n"
+    )
+    assert (second.stdout.count("\t"), second.exit) == (1, 0)
+    assert served("rooms", "create", name, "--quiet").stderr == ""

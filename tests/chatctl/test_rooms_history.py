@@ -62,12 +62,12 @@ def test_a_message_under_json(served: Served) -> None:
 
 
 def test_messages_in_a_pipe(served: Served) -> None:
-    """Of the deleted one the text is missing."""
+    """Of the deleted one the text is missing, and the last column says so."""
     assert served("rooms", "history", "told", "--before", "4") == (
         rows(
-            ("3", "3", f"{AT}22Z", "u2", "u2", r"text\t2"),
-            ("2", "2", f"{AT}21Z", "u1", "u1", ""),
-            ("1", "1", f"{AT}20Z", "u0", "u0", r"text\t0"),
+            ("3", "3", f"{AT}22Z", "u2", "u2", r"text\t2", "no"),
+            ("2", "2", f"{AT}21Z", "u1", "u1", "", "yes"),
+            ("1", "1", f"{AT}20Z", "u0", "u0", r"text\t0", "no"),
         ),
         "",
         0,
@@ -245,7 +245,7 @@ def test_all_of_it_goes_into_a_pipe_page_by_page(here: Here, server: Prepared) -
     server.answers = {f"GET {path}": Answer({"room_id": ROOM_ID})}
     server.answers[f"GET {path}/messages"] = [page, Answer(b"?", 500)]
     done = here("rooms", "history", ROOM_ID, "--all", CHATCTL_SERVER=server.url)
-    assert done.stdout == rows(("1", "1", f"{AT}20Z", "u", "u", "hello"))
+    assert done.stdout == rows(("1", "1", f"{AT}20Z", "u", "u", "hello", "no"))
     assert "not as a chatctl server does" in done.stderr
     server.answers[f"GET {path}/messages"] = [page, Answer(b"?", 500)]
     done = here("rooms", "history", ROOM_ID, "--all", "--json", CHATCTL_SERVER=server.url)

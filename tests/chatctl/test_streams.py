@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines, problem, rows
+from served import Served
 
 from chatctl.commands.watch import offset_before
 
@@ -170,3 +171,16 @@ def test_the_offset_of_a_message_is_found_by_halving(seq: int, offset: int) -> N
     assert sum(at > found for at in messages) == max(0, 4 - seq)
     assert found >= offset
     assert len(asked) <= 11
+
+
+@pytest.mark.parametrize("verb", ["ls", "tail"])
+def test_what_since_was_taken_for(served: Served, verb: str) -> None:
+    """A year is an offset, and the API's name of it is not what was typed."""
+    done = served("events", verb, "--since", "2026")
+    year = "chatctl: --since 2026 is an offset; the year begins at --since 2026-01-01\n"
+    assert (done.stderr, done.exit) == (year, 0)
+    assert served("events", verb, "--since", "2026", "--quiet").stderr == ""
+    assert served("events", verb, "--since", "1999").stderr == ""
+    done = served("events", verb, "--since", ROOM_ID)
+    unknown = f"chatctl: --since: '{ROOM_ID}' is no offset or known event id\n"
+    assert (done.stdout, done.stderr, done.exit) == ("", unknown, 2)

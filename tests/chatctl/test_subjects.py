@@ -31,6 +31,9 @@ def _typed(stdin: io.BytesIO, text: str) -> None:
         ('[{"user_id":"alice"},"bob"]', ["alice", "bob"]),
         ("", []),
         ("#bob\n\r\n bob\n", ["#bob", " bob"]),
+        ("\ufeffalice\n\ufeffbob\n", ["alice", "\ufeffbob"]),
+        ('\ufeff[{"user_id":"alice"}]', ["alice"]),
+        ('\ufeff{"user_id":"alice"}\n', ["alice"]),
     ],
 )
 def test_users_from_stdin(stdin: io.BytesIO, text: str, found: list[str]) -> None:

@@ -1,10 +1,11 @@
 """A database that is named is that one: no other one's server answers in its place."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from prepared_server import Answer, Chatctl, Prepared
+from prepared_server import Answer, Chatctl, Prepared, lines
 from real_server import Serving
 from same_process import Here
 
@@ -55,3 +56,20 @@ def test_a_file_by_name_is_not_the_server_of_another(here: Here, of_a_file: Prep
     done = here("rooms", "--db", "sqlite:./nowhere.db")
     assert (done.stdout, done.exit) == ("", 3)
     assert of_a_file.asked == []
+
+
+@pytest.mark.parametrize("verb", [("info",), ("backup", "copy.db")], ids=" ".join)
+def test_of_several_servers_the_databases_are_named(
+    here: Here, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    directory = servers.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
+    first, second = f"{tmp_path}/a.db", f"{tmp_path}/b.db"
+    with ExitStack() as held:
+        for name in (second, first):
+            path = lock.lock_path(Path(name))
+            mine = held.enter_context(lock.acquire(path, "server", database=name))
+            mine.ready("http://127.0.0.1:1", None, "0.1.0")
+            servers.register(mine, directory)
+        done = here("db", *verb)
+    message = f"several servers are running, with {first}, {second}: which database is meant?"
+    assert done == ("", lines(f"chatctl: {message}", f"  try: --db sqlite://{first}"), 2)

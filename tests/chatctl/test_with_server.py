@@ -56,7 +56,7 @@ def test_a_change_on_the_file_is_in_force_at_the_next_start(
     chatctl("rooms", "create", "lobby")
     assert on_file.stop() == 0
     path = chatctl.directory / "chat.db"
-    note = f"chatctl: no server is running; using {path} directly\n"
+    note = f"chatctl: no server is running for {path}; using the file directly\n"
     assert chatctl("ban", "lobby", "mallory", *ON_FILE) == ("mallory\tchanged\n", note, 0)
     assert lock.read(lock.lock_path(path)) is None
     on_file.start()

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pytest
 
 from chatctl_server import logs
+from chatctl_server.api import access
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct-horse/battery+staple"
@@ -340,29 +341,38 @@ class TestLevels:
         assert r"RuntimeWarning: old\nthing" in out.json["message"]
 
 
-class TestUvicorn:
-    LINE = '%s - "%s %s HTTP/%s" %d'
-    ARGS = ("127.0.0.1:1", "GET", "/x?token=abc", "1.1", 200)
-
+class TestAccess:
     @pytest.mark.parametrize(
         ("level", "shown"),
         [
             ("info", False),
+            ("info,api=debug", False),
             ("info,access=info", True),
             ("warning,access=info", True),
+            ("error,access=debug", True),
             ("debug", True),
             ("debug,access=warning", False),
         ],
     )
-    def test_the_access_log_is_off_at_info(
+    def test_requests_are_logged_when_the_area_is_named_or_all_is_debug(
         self, log: Callable[..., Lines], level: str, shown: bool
     ) -> None:
         out = log("json", level)
-        logging.getLogger("uvicorn.access").info(self.LINE, *self.ARGS)
+        logging.getLogger("chatctl.access").info("a request")
+        assert access.is_on() is shown
         assert bool(out.text) is shown
         if shown:
             assert out.json["area"] == "access"
-            assert "abc" not in out.text
+
+
+class TestUvicorn:
+    def test_its_lines_of_upgrades_are_never_shown(self, log: Callable[..., Lines]) -> None:
+        """They hold the query, and the proxy's address."""
+        out = log("json", "debug")
+        uvicorn = logging.getLogger("uvicorn.error")
+        uvicorn.info('%s - "WebSocket %s" [accepted]', "127.0.0.1:1", "/ws?token=abc")
+        uvicorn.info('%s - "WebSocket %s" %d', "127.0.0.1:1", "/ws?token=abc", 401)
+        assert out.text == ""
 
     def test_its_news_are_shown_on_request_and_its_errors_always(
         self, log: Callable[..., Lines]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
 import pytest
 from documents import ROOT, blocks, read
 from world import Server, clean_environment
@@ -21,6 +22,8 @@ DEPLOY = ROOT / "docs/deploy"
 UNIT = (DEPLOY / "chatctl.service").read_text()
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 PAGE = "docs/deploy.md"
+# Of the file commands on the page.
+DONE = (["db", "backup"], ["db", "verify"], ["db", "migrate"])
 
 
 class TestUnit:
@@ -155,7 +158,8 @@ class TestPage:
     def commands(self) -> Iterator[list[str]]:
         for block in blocks(PAGE):
             for line in block.text.splitlines():
-                found = re.search(r"^(?:\$ (?:sudo )?|.* root /usr/local/bin/)chatctl (.*)$", line)
+                before = r"\$ (?:sudo )?(?:CHAT_CONFIG=\S+ )?|.* root /usr/local/bin/"
+                found = re.search(rf"^(?:{before})chatctl (.*)$", line)
                 if found is not None:
                     yield shlex.split(found[1].partition(" >")[0])
 
@@ -168,6 +172,7 @@ class TestPage:
             assert {word for word in words if word.startswith("-")} <= options, words
             seen.add(verb)
         assert {"init", "config check", "token mint", "db backup", "db restore"} <= seen
+        assert {"status", "db verify", "db migrate", "rooms admins"} <= seen
 
     def test_its_configuration_loads(self, tmp_path: Path) -> None:
         for block in blocks(PAGE):
@@ -180,24 +185,32 @@ class TestPage:
             assert f"(deploy/{path.name})" in read(PAGE)
 
     def test_the_way_of_the_page(self, tmp_path: Path) -> None:
-        """init into one directory with the database in another, a room, a token, a backup."""
+        """init into one directory with the database in another, a room, a token, a backup and
+        the drill with it; the restores that ask are for a person."""
         places = {
             "/etc/chatctl": "etc",
             "/var/lib/chatctl": f"{tmp_path}/lib",
-            "/var/backups/chatctl": "backups",
+            "/var/backups/chatctl": f"{tmp_path}/backups",
+            "2026-11-22T020000Z": "*",
         }
         for name in ("lib", "backups"):
             (tmp_path / name).mkdir()
         runs = []
         for words in self.commands():
-            if words[0] in ("init", "rooms") or words[:2] in (["db", "backup"], ["token", "mint"]):
+            if words[0] in ("init", "rooms", "token") or words[:2] in DONE or "--yes" in words:
                 line = "\0".join(words)
                 for shown, meant in places.items():
                     line = line.replace(shown, meant)
                 config = [] if words[0] == "init" else ["--config", "etc/chatctl.toml"]
                 runs.append([*line.split("\0"), *config])
-        assert [run[0] for run in runs] == ["init", "rooms", "token", "db"]
-        script = f"from chatctl import cli\nprint([cli.run(run) for run in {runs!r}])\n"
+        assert [run[:2] for run in runs[1:]] == [
+            ["rooms", "create"], ["token", "mint"], ["rooms", "admins"], ["db", "backup"],
+            ["db", "restore"], ["db", "verify"], ["rooms", "ls"], ["db", "migrate"],
+        ]  # fmt: skip
+        script = (
+            "from glob import glob\nfrom chatctl import cli\n"
+            f"print([cli.run([(glob(word) or [word])[0] for word in run]) for run in {runs!r}])\n"
+        )
         done = subprocess.run(
             [sys.executable, "-c", script],
             cwd=tmp_path,
@@ -206,6 +219,25 @@ class TestPage:
             text=True,
             check=True,
         )
-        assert done.stdout.endswith("[0, 0, 0, 0]\n"), done.stderr
+        assert done.stdout.endswith(f"{[0] * len(runs)}\n"), done.stderr
         assert (tmp_path / "lib/chat.db").exists()
+        assert (tmp_path / "backups/drill.db").exists()
         assert len(list((tmp_path / "backups").glob("chat-*.db"))) == 1
+
+    def test_its_monitors_know_a_server_that_is_gone(self, shared_server: Server) -> None:
+        """The line of cron says it on stderr, which cron mails. What curl asks needs no key."""
+        (cron,) = re.findall(
+            r"^\*/5 .* root /usr/local/bin/chatctl (.*) >/dev/null$", read(PAGE), re.M
+        )
+        for url, code in ((shared_server.url, 0), ("http://127.0.0.1:1", 6)):
+            words = shlex.split(cron.replace("http://127.0.0.1:3000", url))
+            status = shared_server.chatctl(*words)
+            assert (status.returncode, status.stderr == "") == (code, code == 0)
+        (path,) = re.findall(r"^\$ curl -fsS http://127.0.0.1:3000(\S+)$", read(PAGE), re.M)
+        assert httpx.get(shared_server.url + path).text == "OK"
+
+    def test_the_configuration_is_named_as_sudo_and_cron_pass_it(self) -> None:
+        """A variable of the shell is passed by neither."""
+        assert "export " not in read(PAGE)
+        assert "`CHAT_CONFIG=/srv/chat/chatctl.toml`" in read(PAGE)
+        assert "\n$ sudo CHAT_CONFIG=/srv/chat/chatctl.toml chatctl " in read(PAGE)

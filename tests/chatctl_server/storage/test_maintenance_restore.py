@@ -168,6 +168,19 @@ def test_a_damaged_backup_without_manifest_is_refused(database: Path, backup: Pa
     refused(database, backup, CheckFailed, "problems")
 
 
+@pytest.mark.parametrize("place", [0, 16, 18, 20, 28, 47, 52, 59])
+def test_a_damaged_header_is_damage(database: Path, backup: Path, place: int) -> None:
+    """Of every field that SQLite does not merely put up with; 18 it mends."""
+    backup.with_name("nightly.db.json").unlink()
+    content = bytearray(backup.read_bytes())
+    content[place] ^= 0xFF
+    backup.write_bytes(content)
+    if place == 18:
+        assert maintenance.restore(database, backup).manifest is None
+    else:
+        refused(database, backup, CheckFailed, "damaged|problems")
+
+
 @pytest.mark.parametrize("text", ["{", '{"sha256": 7}'])
 def test_a_damaged_manifest_is_refused(database: Path, backup: Path, text: str) -> None:
     backup.with_name("nightly.db.json").write_text(text)
@@ -186,7 +199,7 @@ def test_what_is_no_database_of_ours_is_refused(database: Path, tmp_path: Path) 
     ):
         source = tmp_path / f"{number}.db"
         source.write_bytes(content)
-        refused(database, source, StorageUnavailable, sentence)
+        refused(database, source, CheckFailed, sentence)
     refused(database, tmp_path / "nowhere.db", StorageUnavailable, "no database")
     refused(database, database, Conflict, "itself")
 

@@ -1,0 +1,67 @@
+"""The access log: a line per request and per upgrade, with the address that the gate has found."""
+
+import logging
+import time
+from typing import Any
+from urllib.parse import quote
+
+from chatctl_server.api.caller import Scope
+
+logger = logging.getLogger("chatctl.access")
+LEVEL = logging.INFO
+_STATUS_OF = {
+    "http.response.start": None,  # as the message says
+    "websocket.http.response.start": None,
+    "websocket.accept": 101,
+}
+
+
+def is_on() -> bool:
+    return logger.isEnabledFor(LEVEL)
+
+
+def timed(send: Any, scope: Scope, address: str) -> Any:
+    """Writes the line with the answer's head: a stream's ends much later, or never."""
+    started = time.perf_counter()
+
+    async def sending(message: Any) -> None:
+        kind = message["type"]
+        if kind in _STATUS_OF:
+            write(scope, address, _STATUS_OF[kind] or message["status"], started)
+        await send(message)
+
+    return sending
+
+
+def write(scope: Scope, address: str, status: int, started: float) -> None:
+    """``address`` is empty on the admin socket."""
+    method, path, address = scope.get("method", "GET"), shown_path(scope), shown_address(address)
+    latency_ms = round((time.perf_counter() - started) * 1000, 1)
+    logger.log(
+        LEVEL,
+        '%s "%s %s" %d %s ms',
+        address or "-",
+        method,
+        path,
+        status,
+        latency_ms,
+        extra={
+            "address": address or None,
+            "method": method,
+            "path": path,
+            "status": status,
+            "latency_ms": latency_ms,
+        },
+    )
+
+
+def shown_path(scope: Scope) -> str:
+    """As it was sent, without the query, which may hold a token. No space and no quote is left:
+    nobody can make a line that says something else."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    return quote(raw.partition(b"?")[0], safe="/%:@!$&()*+,;=~")
+
+
+def shown_address(address: str) -> str:
+    """Behind a proxy that believes its clients it is any text."""
+    return quote(address, safe=":%")
