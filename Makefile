@@ -12,7 +12,8 @@ lint:
 
 proof:
 	CHATCTL_PROOF=1 python -m pytest -n 0 -rP --timeout 7200 tests/system \
-		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py
+		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py \
+		tests/chatctl_server/callbacks tests/chatctl_server/workers
 	python tests/mutations/run.py
 
 bench:
@@ -22,3 +23,6 @@ bench:
 	python bench/fanout.py
 	python bench/commands.py
 	python bench/admin.py
+	python bench/callbacks.py
+	python bench/isolation.py
+	python bench/callback_client.py

@@ -53,6 +53,10 @@ class Server:
             "ADMIN_API_KEY": KEY,
         }
 
+    def set(self, **settings: str) -> None:
+        """Before the start."""
+        self._environment |= settings
+
     def start(self, *, interpreter: tuple[str, ...] = ()) -> float:
         """Seconds from the start of the process to its first answer."""
         log = (self._folder / "server.log").open("ab")

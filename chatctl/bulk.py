@@ -63,6 +63,35 @@ def each(
     ``--json`` an array, or a line each for ``--from``; and ``partly_done`` where some failed."""
     named, rest = room_and_rest(words, room, f"ROOM {subject.word}")
     about = subjects.given(rest, source, subject)
+    _do(options, subject, about, source, act, said, named)
+
+
+def roomless(
+    options: Options,
+    subject: Subject,
+    words: list[str] | None,
+    source: str | None,
+    *,
+    act: Callable[[Client, str], Json],
+    said: Said,
+) -> None:
+    """As ``each``, for what is in no room."""
+
+    def acting(server: Client, _room_id: str, one: str) -> Json:
+        return act(server, one)
+
+    _do(options, subject, subjects.given(words or [], source, subject), source, acting, said)
+
+
+def _do(
+    options: Options,
+    subject: Subject,
+    about: list[str],
+    source: str | None,
+    act: Act,
+    said: Said,
+    room: str | None = None,
+) -> None:
     if not about:
         output.note(options, f"no {subject.plural} were given, nothing to do")
         return
@@ -70,7 +99,7 @@ def each(
     run = _Run(options, subject, about, _Array() if is_array else _Lines(options, subject, said))
     opened = connection.open(options, writes=True)
     with run.told_when_stopped(said), run.results, opened as server:
-        run.over(server, rooms.find_id(server, named), act, said)
+        run.over(server, "" if room is None else rooms.find_id(server, room), act, said)
     run.told(said)
     if said.in_vain and run.is_one_unchanged and not options.json and not sys.stdout.isatty():
         output.note(options, f"{about[0]} {said.unchanged}")

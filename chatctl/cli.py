@@ -14,7 +14,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from chatctl import arguments, exits, registry
+from chatctl import arguments, exits, manual, registry
 from chatctl.failures import Failure, OutputLost, lost, usage
 from chatctl.visible import json_text, visible
 
@@ -55,12 +55,12 @@ def with_default_verb(args: Sequence[str]) -> list[str]:
     noun, rest = args[:1], list(args[1:])
     if not noun or noun[0] not in registry.NOUNS:
         return list(args)
-    lists = any(verb.name == "ls" for verb in registry.NOUNS[noun[0]][1])
-    if not lists:
+    usual = manual.usual(registry.NOUNS[noun[0]][1])
+    if usual is None:
         return [*noun, *(rest or ["--help"])]
     if rest and (not rest[0].startswith("-") or rest[0] in registry.HELP_OPTIONS):
         return list(args)
-    return [*noun, "ls", *rest]
+    return [*noun, usual, *rest]
 
 
 def _ended_by(error: BaseException, as_json: bool) -> int:

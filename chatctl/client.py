@@ -38,7 +38,8 @@ class LostContact(Exception):
 
 
 class Link:
-    """One way to one server. ``name`` is how messages call it."""
+    """One way to one server. ``name`` is how messages call it; ``is_served``: it is a server, and
+    not the application in this process."""
 
     def __init__(
         self,
@@ -47,8 +48,10 @@ class Link:
         *,
         base_url: str = "http://localhost",
         api_key: str | None = None,
+        is_served: bool = True,
     ) -> None:
         self.name = name
+        self.is_served = is_served
         headers = {versions.HEADER.encode(): chatctl.__version__.encode()}
         if api_key is not None:
             headers[b"x-api-key"] = api_key.encode()
@@ -121,13 +124,18 @@ class Client:
         self._is_version_told = False
         self.renew()
 
-    def renew(self) -> None:
-        """The time limit begins anew: for verbs that ask often, and get on."""
-        self._deadline = time.monotonic() + self._options.timeout_seconds
+    def renew(self, more_seconds: float = 0) -> None:
+        """The time limit begins anew, and so much longer: for verbs that ask often and get on, or
+        ask for what takes all of it."""
+        self._deadline = time.monotonic() + self._options.timeout_seconds + more_seconds
 
     @property
     def name(self) -> str:
         return self._link.name
+
+    @property
+    def is_served(self) -> bool:
+        return self._link.is_served
 
     def get(self, path: str, params: Params = types.MappingProxyType({})) -> Json:
         return _parsed(self.name, self.answer("GET", path, params))

@@ -36,14 +36,17 @@ _CALLBACKS = (
 
 @contextmanager
 def open(  # noqa: A001 - read as connection.open
-    options: Options, *, writes: bool = False, streams: bool = False
+    options: Options, *, writes: bool = False, streams: bool = False, delivers: bool = False
 ) -> Iterator[Client]:
     """A writing command reads its stdin before and prints after: the file's lock is held between.
 
-    ``streams`` asks for a server, because a file has nothing to follow.
+    ``streams`` asks for a server, because a file has nothing to follow; ``delivers``: it writes,
+    and leaves no callbacks to others.
     """
     with server_errors(), ExitStack() as held:
-        search = _Search(options, writes=writes, streams=streams, held=held)
+        search = _Search(
+            options, writes=writes or delivers, streams=streams, delivers=delivers, held=held
+        )
         yield Client(search.link(), options, search.again())
 
 
@@ -155,9 +158,11 @@ class _Search:
         held: ExitStack,
         writes: bool = False,
         streams: bool = False,
+        delivers: bool = False,
         only_running: bool = False,
     ) -> None:
         self._options = options
+        self._delivers = delivers
         self._only_running = only_running
         self._writes = writes
         self._streams = streams
@@ -286,10 +291,13 @@ class _Search:
             raise Failure("no_server", f"no server is running for {path}")
         self._tell_direct(path)
         settings = self._settings().settings
-        if self._writes and any(getattr(settings, name) for name in _CALLBACKS):
-            output.note(self._options, "callbacks are sent after the next start of the server")
+        is_heard = any(getattr(settings, name) for name in _CALLBACKS)
+        if self._writes and is_heard and not self._delivers:
+            output.note(
+                self._options, "callbacks wait for the next start of the server, or: chatctl sync"
+            )
         transport = _application(settings, path, writes=self._writes)
-        return Link(str(path), self._held.enter_context(transport))
+        return Link(str(path), self._held.enter_context(transport), is_served=False)
 
     def _tell_direct(self, path: Path) -> None:
         """Where a server with another database runs, a change may be meant for that one: this is

@@ -10,6 +10,7 @@ from chatctl.options import COMMON, Verb
 
 WIDEST = 96
 _INDENT = "  "
+_USUAL = ("ls", "push")
 
 TOPICS = {
     "exit-codes": "what each exit code means",
@@ -43,14 +44,14 @@ A TIME of --since and --until is one of
 For events --since fewer than ten digits are an offset, and an event's id will do as well.
 A TIME of --for, --ttl, --timeout and --lock-timeout is a length: 30s, 15m, 2h, 7d, 1w, 1h30m.
 
-A FILE of --from, - for stdin, is UTF-8, also with a byte-order mark, and names a USER or a
-MESSAGE_ID on each line:
+A FILE of --from, - for stdin, is UTF-8, also with a byte-order mark, and names a USER, a
+MESSAGE_ID or the ID of a delivery on each line:
 
 - Empty lines are skipped. Spaces count. There are no comments: an id may begin with #.
 - Of a line with tabs only the first column counts, and its escapes (\\n, \\t) are undone: what a
   list prints into a pipe, as chatctl bans does, goes in as it is.
 - A line that begins with { is a JSON object, and a file that begins with [ is a JSON array: its
-  user_id or message_id counts. This is what lists print with --json.
+  user_id, message_id or delivery_id counts. This is what lists print with --json.
 - What is named twice is done once; what stands on the command line comes first.
 """
 
@@ -100,8 +101,15 @@ def noun(path: str, sentence: str, verbs: Sequence[Verb], columns: int) -> str:
     usage = f"Usage: {path} COMMAND [options]\n\n{sentence}\n\nCommands:\n"
     listed = _pairs([(verb.name, verb.sentence) for verb in verbs], columns)
     examples = "\n".join(f"{_INDENT}{verb.examples[0]}" for verb in verbs[:2])
-    alone = f"\n{path} alone is {path} ls.\n" if any(verb.name == "ls" for verb in verbs) else ""
+    by_itself = usual(verbs)
+    alone = f"\n{path} alone is {path} {by_itself}.\n" if by_itself else ""
     return f"{usage}{listed}{alone}\nExamples:\n{examples}\n\n{path} COMMAND --help says more.\n"
+
+
+def usual(verbs: Sequence[Verb]) -> str | None:
+    """What a noun alone is; None when it asks for help."""
+    names = [verb.name for verb in verbs]
+    return next((name for name in _USUAL if name in names), None)
 
 
 def command(path: str, verb: Verb, params: Sequence[Any], columns: int) -> str:

@@ -93,7 +93,8 @@ class Verb:
     """A command: its function takes the common options first. The docstring is its sentence.
 
     ``exits``: each code, with the reason that this command has for it, or "". ``asked`` makes one
-    value of options that several commands share; the function takes it second.
+    value of options that several commands share; the function takes it second. ``timeout``: what
+    ``--timeout`` is unless given.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Verb:
     changes: bool
     columns: Sequence["Column"]
     asked: Callable[..., object] | None
+    timeout: str
 
     @property
     def sentence(self) -> str:
@@ -129,9 +131,10 @@ class Verb:
                 done = self.changes and not given.get("dry_run")
                 raise failures.lost(lost, "what was asked is done" if done else "") from lost
 
+        usual = {**common, "timeout": common["timeout"].replace(default=self.timeout)}
         parameters = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for group in (*(each.values() for each in shared), own, common.values())
+            for group in (*(each.values() for each in shared), own, usual.values())
             for parameter in group
         ]
         # Typer reads a command's parameters from its signature.
@@ -152,13 +155,14 @@ def verb(
     changes: bool = False,
     columns: Sequence["Column"] = (),
     asked: Callable[..., object] | None = None,
+    timeout: str = DEFAULT_TIMEOUT,
 ) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
     """``exits`` are the codes beside those that every command has, ``because`` what one of them
     says here; ``changes``: it does not only read; ``columns``: of the list that it prints."""
 
     def made(function: Callable[Concatenate[Options, P], None]) -> Verb:
         codes = {code: because.get(code, "") for code in (*_ALWAYS, *exits)}
-        return Verb(name, function, examples, codes, changes, columns, asked)
+        return Verb(name, function, examples, codes, changes, columns, asked, timeout)
 
     return made
 

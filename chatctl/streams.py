@@ -1,4 +1,4 @@
-"""Following the log: facts as they come, across restarts of the server."""
+"""Following what a server does as it happens, across its restarts."""
 
 import time
 from collections.abc import Iterator
@@ -23,10 +23,32 @@ def follow(options: Options, server: Client, query: Params, after: int) -> Itera
             if contact.is_lost:
                 server.reconnect()
             for fact in server.follow(_PATH, {**query, "after": after}):
-                contact.made(after)
+                contact.made(f"going on after offset {after}")
                 if fact is not None:
                     after = int(fact["offset"])
                     yield fact
+        except LostContact as lost:
+            reason = lost.reason
+        except Failure as failure:
+            if failure.code not in _NOT_NOW:
+                raise
+            reason = failure.message
+        contact.lost(reason)
+
+
+def live(options: Options, server: Client, path: str) -> Iterator[Json]:
+    """Objects of a stream that has no past: what happened while there was no contact is missed.
+    Ends and raises as ``follow``; who is not there at the beginning is not waited for."""
+    newest_offset(server)
+    contact = _Contact(options)
+    while True:
+        try:
+            if contact.is_lost:
+                server.reconnect()
+            for found in server.follow(path, {}):
+                contact.made("what happened meanwhile is not shown")
+                if found is not None:
+                    yield found
         except LostContact as lost:
             reason = lost.reason
         except Failure as failure:
@@ -51,9 +73,9 @@ class _Contact:
     def is_lost(self) -> bool:
         return self._lost_at is not None
 
-    def made(self, after: int) -> None:
+    def made(self, news: str) -> None:
         if self.is_lost:
-            output.note(self._options, f"connected again, going on after offset {after}")
+            output.note(self._options, f"connected again, {news}")
             self._lost_at = None
 
     def lost(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""USER… or MESSAGE_ID… on the command line and ``--from``: what a bulk verb is about."""
+"""USER…, MESSAGE_ID… or ID… on the command line and ``--from``: what a bulk verb is about."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from chatctl import failures
+from chatctl import failures, ids
 from chatctl.client import Json
 from chatctl.visible import exact
 
@@ -30,6 +30,7 @@ class Subject(NamedTuple):
 
 USER = Subject("user_id", "USER", "users")
 MESSAGE = Subject("message_id", "MESSAGE_ID", "messages")
+DELIVERY = Subject("delivery_id", "ID", "deliveries")
 
 
 def given(words: Sequence[str], source: str | None, subject: Subject = USER) -> list[str]:
@@ -42,7 +43,8 @@ def given(words: Sequence[str], source: str | None, subject: Subject = USER) -> 
     found = [*words, *(() if source is None else _read(source, subject))]
     if "" in found:
         raise failures.usage(f"{subject.word} is empty")
-    return list(dict.fromkeys(_number(each) if subject is MESSAGE else each for each in found))
+    check = _CHECKS.get(subject)
+    return list(dict.fromkeys(found if check is None else map(check, found)))
 
 
 def text_of(source: str) -> str:
@@ -61,6 +63,20 @@ def _number(text: str) -> str:
             f"'{text}' is not a message id", "chatctl rooms history ROOM, which shows the ids"
         )
     return str(int(text))
+
+
+def _delivery(text: str) -> str:
+    """As it is shown, or its bare number."""
+    if ids.is_uuid(text):
+        return text.lower()
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text)):
+        raise failures.usage(
+            f"'{text}' is not a delivery's id", "chatctl callbacks deliveries, which shows the ids"
+        )
+    return str(int(text))
+
+
+_CHECKS = {MESSAGE: _number, DELIVERY: _delivery}
 
 
 def _read(source: str, subject: Subject) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,10 @@ from chatctl_server import errors
 from chatctl_server.api import problems
 from chatctl_server.api.admin import events, status
 from chatctl_server.api.auth import AdminGuard, Failures
+from chatctl_server.api.callbacks.delivery_routes import Deliveries, recover_deliveries
+from chatctl_server.api.callbacks.endpoint_routes import Endpoints
+from chatctl_server.api.callbacks.sync_status import sync_status
+from chatctl_server.api.callbacks.try_routes import follow_tries
 from chatctl_server.api.context import Context
 from chatctl_server.api.gate import Gate
 from chatctl_server.api.reference import serving as reference
@@ -25,6 +29,7 @@ from chatctl_server.api.rooms.message_routes import Messages
 from chatctl_server.api.rooms.moderation_routes import Moderation
 from chatctl_server.api.rooms.routes import Rooms
 from chatctl_server.api.rooms.sockets import socket_route
+from chatctl_server.api.rooms.sync_due import deliver_due
 from chatctl_server.api.rooms.sync_routes import Sync
 from chatctl_server.conversation import following, membership
 from chatctl_server.domain import facts, times
@@ -32,7 +37,8 @@ from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.settings import Settings, database_path
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
-from chatctl_server.workers import audit
+from chatctl_server.workers import audit, telling, try_lines
+from chatctl_server.workers.callbacks import Callbacks
 from chatctl_server.workers.clock import every
 from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
@@ -42,6 +48,7 @@ EXPOSED = ["Link", "Retry-After", "X-Request-Id"]
 SIGN_OF_LIFE_SECONDS = 30.0
 STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
+CALLBACKS_STOP_SECONDS = 2.0
 Role = Literal["server", "command", "reader"]
 
 
@@ -53,6 +60,18 @@ class Application:
         self._role = role
         self._audience = audience
         self._workers = Workers()
+        self._callbacks = Callbacks(
+            context.settings,
+            context.store,
+            context.bell,
+            context.presence.current_users,
+            VERSION,
+            context.due,
+            _listening_to_tries(context),
+        )
+        context.request_of = self._callbacks.request_of
+        if role == "command":
+            context.deliver_due = self._callbacks.deliver_due
         self.gate = Gate(
             app,
             version=VERSION,
@@ -85,6 +104,7 @@ class Application:
             audit.NAME, context.store, context.bell, audit.Audit(context.store).handle
         )
         self._workers.start("audit", followed.run)
+        await self._callbacks.start(self._workers)
         self._workers.start("sign of life", self._show_life)
         self._workers.start("stalled clients", self._drop_stalled)
 
@@ -92,6 +112,7 @@ class Application:
         self.stop_streams()
         self._audience.stop()
         await self._workers.stop()
+        await self._callbacks.stop(CALLBACKS_STOP_SECONDS)
         with contextlib.suppress(errors.ChatctlError):  # the next start ends them
             await _end_sessions(self.context.store, "stopped")
 
@@ -99,6 +120,7 @@ class Application:
         """Ends what would otherwise keep its connection for ever."""
         self.context.is_stopping = True
         self.context.bell.ring()
+        self.context.tries.wake()
 
     async def _show_life(self) -> None:
         store = self.context.store
@@ -176,6 +198,22 @@ def _connect(context: Context, audience: Audience) -> None:
     context.hub.on_flush = frames_sent
 
 
+def _listening_to_tries(context: Context) -> Callable[[telling.Told], None]:
+    metrics = context.metrics
+
+    def hear(told: telling.Told) -> None:
+        if told.outcome is not None and told.verdict is not None:
+            kind, outcome = told.endpoint.kind, try_lines.NEXT[type(told.verdict)]
+            metrics.callback_tries.labels(kind, outcome).inc()
+            metrics.callback_latency_seconds.labels(kind).observe(
+                told.outcome.latency / times.SECOND
+            )
+        if context.tries.has_listeners:
+            context.tries.publish(try_lines.line(told, times.now()))
+
+    return hear
+
+
 def _litestar(context: Context, audience: Audience) -> Litestar:
     settings = context.settings
     described = reference.Reference()
@@ -203,7 +241,20 @@ def _guarded(settings: Settings) -> Router:
     failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
     return Router(
         "/",
-        route_handlers=[Rooms, Messages, Moderation, Sync, events.Events, status.status],
+        route_handlers=[
+            Rooms,
+            Messages,
+            Moderation,
+            Sync,
+            sync_status,
+            deliver_due,
+            Endpoints,
+            Deliveries,
+            recover_deliveries,
+            follow_tries,
+            events.Events,
+            status.status,
+        ],
         guards=[AdminGuard(settings.admin_api_key, failures)],
     )
 

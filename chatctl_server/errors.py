@@ -78,6 +78,14 @@ class MessageNotFound(NotFound):
     code, title = "message_not_found", "Message not found"
 
 
+class EndpointNotFound(NotFound):
+    code, title = "endpoint_not_found", "Endpoint not found"
+
+
+class DeliveryNotFound(NotFound):
+    code, title = "delivery_not_found", "Delivery not found"
+
+
 class MethodNotAllowed(ChatctlError):
     code, status, title = "method_not_allowed", 405, "Method not allowed"
 

@@ -157,10 +157,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, About(whole("sessions", least=1, most=10_000), "Most sessions of one batch.")
     ] = 500
     chat_history_batch_interval_seconds: Annotated[
-        int, About(seconds(), "Seconds between two runs of message batches.")
+        int, About(seconds(least=0, off=True), "Seconds between two runs of message batches.")
     ] = 300
     session_history_batch_interval_seconds: Annotated[
-        int, About(seconds(), "Seconds between two runs of session batches.")
+        int, About(seconds(least=0, off=True), "Seconds between two runs of session batches.")
     ] = 600
     sync_interval_seconds: Annotated[
         int, About(seconds(least=0, off=True), "Seconds between two syncs of all open rooms.")
@@ -181,13 +181,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     callback_retry_delay_seconds: Annotated[
         int, About(seconds(least=0), "Seconds between the end of a try and the start of the next.")
     ] = 5
+    callback_retention_days: Annotated[
+        int,
+        About(
+            whole("days", least=1, most=3650),
+            "Days a delivered callback is kept; a dead letter is kept four times as long.",
+        ),
+    ] = 7
     callback_backoff: Annotated[
         Literal["fixed", "exponential"],
         About(
             values.choice("fixed", "exponential"),
             "How the delay grows for endpoints added through the API or the command line.",
         ),
-    ] = "fixed"
+    ] = "exponential"
     callback_signing_secret: Annotated[
         str | None,
         About(values.SIGNING_SECRET, "Signs callbacks as Standard Webhooks do.", secret=True),

@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import forks
 import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -81,7 +82,7 @@ class Server:
             },
         )
         self.log = directory / "server.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | forks.Process | None = None
         self.http = httpx.Client(
             base_url=self.url,
             headers={b"X-Api-Key": self.environment.get("ADMIN_API_KEY", "").encode()},
@@ -97,16 +98,21 @@ class Server:
 
     def start(self) -> "Server":
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.program, "serve", *self.arguments],
-                env=self.environment,
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.process = self._spawn(log)
         eventually(self._answers, seconds=30)
         return self
+
+    def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes] | forks.Process":
+        if self.program == "chatctl":
+            return forks.start(["serve", *self.arguments], self.environment, self.directory, log)
+        return subprocess.Popen(
+            [sys.executable, "-m", self.program, "serve", *self.arguments],
+            env=self.environment,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
     def _answers(self) -> bool:
         assert self.process is not None
@@ -137,16 +143,7 @@ class Server:
 
     def chatctl(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """A command in the server's directory, with the server's settings."""
-        return subprocess.run(
-            [sys.executable, "-m", "chatctl", *arguments],
-            env=self.environment,
-            cwd=self.directory,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return forks.run(arguments, self.environment, self.directory, stdin)
 
     def create_room(self, name: str = "lobby", admins: tuple[str, ...] = ()) -> "Room":
         body = {"room_name": name, "admin_user_ids": list(admins)}

@@ -76,7 +76,7 @@ _chatctl() {
     case "$at" in
 OFFERED
     esac
-    case "$prev" in
+    case "$at $prev" in
 VALUES
     esac
     if [[ $cur == -* || ( -z $first && $count == 0 ) ]]; then
@@ -99,10 +99,10 @@ def _bash(commands: Sequence[Command]) -> str:
         f"        '{path}') offered='{' '.join(words)}' first='{firsts.get(path, '')}' ;;"
         for path, words in _words(commands)
     )
-    valued = "|".join(sorted(name for each in _value_options(commands) for name in each.opts))
+    names = {name for _, option in _value_options(commands) for name in option.opts}
     return (
         _SCRIPT.replace("ROOMS)", f"{_ROOMS})", 1)
-        .replace("VALUED", valued)
+        .replace("VALUED", "|".join(sorted(names)))
         .replace("PATHS", "|".join(f"'{path}'" for path, _ in _words(commands)))
         .replace("OFFERED", offered)
         .replace("VALUES", "\n".join(_bash_values(commands)))
@@ -110,26 +110,34 @@ def _bash(commands: Sequence[Command]) -> str:
 
 
 def _bash_values(commands: Sequence[Command]) -> Iterator[str]:
-    """What follows an option that takes a value: its choices, a file, a room, or nothing known."""
-    for option in _value_options(commands):
-        names, metavar = "|".join(option.opts), option.metavar or ""
-        if _is_choice(metavar):
-            words = metavar.replace("|", " ")
-            yield f"        {names}) COMPREPLY=($(compgen -W '{words}' -- \"$cur\")); return ;;"
-        elif metavar == "ROOM":
-            yield f'        {names}) _chatctl_rooms "$cur"; return ;;'
-        else:  # files by the shell's own completion, which quotes them
-            yield f"        {names}) return ;;"
+    """What follows an option that takes a value; by its name alone where all commands agree."""
+    found: dict[str, dict[str, str]] = {}
+    for path, option in _value_options(commands):
+        for name in option.opts:
+            found.setdefault(name, {})[path] = _bash_value(option.metavar or "")
+    for name, values in sorted(found.items()):
+        if len(set(values.values())) == 1:
+            yield f"        *' {name}') {next(iter(values.values()))}return ;;"
+            continue
+        for path, value in values.items():
+            yield f"        '{path} {name}') {value}return ;;"
 
 
-def _value_options(commands: Sequence[Command]) -> list[Any]:
-    found = {
-        option.opts[-1]: option
-        for _, _, params in commands
+def _bash_value(metavar: str) -> str:
+    """Its choices, a room, or nothing: files are the shell's own completion, which quotes them."""
+    if _is_choice(metavar):
+        return f"COMPREPLY=($(compgen -W '{metavar.replace('|', ' ')}' -- \"$cur\")); "
+    return '_chatctl_rooms "$cur"; ' if metavar == "ROOM" else ""
+
+
+def _value_options(commands: Sequence[Command]) -> list[tuple[str, Any]]:
+    """Each with the path of its command."""
+    return [
+        (path, option)
+        for path, _, params in commands
         for option in params
         if not _is_word(option) and not option.is_flag
-    }
-    return [found[name] for name in sorted(found)]
+    ]
 
 
 def _words(commands: Sequence[Command]) -> list[tuple[str, list[str]]]:

@@ -76,7 +76,7 @@ def ls(
 ) -> None:
     """List events in the order they happened, the oldest first."""
     with connection.open(options) as server:
-        query = {**_filters(server, type, room, actor), **_start(options, since)}
+        query = {**filters(server, type, room, actor), **start(options, since)}
         with _named_as_typed():
             found, more = _first(server, query, count)
         _list(options, server, found)
@@ -109,11 +109,11 @@ def tail(
     if since is not None and count is not None:
         raise usage("--since and --count both say where to begin", "one of the two")
     with connection.open(options, streams=follow) as server:
-        query = _filters(server, type, room, actor)
+        query = filters(server, type, room, actor)
         reached = streams.newest_offset(server) if follow else 0
         if since is not None:
             with _named_as_typed():
-                found = _all_until(server, {**query, **_start(options, since)}, reached)
+                found = _all_until(server, {**query, **start(options, since)}, reached)
         else:
             found = _newest(server, query, 10 if count is None else count)
         if follow:
@@ -124,8 +124,8 @@ def tail(
             _list(options, server, found)
 
 
-def _filters(
-    server: Client, type_glob: str | None, room: str | None, actor: str | None
+def filters(
+    server: Client, type_glob: str | None, room: str | None, actor: str | None = None
 ) -> dict[str, str | int]:
     given = {
         "type": type_glob,
@@ -146,7 +146,7 @@ def _named_as_typed() -> Iterator[None]:
         raise
 
 
-def _start(options: Options, since: str | None) -> dict[str, str | int]:
+def start(options: Options, since: str | None) -> dict[str, str | int]:
     if since is None:
         return {}
     if times.looks_like_offset(since):

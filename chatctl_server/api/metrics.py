@@ -7,6 +7,7 @@ from prometheus_client.exposition import generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+_LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -36,6 +37,20 @@ class Metrics:
             "chatctl_loop_lag_seconds", "How late the event loop runs timers"
         )
         self.writer_backlog = gauge("chatctl_writer_backlog", "Calls waiting for the writer")
+        self.callback_backlog = gauge(
+            "chatctl_callback_backlog", "Callbacks that are pending", ["kind"]
+        )
+        self.callback_oldest_pending_seconds = gauge(
+            "chatctl_callback_oldest_pending_seconds",
+            "Since when the oldest pending callback waits",
+            ["kind"],
+        )
+        self.callback_tries = counter(
+            "chatctl_callback_tries", "Tries of callbacks, by what followed", ["kind", "outcome"]
+        )
+        self.callback_latency_seconds = histogram(
+            "chatctl_callback_latency_seconds", "One try of a callback", ["kind"], buckets=_LONG
+        )
         ProcessCollector(registry=registry)
 
     def text(self) -> bytes:

@@ -8,6 +8,9 @@ from chatctl_server.domain import facts, text
 from chatctl_server.storage import conversations
 from chatctl_server.storage.transaction import Tx
 
+STATES: tuple[facts.SyncKind, ...] = ("data", "periodic")
+HISTORIES: tuple[facts.SyncKind, ...] = ("chat_history", "session_history")
+
 
 def send_custom_event(
     tx: Tx, actor: facts.Actor, room_id: str, user_id: str, event_type: str, payload: msgspec.Raw
@@ -21,13 +24,28 @@ def send_custom_event(
 def request_sync(
     tx: Tx,
     actor: facts.Actor,
-    kinds: Sequence[facts.SyncKind],
-    room_id: str | None,
-    from_time: int | None,
-    to_time: int | None,
-    full: bool,
-) -> facts.Recorded:
-    """Of one open room or, without ``room_id``, of all. Times in microseconds."""
-    conversation = None if room_id is None else conversations.find_open_room(tx.db, room_id).id
-    fact = facts.SyncRequested(tuple(kinds), tx.now, from_time, to_time, full)
-    return tx.record(fact, actor, conversation)
+    kinds: Sequence[facts.SyncKind] = (),
+    room_id: str | None = None,
+    from_time: int | None = None,
+    to_time: int | None = None,
+    full: bool = False,
+) -> list[facts.Recorded]:
+    """Of one room or, without ``room_id``, of all. Times in microseconds.
+
+    Without kinds: both states or, when a part of the history is asked for, both histories. The
+    states of a room need it to be open. A fact of its own for each set of rooms.
+    """
+    wanted = kinds or (
+        HISTORIES if full or from_time is not None or to_time is not None else STATES
+    )
+    states = tuple(kind for kind in STATES if kind in wanted)
+    groups = [states] if states else []
+    groups += [(kind,) for kind in HISTORIES if kind in wanted]
+    conversation = None
+    if room_id is not None:
+        find = conversations.find_open_room if states else conversations.find_room
+        conversation = find(tx.db, room_id).id
+    return [
+        tx.record(facts.SyncRequested(group, tx.now, from_time, to_time, full), actor, conversation)
+        for group in groups
+    ]

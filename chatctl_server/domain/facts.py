@@ -149,6 +149,52 @@ class SyncRequested(msgspec.Struct, frozen=True):
     full: bool = False
 
 
+class EndpointAdded(msgspec.Struct, frozen=True):
+    """A receiver of callbacks, without its secret. ``events`` are globs of fact types."""
+
+    type: ClassVar[str] = "endpoint.added"
+    endpoint_id: str
+    url: str
+    events: tuple[str, ...]
+
+
+class EndpointChanged(msgspec.Struct, frozen=True):
+    """``changed`` names what is different: url, events, status, secret."""
+
+    type: ClassVar[str] = "endpoint.changed"
+    endpoint_id: str
+    url: str
+    events: tuple[str, ...]
+    status: Literal["enabled", "disabled"]
+    changed: tuple[str, ...]
+    reason: str | None = None
+
+
+class EndpointRemoved(msgspec.Struct, frozen=True):
+    type: ClassVar[str] = "endpoint.removed"
+    endpoint_id: str
+
+
+class DeliveryResent(msgspec.Struct, frozen=True):
+    """An operator has asked for one more time."""
+
+    type: ClassVar[str] = "delivery.resent"
+    endpoint_id: str
+    delivery_id: str
+
+
+RecoveryKind = Literal["failed", "missing", "all"]
+
+
+class CallbacksRecovered(msgspec.Struct, frozen=True):
+    """One page of a recovery: so many deliveries are pending that were not."""
+
+    type: ClassVar[str] = "callbacks.recovered"
+    endpoint_id: str | None
+    only: RecoveryKind
+    count: int
+
+
 Fact = (
     ConversationCreated
     | ConversationRenamed
@@ -165,6 +211,11 @@ Fact = (
     | UserKicked
     | CustomSent
     | SyncRequested
+    | EndpointAdded
+    | EndpointChanged
+    | EndpointRemoved
+    | DeliveryResent
+    | CallbacksRecovered
 )
 LIFECYCLE = (ConversationCreated, ConversationRenamed, ConversationClosed, AdminsSet)
 OTHERS = (
@@ -179,6 +230,11 @@ OTHERS = (
     UserKicked,
     CustomSent,
     SyncRequested,
+    EndpointAdded,
+    EndpointChanged,
+    EndpointRemoved,
+    DeliveryResent,
+    CallbacksRecovered,
 )
 
 

@@ -21,3 +21,17 @@ def rfc3339(at: int) -> str:
     """RFC 3339 UTC with six digits, for example ``2026-01-02T03:04:05.000006Z``."""
     moment = EPOCH + timedelta(microseconds=at)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+
+
+class SteadyClock:
+    """Microseconds that begin at the wall clock's and go on evenly, however that is set later."""
+
+    def __init__(self) -> None:
+        self._ahead = now() - _monotonic()
+
+    def now(self) -> int:
+        return _monotonic() + self._ahead
+
+
+def _monotonic() -> int:
+    return time.monotonic_ns() // 1000

@@ -28,6 +28,12 @@ _INSERT = Statement(Event.insert_many([(0,) * 8], fields=_COLUMNS))
 _NEWEST = Statement(Event.select(fn.MAX(Event.id)))
 _ONE = Statement(Event.select(*_COLUMNS).where(Event.id == 0))
 _AFTER = Statement(Event.select(*_COLUMNS).where(Event.id > 0).order_by(Event.id).limit(1))
+_OTHERS = Statement(
+    Event.select(*_COLUMNS)
+    .where((Event.id > 0) & (Event.id <= 0) & (Event.type != ""))
+    .order_by(Event.id)
+    .limit(1)
+)
 _WANTED = (
     SQL("(? IS NULL OR type GLOB ?)", [None, None])
     & SQL("(? IS NULL OR conversation = ?)", [None, None])
@@ -76,6 +82,20 @@ def newest_offset(db: Database) -> int:
 
 def read_after(db: Database, offset: int, limit: int) -> list[facts.Recorded]:
     return [_recorded(row) for row in _AFTER.rows(db, offset, limit)]
+
+
+def read_but_posts(db: Database, offset: int, limit: int) -> tuple[list[facts.Recorded], int]:
+    """The next facts that are no posted messages, and the offset up to which there is no other."""
+    newest = newest_offset(db)
+    found = [
+        _recorded(row) for row in _OTHERS.rows(db, offset, newest, facts.MessagePosted.type, limit)
+    ]
+    return found, found[-1].offset if len(found) == limit else max(newest, offset)
+
+
+def one(db: Database, offset: int) -> facts.Recorded | None:
+    row = _ONE.row(db, offset)
+    return None if row is None else _recorded(row)
 
 
 def find_after(db: Database, wanted: Wanted, offset: int, limit: int) -> list[facts.Recorded]:

@@ -6,6 +6,7 @@ have no foreign keys: their rows are written by the hundred and conversations ar
 
 from peewee import (
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     ForeignKeyField,
@@ -82,6 +83,7 @@ class Session(Table):
     join_time = BigIntegerField()
     leave_time = BigIntegerField(null=True)
     reason = TextField(null=True)
+    left_offset = BigIntegerField(null=True)  # of its session.left fact
 
 
 class Ban(Table):
@@ -117,5 +119,100 @@ class Cursor(Table):
     position = BigIntegerField()
 
 
+class Endpoint(Table):
+    """Where callbacks go. ``kind`` of one from the settings: data, room_event, chat_history,
+    session_history, periodic_sync; of an added one: facts, and ``events`` says which."""
+
+    id = BigIntegerField(primary_key=True)
+    public_id = TextField(unique=True)
+    origin = TextField()  # settings | added
+    kind = TextField()
+    url = TextField()
+    events = TextField()  # globs of fact types, with commas between them
+    status = TextField()  # enabled | disabled | removed
+    disabled_reason = TextField(null=True)
+    since = BigIntegerField()  # it hears of the facts above this offset
+    is_guarded = BooleanField()
+    secret = TextField(null=True)
+    previous_secret = TextField(null=True)
+    previous_until = BigIntegerField(null=True)
+    created_at = BigIntegerField()
+    failing_since = BigIntegerField(null=True)
+
+
+class Delivery(Table):
+    """A reference to what is sent, with an upper bound: ``first`` and ``last`` are offsets of
+    facts, or the seq of messages. ``until``: where the run of batches ends that it belongs to."""
+
+    id = BigIntegerField(primary_key=True)
+    endpoint = ForeignKeyField(Endpoint, column_name="endpoint")
+    conversation = BigIntegerField()  # 0 for none
+    event = TextField()
+    first = BigIntegerField()
+    last = BigIntegerField()
+    until = BigIntegerField(null=True)
+    number = BigIntegerField(null=True)  # of a batch
+    from_time = BigIntegerField(null=True)
+    to_time = BigIntegerField(null=True)
+    mark = TextField(null=True)  # again | replay | test
+    status = TextField()  # pending | delivered | failed | skipped
+    tries = BigIntegerField()
+    tries_allowed = BigIntegerField()
+    planned_at = BigIntegerField()
+    finished_at = BigIntegerField(null=True)
+    body_hash = BlobField(null=True)  # SHA-256 of the first body that was sent
+
+
+class Attempt(Table):
+    """One try. ``latency`` in microseconds; ``error`` when there was no answer."""
+
+    delivery = ForeignKeyField(Delivery, column_name="delivery")
+    number = BigIntegerField()
+    at = BigIntegerField()
+    latency = BigIntegerField()
+    status = BigIntegerField(null=True)
+    error = TextField(null=True)
+    detail = TextField(null=True)
+    answer = BlobField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("delivery", "number")
+        without_rowid = True
+
+
+class Lane(Table):
+    """An endpoint's pending deliveries of one conversation: they go one after the other.
+
+    ``due_at`` and ``delay`` by the sender's clock, see ``domain.times.SteadyClock``.
+    """
+
+    endpoint = ForeignKeyField(Endpoint, column_name="endpoint")
+    conversation = BigIntegerField()
+    due_at = BigIntegerField()
+    delay = BigIntegerField()
+    is_slow = BooleanField()  # the last try timed out
+
+    class Meta:
+        primary_key = CompositeKey("endpoint", "conversation")
+        without_rowid = True
+
+
+class HistoryBatch(Table):
+    """How far a room's history was taken: ``position`` is the seq of the last acknowledged
+    message, or the offset at which the last acknowledged session ended. ``delivery`` is the
+    batch under way, or the one that failed, with which the next run begins."""
+
+    kind = TextField()  # chat_history | session_history
+    conversation = BigIntegerField()
+    position = BigIntegerField()
+    number = BigIntegerField()
+    delivery = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "batch"
+        primary_key = CompositeKey("kind", "conversation")
+        without_rowid = True
+
+
 CORE = (Conversation, Member, Message, Session, Ban, Mute)
-ALL = (*CORE, Event, Cursor)
+ALL = (*CORE, Event, Cursor, Endpoint, Delivery, Attempt, Lane, HistoryBatch)

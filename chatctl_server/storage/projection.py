@@ -107,7 +107,9 @@ _ADD_SESSION = Statement(
     )
 )
 _END_SESSION = Statement(
-    Session.update({Session.leave_time: 0, Session.reason: ""}).where(Session.id == 0)
+    Session.update({Session.leave_time: 0, Session.reason: "", Session.left_offset: 0}).where(
+        Session.id == 0
+    )
 )
 _SET_BAN = Statement(Ban.insert_many([(0,) * 6], fields=_BAN_COLUMNS).on_conflict_replace())
 _LIFT_BAN = Statement(Ban.delete().where((Ban.conversation == 0) & (Ban.user_id == "")))
@@ -164,6 +166,10 @@ def apply(db: Database, entry: facts.Recorded) -> None:
             apply_posts(db, [entry])
         case facts.SyncRequested() | facts.CustomSent() | facts.UserKicked():
             pass  # recorded for the followers and the readers of the log; no table holds them
+        case facts.EndpointAdded() | facts.EndpointChanged() | facts.EndpointRemoved():
+            pass  # their table has secrets, which no fact may hold
+        case facts.DeliveryResent() | facts.CallbacksRecovered():
+            pass  # deliveries are no part of what the log rebuilds
         case _:
             assert entry.conversation is not None
             _apply_in_conversation(db, entry.conversation, entry, fact)
@@ -200,7 +206,7 @@ def _apply_in_conversation(
         case facts.MessageDeleted():
             _delete_message(db, entry, fact)
         case facts.SessionJoined() | facts.SessionLeft():
-            _apply_session(db, conversation, entry.at, fact)
+            _apply_session(db, conversation, entry, fact)
         case facts.BanSet() | facts.BanLifted() | facts.MuteSet() | facts.MuteLifted():
             _apply_sanction(db, conversation, entry.at, fact)
         case _:
@@ -217,13 +223,16 @@ def _delete_message(db: Database, entry: facts.Recorded, fact: facts.MessageDele
 
 
 def _apply_session(
-    db: Database, conversation: int, at: int, fact: facts.SessionJoined | facts.SessionLeft
+    db: Database,
+    conversation: int,
+    entry: facts.Recorded,
+    fact: facts.SessionJoined | facts.SessionLeft,
 ) -> None:
     if isinstance(fact, facts.SessionJoined):
-        _ADD_SESSION.run(db, fact.session_id, conversation, fact.user_id, fact.nickname, at)
+        _ADD_SESSION.run(db, fact.session_id, conversation, fact.user_id, fact.nickname, entry.at)
         _COUNT_JOIN.run(db, fact.current_users, fact.peak_users, fact.total_joins, conversation)
     else:
-        _END_SESSION.run(db, fact.leave_time, fact.reason, fact.session_id)
+        _END_SESSION.run(db, fact.leave_time, fact.reason, entry.offset, fact.session_id)
         _COUNT_LEAVE.run(db, fact.current_users, conversation)
 
 

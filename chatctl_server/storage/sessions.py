@@ -16,7 +16,7 @@ class Stored(msgspec.Struct, frozen=True):
     leave_time: int | None
 
 
-_COLUMNS = (
+COLUMNS = (
     Session.id,
     Session.conversation,
     Session.user_id,
@@ -26,23 +26,23 @@ _COLUMNS = (
 )
 _NEWEST_ID = Statement(Session.select(fn.MAX(Session.id)))
 _OPEN_OF_USER = Statement(
-    Session.select(*_COLUMNS).where(
+    Session.select(*COLUMNS).where(
         (Session.conversation == 0) & (Session.user_id == "") & Session.leave_time.is_null()
     )
 )
 _OPEN_OF_ROOM = Statement(
-    Session.select(*_COLUMNS)
+    Session.select(*COLUMNS)
     .where((Session.conversation == 0) & Session.leave_time.is_null())
     .order_by(Session.user_id)  # as the index of open sessions has them
     .limit(1)
 )
 _OPEN = Statement(
-    Session.select(*_COLUMNS)
+    Session.select(*COLUMNS)
     .where(Session.leave_time.is_null())
     .order_by(Session.conversation, Session.user_id)
     .limit(1)
 )
-_ONE = Statement(Session.select(*_COLUMNS).where(Session.id == 0))
+_ONE = Statement(Session.select(*COLUMNS).where(Session.id == 0))
 _IN_TIME = (
     (Session.conversation == 0)
     & Session.leave_time.is_null(False)
@@ -51,7 +51,7 @@ _IN_TIME = (
 )
 _TOTAL = Statement(Session.select(fn.COUNT(Session.id)).where(_IN_TIME))
 _PAGE = Statement(
-    Session.select(*_COLUMNS)
+    Session.select(*COLUMNS)
     .where(_IN_TIME)
     .order_by(Session.join_time.desc(), Session.id.desc())
     .limit(1)

@@ -22,10 +22,10 @@ def open_rooms(
 ) -> list[RoomState]:
     """In order of creation, from after that conversation id."""
     found = conversations.page(db, "room", after_id, ("open", "open"), limit)
-    return [_state(db, listed, history_limit, now) for listed in found]
+    return [state(db, listed, history_limit, now) for listed in found]
 
 
-def _state(db: Database, listed: conversations.Listed, history_limit: int, now: int) -> RoomState:
+def state(db: Database, listed: conversations.Listed, history_limit: int, now: int) -> RoomState:
     room = listed.conversation
     oldest = max(1, room.last_seq - history_limit + 1)
     total = sessions.finished_total(db, room.id, 0, histories.LATEST)

@@ -13,3 +13,9 @@ async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
         await tick()
         due = max(due + seconds, loop.time())
         await asyncio.sleep(due - loop.time())
+
+
+async def after_each(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
+    """As ``every``, with the first tick after the first interval."""
+    await asyncio.sleep(seconds)
+    await every(seconds, tick)

@@ -7,7 +7,8 @@ from unittest import mock
 from prepared_server import Finished
 from same_process import Here
 
-OURS = re.compile(r"\x1b\[[01]m")
+# Bold and its end, green, yellow, bright red: the hostile strings' own colour is another.
+OURS = re.compile(r"\x1b\[(?:[01]|32|33|91)m")
 
 
 def as_terminal(here: Here, columns: int, *args: str, stdin: str = "", **environ: str) -> Finished:
@@ -19,5 +20,5 @@ def as_terminal(here: Here, columns: int, *args: str, stdin: str = "", **environ
 
 
 def without_colours(shown: str) -> str:
-    """What is left when our own two sequences are taken out."""
+    """What is left when our own sequences are taken out."""
     return OURS.sub("", shown)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+import forks
+
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "kéy-of-the-tests"
 
@@ -55,16 +57,8 @@ class Chatctl:
         }
 
     def __call__(self, *args: str, stdin: str = "", **environ: str) -> Finished:
-        done = subprocess.run(
-            self.command(*args),
-            input=stdin.encode("utf-8", "surrogateescape"),
-            capture_output=True,
-            cwd=self.directory,
-            env={**self.environ, **environ},
-            timeout=60,
-            check=False,
-        )
-        return Finished(done.stdout.decode(), done.stderr.decode(), done.returncode)
+        done = forks.run(args, {**self.environ, **environ}, self.directory, stdin)
+        return Finished(done.stdout, done.stderr, done.returncode)
 
     def start(
         self, *args: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE

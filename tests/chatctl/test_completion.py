@@ -79,6 +79,10 @@ def _offered(chatctl: Chatctl, server: Prepared, shell: str, *words: str) -> set
         (("rooms", "history", "--un"), {"--until"}),
         (("completion", "--qu"), {"--quiet"}),
         (("rooms", "ls", "--status", ""), {"open", "closed", "all"}),
+        (
+            ("callbacks", "deliveries", "--status", ""),
+            {"pending", "delivered", "failed", "skipped"},
+        ),
         (("rooms", "show", "lo"), {"lobby", "long island"}),
         (("events", "tail", "-f", "--cou"), {"--count"}),
     ],

@@ -21,11 +21,15 @@ from world import KEY, Server, running
 
 from chatctl import exits
 from chatctl_server import lock
-from chatctl_server.conversation import moderation
-from chatctl_server.storage import maintenance
+from chatctl_server.conversation import callbacks as planning
+from chatctl_server.conversation import endpoints, moderation
+from chatctl_server.domain import callbacks
+from chatctl_server.settings import Settings
+from chatctl_server.storage import deliveries, maintenance
 
 # SQLite needs 32 KiB beside a database to open it; a whole new database needs more than this.
 _WAL_BYTES = 40_000
+HOOK = "http://127.0.0.1:9/hook"
 _SECRET = "correct-horse-battery-staple-0123456789"
 TROUBLES = [
     pytest.param(name, scene, error, id=f"{name}-{scene}")
@@ -54,6 +58,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     desk.post(1, "anna", "second")
     for sanction, user in ((moderation.ban, "mallory"), (moderation.mute, "trudy")):
         desk.run(sanction, room_id, user, None, None)
+    _give_up_a_delivery(desk)
     desk.close()
     maintenance.backup(desk.path, directory / "good.backup")
     shutil.copy(directory / "good.backup", directory / "newer.db")
@@ -61,6 +66,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         db.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
     (directory / "wrong-key").write_text("wrong")
     return directory
+
+
+def _give_up_a_delivery(desk: Offline) -> None:
+    """To an endpoint that is disabled then."""
+    settings = Settings()
+    added = desk.run(endpoints.add, HOOK, ["custom.*"], None, True, settings).endpoint
+    planned = deliveries.Planned(added.id, 1, "room.created", 1, 1, 1)
+    number = desk.call(lambda tx: deliveries.add(tx.db, [planned], tx.now, 0))
+    stored = desk.call(lambda tx: deliveries.one(tx.db, number))
+    outcome = callbacks.Outcome(0, error="refused")
+    settled = planning.Settled(desk.now, outcome, callbacks.GivenUp(), b"", desk.now)
+    assert desk.call(planning.settle, stored, settled, {})
+    changes = endpoints.Changes(None, None, None, "disabled", True)
+    desk.run(endpoints.change, added.public_id, changes, settings)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +157,8 @@ def _at_a_server(scene: Scene, files: Path, server: Server) -> Trouble:
             return Trouble(("--api-key-file", str(files / "wrong-key")), named)
         case "an unknown room":
             return Trouble((), {**named, "ADMIN_API_KEY": KEY}, room="nowhere")
+        case "an unknown endpoint":
+            return Trouble((), {**named, "ADMIN_API_KEY": KEY})
         case _:
             return Trouble((), {**named, "ADMIN_API_KEY": KEY}, room="twin")
 
@@ -151,6 +172,8 @@ def run(here: Here, chatctl: Chatctl, files: Path, tmp_path: Path) -> Any:
         known = {
             "room": trouble.room,
             "message": 2,
+            "endpoint": HOOK,
+            "delivery": 1,
             "new": tmp_path / "new",
             "source": files / trouble.source,
             "unborn": files / "unborn.db",

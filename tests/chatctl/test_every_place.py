@@ -1,6 +1,7 @@
 """Every command gives the same answer wherever it acts: at a running server, on its file, and at
 a server in memory. A command without a case fails."""
 
+import itertools
 import json
 import re
 import sqlite3
@@ -9,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import cases
 import pytest
@@ -18,11 +20,12 @@ from same_process import Here
 from world import Room, Server, eventually, running
 
 from chatctl import exits, registry
+from chatctl_server.domain import event_id
 
 # Of this moment, of this machine, or of a server alone.
 _OF_THE_PLACE = (
     "address", "backlog", "connections", "database", "database_bytes", "durable",
-    "duration_seconds", "health", "pid", "started_at", "uptime_seconds",
+    "duration_seconds", "file", "health", "latency_ms", "pid", "started_at", "uptime_seconds",
 )  # fmt: skip
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -30,10 +33,10 @@ PLACES = ("server", "file", "memory")
 
 
 class Places(NamedTuple):
-    """``messages`` are the ids of the second message of each case's room."""
+    """``known``: what the words of each case stand for."""
 
     environ: dict[str, dict[str, str]]
-    messages: dict[str, int]
+    known: dict[str, dict[str, str | int]]
 
 
 def test_every_command_has_a_case() -> None:
@@ -45,20 +48,48 @@ def _room_of(name: str) -> str:
     return f"room of {name}"
 
 
-def _prepare(server: Server) -> dict[str, int]:
-    """A room for each case, as the table says."""
-    made = {}
-    for name in cases.of("product", "stream"):
+def _prepare(server: Server) -> dict[str, dict[str, str | int]]:
+    """A room for each case, and an endpoint where it needs one, as the table says."""
+    made: dict[str, dict[str, str | int]] = {}
+    for name in cases.of("product", "stream", "sending"):
         room = server.create_room(_room_of(name), admins=("boss",))
         room.ban("mallory", reason="spam")
         server.http.put(f"{room.path}/mutes/trudy", json={})
         for content in ("first", "second"):
             body = {"user_id": "anna", "content": content}
             posted = server.http.post(f"{room.path}/messages", json=body).json()
-        made[name] = int(posted["message_id"])
+        made[name] = {"room": _room_of(name), "message": int(posted["message_id"])}
         if name == "rooms sessions":
             _stay(room)
+        if "{endpoint}" in CASES[name].words or "{delivery}" in CASES[name].words:
+            made[name]["endpoint"] = f"http://127.0.0.1:9/{name.replace(' ', '-')}"
+    for each in made.values():
+        if "endpoint" in each:
+            body = {"url": each["endpoint"], "events": ["custom.*"]}
+            server.http.post("/management/callbacks", json=body).raise_for_status()
+    boss = room.join("boss")
+    boss.send("CustomEvent", {"event_type": "any", "payload": None})
+    for endpoint_id, url in _added(server):
+        (known,) = [each for each in made.values() if each.get("endpoint") == url]
+        known["delivery"] = _given_up(server, endpoint_id)
+        body = {"status": "disabled"}
+        server.http.patch(f"/management/callbacks/{endpoint_id}", json=body).raise_for_status()
+    boss.close()
     return made
+
+
+def _added(server: Server) -> list[tuple[str, str]]:
+    """Ids and URLs."""
+    found = server.http.get("/management/callbacks").json()
+    return [(each["endpoint_id"], each["url"]) for each in found]
+
+
+def _given_up(server: Server, endpoint_id: str) -> int:
+    """The number of the one delivery to an endpoint where nobody listens, after its one try."""
+    query = {"endpoint_id": endpoint_id, "status": "failed"}
+    path = "/management/callbacks/deliveries"
+    (found,) = eventually(lambda: server.http.get(path, params=query).json())
+    return event_id.offset_of(UUID(found["delivery_id"]))
 
 
 def _stay(room: Room) -> None:
@@ -75,9 +106,15 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     copy = lonely / "chat.db"
     with TemporaryDirectory(prefix="chatctl-") as short:
         memory = Path(short)
-        with running(lived) as file, running(memory, DATABASE_URL="sqlite::memory:") as lost:
-            messages = _prepare(file)
-            assert _prepare(lost) == messages
+        settings = {
+            "CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
+            "CALLBACK_BACKOFF": "fixed",
+            "CALLBACK_MAX_RETRIES": "0",
+        }
+        in_memory = {"DATABASE_URL": "sqlite::memory:", **settings}
+        with running(lived, **settings) as file, running(memory, **in_memory) as lost:
+            known = _prepare(file)
+            assert _prepare(lost) == known
             with (
                 closing(sqlite3.connect(file.database)) as db,
                 closing(sqlite3.connect(copy)) as to,
@@ -85,18 +122,24 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
                 db.backup(to)
             yield Places(
                 {
-                    "server": {"DATABASE_URL": f"sqlite:{file.database}"},
-                    "file": {"DATABASE_URL": f"sqlite:{copy}"},
-                    "memory": {"XDG_RUNTIME_DIR": lost.environment["XDG_RUNTIME_DIR"]},
+                    "server": {"DATABASE_URL": f"sqlite:{file.database}", **settings},
+                    "file": {"DATABASE_URL": f"sqlite:{copy}", **settings},
+                    "memory": {
+                        "XDG_RUNTIME_DIR": lost.environment["XDG_RUNTIME_DIR"],
+                        **settings,
+                    },
                 },
-                messages,
+                known,
             )
 
 
 @pytest.fixture
-def words(places: Places) -> Callable[[str], list[str]]:
+def words(places: Places, tmp_path: Path) -> Callable[[str], list[str]]:
+    numbers = itertools.count()
+
     def of(name: str) -> list[str]:
-        known = {"room": _room_of(name), "message": places.messages[name]}
+        new = tmp_path / f"new-{next(numbers)}"
+        known = {**places.known[name], "new": new}
         return [word.format(**known) for word in CASES[name].words.split()]
 
     return of
@@ -139,7 +182,10 @@ def test_the_same_answer_everywhere(
 
     def everywhere() -> list[tuple[Any, int]]:
         finished = [
-            here(*words(name), "--json", "--quiet", **places.environ[place]) for place in PLACES
+            here(
+                *words(name), "--json", "--quiet", stdin=CASES[name].stdin, **places.environ[place]
+            )
+            for place in PLACES
         ]
         return [(same(_document(done)), done.exit) for done in finished]
 
@@ -151,7 +197,7 @@ def test_the_same_answer_everywhere(
             assert at_server[1] == expected
 
 
-@pytest.mark.parametrize("name", cases.of("stream"))
+@pytest.mark.parametrize("name", cases.of("stream", "sending"))
 def test_a_stream_needs_a_server(
     here: Here, places: Places, words: Callable[[str], list[str]], name: str
 ) -> None:
@@ -180,3 +226,15 @@ def test_a_stream_is_the_same_at_both_servers(
         seen.append([same(json.loads(line)) for line in lines])
     assert seen[0] == seen[1]
     assert all(fact["type"] for fact in seen[0])
+
+
+def test_what_is_sent_is_told_the_same_at_both_servers(here: Here, places: Places) -> None:
+    """A sample to where nobody listens, once the endpoint is enabled."""
+    url, told = places.known["callbacks test"]["endpoint"], []
+    for place in ("server", "memory"):
+        assert here("callbacks", "enable", str(url), **places.environ[place]).exit == exits.DONE
+        done = here("callbacks", "test", str(url), "--json", **places.environ[place])
+        assert done.exit == exits.PARTLY_DONE
+        told.append((same(json.loads(done.stdout)), json.loads(done.stderr)))
+    assert told[0] == told[1]
+    assert [each["error"] for each in told[0][0]] == ["refused"]

@@ -15,7 +15,6 @@ from same_process import Here
 
 from chatctl.visible import exact, visible
 
-ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 ASKING = [*of("product", "stream"), "token mint"]
 
 
@@ -26,6 +25,7 @@ def _clean(done: Finished) -> Finished:
     return done
 
 
+ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 HINTS = (ANSWERED, None, 5, ["\x1b"])
 
 
@@ -37,7 +37,14 @@ def test_a_refusal_is_two_quiet_lines(
     here: Here, server: Prepared, name: str, hint: object
 ) -> None:
     server.answer = lambda _: problem(400, "odd", ANSWERED, hint=hint)  # type: ignore[method-assign]
-    words = CASES[name].words.format(room="lobby", message=7).split()
+    given = {
+        "room": "lobby",
+        "message": 7,
+        "endpoint": ROOM_ID,
+        "delivery": ROOM_ID,
+        "new": "new.ndjson",
+    }
+    words = CASES[name].words.format_map(given).split()
     environ = {
         "CHATCTL_SERVER": server.url,
         "ROOM_TOKEN_SECRET": "x" * 32,
@@ -45,11 +52,12 @@ def test_a_refusal_is_two_quiet_lines(
     }
     told = "" if hint is None else f"  try: {visible(str(hint))}\n"
     expected = ("", f"chatctl: {visible(ANSWERED)}\n{told}", 2)
-    assert _clean(here(*words, **environ)) == expected
+    assert _clean(here(*words, stdin=CASES[name].stdin, **environ)) == expected
     if hint is not ANSWERED:
         return
-    assert _clean(as_terminal(here, 40, *words, **environ)) == expected
-    done = _clean(here(*words, "--json", **environ))
+    if not CASES[name].stdin:  # a terminal has nothing to read here
+        assert _clean(as_terminal(here, 40, *words, **environ)) == expected
+    done = _clean(here(*words, "--json", stdin=CASES[name].stdin, **environ))
     assert (done.stdout, done.exit) == ("", 2)
     error = {"code": "odd", "message": ANSWERED, "hint": hint, "exit": 2}
     assert json.loads(done.stderr) == {"error": error}

@@ -1,17 +1,24 @@
 """Every command with strings that someone made to act on a terminal, in every form of output."""
 
+import contextlib
+import http.client
 import json
+import re
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
 from as_terminal import as_terminal, without_colours
+from callback_sender import is_open
 from hostile import STRINGS, acting, file_name, name
 from prepared_server import Chatctl, Finished
+from receivers import Receiver, answer, receiver
+from resending import oldest, resending
 from same_process import Here
 from terminal import on_terminal
-from world import KEY, Room, Server, running
+from world import KEY, Room, Server, eventually, free_port, running
 
 from chatctl import registry
 from chatctl.visible import exact, visible, width
@@ -29,6 +36,8 @@ FILE = file_name("".join(STRINGS[each] for each in ("csi_colour", "return", "osc
 SECRET = "the-secret-of-the-tokens-of-the-tests"
 # Of each: joined, kicked, left, joined, a custom event, a message, a mute.
 EVENTS = str(7 * len(STRINGS))
+# What a receiver answers, of which 4 KiB are kept.
+SAID = " ".join(each[:60] for each in STRINGS.values())
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -79,6 +88,30 @@ CASES = {
     "messages rm": Case(("<main>", EVERYTHING), exit=2),
     "events ls": _list("--room", "<main>", "--count", "1000", holds=NAMES | TEXTS),
     "events tail": _list("--room", "<main>", "--count", "1000", holds=NAMES | TEXTS),
+    "events replay": Case(
+        ("--since", "0", "--room", "<main>", "--to-file", "-"), NAMES | TEXTS, NAMES | TEXTS
+    ),
+    "callbacks ls": Case(()),
+    "callbacks add": Case((EVERYTHING, "--events", "*"), exit=2),
+    "callbacks show": Case(("<delivery>",), frozenset({SAID}), frozenset({SAID})),
+    "callbacks rm": Case((EVERYTHING,), exit=3),
+    "callbacks enable": Case((EVERYTHING,), exit=3),
+    "callbacks disable": Case((EVERYTHING,), exit=3),
+    "callbacks rotate-secret": Case((EVERYTHING, "--out", "never"), exit=3),
+    "callbacks test": Case(("data",), frozenset({SAID}), frozenset({SAID})),
+    "callbacks deliveries": Case(("--all",), is_list=True),
+    "callbacks retry": Case(("--", "<users>"), exit=2),
+    "callbacks recover": Case(("--since", "1h", "--endpoint", EVERYTHING), exit=3),
+    "callbacks tail": Case(("--count", str(4 * len(STRINGS))), NAMES),
+    "callbacks listen": Case(
+        ("--port", "<sending>", "--count", str(len(STRINGS))), NAMES | TEXTS, NAMES | TEXTS
+    ),
+    "callbacks forward": Case(
+        ("--to", "<hook>", "--room", "<main>", "--since", "0", "--count", EVENTS)
+    ),
+    "sync push": Case(("--room", "<hall>")),
+    "sync status": _list(holds=NAMES),
+    "sync pull": Case(("-o", "-"), NAMES | TEXTS, NAMES | TEXTS),
     "db info": _file(),
     "db migrate": _file(),
     "db check": _file(),
@@ -96,10 +129,23 @@ CASES = {
 }
 
 
+STREAMS = (
+    "watch", "events replay", "callbacks tail", "callbacks listen", "callbacks forward",
+    "sync pull",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def hook() -> Iterator[Receiver]:
+    with receiver(answer(200, SAID.encode())) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("server")
-    with running(directory, DATABASE_URL=f"sqlite:{directory}/{PLACE}.db") as started:
+    url = f"sqlite:{directory}/{PLACE}.db"
+    with running(directory, DATABASE_URL=url, DATA_CALLBACK_URL=hook.url) as started:
         yield started
 
 
@@ -138,8 +184,11 @@ def banned(server: Server, main: Room) -> Room:
 class Scene:
     """Runs a command with the rooms and the files of this test."""
 
-    def __init__(self, here: Here, server: Server, main: Room, banned: Room) -> None:
+    def __init__(
+        self, here: Here, server: Server, main: Room, banned: Room, hook: Receiver
+    ) -> None:
         self._here = here
+        self._hook = hook
         self._server = server
         self._rooms = (main, banned)
         self.directory = here.directory / PLACE
@@ -148,7 +197,10 @@ class Scene:
     def words(self, command: str) -> list[str]:
         found: list[str] = []
         for word in CASES[command].words:
-            found += USERS if word == "<users>" else [self._word(command, word)]
+            known = {"<users>": USERS, "<hook>": [self._hook.url]}
+            if word == "<delivery>":
+                known[word] = oldest(self._server, 1)
+            found += known.get(word) or [self._word(command, word)]
         return found
 
     def _word(self, command: str, word: str) -> str:
@@ -164,6 +216,8 @@ class Scene:
                 if command != "db migrate":
                     assert self._here("db", "migrate", "--db", url).exit == 0
                 return url
+            case "<sending>":
+                return str(_sending_callbacks())
             case "<toml>":
                 path = self.directory / FILE
                 path.write_text(f"DATABASE_URL = {json.dumps(f'sqlite:{PLACE}/x.db')}\n")
@@ -180,14 +234,38 @@ class Scene:
         if not command.startswith(("db", "serve", "config", "init")):
             environ |= self.environ
         stdin = tokens.mint(tokens.Token(LONG_NAME, 4e9), SECRET, 1e9)
-        if columns is None:
-            return self._here(*args, stdin=stdin, **environ)
-        return as_terminal(self._here, columns, *args, stdin=stdin, **environ)
+        is_live = command == "callbacks tail"
+        # The first room is main.
+        with resending(self._server, 1 + len(USERS)) if is_live else contextlib.nullcontext():
+            if columns is None:
+                return self._here(*args, stdin=stdin, **environ)
+            return as_terminal(self._here, columns, *args, stdin=stdin, **environ)
+
+
+def _sending_callbacks() -> int:
+    """The port that they are going to be sent to: each string in each place there is."""
+    port = free_port()
+    threading.Thread(target=_send_callbacks, args=(port,)).start()
+    return port
+
+
+def _send_callbacks(port: int) -> None:
+    eventually(lambda: is_open(port))
+    for number, each in enumerate(STRINGS.values()):
+        user = name(each)
+        # HTTP carries C1 characters, and no others that act.
+        header = re.sub(r"[\x00-\x1f\x7f]", "", each).encode("latin-1", "ignore")
+        named = {"X-Chatctl-Event": header, "webhook-id": b"%d %s" % (number, header)}
+        body = {"event_type": each, "room_id": user, "room_name": each, each: [user]}
+        sender = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        sender.request("POST", f"/{quote(user)}", json.dumps(body), named)
+        assert sender.getresponse().status == 200
+        sender.close()
 
 
 @pytest.fixture
-def scene(here: Here, server: Server, main: Room, banned: Room) -> Scene:
-    return Scene(here, server, main, banned)
+def scene(here: Here, server: Server, main: Room, banned: Room, hook: Receiver) -> Scene:
+    return Scene(here, server, main, banned, hook)
 
 
 def test_every_command_has_a_case() -> None:
@@ -210,8 +288,12 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _cells(shown: str) -> Iterator[str]:
-    """All texts of a pipe's lines: of a list of users each one, of JSON in a cell its own."""
+    """All texts of a pipe's lines: of a list of users each one, of JSON in a cell or as a line its
+    own."""
     for line in shown.split("\n"):
+        if line.startswith('{"'):
+            yield from _strings(json.loads(line))
+            continue
         for cell in line.split("\t"):
             text = exact(cell)
             yield from (text, *text.split(","))
@@ -237,7 +319,8 @@ def test_json_gives_every_text_back(scene: Scene, command: str) -> None:
         assert json.loads(done.stderr)["error"]["exit"] == case.exit
         assert done.stdout == ""
         return
-    documents = done.stdout.splitlines() if command == "watch" else [done.stdout]
+    is_stream = command in STREAMS
+    documents = done.stdout.splitlines() if is_stream else [done.stdout]
     assert case.holds - set(_strings([json.loads(each) for each in documents])) == set()
 
 

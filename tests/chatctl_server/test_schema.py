@@ -15,10 +15,10 @@ from world import KEY, Server, running
 
 PROOF = os.environ.get("CHATCTL_PROOF") == "1"
 DESCRIPTION = schemathesis.openapi.from_dict(declared.description())
-# The stream never ends; test_event_routes.py reads from it.
+STREAMS = ["/management/events/stream", "/management/callbacks/tries"]
+# The streams never end; test_event_routes.py and test_try_stream.py read from them.
 OPERATIONS = {
-    found.ok().label: found.ok()
-    for found in DESCRIPTION.exclude(path="/management/events/stream").get_all_operations()
+    found.ok().label: found.ok() for found in DESCRIPTION.exclude(path=STREAMS).get_all_operations()
 }
 # What the description cannot say, such as which room ids exist, may be refused all the same.
 JUNK = st.text(min_size=1).filter(lambda text: text not in (".", ".."))

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from receivers import Receiver, receiver
 from world import KEY, Server, clean_environment, eventually, free_port
 
 from chatctl import registry
@@ -29,6 +30,10 @@ ALONE = (
     "chatctl db seed",
 )
 ENDLESS = ("chatctl serve", "chatctl watch lobby", "chatctl events tail -f")
+FOLLOWING = ("chatctl events tail -f", "chatctl callbacks forward", "chatctl callbacks tail")
+LISTENING = "chatctl callbacks listen"
+HOOK = "http://localhost:8080/hook"
+DELIVERY = "01a2b3c4-0000-7000-8000-000000000001"
 ASKING = ("chatctl rooms close lobby", "chatctl db restore nightly.db")
 ENDED = {0, 128 + signal.SIGTERM}
 
@@ -57,16 +62,27 @@ class Desk:
     def furnish(self) -> None:
         (self.directory / "users.txt").write_text("mallory\ntrudy\n")
         (self.directory / "text").write_text("hello from a file\n")
+        (self.directory / "secret.txt").write_text(f"{'0' * 40}\n")
         (self.directory / "chatctl.toml").write_text('DATABASE_URL = "sqlite:./chat.db"\n')
         (self.directory / "backup").mkdir()
 
 
 @pytest.fixture(scope="module")
-def beside_server() -> Iterator[tuple[Desk, Server]]:
+def hook() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def beside_server(hook: Receiver) -> Iterator[tuple[Desk, Server]]:
     # The path of the server's socket in it must stay below 108 bytes, and pytest's are long.
     with TemporaryDirectory(prefix="chatctl-") as name:
         settings = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": SECRET}
-        server = Server(Path(name), **settings)
+        heard = {
+            "ROOM_EVENT_CALLBACK_URL": f"{hook.origin}/api/room-events",
+            "CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
+        }
+        server = Server(Path(name), **settings, **heard)
         desk = Desk(Path(name), DATABASE_URL="sqlite:./chat.db", ADMIN_API_KEY=KEY, **settings)
         desk.furnish()
         try:
@@ -84,7 +100,7 @@ def alone() -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.startswith(ALONE)])
-def test_beside_a_server(example: str, beside_server: tuple[Desk, Server]) -> None:
+def test_beside_a_server(example: str, beside_server: tuple[Desk, Server], hook: Receiver) -> None:
     desk, server = beside_server
     for room in server.http.get("/management/rooms").json():
         server.http.delete(f"/management/rooms/{room['room_id']}")
@@ -92,20 +108,40 @@ def test_beside_a_server(example: str, beside_server: tuple[Desk, Server]) -> No
     server.create_room("arena")
     lobby.ban("trudy")
     posted = server.http.post(f"{lobby.path}/messages", json={"content": "buy spam"}).json()
-    (desk.directory / "nightly.db").unlink(missing_ok=True)
-    (desk.directory / "nightly.db.json").unlink(missing_ok=True)
+    delivery = _endpoint_and_delivery(server, hook, is_there="callbacks add" not in example)
+    for name in ("nightly.db", "nightly.db.json", "all.ndjson", "new-secret.txt"):
+        (desk.directory / name).unlink(missing_ok=True)
     command = (
         example.replace("https://chat.example.org", server.url)
+        .replace(HOOK, hook.url)
+        .replace(DELIVERY, delivery)
         .replace("1207", str(posted["message_id"]))
         .replace("--count 100", "--count 1")
         .replace("/backup ", "./backup ")
+        .replace("--port 9000", "")
+        .replace(LISTENING, f"{LISTENING} --port {free_port()}")
     )
-    if example in ENDLESS or example.startswith("chatctl events tail -f"):
+    if example.startswith(LISTENING):
+        follow(desk, command, lambda: None)
+    elif example in ENDLESS or example.startswith(FOLLOWING):
         path, reasons = f"{lobby.path}/bans/mallory", itertools.count()
         follow(desk, command, lambda: server.http.put(path, json={"reason": str(next(reasons))}))
     else:
         code, shown = desk.run(command, typed=b"y\n" if example in ASKING else None)
         assert code == 0, shown
+
+
+def _endpoint_and_delivery(server: Server, hook: Receiver, *, is_there: bool) -> str:
+    """An endpoint for all facts, unless it is about to be added; and a delivery of the settings."""
+    path = "/management/callbacks"
+    for each in server.http.get(path).json():
+        if each["origin"] == "added":
+            server.http.delete(f"{path}/{each['endpoint_id']}")
+    if is_there:
+        server.http.post(path, json={"url": hook.url, "events": ["*"]}).raise_for_status()
+    query = {"event": "room_created"}
+    found = eventually(lambda: server.http.get(f"{path}/deliveries", params=query).json())
+    return str(found[0]["delivery_id"])
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if each.startswith(ALONE)])

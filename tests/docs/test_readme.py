@@ -2,7 +2,8 @@
 
 In a ``console`` block ``$`` begins a command and what follows is its output. What a person would
 leave running in a terminal of its own (``chatctl serve``, ``python talk.py``) is left running
-here; a block without a command shows what the program still running prints next, to its end.
+here; a block without a command shows what the program still running prints next: to its end, or of
+the receiver of callbacks, which has none, the lines that are shown.
 What stands before ``&& chatctl`` installs, which has happened already. The commands that start
 the server and run the tests must be there as they are.
 """
@@ -10,6 +11,7 @@ the server and run the tests must be there as they are.
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +26,9 @@ README = "README.md"
 START = "pip install . && chatctl serve --db sqlite:./chat.db"
 TEST = "pip install -e '.[test]' && pytest"
 ADDRESS = "127.0.0.1:3000"
+RECEIVER = "127.0.0.1:8080"
+LISTEN = "chatctl callbacks listen"
+SERVE = re.compile(r"(?:([A-Z_]+)=(\S+) )?(chatctl serve .*)")
 
 
 @pytest.fixture
@@ -74,10 +79,12 @@ class Terminals:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.address = f"127.0.0.1:{free_port()}"
+        self.receiver_port = free_port()
         self.environment = clean_environment(directory, BIND_ADDRESS=self.address)
         self.environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.examples = Examples()
         self.running: subprocess.Popen[str] | None = None
+        self.is_listening = False
         self.servers: list[subprocess.Popen[bytes]] = []
         self._logs = itertools.count(1)
 
@@ -87,8 +94,11 @@ class Terminals:
 
     def type(self, command: str, output: list[str], block: Block) -> None:
         command = command.removeprefix("pip install . && ")
-        if command.startswith("chatctl serve"):
-            self._serve(command)
+        if serve := SERVE.fullmatch(command.replace(RECEIVER, f"127.0.0.1:{self.receiver_port}")):
+            name, value, command = serve.groups()
+            self._serve(command, {name: value} if name else {})
+        elif command == LISTEN:
+            self._listen(command)
         elif command.startswith("python talk.py"):
             self._talk(command, output, block)
         else:
@@ -98,9 +108,15 @@ class Terminals:
 
     def compare_rest(self, shown: list[str], block: Block) -> None:
         assert self.running is not None, block.place
+        if self.is_listening:
+            assert self.running.stdout is not None
+            found = [self.running.stdout.readline().removesuffix("\n") for _ in shown]
+            self._compare(shown, found, block)
+            self.running.send_signal(signal.SIGINT)
         rest, _ = self.running.communicate(timeout=30)
         assert self.running.returncode == 0, block.place
-        self._compare(shown, rest.splitlines(), block)
+        if not self.is_listening:
+            self._compare(shown, rest.splitlines(), block)
 
     def close(self) -> None:
         for process in (self.running, *self.servers):
@@ -110,13 +126,30 @@ class Terminals:
         if self.running is not None and self.running.stdout is not None:
             self.running.stdout.close()
 
-    def _serve(self, command: str) -> None:
+    def _listen(self, command: str) -> None:
+        log = self.directory / "receiver.log"
+        self.is_listening = True
+        with log.open("wb") as stderr:
+            self.running = subprocess.Popen(
+                [*command.split(), "--port", str(self.receiver_port)],
+                env=self.environment,
+                cwd=self.directory,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+        eventually(lambda: f"on http://127.0.0.1:{self.receiver_port};" in log.read_text())
+
+    def _serve(self, command: str, settings: dict[str, str]) -> None:
         for earlier in self.servers:
             earlier.wait(30)
         log = self.directory / f"server-{next(self._logs)}.log"
         with log.open("wb") as stderr:
             server = subprocess.Popen(
-                command.split(), env=self.environment, cwd=self.directory, stderr=stderr
+                command.split(),
+                env={**self.environment, **settings},
+                cwd=self.directory,
+                stderr=stderr,
             )
         self.servers.append(server)
         eventually(lambda: f"listens on http://{self.address}" in log.read_text(), seconds=30)

@@ -41,7 +41,12 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    with running(tmp_path, USER_MESSAGE_INTERVAL_SECS="0") as started:
+    settings = {
+        "USER_MESSAGE_INTERVAL_SECS": "0",
+        "CHAT_HISTORY_CALLBACK_URL": "http://no-such-host.invalid/api/chat-history",
+        "CHAT_HISTORY_BATCH_INTERVAL_SECONDS": "0",
+    }
+    with running(tmp_path, **settings) as started:
         yield started
 
 

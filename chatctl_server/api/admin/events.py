@@ -1,6 +1,7 @@
 """The log over HTTP: pages, and a stream that follows it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -121,18 +122,19 @@ class Events(Controller):
 async def _follow(
     context: Context, wanted: Wanted, position: int, first: list[FactObject], seen: int
 ) -> AsyncIterator[bytes]:
-    """A line per fact; a blank line when there was none for 15 s."""
+    """A line per fact; a blank line when there was none for 15 s, whatever others there were."""
+    loop = asyncio.get_running_loop()
     yield _lines(first) or b"\n"
+    silent_at = loop.time() + KEEP_ALIVE_SECONDS
     while not context.is_stopping:
         found, position = await context.store.read(_following, wanted, position)
-        if found:
-            yield _lines(found)
+        if found or loop.time() >= silent_at:
+            yield _lines(found) or b"\n"
+            silent_at = loop.time() + KEEP_ALIVE_SECONDS
             continue
-        try:
-            async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(silent_at):
                 await context.bell.wait(seen)
-        except TimeoutError:
-            yield b"\n"
         seen = context.bell.count
 
 

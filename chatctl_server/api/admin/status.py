@@ -1,8 +1,10 @@
 """What the server says of itself: status, health, metrics."""
 
 import asyncio
+import contextlib
 import hmac
 import os
+from typing import get_args
 
 import msgspec
 from litestar import Response, get
@@ -17,7 +19,15 @@ from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.conversation import following
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, cursors, log, messages
+from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.storage import (
+    conversations,
+    cursors,
+    deliveries,
+    endpoints,
+    log,
+    messages,
+)
 from chatctl_server.storage.sql import Database, schema_name
 
 PROBE_SECONDS = 2.0
@@ -181,7 +191,32 @@ async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Res
     context.metrics.connections.set(context.presence.connections)
     context.metrics.active_users.set(context.presence.active_users)
     context.metrics.writer_backlog.set(context.store.backlog)
+    await _measure_callbacks(context)
     return Response(context.metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+async def _measure_callbacks(context: Context) -> None:
+    """When the database does not answer, the figures stay as they were: the others are told."""
+    with contextlib.suppress(TimeoutError, errors.ChatctlError):
+        async with asyncio.timeout(PROBE_SECONDS):
+            waiting = await context.store.read(_callbacks_waiting)
+        for kind, (pending, oldest) in waiting.items():
+            seconds = 0 if oldest is None else max(0, times.now() - oldest) / times.SECOND
+            context.metrics.callback_backlog.labels(kind).set(pending)
+            context.metrics.callback_oldest_pending_seconds.labels(kind).set(seconds)
+
+
+def _callbacks_waiting(db: Database) -> dict[str, tuple[int, int | None]]:
+    """By kind: how many are pending, and when the oldest was planned."""
+    backlog = deliveries.backlog(db)
+    found: dict[str, tuple[int, int | None]] = dict.fromkeys(get_args(EndpointKind), (0, None))
+    for endpoint in endpoints.everyone(db):
+        if endpoint.id in backlog:
+            count, planned_at = backlog[endpoint.id]
+            pending, oldest = found[endpoint.kind]
+            known = [each for each in (oldest, planned_at) if each is not None]
+            found[endpoint.kind] = pending + count, min(known)
+    return found
 
 
 async def _database(context: Context) -> Service:
@@ -207,8 +242,8 @@ async def _database(context: Context) -> Service:
 
 def _counts(db: Database) -> Counts:
     newest = log.newest_offset(db)
-    positions = cursors.positions(db)
-    positions.pop(cursors.ALIVE, None)
+    # What has a dot in its name is no follower's place in the log.
+    positions = {name: at for name, at in cursors.positions(db).items() if "." not in name}
     return Counts(
         rooms=conversations.counts(db, "room"),
         messages=messages.newest_id(db),

@@ -4,24 +4,14 @@ it to a server that starts empty. The order is also that of the description and 
 anna and boss join after the room is made; anna is kicked before the sessions are asked for.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from chatctl_server.api.reference.callback_examples import CALLBACKS, SYNC_STATUS
+from chatctl_server.api.reference.example import Example
 from chatctl_server.api.reference.names import ROOM_ID, TIME
 
+__all__ = ["OF", "ORDER", "STORY", "Example"]
 DAY = 86_400
-
-
-class Example(NamedTuple):
-    """``path`` and ``query`` fill the parameters; ``answer`` is None where there is no body."""
-
-    operation: str
-    answer: Any = None
-    status: int = 200
-    path: dict[str, Any] = {}  # noqa: RUF012  never changed
-    query: dict[str, Any] = {}  # noqa: RUF012
-    body: dict[str, Any] | None = None
-
-
 _ROOM: Final = {"room_id": ROOM_ID}
 _DETAILS: Final = {
     "room_id": ROOM_ID,
@@ -224,6 +214,7 @@ _SYNC: Final = (
         ],
     ),
     Example("request_sync", status=202, body={"kinds": ["data"], "room_id": ROOM_ID}),
+    SYNC_STATUS,
 )
 _EVENTS: Final = (
     Example("list_events", [_CREATED], query={"type": "room.*", "limit": 1}),
@@ -234,7 +225,7 @@ _SERVER: Final = (
         "status",
         {
             "version": "0.1.0",
-            "schema": "0001_initial",
+            "schema": "0002_callbacks",
             "uptime_seconds": 3600,
             "started_at": TIME,
             "pid": 4711,
@@ -247,7 +238,7 @@ _SERVER: Final = (
             "rooms_closed": 0,
             "messages": 2,
             "last_offset": 16,
-            "backlog": {"writer": 0, "followers": {"audit": 0}},
+            "backlog": {"writer": 0, "followers": {"audit": 0, "callbacks": 0}},
             "health": "healthy",
         },
     ),
@@ -270,11 +261,11 @@ _CLOSING: Final = (Example("close_room", status=204, path=_ROOM),)
 
 # close_room is told last and stands with the rooms.
 STORY: Final = (
-    *_ROOMS, *_MESSAGES, *_MODERATION, *_SYNC, *_EVENTS, *_SERVER, *_CLOSING
+    *_ROOMS, *_MESSAGES, *_MODERATION, *_SYNC, *CALLBACKS, *_EVENTS, *_SERVER, *_CLOSING
 )  # fmt: skip
 ORDER: Final = tuple(
     example.operation
-    for part in (_ROOMS, _CLOSING, _MESSAGES, _MODERATION, _SYNC, _EVENTS, _SERVER)
+    for part in (_ROOMS, _CLOSING, _MESSAGES, _MODERATION, _SYNC, CALLBACKS, _EVENTS, _SERVER)
     for example in part
 )
 OF: Final = {example.operation: example for example in STORY}

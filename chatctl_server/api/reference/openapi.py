@@ -45,7 +45,7 @@ _HEADERS_OF_STATUS = {
     507: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
 }
 _OPTIONAL = ("field", "hint", "retry_after")
-_FORMATS = {"room_id": "uuid", "room": "uuid", "event_id": "uuid"}
+_FORMATS = {"room_id": "uuid", "room": "uuid", "event_id": "uuid", "endpoint_id": "uuid"}
 _NOISE = ("deprecated", "allowEmptyValue", "allowReserved")
 
 
@@ -128,7 +128,9 @@ def _complete_parameter(parameter: Schema, example: examples.Example) -> None:
     name, owner = parameter["name"], example.operation
     schema = parameter["schema"] = _simple(parameter["schema"])
     if isinstance(schema.get("type"), list):  # no query can say null
-        schema["type"] = schema["type"][0]
+        (schema["type"],) = (each for each in schema["type"] if each != "null")
+        if "enum" in schema:
+            schema["enum"] = [each for each in schema["enum"] if each is not None]
     if name in _FORMATS:
         schema["format"] = _FORMATS[name]
     parameter.setdefault("description", names.meaning(owner, name))
@@ -143,7 +145,7 @@ def _complete_answer(answer: Schema, example: examples.Example, *, is_shown: boo
         content["schema"] = _simple(content["schema"])
         if is_shown and example.answer is not None:
             content["example"] = example.answer
-        if media_type == "application/x-ndjson":
+        if media_type == "application/x-ndjson" and "$ref" not in content["schema"]:
             content["schema"]["description"] = "Each line: #/components/schemas/FactObject"
     if not answer.get("headers"):
         answer.pop("headers", None)

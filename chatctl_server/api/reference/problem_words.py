@@ -31,6 +31,15 @@ ENGLISH: Final = {
     "message_not_found": Words(
         "The room has no such message.", "Take `message_id` from the room's messages."
     ),
+    "endpoint_not_found": Words(
+        "There is no such endpoint, or not any more.", "Take the id from the list of endpoints."
+    ),
+    "delivery_not_found": Words(
+        "There is no such delivery.", "Take the id from the list of deliveries."
+    ),
+    "conflict": Words(
+        "It cannot be done in the state that the thing is in.", "See `detail`, and `hint`."
+    ),
     "method_not_allowed": Words(
         "The path has other methods.", "Take one that the header `Allow` names."
     ),
@@ -74,6 +83,9 @@ CHINESE: Final = {
     "room_not_found": Words("没有这个房间。", "从房间列表中取得 id。"),
     "room_closed": Words("房间已关闭，不可恢复。", "新建房间；原房间的历史仍可读取。"),
     "message_not_found": Words("房间里没有这条消息。", "从房间的消息列表中取得 `message_id`。"),
+    "endpoint_not_found": Words("没有这个端点，或已被移除。", "从端点列表中取得 id。"),
+    "delivery_not_found": Words("没有这个投递。", "从投递列表中取得 id。"),
+    "conflict": Words("当前状态不允许此操作。", "查看 `detail` 与 `hint`。"),
     "method_not_allowed": Words("该路径不支持此方法。", "使用响应头 `Allow` 列出的方法。"),
     "version_mismatch": Words(
         "请求头 `X-Chatctl-Version` 的主版本与服务器不同。",

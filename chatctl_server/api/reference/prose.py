@@ -16,6 +16,9 @@ TAGS: Final = {
     "messages": "What was said in a room; announcements; taking a text back.",
     "moderation": "Bans keep users out, mutes keep them quiet, a kick disconnects.",
     "sync": "What the host product pulls: rooms, histories, and the whole.",
+    "callbacks": """\
+Where the server tells the host product what happens: the URLs of the settings, and endpoints that
+are added here, which hear of any facts. Each delivery is tried until it arrives or is given up.""",
     "events": "The log: every change is a fact in it, with who did it.",
     "server": "What the server says of itself.",
     "websocket": """\

@@ -33,7 +33,9 @@ def _kind(schema: Schema, words: PageWords) -> Html:
         name = _name(schema["$ref"])
         return element("a", name, href=f"#object-{name}")
     if "enum" in schema:
-        first, *others = (element("code", str(value)) for value in schema["enum"])
+        first, *others = (
+            element("code", "null" if value is None else str(value)) for value in schema["enum"]
+        )
         return together(first, *(together(", ", each) for each in others))
     if "anyOf" in schema:
         real = next(each for each in schema["anyOf"] if each.get("type") != "null")

@@ -43,10 +43,9 @@ class PostMessage(msgspec.Struct, frozen=True):
 
 
 class RequestSync(msgspec.Struct, frozen=True, rename={"from_time": "from", "to_time": "to"}):
-    kinds: Annotated[tuple[facts.SyncKind, ...], msgspec.Meta(min_length=1)] = (
-        "data",
-        "periodic",
-    )
+    """Without ``kinds``: the states or, with ``full``, ``from`` or ``to``, the histories."""
+
+    kinds: Annotated[tuple[facts.SyncKind, ...], msgspec.Meta(min_length=1)] | None = None
     room_id: str | None = None
     from_time: UnixTime | None = None
     to_time: UnixTime | None = None

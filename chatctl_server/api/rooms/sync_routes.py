@@ -64,15 +64,16 @@ class Sync(Controller):
         context: NamedDependency[Context],
         data: JSONBody[bodies.RequestSync | None] = None,
     ) -> Response[bytes]:
-        """Of one open room or, without `room_id`, of all. Returns at once.
+        """Of one room or, without `room_id`, of all. Returns at once; the callbacks follow.
 
-        This version records the request and sends nothing: the callbacks are not built yet.
+        Without `kinds` it is `data` and `periodic`, of open rooms, or with `full`, `from` or `to`
+        both histories once more, also of closed rooms. A history without these is what is new.
         """
         wanted, actor = data or EVERYTHING, caller.of(request.scope).actor()
         await context.store.write(
             announcements.request_sync,
             actor,
-            wanted.kinds,
+            wanted.kinds or (),
             None if wanted.room_id is None else room_uuid(wanted.room_id),
             _microseconds(wanted.from_time),
             _microseconds(wanted.to_time),

@@ -40,6 +40,8 @@ CASES = (
     Case("GET", SYNC + "/session-history/{room_id}", reads=True),
     Case("GET", "/management/events", query={"room": "{room_id}"}, reads=True),
     Case("GET", "/management/events/stream", query={"room": "{room_id}"}, reads=True),
+    Case("GET", "/management/callbacks/deliveries", query={"room": "{room_id}"}, reads=True),
+    Case("GET", SYNC + "/status", query={"room": "{room_id}"}, reads=True),
     Case("DELETE", ROOM),  # last: what comes before it meets an open room
 )
 NAMES = [f"{case.method} {case.path}" for case in CASES]

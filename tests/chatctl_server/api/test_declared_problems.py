@@ -36,6 +36,11 @@ PROVOKED = [
 ]
 
 
+Ids = dict[str, str]  # by the parameter's name
+ENDPOINT = "/management/callbacks"
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
 class Asked(NamedTuple):
     """A request that succeeds, and that a provocation spoils."""
 
@@ -52,6 +57,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "API_KEY_FAILURES_PER_MINUTE": "1",
         "METRICS_KEY": "the-metrics-key",
         "MAX_BODY_BYTES": str(MAX_BODY_BYTES),
+        "CHAT_HISTORY_CALLBACK_URL": "http://no-such-host.invalid/",
+        "CHAT_HISTORY_BATCH_INTERVAL_SECONDS": "0",
     }
     with running(tmp_path_factory.mktemp("strict"), **settings) as server:
         server.http.get("/management/rooms", headers={"X-Api-Key": "wrong"})
@@ -73,23 +80,42 @@ def lobby(strict: Server) -> Room:
     return room
 
 
-def asked(name: str, room_id: str) -> Asked:
+@pytest.fixture(scope="module")
+def ids(strict: Server, lobby: Room) -> Ids:
+    endpoint_id, delivery_id = add_endpoint(strict.http)
+    return {
+        "room_id": lobby.id,
+        "room": lobby.id,
+        "endpoint_id": endpoint_id,
+        "delivery_id": delivery_id,
+    }
+
+
+def add_endpoint(http: httpx.Client, **others: str) -> tuple[str, str]:
+    """That of the examples, and a sample for it."""
+    body = {**(examples.OF["add_endpoint"].body or {}), **others}
+    made = http.post(ENDPOINT, json=body).json()["endpoint_id"]
+    (sample,) = http.post(f"{ENDPOINT}/{made}/test").json()["delivery_ids"]
+    return made, sample
+
+
+def asked(name: str, ids: Ids) -> Asked:
     example = examples.OF[name]
 
     def moved(values: dict[str, Any]) -> dict[str, Any]:
-        return {key: room_id if key == "room_id" else value for key, value in values.items()}
+        return {key: ids.get(key, value) for key, value in values.items()}
 
     body = None if example.body is None else moved(example.body)
-    return Asked(moved(example.path), dict(example.query), body, {"X-Api-Key": KEY})
+    return Asked(moved(example.path), moved(example.query), body, {"X-Api-Key": KEY})
 
 
 class Provocation:
     """How a request that would succeed gets each code: a method for each."""
 
-    def __init__(self, name: str, server: Server, room: Room) -> None:
+    def __init__(self, name: str, server: Server, ids: Ids) -> None:
         self._name = name
         self._server = server
-        self._given = asked(name, room.id)
+        self._given = asked(name, ids)
 
     def unauthorized(self) -> Asked:
         return self._given._replace(headers={})
@@ -114,8 +140,8 @@ class Provocation:
     def invalid_input(self) -> Asked:
         if self._given.body is not None:
             return self._given._replace(content=b"{")
-        if "room_id" in self._given.path:
-            return self._elsewhere("no-uuid")
+        for name in self._given.path.keys() & {"room_id", "endpoint_id", "delivery_id"}:
+            return self._elsewhere("no-uuid", name)
         return self._given._replace(query={"limit": "many", "after": "nothing"})
 
     def bad_text(self) -> Asked:
@@ -134,13 +160,33 @@ class Provocation:
     def message_not_found(self) -> Asked:
         return self._given._replace(path={**self._given.path, "message_id": 999})
 
-    def _elsewhere(self, room_id: str) -> Asked:
+    def endpoint_not_found(self) -> Asked:
+        return self._elsewhere(UNKNOWN, "endpoint_id")
+
+    def delivery_not_found(self) -> Asked:
+        return self._elsewhere(UNKNOWN, "delivery_id")
+
+    def conflict(self) -> Asked:
+        http = self._server.http
+        if self._name == "add_endpoint":
+            return self._given._replace(body={**(self._given.body or {}), "secret": SECRET})
+        if self._name in ("change_endpoint", "remove_endpoint"):
+            return self._elsewhere(http.get(ENDPOINT).json()[0]["endpoint_id"], "endpoint_id")
+        endpoint_id, delivery_id = add_endpoint(http, url=f"https://hooks.example/{self._name}")
+        if self._name == "test_endpoint":
+            http.patch(f"{ENDPOINT}/{endpoint_id}", json={"status": "disabled"})
+            return self._elsewhere(endpoint_id, "endpoint_id")
+        http.delete(f"{ENDPOINT}/{endpoint_id}")
+        return self._elsewhere(delivery_id, "delivery_id")
+
+    def _elsewhere(self, other: str, name: str = "room_id") -> Asked:
         given = self._given
-        if "room_id" in given.path:
-            return given._replace(path={**given.path, "room_id": room_id})
-        if given.body and "room_id" in given.body:
-            return given._replace(body={**given.body, "room_id": room_id})
-        return given._replace(query={**given.query, "room": room_id})
+        if name in given.path:
+            return given._replace(path={**given.path, name: other})
+        if given.body and (name in given.body or self._name == "recover_deliveries"):
+            return given._replace(body={**given.body, name: other})
+        query = "room" if name == "room_id" else name
+        return given._replace(query={**given.query, query: other})
 
 
 def send(client: httpx.Client, name: str, given: Asked) -> httpx.Response:
@@ -153,9 +199,9 @@ def send(client: httpx.Client, name: str, given: Asked) -> httpx.Response:
 
 @pytest.mark.parametrize(("name", "status", "code"), PROVOKED)
 def test_a_declared_problem_is_answered(
-    strict: Server, client: httpx.Client, lobby: Room, name: str, status: int, code: str
+    strict: Server, client: httpx.Client, ids: Ids, name: str, status: int, code: str
 ) -> None:
-    given = getattr(Provocation(name, strict, lobby), code)()
+    given = getattr(Provocation(name, strict, ids), code)()
     answer = send(client, name, given)
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     shown = declared.description()["components"]["examples"][code]["value"]
@@ -174,18 +220,31 @@ async def test_the_problems_of_the_store_are_those_of_what_the_route_asks_it(
         for name, (_, _, operation) in DECLARED.items():
             if name == "follow_events":  # never ends; asks as list_events does
                 continue
-            made = await client.post("/management/rooms", json={"room_name": "lobby"})
-            met = await met_of_the_store(app, client, name, made.json()["room_id"])
+            met = await met_of_the_store(app, client, name, await made(client))
             codes = {code for _, code in declared.codes(operation)}
             assert met == codes & OF_THE_STORE, name
 
 
+async def made(client: httpx.AsyncClient) -> Ids:
+    room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()["room_id"]
+    added = await client.post(ENDPOINT, json=examples.OF["add_endpoint"].body)
+    endpoint_id = added.json()["endpoint_id"]
+    sample = await client.post(f"{ENDPOINT}/{endpoint_id}/test")
+    (delivery_id,) = sample.json()["delivery_ids"]
+    return {
+        "room_id": room,
+        "room": room,
+        "endpoint_id": endpoint_id,
+        "delivery_id": delivery_id,
+    }
+
+
 async def met_of_the_store(
-    app: Application, client: httpx.AsyncClient, name: str, room_id: str
+    app: Application, client: httpx.AsyncClient, name: str, ids: Ids
 ) -> set[str]:
     """The codes that it answers when the store refuses to write, then when it refuses to read."""
     path, method, _ = DECLARED[name]
-    given = asked(name, room_id)
+    given = asked(name, ids)
     met = set()
     for parts, raised in ((("write", "write_urgent"), refusals.WRITE), (("read",), refusals.READ)):
         for refusal in raised:

@@ -89,7 +89,7 @@ def test_they_are_the_times_that_they_say(eventful: Room) -> None:
 
 
 def test_a_sync_says_from_when_to_when(eventful: Room) -> None:
-    asked, whole = [fact for fact in pages(eventful) if fact["type"] == "sync.requested"]
+    asked, _, whole = [fact for fact in pages(eventful) if fact["type"] == "sync.requested"]
     for name, seconds in (("from_time", FROM), ("to_time", TO)):
         assert moment(asked["data"][name]) == datetime.fromtimestamp(seconds, UTC)
         assert whole["data"][name] is None

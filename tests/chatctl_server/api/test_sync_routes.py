@@ -173,12 +173,28 @@ def test_a_request_for_one_room(room: Room) -> None:
         "full": True,
     }
     assert room.server.http.post("/management/sync", json=body).status_code == 202
-    (recorded,) = requests_of(room.server, room=room.id)
-    assert recorded["room_id"] == room.id
-    data = recorded["data"]
-    assert (data["kinds"], data["full"]) == (["chat_history", "session_history"], True)
-    times = (data["from_time"], data["to_time"])
-    assert times == (rfc3339(T * SECOND), rfc3339((T + 60) * SECOND))
+    recorded = requests_of(room.server, room=room.id)
+    assert [each["data"]["kinds"] for each in recorded] == [["chat_history"], ["session_history"]]
+    for each in recorded:
+        data = each["data"]
+        assert (each["room_id"], data["full"]) == (room.id, True)
+        times = (data["from_time"], data["to_time"])
+        assert times == (rfc3339(T * SECOND), rfc3339((T + 60) * SECOND))
+
+
+@pytest.mark.parametrize("body", [{"full": True}, {"from": T}, {"to": T}])
+def test_a_part_of_the_history_is_of_both_histories(room: Room, body: dict[str, Any]) -> None:
+    asked = {"room_id": room.id, **body}
+    assert room.server.http.post("/management/sync", json=asked).status_code == 202
+    recorded = requests_of(room.server, room=room.id)
+    assert [each["data"]["kinds"] for each in recorded] == [["chat_history"], ["session_history"]]
+
+
+def test_a_closed_room_has_histories_and_no_state(room: Room) -> None:
+    room.server.http.delete(room.path)
+    for kind, status in (("chat_history", 202), ("data", 404)):
+        asked = {"room_id": room.id, "kinds": [kind]}
+        assert room.server.http.post("/management/sync", json=asked).status_code == status
 
 
 @pytest.mark.parametrize(

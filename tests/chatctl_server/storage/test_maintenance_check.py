@@ -81,8 +81,8 @@ def test_two_open_sessions_of_one_user_are_found_without_the_index(database: Pat
     tamper(
         database,
         "DROP INDEX session_open",
-        "INSERT INTO session SELECT 99, conversation, user_id, nickname, join_time, NULL, NULL "
-        "FROM session WHERE user_id = 'bob' AND leave_time IS NULL",
+        "INSERT INTO session SELECT 99, conversation, user_id, nickname, join_time, "
+        "NULL, NULL, NULL FROM session WHERE user_id = 'bob' AND leave_time IS NULL",
     )
     assert rules(database) == {"schema", "sessions", "users"}
 

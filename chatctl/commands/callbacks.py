@@ -1,0 +1,171 @@
+"""``chatctl callbacks``."""
+
+import ipaddress
+import itertools
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chatctl import failures, output, progress, receipt_lines, subjects, times
+from chatctl.failures import Failure
+from chatctl.options import Options, verb
+from chatctl.visible import visible
+
+if TYPE_CHECKING:
+    from chatctl.receipts import Receipts
+    from chatctl.receiving import Receiver, Reply, Request
+
+# The documents' variables, with the documents' paths.
+_PATHS = {
+    "DATA_CALLBACK_URL": "/sync/room",
+    "ROOM_EVENT_CALLBACK_URL": "/api/room-events",
+    "CHAT_HISTORY_CALLBACK_URL": "/api/chat-history",
+    "SESSION_HISTORY_CALLBACK_URL": "/api/session-history",
+    "PERIODIC_SYNC_CALLBACK_URL": "/api/periodic-sync",
+}
+_LONGEST_DELAY_SECONDS = 3600
+_TLS_HANDSHAKE = b"\x16\x03"
+
+
+@verb(
+    "listen",
+    examples=(
+        "chatctl callbacks listen",
+        "chatctl callbacks listen --port 9000 --secret-file secret.txt --fail 500,500,200",
+    ),
+    exits=(3, 10, 141),
+    columns=receipt_lines.COLUMNS,
+)
+def listen(
+    options: Options,
+    *,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="8080; 0 is a free one.")
+    ] = 8080,
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="Listen there; 127.0.0.1 unless given.")
+    ] = "127.0.0.1",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--secret-file", metavar="FILE", help="Its secrets, one a line, check the signatures."
+        ),
+    ] = None,
+    fail: Annotated[
+        str | None,
+        typer.Option("--fail", metavar="STATUS,…", help="Answer with these in turn, not with 200."),
+    ] = None,
+    delay: Annotated[
+        str | None, typer.Option("--delay", metavar="TIME", help="Wait before each answer.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", metavar="N", min=1, help="End after this many.")
+    ] = None,
+) -> None:
+    """Receive callbacks: show each, check signatures, order and digests; Ctrl-C sums up."""
+    import asyncio
+
+    from chatctl import receiving, signatures
+    from chatctl.receipts import Receipts
+
+    keys = []
+    if source is not None:
+        shown = "stdin" if source == "-" else source
+        keys = signatures.keys(subjects.text_of(source), shown)
+    desk = Desk(options, Receipts(keys), _statuses(fail), count)
+    listening = receiving.Listening(host, port, _seconds(delay), desk.judge, desk.garbage)
+    desk.receiver = receiving.Receiver(listening)
+    try:
+        asyncio.run(desk.receiver.run(desk.ready))
+    except receiving.CannotListen as error:
+        raise Failure(
+            "address_unavailable",
+            f"{host} port {port} cannot be listened on: {error}",
+            "chatctl callbacks listen --port 0, which takes a free one",
+            503,
+        ) from None
+    desk.sum_up()
+
+
+class Desk:
+    """Judges what comes, and tells of it. ``statuses`` are answered in turn."""
+
+    receiver: "Receiver"
+
+    def __init__(
+        self, options: Options, receipts: "Receipts", statuses: list[int], count: int | None
+    ) -> None:
+        self._options = options
+        self._receipts = receipts
+        self._statuses = itertools.cycle(statuses)
+        self._count = count
+        self._lines = receipt_lines.Lines(options)
+
+    def ready(self, url: str) -> None:
+        self._note(f"listens for callbacks on {url}; Ctrl-C ends it and sums up")
+        host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
+        if not ipaddress.ip_address(host).is_loopback:
+            self._note(f"{host} is open to a network: whoever reaches it can send callbacks")
+        if not self._options.quiet and not self._options.json:
+            settings = (f"  {name}={visible(url)}{path}\n" for name, path in _PATHS.items())
+            progress.say(f"The server's settings for it:\n{''.join(settings)}")
+
+    def judge(self, request: "Request") -> "Reply":
+        from chatctl.receipts import Callback
+        from chatctl.receiving import Reply
+
+        if request.method != "POST" and request.refusal is None:
+            self._note(f"{request.method} {request.path} is no callback")
+            return Reply(HTTPStatus.METHOD_NOT_ALLOWED, "POST callbacks here", lambda _: None)
+        callback = Callback(request.at, request.path, request.headers, request.body)
+        opened = self._receipts.open(callback)
+        if request.refusal is not None:
+            phrase = HTTPStatus(request.refusal).phrase
+            opened = opened._replace(refusal=(request.refusal, phrase))
+        if opened.refusal is not None:
+            status, text = opened.refusal
+        else:
+            status, text = next(self._statuses), ""
+
+        def settle(is_heard: bool) -> None:
+            receipt = self._receipts.settle(opened, status if is_heard else None)
+            self._lines.show(receipt)
+            if self._receipts.count == self._count:
+                self.receiver.stop()
+
+        return Reply(status, text, settle)
+
+    def garbage(self, data: bytes) -> None:
+        if data.startswith(_TLS_HANDSHAKE):
+            self._note("somebody speaks TLS: https:// in the URL where http:// is meant?")
+        else:
+            self._note("what came is no HTTP/1.1 request")
+
+    def sum_up(self) -> None:
+        """Raises Failure ``check_failed`` for what no receiver should see."""
+        total = self._receipts.total()
+        self._lines.sum_up(total)
+        wrong = receipt_lines.wrong(total)
+        if wrong:
+            raise Failure("check_failed", ", ".join(wrong))
+
+    def _note(self, text: str) -> None:
+        output.note(self._options, text)
+
+
+def _statuses(fail: str | None) -> list[int]:
+    words = ["200"] if fail is None else fail.split(",")
+    if not all(re.fullmatch("[2-5][0-9][0-9]", word) for word in words):
+        raise failures.usage(
+            f"--fail: '{fail}' is no list of statuses from 200 to 599", "--fail 500,500,200"
+        )
+    return [int(word) for word in words]
+
+
+def _seconds(delay: str | None) -> float:
+    seconds = 0.0 if delay is None else times.duration(delay, "--delay")
+    if seconds > _LONGEST_DELAY_SECONDS:
+        raise failures.usage(f"--delay: {delay} is longer than an hour", "--delay 2s")
+    return seconds

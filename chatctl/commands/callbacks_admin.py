@@ -1,0 +1,265 @@
+"""``chatctl callbacks``: where callbacks go."""
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chatctl import connection, endpoints, failures, output, secret_files, subjects
+from chatctl.client import Client, Json
+from chatctl.failures import Failure
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.visible import cell, visible
+
+_LIST = (
+    Column("endpoint_id", "ID", "id"),
+    Column("kind", "KIND", "id"),
+    Column("url", "URL", "id"),
+    Column("events", "EVENTS"),
+    Column("status", "STATUS", "id"),
+    Column("pending", "PENDING", "number"),
+    Column("oldest_pending_at", "OLDEST", "time"),
+    Column("failing_since", "FAILING", "time"),
+)
+# What a person reads.
+_READ = (
+    Column("endpoint_id", "ID", "id"),
+    Column("hears", "HEARS"),
+    Column("url", "URL", "id"),
+    Column("state", "STATUS"),
+    Column("pending", "PENDING", "number"),
+)
+SHOW = (
+    Column("endpoint_id", "id", "id"),
+    Column("origin", "origin", "id"),
+    Column("kind", "kind", "id"),
+    Column("url", "url", "id"),
+    Column("events", "events"),
+    Column("status", "status", "id"),
+    Column("disabled_reason", "disabled because"),
+    Column("is_guarded", "guarded"),
+    Column("has_secret", "secret"),
+    Column("secret_overlap_until", "old secret until", "time"),
+    Column("created_at", "created", "time"),
+    Column("failing_since", "failing since", "time"),
+    Column("pending", "pending", "number"),
+    Column("oldest_pending_at", "oldest pending", "time"),
+)
+_MOST_URL_BYTES = 8192
+_SERVER_BROKE = 500  # and whatever is above (RFC 9110, 15.6)
+
+Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", show_default=False)]
+SecretFile = Annotated[
+    str | None,
+    typer.Option("--secret-file", metavar="FILE", help="Sign with the secret in it; - is stdin."),
+]
+
+
+@verb(
+    "ls",
+    examples=("chatctl callbacks ls", "chatctl callbacks --json"),
+    exits=(3, 4),
+    columns=_LIST,
+)
+def ls(options: Options) -> None:
+    """List where callbacks go: the URLs of the settings, and the endpoints that were added."""
+    with connection.open(options) as server:
+        found = server.get(endpoints.PATH)
+    if options.json:
+        output.document([output.with_times(SHOW, each) for each in found])
+    elif sys.stdout.isatty():
+        output.rows(options, _READ, [{**each, **_read(each)} for each in found])
+    else:
+        output.rows(options, _LIST, found)
+
+
+def _read(endpoint: Json) -> Json:
+    hears = ",".join(endpoint["events"]) if endpoint["origin"] == "added" else endpoint["kind"]
+    state = endpoint["status"]
+    if endpoint["disabled_reason"] is not None:
+        state = f"{state}: {endpoint['disabled_reason']}"
+    elif endpoint["failing_since"] is not None:
+        state = f"{state}, failing"
+    return {"hears": hears, "state": state}
+
+
+@verb(
+    "add",
+    examples=(
+        "chatctl callbacks add http://localhost:8080/hook --events 'room.*,message.*'",
+        "chatctl callbacks add http://localhost:8080/hook --events '*' --secret-file secret.txt",
+    ),
+    exits=(3, 4, 5),
+    changes=True,
+)
+def add(
+    options: Options,
+    *,
+    url: Annotated[str, typer.Argument(metavar="URL", show_default=False)],
+    events: Annotated[
+        list[str],
+        typer.Option(
+            "--events", metavar="GLOB,…", help="The facts it hears of: 'room.*,message.*', '*'."
+        ),
+    ],
+    source: SecretFile = None,
+) -> None:
+    """Send facts to a further URL, from here on, and print the endpoint's id; - reads the URL."""
+    if url == source == "-":
+        raise failures.usage("stdin is the URL or the secret, not both", "--secret-file FILE")
+    body = {"url": _url(url), "events": _globs(events)}
+    if source is not None:
+        body["secret"] = secret_files.read(source)
+    with connection.open(options, writes=True) as server:
+        added = server.post(endpoints.PATH, body)
+    if options.json:
+        output.document(output.with_times(SHOW, added))
+    elif sys.stdout.isatty():
+        output.line(visible(str(added["endpoint_id"])))
+    else:
+        output.fields([cell(str(added["endpoint_id"])), output.changed(added)])
+
+
+def _url(given: str) -> str:
+    if given == "-":
+        text = subjects.text_of("-").strip()
+        if len(text) > _MOST_URL_BYTES or not endpoints.is_url(text):
+            raise failures.usage("stdin holds no URL")
+        return text
+    if "@" in re.split("[/?#]", given.partition("://")[2], maxsplit=1)[0]:
+        raise failures.usage(
+            "a URL with a user or password is visible to everyone on this machine",
+            "chatctl callbacks add - --events … < url.txt",
+        )
+    return given
+
+
+def _globs(events: list[str]) -> list[str]:
+    globs = [glob.strip() for each in events for glob in each.split(",")]
+    if "" in globs:
+        raise failures.usage("--events: one of them is empty", "--events 'room.*,message.*'")
+    return globs
+
+
+@verb(
+    "rm",
+    examples=(
+        "chatctl callbacks rm http://localhost:8080/hook",
+        "chatctl callbacks rm http://localhost:8080/hook --json",
+    ),
+    exits=(3, 4, 5),
+    because={5: "one of the settings, or several are meant"},
+    changes=True,
+)
+def rm(options: Options, *, endpoint: Endpoint) -> None:
+    """Remove an endpoint; what is pending for it is not sent any more."""
+    with connection.open(options, writes=True) as server:
+        found = endpoints.find(server, endpoint)
+        done = server.delete(endpoints.path(found["endpoint_id"]))
+    _tell(options, {"endpoint_id": found["endpoint_id"], "url": found["url"], **done}, "is removed")
+
+
+@verb(
+    "enable",
+    examples=(
+        "chatctl callbacks enable http://localhost:8080/hook",
+        "chatctl callbacks enable http://localhost:8080/hook --json",
+    ),
+    exits=(3, 4, 5),
+    because={5: "one of the settings, or several are meant"},
+    changes=True,
+)
+def enable(options: Options, *, endpoint: Endpoint) -> None:
+    """Send to an endpoint again; what waits for it is tried at once."""
+    _set_status(options, endpoint, "enabled")
+
+
+@verb(
+    "disable",
+    examples=(
+        "chatctl callbacks disable http://localhost:8080/hook",
+        "chatctl callbacks disable http://localhost:8080/hook --json",
+    ),
+    exits=(3, 4, 5),
+    because={5: "one of the settings, or several are meant"},
+    changes=True,
+)
+def disable(options: Options, *, endpoint: Endpoint) -> None:
+    """Send nothing to an endpoint until it is enabled again."""
+    _set_status(options, endpoint, "disabled")
+
+
+def _set_status(options: Options, named: str, status: str) -> None:
+    with connection.open(options, writes=True) as server:
+        done = _change(server, endpoints.find(server, named), {"status": status})
+    _tell(options, done, f"is {status}", f"was already {status}")
+
+
+@verb(
+    "rotate-secret",
+    examples=(
+        "chatctl callbacks rotate-secret http://localhost:8080/hook --out new-secret.txt",
+        "chatctl callbacks rotate-secret http://localhost:8080/hook --secret-file secret.txt",
+    ),
+    exits=(3, 4, 5),
+    because={5: "one of the settings, several are meant, or the file of --out exists"},
+    changes=True,
+)
+def rotate_secret(
+    options: Options,
+    *,
+    endpoint: Endpoint,
+    source: SecretFile = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="Make one, and put it there; - is stdout."),
+    ] = None,
+) -> None:
+    """Sign with another secret; for 24 hours there is a signature by the one before, too."""
+    if (source is None) == (out is None):
+        raise failures.usage(
+            "rotate-secret needs one of --secret-file and --out",
+            "--out FILE, which makes a secret and puts it there",
+        )
+    secret = secret_files.made() if source is None else secret_files.read(source)
+    with connection.open(options, writes=True) as server:
+        found = endpoints.find(server, endpoint)
+        if out not in (None, "-"):
+            secret_files.write(str(out), secret)
+        done = _rotate(server, found, secret, None if out == "-" else out)
+    if out == "-" and not options.json:
+        output.line(secret)
+        return
+    _tell(
+        options, {**done, **({"secret": secret} if out == "-" else {})},
+        "has another secret", "had this secret already",
+    )  # fmt: skip
+
+
+def _rotate(server: Client, found: Json, secret: str, made: str | None) -> Json:
+    """A file that was made for nothing goes away; not when nobody knows whether it was: no answer
+    came, or one that something broke."""
+    try:
+        return _change(server, found, {"secret": secret})
+    except Failure as failure:
+        is_refused = failure.status is not None and failure.status < _SERVER_BROKE
+        if made is not None and is_refused:
+            Path(made).unlink(missing_ok=True)
+        raise
+
+
+def _change(server: Client, found: Json, body: Mapping[str, str]) -> Json:
+    return server.patch(endpoints.path(found["endpoint_id"]), dict(body))
+
+
+def _tell(options: Options, done: Json, said: str, unchanged: str = "") -> None:
+    if options.json:
+        output.document(output.with_times(SHOW, done))
+    elif sys.stdout.isatty():
+        output.line(visible(f"{done['url']} {said if done['changed'] else unchanged}"))
+    else:
+        output.fields([cell(str(done["endpoint_id"])), output.changed(done)])

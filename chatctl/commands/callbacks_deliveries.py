@@ -1,0 +1,235 @@
+"""``chatctl callbacks``: what was sent, what waits, what was given up; and once more."""
+
+import math
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple
+
+import typer
+
+from chatctl import bulk, connection, endpoints, output, rooms, times
+from chatctl.bulk import Said
+from chatctl.client import Client, Json, Params
+from chatctl.failures import usage
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.subjects import DELIVERY
+
+COLUMNS = (
+    Column("delivery_id", "DELIVERY", "id"),
+    Column("event", "EVENT", "id"),
+    Column("room_id", "ROOM", "id"),
+    Column("status", "STATUS", "id"),
+    Column("tries", "TRIES", "number"),
+    Column("tries_allowed", "ALLOWED", "number"),
+    Column("last_status", "ANSWER", "number"),
+    Column("last_error", "ERROR", "id"),
+    Column("planned_at", "PLANNED", "time"),
+    Column("finished_at", "FINISHED", "time"),
+    Column("next_try_at", "NEXT", "time"),
+)
+# What a person reads: all in a line of 80 columns.
+_READ = (
+    Column("delivery_id", "DELIVERY", "id"),
+    Column("event", "EVENT"),
+    Column("room", "ROOM"),
+    Column("outcome", "OUTCOME"),
+    Column("planned_at", "PLANNED", "time"),
+)
+_USUAL = 100
+_LARGEST_PAGE = 1000
+
+
+class Asked(NamedTuple):
+    """``most`` is None for all; ``since`` and ``until`` are Unix seconds."""
+
+    status: str | None
+    event: str | None
+    room: str | None
+    endpoint: str | None
+    window: dict[str, int]
+    most: int | None
+
+
+def _asked(
+    *,
+    status: Annotated[
+        Literal["pending", "delivered", "failed", "skipped"] | None,
+        typer.Option(
+            "--status",
+            metavar="pending|delivered|failed|skipped",
+            help="Only these; failed were given up.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="Planned from then on: a time, a date, an age."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Planned until then.")
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option("--event", metavar="GLOB", help="Only events like room_*.")
+    ] = None,
+    room: Annotated[
+        str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="Only to this one.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+) -> Asked:
+    if everything and limit is not None:
+        raise usage("--all and --limit contradict each other", "one of the two")
+    most = None if everything else limit or _USUAL
+    return Asked(status, event, room, endpoint, window(since, until), most)
+
+
+def window(since: str | None, until: str | None) -> dict[str, int]:
+    """As the API takes it. Raises Failure ``usage``."""
+    now = time.time()
+    given = {
+        name: math.floor(times.point(text, now, f"--{name}"))
+        for name, text in (("since", since), ("until", until))
+        if text is not None
+    }
+    if len(given) == 2 and given["since"] > given["until"]:
+        raise usage("--since is later than --until", "--since with the earlier of the two")
+    return given
+
+
+@verb(
+    "deliveries",
+    examples=(
+        "chatctl callbacks deliveries --status failed --since 1h",
+        "chatctl callbacks deliveries --room lobby --event 'room_*' --all --json",
+    ),
+    exits=(3, 4, 5),
+    columns=COLUMNS,
+    asked=_asked,
+)
+def deliveries(options: Options, asked: Asked) -> None:
+    """List deliveries with their last answers, the newest first."""
+    with connection.open(options) as server:
+        query = _query(server, asked)
+        last = _show(options, server, _pages(server, query, asked.most), asked.most)
+    if last is not None:
+        _tell(options, asked, int(times.point(last["planned_at"], 0, "planned_at")))
+
+
+def _query(server: Client, asked: Asked) -> Params:
+    given: dict[str, str | int | None] = {
+        "status": asked.status,
+        "event": asked.event,
+        "room": None if asked.room is None else rooms.find_id(server, asked.room),
+        "endpoint_id": None
+        if asked.endpoint is None
+        else endpoints.find(server, asked.endpoint)["endpoint_id"],
+        **asked.window,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _pages(server: Client, query: Params, most: int | None) -> Iterator[list[Json]]:
+    """Pages with, where there are more than ``most``, at least one more."""
+    size = _LARGEST_PAGE if most is None else min(most + 1, _LARGEST_PAGE)
+    seen = 0
+    for page in server.pages(f"{endpoints.PATH}/deliveries", {**query, "limit": size}):
+        yield page
+        seen += len(page)
+        if most is not None and seen > most:
+            return
+        server.renew()
+
+
+def _show(
+    options: Options, server: Client, pages: Iterator[list[Json]], most: int | None
+) -> Json | None:
+    """The last one that is shown, when there are more. Into a pipe all of them go page by page:
+    there may be more than the memory holds."""
+    if most is None and not options.json and not sys.stdout.isatty():
+        for page in pages:
+            output.rows(options, COLUMNS, page)
+        return None
+    found = [each for page in pages for each in page]
+    shown = found[:most]
+    if options.json or not sys.stdout.isatty():
+        output.rows(options, COLUMNS, shown)
+    else:
+        names = rooms.Names(server)
+        output.rows(options, _READ, [_read(each, names) for each in shown])
+    return with_times(shown[-1]) if len(found) > len(shown) else None
+
+
+def _read(delivery: Json, names: rooms.Names) -> Json:
+    return {**delivery, "room": names.of(delivery["room_id"]), "outcome": outcome(delivery)}
+
+
+def outcome(delivery: Json) -> str:
+    """``delivered``, ``failed: 500``, ``retry 2/4: timeout``."""
+    last = delivery["last_error"] if delivery["last_status"] is None else delivery["last_status"]
+    state = delivery["status"]
+    if last is None or state == "delivered":
+        return str(state)
+    if state == "pending":
+        state = f"retry {delivery['tries']}/{delivery['tries_allowed']}"
+    return f"{state}: {last}"
+
+
+def with_times(delivery: Json) -> Json:
+    return output.with_times(COLUMNS, delivery)
+
+
+def _tell(options: Options, asked: Asked, until: int) -> None:
+    """That the list is cut, and the command for all of it: an age would have moved on."""
+    given = {
+        "--status": asked.status,
+        "--event": asked.event,
+        "--room": asked.room,
+        "--endpoint": asked.endpoint,
+        **{f"--{name}": str(value) for name, value in asked.window.items()},
+        "--until": str(until),
+    }
+    words = ["chatctl", "callbacks", "deliveries"]
+    for name, text in given.items():
+        words += (name, text) if text is not None else ()
+    count = "1 is" if asked.most == 1 else f"{asked.most:,} are"
+    output.note(options, f"the newest {count} shown; the older ones: {shlex.join(words)} --all")
+
+
+@verb(
+    "retry",
+    examples=(
+        "chatctl callbacks retry 01a2b3c4-0000-7000-8000-000000000001",
+        "chatctl callbacks deliveries --status failed | chatctl callbacks retry --from -",
+    ),
+    exits=(3, 4, 5, 9),
+    changes=True,
+)
+def retry(
+    options: Options,
+    *,
+    words: Annotated[list[str] | None, typer.Argument(metavar="ID…", show_default=False)] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FILE", help="More of them: one a line, or as listed (help input)."
+        ),
+    ] = None,
+) -> None:
+    """Send deliveries once more, with their old ids and a fresh number of tries."""
+
+    def act(server: Client, delivery_id: str) -> Json:
+        answer = server.post(endpoints.delivery_path(delivery_id, "resend"))
+        return {key: answer[key] for key in ("changed", "delivery_id", "event", "status")}
+
+    said = Said("sent again", "was on its way already")
+    bulk.roomless(options, DELIVERY, words, source, act=act, said=said)

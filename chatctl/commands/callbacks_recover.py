@@ -1,0 +1,174 @@
+"""``chatctl callbacks recover``: after an outage, what it has cost is sent again."""
+
+import math
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import typer
+
+from chatctl import connection, endpoints, output, pace, progress, times
+from chatctl.client import Client, Json
+from chatctl.commands.callbacks_deliveries import window, with_times
+from chatctl.failures import Failure
+from chatctl.options import Options, verb
+from chatctl.output import Column
+
+_RESULT = (
+    Column("count", "deliveries", "number"),
+    Column("first_id", "first", "id"),
+    Column("first_at", "first planned", "time"),
+    Column("last_id", "last", "id"),
+    Column("last_at", "last planned", "time"),
+    Column("expected_seconds", "expected seconds", "number"),
+)
+_USUAL_RATE = "50/s"
+_LARGEST_PAGE = 500
+_STOPPED = {KeyboardInterrupt: "interrupted", SystemExit: "terminated"}
+
+
+@verb(
+    "recover",
+    examples=(
+        "chatctl callbacks recover --since 2h --dry-run",
+        "chatctl callbacks recover --since 2h --until 1h --only all --rate 100/s",
+    ),
+    exits=(3, 4, 5, 130, 143),
+    changes=True,
+)
+def recover(
+    options: Options,
+    *,
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="From then on: a time, a date, an age.")
+    ],
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Until then.")
+    ] = None,
+    only: Annotated[
+        Literal["failed", "missing", "all"],
+        typer.Option(
+            "--only",
+            metavar="failed|missing|all",
+            help="What was given up; what was never made; both, and what has arrived.",
+        ),
+    ] = "failed",
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="Only to this one.")
+    ] = None,
+    rate: Annotated[
+        str, typer.Option("--rate", metavar="N/s", help=f"So many a second; {_USUAL_RATE}, 600/m.")
+    ] = _USUAL_RATE,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", metavar="PLACE", help="Where an earlier one said it stopped."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count them, and say how long it would take.")
+    ] = False,
+) -> None:
+    """Send again what an outage has cost: what was given up, or what was never planned."""
+    body: Json = {**window(since, until), "only": only, "dry_run": dry_run}
+    with connection.open(options, writes=not dry_run) as server:
+        if endpoint is not None:
+            body["endpoint_id"] = endpoints.find(server, endpoint)["endpoint_id"]
+        run = Run(options, body, rate, after)
+        with run.told_when_stopped():
+            run.over(server)
+    run.tell()
+
+
+class Run:
+    """``after``: behind which place of the server's the next page begins."""
+
+    def __init__(self, options: Options, body: Json, rate: str, after: str | None = None) -> None:
+        self._options = options
+        self._body = body
+        self._rate = rate
+        self._per_second = pace.rate(rate, "--rate")
+        self._after = after
+        self._count = 0
+        self._first: Json = None
+        self._last: Json = None
+
+    def over(self, server: Client) -> None:
+        """Nothing is sent before the next start where no server runs: there is nothing to pace."""
+        is_paced = server.is_served and not self._body["dry_run"]
+        kept = pace.Pace(self._per_second if is_paced else None)
+        most = max(1, math.floor(self._per_second)) if is_paced else _LARGEST_PAGE
+        limit = min(most, _LARGEST_PAGE)
+        what = "counting" if self._body["dry_run"] else "sending again"
+        with progress.shown(self._options, what) as shown:
+            for size in self._pages(server, limit):
+                shown.done = self._count
+                kept.did(size)
+                if self._after is not None:
+                    kept.rest()
+
+    def _pages(self, server: Client, limit: int) -> Iterator[int]:
+        while True:
+            server.renew()
+            given = {} if self._after is None else {"after": self._after}
+            page = server.post(f"{endpoints.PATH}/recover", {**self._body, **given, "limit": limit})
+            self._count += page["count"]
+            self._first = self._first or page["first"]
+            self._last = page["last"] or self._last
+            self._after = page["next"]
+            yield page["count"]
+            if self._after is None:
+                return
+
+    @contextmanager
+    def told_when_stopped(self) -> Iterator[None]:
+        """However it ends before its end, it says how far it came and how to go on."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as stop:
+            raise Failure(_STOPPED[type(stop)], self._sum(), self._rest()) from stop
+        except Failure as failure:
+            if self._count:
+                failure.message = f"{failure.message}; {self._sum()}"
+                failure.hint = self._rest()
+            raise
+
+    def tell(self) -> None:
+        is_dry = self._body["dry_run"]
+        expected = round(self._count / self._per_second, 1)
+        ends = {"first": self._first, "last": self._last}
+        if self._options.json:
+            shown = {name: each and with_times(each) for name, each in ends.items()}
+            changed = bool(self._count and not is_dry)
+            told = {"changed": changed, "count": self._count, **shown, "dry_run": is_dry}
+            output.document({**told, "expected_seconds": expected})
+            return
+        row = {"count": self._count, "expected_seconds": expected}
+        for name, each in ends.items():
+            row |= {} if each is None else _told(name, each)
+        if sys.stdout.isatty() and not is_dry:
+            output.line(self._sum())
+            return
+        output.record(self._options, _RESULT, row)
+
+    def _sum(self) -> str:
+        one = self._count == 1
+        if self._body["dry_run"]:
+            return f"{self._count:,} {'delivery was' if one else 'deliveries were'} counted"
+        return f"{self._count:,} {'delivery is' if one else 'deliveries are'} on the way again"
+
+    def _rest(self) -> str:
+        """The command for what is left, with fixed times: an age would have moved on."""
+        words = ["chatctl", "callbacks", "recover"]
+        for name in ("since", "until"):
+            if name in self._body:
+                words += (f"--{name}", times.rfc3339(self._body[name]))
+        words += ("--only", self._body["only"], "--rate", self._rate)
+        if "endpoint_id" in self._body:
+            words += ("--endpoint", self._body["endpoint_id"])
+        words += () if self._after is None else ("--after", self._after)
+        return shlex.join([*words, *(["--dry-run"] if self._body["dry_run"] else [])])
+
+
+def _told(name: str, delivery: Json) -> Json:
+    return {f"{name}_id": delivery["delivery_id"], f"{name}_at": delivery["planned_at"]}

@@ -1,0 +1,120 @@
+"""``chatctl callbacks show``: an endpoint, or a delivery with all that was said to it."""
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from chatctl import connection, endpoints, ids, output
+from chatctl.client import Client, Json
+from chatctl.commands.callbacks_admin import SHOW
+from chatctl.commands.callbacks_deliveries import with_times
+from chatctl.failures import Failure
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.visible import cell, json_text, visible
+
+_DELIVERY = (
+    Column("delivery_id", "id", "id"),
+    Column("endpoint_id", "endpoint", "id"),
+    Column("kind", "kind", "id"),
+    Column("event", "event", "id"),
+    Column("room_id", "room", "id"),
+    Column("status", "status", "id"),
+    Column("mark", "mark", "id"),
+    Column("number", "batch", "number"),
+    Column("tries", "tries", "number"),
+    Column("tries_allowed", "tries allowed", "number"),
+    Column("planned_at", "planned", "time"),
+    Column("finished_at", "finished", "time"),
+    Column("next_try_at", "next try", "time"),
+)
+_ATTEMPT = (Column("at", "AT", "time"),)
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+
+
+@verb(
+    "show",
+    examples=(
+        "chatctl callbacks show room_event",
+        "chatctl callbacks show 01a2b3c4-0000-7000-8000-000000000001 --json",
+    ),
+    exits=(3, 4, 5),
+)
+def show(
+    options: Options,
+    *,
+    named: Annotated[str, typer.Argument(metavar="ENDPOINT|DELIVERY", show_default=False)],
+) -> None:
+    """Show an endpoint, or a delivery: its request, and the answer to every try."""
+    with connection.open(options) as server:
+        found = _find(server, named)
+    if "attempts" not in found:
+        output.record(options, SHOW, found)
+    elif options.json:
+        attempts = [output.with_times(_ATTEMPT, each) for each in found["attempts"]]
+        output.document({**with_times(found), "attempts": attempts})
+    else:
+        output.record(options, _DELIVERY, found)
+        for title, value in _said(found):
+            _line(title, value)
+
+
+def _find(server: Client, named: str) -> Json:
+    """Raises Failure ``endpoint_not_found``, ``delivery_not_found`` or ``ambiguous``."""
+    known = endpoints.meant(server.get(endpoints.PATH), named)
+    if known:
+        return endpoints.only(known, named)
+    if ids.is_uuid(named) or _NUMBER.fullmatch(named):
+        return server.get(endpoints.delivery_path(named))
+    raise Failure(
+        "endpoint_not_found",
+        f"there is no endpoint or delivery {named}",
+        "chatctl callbacks ls, or chatctl callbacks deliveries",
+        404,
+    )
+
+
+def _said(delivery: Json) -> Iterator[tuple[str, str]]:
+    request = delivery["request"]
+    yield "POST", request["url"]
+    for name, value in request["headers"].items():
+        yield "header", f"{name}: {value}"
+    if request["body"] is None:
+        yield "body", "it cannot be put together any more"
+    else:
+        yield "body", json_text(request["body"])
+    for attempt in delivery["attempts"]:
+        yield f"try {attempt['number']}", _attempt(attempt)
+        if attempt["answer"]:
+            yield f"answer {attempt['number']}", attempt["answer"]
+
+
+def _attempt(attempt: Json) -> str:
+    """``2026-01-31T09:00:00Z 500 in 212 ms``; without an answer, why there was none."""
+    at = output.with_times(_ATTEMPT, attempt)["at"]
+    said = answered(attempt)
+    return f"{at} {said} in {milliseconds(attempt['latency_ms'])}"
+
+
+def answered(attempt: Json) -> str:
+    """``500``, ``timeout (no answer in 30 s)``, ``200, body_too_large``."""
+    error = attempt["error"]
+    if error is not None and attempt.get("detail"):
+        error = f"{error} ({attempt['detail']})"
+    status = attempt["status"]
+    parts = [str(each) for each in (status, error) if each is not None]
+    return ", ".join(parts)
+
+
+def milliseconds(latency: float) -> str:
+    return f"{latency:.0f} ms" if latency >= 10 else f"{latency:.1f} ms"
+
+
+def _line(title: str, value: str) -> None:
+    if sys.stdout.isatty():
+        output.line(f"{title:<15}{visible(value)}")
+    else:
+        output.line(f"{title}\t{cell(value)}")

@@ -1,0 +1,111 @@
+"""``chatctl callbacks tail``: every try of a callback, as it happens."""
+
+import sys
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from chatctl import connection, endpoints, output, stdout, streams
+from chatctl.client import Json
+from chatctl.commands.callbacks_show import milliseconds
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.visible import cell
+
+_COLUMNS = (
+    Column("at", "AT", "id"),
+    Column("state", "STATE", "id"),
+    Column("event", "EVENT", "id"),
+    Column("room_id", "ROOM", "id"),
+    Column("number", "TRY", "number"),
+    Column("status", "ANSWER", "number"),
+    Column("error", "ERROR", "id"),
+    Column("latency_ms", "LATENCY MS", "number"),
+    Column("next", "NEXT", "id"),
+    Column("retry_in_seconds", "RETRY IN", "number"),
+    Column("delivery_id", "DELIVERY", "id"),
+    Column("url", "URL", "id"),
+)
+_NEXT = {"delivered": "delivered", "given_up": "given up", "skipped": "not sent any more"}
+
+
+@verb(
+    "tail",
+    examples=("chatctl callbacks tail -f", "chatctl callbacks tail -f --json"),
+    exits=(3, 4, 130, 141, 143),
+    columns=_COLUMNS,
+)
+def tail(
+    options: Options,
+    *,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Follow the tries; it never does anything else.")
+    ] = False,
+    count: Annotated[
+        int | None, typer.Option("--count", metavar="N", min=1, help="End after this many lines.")
+    ] = None,
+) -> None:
+    """Follow the tries of all callbacks: each as it begins, and as it ends."""
+    lines = Lines()
+    with connection.open(options, streams=True) as server:
+        found = streams.live(options, server, f"{endpoints.PATH}/tries")
+        for each in islice(found, count):
+            _show(options, lines, each)
+
+
+def _show(options: Options, lines: "Lines", found: Json) -> None:
+    if options.json:
+        output.json_line(found)
+    elif "skipped" in found:
+        output.note(options, f"{found['skipped']:,} lines came faster than they could be shown")
+    elif sys.stdout.isatty():
+        output.talk_line(f"{found['at'][11:19]}  {lines.of(found)}")
+    else:
+        output.fields([_cell(found[column.key]) for column in _COLUMNS])
+        stdout.flush()
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else cell(str(value))
+
+
+class Lines:
+    """``--> RoomClosed room=ops #3``, ``<-- 500 in 212 ms, retry in 5 s``. An answer says what it
+    answers unless that is the line above."""
+
+    def __init__(self) -> None:
+        self._above: tuple[str, int] | None = None
+
+    def of(self, found: Json) -> str:
+        one = (found["delivery_id"], found["number"])
+        if found["state"] == "sent":
+            self._above = one
+            return f"--> {_subject(found)}"
+        is_clear, self._above = one == self._above, None
+        return f"<-- {_answer(found)}{'' if is_clear else f' ({_subject(found)})'}"
+
+
+def _subject(found: Json) -> str:
+    """The event as the documents write it: ``room_closed`` is their RoomClosed."""
+    event = found["event"]
+    if found["kind"] != "facts":
+        event = "".join(word.capitalize() for word in event.split("_"))
+    room = found["room_name"] or found["room_id"]
+    words = [event, *([] if room is None else [f"room={room}"]), f"#{found['number']}"]
+    if found["mark"] is not None:
+        words.append(f"[{found['mark']}]")
+    return " ".join(words)
+
+
+def _answer(found: Json) -> str:
+    said = ", ".join(str(each) for each in (found["status"], found["error"]) if each is not None)
+    words = f"{said} in {milliseconds(found['latency_ms'])}"
+    if found["retry_in_seconds"] is not None:
+        return f"{words}, retry in {_seconds(found['retry_in_seconds'])} s"
+    following = _NEXT.get(found["next"])
+    return words if following is None else f"{words}, {following}"
+
+
+def _seconds(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"

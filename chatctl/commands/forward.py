@@ -1,0 +1,178 @@
+"""``chatctl callbacks forward``: what a server records, posted to one's own machine."""
+
+import itertools
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chatctl import connection, output, rooms, stdout, streams
+from chatctl.client import Client, Json, Params
+from chatctl.commands.callbacks_tail import Lines
+from chatctl.commands.events import Room, Since, filters, start
+from chatctl.commands.replay import PATH, Cursor, SecretFile
+from chatctl.cursor_files import OffsetFile
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.visible import cell
+
+if TYPE_CHECKING:
+    from chatctl.posting import Outcome, Receiver
+
+_COLUMNS = (
+    Column("at", "AT", "id"),
+    Column("state", "STATE", "id"),
+    Column("type", "TYPE", "id"),
+    Column("room_id", "ROOM", "id"),
+    Column("number", "TRY", "number"),
+    Column("status", "ANSWER", "number"),
+    Column("error", "ERROR", "id"),
+    Column("latency_ms", "LATENCY MS", "number"),
+    Column("next", "NEXT", "id"),
+    Column("retry_in_seconds", "RETRY IN", "number"),
+    Column("offset", "OFFSET", "number"),
+    Column("event_id", "EVENT", "id"),
+)
+_MARK = "forward"
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+@verb(
+    "forward",
+    examples=(
+        "chatctl callbacks forward --to http://localhost:8080/hook --cursor forward.cursor",
+        "chatctl callbacks forward --to http://localhost:8080/hook --events 'room.*,ban.*' --json",
+    ),
+    exits=(3, 4, 5, 130, 141, 143),
+    columns=_COLUMNS,
+)
+def forward(
+    options: Options,
+    *,
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="POST each there.", show_default=False)
+    ],
+    events: Annotated[
+        str | None,
+        typer.Option("--events", metavar="GLOB,…", help="Only types like room.*,message.*."),
+    ] = None,
+    room: Room = None,
+    since: Since = None,
+    cursor: Cursor = None,
+    secret_file: SecretFile = None,
+    count: Annotated[
+        int | None, typer.Option("--count", metavar="N", min=1, help="End after this many.")
+    ] = None,
+) -> None:
+    """Follow a server's events and POST each to one's own machine, again until it is taken."""
+    from chatctl.posting import Receiver
+
+    receiver = Receiver(to, _MARK, secret_file, options.timeout_seconds)
+    place = OffsetFile(None if cursor is None else Path(cursor))
+    globs = [] if events is None else events.split(",")
+    with connection.open(options, streams=True) as server:
+        query = filters(server, globs[0] if len(globs) == 1 else None, room)
+        after = _begin(options, server, place, since)
+        found = streams.follow(options, server, query, after)
+        wanted = (fact for fact in found if _is_wanted(fact, globs))
+        forwarding = _Forwarding(options, receiver, rooms.Names(server))
+        try:
+            for fact in itertools.islice(wanted, count):
+                forwarding.persist(fact)
+                place.write(fact["offset"])
+        finally:
+            receiver.close()
+
+
+def _begin(options: Options, server: Client, place: OffsetFile, since: str | None) -> int:
+    """Kept at once: what happens between now and the first that is taken is not lost either."""
+    newest = streams.newest_offset(server)
+    after = place.read(newest)
+    if after is not None:
+        output.note(options, f"going on after offset {after}")
+        return after
+    after = newest if since is None else _offset(server, start(options, since), newest)
+    place.write(after)
+    return after
+
+
+def _offset(server: Client, begin: Params, newest: int) -> int:
+    """Behind which everything that is asked for lies."""
+    if isinstance(begin.get("after"), int):
+        return int(begin["after"])
+    following = server.get(PATH, {**begin, "limit": 1})
+    return int(following[0]["offset"]) - 1 if following else newest
+
+
+def _is_wanted(fact: Json, globs: list[str]) -> bool:
+    return not globs or any(fnmatchcase(fact["type"], glob) for glob in globs)
+
+
+class _Forwarding:
+    def __init__(self, options: Options, receiver: "Receiver", names: rooms.Names) -> None:
+        self._options = options
+        self._receiver = receiver
+        self._names = names
+        self._lines = Lines()
+
+    def persist(self, fact: Json) -> None:
+        """Until it is taken: the ones behind it wait."""
+        for number, pause in zip(itertools.count(1), _pauses(), strict=False):
+            self._show(_told(fact, number, state="sent"))
+            outcome = self._receiver.post(fact)
+            self._show(_answered(fact, number, outcome, pause))
+            if outcome.is_taken:
+                return
+            time.sleep(pause)
+
+    def _show(self, told: Json) -> None:
+        if self._options.json:
+            output.json_line(told)
+        elif sys.stdout.isatty():
+            room = self._names.of(told["room_id"])
+            # As a line of ``callbacks tail``, where the event's id is its delivery's.
+            alike = {"delivery_id": told["event_id"], "event": told["type"], "kind": "facts"}
+            line = self._lines.of({**told, **alike, "room_name": room})
+            output.talk_line(f"{told['at'][11:19]}  {line}")
+        else:
+            values = (told[column.key] for column in _COLUMNS)
+            output.fields(["" if each is None else cell(str(each)) for each in values])
+            stdout.flush()
+
+
+def _pauses() -> Iterator[float]:
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _told(fact: Json, number: int, state: str) -> Json:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "offset": fact["offset"],
+        "event_id": fact["event_id"],
+        "type": fact["type"],
+        "room_id": fact["room_id"],
+        "number": number,
+        "mark": _MARK,
+        "state": state,
+        **dict.fromkeys(("status", "error", "latency_ms", "next", "retry_in_seconds")),
+    }
+
+
+def _answered(fact: Json, number: int, outcome: "Outcome", pause: float) -> Json:
+    return {
+        **_told(fact, number, state="answered"),
+        "status": outcome.status,
+        "error": outcome.error,
+        "latency_ms": round(outcome.latency_ms, 3),
+        "next": "delivered" if outcome.is_taken else "retry",
+        "retry_in_seconds": None if outcome.is_taken else pause,
+    }

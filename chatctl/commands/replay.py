@@ -1,0 +1,272 @@
+"""``chatctl events replay``: what happened, told once more to whoever missed it."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from chatctl import connection, ids, ndjson, output, pace, progress, streams, times
+from chatctl.client import Client, Json, Params
+from chatctl.commands.events import Room, Since, Type, filters, start
+from chatctl.cursor_files import OffsetFile
+from chatctl.failures import Failure, usage
+from chatctl.options import Options, verb
+from chatctl.output import Column
+
+if TYPE_CHECKING:
+    from chatctl.posting import Receiver
+
+PATH = "/management/events"
+_PAGE = 1000
+_PAUSES_SECONDS = (1.0, 2.0, 4.0)
+_STOPPED: dict[type[BaseException], str] = {
+    KeyboardInterrupt: "interrupted",
+    SystemExit: "terminated",
+}
+_COLUMNS = (
+    Column("count", "events", "number"),
+    Column("first_offset", "first offset", "number"),
+    Column("first_at", "first at", "id"),
+    Column("last_offset", "last offset", "number"),
+    Column("last_at", "last at", "id"),
+)
+_EXPECTED = Column("expected_seconds", "expected seconds", "number")
+
+Beyond = Callable[[Json], bool]
+Take = Callable[[Json], None]
+
+To = Annotated[
+    str | None, typer.Option("--to", metavar="URL", help="POST each there, one after the other.")
+]
+SecretFile = Annotated[
+    str | None,
+    typer.Option("--secret-file", metavar="FILE", help="Sign with its secrets, one a line."),
+]
+Cursor = Annotated[
+    str | None,
+    typer.Option(
+        "--cursor", metavar="FILE", help="Keeps the place; if it is there, begin behind it."
+    ),
+]
+
+
+@verb(
+    "replay",
+    examples=(
+        "chatctl events replay --since 2h --to http://localhost:8080/hook --cursor replay.cursor",
+        "chatctl events replay --since 0 --type 'message.*' --to-file - >messages.ndjson",
+    ),
+    exits=(3, 4, 5, 9, 130, 141, 143),
+    because={5: "FILE is there already, or a name is ambiguous", 9: "the receiver refused one"},
+)
+def replay(
+    options: Options,
+    *,
+    since: Since = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="OFFSET|ID|TIME", help="Up to there; now unless given."),
+    ] = None,
+    type: Type = None,  # noqa: A002 - the option's name
+    room: Room = None,
+    to: To = None,
+    to_file: Annotated[
+        str | None,
+        typer.Option("--to-file", metavar="FILE", help="Lines of JSON instead; - is stdout."),
+    ] = None,
+    secret_file: SecretFile = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="N/s", help="No faster: 50/s, 600/m.")
+    ] = None,
+    cursor: Cursor = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count them, and say how long it would take.")
+    ] = False,
+) -> None:
+    """Tell events once more, in order: to a URL, marked as a replay, or into a file."""
+    _check_targets(to, to_file, is_needed=not dry_run)
+    per_second = None if rate is None else pace.rate(rate, "--rate")
+    place = OffsetFile(None if cursor is None else Path(cursor))
+    run = Run(
+        options,
+        pace.Pace(None if dry_run else per_second),
+        OffsetFile(None) if dry_run else place,
+    )
+    with connection.open(options) as server:
+        newest = streams.newest_offset(server)
+        after = place.read(newest)
+        if after is None and since is None:
+            raise usage("where to begin is not said", "--since 0 for all there is")
+        begin = start(options, since) if after is None else {"after": after}
+        beyond = _beyond(server, until, newest)
+        found = _facts(server, {**filters(server, type, room), **begin}, beyond)
+        if dry_run:
+            run.over(found, lambda _: None)
+        else:
+            with _target(options, to, to_file, secret_file, is_begun=after is not None) as take:
+                run.over(found, take)
+    if dry_run:
+        run.tell(expected=None if per_second is None else run.count / per_second)
+    elif to_file != "-":
+        run.tell()
+
+
+def _check_targets(to: str | None, to_file: str | None, *, is_needed: bool) -> None:
+    if to is not None and to_file is not None:
+        raise usage("--to and --to-file both say where it goes", "one of the two")
+    if is_needed and to is None and to_file is None:
+        raise usage("where it goes is not said", "--to URL, --to-file FILE, or --dry-run")
+
+
+def _beyond(server: Client, until: str | None, newest: int) -> Beyond:
+    """What ends it: without ``until`` whatever happens from now on."""
+    last = newest
+    if until is not None and times.looks_like_offset(until):
+        last = min(newest, int(until))
+    elif until is not None and ids.is_uuid(until):
+        following = server.get(PATH, {"after": until, "limit": 1})
+        last = min(newest, following[0]["offset"] - 1) if following else newest
+    elif until is not None:
+        moment = times.point(until, time.time(), "--until")
+        return lambda fact: fact["offset"] > newest or times.point(fact["at"], 0, "at") > moment
+    return lambda fact: bool(fact["offset"] > last)
+
+
+def _facts(server: Client, query: Params, beyond: Beyond) -> Iterator[Json]:
+    for page in server.pages(PATH, {**query, "limit": _PAGE}):
+        for fact in page:
+            if beyond(fact):
+                return
+            yield fact
+        server.renew()
+
+
+@contextmanager
+def _target(
+    options: Options,
+    to: str | None,
+    to_file: str | None,
+    secret_file: str | None,
+    *,
+    is_begun: bool,
+) -> Iterator[Take]:
+    """``is_begun``: an earlier run has filled a part of the file."""
+    if to is not None:
+        from chatctl.posting import Receiver
+
+        receiver = Receiver(to, "replay", secret_file, options.timeout_seconds)
+        try:
+            yield lambda fact: _persist(receiver, fact)
+        finally:
+            receiver.close()
+    elif to_file == "-":
+        yield output.json_line
+    else:
+        assert to_file is not None
+        with _lines(Path(to_file), is_begun=is_begun) as take:
+            yield take
+
+
+@contextmanager
+def _lines(path: Path, *, is_begun: bool) -> Iterator[Take]:
+    if path.exists() and not is_begun:
+        raise Failure("file_exists", f"{path} is there already", "another name", 409)
+    with path.open("a+b") as file:
+        _cut(file)
+
+        def take(fact: Json) -> None:
+            file.write(ndjson.encoded(fact) + b"\n")
+            file.flush()
+
+        yield take
+
+
+def _cut(file: IO[bytes]) -> None:
+    """A line that whoever was stopped has not finished."""
+    end = file.seek(0, 2)
+    while end:
+        begin = max(0, end - 65_536)
+        file.seek(begin)
+        kept = file.read(end - begin).rfind(b"\n") + 1
+        end = begin + kept
+        if kept:
+            break
+    file.truncate(end)
+
+
+def _persist(receiver: "Receiver", fact: Json) -> None:
+    """Raises Failure ``partly_done`` after the last try."""
+    for pause in (*_PAUSES_SECONDS, None):
+        outcome = receiver.post(fact)
+        if outcome.is_taken:
+            return
+        if pause is not None:
+            time.sleep(pause)
+    raise Failure(
+        "partly_done", f"{receiver.url} {outcome.detail} to the event {fact['offset']}, 4 times"
+    )
+
+
+class Run:
+    """What was told so far. ``place`` is kept after each."""
+
+    def __init__(self, options: Options, kept: pace.Pace, place: OffsetFile) -> None:
+        self.count = 0
+        self._options = options
+        self._pace = kept
+        self._place = place
+        self._first: Json = None
+        self._last: Json = None
+        self._behind = 0
+
+    def over(self, facts: Iterator[Json], take: Take) -> None:
+        """However it ends before its end, it says how to go on."""
+        try:
+            with progress.shown(self._options, "telling events") as shown:
+                for fact in facts:
+                    self._pace.rest()
+                    self._tell_one(fact, take)
+                    shown.done = self.count
+        except (KeyboardInterrupt, SystemExit) as stop:
+            raise Failure(_STOPPED[type(stop)], self._sum(), self._rest()) from stop
+        except Failure as failure:
+            if self._first is not None:
+                failure.message = f"{failure.message}; {self._sum()}"
+                failure.hint = self._rest()
+            raise
+
+    def _tell_one(self, fact: Json, take: Take) -> None:
+        self._first = self._first or fact
+        self._behind = fact["offset"] - 1
+        take(fact)
+        self._pace.did(1)
+        self._last, self._behind = fact, fact["offset"]
+        self.count += 1
+        self._place.write(fact["offset"])
+
+    def tell(self, expected: float | None = None) -> None:
+        first, last = self._first or {}, self._last or {}
+        told = {
+            "count": self.count,
+            "first_offset": first.get("offset"),
+            "first_at": first.get("at"),
+            "last_offset": last.get("offset"),
+            "last_at": last.get("at"),
+        }
+        if expected is None:
+            output.record(self._options, _COLUMNS, told)
+        else:
+            told["expected_seconds"] = math.ceil(expected)
+            output.record(self._options, (*_COLUMNS, _EXPECTED), told)
+
+    def _sum(self) -> str:
+        return f"{self.count:,} event{' was' if self.count == 1 else 's were'} told before"
+
+    def _rest(self) -> str | None:
+        if self._first is None:
+            return None
+        return f"the same with --since {self._behind}, or again with its --cursor FILE"

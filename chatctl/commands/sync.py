@@ -1,0 +1,214 @@
+"""``chatctl sync`` and ``chatctl sync status``: have callbacks sent, and see how far they got."""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from chatctl import connection, output, progress, rooms, times
+from chatctl.client import Client, Json
+from chatctl.failures import Failure, usage
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.settling import HISTORIES, Settled, Sync
+
+_STATES = ("data", "periodic")
+_VARIABLES = {
+    "data": "DATA_CALLBACK_URL",
+    "periodic": "PERIODIC_SYNC_CALLBACK_URL",
+    "chat_history": "CHAT_HISTORY_CALLBACK_URL",
+    "session_history": "SESSION_HISTORY_CALLBACK_URL",
+}
+_RECEIVERS = {**{kind: kind for kind in _VARIABLES}, "periodic": "periodic_sync"}
+# In the file's own process an answer comes after the work, a server's in the time it has.
+_GRACE_SECONDS = 10.0
+_DONE = (
+    Column("delivered", "delivered", "number"),
+    Column("failed", "failed", "number"),
+    Column("pending", "pending", "number"),
+)
+_STATUS = (
+    Column("kind", "KIND", "id"),
+    Column("room_id", "ROOM_ID", "id"),
+    Column("room_name", "ROOM"),
+    Column("pending", "PENDING", "number"),
+    Column("failed", "FAILED", "number"),
+    Column("last_delivered_at", "DELIVERED", "time"),
+    Column("lag", "LAG", "number"),
+)
+# What a person reads has no ids.
+_READ = tuple(column for column in _STATUS if column.key != "room_id")
+
+StatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
+OnlyRoom = Annotated[
+    str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="The history from then on (help input)."),
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="The history until then.")]
+
+
+@verb(
+    "push",
+    examples=("chatctl sync --wait", "chatctl sync --kind chat_history --room lobby --full --json"),
+    exits=(3, 4, 5, 9),
+    because={8: "some are still pending", 9: "some callbacks failed"},
+    changes=True,
+    timeout="60s",
+)
+def push(
+    options: Options,
+    *,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="data|periodic|chat_history|session_history",
+            help="May be repeated. Unless given, data and periodic; with --full, --from or --to "
+            "both histories.",
+        ),
+    ] = None,
+    room: OnlyRoom = None,
+    since: From = None,
+    until: To = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="The whole history again, not only what is new.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until all is delivered; on a file always.")
+    ] = False,
+) -> None:
+    """Have the callbacks of rooms and histories sent now; on a file, all that are due."""
+    asked = window(since, until)
+    is_again = full or bool(asked)
+    kinds = _kinds(kind) or (HISTORIES if is_again else _STATES)
+    body: Json = {"kinds": kinds, "full": full, **asked}
+    with connection.open(options, delivers=True) as server:
+        if room is not None:
+            body["room_id"] = rooms.find_id(server, room)
+        # From here on: to open a file takes its time, too.
+        deadline = time.monotonic() + options.timeout_seconds
+        with progress.shown(options, "waiting for callbacks"):
+            done = _sync(options, server, body, deadline, wait=wait)
+        _tell_unheard(options, server, kinds, is_asked=bool(kind))
+    _judge(options, done, deadline)
+    figures = done._asdict() if done is not None else dict.fromkeys(Settled._fields)
+    if done is None and not options.json:
+        output.note(options, "the sync is requested; --wait waits for its callbacks")
+    else:
+        output.record(options, _DONE, {**figures, "changed": True})
+
+
+def _kinds(given: list[str] | None) -> list[str]:
+    for kind in given or ():
+        if kind not in _VARIABLES:
+            raise usage(f"--kind: there is no kind '{kind}'", f"--kind {'|'.join(_VARIABLES)}")
+    return list(dict.fromkeys(given or ()))
+
+
+def window(since: str | None, until: str | None) -> dict[str, int]:
+    """Unix seconds by ``from`` and ``to``."""
+    now = time.time()
+    asked = {
+        name: math.floor(times.point(text, now, f"--{name}"))
+        for name, text in (("from", since), ("to", until))
+        if text is not None
+    }
+    if len(asked) == 2 and asked["from"] > asked["to"]:
+        raise usage("--from is later than --to", "--from with the earlier of the two")
+    return asked
+
+
+def _sync(
+    options: Options, server: Client, body: Json, deadline: float, *, wait: bool
+) -> Settled | None:
+    """None: a server does it, and nobody waits."""
+    sync = None
+    if server.is_served and wait:
+        sync = Sync(server, body["kinds"], body.get("room_id"))
+    server.post("/management/sync", body)
+    if sync is not None:
+        return sync.wait(deadline)
+    if server.is_served:
+        return None
+    server.renew(_GRACE_SECONDS)
+    seconds = max(0.1, deadline - time.monotonic())
+    return Settled(**server.post("/management/sync/due", {"seconds": seconds}))
+
+
+def _tell_unheard(
+    options: Options, server: Client, kinds: Sequence[str], *, is_asked: bool
+) -> None:
+    """That what was asked for has nowhere to go. Two kinds that nobody named are not missed one by
+    one: without its URL a kind is off."""
+    known = server.get("/management/callbacks")
+    heard = {each["kind"] for each in known if each["origin"] == "settings"}
+    unheard = [kind for kind in kinds if _RECEIVERS[kind] not in heard]
+    if not unheard or not (is_asked or len(unheard) == len(kinds)):
+        return
+    names = " and ".join(_VARIABLES[kind] for kind in unheard)
+    what = f" for {' and '.join(unheard)}" if known else ""
+    are = "is" if len(unheard) == 1 else "are"
+    output.note(options, f"no endpoint is configured{what}: {names} {are} not set")
+
+
+def _judge(options: Options, done: Settled | None, deadline: float) -> None:
+    """Raises Failure for what failed, or is left when the time is over. What is left before that
+    nobody is there for: its URL is not set any more, or its endpoint is disabled."""
+    if done is None:
+        return
+    total = sum(done)
+    left = f"; {done.pending:,} left" if done.pending else ""
+    if done.failed:
+        raise Failure(
+            "partly_done",
+            f"{done.failed:,} of {total:,} callbacks failed{left}",
+            "chatctl callbacks deliveries --status failed",
+        )
+    if done.pending and time.monotonic() >= deadline:
+        raise Failure(
+            "timed_out",
+            f"{done.delivered:,} of {total:,} callbacks arrived in time{left}",
+            "chatctl sync status, or a longer --timeout",
+        )
+    if done.pending:
+        output.note(options, f"still pending: {done.pending:,}, whose endpoint is gone or disabled")
+
+
+@verb(
+    "status",
+    examples=("chatctl sync status", "chatctl sync status --room lobby --kind chat_history --json"),
+    exits=(3, 4, 5),
+    columns=_STATUS,
+)
+def status(
+    options: Options,
+    *,
+    room: OnlyRoom = None,
+    kind: Annotated[
+        StatusKind | None,
+        typer.Option(
+            "--kind",
+            metavar="data|periodic|chat_history|session_history|room_event",
+            help="Only of this kind.",
+        ),
+    ] = None,
+) -> None:
+    """List how far the callbacks got, by kind and room; LAG is what a history has not sent yet."""
+    with connection.open(options) as server:
+        query: dict[str, str | int] = {"limit": 1000}
+        if room is not None:
+            query["room"] = rooms.find_id(server, room)
+        if kind is not None:
+            query["kind"] = kind
+        found = []
+        for page in server.pages("/management/sync/status", query):
+            found += page
+            server.renew()
+    is_read = sys.stdout.isatty() and not options.json
+    output.rows(options, _READ if is_read else _STATUS, found)

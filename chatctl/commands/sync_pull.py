@@ -1,0 +1,191 @@
+"""``chatctl sync pull``: all rooms, messages and sessions as NDJSON."""
+
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Annotated, NamedTuple
+
+import typer
+
+from chatctl import connection, ndjson, output, progress, pulling, rooms, stdout
+from chatctl.client import Client, Json
+from chatctl.commands.sync import From, OnlyRoom, To, window
+from chatctl.cursor_files import CursorFile
+from chatctl.failures import Failure, usage
+from chatctl.options import Options, verb
+from chatctl.output import Column
+from chatctl.pulling import Piece, Position
+from chatctl.visible import json_text
+
+_COLUMNS = (
+    Column("file", "file", "id"),
+    Column("rooms", "rooms", "number"),
+    Column("messages", "messages", "number"),
+    Column("sessions", "sessions", "number"),
+)
+
+
+class Asked(NamedTuple):
+    """As it was typed: what a run that goes on must have in common with the one before. ``window``
+    is what the first of them made of it."""
+
+    room: str | None
+    since: str | None
+    until: str | None
+    window: dict[str, int]
+
+
+@verb(
+    "pull",
+    examples=("chatctl sync pull -o all.ndjson", "chatctl sync pull --room lobby --from 7d -o -"),
+    exits=(3, 4, 5, 130, 141, 143),
+    because={5: "FILE is there already, or a room's name is ambiguous"},
+)
+def pull(
+    options: Options,
+    *,
+    target: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Where it goes; - is stdout.", show_default=False
+        ),
+    ],
+    room: OnlyRoom = None,
+    since: From = None,
+    until: To = None,
+) -> None:
+    """Pull rooms, messages and finished sessions, oldest first; a run that broke off goes on."""
+    asked = Asked(room, since, until, window(since, until))
+    if target == "-":
+        with connection.open(options) as server:
+            for piece in _pieces(options, server, _wanted(server, room), asked, None):
+                _print(piece.lines)
+        return
+    path = Path(target)
+    if path.exists():
+        raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)
+    with connection.open(options) as server:
+        wanted = _wanted(server, room)
+        with Part(path, asked) as part:
+            if part.position is not None:
+                output.note(options, f"going on with {part.path}")
+            begun = asked._replace(window=part.window)
+            for piece in _pieces(options, server, wanted, begun, part.position):
+                part.add(piece)
+            part.finish()
+    output.record(options, _COLUMNS, {"file": str(path), **part.counts})
+
+
+def _wanted(server: Client, room: str | None) -> list[Json]:
+    """In order of creation: rooms that are made meanwhile are behind all that there were."""
+    if room is not None:
+        return [rooms.find(server, room)]
+    found: list[Json] = []
+    for page in server.pages("/management/rooms", {"status": "all", "limit": 1000}):
+        found += page
+        server.renew()
+    return found
+
+
+def _pieces(
+    options: Options, server: Client, wanted: list[Json], asked: Asked, begun: Position | None
+) -> Iterator[Piece]:
+    """What is left of the rooms."""
+    behind = 0
+    if begun is not None:
+        ids = [room["room_id"] for room in wanted]
+        if begun.room_id not in ids:
+            raise Failure("room_not_found", f"the room {begun.room_id} is gone", status=404)
+        behind = ids.index(begun.room_id)
+    with progress.shown(options, "pulling rooms", len(wanted)) as shown:
+        for number, room in enumerate(wanted[behind:], behind):
+            shown.done = number
+            yield from pulling.room(server, room, asked.window, begun)
+            begun = None
+
+
+def _print(values: Sequence[Json]) -> None:
+    for each in values:
+        output.line(json_text(each))
+    stdout.flush()
+
+
+class Part:
+    """FILE.part, and beside it how far it got: what is written behind that is cut off. At the end
+    it becomes FILE. Entering it raises Failure where another run writes it, or began it for
+    something else."""
+
+    def __init__(self, path: Path, asked: Asked) -> None:
+        self.path = path.with_name(path.name + ".part")
+        self.position: Position | None = None
+        self.window = asked.window
+        self._path = path
+        self._typed = list(asked[:3])
+        self._cursor = CursorFile(path.with_name(path.name + ".part.cursor"))
+        self._counted: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {f"{kind}s": self._counted[kind] for kind in ("room", "message", "session")}
+
+    def __enter__(self) -> "Part":
+        self._file: IO[bytes] = self.path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._go_on(self._cursor.read())
+        except BlockingIOError:
+            self._file.close()
+            raise Failure("lock_held", f"another command writes {self.path}") from None
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _go_on(self, found: Json | None) -> None:
+        if found is None:
+            self._file.truncate(0)
+            return
+        try:
+            typed, size = found["asked"], int(found["bytes"])
+            position, counted = Position(*found["position"]), Counter(found["counts"])
+            self.window = dict(found["window"])
+        except (KeyError, TypeError, ValueError):
+            raise self._misfit("holds no cursor of a pull") from None
+        if typed != self._typed:
+            raise self._misfit("was begun with another --room, --from or --to")
+        if size > self.path.stat().st_size:
+            raise self._misfit("is ahead of its file")
+        self._file.truncate(size)
+        self.position, self._counted = position, counted
+
+    def _misfit(self, what: str) -> Failure:
+        return usage(f"{self._cursor.path} {what}", f"rm {self.path} {self._cursor.path}")
+
+    def add(self, piece: Piece) -> None:
+        """On the disk before the cursor says that it is."""
+        self._file.write(ndjson.lines(piece.lines))
+        self._sync()
+        self._counted.update(each["type"] for each in piece.lines)
+        self._cursor.write(
+            {
+                "asked": self._typed,
+                "window": self.window,
+                "position": piece.position,
+                "bytes": self._file.tell(),
+                "counts": self._counted,
+            }
+        )
+
+    def finish(self) -> None:
+        self._sync()
+        self.path.replace(self._path)
+        self._cursor.remove()
+
+    def _sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())

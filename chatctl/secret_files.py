@@ -1,0 +1,42 @@
+"""Secrets of endpoints: read from a file, or made and put into one. None is ever an argument."""
+
+import os
+from base64 import b64encode
+from pathlib import Path
+
+from chatctl import failures, signatures, subjects
+from chatctl.failures import Failure
+
+_BYTES = 32
+
+
+def read(source: str) -> str:
+    """The one secret in a file; ``-`` is stdin. Raises Failure, in which it is not shown."""
+    shown = "stdin" if source == "-" else source
+    text = subjects.text_of(source)
+    if len(signatures.keys(text, shown)) > 1:
+        raise failures.usage(f"{shown} holds several secrets, and an endpoint has one")
+    return text.strip()
+
+
+def made() -> str:
+    """As Standard Webhooks writes it."""
+    return f"whsec_{b64encode(os.urandom(_BYTES)).decode()}"
+
+
+def write(path: str, secret: str) -> None:
+    """Into a new file that nobody else may read. Raises Failure ``file_exists``."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise Failure(
+            "file_exists", f"{path} exists already; nothing was changed", "--out with a new name"
+        ) from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        Path(path).unlink(missing_ok=True)
+        raise

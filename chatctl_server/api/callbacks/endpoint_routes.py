@@ -1,0 +1,196 @@
+"""Where callbacks go: the URLs of the settings, and the endpoints that were added."""
+
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency, Provide
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
+
+from chatctl_server import errors
+from chatctl_server.api import caller
+from chatctl_server.api.callbacks import bodies
+from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import AnyRequest, room_uuid
+from chatctl_server.api.refusals import READ, WRITE, may_refuse
+from chatctl_server.api.rooms.bodies import Changed
+from chatctl_server.conversation import endpoints as verbs
+from chatctl_server.domain import times
+from chatctl_server.storage import deliveries, endpoints
+from chatctl_server.storage.sql import Database
+from chatctl_server.views import deliveries as views
+
+ENDPOINT = (errors.InvalidInput, errors.EndpointNotFound)
+EVERYTHING = bodies.TestEndpoint()
+Backlog = dict[int, tuple[int, int]]
+
+
+class Subject:
+    """The endpoint that the path names."""
+
+    def __init__(self, endpoint_id: FromPath[str]) -> None:
+        self.id = room_uuid(endpoint_id, "endpoint_id")
+
+
+KNOWN = ResponseSpec(
+    views.Endpoint, generate_examples=False, description="It was there before: nothing is added"
+)
+
+
+class Endpoints(Controller):
+    path = "/management/callbacks"
+    tags = ("callbacks",)
+    dependencies = {"subject": Provide(Subject, sync_to_thread=False)}  # noqa: RUF012  never changed
+
+    @get(
+        "/",
+        summary="List the endpoints",
+        response_description="The endpoints, in order of creation",
+        opt=may_refuse(*READ),
+    )
+    async def list_endpoints(self, context: NamedDependency[Context]) -> list[views.Endpoint]:
+        """Those of the settings and those that were added, with what is pending for each."""
+        found, backlog = await context.store.read(_present)
+        return [_shown(context, each, backlog) for each in found]
+
+    @post(
+        "/",
+        summary="Add an endpoint",
+        response_description="The new endpoint",
+        responses={200: KNOWN},
+        opt=may_refuse(errors.Conflict, *WRITE),
+    )
+    async def add_endpoint(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        data: JSONBody[bodies.AddEndpoint],
+    ) -> Response[views.Endpoint]:
+        """It hears of the facts whose type fits one of `events`, from here on.
+
+        Over TCP its URL may lead to public addresses only, besides those of
+        `CALLBACK_ALLOW_NETWORKS`. The same URL and events again add nothing.
+        """
+        who = caller.of(request.scope)
+        added, is_new = await context.store.write_urgent(
+            verbs.add,
+            who.actor(),
+            data.url,
+            data.events,
+            data.secret,
+            who.is_trusted,
+            context.settings,
+        )
+        backlog = await context.store.read(deliveries.backlog)
+        shown = _shown(context, added, backlog, changed=is_new)
+        return Response(shown, status_code=201 if is_new else 200)
+
+    @get(
+        "/{endpoint_id:str}",
+        summary="Show an endpoint",
+        response_description="The endpoint",
+        opt=may_refuse(*ENDPOINT, *READ),
+    )
+    async def show_endpoint(
+        self, context: NamedDependency[Context], subject: NamedDependency[Subject]
+    ) -> views.Endpoint:
+        """Whether it is enabled, since when it fails, and what is pending for it."""
+        found, backlog = await context.store.read(_one, subject.id)
+        return _shown(context, found, backlog)
+
+    @patch(
+        "/{endpoint_id:str}",
+        summary="Change an endpoint, enable it, or disable it",
+        response_description="The endpoint as it is now",
+        opt=may_refuse(*ENDPOINT, errors.Conflict, *WRITE),
+    )
+    async def change_endpoint(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        subject: NamedDependency[Subject],
+        data: JSONBody[bodies.ChangeEndpoint],
+    ) -> views.Endpoint:
+        """What is not named stays. With a new secret, each request has a signature by the one
+        before, too, for 24 hours. Enabling, or another URL, tries at once what waits for a retry.
+
+        An endpoint of the settings is changed there: 409.
+        """
+        who = caller.of(request.scope)
+        changes = verbs.Changes(data.url, data.events, data.secret, data.status, who.is_trusted)
+        result = await context.store.write_urgent(
+            verbs.change, who.actor(), subject.id, changes, context.settings
+        )
+        if result.changed and (data.url is not None or data.status == "enabled"):
+            while await context.store.write(verbs.hurry, subject.id):
+                pass
+        context.due.ring()
+        backlog = await context.store.read(deliveries.backlog)
+        return _shown(context, result.endpoint, backlog, changed=result.changed)
+
+    @delete(
+        "/{endpoint_id:str}",
+        status_code=200,
+        summary="Remove an endpoint",
+        response_description="It is gone",
+        opt=may_refuse(*ENDPOINT, errors.Conflict, *WRITE),
+    )
+    async def remove_endpoint(
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        subject: NamedDependency[Subject],
+    ) -> Changed:
+        """What is pending for it is not sent any more; its deliveries can still be listed.
+
+        An endpoint of the settings is removed there: 409.
+        """
+        actor = caller.of(request.scope).actor()
+        await context.store.write_urgent(verbs.remove, actor, subject.id)
+        while await context.store.write(verbs.skip_of_removed):
+            pass
+        return Changed(True)
+
+    @post(
+        "/{endpoint_id:str}/test",
+        status_code=202,
+        summary="Send samples to an endpoint",
+        response_description="The deliveries that are made for it",
+        opt=may_refuse(*ENDPOINT, errors.Conflict, *WRITE),
+    )
+    async def test_endpoint(
+        self,
+        context: NamedDependency[Context],
+        subject: NamedDependency[Subject],
+        data: JSONBody[bodies.TestEndpoint | None] = None,
+    ) -> bodies.TestsPlanned:
+        """One of each kind of event that it gets, or of `event` alone; of an added endpoint, the
+        event `test`. They have the header `x-chatctl-mark: test`, are tried once, and are in
+        nobody's way. A disabled endpoint gets none: 409.
+        """
+        wanted = data or EVERYTHING
+        made = await context.store.write_urgent(verbs.request_test, subject.id, wanted.event)
+        context.due.ring()
+        return bodies.TestsPlanned([deliveries.public_id(each) for each in made])
+
+
+def _shown(
+    context: Context,
+    stored: endpoints.Stored,
+    backlog: Backlog,
+    changed: bool | UnsetType = UNSET,
+) -> views.Endpoint:
+    return views.endpoint(
+        stored,
+        backlog.get(stored.id),
+        times.now(),
+        has_common_secret=context.settings.callback_signing_secret is not None,
+        changed=changed,
+    )
+
+
+def _present(db: Database) -> tuple[list[endpoints.Stored], Backlog]:
+    return endpoints.present(db), deliveries.backlog(db)
+
+
+def _one(db: Database, endpoint_id: str) -> tuple[endpoints.Stored, Backlog]:
+    return endpoints.find(db, endpoint_id), deliveries.backlog(db)

@@ -1,0 +1,257 @@
+"""Where callbacks go besides the URLs of the settings, and what an operator does with deliveries.
+
+Nothing that is recorded holds a secret: of a URL, what stands before the @ or after the ? is one.
+"""
+
+import hmac
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import msgspec
+
+from chatctl_server import errors, setting_values
+from chatctl_server.domain import callback_urls, callbacks, event_id, facts, times
+from chatctl_server.domain.callbacks import BATCH_EVENTS, EndpointKind
+from chatctl_server.setting_table import Settings, masked
+from chatctl_server.storage import deliveries, endpoints
+from chatctl_server.storage.transaction import Tx
+
+OVERLAP = 24 * 3600 * times.SECOND
+MOST_A_CALL = 1000
+_GLOB = re.compile(r"[a-z0-9_.*?\[\]!-]{1,255}")
+_SAMPLES: dict[EndpointKind, tuple[str, ...]] = {
+    "data": (callbacks.DATA_SYNC,),
+    "room_event": ("room_created", "room_closed", "user_joined", "user_left"),
+    "chat_history": (BATCH_EVENTS["chat_history"],),
+    "session_history": (BATCH_EVENTS["session_history"],),
+    "periodic_sync": (callbacks.PERIODIC_SYNC,),
+    "facts": ("test",),
+}
+
+
+class Changes(NamedTuple):
+    """What is None stays. ``is_own_word``: the operator's, whose URL is not checked further."""
+
+    url: str | None
+    events: Sequence[str] | None
+    secret: str | None
+    status: str | None
+    is_own_word: bool
+
+
+class Result(NamedTuple):
+    endpoint: endpoints.Stored
+    changed: bool
+
+
+def policy_of(endpoint: endpoints.Stored, settings: Settings) -> callbacks.Policy:
+    delay = settings.callback_retry_delay_seconds * times.SECOND
+    tries = 1 + settings.callback_max_retries
+    if not endpoint.is_added:
+        return callbacks.Policy(delay, tries)
+    is_growing = settings.callback_backoff == "exponential"
+    tries = callbacks.GROWING_TRIES if is_growing else tries
+    return callbacks.Policy(delay, tries, is_patient=True, is_growing=is_growing)
+
+
+def add(
+    tx: Tx,
+    actor: facts.Actor,
+    url: str,
+    events: Sequence[str],
+    secret: str | None,
+    is_own_word: bool,
+    settings: Settings,
+) -> Result:
+    """It hears of what happens from here on. The same URL and events again change nothing."""
+    _check_url(url, is_own_word, settings)
+    globs = _checked_globs(events)
+    _check_secret(secret)
+    for known in endpoints.present(tx.db):
+        if known.is_added and known.url == url and set(known.events) == set(globs):
+            _check_same_secret(known, secret)
+            return Result(known, False)
+    new_id = endpoints.newest_id(tx.db) + 1
+    public_id = event_id.make(tx.now, new_id)
+    entry = tx.record(facts.EndpointAdded(public_id, masked(url), globs), actor, None)
+    added = endpoints.Stored(
+        id=new_id,
+        public_id=public_id,
+        origin="added",
+        kind="facts",
+        url=url,
+        events=globs,
+        status="enabled",
+        disabled_reason=None,
+        since=entry.offset,
+        is_guarded=not is_own_word,
+        secret=secret,
+        previous_secret=None,
+        previous_until=None,
+        created_at=tx.now,
+        failing_since=None,
+    )
+    endpoints.save(tx.db, added)
+    return Result(added, True)
+
+
+def change(
+    tx: Tx, actor: facts.Actor, endpoint_id: str, changes: Changes, settings: Settings
+) -> Result:
+    """A new secret leaves the one before it valid for a day. Enabling forgets past failures."""
+    stored = _find_added(tx, endpoint_id)
+    changed = _changed(tx, stored, changes, settings)
+    if changed == stored:
+        return Result(stored, False)
+    endpoints.save(tx.db, changed)
+    names = ("url", "events", "status", "secret")
+    fact = facts.EndpointChanged(
+        endpoint_id,
+        masked(changed.url),
+        changed.events,
+        "enabled" if changed.status == "enabled" else "disabled",
+        tuple(name for name in names if getattr(changed, name) != getattr(stored, name)),
+    )
+    tx.record(fact, actor, None)
+    return Result(changed, True)
+
+
+def hurry(tx: Tx, endpoint_id: str) -> bool:
+    """What waits for a retry is tried now, up to 1,000 lanes a call; False when none was left."""
+    stored = endpoints.find(tx.db, endpoint_id)
+    return deliveries.hurry_lanes(tx.db, stored.id, tx.now, MOST_A_CALL) == MOST_A_CALL
+
+
+def remove(tx: Tx, actor: facts.Actor, endpoint_id: str) -> None:
+    """``skip_of_removed`` follows, as often as it finds any. Its deliveries are kept."""
+    stored = _find_added(tx, endpoint_id)
+    gone = msgspec.structs.replace(
+        stored, status="removed", secret=None, previous_secret=None, previous_until=None
+    )
+    endpoints.save(tx.db, gone)
+    tx.record(facts.EndpointRemoved(endpoint_id), actor, None)
+
+
+def skip_of_removed(tx: Tx) -> bool:
+    """Up to 1,000 of the deliveries that were pending; False when none was left. What a crash
+    has left of them the next start finds."""
+    return deliveries.skip_of_removed(tx.db, tx.now, MOST_A_CALL) == MOST_A_CALL
+
+
+def request_test(tx: Tx, endpoint_id: str, event: str | None) -> list[deliveries.Stored]:
+    """One sample of each event, or of that one. Each has a lane of its own: a room's number is
+    never negative, so no real delivery waits for it."""
+    stored = endpoints.find(tx.db, endpoint_id)
+    if stored.status != "enabled":
+        raise errors.Conflict("The endpoint is disabled: nothing is sent to it", field="status")
+    possible = _SAMPLES[stored.kind]
+    if event is not None and event not in possible:
+        raise errors.InvalidInput(
+            f"event {event!r} is none of this endpoint's", field="event", hint=", ".join(possible)
+        )
+    newest = deliveries.newest_id(tx.db)
+    wanted = possible if event is None else (event,)
+    samples = [
+        deliveries.Planned(stored.id, -(newest + n), each, 0, 0, 1, mark=deliveries.TEST)
+        for n, each in enumerate(wanted, 1)
+    ]
+    last = deliveries.add(tx.db, samples, tx.now, 0)
+    found = [deliveries.one(tx.db, number) for number in range(newest + 1, last + 1)]
+    return [each for each in found if each is not None]
+
+
+def _find_added(tx: Tx, endpoint_id: str) -> endpoints.Stored:
+    stored = endpoints.find(tx.db, endpoint_id)
+    if not stored.is_added:
+        raise errors.Conflict(
+            f"The settings name this endpoint: change {stored.kind.upper()}_CALLBACK_URL there",
+            field="endpoint_id",
+        )
+    return stored
+
+
+def _changed(
+    tx: Tx, stored: endpoints.Stored, changes: Changes, settings: Settings
+) -> endpoints.Stored:
+    changed = stored
+    if changes.url is not None and changes.url != stored.url:
+        _check_url(changes.url, changes.is_own_word, settings)
+        changed = msgspec.structs.replace(
+            changed, url=changes.url, is_guarded=not changes.is_own_word
+        )
+    if changes.events is not None and set(changes.events) != set(stored.events):
+        changed = msgspec.structs.replace(changed, events=_checked_globs(changes.events))
+    if changes.secret is not None:
+        changed = _with_secret(tx, changed, changes.secret, settings)
+    if changes.status is not None and changes.status != stored.status:
+        changed = msgspec.structs.replace(
+            changed, status=changes.status, disabled_reason=None, failing_since=None
+        )
+    return changed
+
+
+def _with_secret(
+    tx: Tx, stored: endpoints.Stored, secret: str, settings: Settings
+) -> endpoints.Stored:
+    _check_secret(secret)
+    before = stored.secret or settings.callback_signing_secret
+    if stored.secret is not None and hmac.compare_digest(stored.secret, secret):
+        return stored
+    return msgspec.structs.replace(
+        stored,
+        secret=secret,
+        previous_secret=before,
+        previous_until=None if before is None else tx.now + OVERLAP,
+    )
+
+
+def _check_url(url: str, is_own_word: bool, settings: Settings) -> None:
+    if is_own_word:
+        callback_urls.parse(url)
+    else:
+        callback_urls.check_url(url, settings.callback_allow_networks)
+
+
+def _checked_globs(events: Sequence[str]) -> tuple[str, ...]:
+    """Each once, in their order. One that no fact fits is a slip of the pen."""
+    for glob in events:
+        if not _GLOB.fullmatch(glob):
+            raise errors.InvalidInput(
+                f"events: {glob!r} is no pattern of a fact's type",
+                field="events",
+                hint="such as message.posted, room.* or *",
+            )
+        if not any(fnmatchcase(name, glob) for name in facts.TYPE_NAMES):
+            close = get_close_matches(glob, facts.TYPE_NAMES, 3, cutoff=0.5)
+            raise errors.InvalidInput(
+                f"events: no type of fact fits {glob!r}",
+                field="events",
+                hint=f"did you mean {' or '.join(close)}?" if close else "such as message.*",
+            )
+    return tuple(dict.fromkeys(events))
+
+
+def _check_secret(secret: str | None) -> None:
+    if secret is None:
+        return
+    try:
+        setting_values.SIGNING_SECRET.parse(secret)
+    except setting_values.Refused as refused:
+        raise errors.InvalidInput(
+            f"secret {refused.problem}; it is {setting_values.SIGNING_SECRET.allowed}",
+            field="secret",
+            hint=refused.hint,
+        ) from None
+
+
+def _check_same_secret(known: endpoints.Stored, secret: str | None) -> None:
+    if secret is None or hmac.compare_digest(known.secret or "", secret):
+        return
+    raise errors.Conflict(
+        f"The endpoint {known.public_id} has this URL and these events, and another secret",
+        field="secret",
+        hint=f"PATCH /management/callbacks/{known.public_id} changes it",
+    )

@@ -1,0 +1,226 @@
+"""Deliveries once more: one by one, or page by page after an outage.
+
+What was given up is pending again, at its old place in the order and with its old id. Facts of
+which an endpoint was never told are planned as the planner would have done.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.conversation import callbacks as planning
+from chatctl_server.conversation.endpoints import policy_of
+from chatctl_server.domain import callbacks, facts, times
+from chatctl_server.setting_table import Settings
+from chatctl_server.storage import cursors, deliveries, delivery_lists, endpoints, log
+from chatctl_server.storage.delivery_lists import Listed, Told
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.transaction import Tx
+
+FACTS_A_PAGE = 1000
+
+
+class Resent(NamedTuple):
+    delivery: Listed
+    changed: bool
+
+
+class Wanted(NamedTuple):
+    """``window``: microseconds, both ends inclusive. Without an endpoint: all enabled ones."""
+
+    only: facts.RecoveryKind
+    window: tuple[int, int]
+    endpoint_id: str | None
+    limit: int
+    is_dry_run: bool
+
+
+class Page(NamedTuple):
+    """``reached``: after which delivery or fact the next page begins; None at the end."""
+
+    size: int
+    first: Listed | None
+    last: Listed | None
+    reached: int | None
+
+
+class Missing(NamedTuple):
+    """Deliveries that there should be. ``newest``: of the deliveries that were looked at."""
+
+    planned: Sequence[deliveries.Planned]
+    newest: int
+    reached: int | None
+
+
+def resend(tx: Tx, actor: facts.Actor, delivery_id: str, settings: Settings) -> Resent:
+    """With a fresh number of tries; one that waits for a retry is due now."""
+    stored = deliveries.find(tx.db, delivery_id)
+    home = _home(_known(tx.db), stored.endpoint)
+    if home is None:
+        raise errors.Conflict("The endpoint of this delivery was removed", field="delivery_id")
+    if stored.status == "pending":
+        is_waiting = stored.tries > 0
+        changed = is_waiting and deliveries.hurry_lane(tx.db, stored.endpoint, stored.conversation)
+    else:
+        changed = True
+        _revive(tx, stored, home, settings)
+    if changed:
+        fact = facts.DeliveryResent(home.public_id, deliveries.public_id(stored))
+        tx.record(fact, actor, None)
+    return Resent(delivery_lists.one(tx.db, stored.id), changed)
+
+
+def again(tx: Tx, actor: facts.Actor, wanted: Wanted, after: int, settings: Settings) -> Page:
+    """A page of what was given up or, for ``all``, of whatever is not pending."""
+    homes = _homes(_known(tx.db), _targets(tx.db, wanted.endpoint_id))
+    which: delivery_lists.Among = "failed" if wanted.only == "failed" else "settled"
+    found = delivery_lists.among(tx.db, which, list(homes), after, wanted.window, wanted.limit)
+    with deliveries.undone(tx.db) if wanted.is_dry_run else contextlib.nullcontext():
+        for number in found:
+            stored = deliveries.one(tx.db, number)
+            assert stored is not None
+            _revive(tx, stored, homes[stored.endpoint], settings)
+        page = _page(tx.db, found, found[-1] if len(found) == wanted.limit else None)
+    return _recorded(tx, actor, wanted, page)
+
+
+def find_missing(db: Database, wanted: Wanted, after: int, settings: Settings, now: int) -> Missing:
+    """A question. Among the facts that the planner has behind it: those that an endpoint wants,
+    and has no delivery of. Histories need none, their cursors have them. What is older than the
+    deliveries that are kept may have arrived, so it is left out."""
+    targets = _targets(db, wanted.endpoint_id)
+    kept = settings.callback_retention_days * 24 * 3600 * times.SECOND
+    first, last = _offsets(db, (max(wanted.window[0], now - kept), wanted.window[1]))
+    start = max(after, first)
+    entries, reached = _facts(db, targets, start, FACTS_A_PAGE)
+    within = [entry for entry in entries if entry.offset <= last]
+    told = delivery_lists.told(db, 0, start + 1, min(reached, last)) if within else set()
+    planned: list[deliveries.Planned] = []
+    for entry in within:
+        if len(planned) >= wanted.limit:
+            reached = entry.offset - 1
+            break
+        planned += _untold(entry, targets, told, settings)
+    is_all = reached >= last
+    return Missing(planned, deliveries.newest_id(db), None if is_all else reached)
+
+
+def plan_missing(tx: Tx, actor: facts.Actor, wanted: Wanted, missing: Missing) -> Page:
+    """Adds them, but for what was planned meanwhile, or whose endpoint is gone."""
+    targets = {each.id: each for each in _targets(tx.db, wanted.endpoint_id)}
+    offsets = [each.first for each in missing.planned]
+    told: set[Told] = set()
+    if offsets:
+        told = delivery_lists.told(tx.db, missing.newest, min(offsets), max(offsets))
+    planned = [
+        each
+        for each in missing.planned
+        if each.endpoint in targets
+        and Told(_known_as(targets[each.endpoint]), each.event, each.first) not in told
+    ]
+    with deliveries.undone(tx.db) if wanted.is_dry_run else contextlib.nullcontext():
+        last = deliveries.add(tx.db, planned, tx.now, 0) if planned else 0
+        page = _page(tx.db, range(last - len(planned) + 1, last + 1), missing.reached)
+    return _recorded(tx, actor, wanted, page)
+
+
+def _revive(tx: Tx, stored: deliveries.Stored, home: endpoints.Stored, settings: Settings) -> None:
+    if stored.endpoint != home.id:
+        deliveries.give_to(tx.db, stored.id, home.id)
+        stored = msgspec.structs.replace(stored, endpoint=home.id)
+    if stored.status == "delivered" and stored.last != stored.until:
+        deliveries.end_run(tx.db, stored.id)
+    tries = 1 if stored.mark == deliveries.TEST else policy_of(home, settings).tries
+    deliveries.revive(tx.db, stored, 0, tries)
+    deliveries.hurry_lane(tx.db, home.id, stored.conversation)
+
+
+def _recorded(tx: Tx, actor: facts.Actor, wanted: Wanted, page: Page) -> Page:
+    if page.size and not wanted.is_dry_run:
+        fact = facts.CallbacksRecovered(wanted.endpoint_id, wanted.only, page.size)
+        tx.record(fact, actor, None)
+    return page
+
+
+def _page(db: Database, found: Sequence[int], reached: int | None) -> Page:
+    if not found:
+        return Page(0, None, None, reached)
+    first, last = delivery_lists.one(db, found[0]), delivery_lists.one(db, found[-1])
+    return Page(len(found), first, last, reached)
+
+
+def _targets(db: Database, endpoint_id: str | None) -> list[endpoints.Stored]:
+    """Raises EndpointNotFound."""
+    if endpoint_id is not None:
+        return [endpoints.find(db, endpoint_id)]
+    return [each for each in endpoints.present(db) if each.status == "enabled"]
+
+
+def _known(db: Database) -> dict[int, endpoints.Stored]:
+    return {each.id: each for each in endpoints.everyone(db)}
+
+
+def _homes(
+    known: Mapping[int, endpoints.Stored], targets: Sequence[endpoints.Stored]
+) -> dict[int, endpoints.Stored]:
+    """Where the deliveries of an endpoint go now, as far as that is a target."""
+    wanted = {each.id for each in targets}
+    found = {id_: _home(known, id_) for id_ in known}
+    return {id_: home for id_, home in found.items() if home is not None and home.id in wanted}
+
+
+def _home(known: Mapping[int, endpoints.Stored], endpoint: int) -> endpoints.Stored | None:
+    """The endpoint itself or, when the settings name another URL now, that one."""
+    mine = known[endpoint]
+    if mine.status != "removed":
+        return mine
+    if mine.is_added:
+        return None
+    named = (each for each in known.values() if not each.is_added and each.status != "removed")
+    return next((each for each in named if each.kind == mine.kind), None)
+
+
+def _offsets(db: Database, window: tuple[int, int]) -> tuple[int, int]:
+    """Of the facts of that time: after the first number, up to the second."""
+    planned = cursors.position(db, planning.NAME)
+    return log.offset_at(db, window[0]), min(log.offset_at(db, window[1] + 1), planned)
+
+
+def _facts(
+    db: Database, targets: Sequence[endpoints.Stored], after: int, limit: int
+) -> tuple[list[facts.Recorded], int]:
+    """The next facts, and the offset up to which there is no other that could be wanted."""
+    posted = facts.MessagePosted.type
+    if not any(callbacks.wants(each.kind, each.events, posted) for each in targets):
+        return log.read_but_posts(db, after, limit)
+    entries = log.read_after(db, after, limit)
+    return entries, entries[-1].offset if len(entries) == limit else log.newest_offset(db)
+
+
+def _untold(
+    entry: facts.Recorded,
+    targets: Sequence[endpoints.Stored],
+    told: set[Told],
+    settings: Settings,
+) -> list[deliveries.Planned]:
+    planned = []
+    for endpoint in targets:
+        event = callbacks.event_of(endpoint.kind, endpoint.events, entry.fact)
+        if event is None or entry.offset <= endpoint.since:
+            continue
+        if Told(_known_as(endpoint), event, entry.offset) not in told:
+            tries = policy_of(endpoint, settings).tries
+            conversation = entry.conversation or 0
+            planned.append(
+                deliveries.Planned(
+                    endpoint.id, conversation, event, entry.offset, entry.offset, tries
+                )
+            )
+    return planned
+
+
+def _known_as(endpoint: endpoints.Stored) -> int | callbacks.EndpointKind:
+    return endpoint.id if endpoint.is_added else endpoint.kind

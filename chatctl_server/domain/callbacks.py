@@ -1,0 +1,162 @@
+"""The rules of callbacks: which fact goes where, and what follows from the outcome of a try.
+
+An endpoint of the settings has a kind; its deliveries carry events named as the documents do.
+An added endpoint has globs of fact types. Times and delays are microseconds.
+"""
+
+import random
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from chatctl_server.domain import facts
+from chatctl_server.domain.times import SECOND
+
+EndpointKind = Literal[
+    "data", "room_event", "chat_history", "session_history", "periodic_sync", "facts"
+]
+HistoryKind = Literal["chat_history", "session_history"]
+HISTORIES: tuple[HistoryKind, ...] = ("chat_history", "session_history")
+
+DATA_SYNC = "data_sync"
+PERIODIC_SYNC = "periodic_sync"
+STATES = (DATA_SYNC, PERIODIC_SYNC)
+BATCH_EVENTS: dict[HistoryKind, str] = {
+    "chat_history": "chat_history_batch",
+    "session_history": "session_history_batch",
+}
+EVENT_NAMES = (
+    "room_created",
+    "room_closed",
+    "user_joined",
+    "user_left",
+    *BATCH_EVENTS.values(),
+    PERIODIC_SYNC,
+    DATA_SYNC,
+)
+"""Of the endpoints in the settings; an added one gets the fact's type as the event's name."""
+
+RECEIVERS: dict[facts.SyncKind, EndpointKind] = {
+    "data": "data",
+    "periodic": "periodic_sync",
+    "chat_history": "chat_history",
+    "session_history": "session_history",
+}
+"""Which endpoint of the settings a kind of sync goes to."""
+
+BAD_DATA = "bad_data"  # the error of a try whose body could not be made
+LONGEST_DELAY = 3600 * SECOND
+GROWING_TRIES = 33  # delays of 5 s, doubled up to an hour: a day in all
+FAILING_TOO_LONG = 5 * 24 * 3600 * SECOND
+JITTER = 0.1
+
+
+def event_of(kind: EndpointKind, events: Sequence[str], fact: facts.Fact) -> str | None:
+    """The name under which an endpoint hears of a fact; None when it does not."""
+    if kind == "facts":
+        name = facts.type_name(fact)
+        return name if wants(kind, events, name) else None
+    match fact:
+        case facts.ConversationCreated():
+            return {"room_event": "room_created", "data": DATA_SYNC}.get(kind)
+        case facts.ConversationClosed():
+            return {"room_event": "room_closed", "data": DATA_SYNC}.get(kind)
+        case facts.SessionJoined():
+            return "user_joined" if kind == "room_event" else None
+        case facts.SessionLeft():
+            return "user_left" if kind == "room_event" else None
+        case _:
+            return None
+
+
+def wants(kind: EndpointKind, events: Sequence[str], type_name: str) -> bool:
+    """Whether an added endpoint has asked for facts of that type."""
+    return kind == "facts" and any(fnmatchcase(type_name, glob) for glob in events)
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How an endpoint is retried. ``is_patient``: what its answers say of the next time is
+    believed. ``is_growing``: each delay is twice the one before, up to an hour."""
+
+    delay: int
+    tries: int
+    is_patient: bool = False
+    is_growing: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Of one try. ``status`` None: no answer, and ``error`` says why."""
+
+    latency: int
+    status: int | None = None
+    error: str | None = None
+    detail: str | None = None
+    answer: bytes = b""
+    retry_after: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    pass
+
+
+class Again(msgspec.Struct, frozen=True):
+    delay: int
+
+
+class GivenUp(msgspec.Struct, frozen=True):
+    """``is_gone``: the receiver says that it is gone for good (410)."""
+
+    is_gone: bool = False
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """Refused as not allowed: the next sync comes anyway."""
+
+
+Verdict = Delivered | Again | GivenUp | Skipped
+
+
+def judge(
+    policy: Policy, event: str, tries: int, tries_allowed: int, outcome: Outcome, wall: int
+) -> Verdict:
+    """``tries``: how many there were, with this one; ``wall``: what the clock on the wall says."""
+    if outcome.is_success:
+        return Delivered()
+    if outcome.status in (401, 403) and event in STATES:
+        return Skipped()
+    if policy.is_patient and outcome.status == 410:
+        return GivenUp(is_gone=True)
+    if tries >= tries_allowed:
+        return GivenUp()
+    if not policy.is_patient:
+        return Again(policy.delay)
+    told = retry_after(outcome.retry_after, wall) if outcome.status in (429, 503) else 0
+    return Again(max(told, _delay(policy, tries)))
+
+
+def _delay(policy: Policy, tries: int) -> int:
+    if not policy.is_growing:
+        return policy.delay
+    grown = policy.delay << min(tries - 1, 40)
+    spread = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311  # not a secret
+    return int(min(max(grown, SECOND), LONGEST_DELAY) * spread)
+
+
+def retry_after(text: str | None, wall: int) -> int:
+    """RFC 9110, 10.2.3: seconds or a date; at most an hour, 0 for what says nothing."""
+    if text is None:
+        return 0
+    if text.isascii() and text.isdigit():
+        return min(int(text[:9]) * SECOND, LONGEST_DELAY)
+    try:
+        at = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0
+    return max(0, min(int(at * SECOND) - wall, LONGEST_DELAY))

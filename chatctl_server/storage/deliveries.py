@@ -1,0 +1,357 @@
+"""Questions about deliveries: what is pending, in which order, and what became of it.
+
+A lane is an endpoint's pending deliveries of one conversation. They are tried in the order of
+their ids, one at a time; the lane's row says when its first may be tried.
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import msgspec
+from peewee import SQL, Database, fn
+
+from chatctl_server import errors
+from chatctl_server.domain import event_id
+from chatctl_server.domain.callbacks import Outcome
+from chatctl_server.storage.models import Attempt, Delivery, Lane
+from chatctl_server.storage.sql import Row, Statement, Value
+
+Status = Literal["pending", "delivered", "failed", "skipped"]
+ANSWER_BYTES = 4096  # of each answer that is kept
+KEPT_TRIES = 100  # the newest of a delivery, and its first
+TEST = "test"  # the mark of a sample that an operator has asked for
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What is to be sent: a reference with an upper bound, not the body."""
+
+    endpoint: int
+    conversation: int
+    event: str
+    first: int
+    last: int
+    tries_allowed: int
+    until: int | None = None
+    number: int | None = None
+    from_time: int | None = None
+    to_time: int | None = None
+    mark: str | None = None
+
+
+class Stored(msgspec.Struct, frozen=True):
+    id: int
+    endpoint: int
+    conversation: int
+    event: str
+    first: int
+    last: int
+    until: int | None
+    number: int | None
+    from_time: int | None
+    to_time: int | None
+    mark: str | None
+    status: Status
+    tries: int
+    tries_allowed: int
+    planned_at: int
+    finished_at: int | None
+    body_hash: bytes | None
+
+
+class Try(msgspec.Struct, frozen=True):
+    """One that was made. ``answer``: at most 4 KiB of it."""
+
+    number: int
+    at: int
+    latency: int
+    status: int | None
+    error: str | None
+    detail: str | None
+    answer: bytes | None
+
+
+_COLUMNS = (
+    Delivery.id,
+    Delivery.endpoint,
+    Delivery.conversation,
+    Delivery.event,
+    Delivery.first,
+    Delivery.last,
+    Delivery.until,
+    Delivery.number,
+    Delivery.from_time,
+    Delivery.to_time,
+    Delivery.mark,
+    Delivery.status,
+    Delivery.tries,
+    Delivery.tries_allowed,
+    Delivery.planned_at,
+    Delivery.finished_at,
+    Delivery.body_hash,
+)
+_NEWEST_ID = Statement(Delivery.select(fn.MAX(Delivery.id)))
+_ONE = Statement(Delivery.select(*_COLUMNS).where(Delivery.id == 0))
+_ADD = Statement(
+    Delivery.insert_many(
+        [(0,) * 15],
+        fields=[
+            Delivery.id,
+            *(getattr(Delivery, name) for name in Planned.__struct_fields__),
+            Delivery.status,
+            Delivery.tries,
+            Delivery.planned_at,
+        ],
+    )
+)
+_OPEN_LANE = Statement(
+    Lane.insert_many(
+        [(0,) * 5], fields=[Lane.endpoint, Lane.conversation, Lane.due_at, Lane.delay, Lane.is_slow]
+    ).on_conflict_ignore()
+)
+_MOVE_LANE = Statement(
+    Lane.update({Lane.due_at: 0, Lane.delay: 0, Lane.is_slow: 0}).where(
+        (Lane.endpoint == 0) & (Lane.conversation == 0)
+    )
+)
+_END_LANE = Statement(Lane.delete().where((Lane.endpoint == 0) & (Lane.conversation == 0)))
+_IS_PENDING = SQL("status = 'pending'")  # as the index has it
+_HEAD = Statement(
+    Delivery.select(fn.MIN(Delivery.id)).where(
+        (Delivery.endpoint == 0) & (Delivery.conversation == 0) & _IS_PENDING
+    )
+)
+# Peewee has no words for a join with each lane's first delivery, and none for what is read twice.
+_DUE = Statement.of_text(
+    f"""SELECT {", ".join(f"d.{column.column_name}" for column in _COLUMNS)}
+    FROM lane JOIN delivery d ON d.id = (
+        SELECT MIN(id) FROM delivery
+        WHERE endpoint = lane.endpoint AND conversation = lane.conversation
+        AND status = 'pending')
+    WHERE lane.endpoint = ? AND lane.is_slow = ? AND lane.due_at <= ?
+    ORDER BY lane.due_at LIMIT ?"""
+)
+_WAITING = Statement.of_text(
+    """SELECT 1 FROM delivery
+    WHERE endpoint = ?1 AND conversation = ?2 AND status = 'pending' AND event = ?3 AND id > (
+        SELECT MIN(id) FROM delivery
+        WHERE endpoint = ?1 AND conversation = ?2 AND status = 'pending')"""
+)
+_NEXT_DUE = Statement.of_text(
+    """SELECT MIN(due_at) FROM (
+        SELECT MIN(due_at) AS due_at FROM lane WHERE endpoint = ? AND is_slow = 0 AND due_at > ?
+        UNION ALL
+        SELECT MIN(due_at) FROM lane WHERE endpoint = ? AND is_slow = 1 AND due_at > ?)"""
+)
+_CLAMP = Statement.of_text("UPDATE lane SET due_at = ? + delay WHERE due_at > ? + delay")
+_SETTLE = Statement(
+    Delivery.update(
+        {
+            Delivery.status: "",
+            Delivery.tries: 0,
+            Delivery.finished_at: 0,
+            Delivery.body_hash: fn.COALESCE(Delivery.body_hash, b""),
+        }
+    ).where(Delivery.id == 0)
+)
+_REVIVE = Statement(
+    Delivery.update(
+        {Delivery.status: "", Delivery.tries_allowed: 0, Delivery.finished_at: None}
+    ).where(Delivery.id == 0)
+)
+_TRY_COLUMNS = (
+    Attempt.number,
+    Attempt.at,
+    Attempt.latency,
+    Attempt.status,
+    Attempt.error,
+    Attempt.detail,
+    Attempt.answer,
+)
+_ADD_TRY = Statement(Attempt.insert_many([(0,) * 8], fields=[Attempt.delivery, *_TRY_COLUMNS]))
+_DROP_TRIES = Statement(
+    Attempt.delete().where((Attempt.delivery == 0) & (Attempt.number <= 0) & (Attempt.number > 1))
+)
+_TRIES = Statement(
+    Attempt.select(*_TRY_COLUMNS).where(Attempt.delivery == 0).order_by(Attempt.number)
+)
+_BACKLOG = Statement(
+    Delivery.select(Delivery.endpoint, fn.COUNT(Delivery.id), fn.MIN(Delivery.planned_at))
+    .where(_IS_PENDING)
+    .group_by(Delivery.endpoint)
+)
+_MOVE_ENDPOINT = Statement(
+    Delivery.update({Delivery.endpoint: 0}).where((Delivery.endpoint == 0) & _IS_PENDING)
+)
+_GIVE_TO = Statement(Delivery.update({Delivery.endpoint: 0}).where(Delivery.id == 0))
+_LANES_OF = Statement(Lane.select(Lane.conversation).where(Lane.endpoint == 0))
+_DROP_LANES = Statement(Lane.delete().where(Lane.endpoint == 0))
+_END_RUN = Statement(Delivery.update({Delivery.until: None}).where(Delivery.id == 0))
+_DUE_OF_LANE = Statement(
+    Lane.select(Lane.due_at).where((Lane.endpoint == 0) & (Lane.conversation == 0))
+)
+_LATE_LANES = Statement(
+    Lane.select(Lane.conversation)
+    .where((Lane.endpoint == 0) & (Lane.is_slow << [0, 1]) & (Lane.due_at > 0))
+    .limit(1)
+)
+_OF_REMOVED = Statement.of_text(
+    """SELECT id, endpoint, conversation FROM delivery WHERE status = 'pending' AND endpoint IN (
+        SELECT id FROM endpoint WHERE status = 'removed' AND origin = 'added') LIMIT ?"""
+)
+_SKIP = Statement(
+    Delivery.update({Delivery.status: "", Delivery.finished_at: 0}).where(Delivery.id == 0)
+)
+
+
+def newest_id(db: Database) -> int:
+    return _NEWEST_ID.value(db) or 0
+
+
+def one(db: Database, delivery: int) -> Stored | None:
+    row = _ONE.row(db, delivery)
+    return None if row is None else Stored(*row)
+
+
+def find(db: Database, delivery_id: str) -> Stored:
+    """By its webhook-id, or by its bare number. Raises DeliveryNotFound."""
+    is_number = delivery_id.isascii() and delivery_id.isdigit()
+    number = int(delivery_id) if is_number else event_id.offset_of(uuid.UUID(delivery_id))
+    found = one(db, number)
+    if found is None or not (is_number or public_id(found) == delivery_id):
+        raise errors.DeliveryNotFound(f"There is no delivery {delivery_id}", field="delivery_id")
+    return found
+
+
+def public_id(delivery: Stored) -> str:
+    return event_id.make(delivery.planned_at, delivery.id)
+
+
+def tries(db: Database, delivery: int) -> list[Try]:
+    return [Try(*row) for row in _TRIES.rows(db, delivery)]
+
+
+def add(db: Database, planned: Sequence[Planned], now: int, due_at: int) -> int:
+    """In their order; returns the id of the last."""
+    newest = newest_id(db)
+    rows = [
+        (newest + n, *msgspec.structs.astuple(each), "pending", 0, now)
+        for n, each in enumerate(planned, 1)
+    ]
+    _ADD.run_many(db, rows)
+    lanes = {(each.endpoint, each.conversation) for each in planned}
+    _OPEN_LANE.run_many(db, [(*lane, due_at, 0, 0) for lane in lanes])
+    return newest + len(rows)
+
+
+def due(db: Database, endpoint: int, *, is_slow: bool, now: int, limit: int) -> list[Stored]:
+    """The first delivery of each lane whose time has come, the longest due first."""
+    return [Stored(*row) for row in _DUE.rows(db, endpoint, int(is_slow), now, limit)]
+
+
+def next_due(db: Database, endpoint: int, now: int) -> int | None:
+    """When the next lane's time comes; None when none waits for a time."""
+    found: int | None = _NEXT_DUE.value(db, endpoint, now, endpoint, now)
+    return found
+
+
+def settle(db: Database, delivery: Stored, status: Status, now: int, body_hash: bytes) -> None:
+    """After a try. ``body_hash`` stays that of the first body; empty says that there was none."""
+    finished_at = None if status == "pending" else now
+    parameters: tuple[Value, ...] = (status, delivery.tries + 1, finished_at, body_hash or None)
+    _SETTLE.run(db, *parameters, delivery.id)
+
+
+def add_try(db: Database, delivery: int, number: int, at: int, outcome: Outcome) -> None:
+    answer = outcome.answer[:ANSWER_BYTES] or None
+    told = (outcome.status, outcome.error, outcome.detail)
+    _ADD_TRY.run(db, delivery, number, at, outcome.latency, *told, answer)
+    if number > KEPT_TRIES:
+        _DROP_TRIES.run(db, delivery, number - KEPT_TRIES, 1)
+
+
+def move_lane(
+    db: Database, endpoint: int, conversation: int, *, due_at: int, delay: int, is_slow: bool
+) -> None:
+    """To its next time; a lane without pending deliveries ends."""
+    if _HEAD.value(db, endpoint, conversation) is None:
+        _END_LANE.run(db, endpoint, conversation)
+    else:
+        _MOVE_LANE.run(db, due_at, delay, int(is_slow), endpoint, conversation)
+
+
+def open_lane(db: Database, endpoint: int, conversation: int, due_at: int) -> None:
+    _OPEN_LANE.run(db, endpoint, conversation, due_at, 0, 0)
+
+
+def has_waiting(db: Database, endpoint: int, conversation: int, event: str) -> bool:
+    """Whether one of that event waits behind the lane's first, which may be under way."""
+    return _WAITING.row(db, endpoint, conversation, event) is not None
+
+
+def revive(db: Database, delivery: Stored, due_at: int, tries: int) -> None:
+    """One that was given up is pending again, at its old place in the order."""
+    _REVIVE.run(db, "pending", delivery.tries + tries, None, delivery.id)
+    open_lane(db, delivery.endpoint, delivery.conversation, due_at)
+
+
+@contextmanager
+def undone(db: Database) -> Iterator[None]:
+    """What is done within is undone at its end."""
+    db.execute_sql("SAVEPOINT undone")
+    yield
+    db.execute_sql("ROLLBACK TO undone")
+    db.execute_sql("RELEASE undone")
+
+
+def end_run(db: Database, batch: int) -> None:
+    """When it is sent once more, nothing follows: what followed has arrived."""
+    _END_RUN.run(db, None, batch)
+
+
+def hurry_lane(db: Database, endpoint: int, conversation: int) -> bool:
+    """Its first may be tried now; False when nothing kept it from that."""
+    waits = bool(_DUE_OF_LANE.value(db, endpoint, conversation))
+    if waits:
+        move_lane(db, endpoint, conversation, due_at=0, delay=0, is_slow=False)
+    return waits
+
+
+def hurry_lanes(db: Database, endpoint: int, now: int, limit: int) -> int:
+    """As many as wait for a time, up to the limit."""
+    found = _LATE_LANES.rows(db, endpoint, 0, 1, now, limit)
+    for (conversation,) in found:
+        hurry_lane(db, endpoint, conversation)
+    return len(found)
+
+
+def skip_of_removed(db: Database, now: int, limit: int) -> int:
+    """What was pending for added endpoints that are gone is not sent any more."""
+    found = _OF_REMOVED.rows(db, limit)
+    _SKIP.run_many(db, [("skipped", now, delivery) for delivery, *_ in found])
+    _END_LANE.run_many(db, {tuple(lane) for _, *lane in found})
+    return len(found)
+
+
+def clamp_lanes(db: Database, now: int) -> None:
+    """No lane waits longer than it was told to: the clock of another run may have been ahead."""
+    _CLAMP.run(db, now, now)
+
+
+def give_to(db: Database, delivery: int, endpoint: int) -> None:
+    _GIVE_TO.run(db, endpoint, delivery)
+
+
+def move_endpoint(db: Database, old: int, new: int, due_at: int) -> None:
+    """What is pending for one endpoint goes to another."""
+    for row in _LANES_OF.rows(db, old):
+        open_lane(db, new, row[0], due_at)
+    _DROP_LANES.run(db, old)
+    _MOVE_ENDPOINT.run(db, new, old)
+
+
+def backlog(db: Database) -> dict[int, tuple[int, int]]:
+    """Of each endpoint with pending deliveries: how many, and when the oldest was planned."""
+    rows: list[Row] = _BACKLOG.rows(db)
+    return {endpoint: (count, oldest) for endpoint, count, oldest in rows}

@@ -1,0 +1,174 @@
+"""Questions for lists: which deliveries there are, and how far each kind got in each room."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+from peewee import Database
+
+from chatctl_server.domain.callbacks import BATCH_EVENTS, EndpointKind
+from chatctl_server.storage import conversations
+from chatctl_server.storage.deliveries import TEST, Status
+from chatctl_server.storage.sql import Statement
+
+SyncStatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
+Among = Literal["failed", "settled"]
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """``endpoint_id`` and ``room_id`` as the world knows them. ``due_at``: of the lane, when this
+    is the first in it; 0 for now. ``last_status`` and ``last_error`` are of the newest try."""
+
+    id: int
+    endpoint_id: str
+    kind: EndpointKind
+    event: str
+    room_id: str | None
+    status: Status
+    mark: str | None
+    number: int | None
+    tries: int
+    tries_allowed: int
+    planned_at: int
+    finished_at: int | None
+    due_at: int | None
+    last_status: int | None
+    last_error: str | None
+
+
+class Wanted(NamedTuple):
+    """None means any. ``since`` and ``until`` are about ``planned_at``, both inclusive."""
+
+    endpoint: int | None
+    conversation: int | None
+    status: Status | None
+    event_glob: str | None
+    since: int
+    until: int
+
+
+class Told(NamedTuple):
+    """That an endpoint has, or had, a delivery of a fact. One of the settings is known by its
+    kind alone: its URL may have been another."""
+
+    endpoint: int | EndpointKind
+    event: str
+    offset: int
+
+
+class Counts(NamedTuple):
+    pending: int = 0
+    failed: int = 0
+    last_delivered_at: int | None = None
+
+
+# LEFT JOIN, so that the deliveries are read in their order and only as far as they are wanted.
+_LISTED = """SELECT d.id, e.public_id, e.kind, d.event, c.public_id, d.status, d.mark, d.number,
+    d.tries, d.tries_allowed, d.planned_at, d.finished_at,
+    CASE WHEN d.status = 'pending' AND d.id = (
+        SELECT MIN(id) FROM delivery
+        WHERE endpoint = d.endpoint AND conversation = d.conversation AND status = 'pending')
+    THEN l.due_at END, a.status, a.error
+    FROM delivery d
+    LEFT JOIN endpoint e ON e.id = d.endpoint
+    LEFT JOIN conversation c ON c.id = d.conversation
+    LEFT JOIN lane l ON l.endpoint = d.endpoint AND l.conversation = d.conversation
+    LEFT JOIN attempt a ON a.delivery = d.id AND a.number = d.tries"""
+_ONE = Statement.of_text(f"{_LISTED} WHERE d.id = ?")
+
+
+def _page(condition: str) -> Statement:
+    return Statement.of_text(
+        f"""{_LISTED} WHERE d.id < ?1 AND {condition}
+        AND (?2 IS NULL OR d.endpoint = ?2) AND (?3 IS NULL OR d.conversation = ?3)
+        AND (?4 IS NULL OR d.status = ?4) AND (?5 IS NULL OR d.event GLOB ?5)
+        AND d.planned_at >= ?6 AND d.planned_at <= ?7 ORDER BY d.id DESC LIMIT ?8"""
+    )
+
+
+_ANY = _page("1")
+_OF_STATUS = {  # as the partial indexes have them
+    "pending": _page("d.status = 'pending'"),
+    "failed": _page("d.status IN ('failed', 'skipped')"),
+    "skipped": _page("d.status IN ('failed', 'skipped')"),
+}
+
+
+def _among(condition: str) -> Statement:
+    return Statement.of_text(
+        f"""SELECT id FROM delivery WHERE {condition} AND id > ? AND planned_at >= ?
+        AND planned_at <= ? AND mark IS NOT '{TEST}'
+        AND endpoint IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"""
+    )
+
+
+_AMONG: dict[Among, Statement] = {
+    "failed": _among("status IN ('failed', 'skipped')"),
+    "settled": _among("status <> 'pending'"),
+}
+_TOLD = Statement.of_text(
+    f"""SELECT CASE e.origin WHEN 'settings' THEN e.kind ELSE e.id END, d.event, d.first
+    FROM delivery d LEFT JOIN endpoint e ON e.id = d.endpoint
+    WHERE d.id > ? AND d.first >= ? AND d.first <= ? AND d.mark IS NOT '{TEST}'
+    AND d.event NOT IN ({", ".join(f"'{event}'" for event in BATCH_EVENTS.values())})"""
+)
+_COUNTS = Statement.of_text(
+    """SELECT e.kind, d.conversation, SUM(d.status = 'pending'), SUM(d.status = 'failed'),
+    MAX(CASE d.status WHEN 'delivered' THEN d.finished_at END)
+    FROM delivery d JOIN endpoint e ON e.id = d.endpoint
+    WHERE e.origin = 'settings' AND d.conversation >= ? AND d.conversation <= ?
+    GROUP BY e.kind, d.conversation"""
+)
+_ROOMS = Statement.of_text("SELECT id FROM conversation WHERE id > ? ORDER BY id LIMIT ?")
+_SESSIONS_AFTER = Statement.of_text(
+    "SELECT COUNT(*) FROM session WHERE conversation = ? AND left_offset > ?"
+)
+
+
+def page(db: Database, wanted: Wanted, before: int, limit: int) -> list[Listed]:
+    """The newest first, below that id."""
+    question = _OF_STATUS.get(wanted.status or "", _ANY)
+    return [Listed(*row) for row in question.rows(db, before, *wanted, limit)]
+
+
+def one(db: Database, delivery: int) -> Listed:
+    row = _ONE.row(db, delivery)
+    assert row is not None
+    return Listed(*row)
+
+
+def among(
+    db: Database,
+    which: Among,
+    endpoints: Sequence[int],
+    after: int,
+    window: tuple[int, int],
+    limit: int,
+) -> list[int]:
+    """Ids in their order, of what was given up, or of all that is not pending; no samples."""
+    encoded = msgspec.json.encode(list(endpoints)).decode()
+    return [id_ for (id_,) in _AMONG[which].rows(db, after, *window, encoded, limit)]
+
+
+def told(db: Database, after: int, first: int, last: int) -> set[Told]:
+    """Of the facts with those offsets, by the deliveries above that id."""
+    return {Told(*row) for row in _TOLD.rows(db, after, first, last)}
+
+
+def counts(db: Database, first: int, last: int) -> dict[tuple[EndpointKind, int], Counts]:
+    """By kind and conversation, of the endpoints of the settings; both bounds inclusive."""
+    return {
+        (kind, conversation): Counts(*figures)
+        for kind, conversation, *figures in _COUNTS.rows(db, first, last)
+    }
+
+
+def rooms(db: Database, after: int, limit: int) -> list[conversations.Found]:
+    """Open and closed ones, in order of creation."""
+    found = [conversations.by_id(db, id_) for (id_,) in _ROOMS.rows(db, after, limit)]
+    return [room for room in found if room is not None]
+
+
+def sessions_after(db: Database, conversation: int, offset: int) -> int:
+    """How many ended above that offset."""
+    return int(_SESSIONS_AFTER.value(db, conversation, offset))

@@ -1,0 +1,121 @@
+"""Questions about endpoints: where callbacks go."""
+
+import msgspec
+from peewee import Database, fn
+
+from chatctl_server import errors
+from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.storage.models import Endpoint
+from chatctl_server.storage.sql import Row, Statement
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """``events``: globs of fact types, of an added endpoint, which hears of the facts above the
+    offset ``since``."""
+
+    id: int
+    public_id: str
+    origin: str
+    kind: EndpointKind
+    url: str
+    events: tuple[str, ...]
+    status: str
+    disabled_reason: str | None
+    since: int
+    is_guarded: bool
+    secret: str | None
+    previous_secret: str | None
+    previous_until: int | None
+    created_at: int
+    failing_since: int | None
+
+    @property
+    def is_added(self) -> bool:
+        return self.origin == "added"
+
+
+_COLUMNS = (
+    Endpoint.id,
+    Endpoint.public_id,
+    Endpoint.origin,
+    Endpoint.kind,
+    Endpoint.url,
+    Endpoint.events,
+    Endpoint.status,
+    Endpoint.disabled_reason,
+    Endpoint.since,
+    Endpoint.is_guarded,
+    Endpoint.secret,
+    Endpoint.previous_secret,
+    Endpoint.previous_until,
+    Endpoint.created_at,
+    Endpoint.failing_since,
+)
+_ALL = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.status != "").order_by(Endpoint.id))
+_ONE = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.id == 0))
+_BY_PUBLIC_ID = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.public_id == ""))
+_OF_SETTINGS = Statement(
+    Endpoint.select(*_COLUMNS).where((Endpoint.origin == "") & (Endpoint.kind == ""))
+)
+_EVERYONE = Statement(Endpoint.select(*_COLUMNS).order_by(Endpoint.id))
+_NEWEST_ID = Statement(Endpoint.select(fn.MAX(Endpoint.id)))
+_SET = Statement(
+    Endpoint.insert_many([(0,) * len(_COLUMNS)], fields=_COLUMNS).on_conflict(
+        conflict_target=[Endpoint.id],
+        preserve=[column for column in _COLUMNS if column is not Endpoint.id],
+    )
+)
+
+
+def present(db: Database) -> list[Stored]:
+    """Enabled and disabled ones, in order of their creation."""
+    return [_stored(row) for row in _ALL.rows(db, "removed")]
+
+
+def everyone(db: Database) -> list[Stored]:
+    """Removed ones, too: their deliveries are kept."""
+    return [_stored(row) for row in _EVERYONE.rows(db)]
+
+
+def one(db: Database, endpoint: int) -> Stored | None:
+    row = _ONE.row(db, endpoint)
+    return None if row is None else _stored(row)
+
+
+def find(db: Database, public_id: str) -> Stored:
+    """Raises EndpointNotFound."""
+    found = find_any(db, public_id)
+    if found.status == "removed":
+        raise errors.EndpointNotFound(f"The endpoint {public_id} was removed", field="endpoint_id")
+    return found
+
+
+def find_any(db: Database, public_id: str) -> Stored:
+    """Also one that was removed. Raises EndpointNotFound."""
+    row = _BY_PUBLIC_ID.row(db, public_id)
+    if row is None:
+        raise errors.EndpointNotFound(f"There is no endpoint {public_id}", field="endpoint_id")
+    return _stored(row)
+
+
+def of_settings(db: Database, kind: EndpointKind) -> list[Stored]:
+    """Those that the settings have named for a kind, one for each URL."""
+    return [_stored(row) for row in _OF_SETTINGS.rows(db, "settings", kind)]
+
+
+def newest_id(db: Database) -> int:
+    return _NEWEST_ID.value(db) or 0
+
+
+def save(db: Database, endpoint: Stored) -> None:
+    """Adds it, or replaces the one with its id."""
+    values = msgspec.structs.asdict(endpoint)
+    _SET.run(db, *(values | {"events": ",".join(endpoint.events)}).values())
+
+
+def _stored(row: Row) -> Stored:
+    values = dict(zip(Stored.__struct_fields__, row, strict=True))
+    events = values["events"]
+    values["events"] = tuple(events.split(",")) if events else ()
+    values["is_guarded"] = bool(values["is_guarded"])
+    return Stored(**values)

@@ -1,0 +1,34 @@
+"""Which deliveries are over for so long that nobody will ask for them."""
+
+from collections.abc import Sequence
+
+from peewee import Database
+
+from chatctl_server.storage.models import Delivery
+from chatctl_server.storage.sql import Statement
+
+# In the order of ids: the oldest come first. What a history goes on from is kept, and the newest,
+# so that no id is given twice.
+_FINISHED = Statement.of_text(
+    """SELECT id FROM delivery
+    WHERE id > ? AND (status = 'delivered' AND finished_at < ?
+        OR status IN ('failed', 'skipped') AND finished_at < ?)
+    AND id < (SELECT MAX(id) FROM delivery)
+    AND id NOT IN (SELECT delivery FROM batch WHERE delivery IS NOT NULL)
+    ORDER BY id LIMIT ?"""
+)
+# The tries go with it: their table refers to it so.
+_FORGET = Statement(Delivery.delete().where((Delivery.id == 0) & (Delivery.status != "")))
+
+
+def finished(
+    db: Database, after: int, delivered_before: int, failed_before: int, limit: int
+) -> list[int]:
+    """Ids above ``after`` that were delivered, or given up, before those times."""
+    rows = _FINISHED.rows(db, after, delivered_before, failed_before, limit)
+    return [number for (number,) in rows]
+
+
+def forget(db: Database, deliveries: Sequence[int]) -> None:
+    """With their tries; one that is pending again stays."""
+    _FORGET.run_many(db, [(number, "pending") for number in deliveries])

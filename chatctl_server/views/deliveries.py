@@ -1,0 +1,204 @@
+"""Endpoints, deliveries and tries as administrators see them. No secret is in any of them."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from chatctl_server.domain import event_id, times
+from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.setting_table import masked
+from chatctl_server.storage import deliveries, endpoints
+from chatctl_server.storage.deliveries import Status
+from chatctl_server.storage.delivery_lists import Listed, SyncStatusKind
+
+Next = Literal["delivered", "retry", "given_up", "skipped"]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """``url`` without what may be secret in it. Times are Unix seconds."""
+
+    endpoint_id: str
+    origin: Literal["settings", "added"]
+    kind: EndpointKind
+    url: str
+    events: tuple[str, ...]
+    status: Literal["enabled", "disabled"]
+    disabled_reason: str | None
+    is_guarded: bool
+    has_secret: bool
+    secret_overlap_until: int | None
+    created_at: int
+    failing_since: int | None
+    pending: int
+    oldest_pending_at: int | None
+    changed: bool | UnsetType = UNSET
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """Times are Unix seconds."""
+
+    delivery_id: str
+    endpoint_id: str
+    kind: EndpointKind
+    event: str
+    room_id: str | None
+    status: Status
+    mark: str | None
+    number: int | None
+    tries: int
+    tries_allowed: int
+    planned_at: int
+    finished_at: int | None
+    next_try_at: int | None
+    last_status: int | None
+    last_error: str | None
+    changed: bool | UnsetType = UNSET
+
+
+class Request(msgspec.Struct, frozen=True):
+    """As it would be sent now; ``body`` is None when it cannot be put together."""
+
+    url: str
+    headers: dict[str, str]
+    body: Any
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """``answer``: the first 4 KiB of it."""
+
+    number: int
+    at: int
+    latency_ms: float
+    status: int | None
+    error: str | None
+    detail: str | None
+    answer: str
+
+
+class DeliveryDetails(msgspec.Struct, frozen=True):
+    delivery_id: str
+    endpoint_id: str
+    kind: EndpointKind
+    event: str
+    room_id: str | None
+    status: Status
+    mark: str | None
+    number: int | None
+    tries: int
+    tries_allowed: int
+    planned_at: int
+    finished_at: int | None
+    next_try_at: int | None
+    last_status: int | None
+    last_error: str | None
+    request: Request
+    attempts: list[Attempt]
+
+
+class Try(msgspec.Struct, frozen=True):
+    """A line of the stream: a try that begins (``sent``) or has ended (``answered``)."""
+
+    at: str
+    delivery_id: str
+    endpoint_id: str
+    url: str
+    kind: EndpointKind
+    event: str
+    room_id: str | None
+    room_name: str | None
+    number: int
+    mark: str | None
+    state: Literal["sent", "answered"]
+    status: int | None = None
+    error: str | None = None
+    latency_ms: float | None = None
+    next: Next | None = None
+    retry_in_seconds: float | None = None
+
+
+class SyncStatus(msgspec.Struct, frozen=True):
+    """How far a kind got in a room. ``delivered_to`` and ``newest``: the ``seq`` of messages, or
+    the offsets at which sessions ended."""
+
+    kind: SyncStatusKind
+    room_id: str
+    room_name: str
+    pending: int
+    failed: int
+    last_delivered_at: int | None
+    delivered_to: int | None
+    newest: int | None
+    lag: int | None
+
+
+def endpoint(
+    stored: endpoints.Stored,
+    backlog: tuple[int, int] | None,
+    now: int,
+    *,
+    has_common_secret: bool,
+    changed: bool | UnsetType = UNSET,
+) -> Endpoint:
+    """``backlog``: how many are pending, and when the oldest was planned. ``has_common_secret``:
+    an endpoint without one of its own has that of the settings."""
+    is_overlapping = stored.previous_until is not None and stored.previous_until > now
+    pending, oldest = backlog or (0, None)
+    return Endpoint(
+        endpoint_id=stored.public_id,
+        origin="added" if stored.is_added else "settings",
+        kind=stored.kind,
+        url=masked(stored.url),
+        events=stored.events,
+        status="enabled" if stored.status == "enabled" else "disabled",
+        disabled_reason=stored.disabled_reason,
+        is_guarded=stored.is_guarded,
+        has_secret=stored.secret is not None or has_common_secret,
+        secret_overlap_until=_seconds(stored.previous_until) if is_overlapping else None,
+        created_at=times.seconds(stored.created_at),
+        failing_since=_seconds(stored.failing_since),
+        pending=pending,
+        oldest_pending_at=_seconds(oldest),
+        changed=changed,
+    )
+
+
+def delivery(listed: Listed, changed: bool | UnsetType = UNSET) -> Delivery:
+    return Delivery(**_values(listed), changed=changed)
+
+
+def details(listed: Listed, request: Request, tries: list[deliveries.Try]) -> DeliveryDetails:
+    attempts = [_attempt(each) for each in tries]
+    return DeliveryDetails(**_values(listed), request=request, attempts=attempts)
+
+
+def delivery_id(listed: Listed) -> str:
+    return event_id.make(listed.planned_at, listed.id)
+
+
+def _values(listed: Listed) -> dict[str, Any]:
+    values = msgspec.structs.asdict(listed)
+    due_at = values.pop("due_at")
+    del values["id"]
+    return values | {
+        "delivery_id": delivery_id(listed),
+        "planned_at": times.seconds(listed.planned_at),
+        "finished_at": _seconds(listed.finished_at),
+        "next_try_at": None if due_at is None else times.seconds(max(due_at, listed.planned_at)),
+    }
+
+
+def _attempt(made: deliveries.Try) -> Attempt:
+    return Attempt(
+        number=made.number,
+        at=times.seconds(made.at),
+        latency_ms=made.latency / 1000,
+        status=made.status,
+        error=made.error,
+        detail=made.detail,
+        answer=(made.answer or b"").decode(errors="replace"),
+    )
+
+
+def _seconds(at: int | None) -> int | None:
+    return None if at is None else times.seconds(at)

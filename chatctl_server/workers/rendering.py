@@ -1,0 +1,173 @@
+"""What a delivery says, put together at the send: a question that runs in a reader thread.
+
+A delivery keeps a reference with an upper bound, so a retry says the same again. What was erased
+in between is erased there, too; a room's state is told as it is at the send.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from chatctl_server.conversation import batches as runs
+from chatctl_server.domain import callbacks, facts
+from chatctl_server.storage import (
+    batches,
+    conversations,
+    deliveries,
+    histories,
+    log,
+    messages,
+    sessions,
+    syncing,
+)
+from chatctl_server.storage.sql import Database
+from chatctl_server.views import callback_samples, rooms
+from chatctl_server.views import callbacks as views
+from chatctl_server.views.facts import fact_object
+
+# What a damaged row or fact leads to; an error of the database itself is nobody's body.
+UNTELLABLE = (msgspec.MsgspecError, LookupError, ValueError, TypeError, ArithmeticError)
+
+
+class Rendered(NamedTuple):
+    """``is_changed``: an earlier try said something else. ``trouble``: why there is no body.
+    ``is_after_creation``: the data of a room that has just been made."""
+
+    delivery: deliveries.Stored
+    room_id: str | None
+    room_name: str | None = None
+    body: bytes = b""
+    body_hash: bytes = b""
+    is_changed: bool = False
+    is_slow: bool = False
+    is_after_creation: bool = False
+    trouble: str | None = None
+
+
+class Rendering:
+    """``current_users``: how many are connected to a conversation; ``history_limit``: records of
+    each history in a room's data."""
+
+    def __init__(
+        self, current_users: Callable[[int], int], history_limit: int, clock: Callable[[], int]
+    ) -> None:
+        self._current_users = current_users
+        self._history_limit = history_limit
+        self._clock = clock
+
+    def render(self, db: Database, delivery: deliveries.Stored, *, is_slow: bool) -> Rendered:
+        """Data that cannot be told is the trouble of this delivery alone."""
+        if delivery.mark == deliveries.TEST:
+            return _sample(delivery, is_slow=is_slow)
+        room = conversations.by_id(db, delivery.conversation)
+        room_id = None if room is None else room.public_id
+        room_name = None if room is None else room.name
+        try:
+            body = msgspec.json.encode(self._content(db, delivery, room))
+            is_after_creation = _is_after_creation(db, delivery)
+        except UNTELLABLE as error:
+            trouble = f"{type(error).__name__}: {error}"
+            return Rendered(delivery, room_id, room_name, is_slow=is_slow, trouble=trouble)
+        body_hash = hashlib.sha256(body).digest()
+        return Rendered(
+            delivery,
+            room_id,
+            room_name,
+            body,
+            body_hash,
+            is_changed=delivery.body_hash not in (None, body_hash),
+            is_slow=is_slow,
+            is_after_creation=is_after_creation,
+        )
+
+    def _content(
+        self, db: Database, delivery: deliveries.Stored, room: conversations.Found | None
+    ) -> msgspec.Struct:
+        if room is None or delivery.event not in callbacks.EVENT_NAMES:
+            return fact_object(_fact(db, delivery), None if room is None else room.public_id)
+        match delivery.event:
+            case callbacks.DATA_SYNC:
+                return self._data(db, room)
+            case callbacks.PERIODIC_SYNC:
+                return self._periodic(db, room, _fact(db, delivery))
+            case "chat_history_batch":
+                return _chat_batch(db, delivery, room)
+            case "session_history_batch":
+                return _session_batch(db, delivery, room)
+            case _:
+                return views.room_event(room.public_id, _fact(db, delivery))
+
+    def _data(self, db: Database, room: conversations.Found) -> rooms.SyncPayload:
+        state = syncing.state(db, _listed(db, room), self._history_limit, self._clock())
+        return rooms.sync_payload(
+            state.listed,
+            self._current_users(room.id),
+            state.banned_user_ids,
+            state.messages,
+            state.sessions,
+            state.session_total,
+        )
+
+    def _periodic(
+        self, db: Database, room: conversations.Found, entry: facts.Recorded
+    ) -> views.PeriodicSync:
+        size, end = views.DIGEST_RECORDS, histories.LATEST
+        newest = sessions.finished_page(db, room.id, 0, end, 0, size)
+        return views.periodic_sync(
+            room,
+            rooms.basic_info(_listed(db, room), self._current_users(room.id)),
+            entry.at,
+            sessions.finished_total(db, room.id, 0, end),
+            messages.between(db, room.id, room.last_seq - size + 1, room.last_seq),
+            newest[::-1],
+        )
+
+
+def _sample(delivery: deliveries.Stored, *, is_slow: bool) -> Rendered:
+    """Of no room, and of no fact."""
+    body = msgspec.json.encode(callback_samples.sample(delivery.event, delivery.planned_at))
+    body_hash = hashlib.sha256(body).digest()
+    return Rendered(delivery, None, body=body, body_hash=body_hash, is_slow=is_slow)
+
+
+def _listed(db: Database, room: conversations.Found) -> conversations.Listed:
+    return conversations.Listed(room, conversations.admins(db, room.id))
+
+
+def _is_after_creation(db: Database, delivery: deliveries.Stored) -> bool:
+    if delivery.event != callbacks.DATA_SYNC:
+        return False
+    return isinstance(_fact(db, delivery).fact, facts.ConversationCreated)
+
+
+def _fact(db: Database, delivery: deliveries.Stored) -> facts.Recorded:
+    entry = log.one(db, delivery.first)
+    if entry is None:
+        raise LookupError(f"the log has no fact {delivery.first}")
+    return entry
+
+
+def _chat_batch(
+    db: Database, delivery: deliveries.Stored, room: conversations.Found
+) -> views.ChatHistoryBatch:
+    rows = messages.between(db, room.id, delivery.first, delivery.last)
+    return views.chat_history_batch(
+        room.public_id, rows, delivery.number or 0, _is_last(delivery), delivery.planned_at
+    )
+
+
+def _session_batch(
+    db: Database, delivery: deliveries.Stored, room: conversations.Found
+) -> views.SessionHistoryBatch:
+    rows = batches.sessions_between(
+        db, room.id, delivery.first, delivery.last, runs.window_of(delivery)
+    )
+    return views.session_history_batch(
+        room.public_id, rows, delivery.number or 0, _is_last(delivery), delivery.planned_at
+    )
+
+
+def _is_last(delivery: deliveries.Stored) -> bool:
+    return delivery.last == delivery.until

@@ -1,0 +1,250 @@
+"""``chatctl callbacks deliveries|show|retry|test``: what was sent, and once more."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from as_terminal import as_terminal, without_colours
+from receivers import Receiver, answer, hang, receiver, refusing
+from same_process import Here
+from served import Served
+from world import KEY, Room, Server, eventually, running
+
+USAGE, NOT_FOUND, CONFLICT, TIMED_OUT, PARTLY = 2, 3, 5, 8, 9
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Receiver]:
+    """Where the settings' callbacks go."""
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory, product: Receiver) -> Iterator[Server]:
+    """Nothing is tried a second time."""
+    settings = {
+        "CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
+        "ROOM_EVENT_CALLBACK_URL": f"{product.origin}/api/room-events",
+        "CALLBACK_MAX_RETRIES": "0",
+        "CALLBACK_BACKOFF": "fixed",
+    }
+    with running(tmp_path_factory.mktemp("server"), **settings) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def answering(hook: Receiver, product: Receiver) -> None:
+    hook.behave(answer())
+    product.behave(answer())
+
+
+@pytest.fixture
+def endpoint(served: Served, hook: Receiver) -> Iterator[str]:
+    """The URL of the only one that hears of bans; it hears of nothing else."""
+    url = f"{hook.origin}/{next(_numbers)}"
+    served.json("callbacks", "add", url, "--events", "ban.set")
+    yield url
+    served.json("callbacks", "rm", url)
+
+
+def listed(served: Served, *words: str) -> list[dict[str, Any]]:
+    return list(served.json("callbacks", "deliveries", *words))
+
+
+def finished(served: Served, endpoint: str, count: int) -> list[dict[str, Any]]:
+    """So many deliveries to it, none of them on its way."""
+
+    def found() -> list[dict[str, Any]] | None:
+        all_of_them = listed(served, "--endpoint", endpoint)
+        done = all(each["status"] != "pending" for each in all_of_them)
+        return all_of_them if done and len(all_of_them) == count else None
+
+    return list(eventually(found))
+
+
+def test_deliveries_are_filtered(served: Served, room: Room, hook: Receiver, endpoint: str) -> None:
+    room.ban("one")
+    (good,) = finished(served, endpoint, 1)
+    hook.behave(answer(500, b"no"))
+    room.ban("two")
+    bad, _ = finished(served, endpoint, 2)
+    assert (good["status"], good["last_status"], bad["last_status"]) == ("delivered", 200, 500)
+    assert bad["planned_at"].endswith("Z")
+    here = ("--endpoint", endpoint)
+    for words, found in (
+        (("--status", "failed"), [bad]),
+        (("--status", "delivered"), [good]),
+        (("--event", "ban.*", "--room", room.id, "--since", "1h"), [bad, good]),
+        (("--event", "mute.*"), []),
+        (("--until", "1h"), []),
+        (("--since", "1h", "--until", "2999-01-01"), [bad, good]),
+    ):  # fmt: skip
+        assert listed(served, *here, *words) == found, words
+    row = served("callbacks", "deliveries", *here, "--limit", "1").stdout.rstrip("\n").split("\t")
+    assert row[:8] == [bad["delivery_id"], "ban.set", room.id, "failed", "1", "1", "500", ""]
+
+
+def test_a_cut_list_says_so(served: Served, room: Room, endpoint: str) -> None:
+    for user in ("one", "two", "three"):
+        room.ban(user)
+    whole = finished(served, endpoint, 3)
+    words = ("callbacks", "deliveries", "--endpoint", endpoint)
+    for limit, note in (("2", "the newest 2 are shown"), ("1", "the newest 1 is shown")):
+        done = served(*words, "--limit", limit, "--json")
+        assert json.loads(done.stdout) == whole[: int(limit)]
+        assert note in done.stderr
+        command = done.stderr.rstrip("\n").split("ones: chatctl ")[1].split()
+        assert json.loads(served(*command, "--json").stdout)[-1] == whole[-1]
+    for more in (("--limit", "3"), ("--all",)):
+        assert served(*words, *more).stdout.count("\n") == 3
+        assert served(*words, *more).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--all", "--limit", "1"), ("--since", "soon"), ("--since", "1h", "--until", "2h"),
+     ("--status", "lost"), ("--limit", "0")],
+)  # fmt: skip
+def test_slips_are_refused(served: Served, words: tuple[str, ...]) -> None:
+    assert served.refused("callbacks", "deliveries", *words) == ("usage", USAGE)
+
+
+def test_unknown_names_are_not_found(served: Served) -> None:
+    for words in (("deliveries", "--room", "x"), ("deliveries", "--endpoint", "feed"),
+                  ("show", "999999"), ("show", "what"), ("retry", "999999")):  # fmt: skip
+        assert served.refused("callbacks", *words)[1] == NOT_FOUND
+    assert served.refused("callbacks", "retry", "what") == ("usage", USAGE)
+
+
+def test_a_delivery_shows_request_and_every_answer(
+    served: Served, room: Room, hook: Receiver, endpoint: str
+) -> None:
+    hook.behave(answer(500, b"first no"), answer(404, b"second no\n"))
+    room.ban("mallory", reason="spam")
+    (made,) = finished(served, endpoint, 1)
+    served.json("callbacks", "retry", made["delivery_id"])
+    eventually(lambda: finished(served, endpoint, 1)[0]["tries"] == 2)
+    shown = served.json("callbacks", "show", made["delivery_id"])
+    assert shown["request"]["url"] == endpoint
+    assert shown["request"]["headers"]["webhook-id"] == made["delivery_id"]
+    assert shown["request"]["body"]["data"]["user_id"] == "mallory"
+    assert [(each["number"], each["status"], each["answer"]) for each in shown["attempts"]] == [
+        (1, 500, "first no"),
+        (2, 404, "second no\n"),
+    ]
+    assert all(each["at"].endswith("Z") for each in shown["attempts"])
+    lines = served("callbacks", "show", made["delivery_id"]).stdout.splitlines()
+    assert f"POST\t{endpoint}" in lines
+    assert f"header\twebhook-id: {made['delivery_id']}" in lines
+    assert "answer 2\tsecond no\\n" in lines
+    assert any(line.startswith("body\t{") and '"mallory"' in line for line in lines)
+    (second,) = [line for line in lines if line.startswith("try 2\t")]
+    assert " 404 in " in second
+
+
+def test_no_answer_is_told_with_its_reason(served: Served, room: Room) -> None:
+    with refusing() as url:
+        served.json("callbacks", "add", url, "--events", "ban.set")
+        room.ban("mallory")
+        (made,) = finished(served, url, 1)
+        assert (made["last_status"], made["last_error"]) == (None, "refused")
+        assert " refused (" in served("callbacks", "show", made["delivery_id"]).stdout
+        served.json("callbacks", "rm", url)
+    assert served.refused("callbacks", "retry", made["delivery_id"]) == ("conflict", CONFLICT)
+
+
+def test_what_failed_goes_again_from_a_list(
+    served: Served, room: Room, hook: Receiver, endpoint: str
+) -> None:
+    hook.behave(answer(500))
+    for user in ("one", "two"):
+        room.ban(user)
+    failed = [each["delivery_id"] for each in finished(served, endpoint, 2)]
+    hook.behave(answer(200))
+    piped = served("callbacks", "deliveries", "--endpoint", endpoint, "--status", "failed").stdout
+    done = served("callbacks", "retry", "--from", "-", stdin=piped)
+    assert done.stdout.splitlines() == [f"{each}\tchanged" for each in failed]
+    assert {each["status"] for each in finished(served, endpoint, 2)} == {"delivered"}
+    again = served("callbacks", "retry", *failed, "999999", "--json")
+    found = json.loads(again.stdout)
+    assert [(each.get("changed"), each.get("event")) for each in found] == [
+        (True, "ban.set"), (True, "ban.set"), (None, None),
+    ]  # fmt: skip
+    assert found[2]["error"]["code"] == "delivery_not_found"
+    assert json.loads(again.stderr)["error"]["message"] == (
+        "2 of 3 deliveries sent again, 1 failed"
+    )
+    assert again.exit == PARTLY
+
+
+def test_a_person_reads_rooms_by_name(
+    here: Here, served: Served, hook: Receiver, endpoint: str, shared_server: Server
+) -> None:
+    room = shared_server.create_room("the lobby")
+    hook.behave(answer(500))
+    room.ban("mallory")
+    finished(served, endpoint, 1)
+    named = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
+    words = ("callbacks", "deliveries", "--endpoint", endpoint)
+    shown = without_colours(as_terminal(here, 90, *words, **named).stdout)
+    assert "  ban.set  the lobby  failed: 500  " in shown
+    assert all(len(line) <= 80 for line in as_terminal(here, 80, *words, **named).stdout.split())
+
+
+def test_a_sample_of_every_kind_is_sent(served: Served, product: Receiver) -> None:
+    done = served.json("callbacks", "test", "room_event")
+    assert [(each["event"], each["status"], each["answer_status"]) for each in done] == [
+        (event, "delivered", 200)
+        for event in ("room_created", "room_closed", "user_joined", "user_left")
+    ]
+    sent = [each for each in product.requests if each.headers.get("x-chatctl-mark") == "test"]
+    assert {each.json["event_type"] for each in sent} == {
+        "RoomCreated", "RoomClosed", "UserJoined", "UserLeft",
+    }  # fmt: skip
+
+
+def test_all_are_sent_to_and_refusals_are_exit_9(
+    here: Here, served: Served, hook: Receiver, product: Receiver, endpoint: str,
+    shared_server: Server,
+) -> None:  # fmt: skip
+    for each in (hook, product):
+        each.behave(answer(503, b"later"))
+    done = served("callbacks", "test", "--all")
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    (own,) = [row for row in rows if row[1] == endpoint]
+    assert (own[0], own[2], own[3], own[6]) == ("test", "failed", "503", "later")
+    assert len(rows) >= 5
+    assert done.stderr.startswith(f"chatctl: {len(rows)} of {len(rows)} samples were not taken\n")
+    assert done.exit == PARTLY
+    named = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
+    shown = as_terminal(here, 100, "callbacks", "test", endpoint, **named)
+    assert "test   503 " in without_colours(shown.stdout)
+    served.json("callbacks", "disable", endpoint)
+    assert served.refused("callbacks", "test", endpoint) == ("conflict", CONFLICT)
+    left = served("callbacks", "test", "--all", "--json")
+    assert endpoint not in {each["url"] for each in json.loads(left.stdout)}
+    assert "disabled endpoints are left out" in left.stderr
+
+
+def test_who_does_not_answer_in_time_is_exit_8(
+    served: Served, hook: Receiver, endpoint: str
+) -> None:
+    hook.behave(hang())
+    done = served("callbacks", "test", endpoint, "--timeout", "0.2")
+    assert done.exit == TIMED_OUT
+    assert done.stdout.startswith(f"test\t{endpoint}\tpending\t")
+    assert done.stderr.startswith("chatctl: 1 of 1 samples are not answered yet\n")
+    hook.behave(answer())
+    hook.shut()
+    hook.reopen()
+    finished(served, endpoint, 1)

@@ -1,0 +1,328 @@
+"""``chatctl callbacks listen`` over real connections: what it shows, answers and sums up."""
+
+import contextlib
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from callback_sender import AT, CREATED, ROOM, Listen, Send, is_open, listening, post, raw, sent
+from prepared_server import Chatctl, Finished, lines, rows
+from same_process import Here
+from world import eventually, free_port, running
+
+from chatctl_server.workers import signing
+
+KEY = b"0123456789abcdef0123456789abcdef"
+SECRET = b64encode(KEY).decode()
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d\d:\d\d:\d\d")
+LEFT = {
+    "event_type": "UserLeft", "room_id": ROOM, "user_id": "anna", "duration": 12, "timestamp": AT,
+}  # fmt: skip
+PERIODIC = {
+    "event_type": "PeriodicSync", "room_id": ROOM, "room_info": {"room_name": "lobby"},
+    "stats": {"current_users": 2},
+    "consistency": {"message_count": 0, "session_count": 0, "digest": "00"},
+}  # fmt: skip
+
+
+def batch(number: int, *texts: str) -> dict[str, Any]:
+    said = [
+        {"user_id": "anna", "nickname": "A", "content": text, "created_at": AT + number}
+        for text in texts
+    ]
+    return {
+        "event_type": "ChatHistoryBatch", "room_id": ROOM, "messages": said,
+        "batch_id": f"chat_{ROOM}_{number}", "is_last_batch": False, "timestamp": AT,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def listen(here: Here) -> Listen:
+    return Listen(here)
+
+
+STORY = (
+    sent(CREATED, X_Chatctl_Event="room_created", webhook_id="1"),
+    sent(batch(1, "hi", "ho"), webhook_id="2"),
+    sent(batch(1, "hi", "ho"), webhook_id="2"),
+    sent(batch(3, "ha"), webhook_id="3"),
+    sent(LEFT, X_Chatctl_Event="user_left", X_Chatctl_Mark="test"),
+    sent(PERIODIC, path="/anywhere"),
+    sent(b"{"),
+)
+SUM = {
+    "callbacks": 7,
+    "events": {"room_created": 1, "chat_history_batch": 3, "user_left": 1, "periodic_sync": 1,
+               "unknown": 1},
+    "retries": 0, "duplicates": 1, "unanswered": 0, "bad_requests": 1, "bad_signatures": 0,
+    "double_records": 0, "gaps": [{"kind": "chat_history", "room_id": ROOM, "missing": ["2"]}],
+    "digests": {"equal": 0, "different": 1, "unknown": 0},
+}  # fmt: skip
+WRONG = "chatctl: 1 gap, 1 different digest\n"
+
+
+def test_in_a_pipe_a_callback_is_a_line(listen: Listen) -> None:
+    done = listen("--count", "7", "--quiet", send=STORY)
+    assert listen.answers == [200, 200, 200, 200, 200, 200, 400]
+    shown = TIME.sub("TIME", done.stdout).splitlines(keepends=True)
+    assert "".join(shown[:6]) == rows(
+        ("TIME", "room_created", ROOM, "lobby, admins anna", "1", "none", "200"),
+        ("TIME", "chat_history_batch", ROOM, "#1, messages 2, more follow", "1", "none", "200"),
+        ("TIME", "chat_history_batch", ROOM, "#1, messages 2, more follow", "duplicate", "none",
+         "200"),
+        ("TIME", "chat_history_batch", ROOM,
+         "#3, messages 1, more follow; missing before it: batch 2", "1", "none", "200"),
+        ("TIME", "user_left", ROOM, "(test) anna after 12 s", "1", "none", "200"),
+        ("TIME", "periodic_sync", ROOM,
+         "users 2, messages 0, sessions 0; digest different: the batches told another history",
+         "1", "none", "200"),
+    )  # fmt: skip
+    assert shown[6].startswith("TIME\tunknown\t\tthe body is no JSON: ")
+    assert shown[7] == "sum\tcallbacks\t7\n"
+    assert f"sum\tgap\tchat_history of {ROOM}: batch 2\n" in shown
+    assert (done.stderr, done.exit) == (WRONG, 10)
+
+
+def test_json_is_a_line_each_and_then_the_sum(listen: Listen) -> None:
+    done = listen("--count", "7", "--json", "--quiet", send=STORY)
+    *found, total = map(json.loads, done.stdout.splitlines())
+    assert total == {"sum": SUM}
+    assert [each["answer"] for each in found] == listen.answers
+    assert TIME.fullmatch(found[3].pop("at"))
+    assert found[3] == {
+        "path": "/api/room-events", "event": "chat_history_batch", "room_id": ROOM,
+        "webhook_id": "3", "mark": None, "attempt": 1, "duplicate": False, "signature": "none",
+        "answer": 200, "findings": [{"code": "gap", "text": "missing before it: batch 2"}],
+        "body": batch(3, "ha"),
+    }  # fmt: skip
+    assert (found[5]["path"], found[6]["body"]) == ("/anywhere", None)
+    assert json.loads(done.stderr)["error"]["code"] == "check_failed"
+    assert done.exit == 10
+
+
+def test_on_a_terminal_it_is_aligned_and_rooms_have_names(listen: Listen) -> None:
+    done = listen("--count", "7", "--no-color", send=STORY, columns=72)
+    shown = TIME.sub("TIME----", done.stdout).splitlines()
+    assert shown[:9] == [
+        "TIME----  room_created   1  none  200  lobby  lobby, admins anna",
+        "TIME----  chat_history_batch  1  none  200",
+        "          lobby  #1, messages 2, more follow",
+        "TIME----  chat_history_batch  duplicate  none  200",
+        "          lobby  #1, messages 2, more follow",
+        "TIME----  chat_history_batch  1          none  200",
+        "          lobby  #3, messages 1, more follow",
+        "          missing before it: batch 2",
+        "TIME----  user_left           1          none  200",
+    ]
+    wide = listen("--count", "7", "--no-color", send=STORY, columns=100)
+    assert "duplicate  none  200  lobby  #1, messages 2, more follow\n" in wide.stdout
+    assert (
+        f"\ngaps                1\ngap                 chat_history of {ROOM}: batch 2\n"
+        in done.stdout
+    )
+    assert "\x1b" not in done.stdout
+    assert "  ROOM_EVENT_CALLBACK_URL=http://127.0.0.1:" in done.stderr
+
+
+def test_colours_say_nothing_that_words_do_not(listen: Listen) -> None:
+    plain = listen("--count", "7", "--no-color", send=STORY, columns=90)
+    coloured = listen("--count", "7", send=STORY, columns=90)
+    assert "\x1b[32m200\x1b[0m" in coloured.stdout
+    shown = re.sub(r"\x1b\[\d+m", "", coloured.stdout)
+    assert TIME.sub("", shown) == TIME.sub("", plain.stdout)
+
+
+# Signatures
+
+
+def signed(body: Any, webhook_id: str = "1", at: int | None = None) -> Send:
+    def send(port: int) -> http.client.HTTPResponse:
+        import time
+
+        content = json.dumps(body).encode()
+        moment = int(time.time()) if at is None else at
+        return post(port, content, **dict(signing.headers(webhook_id, moment, content, [KEY])))
+
+    return send
+
+
+def test_only_what_is_signed_is_received(listen: Listen, here: Here) -> None:
+    (here.directory / "secrets").write_text(f"{b64encode(b'x' * 24).decode()}\nwhsec_{SECRET}\n")
+    send = (signed(CREATED), signed(CREATED, at=AT), sent(CREATED), signed(LEFT, "2"))
+    done = listen("--count", "4", "--json", "--secret-file", "secrets", send=send)
+    *found, total = map(json.loads, done.stdout.splitlines())
+    assert listen.answers == [200, 401, 401, 200]
+    assert [each["signature"] for each in found] == ["ok", "bad", "none", "ok"]
+    assert (total["sum"]["bad_signatures"], total["sum"]["duplicates"]) == (2, 0)
+    assert done.exit == 10
+
+
+def test_secrets_come_from_stdin_too(listen: Listen) -> None:
+    done = listen("--count", "1", "--secret-file", "-", stdin=SECRET, send=[signed(CREATED)])
+    assert (done.stdout.split("\t")[5], done.exit) == ("ok", 0)
+
+
+def test_without_a_secret_nothing_is_checked(listen: Listen) -> None:
+    done = listen("--count", "1", send=[signed(CREATED, at=AT)])
+    assert (done.stdout.split("\t")[5], done.exit) == ("unchecked", 0)
+
+
+# Answers
+
+
+def test_it_fails_in_turn(listen: Listen) -> None:
+    done = listen("--count", "4", "--fail", "500,204,429", send=[sent(CREATED, webhook_id="1")] * 4)
+    assert listen.answers == [500, 204, 429, 500]
+    assert [line.split("\t")[4:] for line in done.stdout.splitlines()[:4]] == [
+        ["1", "none", "500"], ["2", "none", "204"], ["duplicate", "none", "429"],
+        ["duplicate", "none", "500"],
+    ]  # fmt: skip
+    assert done.exit == 0
+
+
+def test_it_answers_late_and_notes_who_did_not_wait(listen: Listen) -> None:
+    def leave(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as sender:
+            sender.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+
+    done = listen("--count", "2", "--delay", "0.2", send=[leave, sent(CREATED)])
+    assert [line.split("\t")[-1] for line in done.stdout.splitlines()[:2]] == ["none", "200"]
+    assert "sum\tunanswered\t1\n" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_the_sum(chatctl: Chatctl, number: int) -> None:
+    """Who still waits for an answer gets none."""
+    with (
+        listening(chatctl, "--delay", "1h") as (process, port),
+        socket.create_connection(("127.0.0.1", port)) as sender,
+    ):
+        ask = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        sender.sendall(ask)
+        assert sender.recv(1000).startswith(b"HTTP/1.1 100 ")
+        sender.sendall(b"{}")
+        assert raw(b"no HTTP\r\n\r\n")(port) == [400]  # so the one before it was read
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=30)
+        assert sender.recv(1000) == b""
+    assert b"\tnone\n" in stdout
+    assert b"sum\tunanswered\t1\n" in stdout
+    assert b"Traceback" not in stderr
+    assert process.returncode == 0
+
+
+def test_it_ends_quietly_when_nobody_reads(chatctl: Chatctl) -> None:
+    with listening(chatctl) as (process, port):
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        assert post(port, CREATED).status == 200
+        _, stderr = process.communicate(timeout=30)
+        assert (process.returncode, b"Traceback" in stderr) == (141, False)
+
+
+def test_it_imports_nothing_of_a_server(chatctl: Chatctl) -> None:
+    port = free_port()
+    program = (
+        "import sys; from chatctl import cli; "
+        f"cli.run(['callbacks', 'listen', '--port', '{port}', '--count', '1']); "
+        "print([name for name in ('litestar', 'uvicorn', 'peewee', 'apsw', 'rich', "
+        "'chatctl_server') if name in sys.modules])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], env=chatctl.environ, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    eventually(lambda: is_open(port))
+    post(port, CREATED)
+    stdout, _ = process.communicate(timeout=30)
+    assert stdout.splitlines()[-1] == "[]"
+
+
+# Its options
+
+
+@pytest.mark.parametrize(
+    ("args", "message", "code"),
+    [
+        (("--fail", "500,99"), "--fail: ", 2),
+        (("--fail", ""), "--fail: ", 2),
+        (("--delay", "soon"), "--delay: ", 2),
+        (("--delay", "2h"), "--delay: ", 2),
+        (("--secret-file", "nowhere"), "nowhere: No such file", 3),
+        (("--secret-file", "empty"), "empty holds no secret", 2),
+        (("--host", "no-such-host.invalid"), "no-such-host.invalid port 8080 cannot be", 6),
+        (("--host", "192.0.2.1"), "192.0.2.1 port 8080 cannot be listened on: ", 6),
+    ],
+)
+def test_what_cannot_be_is_said(here: Here, args: tuple[str, ...], message: str, code: int) -> None:
+    (here.directory / "empty").write_text("\n")
+    done = here("callbacks", "listen", *args)
+    assert (done.stdout, done.exit) == ("", code)
+    assert done.stderr.startswith(f"chatctl: {message}")
+
+
+def test_a_port_that_is_taken_is_said(here: Here) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = here("callbacks", "listen", "--port", str(port))
+    assert done == Finished("", lines(
+        f"chatctl: 127.0.0.1 port {port} cannot be listened on: Address already in use",
+        "  try: chatctl callbacks listen --port 0, which takes a free one",
+    ), 6)  # fmt: skip
+
+
+def test_an_open_address_is_noted(listen: Listen) -> None:
+    done = listen("--host", "0.0.0.0", "--count", "1", send=[sent(CREATED)])
+    assert "chatctl: 0.0.0.0 is open to a network: " in done.stderr
+
+
+# With a server
+
+
+def test_a_server_is_heard(chatctl: Chatctl, tmp_path: Path) -> None:
+    """Signed, retried, in batches without a gap, and with the digest that they make."""
+    (chatctl.directory / "secret").write_text(SECRET)
+    args = ("--secret-file", "secret", "--json", "--fail", "500,200,200")
+    with listening(chatctl, *args) as (process, port):
+        kinds = ("DATA", "ROOM_EVENT", "CHAT_HISTORY", "SESSION_HISTORY", "PERIODIC_SYNC")
+        urls = {f"{kind}_CALLBACK_URL": f"http://127.0.0.1:{port}/{kind}" for kind in kinds}
+        more = {"CALLBACK_RETRY_DELAY_SECONDS": "0", "CHAT_HISTORY_BATCH_SIZE": "2"}
+        with running(tmp_path, CALLBACK_SIGNING_SECRET=SECRET, **urls, **more) as server:
+            room = server.create_room()
+            with contextlib.closing(room.join("anna")) as anna:
+                for number in range(5):
+                    anna.say(f"text {number} 你好")
+            found = until(process, "user_left", 1)
+            server.http.post("/management/sync", json={"kinds": ["session_history"]})
+            found += until(process, "session_history_batch", 1)
+            server.http.post("/management/sync", json={"kinds": ["chat_history"]})
+            chats = until(process, "chat_history_batch", 3)
+            server.http.post("/management/sync", json={"kinds": ["periodic"]})
+            found += chats + until(process, "periodic_sync", 1)
+    assert {each["event"] for each in found} >= {"room_created", "user_joined", "data_sync"}
+    assert {each["signature"] for each in found} == {"ok"}
+    assert max(each["attempt"] for each in found) > 1
+    sizes = [len(each["body"]["messages"]) for each in chats if each["answer"] == 200]
+    assert sizes == [2, 2, 1]
+    assert [finding for each in found for finding in each["findings"]] == [
+        {"code": "digest_equal", "text": "digest equal"}
+    ]
+
+
+def until(process: subprocess.Popen[bytes], event: str, count: int) -> list[Any]:
+    """All callbacks until so many of these have been received."""
+    found: list[Any] = []
+    assert process.stdout is not None
+    while count:
+        found.append(json.loads(process.stdout.readline()))
+        count -= found[-1]["event"] == event and found[-1]["answer"] == 200
+    return found

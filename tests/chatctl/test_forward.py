@@ -1,0 +1,193 @@
+"""``callbacks forward``: every event of a server reaches one's own machine, in order."""
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hooks import SECRET
+from prepared_server import Chatctl
+from receivers import Receiver, answer, receiver, refusing
+from same_process import Here
+from served import Served
+from world import KEY, Room, Server, eventually, running
+
+from chatctl.commands import forward
+from chatctl_server.workers import signing
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("restarted")) as server:
+        yield server
+
+
+@pytest.fixture
+def forwarded(here: Here, shared_server: Server, monkeypatch: pytest.MonkeyPatch) -> Served:
+    monkeypatch.setattr(forward, "_FIRST_PAUSE_SECONDS", 0.01)
+    return Served(here, shared_server)
+
+
+def say(room: Room, *texts: str) -> None:
+    for text in texts:
+        said = {"user_id": "anna", "content": text}
+        room.server.http.post(f"{room.path}/messages", json=said).raise_for_status()
+
+
+def texts(hook: Receiver) -> list[str]:
+    return [request.json["data"]["content"] for request in hook.requests]
+
+
+def test_each_is_posted_with_its_headers(
+    forwarded: Served, here: Here, room: Room, hook: Receiver
+) -> None:
+    say(room, "one", "two")
+    (here.directory / "secret").write_text(f"{SECRET}\n")
+    done = forwarded(
+        "callbacks", "forward", "--to", hook.url, "--room", room.id, "--since", "0",
+        "--secret-file", "secret", "--count", "3", "--json",
+    )  # fmt: skip
+    assert (done.stderr, done.exit) == ("", 0)
+    kinds = [request.json["type"] for request in hook.requests]
+    assert kinds == ["room.created", "message.posted", "message.posted"]
+    for request in hook.requests:
+        headers = request.headers
+        assert headers["x-chatctl-mark"] == "forward"
+        assert headers["x-chatctl-event"] == request.json["type"]
+        expected = signing.headers(
+            request.json["event_id"], int(headers["webhook-timestamp"]), request.body,
+            [signing.key(SECRET)],
+        )  # fmt: skip
+        assert [(name, headers[name]) for name, _ in expected] == expected
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["state"], line["type"], line["status"], line["next"]) for line in lines] == [
+        told
+        for kind in kinds
+        for told in (("sent", kind, None, None), ("answered", kind, 200, "delivered"))
+    ]
+    assert [line["event_id"] for line in lines[::2]] == [
+        request.headers["webhook-id"] for request in hook.requests
+    ]
+
+
+@pytest.mark.parametrize(
+    ("globs", "kinds"),
+    [
+        ("message.*", ["message.posted", "message.posted"]),
+        ("ban.set,room.*", ["room.created", "ban.set"]),
+    ],
+)
+def test_only_some(
+    forwarded: Served, room: Room, hook: Receiver, globs: str, kinds: list[str]
+) -> None:
+    say(room, "one")
+    room.ban("mallory")
+    say(room, "two")
+    words = ("--room", room.id, "--since", "0", "--events", globs, "--count", "2", "--quiet")
+    assert forwarded("callbacks", "forward", "--to", hook.url, *words).exit == 0
+    assert [request.json["type"] for request in hook.requests] == kinds
+
+
+def test_it_tries_until_it_is_taken(forwarded: Served, room: Room, hook: Receiver) -> None:
+    """The one behind it waits: order is kept."""
+    say(room, "one", "two")
+    hook.behave(answer(500), answer(404), answer(302), answer(503), answer(429), answer())
+    words = ("--room", room.id, "--since", "0", "--events", "message.*", "--count", "2")
+    done = forwarded("callbacks", "forward", "--to", hook.url, *words)
+    assert texts(hook) == ["one"] * 6 + ["two"]
+    cells = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [row[5] for row in cells if row[1] == "answered"] == [
+        "500", "404", "302", "503", "429", "200", "200",
+    ]  # fmt: skip
+    assert [row[8] for row in cells if row[1] == "answered"] == ["retry"] * 5 + ["delivered"] * 2
+    pauses = [row[9] for row in cells if row[8] == "retry"]
+    assert pauses == ["0.01", "0.02", "0.04", "0.08", "0.16"]
+
+
+def test_the_cursor_is_where_the_next_run_goes_on(
+    forwarded: Served, here: Here, room: Room, hook: Receiver
+) -> None:
+    words = ("--room", room.id, "--events", "message.*", "--cursor", "place")
+    args = ("callbacks", "forward", "--to", hook.url, *words)
+    say(room, "one", "two", "three")
+    assert forwarded(*args, "--since", "0", "--count", "2").exit == 0
+    done = forwarded(*args, "--since", "0", "--count", "1")
+    assert texts(hook) == ["one", "two", "three"]
+    place = json.loads((here.directory / "place").read_text())
+    assert place == {"after": hook.requests[-1].json["offset"]}
+    assert f"chatctl: going on after offset {hook.requests[1].json['offset']}\n" == done.stderr
+
+
+class Forwarding:
+    """The command in a process of its own, which may be killed."""
+
+    def __init__(self, chatctl: Chatctl, server: Server, url: str) -> None:
+        chatctl.environ |= {"CHATCTL_SERVER": server.url, "ADMIN_API_KEY": KEY}
+        self._chatctl = chatctl
+        self._words = ("--to", url, "--events", "message.*", "--cursor", "place")
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        process = self._chatctl.start(
+            "callbacks", "forward", *self._words, stdout=subprocess.DEVNULL
+        )
+        place = self._chatctl.directory / "place"
+        try:
+            eventually(place.exists)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def test_nothing_is_lost_over_a_restart_of_the_server_or_a_kill(
+    chatctl: Chatctl, restarted: Server, hook: Receiver
+) -> None:
+    """It begins with what comes: the place is kept before the first is taken."""
+    room = restarted.create_room()
+    say(room, "before")
+    forwarding = Forwarding(chatctl, restarted, hook.url)
+    with forwarding.running() as process:
+        say(room, "1", "2")
+        hook.wait_for(2)
+        restarted.stop()
+        restarted.start()
+        say(room, "3", "4")
+        hook.wait_for(4)
+        hook.pause()
+        say(room, "5", "6")
+        hook.wait_for(5)
+        process.kill()
+    hook.release()
+    say(room, "7")
+    with forwarding.running() as process:
+        hook.wait_until(lambda: hook._requests[-1].json["data"]["content"] == "7", "the last")
+        process.terminate()
+        assert process.wait(30) == 143
+    found = texts(hook)
+    assert list(dict.fromkeys(found)) == list("1234567")
+    # What was under way at the kill comes again, under the same id.
+    ids: dict[str, set[Any]] = {}
+    for request in hook.requests:
+        ids.setdefault(request.json["data"]["content"], set()).add(request.headers["webhook-id"])
+    assert all(len(each) == 1 for each in ids.values())
+
+
+def test_a_file_cannot_be_forwarded(here: Here) -> None:
+    (here.directory / "chat.db").touch()
+    with refusing() as url:
+        done = here("callbacks", "forward", "--to", url, "--db", "sqlite:./chat.db")
+    assert (done.stdout, done.exit) == ("", 6)
+
+
+def test_a_url_that_cannot_be_is_said(forwarded: Served) -> None:
+    assert forwarded.refused("callbacks", "forward", "--to", "gopher://x") == ("usage", 2)

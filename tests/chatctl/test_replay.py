@@ -1,0 +1,205 @@
+"""``events replay``: what happened is told once more, in order; what broke off goes on."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hooks import SECRET
+from receivers import Receiver, answer, hang, receiver, refusing
+from same_process import Here
+from served import Served
+from world import Server, running
+
+from chatctl.commands import replay
+from chatctl_server.workers import signing
+
+Fact = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Nothing happens in it any more."""
+    with running(tmp_path_factory.mktemp("log")) as server:
+        for name in ("lobby", "arena"):
+            room = server.create_room(name, ("boss",))
+            for text in ("one", "zwei 二", "three"):
+                said = {"user_id": "anna", "content": text}
+                server.http.post(f"{room.path}/messages", json=said).raise_for_status()
+            room.ban("mallory", reason="spam")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def facts(log: Server) -> list[Fact]:
+    return list(log.http.get("/management/events").json())
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def told(here: Here, log: Server, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Its pages are small, and between the tries is no time."""
+    monkeypatch.setattr(replay, "_PAGE", 4)
+    monkeypatch.setattr(replay, "_PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    return Served(here, log)
+
+
+def offsets(hook: Receiver) -> list[int]:
+    return [request.json["offset"] for request in hook.requests]
+
+
+def test_all_of_it_in_order_with_its_headers(
+    told: Served, here: Here, facts: list[Fact], hook: Receiver
+) -> None:
+    (here.directory / "secret").write_text(f"{SECRET}\n")
+    done = told.json(
+        "events", "replay", "--since", "0", "--to", hook.url, "--secret-file", "secret"
+    )
+    assert [request.json for request in hook.requests] == facts
+    assert done == {
+        "count": len(facts),
+        "first_offset": facts[0]["offset"], "first_at": facts[0]["at"],
+        "last_offset": facts[-1]["offset"], "last_at": facts[-1]["at"],
+    }  # fmt: skip
+    for request, fact in zip(hook.requests, facts, strict=True):
+        headers = request.headers
+        assert headers["x-chatctl-mark"] == "replay"
+        assert headers["x-chatctl-event"] == fact["type"]
+        assert headers["content-type"] == "application/json"
+        expected = signing.headers(
+            fact["event_id"], int(headers["webhook-timestamp"]), request.body, [signing.key(SECRET)]
+        )
+        assert [(name, headers[name]) for name, _ in expected] == expected
+    assert hook.count_connections() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "last"),
+    [
+        ("--since 3", 3, None),
+        ("--since 3 --until 7", 3, 7),
+        ("--since {3} --until {7}", 3, 7),
+        ("--since 1d --until 1d", 0, 0),
+        ("--since 0 --until 0s", 0, None),
+        ("--since 0 --until 9999", 0, None),
+        ("--since {last}", None, None),
+    ],
+)
+def test_from_somewhere_to_somewhere(
+    told: Served, facts: list[Fact], words: str, first: int | None, last: int | None
+) -> None:
+    """A number is an offset, which counts from 1 without a hole here."""
+    ids = {str(fact["offset"]): fact["event_id"] for fact in facts}
+    for number, event_id in {**ids, "last": facts[-1]["event_id"]}.items():
+        words = words.replace(f"{{{number}}}", event_id)
+    words = words.replace("0s", "2100-01-01")
+    done = told("events", "replay", *words.split(), "--to-file", "-")
+    expected = [] if first is None else facts[first:last]
+    assert [json.loads(line) for line in done.stdout.splitlines()] == expected
+    assert (done.stderr, done.exit) == ("", 0)
+
+
+def test_only_some_of_it(told: Served, facts: list[Fact], hook: Receiver) -> None:
+    args = ("--since", "0", "--type", "message.*", "--room", "arena", "--to", hook.url)
+    assert told.json("events", "replay", *args)["count"] == 3
+    texts = [request.json["data"]["content"] for request in hook.requests]
+    assert texts == ["one", "zwei 二", "three"]
+    assert "二".encode() in hook.requests[1].body
+    assert offsets(hook)[0] > len(facts) // 2
+
+
+def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, facts: list[Fact]) -> None:
+    args = ("events", "replay", "--since", "0", "--dry-run", "--cursor", "place")
+    assert "expected_seconds" not in told.json(*args)
+    done = told.json(*args, "--rate", "60/m")
+    assert (done["count"], done["expected_seconds"]) == (len(facts), len(facts))
+    assert list(here.directory.glob("place*")) == []
+
+
+def test_it_tries_four_times_and_then_stops(
+    told: Served, here: Here, facts: list[Fact], hook: Receiver
+) -> None:
+    """And the next run begins with what was refused."""
+    hook.behave(answer(), answer(500), answer(301), answer(), *[answer(503)] * 4, answer())
+    args = ("events", "replay", "--since", "0", "--to", hook.url, "--cursor", "place")
+    done = told(*args)
+    assert done == (
+        "",
+        f"chatctl: {hook.url} answered 503 to the event 3, 4 times; 2 events were told before\n"
+        "  try: the same with --since 2, or again with its --cursor FILE\n",
+        9,
+    )
+    assert offsets(hook) == [1, 2, 2, 2, 3, 3, 3, 3]
+    assert json.loads((here.directory / "place").read_text()) == {"after": 2}
+    assert told.json(*args)["count"] == len(facts) - 2
+    assert offsets(hook)[8:] == [fact["offset"] for fact in facts[2:]]
+    assert told.json(*args)["count"] == 0
+
+
+@pytest.mark.parametrize(("behaviour", "said"), [("refuse", "cannot be reached"), ("hang", "did")])
+def test_a_receiver_that_is_away(told: Served, hook: Receiver, behaviour: str, said: str) -> None:
+    hook.behave(hang())
+    with refusing() as nowhere:
+        url = nowhere if behaviour == "refuse" else hook.url
+        done = told("events", "replay", "--since", "0", "--to", url, "--timeout", "0.2")
+    assert done.exit == 9
+    assert done.stderr.startswith(f"chatctl: {url} {said}")
+
+
+def test_into_a_file_and_on_with_it(told: Served, here: Here, facts: list[Fact]) -> None:
+    """Half a line, as of a run that was killed, is not kept."""
+    target = here.directory / "facts"
+    args = ("events", "replay", "--since", "0", "--to-file", "facts", "--cursor", "place")
+    assert told(*args, "--until", "4").exit == 0
+    with target.open("ab") as file:
+        file.write(b'{"offset":5,"half')
+    assert told(*args).exit == 0
+    assert [json.loads(line) for line in target.read_bytes().splitlines()] == facts
+    assert told.refused(*args[:-2]) == ("file_exists", 5)
+
+
+def test_a_rate_is_kept(told: Served, hook: Receiver) -> None:
+    args = ("--since", "0", "--until", "5", "--to", hook.url, "--rate", "20/s")
+    assert told.json("events", "replay", *args)["count"] == 5
+    times = [request.began_at for request in hook.requests]
+    assert times[-1] - times[0] > 4 / 20 * 0.9
+
+
+@pytest.mark.parametrize("place", ["[]", "not json", '{"after": -1}', '{"after": true}', "{}"])
+def test_a_file_that_is_no_cursor(told: Served, here: Here, hook: Receiver, place: str) -> None:
+    (here.directory / "place").write_text(place)
+    args = ("events", "replay", "--to", hook.url, "--cursor", "place")
+    assert told.refused(*args) == ("usage", 2)
+    assert hook.requests == []
+
+
+def test_a_cursor_of_another_database(told: Served, here: Here, hook: Receiver) -> None:
+    (here.directory / "place").write_text('{"after": 4000}')
+    args = ("events", "replay", "--to", hook.url, "--cursor", "place")
+    assert told.refused(*args) == ("resync_required", 5)
+    assert hook.requests == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--since", "0"), "where it goes is not said"),
+        (("--since", "0", "--to", "http://x", "--to-file", "y"), "--to and --to-file both"),
+        (("--to", "http://127.0.0.1:1"), "where to begin is not said"),
+        (("--since", "0", "--to", "127.0.0.1:1"), "--to: '127.0.0.1:1' is no http"),
+        (("--since", "0", "--to", "ftp://x/y"), "--to: 'ftp://x/y' is no http"),
+        (("--since", "0", "--to", "http://a:b@x/"), "--to: a URL with a password"),
+        (("--since", "0", "--to", "http://x", "--rate", "0/s"), "--rate: '0/s' is not a rate"),
+        (("--since", "soon", "--to", "http://x"), "--since: 'soon' is neither"),
+        (("--since", "0", "--until", "soon", "--to", "http://x"), "--until: 'soon' is not"),
+    ],
+)
+def test_what_cannot_be_is_said(told: Served, args: tuple[str, ...], message: str) -> None:
+    done = told("events", "replay", *args)
+    assert (done.stdout, done.exit) == ("", 2)
+    assert done.stderr.startswith(f"chatctl: {message}")

@@ -1,0 +1,235 @@
+"""``sync`` and ``sync status`` at a running server."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from hooks import PATHS, bodies, calling, wait_at
+from prepared_server import Answer, Prepared
+from receivers import Receiver, answer, hang, receiver, when
+from same_process import Here
+from served import Served
+from world import Server
+
+DATA, PERIODIC = "DATA_CALLBACK_URL", "PERIODIC_SYNC_CALLBACK_URL"
+CHAT = "CHAT_HISTORY_CALLBACK_URL"
+
+
+@pytest.fixture(scope="module")
+def shared_hook() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def calling_server(
+    tmp_path_factory: pytest.TempPathFactory, shared_hook: Receiver
+) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("calling")
+    small = {"CHAT_HISTORY_BATCH_SIZE": "2", "CALLBACK_MAX_RETRIES": "1"}
+    with calling(directory, shared_hook, DATA, PERIODIC, CHAT, **small) as server:
+        yield server
+
+
+@pytest.fixture
+def beside(here: Here, calling_server: Server, shared_hook: Receiver) -> Served:
+    """Where the receiver takes everything again, and no room is open but the test's."""
+    shared_hook.behave(answer())
+    for room in calling_server.http.get("/management/rooms").json():
+        calling_server.http.delete(f"/management/rooms/{room['room_id']}")
+    return Served(here, calling_server)
+
+
+def _say(server: Server, path: str, *texts: str) -> None:
+    for text in texts:
+        answered = server.http.post(f"{path}/messages", json={"user_id": "anna", "content": text})
+        answered.raise_for_status()
+
+
+def test_it_asks_and_does_not_wait(
+    beside: Served, calling_server: Server, shared_hook: Receiver
+) -> None:
+    room = calling_server.create_room("lobby")
+    before = len(bodies(shared_hook, PERIODIC))
+    shared_hook.pause()
+    done = beside("sync", "--json")
+    shared_hook.release()
+    assert (json.loads(done.stdout), done.stderr, done.exit) == (
+        {"delivered": None, "failed": None, "pending": None, "changed": True},
+        "",
+        0,
+    )
+    wait_at(shared_hook, PERIODIC, before + 1)
+    assert bodies(shared_hook, PERIODIC)[-1]["room_id"] == room.id
+
+
+def test_wait_ends_when_all_is_delivered(
+    beside: Served, calling_server: Server, shared_hook: Receiver
+) -> None:
+    rooms = {calling_server.create_room(name).id for name in ("one", "two", "three")}
+    done = beside.json("sync", "--wait", "--kind", "periodic")
+    assert done == {"delivered": 3, "failed": 0, "pending": 0, "changed": True}
+    assert {body["room_id"] for body in bodies(shared_hook, PERIODIC)[-3:]} == rooms
+
+
+def test_of_one_room_alone(beside: Served, calling_server: Server, shared_hook: Receiver) -> None:
+    calling_server.create_room("other")
+    room = calling_server.create_room("lobby")
+    done = beside.json("sync", "--wait", "-R", "lobby", "--kind", "periodic", "--kind", "periodic")
+    assert (done["delivered"], done["failed"]) == (1, 0)
+    assert bodies(shared_hook, PERIODIC)[-1]["room_id"] == room.id
+
+
+def test_a_history_is_waited_for_batch_by_batch(
+    beside: Served, calling_server: Server, shared_hook: Receiver
+) -> None:
+    room = calling_server.create_room("lobby")
+    _say(calling_server, room.path, *"abcde")
+    args = ("sync", "--wait", "--kind", "chat_history", "--room", room.id)
+    assert beside.json(*args)["delivered"] == 3
+    told = [each for each in bodies(shared_hook, CHAT) if each["room_id"] == room.id]
+    assert [entry["content"] for body in told for entry in body["messages"]] == list("abcde")
+    assert beside.json(*args)["delivered"] == 0
+    assert beside.json(*args, "--full")["delivered"] == 3
+    assert beside.json(*args, "--from", "1h", "--to", "30m")["delivered"] == 0
+
+
+def test_what_fails_is_exit_9(
+    beside: Served, calling_server: Server, shared_hook: Receiver
+) -> None:
+    calling_server.create_room("lobby")
+    shared_hook.behave(when(lambda request: request.path == PATHS[PERIODIC], answer(500)), answer())
+    done = beside("sync", "--wait")
+    assert done == (
+        "",
+        "chatctl: 1 of 2 callbacks failed\n  try: chatctl callbacks deliveries --status failed\n",
+        9,
+    )
+
+
+def test_a_batch_that_fails_again_is_told_again(
+    beside: Served, calling_server: Server, shared_hook: Receiver
+) -> None:
+    """Under its old id: what a run goes on with is not newer than the sync."""
+    room = calling_server.create_room("lobby")
+    _say(calling_server, room.path, "a")
+    shared_hook.behave(answer(500))
+    args = ("sync", "--wait", "--kind", "chat_history", "--room", room.id)
+    assert [beside(*args).exit for _ in range(2)] == [9, 9]
+    shared_hook.behave(answer())
+    assert beside.json(*args)["failed"] == 0
+
+
+def test_a_state_that_waits_already_is_waited_for(
+    beside: Served, calling_server: Server, shared_hook: Receiver
+) -> None:
+    """It tells the newest, so the sync adds none of its own."""
+    calling_server.create_room("lobby")
+    args = ("sync", "--kind", "periodic")
+    shared_hook.pause()
+    try:
+        assert [beside(*args).exit for _ in range(2)] == [0, 0]
+        done = beside(*args, "--wait", "--timeout", "0.5")
+    finally:
+        shared_hook.release()
+    assert done.stderr.splitlines()[0] == "chatctl: 0 of 2 callbacks arrived in time; 2 left"
+    assert done.exit == 8
+
+
+def test_wait_has_an_end(beside: Served, calling_server: Server, shared_hook: Receiver) -> None:
+    calling_server.create_room("lobby")
+    shared_hook.behave(hang())
+    try:
+        done = beside("sync", "--wait", "--kind", "periodic", "--timeout", "1s")
+    finally:
+        shared_hook.behave(answer())
+        shared_hook.shut()
+        shared_hook.reopen()
+    assert done == (
+        "",
+        "chatctl: 0 of 1 callbacks arrived in time; 1 left\n"
+        "  try: chatctl sync status, or a longer --timeout\n",
+        8,
+    )
+
+
+def _prepare(server: Prepared, lag: int, *lists: list[dict[str, object]]) -> None:
+    """Whose planner is so far behind the log; ``lists`` are the answers on deliveries."""
+    fact = {"offset": 8, "at": "2026-01-02T03:04:05.000006Z"}
+    status = {"last_offset": 9, "backlog": {"followers": {"callbacks": lag}}}
+    server.answers = {
+        "GET /management/status": Answer(status),
+        "GET /management/callbacks": Answer([]),
+        "GET /management/callbacks/deliveries": [Answer(each) for each in lists],
+        "POST /management/sync": Answer(None, 202),
+        "GET /management/events": Answer([fact]),
+    }
+
+
+def test_what_others_ask_for_meanwhile_is_not_waited_for(here: Here, server: Prepared) -> None:
+    mine, later = (
+        {"delivery_id": name, "status": "pending", "mark": None} for name in ("mine", "later")
+    )
+    _prepare(server, 0, [], [], [mine], [later, {**mine, "status": "delivered"}])
+    args = ("sync", "--wait", "--kind", "periodic", "--json", "--quiet", "--timeout", "5s")
+    done = here(*args, CHATCTL_SERVER=server.url)
+    assert (json.loads(done.stdout)["delivered"], done.exit) == (1, 0)
+
+
+def test_a_plan_is_waited_for_too(here: Here, server: Prepared) -> None:
+    _prepare(server, 2, [])
+    done = here("sync", "--wait", "--timeout", "0.3", CHATCTL_SERVER=server.url)
+    assert done == (
+        "",
+        "chatctl: the server has not planned the sync yet\n"
+        "  try: chatctl sync status, or a longer --timeout\n",
+        8,
+    )
+
+
+def test_status_tells_how_far_each_kind_got(beside: Served, calling_server: Server) -> None:
+    room = calling_server.create_room("lobby")
+    _say(calling_server, room.path, "a", "b", "c")
+    found = beside.json("sync", "status", "-R", room.id, "--kind", "chat_history")
+    assert found == [
+        {
+            "kind": "chat_history", "room_id": room.id, "room_name": "lobby", "pending": 0,
+            "failed": 0, "last_delivered_at": None, "delivered_to": 0, "newest": 3, "lag": 3,
+        }
+    ]  # fmt: skip
+    beside.json("sync", "--wait", "--kind", "chat_history", "--room", room.id)
+    kind, room_id, *rest = (
+        beside("sync", "status", "-R", room.id).stdout.splitlines()[2].split("\t")
+    )
+    assert (kind, room_id, rest[0], rest[-1]) == ("chat_history", room.id, "lobby", "0")
+    kinds = {row["kind"] for row in beside.json("sync", "status", "--room", room.id)}
+    assert kinds == {"data", "periodic", "chat_history"}
+
+
+def test_a_server_delivers_by_itself(beside: Served, calling_server: Server) -> None:
+    refused = calling_server.http.post("/management/sync/due", json={"seconds": 1})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+
+def test_a_kind_without_an_url_is_said(here: Here, calling_server: Server) -> None:
+    asked = Served(here, calling_server)("sync", "--wait", "--kind", "session_history")
+    assert asked.exit == 0
+    assert asked.stderr == (
+        "chatctl: no endpoint is configured for session_history: "
+        "SESSION_HISTORY_CALLBACK_URL is not set\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--kind", "dada"), "--kind: there is no kind 'dada'"),
+        (("--from", "soon"), "--from: 'soon' is not a time"),
+        (("--from", "1h", "--to", "2h"), "--from is later than --to"),
+        (("--timeout", "never"), "--timeout: 'never' is not a duration"),
+    ],
+)
+def test_what_cannot_be_is_said(here: Here, args: tuple[str, ...], message: str) -> None:
+    done = here("sync", *args)
+    assert (done.stdout, done.exit) == ("", 2)
+    assert done.stderr.startswith(f"chatctl: {message}\n")

@@ -1,0 +1,152 @@
+"""``sync`` on the file, without a server: it delivers what is due, and returns."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hooks import PATHS, QUIET, SECRET, at, bodies, urls
+from offline import Offline
+from prepared_server import Finished
+from receivers import Receiver, answer, hang, receiver, when
+from same_process import Here
+
+from chatctl_server.workers import signing
+
+DATA, PERIODIC = "DATA_CALLBACK_URL", "PERIODIC_SYNC_CALLBACK_URL"
+CHAT, SESSIONS = "CHAT_HISTORY_CALLBACK_URL", "SESSION_HISTORY_CALLBACK_URL"
+STATES = (DATA, PERIODIC)
+FAST = {**QUIET, "CALLBACK_MAX_RETRIES": "1"}
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one room with three messages."""
+    desk = Offline(tmp_path_factory.mktemp("prepared") / "chat.db")
+    desk.create_room("lobby", "boss")
+    for text in ("a", "b", "c"):
+        desk.post(1, "anna", text)
+    desk.close()
+    return desk.path
+
+
+class OnFile:
+    def __init__(self, run: Here, hook: Receiver) -> None:
+        self.hook = hook
+        self._run = run
+
+    def __call__(self, *args: str, names: tuple[str, ...] = STATES, **settings: str) -> Finished:
+        """``names``: of the settings that have a URL."""
+        named = urls(self.hook, *names) if names else {}
+        return self._run(*args, "--db", "sqlite:./chat.db", **{**FAST, **named, **settings})
+
+
+@pytest.fixture
+def on_file(here: Here, hook: Receiver, prepared: Path) -> OnFile:
+    shutil.copy(prepared, here.directory / "chat.db")
+    return OnFile(here, hook)
+
+
+def test_on_the_file_it_delivers_and_returns(on_file: OnFile, hook: Receiver) -> None:
+    done = on_file("sync", "--json", CALLBACK_SIGNING_SECRET=SECRET)
+    assert json.loads(done.stdout) == {"delivered": 3, "failed": 0, "pending": 0, "changed": True}
+    assert done.exit == 0
+    # The room's creation was due as well, and the sync's data tells the newest.
+    assert len(at(hook, DATA)) == 2
+    (periodic,) = at(hook, PERIODIC)
+    assert periodic.json["consistency"]["message_count"] == 3
+    headers = periodic.headers
+    assert (
+        dict(
+            signing.headers(
+                headers["webhook-id"],
+                int(headers["webhook-timestamp"]),
+                periodic.body,
+                [signing.key(SECRET)],
+            )
+        )["webhook-signature"]
+        == headers["webhook-signature"]
+    )
+
+
+def test_histories_go_out_to_their_end(on_file: OnFile, hook: Receiver) -> None:
+    args = ("sync", "--kind", "chat_history", "--kind", "session_history", "--json")
+    done = on_file(*args, names=(CHAT, SESSIONS), CHAT_HISTORY_BATCH_SIZE="2")
+    assert json.loads(done.stdout)["delivered"] == 2
+    told = bodies(hook, CHAT)
+    assert [entry["content"] for body in told for entry in body["messages"]] == ["a", "b", "c"]
+    assert [body["is_last_batch"] for body in told] == [False, True]
+    again = on_file(*args, names=(CHAT, SESSIONS))
+    assert json.loads(again.stdout)["delivered"] == 0
+
+
+def test_what_other_commands_left_is_due(on_file: OnFile, hook: Receiver) -> None:
+    created = on_file("rooms", "create", "second", names=("ROOM_EVENT_CALLBACK_URL",))
+    assert "chatctl: callbacks wait for the next start of the server, or: chatctl sync\n" in (
+        created.stderr
+    )
+    assert hook.requests == []
+    done = on_file("sync", names=("ROOM_EVENT_CALLBACK_URL",))
+    assert done.exit == 0
+    told = bodies(hook, "ROOM_EVENT_CALLBACK_URL")
+    assert [body["event_type"] for body in told] == ["RoomCreated", "RoomCreated"]
+
+
+def test_on_the_file_what_fails_is_exit_9(on_file: OnFile, hook: Receiver) -> None:
+    hook.behave(when(lambda request: request.path == PATHS[DATA], answer(403)), answer(500))
+    done = on_file("sync", "--quiet")
+    assert (done.stdout, done.exit) == ("", 9)
+    assert done.stderr.startswith("chatctl: 3 of 3 callbacks failed\n")
+    assert [len(at(hook, name)) for name in STATES] == [2, 2]
+
+
+def test_on_the_file_the_time_is_limited(on_file: OnFile, hook: Receiver) -> None:
+    hook.behave(hang())
+    done = on_file("sync", "--kind", "periodic", "--timeout", "1s", "--quiet", names=(PERIODIC,))
+    assert done == (
+        "",
+        "chatctl: 0 of 1 callbacks arrived in time; 1 left\n"
+        "  try: chatctl sync status, or a longer --timeout\n",
+        8,
+    )
+    hook.behave(answer())
+    assert on_file("sync", "--kind", "periodic", names=(PERIODIC,)).exit == 0
+    ids = {request.headers["webhook-id"] for request in at(hook, PERIODIC)[:2]}
+    assert len(ids) == 1
+
+
+def test_without_an_endpoint_there_is_nothing_to_do(on_file: OnFile, hook: Receiver) -> None:
+    done = on_file("sync", names=())
+    assert done.exit == 0
+    assert done.stdout == "delivered\t0\nfailed\t0\npending\t0\n"
+    assert done.stderr.splitlines()[-1] == (
+        "chatctl: no endpoint is configured: "
+        "DATA_CALLBACK_URL and PERIODIC_SYNC_CALLBACK_URL are not set"
+    )
+    assert hook.requests == []
+
+
+def test_what_nobody_is_there_for_stays(on_file: OnFile, hook: Receiver) -> None:
+    hook.behave(hang())
+    cut = on_file("sync", "--kind", "periodic", "--timeout", "0.5", names=(PERIODIC,))
+    assert cut.exit == 8
+    done = on_file("sync", names=())
+    assert (done.stdout, done.exit) == ("delivered\t0\nfailed\t0\npending\t1\n", 0)
+    assert "chatctl: still pending: 1, whose endpoint is gone or disabled\n" in done.stderr
+
+
+def test_an_added_endpoint_hears_on_the_file(on_file: OnFile, hook: Receiver) -> None:
+    added = on_file("callbacks", "add", hook.url, "--events", "room.*", names=())
+    assert added.exit == 0, added
+    on_file("rooms", "create", "second", names=())
+    done = on_file("sync", "--json", "--quiet", names=())
+    assert json.loads(done.stdout)["delivered"] == 1
+    (told,) = hook.requests
+    assert told.headers["x-chatctl-event"] == "room.created"

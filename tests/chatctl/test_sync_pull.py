@@ -1,0 +1,239 @@
+"""``sync pull``: everything, once, oldest first, whatever happens while it runs."""
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from offline import SECOND, Offline
+from prepared_server import Finished
+from same_process import Here
+from served import Served
+from world import Room, Server, eventually, running
+
+from chatctl import pulling
+from chatctl.commands import sync_pull
+
+MESSAGES, SESSIONS = 25, 12
+Line = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Pages of the server are small, so that a little history has many."""
+    with running(tmp_path_factory.mktemp("lived"), HISTORY_PAGE_LIMIT="4") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def rooms(lived_in: Server) -> list[Room]:
+    """A busy one, a closed one and an empty one."""
+    busy, closed = lived_in.create_room("busy", ("boss",)), lived_in.create_room("closed")
+    for number in range(MESSAGES):
+        say(busy, f"text {number}")
+    say(closed, "good bye")
+    for number in range(SESSIONS):
+        busy.join(f"user-{number}").close()
+    path = f"/management/sync/session-history/{busy.id}"
+    eventually(lambda: lived_in.http.get(path).json()["pagination"]["total_records"] == SESSIONS)
+    lived_in.http.delete(closed.path)
+    return [busy, closed, lived_in.create_room("empty")]
+
+
+def say(room: Room, text: str) -> None:
+    body = {"user_id": "anna", "content": text}
+    room.server.http.post(f"{room.path}/messages", json=body).raise_for_status()
+
+
+@pytest.fixture
+def pull(
+    here: Here, lived_in: Server, rooms: list[Room], monkeypatch: pytest.MonkeyPatch
+) -> Served:
+    monkeypatch.setattr(pulling, "_CHUNK", 6)
+    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 4)
+    return Served(here, lived_in)
+
+
+def lines(text: str) -> list[Line]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def kinds(found: list[Line]) -> list[tuple[str, str]]:
+    """Of each line its type, and what tells it from others."""
+    return [
+        (each["type"], str(each.get("seq") or each.get("user_id") or each["room_name"]))
+        for each in found
+    ]
+
+
+EVERYTHING = [
+    ("room", "busy"),
+    *(("message", str(seq)) for seq in range(1, MESSAGES + 1)),
+    *(("session", f"user-{number}") for number in range(SESSIONS)),
+    ("room", "closed"),
+    ("message", "1"),
+    ("room", "empty"),
+]
+
+
+def test_everything_is_there_once_and_in_order(pull: Served, here: Here, rooms: list[Room]) -> None:
+    done = pull("sync", "pull", "-o", "all.ndjson", "--json")
+    assert json.loads(done.stdout) == {
+        "file": "all.ndjson", "rooms": 3, "messages": MESSAGES + 1, "sessions": SESSIONS,
+    }  # fmt: skip
+    assert [path.name for path in here.directory.iterdir() if path.is_file()] == ["all.ndjson"]
+    found = lines((here.directory / "all.ndjson").read_text())
+    assert kinds(found) == EVERYTHING
+    assert found[0]["room_id"] == found[1]["room_id"] == rooms[0].id
+    assert found[1]["content"] == "text 0"
+    assert found[1]["created_at"].endswith("Z")
+    assert "closed_at" in found[-3]
+    assert pull("sync", "pull", "-o", "-").stdout.count("\n") == len(EVERYTHING)
+
+
+def test_a_room_and_a_window_of_it(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the file, where a message and a session come every ten seconds."""
+    monkeypatch.setattr(pulling, "_CHUNK", 6)
+    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 4)
+    desk = Offline(here.directory / "chat.db")
+    desk.create_room("other")
+    desk.create_room("lobby")
+    began = desk.now // SECOND
+    for number in range(MESSAGES):
+        desk.post(2, "anna", f"text {number}")
+        desk.stay(2, f"user-{number}", 5)
+        desk.now += 10 * SECOND
+    desk.close()
+    args = ("sync", "pull", "-o", "-", "--room", "lobby", "--db", "sqlite:./chat.db")
+    for first, last in ((0, 24), (3, 17), (24, 24), (7, 6)):
+        window = ("--from", str(began + 10 * first - 5), "--to", str(began + 10 * last + 5))
+        found = kinds(lines(here(*args, *window).stdout))
+        assert found == [
+            ("room", "lobby"),
+            *(("message", str(number + 1)) for number in range(first, last + 1)),
+            *(("session", f"user-{number}") for number in range(first, last + 1)),
+        ]
+
+
+class Cut(Exception):
+    """As a kill would end it: nothing behind it is done."""
+
+
+def _after(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[Path], None]) -> None:
+    """Acts behind the so-manyeth piece."""
+    add, left = sync_pull.Part.add, [number]
+
+    def counted(part: sync_pull.Part, piece: pulling.Piece) -> None:
+        add(part, piece)
+        left[0] -= 1
+        if left[0] == 0:
+            act(part.path)
+
+    monkeypatch.setattr(sync_pull.Part, "add", counted)
+
+
+def _cut(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b'{"type":"message","half":')
+    raise Cut
+
+
+def test_it_goes_on_wherever_it_was_cut(
+    pull: Served, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind every piece once; what was written behind the cursor is written again."""
+    target = here.directory / "all.ndjson"
+    runs = 0
+    while not target.exists():
+        with monkeypatch.context() as patch:
+            _after(patch, 2, _cut)
+            done = pull("sync", "pull", "-o", "all.ndjson", "--quiet")
+        assert done.exit in (0, 1), done
+        assert ("Cut" in done.stderr) == (done.exit == 1)
+        runs += 1
+        assert runs < 20
+    assert runs > 5
+    assert kinds(lines(target.read_text())) == EVERYTHING
+    assert done.stdout.splitlines()[1:] == ["rooms\t3", f"messages\t{MESSAGES + 1}", "sessions\t12"]
+    assert list(here.directory.glob("*.part*")) == []
+
+
+def test_what_is_posted_meanwhile_shifts_nothing(
+    pull: Served, here: Here, lived_in: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = lived_in.create_room("growing")
+    for number in range(14):
+        say(room, str(number))
+    add = sync_pull.Part.add
+
+    def post_behind(part: sync_pull.Part, piece: pulling.Piece) -> None:
+        add(part, piece)
+        say(room, "meanwhile")
+
+    monkeypatch.setattr(sync_pull.Part, "add", post_behind)
+    assert pull("sync", "pull", "--room", room.id, "-o", "one.ndjson").exit == 0
+    found = lines((here.directory / "one.ndjson").read_text())
+    assert [line["seq"] for line in found if line["type"] == "message"] == list(range(1, 16))
+    lived_in.http.delete(room.path)
+
+
+def test_more_sessions_in_one_second_than_a_page(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made on the file, where the clock stands still for them."""
+    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 4)
+    desk = Offline(here.directory / "chat.db")
+    desk.create_room("lobby")
+    users = [f"user-{number:02}" for number in range(11)]
+    for user in users:
+        desk.stay(1, user, 60)
+    desk.close()
+    done = here("sync", "pull", "-o", "-", "--db", "sqlite:./chat.db")
+    found = lines(done.stdout)
+    assert [line["user_id"] for line in found if line["type"] == "session"] == users
+
+
+def _part(here: Here, **changed: object) -> None:
+    """As a run has left it that was cut."""
+    begun = {"asked": [None, None, None], "window": {}, "bytes": 3, "counts": {"room": 1}}
+    begun["position"] = ["6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001", "done", 0]
+    (here.directory / "all.part").write_text("{}\n")
+    (here.directory / "all.part.cursor").write_text(json.dumps({**begun, **changed}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message", "code"),
+    [
+        ({"asked": ["lobby", None, None]}, "was begun with another --room, --from or --to", 2),
+        ({"bytes": 4}, "is ahead of its file", 2),
+        ({"bytes": "many"}, "holds no cursor of a pull", 2),
+        ({}, "the room 6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001 is gone", 3),
+    ],
+)
+def test_what_does_not_fit_is_not_gone_on_with(
+    pull: Served, here: Here, changed: dict[str, object], message: str, code: int
+) -> None:
+    _part(here, **changed)
+    done: Finished = pull("sync", "pull", "-o", "all", "--quiet")
+    assert (done.stdout, done.exit) == ("", code)
+    assert message in done.stderr
+    assert (here.directory / "all.part").read_text() == "{}\n"
+
+
+def test_a_file_that_is_there_stays(pull: Served, here: Here) -> None:
+    (here.directory / "all").write_text("mine")
+    assert pull.refused("sync", "pull", "-o", "all") == ("file_exists", 5)
+    assert (here.directory / "all").read_text() == "mine"
+
+
+def test_two_at_once_are_one_too_many(pull: Served, here: Here) -> None:
+    with (here.directory / "all.part").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert pull.refused("sync", "pull", "-o", "all") == ("lock_held", 7)
+
+
+def test_an_unknown_room_leaves_no_file(pull: Served, here: Here) -> None:
+    assert pull.refused("sync", "pull", "-o", "all", "--room", "nowhere") == ("room_not_found", 3)
+    assert [path for path in here.directory.iterdir() if path.is_file()] == []

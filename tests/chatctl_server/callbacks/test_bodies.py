@@ -1,0 +1,213 @@
+"""Each callback's body has exactly the keys and types of the contract's table, and is signed."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hooks import SECRET, at, calling, request_sync, settled, wait_for_event
+from receivers import Receiver, Request, answer, receiver
+from standardwebhooks.webhooks import Webhook
+from world import Server
+
+CHAT = {"user_id": str, "nickname": str, "content": str, "created_at": int}
+SESSION = {
+    "user_id": str,
+    "nickname": str,
+    "join_time": int,
+    "leave_time": int,
+    "duration_seconds": int,
+}
+STATS = {"current_users": int, "peak_users": int, "total_joins": int}
+BASIC = {
+    "room_id": str,
+    "room_name": str,
+    "admin_user_ids": [str],
+    "current_connections": int,
+    "created_at": int,
+    "last_activity": int,
+}
+SHAPES: dict[str, Any] = {
+    "room_created": {
+        "event_type": "RoomCreated",
+        "room_id": str,
+        "room_name": str,
+        "admin_ids": [str],
+        "timestamp": int,
+    },
+    "room_closed": {
+        "event_type": "RoomClosed",
+        "room_id": str,
+        "final_stats": STATS,
+        "timestamp": int,
+    },
+    "user_joined": {
+        "event_type": "UserJoined",
+        "room_id": str,
+        "user_id": str,
+        "timestamp": int,
+    },
+    "user_left": {
+        "event_type": "UserLeft",
+        "room_id": str,
+        "user_id": str,
+        "duration": int,
+        "timestamp": int,
+    },
+    "chat_history_batch": {
+        "event_type": "ChatHistoryBatch",
+        "room_id": str,
+        "messages": [CHAT],
+        "batch_id": str,
+        "is_last_batch": bool,
+        "timestamp": int,
+    },
+    "session_history_batch": {
+        "event_type": "SessionHistoryBatch",
+        "room_id": str,
+        "sessions": [SESSION],
+        "batch_id": str,
+        "is_last_batch": bool,
+        "timestamp": int,
+    },
+    "periodic_sync": {
+        "event_type": "PeriodicSync",
+        "room_id": str,
+        "room_info": BASIC,
+        "last_sync_time": int,
+        "stats": STATS,
+        "consistency": {
+            "message_count": int,
+            "session_count": int,
+            "last_message_at": int,
+            "digest": str,
+        },
+    },
+    "data_sync": {
+        **BASIC,
+        **STATS,
+        "banned_user_ids": [str],
+        "start_time": int,
+        "chat_history": [CHAT],
+        "session_history": [SESSION],
+        "stats": STATS,
+        "chat_history_total": int,
+        "session_history_total": int,
+    },
+}
+
+
+class Scene:
+    """One of each: a room is made, joined, talked in, left, synced and closed."""
+
+    def __init__(self, server: Server, hook: Receiver) -> None:
+        room = server.create_room("Ops", admins=("boss",))
+        guest = room.join("ann", nickname="Ann")
+        guest.say("hello")
+        guest.close()
+        assert room.ban("bob").status_code == 200
+        server.chatctl("say", room.id, "over")
+        hook.wait_until(lambda: len(hook._requests) >= 4, "join and leave")
+        request_sync(server)
+        request_sync(server, kinds=["chat_history", "session_history"])
+        hook.wait_until(lambda: len(hook._requests) >= 8, "the syncs")
+        server.http.delete(room.path)
+        wait_for_event(hook, "room_closed")
+        self.settled = settled(server, 9)
+        self.room = room
+        self.of: dict[str, list[Request]] = {}
+        for request in hook.requests:
+            self.of.setdefault(request.headers["x-chatctl-event"], []).append(request)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    directory: Path = tmp_path_factory.mktemp("bodies")
+    with receiver() as hook, calling(directory, hook, CALLBACK_SIGNING_SECRET=SECRET) as server:
+        yield Scene(server, hook)
+
+
+def fits(value: Any, shape: Any) -> bool:
+    if isinstance(shape, dict):
+        return value.keys() == shape.keys() and all(
+            fits(value[name], inner) for name, inner in shape.items()
+        )
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(each, shape[0]) for each in value)
+    return type(value) is shape if isinstance(shape, type) else bool(value == shape)
+
+
+def test_everything_arrived_at_the_first_try(scene: Scene) -> None:
+    assert {(tries, status) for _, tries, status in scene.settled} == {(1, "delivered")}
+
+
+@pytest.mark.parametrize("event", SHAPES)
+def test_a_body_has_exactly_its_keys(scene: Scene, event: str) -> None:
+    for request in scene.of[event]:
+        assert fits(request.json, SHAPES[event]), request.body
+        assert request.headers["content-type"] == "application/json"
+        assert request.json["room_id"] == scene.room.id
+
+
+@pytest.mark.parametrize("event", SHAPES)
+def test_the_official_library_verifies_every_body(scene: Scene, event: str) -> None:
+    for request in scene.of[event]:
+        assert Webhook(SECRET).verify(request.body, request.headers) == request.json
+
+
+def test_what_the_bodies_say(scene: Scene) -> None:
+    made, joined, left, closed = (
+        scene.of[event][0].json
+        for event in ("room_created", "user_joined", "user_left", "room_closed")
+    )
+    assert (made["room_name"], made["admin_ids"]) == ("Ops", ["boss"])
+    assert (joined["user_id"], left["user_id"]) == ("ann", "ann")
+    assert left["duration"] >= 0
+    assert closed["final_stats"] == {"current_users": 0, "peak_users": 1, "total_joins": 1}
+    [batch] = scene.of["chat_history_batch"]
+    assert [message["content"] for message in batch.json["messages"]] == ["hello", "over"]
+    assert batch.json["batch_id"] == f"chat_{scene.room.id}_1"
+    assert batch.json["is_last_batch"] is True
+    [ended] = scene.of["session_history_batch"]
+    assert [session["nickname"] for session in ended.json["sessions"]] == ["Ann"]
+    assert ended.json["batch_id"] == f"session_{scene.room.id}_1"
+
+
+def test_data_is_sent_at_the_creation_at_a_sync_and_at_the_close(scene: Scene) -> None:
+    made, synced, closed = (request.json for request in scene.of["data_sync"])
+    assert synced["banned_user_ids"] == ["bob"]
+    assert [entry["content"] for entry in synced["chat_history"]] == ["hello", "over"]
+    assert (synced["chat_history_total"], synced["session_history_total"]) == (2, 1)
+    assert made["created_at"] == made["start_time"] == closed["created_at"]
+
+
+def test_a_receiver_can_compute_the_digest_from_the_history_pages(scene: Scene) -> None:
+    [sync] = (request.json for request in scene.of["periodic_sync"])
+    server = scene.room.server
+    hashed = hashlib.sha256()
+    for kind in ("chat-history", "session-history"):
+        page = server.http.get(f"/management/sync/{kind}/{scene.room.id}", params={"limit": 1000})
+        for record in reversed(page.json()["records"]):
+            hashed.update("".join(f"{value}\0" for value in record.values()).encode())
+    assert sync["consistency"]["digest"] == hashed.hexdigest()
+    assert sync["consistency"]["message_count"] == 2
+    assert sync["consistency"]["session_count"] == 1
+
+
+def test_the_ids_differ_and_are_there_without_a_secret(tmp_path: Path) -> None:
+    with receiver(answer(204)) as hook, calling(tmp_path, hook) as server:
+        server.create_room("lobby")
+        first, second = hook.wait_for(2)
+    assert first.headers["webhook-id"] != second.headers["webhook-id"]
+    assert "webhook-signature" not in first.headers
+
+
+def test_an_unset_url_switches_that_kind_off(tmp_path: Path) -> None:
+    with receiver() as hook, calling(tmp_path, hook, "ROOM_EVENT_CALLBACK_URL") as server:
+        room = server.create_room("lobby")
+        request_sync(server, kinds=["data", "periodic", "chat_history", "session_history"])
+        server.http.delete(room.path)
+        wait_for_event(hook, "room_closed")
+        assert [event for event, _, _ in settled(server, 2)] == ["room_created", "room_closed"]
+        assert len(hook.requests) == len(at(hook, "ROOM_EVENT_CALLBACK_URL"))

@@ -1,0 +1,93 @@
+"""An added endpoint that is gone, or has failed for five days, is disabled; one of the settings
+never is."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chatctl_server.conversation import batches, callbacks
+from chatctl_server.conversation import endpoints as operating
+from chatctl_server.domain import facts, times
+from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Outcome, Verdict
+from chatctl_server.settings import Settings
+from chatctl_server.storage import deliveries, endpoints, log, maintenance
+from chatctl_server.storage.deliveries import Planned
+from chatctl_server.storage.store import Store
+from chatctl_server.storage.transaction import Tx
+
+DAY = 24 * 3600 * times.SECOND
+SIZES = batches.Sizes(100, 100, 4)
+ACTOR = facts.Actor("uid:0", "socket")
+OF_SETTINGS, ADDED = 1, 2
+
+
+class Scene:
+    def __init__(self, path: Path) -> None:
+        self.now = DAY
+        self.store = Store(path, durable=False, clock=lambda: self.now)
+
+    async def open(self) -> None:
+        await self.store.open()
+        await self.store.write(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
+        url = "http://user:s3cret@127.0.0.1:2/"
+        await self.store.write(operating.add, ACTOR, url, ["room.*"], None, True, Settings())
+
+    async def after(self, verdict: Verdict, endpoint: int = ADDED, mark: str | None = None) -> str:
+        await self.store.write(_settle, endpoint, verdict, mark)
+        found = await self.store.read(endpoints.one, endpoint)
+        assert found is not None
+        return found.status
+
+
+def _settle(tx: Tx, endpoint: int, verdict: Verdict, mark: str | None) -> None:
+    planned = Planned(endpoint, 1, "room.created", 1, 1, 4, mark=mark)
+    delivery = deliveries.one(tx.db, deliveries.add(tx.db, [planned], tx.now, 0))
+    assert delivery is not None
+    settled = callbacks.Settled(tx.now, Outcome(5, status=500), verdict, b"", 0)
+    assert callbacks.settle(tx, delivery, settled, SIZES)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    maintenance.prepare(tmp_path / "chat.db", durable=False)
+    scene = Scene(tmp_path / "chat.db")
+    await scene.open()
+    yield scene
+    await scene.store.close()
+
+
+async def test_one_that_is_gone_is_disabled_and_the_log_says_so_without_a_secret(
+    scene: Scene,
+) -> None:
+    assert await scene.after(GivenUp(is_gone=True)) == "disabled"
+    [newest] = await scene.store.read(log.find_last, log.Wanted("endpoint.changed"), 0, 1)
+    assert isinstance(newest.fact, facts.EndpointChanged)
+    assert (newest.fact.status, newest.fact.reason) == ("disabled", callbacks.GONE)
+    assert "s3cret" not in str(newest)
+
+
+async def test_five_days_without_a_success_disable_it(scene: Scene) -> None:
+    assert await scene.after(Again(5)) == "enabled"
+    scene.now += 5 * DAY - 1
+    assert await scene.after(GivenUp()) == "enabled"
+    scene.now += 1
+    assert await scene.after(Again(5)) == "disabled"
+
+
+async def test_a_success_begins_the_five_days_anew(scene: Scene) -> None:
+    await scene.after(Again(5))
+    scene.now += 4 * DAY
+    assert await scene.after(Delivered()) == "enabled"
+    scene.now += 4 * DAY
+    assert await scene.after(GivenUp()) == "enabled"
+
+
+async def test_one_of_the_settings_is_never_disabled(scene: Scene) -> None:
+    for _ in range(3):
+        assert await scene.after(GivenUp(), OF_SETTINGS) == "enabled"
+        scene.now += 6 * DAY
+
+
+async def test_a_sample_that_fails_disables_nothing(scene: Scene) -> None:
+    assert await scene.after(GivenUp(is_gone=True), mark=deliveries.TEST) == "enabled"

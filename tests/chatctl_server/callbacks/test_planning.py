@@ -1,0 +1,241 @@
+"""Deliveries are planned in one step with the cursor: whatever breaks off, none is missing, none
+is there twice."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chatctl_server.conversation import announcements, batches, callbacks, messages, rooms
+from chatctl_server.conversation import endpoints as operating
+from chatctl_server.domain import facts, times
+from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.live.bell import Bell
+from chatctl_server.settings import Settings
+from chatctl_server.storage import deliveries, endpoints, maintenance
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import Store
+from chatctl_server.workers import planning
+from chatctl_server.workers.sync_runs import SyncRuns
+
+OPERATOR = facts.Actor(None, "api_key")
+SIZES = batches.Sizes(100, 100, 4)
+URL = "http://127.0.0.1:1/"
+URLS: dict[EndpointKind, str | None] = {
+    "room_event": URL,
+    "data": URL,
+    "periodic_sync": URL,
+    "chat_history": URL,
+}
+
+
+class Broken(Exception):
+    """What ends a planner in the middle of its work."""
+
+
+class Scene:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def planner(self) -> planning.Planner:
+        """As a start makes it: it goes on from the stored cursor."""
+        planner = planning.Planner(
+            self.store, Bell(), Bell(), SIZES, times.SteadyClock(), SyncRuns(), lambda endpoint: 4
+        )
+        await planner.begin()
+        return planner
+
+    async def plan_all(self) -> None:
+        planner = await self.planner()
+        while await planner.step():
+            pass
+
+    async def planned(self) -> list[tuple[str, int]]:
+        return await self.store.read(_planned)
+
+    async def create(self, count: int) -> None:
+        for number in range(count):
+            await self.store.write(rooms.create, OPERATOR, f"room {number}", [])
+
+
+def _planned(db: Database) -> list[tuple[str, int]]:
+    newest = deliveries.newest_id(db)
+    found = [deliveries.one(db, number) for number in range(1, newest + 1)]
+    return [(each.event, each.conversation) for each in found if each is not None]
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    maintenance.prepare(tmp_path / "chat.db", durable=False)
+    store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
+    await store.open()
+    await store.write(callbacks.configure, URLS, 0)
+    yield Scene(store)
+    await store.close()
+
+
+async def test_a_planner_that_starts_again_plans_nothing_twice(scene: Scene) -> None:
+    await scene.create(3)
+    await scene.plan_all()
+    before = await scene.planned()
+    assert len(before) == 6
+    await scene.plan_all()
+    assert await scene.planned() == before
+
+
+async def test_of_two_planners_one_is_refused_and_reads_again(scene: Scene) -> None:
+    await scene.create(2)
+    first, second = await scene.planner(), await scene.planner()
+    await first.step()
+    await second.step()
+    await second.step()
+    assert len(await scene.planned()) == 4
+
+
+async def test_a_page_whose_commit_fails_is_planned_later(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.create(2)
+
+    def fail(*_: object) -> None:
+        raise Broken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks, "_move", fail)
+        with pytest.raises(Broken):
+            await scene.plan_all()
+    assert await scene.planned() == []
+    await scene.plan_all()
+    assert len(await scene.planned()) == 4
+
+
+async def test_a_sync_that_breaks_off_between_two_parts_goes_on_behind_the_first(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "ROOMS_A_CALL", 2)
+    await scene.create(5)
+    await scene.plan_all()
+    before = len(await scene.planned())
+    await scene.store.write(announcements.request_sync, OPERATOR)
+    planner = await scene.planner()
+    await planner.step()  # the first two rooms; then the process is gone
+    await scene.plan_all()
+    synced = (await scene.planned())[before:]
+    assert sorted(synced) == sorted(
+        (event, room) for room in range(1, 6) for event in ("data_sync", "periodic_sync")
+    )
+
+
+async def test_a_state_that_waits_already_is_not_planned_twice(scene: Scene) -> None:
+    """A receiver that is down for a week finds one state of each room, not 2,000."""
+    await scene.create(1)
+    for _ in range(4):
+        await scene.store.write(announcements.request_sync, OPERATOR)
+    await scene.plan_all()
+    events = [event for event, _ in await scene.planned()]
+    # One may be under way already, so a second one waits behind it.
+    assert events.count("periodic_sync") == 2
+    assert events.count("data_sync") == 2
+
+
+async def test_posted_messages_cost_the_cursor_no_commit_of_their_own(scene: Scene) -> None:
+    await scene.create(1)
+    await scene.plan_all()
+    planner = await scene.planner()
+    commits: list[int] = []
+    scene.store.on_batch = lambda calls, seconds: commits.append(calls)
+    post = messages.Post(1, OPERATOR, "anna", "anna", "hello")
+    await scene.store.write(messages.post_one, post)
+    assert not await planner.step()
+    assert len(commits) == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "events", "is_heard"),
+    [
+        (4, ("room.*",), True),
+        (5, ("room.*",), False),
+        (0, ("message.*", "*.renamed"), True),
+        (0, ("message.*",), False),
+    ],
+)
+def test_an_added_endpoint_hears_of_what_it_asked_for_since_it_is_there(
+    since: int, events: tuple[str, ...], is_heard: bool
+) -> None:
+    fact = facts.ConversationRenamed("room", "new")
+    entry = facts.Recorded(5, 1, 7, OPERATOR, fact)
+    endpoint = endpoints.Stored(
+        id=3,
+        public_id="",
+        origin="added",
+        kind="facts",
+        url=URL,
+        events=events,
+        status="enabled",
+        disabled_reason=None,
+        since=since,
+        is_guarded=True,
+        secret=None,
+        previous_secret=None,
+        previous_until=None,
+        created_at=0,
+        failing_since=None,
+    )
+    planned = planning.planned_for(entry, [endpoint], lambda endpoint: 33)
+    wanted = deliveries.Planned(3, 7, "room.renamed", 5, 5, 33)
+    assert planned == ([wanted] if is_heard else [])
+
+
+async def test_a_stop_leaves_nothing_for_endpoints_that_come_later(scene: Scene) -> None:
+    await scene.store.write(callbacks.configure, dict.fromkeys(URLS), 0)  # none
+    await scene.create(1)
+    planner = await scene.planner()
+    await planner.step()
+    await planner.finish()
+    await scene.store.write(callbacks.configure, URLS, 0)
+    await scene.plan_all()
+    assert await scene.planned() == []
+
+
+async def test_an_endpoint_for_all_facts_hears_of_a_sync_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "ROOMS_A_CALL", 1)
+    actor = facts.Actor("uid:0", "socket")
+    await scene.store.write(operating.add, actor, URL, ["sync.*"], None, True, Settings())
+    await scene.create(3)
+    await scene.store.write(announcements.request_sync, OPERATOR)
+    await scene.plan_all()
+    events = [event for event, _ in await scene.planned()]
+    assert events.count("sync.requested") == 1
+    assert events.count("periodic_sync") == 3
+
+
+async def test_a_stop_after_a_failure_skips_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full when it planned, and has room again when the server stops."""
+    await scene.create(2)
+    planner = await scene.planner()
+
+    def fail(*_: object) -> None:
+        raise Broken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks, "_move", fail)
+        with pytest.raises(Broken):
+            await planner.step()
+    await planner.finish()
+    await scene.plan_all()
+    assert len(await scene.planned()) == 4
+
+
+async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(scene: Scene) -> None:
+    of_kind = {each.kind: each.id for each in await scene.store.read(endpoints.present)}
+    planned = [
+        deliveries.Planned(of_kind[kind], 1, event, 1, 1, 4)
+        for kind, event in (("data", "data_sync"), ("room_event", "room_created"))
+    ]
+    await scene.store.write(callbacks.configure, {"data": None}, 0)
+    assert await scene.store.write(callbacks.plan, callbacks.Position(0), 0, planned, 0)
+    assert await scene.planned() == [("room_created", 1)]

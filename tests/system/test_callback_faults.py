@@ -1,0 +1,134 @@
+"""Receivers that are unwell, all at once, each for a room of its own: nothing is lost or sent
+twice for nothing, and no room waits for another's."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hooks import calling, stored, wait_at
+from receivers import (
+    Behaviour,
+    Receiver,
+    Request,
+    answer,
+    answer_and_close,
+    answer_then_reset,
+    busy,
+    close,
+    drip,
+    drip_body,
+    endless,
+    gzip_bomb,
+    hang,
+    hang_in_body,
+    huge,
+    receiver,
+    redirect,
+    reset,
+    reset_in_answer,
+    say,
+    when,
+)
+from world import Server, eventually
+
+EVENTS = "ROOM_EVENT_CALLBACK_URL"
+SETTINGS = {"CALLBACK_TIMEOUT_SECONDS": "2", "CALLBACK_RETRY_DELAY_SECONDS": "0"}
+SOON = datetime.now(UTC) + timedelta(seconds=30)
+# A connection that was used before and ends without a word is replaced within the same try.
+REUSED = {1, 2}
+# What the first try meets, and how many tries there are until the delivery has arrived.
+FAULTS: dict[str, tuple[Behaviour, set[int]]] = {
+    "hangs before the head": (hang(), {2}),
+    "drips its head": (drip(every_seconds=0.5), {2}),
+    "resets before the head": (reset(), REUSED),
+    "closes before the head": (close(), REUSED),
+    "says no HTTP": (say(b"hello\r\n\r\n", "close"), {2}),
+    "resets in a refusal": (reset_in_answer(500), {2}),
+    "answers and resets": (answer_then_reset(200), {1}),
+    "resets in the body of its yes": (reset_in_answer(200), {1}),
+    "hangs in the body of its yes": (hang_in_body(200), {1}),
+    "drips the body of its yes": (drip_body(200, every_seconds=0.5), {1}),
+    "answers two gigabytes": (huge(), {1}),
+    "never ends its body": (endless(), {1}),
+    "answers a gzip bomb": (gzip_bomb(), {1}),
+    "answers and closes": (answer_and_close(204), {1}),
+    "fails": (answer(500), {2}),
+    "knows no such path": (answer(404), {2}),
+    "is gone": (answer(410), {2}),
+    "is busy for 30 seconds": (busy(30), {2}),
+    "is busy until a date": (busy(SOON, 429), {2}),
+    "is busy for minus 5 seconds": (busy("-5"), {2}),
+    "is busy for ten years": (busy(315_360_000), {2}),
+    "redirects to loopback": (redirect("http://127.0.0.1:1/"), {2}),
+}
+
+
+def meets(hook: Receiver) -> None:
+    """Each room's first request meets the fault that it is named after."""
+    seen: set[str] = set()
+
+    def is_first_of(name: str, request: Request) -> bool:
+        if request.json.get("room_name") != name or name in seen:
+            return False
+        seen.add(name)
+        return True
+
+    whens = [
+        when(lambda request, name=name: is_first_of(name, request), fault)
+        for name, (fault, _) in FAULTS.items()
+    ]
+    hook.behave(*whens, answer())
+
+
+class Scene:
+    def __init__(self, server: Server, hook: Receiver) -> None:
+        meets(hook)
+        self.rooms = {name: server.create_room(name) for name in FAULTS}
+        for room in self.rooms.values():
+            server.http.delete(room.path)
+        eventually(lambda: self._is_settled(server), seconds=30)
+        question = """SELECT c.name, d.event, d.tries, d.status FROM delivery d
+            JOIN conversation c ON c.id = d.conversation ORDER BY d.id"""
+        self.deliveries = stored(server, question)
+        self.requests = hook.requests
+
+    def _is_settled(self, server: Server) -> bool:
+        question = "SELECT count(*) FROM delivery WHERE status <> 'pending'"
+        return stored(server, question) == [(2 * len(FAULTS),)]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    directory: Path = tmp_path_factory.mktemp("faults")
+    with receiver() as hook, calling(directory, hook, EVENTS, **SETTINGS) as server:
+        yield Scene(server, hook)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_it_arrives_after_so_many_tries_and_the_next_one_after_it(scene: Scene, name: str) -> None:
+    _, tries = FAULTS[name]
+    created, closed = (each[1:] for each in scene.deliveries if each[0] == name)
+    assert created in {("room_created", count, "delivered") for count in tries}
+    assert closed == ("room_closed", 1, "delivered")
+    room_id = scene.rooms[name].id
+    of_room = [each for each in scene.requests if each.json["room_id"] == room_id]
+    events = [each.headers["x-chatctl-event"] for each in of_room]
+    assert events == ["room_created"] * len(events[:-1]) + ["room_closed"]
+    assert len({each.headers["webhook-id"] for each in of_room}) == 2
+
+
+def test_what_is_well_has_no_duplicate(tmp_path: Path) -> None:
+    with receiver() as hook, calling(tmp_path, hook, EVENTS) as server:
+        for number in range(30):
+            room = server.create_room(f"room {number}")
+            server.http.delete(room.path)
+        requests = wait_at(hook, EVENTS, 60)
+        eventually(
+            lambda: (
+                stored(server, "SELECT count(*) FROM delivery WHERE status = 'delivered'")
+                == [(60,)]
+            )
+        )
+        assert len(hook.requests) == 60
+    assert len({each.headers["webhook-id"] for each in requests}) == 60
