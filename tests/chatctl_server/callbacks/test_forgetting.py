@@ -74,6 +74,7 @@ async def test_a_failed_batch_stays_for_the_run_that_begins_with_it(store: Store
         return number
 
     number = await store.write(fail)
+    await store.write(plan)
     assert await forgetting.forget(store, 1, 1000 * DAY) == 0
     assert await left(store, number) == [True]
 
