@@ -58,7 +58,8 @@ class Process:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # ended, and about to be told
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -74,6 +75,7 @@ class Parent:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.environment = environment
         self._socket = ours
+        self._asking = threading.Lock()  # tests start processes from several threads
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", __file__, str(theirs.fileno())],
@@ -102,10 +104,12 @@ class Parent:
             message = json.dumps([list(arguments), environment, str(directory), _limits()])
             sent = array.array("i", [*files, theirs])
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, sent)]
-            self._socket.sendmsg([message.encode("utf-8", "surrogateescape")], rights)
+            with self._asking:
+                self._socket.sendmsg([message.encode("utf-8", "surrogateescape")], rights)
+                pid = int(self._socket.recv(16))
         finally:
             os.close(theirs)
-        return Process(int(self._socket.recv(16)), status, arguments)
+        return Process(pid, status, arguments)
 
 
 def _limits() -> list[int]:
