@@ -2,49 +2,35 @@
 
 import asyncio
 import contextlib
-import time
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
-
-from litestar import Litestar
-from litestar.config.cors import CORSConfig
-from litestar.di import Provide
-from litestar.router import Router
+from typing import TYPE_CHECKING, Any, Literal
 
 from chatctl_server import errors
-from chatctl_server.api import problems
-from chatctl_server.api.admin import events, status
-from chatctl_server.api.auth import AdminGuard, Failures
-from chatctl_server.api.callbacks.delivery_routes import Deliveries, recover_deliveries
-from chatctl_server.api.callbacks.endpoint_routes import Endpoints
-from chatctl_server.api.callbacks.sync_status import sync_status
-from chatctl_server.api.callbacks.try_routes import follow_tries
 from chatctl_server.api.context import Context
-from chatctl_server.api.gate import Gate
-from chatctl_server.api.reference import serving as reference
+from chatctl_server.api.gate import App, Gate
 from chatctl_server.api.rooms.audience import Audience
-from chatctl_server.api.rooms.message_routes import Messages
-from chatctl_server.api.rooms.moderation_routes import Moderation
-from chatctl_server.api.rooms.routes import Rooms
-from chatctl_server.api.rooms.sockets import socket_route
-from chatctl_server.api.rooms.sync_due import deliver_due
-from chatctl_server.api.rooms.sync_routes import Sync
+from chatctl_server.api.routing import InParts, whole
 from chatctl_server.conversation import following, membership
 from chatctl_server.domain import facts, times
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.settings import Settings, database_path
-from chatctl_server.storage import log, maintenance
+from chatctl_server.storage import deliveries, log, maintenance
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.workers import audit, telling, try_lines
-from chatctl_server.workers.callbacks import Callbacks
+from chatctl_server.views.deliveries import Request
+from chatctl_server.workers import audit
 from chatctl_server.workers.clock import every
 from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
 
+if TYPE_CHECKING:
+    from chatctl_server.workers.callbacks import Callbacks, Drained
+    from chatctl_server.workers.telling import Told
+
 VERSION = version("chatctl")
-EXPOSED = ["Link", "Retry-After", "X-Request-Id"]
 SIGN_OF_LIFE_SECONDS = 30.0
 STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
@@ -55,12 +41,28 @@ Role = Literal["server", "command", "reader"]
 class Application:
     """ASGI. ``lifespan`` opens the store and, for a server, starts followers and clocks."""
 
-    def __init__(self, context: Context, role: Role, audience: Audience, app: Litestar) -> None:
+    def __init__(self, context: Context, role: Role, audience: Audience, app: App) -> None:
         self.context = context
         self._role = role
         self._audience = audience
         self._workers = Workers()
-        self._callbacks = Callbacks(
+        context.request_of = self._request_of
+        if role == "command":
+            context.deliver_due = self._deliver_due
+        self.gate = Gate(
+            app,
+            version=VERSION,
+            trusted_proxies=context.settings.trusted_proxies,
+            in_process=role != "server",
+        )
+
+    @functools.cached_property
+    def _callbacks(self) -> "Callbacks":
+        """Made when it is needed: few commands send callbacks, and all would pay for it."""
+        from chatctl_server.workers.callbacks import Callbacks
+
+        context = self.context
+        return Callbacks(
             context.settings,
             context.store,
             context.bell,
@@ -69,15 +71,12 @@ class Application:
             context.due,
             _listening_to_tries(context),
         )
-        context.request_of = self._callbacks.request_of
-        if role == "command":
-            context.deliver_due = self._callbacks.deliver_due
-        self.gate = Gate(
-            app,
-            version=VERSION,
-            trusted_proxies=context.settings.trusted_proxies,
-            in_process=role != "server",
-        )
+
+    def _request_of(self, database: Database, delivery: deliveries.Stored) -> Request:
+        return self._callbacks.request_of(database, delivery)
+
+    async def _deliver_due(self, seconds: float) -> "Drained":
+        return await self._callbacks.deliver_due(seconds)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.gate(scope, receive, send)
@@ -152,7 +151,8 @@ def create_app(settings: Settings, role: Role = "server", *, durable: bool = Tru
     context = _context(settings, path, role, durable=durable)
     audience = Audience(context.hub, context.presence)
     _connect(context, audience)
-    return Application(context, role, audience, _litestar(context, audience))
+    routes = whole if role == "server" else InParts
+    return Application(context, role, audience, routes(context, audience))
 
 
 def _context(settings: Settings, path: Path, role: Role, *, durable: bool) -> Context:
@@ -198,10 +198,12 @@ def _connect(context: Context, audience: Audience) -> None:
     context.hub.on_flush = frames_sent
 
 
-def _listening_to_tries(context: Context) -> Callable[[telling.Told], None]:
+def _listening_to_tries(context: Context) -> Callable[["Told"], None]:
+    from chatctl_server.workers import try_lines
+
     metrics = context.metrics
 
-    def hear(told: telling.Told) -> None:
+    def hear(told: "Told") -> None:
         if told.outcome is not None and told.verdict is not None:
             kind, outcome = told.endpoint.kind, try_lines.NEXT[type(told.verdict)]
             metrics.callback_tries.labels(kind, outcome).inc()
@@ -212,60 +214,6 @@ def _listening_to_tries(context: Context) -> Callable[[telling.Told], None]:
             context.tries.publish(try_lines.line(told, times.now()))
 
     return hear
-
-
-def _litestar(context: Context, audience: Audience) -> Litestar:
-    settings = context.settings
-    described = reference.Reference()
-    return Litestar(
-        route_handlers=[
-            _guarded(settings),
-            socket_route(context, audience),
-            status.management_health,
-            status.health,
-            status.simple_health,
-            status.metrics,
-            *reference.routes(described),
-        ],
-        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
-        exception_handlers=problems.HANDLERS,
-        cors_config=_cors(settings),
-        openapi_config=reference.config(described, VERSION),
-        request_max_body_size=settings.max_body_bytes,
-        logging_config=None,
-    )
-
-
-def _guarded(settings: Settings) -> Router:
-    """The routes that ask for the admin key."""
-    failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
-    return Router(
-        "/",
-        route_handlers=[
-            Rooms,
-            Messages,
-            Moderation,
-            Sync,
-            sync_status,
-            deliver_due,
-            Endpoints,
-            Deliveries,
-            recover_deliveries,
-            follow_tries,
-            events.Events,
-            status.status,
-        ],
-        guards=[AdminGuard(settings.admin_api_key, failures)],
-    )
-
-
-def _cors(settings: Settings) -> CORSConfig:
-    return CORSConfig(
-        allow_origins=list(settings.cors_origins),
-        allow_credentials=False,
-        max_age=600,
-        expose_headers=EXPOSED,
-    )
 
 
 async def _end_sessions(store: Store, reason: facts.LeaveReason) -> None:

@@ -154,17 +154,36 @@ def test_what_is_no_database_is_one_line(chatctl: Chatctl) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_command_to_a_server_loads_no_server(chatctl: Chatctl, on_file: Serving) -> None:
+def loaded(chatctl: Chatctl, names: list[str], *options: str) -> str:
+    """Which of the modules ``chatctl rooms`` has imported at its end."""
     code = (
-        "import sys; from chatctl.cli import run; assert run(['rooms']) == 0; "
-        "print([name for name in ('litestar', 'uvicorn', 'peewee', 'apsw', 'rich') "
-        "if name in sys.modules])"
+        f"import sys; from chatctl.cli import run; assert run({['rooms', *options]}) == 0; "
+        f"print([name for name in {names} if name in sys.modules])"
     )
     done = subprocess.run(
         [*chatctl.command()[:1], "-c", code], cwd=chatctl.directory, env=chatctl.environ,
         capture_output=True, timeout=60, check=False,
     )  # fmt: skip
-    assert (done.stdout.decode(), done.stderr.decode()) == (lines("[]"), "")
+    return done.stdout.decode() + done.stderr.decode()
+
+
+def test_a_command_to_a_server_loads_no_server(chatctl: Chatctl, on_file: Serving) -> None:
+    names = ["litestar", "uvicorn", "peewee", "apsw", "rich"]
+    assert loaded(chatctl, names) == lines("[]")
+
+
+def test_a_command_on_the_file_loads_what_it_asks_for(chatctl: Chatctl) -> None:
+    assert chatctl("db", "migrate", *ON_FILE).exit == 0
+    server = "chatctl_server"
+    names = [
+        f"{server}.api.rooms.routes",
+        f"{server}.api.rooms.sockets",
+        f"{server}.api.callbacks.endpoint_routes",
+        f"{server}.workers.callbacks",
+        "pydantic",
+        "uvicorn",
+    ]
+    assert loaded(chatctl, names, "--quiet", *ON_FILE) == lines(str(names[:1]))
 
 
 @pytest.mark.parametrize("number", [130, 143])
