@@ -9,7 +9,17 @@ from threading import Thread
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from chatctl import connection, failures, output, progress, rooms, stdout, subjects, times
+from chatctl import (
+    connection,
+    failures,
+    output,
+    progress,
+    rooms,
+    stdout,
+    stopping,
+    subjects,
+    times,
+)
 from chatctl.client import Client, Json
 from chatctl.failures import Failure, OutputLost
 from chatctl.options import Options, room_and_rest
@@ -254,8 +264,7 @@ class _Run:
         except (KeyboardInterrupt, SystemExit) as stop:
             if len(self._about) == 1:
                 raise
-            code = "interrupted" if isinstance(stop, KeyboardInterrupt) else "terminated"
-            raise Failure(code, self._sum(said)) from stop
+            raise stopping.failure(stop, self._sum(said)) from stop
 
     def told(self, said: Said) -> None:
         """The sum of it. Raises Failure where something failed."""

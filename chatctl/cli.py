@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -33,13 +33,13 @@ def run(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in args[: args.index("--") if "--" in args else None]
     _prepare_streams()
-    with _sigterm():
-        try:
+    try:
+        with _signals():
             code = _called(args)
             sys.stdout.flush()
             return code
-        except BaseException as error:
-            return _ended_by(error, as_json)
+    except BaseException as error:
+        return _ended_by(error, as_json)
 
 
 def _called(args: list[str]) -> int:
@@ -190,14 +190,21 @@ def _prepare_streams() -> None:
 
 
 @contextmanager
-def _sigterm() -> Iterator[None]:
-    """SIGTERM leaves through the same ``finally`` as every other end, and exits 143."""
+def _signals() -> Iterator[None]:
+    """SIGTERM and Ctrl-C leave through the same ``finally`` as every other end, and exit 143 and
+    130. Whoever ignores Ctrl-C goes on doing so."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(exits.TERMINATED)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    handlers: dict[int, Callable[[int, FrameType | None], object]] = {signal.SIGTERM: stop}
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        handlers[signal.SIGINT] = signal.default_int_handler
+    before = {number: signal.getsignal(number) for number in handlers}
     try:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)

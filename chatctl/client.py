@@ -25,6 +25,7 @@ Params = Mapping[str, str | int]
 STREAM_SILENCE_SECONDS = 40.0
 _MOST_ERROR_BYTES = 65_536
 _RETRY_SECONDS = 0.05
+CALLBACKS_WAIT = "callbacks wait for the next start of the server, or: chatctl sync"
 _UNKNOWN = "whether it did what was asked is not known"
 
 
@@ -39,7 +40,8 @@ class LostContact(Exception):
 
 class Link:
     """One way to one server. ``name`` is how messages call it; ``is_served``: it is a server, and
-    not the application in this process."""
+    not the application in this process. ``is_told_of_waiting``: it was said that callbacks wait for
+    a server."""
 
     def __init__(
         self,
@@ -49,9 +51,11 @@ class Link:
         base_url: str = "http://localhost",
         api_key: str | None = None,
         is_served: bool = True,
+        is_told_of_waiting: bool = False,
     ) -> None:
         self.name = name
         self.is_served = is_served
+        self.is_told_of_waiting = is_told_of_waiting
         headers = {versions.HEADER.encode(): chatctl.__version__.encode()}
         if api_key is not None:
             headers[b"x-api-key"] = api_key.encode()
@@ -136,6 +140,12 @@ class Client:
     @property
     def is_served(self) -> bool:
         return self._link.is_served
+
+    def note_waiting(self) -> None:
+        """Says once, and of a file alone, that callbacks wait."""
+        if not (self.is_served or self._link.is_told_of_waiting):
+            self._link.is_told_of_waiting = True
+            output.note(self._options, CALLBACKS_WAIT)
 
     def get(self, path: str, params: Params = types.MappingProxyType({})) -> Json:
         return _parsed(self.name, self.answer("GET", path, params))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from chatctl import addresses, failures, keys, output, owners, times
+from chatctl import addresses, client, failures, keys, output, owners, times
 from chatctl.client import Client, Json, Link
 from chatctl.failures import Failure
 from chatctl.options import Options
@@ -292,12 +292,11 @@ class _Search:
         self._tell_direct(path)
         settings = self._settings().settings
         is_heard = any(getattr(settings, name) for name in _CALLBACKS)
-        if self._writes and is_heard and not self._delivers:
-            output.note(
-                self._options, "callbacks wait for the next start of the server, or: chatctl sync"
-            )
-        transport = _application(settings, path, writes=self._writes)
-        return Link(str(path), self._held.enter_context(transport), is_served=False)
+        leaves_some = self._writes and is_heard and not self._delivers
+        if leaves_some:
+            output.note(self._options, client.CALLBACKS_WAIT)
+        transport = self._held.enter_context(_application(settings, path, writes=self._writes))
+        return Link(str(path), transport, is_served=False, is_told_of_waiting=leaves_some)
 
     def _tell_direct(self, path: Path) -> None:
         """Where a server with another database runs, a change may be meant for that one: this is

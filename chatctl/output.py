@@ -79,6 +79,12 @@ def json_line(value: object) -> None:
     stdout.flush()
 
 
+def row_line(columns: Sequence[Column], row: Row) -> None:
+    """A row of a stream into a pipe, handed over at once."""
+    fields(_exact(column, row) for column in columns)
+    stdout.flush()
+
+
 def talk_line(text: str) -> None:
     """A line of a stream on a terminal."""
     line(visible(text))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import httpx
 
 import chatctl
-from chatctl import ndjson, signatures, subjects
+from chatctl import ndjson, secret_files
 from chatctl.client import Json
 from chatctl.failures import usage
 
@@ -39,7 +39,7 @@ class Receiver:
         """Reads the secrets, one a line. Raises Failure for a URL that cannot be posted to."""
         self.url = _checked(url)
         self._mark = mark
-        self._keys = _keys(secret_file)
+        self._keys = secret_files.keys(secret_file)
         self._timeout_seconds = timeout_seconds
         self._http = httpx.Client(trust_env=False, follow_redirects=False)
 
@@ -53,6 +53,8 @@ class Receiver:
         try:
             status = self._sent(_headers(fact, self._mark, self._keys, body), body)
             detail = f"answered {status}"
+        except httpx.ConnectTimeout:
+            error, detail = "unreachable", f"cannot be reached in {self._timeout_seconds:g} s"
         except httpx.TimeoutException:
             error, detail = "timeout", f"did not answer in {self._timeout_seconds:g} s"
         except httpx.ConnectError as failed:
@@ -99,12 +101,6 @@ def _headers(
             "v1," + b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys
         )
     return [(name.encode(), value.encode()) for name, value in named.items()]
-
-
-def _keys(source: str | None) -> list[bytes]:
-    if source is None:
-        return []
-    return signatures.keys(subjects.text_of(source), "stdin" if source == "-" else source)
 
 
 def _checked(url: str) -> str:

@@ -303,9 +303,11 @@ def _is_periodic(body: Json) -> bool:
 
 
 def _changes(opened: Opened, seen: _Seen) -> list[Finding]:
-    """Of a body that was another one at the try before."""
+    """Of a body that was another one at the try before, as far as it does not say so itself."""
     before, seen.digest = seen.digest, hashlib.sha256(opened.callback.body).digest()
-    if not before or before == seen.digest or opened.header("x-chatctl-changed") == "true":
+    if opened.header("x-chatctl-changed") == "true":
+        return [Finding("changed_since", "changed since the first try", is_trouble=False)]
+    if not before or before == seen.digest:
         return []
     return [Finding("changed", "another body than before, and no X-Chatctl-Changed says so")]
 

@@ -12,11 +12,19 @@ _BYTES = 32
 
 def read(source: str) -> str:
     """The one secret in a file; ``-`` is stdin. Raises Failure, in which it is not shown."""
-    shown = "stdin" if source == "-" else source
     text = subjects.text_of(source)
-    if len(signatures.keys(text, shown)) > 1:
-        raise failures.usage(f"{shown} holds several secrets, and an endpoint has one")
+    if len(signatures.keys(text, _shown(source))) > 1:
+        raise failures.usage(f"{_shown(source)} holds several secrets, and an endpoint has one")
     return text.strip()
+
+
+def keys(source: str | None) -> list[bytes]:
+    """Of all secrets in a file; none without one. Raises Failure, in which none is shown."""
+    return [] if source is None else signatures.keys(subjects.text_of(source), _shown(source))
+
+
+def _shown(source: str) -> str:
+    return "stdin" if source == "-" else source
 
 
 def made() -> str:

@@ -73,7 +73,7 @@ class Sync:
 
     def _is_planned(self, target: int) -> bool:
         status = self._server.get("/management/status")
-        lag = status["backlog"]["followers"].get("callbacks")
+        lag = status["backlog"]["followers"].get("syncs")
         return lag is not None and status["last_offset"] - lag >= target
 
     def _of(self, event: str) -> Iterator[Json]:

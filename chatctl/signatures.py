@@ -21,10 +21,11 @@ class Judged(NamedTuple):
 
 
 def keys(text: str, name: str) -> list[bytes]:
-    """Of a file's lines: base64, with or without ``whsec_``. Raises Failure ``usage``, which tells
-    a line by its number: what stands there may be a secret."""
-    lines = [line.strip() for line in text.split("\n")]
-    found = [_key(line, f"line {at} of {name}") for at, line in enumerate(lines, 1) if line]
+    """Of a file's lines, several in one with spaces between them: base64, with or without
+    ``whsec_``. Raises Failure ``usage``, which tells a line by its number: what stands there may be
+    a secret."""
+    lines = enumerate(text.split("\n"), 1)
+    found = [_key(each, f"line {at} of {name}") for at, line in lines for each in line.split()]
     if not found:
         raise failures.usage(f"{name} holds no secret", _FIX)
     return found

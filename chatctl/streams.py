@@ -1,7 +1,7 @@
 """Following what a server does as it happens, across its restarts."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from chatctl import output
 from chatctl.client import Client, Json, LostContact, Params
@@ -17,36 +17,45 @@ _NOT_NOW = ("busy", "storage_unavailable", "lock_held", "unreachable", "no_serve
 def follow(options: Options, server: Client, query: Params, after: int) -> Iterator[Json]:
     """Facts above the offset ``after``, each once. Ends never; raises Failure ``unreachable``
     when there was no contact for the time of ``--timeout``."""
-    contact = _Contact(options)
-    while True:
-        try:
-            if contact.is_lost:
-                server.reconnect()
-            for fact in server.follow(_PATH, {**query, "after": after}):
-                contact.made(f"going on after offset {after}")
-                if fact is not None:
-                    after = int(fact["offset"])
-                    yield fact
-        except LostContact as lost:
-            reason = lost.reason
-        except Failure as failure:
-            if failure.code not in _NOT_NOW:
-                raise
-            reason = failure.message
-        contact.lost(reason)
+
+    def asked() -> Iterator[Json | None]:
+        return server.follow(_PATH, {**query, "after": after})
+
+    def news() -> str:
+        return f"going on after offset {after}"
+
+    for fact in _across_restarts(options, server, asked, news):
+        after = int(fact["offset"])
+        yield fact
 
 
 def live(options: Options, server: Client, path: str) -> Iterator[Json]:
     """Objects of a stream that has no past: what happened while there was no contact is missed.
     Ends and raises as ``follow``; who is not there at the beginning is not waited for."""
     newest_offset(server)
+
+    def asked() -> Iterator[Json | None]:
+        return server.follow(path, {})
+
+    yield from _across_restarts(
+        options, server, asked, lambda: "what happened meanwhile is not shown"
+    )
+
+
+def _across_restarts(
+    options: Options,
+    server: Client,
+    asked: Callable[[], Iterator[Json | None]],
+    news: Callable[[], str],
+) -> Iterator[Json]:
+    """``asked`` begins the stream anew; ``news`` is said when it has."""
     contact = _Contact(options)
     while True:
         try:
             if contact.is_lost:
                 server.reconnect()
-            for found in server.follow(path, {}):
-                contact.made("what happened meanwhile is not shown")
+            for found in asked():
+                contact.made(news())
                 if found is not None:
                     yield found
         except LostContact as lost:

@@ -37,6 +37,23 @@ def point(text: str, now: float, name: str) -> float:
     return found
 
 
+def window(
+    now: float, begin: tuple[str, str | None], end: tuple[str, str | None]
+) -> dict[str, int]:
+    """Of two options and what was typed behind them: Unix seconds by the options that were given.
+    Raises Failure ``usage``, also when it ends before it begins."""
+    found = {
+        name: math.floor(point(text, now, f"--{name}"))
+        for name, text in (begin, end)
+        if text is not None
+    }
+    if len(found) == 2 and found[begin[0]] > found[end[0]]:
+        raise failures.usage(
+            f"--{begin[0]} is later than --{end[0]}", f"--{begin[0]} with the earlier of the two"
+        )
+    return found
+
+
 def moment(text: str, now: float) -> float | None:
     """Unix seconds of an RFC 3339 time, a date (its midnight UTC), Unix seconds, or an age before
     ``now``; None for anything else."""

@@ -85,15 +85,18 @@ class Application:
     async def lifespan(self) -> AsyncIterator[None]:
         store = self.context.store
         await asyncio.to_thread(maintenance.check_schema, store.path)
-        await store.open(write=self._role != "reader")
-        try:
+        async with contextlib.AsyncExitStack() as endings:
+            endings.push_async_callback(store.close)
+            await store.open(write=self._role != "reader")
+            endings.push_async_callback(self._close_callbacks)
             if self._role == "server":
+                endings.push_async_callback(self._stop)
                 await self._start()
             yield
-        finally:
-            if self._role == "server":
-                await self._stop()
-            await store.close()
+
+    async def _close_callbacks(self) -> None:
+        if "_callbacks" in vars(self):
+            await self._callbacks.close()
 
     async def _start(self) -> None:
         context = self.context
@@ -110,10 +113,11 @@ class Application:
     async def _stop(self) -> None:
         self.stop_streams()
         self._audience.stop()
-        await self._workers.stop()
-        await self._callbacks.stop(CALLBACKS_STOP_SECONDS)
         with contextlib.suppress(errors.ChatctlError):  # the next start ends them
             await _end_sessions(self.context.store, "stopped")
+        await self._workers.stop()
+        timeout_seconds = self.context.settings.shutdown_timeout_seconds
+        await self._callbacks.stop(min(CALLBACKS_STOP_SECONDS, timeout_seconds / 5))
 
     def stop_streams(self) -> None:
         """Ends what would otherwise keep its connection for ever."""

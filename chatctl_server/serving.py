@@ -212,12 +212,9 @@ class _Server(uvicorn.Server):
             signal.SIGTERM: self.handle_exit,
             signal.SIGHUP: hangup,
         }
-        earlier = {number: signal.signal(number, each) for number, each in handlers.items()}
-        try:
-            yield
-        finally:
-            for number, each in earlier.items():
-                signal.signal(number, each)
+        for number, each in handlers.items():
+            signal.signal(number, each)
+        yield  # they stay: a second signal, in the middle of the stop, must not cut it off
 
 
 def _tell(settings: Settings, place: Place, urls: list[str]) -> None:

@@ -196,9 +196,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "exponential"
     callback_signing_secret: Annotated[
-        str | None,
-        About(values.SIGNING_SECRET, "Signs callbacks as Standard Webhooks do.", secret=True),
-    ] = None
+        tuple[str, ...],
+        About(
+            values.SIGNING_SECRETS,
+            "Signs callbacks as Standard Webhooks do; with several, by each of them.",
+            secret=True,
+        ),
+    ] = ()
     callback_allow_networks: Annotated[
         tuple[Network, ...],
         About(values.NETWORKS, "Private networks that callbacks added later may reach."),

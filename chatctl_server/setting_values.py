@@ -105,6 +105,18 @@ def _signing_secret(text: str) -> str:
     return text
 
 
+def _signing_secrets(text: str) -> tuple[str, ...]:
+    """A problem names its secret by its place: none is ever shown."""
+    parts = text.split()
+    for place, part in enumerate(parts, 1):
+        try:
+            _signing_secret(part)
+        except Refused as refused:
+            where = f"(number {place} of {len(parts)}) " if len(parts) > 1 else ""
+            raise Refused(f"{where}{refused.problem}", refused.hint) from None
+    return _unique(parts)
+
+
 def _url(text: str) -> str:
     parts = _split_url(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -304,4 +316,8 @@ LOG_LEVEL = Kind(
     _log_level,
     f"a level ({', '.join(LEVELS)}), then area=level for {', '.join(AREAS)}, as in info,sync=debug",
 )
-SIGNING_SECRET = Kind(_signing_secret, "base64 of 24 to 64 bytes, with or without whsec_ before it")
+_BASE64 = "base64 of 24 to 64 bytes, with or without whsec_ before it"
+SIGNING_SECRET = Kind(_signing_secret, _BASE64)
+SIGNING_SECRETS = Kind(
+    _signing_secrets, f"{_BASE64}; several, the newest first, with spaces between them"
+)

@@ -163,11 +163,12 @@ def database_path(url: str) -> Path | None:
 
 def secret_values(settings: Settings) -> list[str]:
     """What must never appear in a log: secrets, and the passwords inside addresses."""
-    found = []
+    found: list[str] = []
     for setting in SETTINGS.values():
-        text = as_text(getattr(settings, setting.field))
+        value = getattr(settings, setting.field)
+        text = as_text(value)
         if setting.secret:
-            found.append(text)
+            found += value if isinstance(value, tuple) else [text]
         elif setting.name.endswith("_URL") and (match := re.search(r"//[^/@:]*:([^/@]*)@", text)):
             found += [match[1], unquote(match[1])]
     return [text for text in dict.fromkeys(found) if text]

@@ -112,6 +112,11 @@ def drip(status: int = 200, every_seconds: float = 0.02) -> Behaviour:
     return Behaviour(dripped=head(status, 1000) + bytes(1000), drip_seconds=every_seconds)
 
 
+def drip_answer(status: int = 200, every_seconds: float = 0.02) -> Behaviour:
+    """Byte by byte, until it is there."""
+    return Behaviour(dripped=head(status, 0), drip_seconds=every_seconds)
+
+
 def drip_body(status: int = 200, every_seconds: float = 0.02) -> Behaviour:
     """The head at once, then one byte of body after the other."""
     return Behaviour(head(status, 1000), dripped=bytes(1000), drip_seconds=every_seconds)
@@ -266,6 +271,10 @@ class Receiver:
         """Connections are reset, and refused from now on. The port stays ours."""
         self._in_its_thread(self._shut())
 
+    def present(self, certificate: "Certificate") -> None:
+        """From the next TLS handshake on."""
+        self._in_its_thread(self._present(certificate))
+
     def reopen(self) -> None:
         self._in_its_thread(self._listen(self._socket))
 
@@ -305,6 +314,10 @@ class Receiver:
             self._open.set()
         else:
             self._open.clear()
+
+    async def _present(self, certificate: "Certificate") -> None:
+        assert self._tls
+        self._tls.load_cert_chain(certificate.path, certificate.key_path)
 
     async def _listen(self, bound: socket.socket) -> None:
         self._server = await asyncio.start_server(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import failures, output, progress, receipt_lines, subjects, times
+from chatctl import failures, output, progress, receipt_lines, times
 from chatctl.failures import Failure
 from chatctl.options import Options, verb
 from chatctl.visible import visible
@@ -67,14 +67,11 @@ def listen(
     """Receive callbacks: show each, check signatures, order and digests; Ctrl-C sums up."""
     import asyncio
 
-    from chatctl import receiving, signatures
+    from chatctl import receiving, secret_files
     from chatctl.receipts import Receipts
 
-    keys = []
-    if source is not None:
-        shown = "stdin" if source == "-" else source
-        keys = signatures.keys(subjects.text_of(source), shown)
-    desk = Desk(options, Receipts(keys), _statuses(fail), count)
+    receipts = Receipts(secret_files.keys(source))
+    desk = Desk(options, receipts, _statuses(fail), count)
     listening = receiving.Listening(host, port, _seconds(delay), desk.judge, desk.garbage)
     desk.receiver = receiving.Receiver(listening)
     try:

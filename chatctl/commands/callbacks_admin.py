@@ -2,16 +2,26 @@
 
 import re
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chatctl import connection, endpoints, failures, output, secret_files, subjects
+from chatctl import (
+    connection,
+    endpoints,
+    event_types,
+    failures,
+    output,
+    secret_files,
+    subjects,
+    times,
+)
 from chatctl.client import Client, Json
 from chatctl.failures import Failure
-from chatctl.options import Options, verb
+from chatctl.options import Options, Verb, verb
 from chatctl.output import Column
 from chatctl.visible import cell, visible
 
@@ -50,6 +60,7 @@ SHOW = (
     Column("oldest_pending_at", "oldest pending", "time"),
 )
 _MOST_URL_BYTES = 8192
+_HTTP = re.compile("https?://", re.IGNORECASE)
 _SERVER_BROKE = 500  # and whatever is above (RFC 9110, 15.6)
 
 Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", show_default=False)]
@@ -83,7 +94,8 @@ def _read(endpoint: Json) -> Json:
     if endpoint["disabled_reason"] is not None:
         state = f"{state}: {endpoint['disabled_reason']}"
     elif endpoint["failing_since"] is not None:
-        state = f"{state}, failing"
+        since = times.relative(endpoint["failing_since"], time.time())
+        state = f"{state}, failing since {since}"
     return {"hears": hears, "state": state}
 
 
@@ -111,11 +123,13 @@ def add(
     """Send facts to a further URL, from here on, and print the endpoint's id; - reads the URL."""
     if url == source == "-":
         raise failures.usage("stdin is the URL or the secret, not both", "--secret-file FILE")
-    body = {"url": _url(url), "events": _globs(events)}
+    body = {"url": _url(url), "events": event_types.globs(events, "--events")}
     if source is not None:
         body["secret"] = secret_files.read(source)
     with connection.open(options, writes=True) as server:
         added = server.post(endpoints.PATH, body)
+        if added["changed"]:
+            server.note_waiting()
     if options.json:
         output.document(output.with_times(SHOW, added))
     elif sys.stdout.isatty():
@@ -125,24 +139,21 @@ def add(
 
 
 def _url(given: str) -> str:
+    url = given
     if given == "-":
-        text = subjects.text_of("-").strip()
-        if len(text) > _MOST_URL_BYTES or not endpoints.is_url(text):
+        url = subjects.text_of("-").strip()
+        if len(url) > _MOST_URL_BYTES or not endpoints.is_url(url):
             raise failures.usage("stdin holds no URL")
-        return text
-    if "@" in re.split("[/?#]", given.partition("://")[2], maxsplit=1)[0]:
+    if not _HTTP.match(url):
+        raise failures.usage(
+            "the URL must begin with http:// or https://", "such as http://localhost:8080/hook"
+        )
+    if given != "-" and "@" in re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]:
         raise failures.usage(
             "a URL with a user or password is visible to everyone on this machine",
             "chatctl callbacks add - --events … < url.txt",
         )
-    return given
-
-
-def _globs(events: list[str]) -> list[str]:
-    globs = [glob.strip() for each in events for glob in each.split(",")]
-    if "" in globs:
-        raise failures.usage("--events: one of them is empty", "--events 'room.*,message.*'")
-    return globs
+    return url
 
 
 @verb(
@@ -163,40 +174,32 @@ def rm(options: Options, *, endpoint: Endpoint) -> None:
     _tell(options, {"endpoint_id": found["endpoint_id"], "url": found["url"], **done}, "is removed")
 
 
-@verb(
-    "enable",
-    examples=(
-        "chatctl callbacks enable http://localhost:8080/hook",
-        "chatctl callbacks enable http://localhost:8080/hook --json",
-    ),
-    exits=(3, 4, 5),
-    because={5: "one of the settings, or several are meant"},
-    changes=True,
+def _switch(name: str, status: str, sentence: str) -> Verb:
+    def switch(options: Options, *, endpoint: Endpoint) -> None:
+        with connection.open(options, writes=True) as server:
+            done = _change(server, endpoints.find(server, endpoint), {"status": status})
+            if done["changed"] and status == "enabled":
+                server.note_waiting()
+        _tell(options, done, f"is {status}", f"was already {status}")
+
+    switch.__doc__ = sentence
+    made = verb(
+        name,
+        examples=(
+            f"chatctl callbacks {name} http://localhost:8080/hook",
+            f"chatctl callbacks {name} http://localhost:8080/hook --json",
+        ),
+        exits=(3, 4, 5),
+        because={5: "one of the settings, or several are meant"},
+        changes=True,
+    )
+    return made(switch)
+
+
+enable = _switch(
+    "enable", "enabled", "Send to an endpoint again; what waits for it is tried at once."
 )
-def enable(options: Options, *, endpoint: Endpoint) -> None:
-    """Send to an endpoint again; what waits for it is tried at once."""
-    _set_status(options, endpoint, "enabled")
-
-
-@verb(
-    "disable",
-    examples=(
-        "chatctl callbacks disable http://localhost:8080/hook",
-        "chatctl callbacks disable http://localhost:8080/hook --json",
-    ),
-    exits=(3, 4, 5),
-    because={5: "one of the settings, or several are meant"},
-    changes=True,
-)
-def disable(options: Options, *, endpoint: Endpoint) -> None:
-    """Send nothing to an endpoint until it is enabled again."""
-    _set_status(options, endpoint, "disabled")
-
-
-def _set_status(options: Options, named: str, status: str) -> None:
-    with connection.open(options, writes=True) as server:
-        done = _change(server, endpoints.find(server, named), {"status": status})
-    _tell(options, done, f"is {status}", f"was already {status}")
+disable = _switch("disable", "disabled", "Send nothing to an endpoint until it is enabled again.")
 
 
 @verb(

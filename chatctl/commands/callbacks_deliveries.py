@@ -1,6 +1,5 @@
 """``chatctl callbacks``: what was sent, what waits, what was given up; and once more."""
 
-import math
 import shlex
 import sys
 import time
@@ -9,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from chatctl import bulk, connection, endpoints, output, rooms, times
+from chatctl import bulk, connection, endpoints, event_types, output, rooms, times
 from chatctl.bulk import Said
 from chatctl.client import Client, Json, Params
 from chatctl.failures import usage
@@ -39,6 +38,7 @@ _READ = (
     Column("planned_at", "PLANNED", "time"),
 )
 _USUAL = 100
+_EVENTS = (*event_types.CALLBACKS, *event_types.FACTS, event_types.SAMPLE)
 _LARGEST_PAGE = 1000
 
 
@@ -89,21 +89,11 @@ def _asked(
 ) -> Asked:
     if everything and limit is not None:
         raise usage("--all and --limit contradict each other", "one of the two")
+    if event is not None:
+        event_types.check(event, "--event", _EVENTS)
     most = None if everything else limit or _USUAL
-    return Asked(status, event, room, endpoint, window(since, until), most)
-
-
-def window(since: str | None, until: str | None) -> dict[str, int]:
-    """As the API takes it. Raises Failure ``usage``."""
-    now = time.time()
-    given = {
-        name: math.floor(times.point(text, now, f"--{name}"))
-        for name, text in (("since", since), ("until", until))
-        if text is not None
-    }
-    if len(given) == 2 and given["since"] > given["until"]:
-        raise usage("--since is later than --until", "--since with the earlier of the two")
-    return given
+    window = times.window(time.time(), ("since", since), ("until", until))
+    return Asked(status, event, room, endpoint, window, most)
 
 
 @verb(
@@ -229,6 +219,8 @@ def retry(
 
     def act(server: Client, delivery_id: str) -> Json:
         answer = server.post(endpoints.delivery_path(delivery_id, "resend"))
+        if answer["changed"]:
+            server.note_waiting()
         return {key: answer[key] for key in ("changed", "delivery_id", "event", "status")}
 
     said = Said("sent again", "was on its way already")

@@ -3,15 +3,16 @@
 import math
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import typer
 
-from chatctl import connection, endpoints, output, pace, progress, times
+from chatctl import connection, endpoints, output, pace, progress, stopping, times
 from chatctl.client import Client, Json
-from chatctl.commands.callbacks_deliveries import window, with_times
+from chatctl.commands.callbacks_deliveries import with_times
 from chatctl.failures import Failure
 from chatctl.options import Options, verb
 from chatctl.output import Column
@@ -26,7 +27,6 @@ _RESULT = (
 )
 _USUAL_RATE = "50/s"
 _LARGEST_PAGE = 500
-_STOPPED = {KeyboardInterrupt: "interrupted", SystemExit: "terminated"}
 
 
 @verb(
@@ -70,22 +70,26 @@ def recover(
     ] = False,
 ) -> None:
     """Send again what an outage has cost: what was given up, or what was never planned."""
-    body: Json = {**window(since, until), "only": only, "dry_run": dry_run}
-    with connection.open(options, writes=not dry_run) as server:
-        if endpoint is not None:
-            body["endpoint_id"] = endpoints.find(server, endpoint)["endpoint_id"]
-        run = Run(options, body, rate, after)
-        with run.told_when_stopped():
-            run.over(server)
+    window = times.window(time.time(), ("since", since), ("until", until))
+    run = Run(options, {**window, "only": only, "dry_run": dry_run}, endpoint, rate, after)
+    # A dry run writes, too, and takes it back; nothing of it is left for the server to send.
+    with (
+        stopping.told(options, run.so_far),
+        connection.open(options, writes=True, delivers=dry_run) as server,
+    ):
+        run.over(server)
     run.tell()
 
 
 class Run:
     """``after``: behind which place of the server's the next page begins."""
 
-    def __init__(self, options: Options, body: Json, rate: str, after: str | None = None) -> None:
+    def __init__(
+        self, options: Options, body: Json, endpoint: str | None, rate: str, after: str | None
+    ) -> None:
         self._options = options
         self._body = body
+        self._endpoint = endpoint
         self._rate = rate
         self._per_second = pace.rate(rate, "--rate")
         self._after = after
@@ -94,18 +98,24 @@ class Run:
         self._last: Json = None
 
     def over(self, server: Client) -> None:
-        """Nothing is sent before the next start where no server runs: there is nothing to pace."""
+        """Nothing is sent before the next start where no server runs: there is nothing to pace. A
+        failure on the way says how far it came and how to go on."""
+        if self._endpoint is not None:
+            self._endpoint = endpoints.find(server, self._endpoint)["endpoint_id"]
+            self._body["endpoint_id"] = self._endpoint
         is_paced = server.is_served and not self._body["dry_run"]
         kept = pace.Pace(self._per_second if is_paced else None)
         most = max(1, math.floor(self._per_second)) if is_paced else _LARGEST_PAGE
         limit = min(most, _LARGEST_PAGE)
         what = "counting" if self._body["dry_run"] else "sending again"
-        with progress.shown(self._options, what) as shown:
+        with progress.shown(self._options, what) as shown, self._told_in_failures():
             for size in self._pages(server, limit):
                 shown.done = self._count
                 kept.did(size)
                 if self._after is not None:
                     kept.rest()
+        if self._count and not self._body["dry_run"]:
+            server.note_waiting()
 
     def _pages(self, server: Client, limit: int) -> Iterator[int]:
         while True:
@@ -121,17 +131,17 @@ class Run:
                 return
 
     @contextmanager
-    def told_when_stopped(self) -> Iterator[None]:
-        """However it ends before its end, it says how far it came and how to go on."""
+    def _told_in_failures(self) -> Iterator[None]:
         try:
             yield
-        except (KeyboardInterrupt, SystemExit) as stop:
-            raise Failure(_STOPPED[type(stop)], self._sum(), self._rest()) from stop
         except Failure as failure:
             if self._count:
                 failure.message = f"{failure.message}; {self._sum()}"
                 failure.hint = self._rest()
             raise
+
+    def so_far(self) -> tuple[str, str]:
+        return self._sum(), self._rest()
 
     def tell(self) -> None:
         is_dry = self._body["dry_run"]
@@ -164,8 +174,7 @@ class Run:
             if name in self._body:
                 words += (f"--{name}", times.rfc3339(self._body[name]))
         words += ("--only", self._body["only"], "--rate", self._rate)
-        if "endpoint_id" in self._body:
-            words += ("--endpoint", self._body["endpoint_id"])
+        words += () if self._endpoint is None else ("--endpoint", self._endpoint)
         words += () if self._after is None else ("--after", self._after)
         return shlex.join([*words, *(["--dry-run"] if self._body["dry_run"] else [])])
 

@@ -52,7 +52,9 @@ def sample(
     ] = False,
 ) -> None:
     """Send a sample of every kind of event, each once, and report the answers."""
-    if (endpoint is not None) == everything:
+    if endpoint is not None and everything:
+        raise failures.usage("ENDPOINT and --all contradict each other", "one of the two")
+    if endpoint is None and not everything:
         raise failures.usage("test needs an ENDPOINT or --all", "chatctl callbacks test --all")
     # Only a server sends, so a file will not do.
     with connection.open(options, streams=True) as server:

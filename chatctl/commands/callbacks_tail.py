@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, endpoints, output, stdout, streams
+from chatctl import connection, endpoints, output, streams
 from chatctl.client import Json
 from chatctl.commands.callbacks_show import milliseconds
 from chatctl.options import Options, verb
 from chatctl.output import Column
-from chatctl.visible import cell
 
 _COLUMNS = (
     Column("at", "AT", "id"),
@@ -62,12 +61,7 @@ def _show(options: Options, lines: "Lines", found: Json) -> None:
     elif sys.stdout.isatty():
         output.talk_line(f"{found['at'][11:19]}  {lines.of(found)}")
     else:
-        output.fields([_cell(found[column.key]) for column in _COLUMNS])
-        stdout.flush()
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else cell(str(value))
+        output.row_line(_COLUMNS, found)
 
 
 class Lines:

@@ -10,12 +10,11 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, ids, output, rooms, sentences, stdout, streams, times
+from chatctl import connection, event_types, ids, output, rooms, sentences, streams, times
 from chatctl.client import Client, Json, Params
 from chatctl.failures import Failure, usage
 from chatctl.options import Options, verb
 from chatctl.output import Column
-from chatctl.visible import cell, json_text
 
 _COLUMNS = (
     Column("offset", "OFFSET", "number"),
@@ -45,9 +44,22 @@ Since = Annotated[
         help="After this offset or event id, or from this time, date or age on (help input).",
     ),
 ]
+
+
+def _checked_type(glob: str | None) -> str | None:
+    if glob is not None:
+        event_types.check(glob, "--type")
+    return glob
+
+
 Type = Annotated[
     str | None,
-    typer.Option("--type", metavar="GLOB", help="Only types like message.*, as in a shell."),
+    typer.Option(
+        "--type",
+        metavar="GLOB",
+        help="Only types like message.*, as in a shell.",
+        callback=_checked_type,
+    ),
 ]
 Room = Annotated[
     str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
@@ -230,12 +242,4 @@ def _show(options: Options, fact: Json, names: rooms.Names) -> None:
         words = [str(fact["offset"]), fact["at"][11:19], names.of(fact["room_id"]) or "-", said]
         output.talk_line("  ".join(words))
         return
-    values = [fact[column.key] for column in _COLUMNS]
-    output.fields([cell(_text(value)) for value in values])
-    stdout.flush()
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json_text(value)
+    output.row_line(_COLUMNS, fact)

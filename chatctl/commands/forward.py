@@ -4,6 +4,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, stdout, streams
+from chatctl import connection, event_types, output, rooms, stopping, streams
 from chatctl.client import Client, Json, Params
 from chatctl.commands.callbacks_tail import Lines
 from chatctl.commands.events import Room, Since, filters, start
@@ -19,7 +20,6 @@ from chatctl.commands.replay import PATH, Cursor, SecretFile
 from chatctl.cursor_files import OffsetFile
 from chatctl.options import Options, verb
 from chatctl.output import Column
-from chatctl.visible import cell
 
 if TYPE_CHECKING:
     from chatctl.posting import Outcome, Receiver
@@ -73,33 +73,21 @@ def forward(
     """Follow a server's events and POST each to one's own machine, again until it is taken."""
     from chatctl.posting import Receiver
 
+    globs = [] if events is None else event_types.globs([events], "--events")
     receiver = Receiver(to, _MARK, secret_file, options.timeout_seconds)
-    place = OffsetFile(None if cursor is None else Path(cursor))
-    globs = [] if events is None else events.split(",")
-    with connection.open(options, streams=True) as server:
+    forwarding = _Forwarding(options, receiver, cursor)
+    with (
+        closing(receiver),
+        stopping.told(options, forwarding.so_far),
+        connection.open(options, streams=True) as server,
+    ):
         query = filters(server, globs[0] if len(globs) == 1 else None, room)
-        after = _begin(options, server, place, since)
+        after = forwarding.begin(server, since)
         found = streams.follow(options, server, query, after)
         wanted = (fact for fact in found if _is_wanted(fact, globs))
-        forwarding = _Forwarding(options, receiver, rooms.Names(server))
-        try:
-            for fact in itertools.islice(wanted, count):
-                forwarding.persist(fact)
-                place.write(fact["offset"])
-        finally:
-            receiver.close()
-
-
-def _begin(options: Options, server: Client, place: OffsetFile, since: str | None) -> int:
-    """Kept at once: what happens between now and the first that is taken is not lost either."""
-    newest = streams.newest_offset(server)
-    after = place.read(newest)
-    if after is not None:
-        output.note(options, f"going on after offset {after}")
-        return after
-    after = newest if since is None else _offset(server, start(options, since), newest)
-    place.write(after)
-    return after
+        names = rooms.Names(server)
+        for fact in itertools.islice(wanted, count):
+            forwarding.persist(fact, names)
 
 
 def _offset(server: Client, begin: Params, newest: int) -> int:
@@ -115,35 +103,62 @@ def _is_wanted(fact: Json, globs: list[str]) -> bool:
 
 
 class _Forwarding:
-    def __init__(self, options: Options, receiver: "Receiver", names: rooms.Names) -> None:
+    """``cursor``: the file that keeps the place, or None."""
+
+    def __init__(self, options: Options, receiver: "Receiver", cursor: str | None) -> None:
         self._options = options
         self._receiver = receiver
-        self._names = names
+        self._place = OffsetFile(None if cursor is None else Path(cursor))
+        self._is_kept = cursor is not None
         self._lines = Lines()
+        self._count = 0
+        self._after: int | None = None
 
-    def persist(self, fact: Json) -> None:
+    def begin(self, server: Client, since: str | None) -> int:
+        """Kept at once: what happens between now and the first that is taken is not lost either."""
+        newest = streams.newest_offset(server)
+        after = self._place.read(newest)
+        if after is not None:
+            output.note(self._options, f"going on after offset {after}")
+        else:
+            after = (
+                newest if since is None else _offset(server, start(self._options, since), newest)
+            )
+            self._place.write(after)
+        self._after = after
+        return after
+
+    def persist(self, fact: Json, names: rooms.Names) -> None:
         """Until it is taken: the ones behind it wait."""
         for number, pause in zip(itertools.count(1), _pauses(), strict=False):
-            self._show(_told(fact, number, state="sent"))
+            self._show(_told(fact, number, state="sent"), names)
             outcome = self._receiver.post(fact)
-            self._show(_answered(fact, number, outcome, pause))
+            self._show(_answered(fact, number, outcome, pause), names)
             if outcome.is_taken:
-                return
+                break
             time.sleep(pause)
+        self._place.write(fact["offset"])
+        self._count, self._after = self._count + 1, fact["offset"]
 
-    def _show(self, told: Json) -> None:
+    def so_far(self) -> tuple[str, str | None]:
+        taken = f"{self._count:,} event{' was' if self._count == 1 else 's were'} taken"
+        if self._after is None:
+            return taken, None
+        if self._is_kept:
+            return taken, "the same command, which goes on behind them"
+        return taken, f"the same with --since {self._after}"
+
+    def _show(self, told: Json, names: rooms.Names) -> None:
         if self._options.json:
             output.json_line(told)
         elif sys.stdout.isatty():
-            room = self._names.of(told["room_id"])
+            room = names.of(told["room_id"])
             # As a line of ``callbacks tail``, where the event's id is its delivery's.
             alike = {"delivery_id": told["event_id"], "event": told["type"], "kind": "facts"}
             line = self._lines.of({**told, **alike, "room_name": room})
             output.talk_line(f"{told['at'][11:19]}  {line}")
         else:
-            values = (told[column.key] for column in _COLUMNS)
-            output.fields(["" if each is None else cell(str(each)) for each in values])
-            stdout.flush()
+            output.row_line(_COLUMNS, told)
 
 
 def _pauses() -> Iterator[float]:

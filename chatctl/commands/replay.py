@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, ids, ndjson, output, pace, progress, streams, times
+from chatctl import connection, ids, ndjson, output, pace, progress, stopping, streams, times
 from chatctl.client import Client, Json, Params
 from chatctl.commands.events import Room, Since, Type, filters, start
 from chatctl.cursor_files import OffsetFile
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 PATH = "/management/events"
 _PAGE = 1000
 _PAUSES_SECONDS = (1.0, 2.0, 4.0)
-_STOPPED: dict[type[BaseException], str] = {
-    KeyboardInterrupt: "interrupted",
-    SystemExit: "terminated",
-}
 _COLUMNS = (
     Column("count", "events", "number"),
     Column("first_offset", "first offset", "number"),
@@ -90,15 +86,10 @@ def replay(
     """Tell events once more, in order: to a URL, marked as a replay, or into a file."""
     _check_targets(to, to_file, is_needed=not dry_run)
     per_second = None if rate is None else pace.rate(rate, "--rate")
-    place = OffsetFile(None if cursor is None else Path(cursor))
-    run = Run(
-        options,
-        pace.Pace(None if dry_run else per_second),
-        OffsetFile(None) if dry_run else place,
-    )
-    with connection.open(options) as server:
+    run = Run(options, per_second, cursor, is_dry=dry_run)
+    with stopping.told(options, run.so_far), connection.open(options) as server:
         newest = streams.newest_offset(server)
-        after = place.read(newest)
+        after = run.place.read(newest)
         if after is None and since is None:
             raise usage("where to begin is not said", "--since 0 for all there is")
         begin = start(options, since) if after is None else {"after": after}
@@ -109,9 +100,7 @@ def replay(
         else:
             with _target(options, to, to_file, secret_file, is_begun=after is not None) as take:
                 run.over(found, take)
-    if dry_run:
-        run.tell(expected=None if per_second is None else run.count / per_second)
-    elif to_file != "-":
+    if dry_run or to_file != "-":
         run.tell()
 
 
@@ -199,74 +188,86 @@ def _cut(file: IO[bytes]) -> None:
 
 
 def _persist(receiver: "Receiver", fact: Json) -> None:
-    """Raises Failure ``partly_done`` after the last try."""
+    """Raises Failure after the last try: ``unreachable`` when nothing has heard of it."""
     for pause in (*_PAUSES_SECONDS, None):
         outcome = receiver.post(fact)
         if outcome.is_taken:
             return
         if pause is not None:
             time.sleep(pause)
+    code = "unreachable" if outcome.error == "unreachable" else "partly_done"
     raise Failure(
-        "partly_done", f"{receiver.url} {outcome.detail} to the event {fact['offset']}, 4 times"
+        code,
+        f"the event {fact['offset']} was not taken in {len(_PAUSES_SECONDS) + 1} tries: "
+        f"{receiver.url} {outcome.detail}",
     )
 
 
 class Run:
-    """What was told so far. ``place`` is kept after each."""
+    """What was told so far. ``cursor``: the file that keeps the place after each, or None."""
 
-    def __init__(self, options: Options, kept: pace.Pace, place: OffsetFile) -> None:
-        self.count = 0
+    def __init__(
+        self, options: Options, per_second: float | None, cursor: str | None, *, is_dry: bool
+    ) -> None:
+        self.place = OffsetFile(None if cursor is None else Path(cursor))
         self._options = options
-        self._pace = kept
-        self._place = place
+        self._per_second = per_second
+        self._is_dry = is_dry
+        self._is_kept = cursor is not None
+        self._count = 0
         self._first: Json = None
         self._last: Json = None
         self._behind = 0
 
     def over(self, facts: Iterator[Json], take: Take) -> None:
         """However it ends before its end, it says how to go on."""
+        kept = pace.Pace(None if self._is_dry else self._per_second)
         try:
             with progress.shown(self._options, "telling events") as shown:
                 for fact in facts:
-                    self._pace.rest()
+                    kept.rest()
                     self._tell_one(fact, take)
-                    shown.done = self.count
-        except (KeyboardInterrupt, SystemExit) as stop:
-            raise Failure(_STOPPED[type(stop)], self._sum(), self._rest()) from stop
+                    kept.did(1)
+                    shown.done = self._count
         except Failure as failure:
-            if self._first is not None:
-                failure.message = f"{failure.message}; {self._sum()}"
-                failure.hint = self._rest()
+            if self._count:
+                told, failure.hint = self.so_far()
+                failure.message = f"{failure.message}; {told} before it"
             raise
 
     def _tell_one(self, fact: Json, take: Take) -> None:
         self._first = self._first or fact
         self._behind = fact["offset"] - 1
-        take(fact)
-        self._pace.did(1)
+        try:
+            take(fact)
+        except Failure as failure:
+            failure.code = "partly_done" if self._count else failure.code
+            raise
         self._last, self._behind = fact, fact["offset"]
-        self.count += 1
-        self._place.write(fact["offset"])
+        self._count += 1
+        if not self._is_dry:
+            self.place.write(fact["offset"])
 
-    def tell(self, expected: float | None = None) -> None:
+    def tell(self) -> None:
         first, last = self._first or {}, self._last or {}
         told = {
-            "count": self.count,
+            "count": self._count,
             "first_offset": first.get("offset"),
             "first_at": first.get("at"),
             "last_offset": last.get("offset"),
             "last_at": last.get("at"),
         }
-        if expected is None:
+        if not self._is_dry or self._per_second is None:
             output.record(self._options, _COLUMNS, told)
         else:
-            told["expected_seconds"] = math.ceil(expected)
+            told["expected_seconds"] = math.ceil(self._count / self._per_second)
             output.record(self._options, (*_COLUMNS, _EXPECTED), told)
 
-    def _sum(self) -> str:
-        return f"{self.count:,} event{' was' if self.count == 1 else 's were'} told before"
-
-    def _rest(self) -> str | None:
-        if self._first is None:
-            return None
-        return f"the same with --since {self._behind}, or again with its --cursor FILE"
+    def so_far(self) -> tuple[str, str | None]:
+        done = "counted" if self._is_dry else "told"
+        said = f"{self._count:,} event{' was' if self._count == 1 else 's were'} {done}"
+        if self._first is None or self._is_dry:
+            return said, None
+        if self._is_kept:
+            return said, "the same command, which goes on behind them"
+        return said, f"the same with --since {self._behind}"

@@ -1,6 +1,5 @@
 """``chatctl sync`` and ``chatctl sync status``: have callbacks sent, and see how far they got."""
 
-import math
 import sys
 import time
 from collections.abc import Sequence
@@ -84,10 +83,9 @@ def push(
     ] = False,
 ) -> None:
     """Have the callbacks of rooms and histories sent now; on a file, all that are due."""
-    asked = window(since, until)
-    is_again = full or bool(asked)
-    kinds = _kinds(kind) or (HISTORIES if is_again else _STATES)
-    body: Json = {"kinds": kinds, "full": full, **asked}
+    window = times.window(time.time(), ("from", since), ("to", until))
+    kinds = _kinds(kind, is_again=full or bool(window))
+    body: Json = {"kinds": kinds, "full": full, **window}
     with connection.open(options, delivers=True) as server:
         if room is not None:
             body["room_id"] = rooms.find_id(server, room)
@@ -104,24 +102,21 @@ def push(
         output.record(options, _DONE, {**figures, "changed": True})
 
 
-def _kinds(given: list[str] | None) -> list[str]:
-    for kind in given or ():
+def _kinds(given: list[str] | None, *, is_again: bool) -> list[str]:
+    """``is_again``: a history from an earlier place than where it is. States have no past."""
+    if not given:
+        return list(HISTORIES if is_again else _STATES)
+    for kind in given:
         if kind not in _VARIABLES:
-            raise usage(f"--kind: there is no kind '{kind}'", f"--kind {'|'.join(_VARIABLES)}")
-    return list(dict.fromkeys(given or ()))
-
-
-def window(since: str | None, until: str | None) -> dict[str, int]:
-    """Unix seconds by ``from`` and ``to``."""
-    now = time.time()
-    asked = {
-        name: math.floor(times.point(text, now, f"--{name}"))
-        for name, text in (("from", since), ("to", until))
-        if text is not None
-    }
-    if len(asked) == 2 and asked["from"] > asked["to"]:
-        raise usage("--from is later than --to", "--from with the earlier of the two")
-    return asked
+            raise usage(f"--kind: '{kind}' is not one of {', '.join(_VARIABLES)}")
+    kinds = list(dict.fromkeys(given))
+    if is_again and not set(kinds) & set(HISTORIES):
+        raise usage(
+            f"--full, --from and --to are about histories, and {' and '.join(kinds)} "
+            f"{'is' if len(kinds) == 1 else 'are'} none",
+            f"--kind {' or --kind '.join(HISTORIES)}",
+        )
+    return kinds
 
 
 def _sync(

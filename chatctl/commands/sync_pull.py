@@ -2,16 +2,27 @@
 
 import fcntl
 import os
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated, NamedTuple
 
 import typer
 
-from chatctl import connection, ndjson, output, progress, pulling, rooms, stdout
+from chatctl import (
+    connection,
+    ndjson,
+    output,
+    progress,
+    pulling,
+    rooms,
+    stdout,
+    stopping,
+    times,
+)
 from chatctl.client import Client, Json
-from chatctl.commands.sync import From, OnlyRoom, To, window
+from chatctl.commands.sync import From, OnlyRoom, To
 from chatctl.cursor_files import CursorFile
 from chatctl.failures import Failure, usage
 from chatctl.options import Options, verb
@@ -57,18 +68,20 @@ def pull(
     until: To = None,
 ) -> None:
     """Pull rooms, messages and finished sessions, oldest first; a run that broke off goes on."""
-    asked = Asked(room, since, until, window(since, until))
+    asked = Asked(room, since, until, times.window(time.time(), ("from", since), ("to", until)))
     if target == "-":
-        with connection.open(options) as server:
+        printed = Printed()
+        with stopping.told(options, printed.so_far), connection.open(options) as server:
             for piece in _pieces(options, server, _wanted(server, room), asked, None):
-                _print(piece.lines)
+                printed.add(piece)
         return
     path = Path(target)
     if path.exists():
         raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)
-    with connection.open(options) as server:
+    part = Part(path, asked)
+    with stopping.told(options, part.so_far), connection.open(options) as server:
         wanted = _wanted(server, room)
-        with Part(path, asked) as part:
+        with part:
             if part.position is not None:
                 output.note(options, f"going on with {part.path}")
             begun = asked._replace(window=part.window)
@@ -106,10 +119,24 @@ def _pieces(
             begun = None
 
 
-def _print(values: Sequence[Json]) -> None:
-    for each in values:
-        output.line(json_text(each))
-    stdout.flush()
+class Printed:
+    """Lines on stdout."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, piece: Piece) -> None:
+        for each in piece.lines:
+            output.line(json_text(each))
+        stdout.flush()
+        self._count += len(piece.lines)
+
+    def so_far(self) -> tuple[str, str]:
+        return _written(self._count), "-o FILE, with which the same command goes on from there"
+
+
+def _written(count: int) -> str:
+    return f"{count:,} line{' is' if count == 1 else 's are'} written"
 
 
 class Part:
@@ -129,6 +156,9 @@ class Part:
     @property
     def counts(self) -> dict[str, int]:
         return {f"{kind}s": self._counted[kind] for kind in ("room", "message", "session")}
+
+    def so_far(self) -> tuple[str, str]:
+        return _written(self._counted.total()), "the same command, which goes on from there"
 
     def __enter__(self) -> "Part":
         self._file: IO[bytes] = self.path.open("ab")

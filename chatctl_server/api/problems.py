@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
 from chatctl_server import errors, logs
-from chatctl_server.api import access, caller
+from chatctl_server.api import access, caller, choices
 
 logger = logging.getLogger("chatctl.api")
 QUERY_NAMES = {"from_time": "from", "to_time": "to", "type_glob": "type"}
@@ -126,7 +126,7 @@ def _translated(request: Request[Any, Any, Any], error: HTTPException) -> errors
         case 413:
             return errors.TooLarge("The request's body is too large (MAX_BODY_BYTES)")
         case 400:
-            return _invalid(error)
+            return choices.added(request.route_handler, _invalid(error))
         case _:
             return _with_status(error)
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chatctl_server.domain import facts, text
+from chatctl_server.domain import callbacks, facts, text
 from chatctl_server.storage import conversations
 from chatctl_server.storage.transaction import Tx
 
-STATES: tuple[facts.SyncKind, ...] = ("data", "periodic")
-HISTORIES: tuple[facts.SyncKind, ...] = ("chat_history", "session_history")
+STATE_KINDS: tuple[facts.SyncKind, ...] = ("data", "periodic")
 
 
 def send_custom_event(
@@ -36,11 +35,11 @@ def request_sync(
     states of a room need it to be open. A fact of its own for each set of rooms.
     """
     wanted = kinds or (
-        HISTORIES if full or from_time is not None or to_time is not None else STATES
+        callbacks.HISTORIES if full or from_time is not None or to_time is not None else STATE_KINDS
     )
-    states = tuple(kind for kind in STATES if kind in wanted)
+    states = tuple(kind for kind in STATE_KINDS if kind in wanted)
     groups = [states] if states else []
-    groups += [(kind,) for kind in HISTORIES if kind in wanted]
+    groups += [(kind,) for kind in callbacks.HISTORIES if kind in wanted]
     conversation = None
     if room_id is not None:
         find = conversations.find_open_room if states else conversations.find_room

@@ -28,6 +28,17 @@ class Sizes(NamedTuple):
         return self.messages if kind == "chat_history" else self.sessions
 
 
+class _Run(NamedTuple):
+    """``until``: its last record. ``window``: the time, in microseconds, of what is wanted once
+    more; None for a run of what is new."""
+
+    endpoint: int
+    kind: HistoryKind
+    conversation: int
+    until: int
+    window: tuple[int, int] | None
+
+
 def start_run(
     tx: Tx, endpoint: int, kind: HistoryKind, conversation: int, sizes: Sizes, due_at: int
 ) -> bool:
@@ -35,23 +46,8 @@ def start_run(
     progress = batches.progress(tx.db, kind, conversation)
     if progress.delivery is not None:
         return _go_on(tx, progress.delivery, endpoint, sizes, due_at)
-    until = _end(tx, kind, conversation)
-    window = histories.Window(None, None).microseconds()
-    piece = _piece(tx, kind, conversation, progress.position + 1, until, sizes, window)
-    if piece is None:
-        return False
-    planned = deliveries.Planned(
-        endpoint=endpoint,
-        conversation=conversation,
-        event=BATCH_EVENTS[kind],
-        first=piece.first,
-        last=piece.last,
-        tries_allowed=sizes.tries,
-        until=until,
-        number=progress.number + 1,
-    )
-    _plan(tx, kind, planned, progress, due_at)
-    return True
+    run = _Run(endpoint, kind, conversation, _end(tx, kind, conversation), None)
+    return _plan_next(tx, run, progress.position + 1, progress, sizes, due_at)
 
 
 def start_again(
@@ -64,31 +60,14 @@ def start_again(
     due_at: int,
 ) -> bool:
     """Of all that lies in the window of time (microseconds), whatever was sent before."""
-    room = conversations.by_id(tx.db, conversation)
-    assert room is not None
     first, until = 1, _end(tx, kind, conversation)
     if kind == "chat_history":
-        first = messages.first_seq_at(tx.db, room.id, room.last_seq, window[0])
-        until = messages.first_seq_at(tx.db, room.id, room.last_seq, window[1] + 1) - 1
-    piece = _piece(tx, kind, conversation, first, until, sizes, window)
-    if piece is None:
-        return False
+        newest = until
+        first = messages.first_seq_at(tx.db, conversation, newest, window[0])
+        until = messages.first_seq_at(tx.db, conversation, newest, window[1] + 1) - 1
     progress = batches.progress(tx.db, kind, conversation)
-    planned = deliveries.Planned(
-        endpoint=endpoint,
-        conversation=conversation,
-        event=BATCH_EVENTS[kind],
-        first=piece.first,
-        last=piece.last,
-        tries_allowed=sizes.tries,
-        until=until,
-        number=progress.number + 1,
-        from_time=window[0],
-        to_time=window[1],
-        mark=AGAIN,
-    )
-    _plan(tx, kind, planned, progress, due_at)
-    return True
+    run = _Run(endpoint, kind, conversation, until, window)
+    return _plan_next(tx, run, first, progress, sizes, due_at)
 
 
 def acknowledge(tx: Tx, batch: deliveries.Stored, sizes: Sizes, due_at: int) -> None:
@@ -100,25 +79,9 @@ def acknowledge(tx: Tx, batch: deliveries.Stored, sizes: Sizes, due_at: int) -> 
     if batch.mark is None and progress.delivery == batch.id:
         progress = batches.Progress(batch.last, progress.number)
         batches.save(tx.db, kind, batch.conversation, progress)
-    next_first = batch.last + 1
-    window = window_of(batch)
-    piece = _piece(tx, kind, batch.conversation, next_first, batch.until, sizes, window)
-    if piece is None:
-        return
-    planned = deliveries.Planned(
-        endpoint=batch.endpoint,
-        conversation=batch.conversation,
-        event=batch.event,
-        first=piece.first,
-        last=piece.last,
-        tries_allowed=sizes.tries,
-        until=batch.until,
-        number=progress.number + 1,
-        from_time=batch.from_time,
-        to_time=batch.to_time,
-        mark=batch.mark,
-    )
-    _plan(tx, kind, planned, progress, due_at)
+    window = window_of(batch) if batch.mark == AGAIN else None
+    run = _Run(batch.endpoint, kind, batch.conversation, batch.until, window)
+    _plan_next(tx, run, batch.last + 1, progress, sizes, due_at)
 
 
 def window_of(batch: deliveries.Stored) -> tuple[int, int]:
@@ -139,18 +102,32 @@ def _go_on(tx: Tx, delivery: int, endpoint: int, sizes: Sizes, due_at: int) -> b
     return True
 
 
-def _plan(
-    tx: Tx,
-    kind: HistoryKind,
-    planned: deliveries.Planned,
-    progress: batches.Progress,
-    due_at: int,
-) -> None:
-    assert planned.number is not None
+def _plan_next(
+    tx: Tx, run: _Run, first: int, progress: batches.Progress, sizes: Sizes, due_at: int
+) -> bool:
+    """The batch that begins with the record ``first``; False when there is none up to the end."""
+    piece = _piece(tx, run, first, sizes)
+    if piece is None:
+        return False
+    from_time, to_time = run.window or (None, None)
+    planned = deliveries.Planned(
+        endpoint=run.endpoint,
+        conversation=run.conversation,
+        event=BATCH_EVENTS[run.kind],
+        first=piece.first,
+        last=piece.last,
+        tries_allowed=sizes.tries,
+        until=run.until,
+        number=progress.number + 1,
+        from_time=from_time,
+        to_time=to_time,
+        mark=None if run.window is None else AGAIN,
+    )
     batch = deliveries.add(tx.db, [planned], tx.now, due_at)
-    under_way = progress.delivery if planned.mark == AGAIN else batch
-    saved = batches.Progress(progress.position, planned.number, under_way)
-    batches.save(tx.db, kind, planned.conversation, saved)
+    under_way = batch if run.window is None else progress.delivery
+    saved = batches.Progress(progress.position, progress.number + 1, under_way)
+    batches.save(tx.db, run.kind, run.conversation, saved)
+    return True
 
 
 def _end(tx: Tx, kind: HistoryKind, conversation: int) -> int:
@@ -159,16 +136,9 @@ def _end(tx: Tx, kind: HistoryKind, conversation: int) -> int:
     return room.last_seq if kind == "chat_history" else batches.last_end(tx.db, conversation)
 
 
-def _piece(
-    tx: Tx,
-    kind: HistoryKind,
-    conversation: int,
-    first: int,
-    until: int,
-    sizes: Sizes,
-    window: tuple[int, int],
-) -> batches.Bounds | None:
-    size = sizes.of(kind)
-    if kind == "chat_history":
-        return batches.messages_within(tx.db, conversation, first, until, size)
-    return batches.sessions_within(tx.db, conversation, first, until, size, window)
+def _piece(tx: Tx, run: _Run, first: int, sizes: Sizes) -> batches.Bounds | None:
+    size = sizes.of(run.kind)
+    if run.kind == "chat_history":
+        return batches.messages_within(tx.db, run.conversation, first, run.until, size)
+    window = run.window or histories.Window(None, None).microseconds()
+    return batches.sessions_within(tx.db, run.conversation, first, run.until, size, window)

@@ -1,41 +1,24 @@
 """Deliveries are planned in one step with the follower's cursor, and settled after each try."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
-from chatctl_server.conversation import batches
-from chatctl_server.domain import callbacks, event_id, facts
-from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
+from chatctl_server.conversation import batches, following
+from chatctl_server.domain import callbacks, facts
+from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.setting_table import masked
-from chatctl_server.storage import (
-    conversations,
-    cursors,
-    deliveries,
-    endpoints,
-    forgetting,
-    histories,
-    log,
-)
+from chatctl_server.storage import deliveries, endpoints, forgetting, syncs
 from chatctl_server.storage.transaction import Tx
 
 NAME = "callbacks"
-ROOM = "callbacks.room"
 SERVER = facts.Actor(None, "server")
 TOO_LONG = "no delivery has succeeded for five days"
 GONE = "the receiver answered 410: it is gone"
 
 
-class Position(NamedTuple):
-    """``room``: up to which room the sync after that offset is planned; 0 before its first."""
-
-    offset: int
-    room: int = 0
-
-
 class Settled(msgspec.Struct, frozen=True):
-    """What a try led to. ``due_at`` and ``delay`` are by the sender's clock."""
+    """What a try led to. ``due_at``, before the verdict's delay, is by the sender's clock."""
 
     at: int
     outcome: callbacks.Outcome
@@ -72,85 +55,28 @@ def _configure(tx: Tx, kind: EndpointKind, url: str | None, due_at: int) -> None
     if url is None:
         return
     if url not in known:
-        known[url] = _of_settings(tx, kind, url)
+        known[url] = endpoints.new(tx.db, tx.now, origin="settings", kind=kind, url=url)
         endpoints.save(tx.db, known[url])
     for each in known.values():
         if each.url != url:
             deliveries.move_endpoint(tx.db, each.id, known[url].id, due_at)
 
 
-def _of_settings(tx: Tx, kind: EndpointKind, url: str) -> endpoints.Stored:
-    new_id = endpoints.newest_id(tx.db) + 1
-    return endpoints.Stored(
-        id=new_id,
-        public_id=event_id.make(tx.now, new_id),
-        origin="settings",
-        kind=kind,
-        url=url,
-        events=(),
-        status="enabled",
-        disabled_reason=None,
-        since=0,
-        is_guarded=False,
-        secret=None,
-        previous_secret=None,
-        previous_until=None,
-        created_at=tx.now,
-        failing_since=None,
-    )
-
-
-def position(tx: Tx) -> Position:
-    return Position(cursors.position(tx.db, NAME), cursors.position(tx.db, ROOM))
-
-
 def plan(
     tx: Tx,
-    expected: Position,
+    expected: int,
     reached: int,
     planned: Sequence[deliveries.Planned],
+    requested: Sequence[int],
     due_at: int,
 ) -> bool:
-    """Adds the deliveries and moves the cursor; False means: another moved it, read again."""
-    if position(tx) != expected:
+    """Adds the deliveries and the syncs that were ``requested``, and moves the cursor; False
+    means: another moved it, read again."""
+    if not following.plan(tx, NAME, expected, reached):
         return False
     _add(tx, planned, due_at)
-    _move(tx, Position(reached))
+    syncs.add(tx.db, requested)
     return True
-
-
-def plan_sync(
-    tx: Tx,
-    expected: Position,
-    offset: int,
-    rooms: Sequence[int],
-    planned: Sequence[deliveries.Planned],
-    receivers: Mapping[facts.SyncKind, int],
-    sizes: batches.Sizes,
-    due_at: int,
-) -> int | None:
-    """A part of the rooms of the sync that was requested at that offset; none ends it. What is
-    ``planned`` besides belongs to the first part.
-
-    How many deliveries tell a state; None means: another moved the cursor, read again.
-    """
-    if position(tx) != expected:
-        return None
-    entry = log.one(tx.db, offset)
-    assert entry is not None
-    fact = entry.fact
-    assert isinstance(fact, facts.SyncRequested)
-    if expected.room == 0:
-        _add(tx, planned, due_at)
-    states = 0
-    for conversation in rooms:
-        for kind, endpoint in receivers.items():
-            if kind in ("data", "periodic"):
-                states += _sync_state(tx, endpoint, kind, conversation, offset, sizes, due_at)
-            else:
-                _sync_history(tx, endpoint, kind, conversation, again(fact), sizes, due_at)
-    _move(tx, Position(expected.offset, rooms[-1]) if rooms else Position(offset))
-    return states
 
 
 def _add(tx: Tx, planned: Sequence[deliveries.Planned], due_at: int) -> None:
@@ -159,51 +85,6 @@ def _add(tx: Tx, planned: Sequence[deliveries.Planned], due_at: int) -> None:
         present = {each.id for each in endpoints.present(tx.db)}
         wanted = [each for each in planned if each.endpoint in present]
         deliveries.add(tx.db, wanted, tx.now, due_at)
-
-
-def _sync_history(
-    tx: Tx,
-    endpoint: int,
-    kind: facts.SyncKind,
-    conversation: int,
-    window: tuple[int, int] | None,
-    sizes: batches.Sizes,
-    due_at: int,
-) -> None:
-    history: HistoryKind = "chat_history" if kind == "chat_history" else "session_history"
-    if window is None:
-        batches.start_run(tx, endpoint, history, conversation, sizes, due_at)
-    else:
-        batches.start_again(tx, endpoint, history, conversation, window, sizes, due_at)
-
-
-def again(fact: facts.SyncRequested) -> tuple[int, int] | None:
-    """The window of time whose history is asked for once more; None for what is new."""
-    if not fact.full and fact.from_time is None and fact.to_time is None:
-        return None
-    until = histories.LATEST if fact.to_time is None else fact.to_time
-    return fact.from_time or 0, until
-
-
-def _sync_state(
-    tx: Tx,
-    endpoint: int,
-    kind: facts.SyncKind,
-    conversation: int,
-    offset: int,
-    sizes: batches.Sizes,
-    due_at: int,
-) -> bool:
-    """A state that waits already will tell the newest when it is sent: no second one."""
-    room = conversations.by_id(tx.db, conversation)
-    event = callbacks.DATA_SYNC if kind == "data" else callbacks.PERIODIC_SYNC
-    if room is None or room.status != "open":
-        return False
-    if deliveries.has_waiting(tx.db, endpoint, conversation, event):
-        return False
-    wanted = deliveries.Planned(endpoint, conversation, event, offset, offset, sizes.tries)
-    deliveries.add(tx.db, [wanted], tx.now, due_at)
-    return True
 
 
 def settle(tx: Tx, delivery: deliveries.Stored, settled: Settled, sizes: batches.Sizes) -> bool:
@@ -237,20 +118,36 @@ def forget(tx: Tx, finished: Sequence[int]) -> None:
 
 
 def _judge_endpoint(tx: Tx, endpoint: int, settled: Settled) -> None:
-    """Five days without a success, or a receiver that is gone, disable an added endpoint."""
+    """A receiver that is gone, or five days of failures without a day's pause and without a
+    success, disable an added endpoint. Those of the settings only say since when they fail."""
     stored = endpoints.one(tx.db, endpoint)
-    if stored is None or not stored.is_added or stored.status != "enabled":
+    if stored is None or stored.status != "enabled":
         return
     if isinstance(settled.verdict, callbacks.Delivered):
         if stored.failing_since is not None:
-            endpoints.save(tx.db, msgspec.structs.replace(stored, failing_since=None))
+            well = msgspec.structs.replace(stored, failing_since=None, failed_at=None)
+            endpoints.save(tx.db, well)
         return
-    since = tx.now if stored.failing_since is None else stored.failing_since
+    failing = _failing(stored, tx.now)
+    since = failing.failing_since or tx.now
     is_gone = isinstance(settled.verdict, callbacks.GivenUp) and settled.verdict.is_gone
-    if is_gone or tx.now - since >= callbacks.FAILING_TOO_LONG:
-        _disable(tx, stored, GONE if is_gone else TOO_LONG)
-    elif stored.failing_since is None:
-        endpoints.save(tx.db, msgspec.structs.replace(stored, failing_since=since))
+    if stored.is_added and (is_gone or tx.now - since >= callbacks.FAILING_TOO_LONG):
+        _disable(tx, failing, GONE if is_gone else TOO_LONG)
+    elif failing != stored:
+        endpoints.save(tx.db, failing)
+
+
+def _failing(stored: endpoints.Stored, now: int) -> endpoints.Stored:
+    """After one more failure. Its time is written once an hour, not at each try."""
+    last = stored.failed_at
+    since = stored.failing_since
+    # A clock that was set back has made the future of it.
+    is_first = since is None or last is None or now < since
+    if is_first or now - (last or 0) > callbacks.LONGEST_PAUSE + callbacks.FAILED_EVERY:
+        return msgspec.structs.replace(stored, failing_since=now, failed_at=now)
+    if abs(now - (last or 0)) < callbacks.FAILED_EVERY:
+        return stored
+    return msgspec.structs.replace(stored, failed_at=now)
 
 
 def _disable(tx: Tx, stored: endpoints.Stored, reason: str) -> None:
@@ -261,8 +158,3 @@ def _disable(tx: Tx, stored: endpoints.Stored, reason: str) -> None:
         stored.public_id, url, stored.events, "disabled", ("status",), reason
     )
     tx.record(fact, SERVER, None)
-
-
-def _move(tx: Tx, reached: Position) -> None:
-    cursors.move(tx.db, NAME, reached.offset)
-    cursors.move(tx.db, ROOM, reached.room)

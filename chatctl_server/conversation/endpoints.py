@@ -13,13 +13,14 @@ from typing import NamedTuple
 import msgspec
 
 from chatctl_server import errors, setting_values
-from chatctl_server.domain import callback_urls, callbacks, event_id, facts, times
+from chatctl_server.domain import callback_urls, callbacks, facts, times
 from chatctl_server.domain.callbacks import BATCH_EVENTS, EndpointKind
 from chatctl_server.setting_table import Settings, masked
 from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.transaction import Tx
 
 OVERLAP = 24 * 3600 * times.SECOND
+MOST_ADDED = 100
 MOST_A_CALL = 1000
 _GLOB = re.compile(r"[a-z0-9_.*?\[\]!-]{1,255}")
 _SAMPLES: dict[EndpointKind, tuple[str, ...]] = {
@@ -66,33 +67,21 @@ def add(
     is_own_word: bool,
     settings: Settings,
 ) -> Result:
-    """It hears of what happens from here on. The same URL and events again change nothing."""
+    """It hears of what happens from here on. The same URL and events again change nothing.
+    Raises Conflict when there are as many as there can be."""
     _check_url(url, is_own_word, settings)
     globs = _checked_globs(events)
     _check_secret(secret)
-    for known in endpoints.present(tx.db):
-        if known.is_added and known.url == url and set(known.events) == set(globs):
+    present = [each for each in endpoints.present(tx.db) if each.is_added]
+    for known in present:
+        if known.url == url and set(known.events) == set(globs):
             _check_same_secret(known, secret)
             return Result(known, False)
-    new_id = endpoints.newest_id(tx.db) + 1
-    public_id = event_id.make(tx.now, new_id)
-    entry = tx.record(facts.EndpointAdded(public_id, masked(url), globs), actor, None)
-    added = endpoints.Stored(
-        id=new_id,
-        public_id=public_id,
-        origin="added",
-        kind="facts",
-        url=url,
-        events=globs,
-        status="enabled",
-        disabled_reason=None,
-        since=entry.offset,
-        is_guarded=not is_own_word,
-        secret=secret,
-        previous_secret=None,
-        previous_until=None,
-        created_at=tx.now,
-        failing_since=None,
+    _check_count(len(present))
+    made = endpoints.new(tx.db, tx.now, origin="added", kind="facts", url=url, events=globs)
+    entry = tx.record(facts.EndpointAdded(made.public_id, masked(url), globs), actor, None)
+    added = msgspec.structs.replace(
+        made, since=entry.offset, is_guarded=not is_own_word, secret=secret
     )
     endpoints.save(tx.db, added)
     return Result(added, True)
@@ -122,7 +111,7 @@ def change(
 def hurry(tx: Tx, endpoint_id: str) -> bool:
     """What waits for a retry is tried now, up to 1,000 lanes a call; False when none was left."""
     stored = endpoints.find(tx.db, endpoint_id)
-    return deliveries.hurry_lanes(tx.db, stored.id, tx.now, MOST_A_CALL) == MOST_A_CALL
+    return deliveries.hurry_lanes(tx.db, stored.id, MOST_A_CALL) == MOST_A_CALL
 
 
 def remove(tx: Tx, actor: facts.Actor, endpoint_id: str) -> None:
@@ -188,7 +177,7 @@ def _changed(
         changed = _with_secret(tx, changed, changes.secret, settings)
     if changes.status is not None and changes.status != stored.status:
         changed = msgspec.structs.replace(
-            changed, status=changes.status, disabled_reason=None, failing_since=None
+            changed, status=changes.status, disabled_reason=None, failing_since=None, failed_at=None
         )
     return changed
 
@@ -197,14 +186,14 @@ def _with_secret(
     tx: Tx, stored: endpoints.Stored, secret: str, settings: Settings
 ) -> endpoints.Stored:
     _check_secret(secret)
-    before = stored.secret or settings.callback_signing_secret
+    before = stored.secret or " ".join(settings.callback_signing_secret)
     if stored.secret is not None and hmac.compare_digest(stored.secret, secret):
         return stored
     return msgspec.structs.replace(
         stored,
         secret=secret,
-        previous_secret=before,
-        previous_until=None if before is None else tx.now + OVERLAP,
+        previous_secret=before or None,
+        previous_until=tx.now + OVERLAP if before else None,
     )
 
 
@@ -245,6 +234,16 @@ def _check_secret(secret: str | None) -> None:
             field="secret",
             hint=refused.hint,
         ) from None
+
+
+def _check_count(count: int) -> None:
+    """The planner asks each of them about each fact."""
+    if count >= MOST_ADDED:
+        raise errors.Conflict(
+            f"There are {count} added endpoints; {MOST_ADDED} is the most",
+            field="url",
+            hint="remove one that is not needed any more",
+        )
 
 
 def _check_same_secret(known: endpoints.Stored, secret: str | None) -> None:

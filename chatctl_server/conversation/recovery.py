@@ -1,4 +1,4 @@
-"""Deliveries once more: one by one, or page by page after an outage.
+"""Deliveries once more: one by one, or in portions after an outage.
 
 What was given up is pending again, at its old place in the order and with its old id. Facts of
 which an endpoint was never told are planned as the planner would have done.
@@ -16,11 +16,11 @@ from chatctl_server.conversation.endpoints import policy_of
 from chatctl_server.domain import callbacks, facts, times
 from chatctl_server.setting_table import Settings
 from chatctl_server.storage import cursors, deliveries, delivery_lists, endpoints, log
-from chatctl_server.storage.delivery_lists import Listed, Told
+from chatctl_server.storage.delivery_lists import Addressed, Listed
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
 
-FACTS_A_PAGE = 1000
+FACTS_A_PORTION = 1000
 
 
 class Resent(NamedTuple):
@@ -28,8 +28,9 @@ class Resent(NamedTuple):
     changed: bool
 
 
-class Wanted(NamedTuple):
-    """``window``: microseconds, both ends inclusive. Without an endpoint: all enabled ones."""
+class Outage(NamedTuple):
+    """``window``: microseconds, both ends inclusive. Without an endpoint: all enabled ones.
+    ``limit``: of one portion."""
 
     only: facts.RecoveryKind
     window: tuple[int, int]
@@ -38,13 +39,21 @@ class Wanted(NamedTuple):
     is_dry_run: bool
 
 
-class Page(NamedTuple):
-    """``reached``: after which delivery or fact the next page begins; None at the end."""
+class Place(NamedTuple):
+    """Behind which delivery or fact a portion begins, and the last of all: it is that of the first
+    portion, or a busy server would never be at the end."""
+
+    after: int = 0
+    end: int | None = None
+
+
+class Portion(NamedTuple):
+    """``following``: where the next one begins; None at the end."""
 
     size: int
     first: Listed | None
     last: Listed | None
-    reached: int | None
+    following: Place | None
 
 
 class Missing(NamedTuple):
@@ -52,7 +61,7 @@ class Missing(NamedTuple):
 
     planned: Sequence[deliveries.Planned]
     newest: int
-    reached: int | None
+    following: Place | None
 
 
 def resend(tx: Tx, actor: facts.Actor, delivery_id: str, settings: Settings) -> Resent:
@@ -66,68 +75,76 @@ def resend(tx: Tx, actor: facts.Actor, delivery_id: str, settings: Settings) -> 
         changed = is_waiting and deliveries.hurry_lane(tx.db, stored.endpoint, stored.conversation)
     else:
         changed = True
-        _revive(tx, stored, home, settings)
+        _make_pending(tx, stored, home, settings)
     if changed:
         fact = facts.DeliveryResent(home.public_id, deliveries.public_id(stored))
         tx.record(fact, actor, None)
     return Resent(delivery_lists.one(tx.db, stored.id), changed)
 
 
-def again(tx: Tx, actor: facts.Actor, wanted: Wanted, after: int, settings: Settings) -> Page:
-    """A page of what was given up or, for ``all``, of whatever is not pending."""
-    homes = _homes(_known(tx.db), _targets(tx.db, wanted.endpoint_id))
-    which: delivery_lists.Among = "failed" if wanted.only == "failed" else "settled"
-    found = delivery_lists.among(tx.db, which, list(homes), after, wanted.window, wanted.limit)
-    with deliveries.undone(tx.db) if wanted.is_dry_run else contextlib.nullcontext():
-        for number in found:
-            stored = deliveries.one(tx.db, number)
-            assert stored is not None
-            _revive(tx, stored, homes[stored.endpoint], settings)
-        page = _page(tx.db, found, found[-1] if len(found) == wanted.limit else None)
-    return _recorded(tx, actor, wanted, page)
+def revive(tx: Tx, actor: facts.Actor, outage: Outage, place: Place, settings: Settings) -> Portion:
+    """What was given up or, for ``all``, whatever is not pending."""
+    homes = _homes(_known(tx.db), _targets(tx.db, outage.endpoint_id))
+    which: delivery_lists.Among = "failed" if outage.only == "failed" else "settled"
+    end = deliveries.newest_id(tx.db) if place.end is None else place.end
+    ids, limit = (place.after, end), outage.limit
+    found = delivery_lists.among(tx.db, which, list(homes), ids, outage.window, limit)
+    for number in () if outage.is_dry_run else found:
+        stored = deliveries.one(tx.db, number)
+        assert stored is not None
+        _make_pending(tx, stored, homes[stored.endpoint], settings)
+    following = Place(found[-1], end) if len(found) == limit else None
+    return _recorded(tx, actor, outage, _portion(tx.db, found, following))
 
 
-def find_missing(db: Database, wanted: Wanted, after: int, settings: Settings, now: int) -> Missing:
+def find_missing(
+    db: Database, outage: Outage, place: Place, settings: Settings, now: int
+) -> Missing:
     """A question. Among the facts that the planner has behind it: those that an endpoint wants,
     and has no delivery of. Histories need none, their cursors have them. What is older than the
     deliveries that are kept may have arrived, so it is left out."""
-    targets = _targets(db, wanted.endpoint_id)
+    targets = _targets(db, outage.endpoint_id)
     kept = settings.callback_retention_days * 24 * 3600 * times.SECOND
-    first, last = _offsets(db, (max(wanted.window[0], now - kept), wanted.window[1]))
-    start = max(after, first)
-    entries, reached = _facts(db, targets, start, FACTS_A_PAGE)
-    within = [entry for entry in entries if entry.offset <= last]
-    told = delivery_lists.told(db, 0, start + 1, min(reached, last)) if within else set()
+    first, last = _offsets(db, (max(outage.window[0], now - kept), outage.window[1]))
+    end = last if place.end is None else place.end
+    start = max(place.after, first)
+    entries, reached = _facts(db, targets, start, FACTS_A_PORTION)
+    within = [entry for entry in entries if entry.offset <= end]
+    known = delivery_lists.addressed(db, 0, start + 1, min(reached, end)) if within else set()
     planned: list[deliveries.Planned] = []
     for entry in within:
-        if len(planned) >= wanted.limit:
+        if len(planned) >= outage.limit:
             reached = entry.offset - 1
             break
-        planned += _untold(entry, targets, told, settings)
-    is_all = reached >= last
-    return Missing(planned, deliveries.newest_id(db), None if is_all else reached)
+        planned += _untold(entry, targets, known, settings)
+    following = None if reached >= end else Place(reached, end)
+    return Missing(planned, deliveries.newest_id(db), following)
 
 
-def plan_missing(tx: Tx, actor: facts.Actor, wanted: Wanted, missing: Missing) -> Page:
-    """Adds them, but for what was planned meanwhile, or whose endpoint is gone."""
-    targets = {each.id: each for each in _targets(tx.db, wanted.endpoint_id)}
+def plan_missing(tx: Tx, actor: facts.Actor, outage: Outage, missing: Missing) -> Portion:
+    """Adds them, but for what was planned meanwhile, or whose endpoint is gone. In a dry run they
+    are told as they would be."""
+    targets = {each.id: each for each in _targets(tx.db, outage.endpoint_id)}
     offsets = [each.first for each in missing.planned]
-    told: set[Told] = set()
+    known: set[Addressed] = set()
     if offsets:
-        told = delivery_lists.told(tx.db, missing.newest, min(offsets), max(offsets))
+        known = delivery_lists.addressed(tx.db, missing.newest, min(offsets), max(offsets))
     planned = [
         each
         for each in missing.planned
         if each.endpoint in targets
-        and Told(_known_as(targets[each.endpoint]), each.event, each.first) not in told
+        and Addressed(_known_as(targets[each.endpoint]), each.event, each.first) not in known
     ]
-    with deliveries.undone(tx.db) if wanted.is_dry_run else contextlib.nullcontext():
+    with deliveries.undone(tx.db) if outage.is_dry_run else contextlib.nullcontext():
         last = deliveries.add(tx.db, planned, tx.now, 0) if planned else 0
-        page = _page(tx.db, range(last - len(planned) + 1, last + 1), missing.reached)
-    return _recorded(tx, actor, wanted, page)
+        numbers = range(last - len(planned) + 1, last + 1)
+        portion = _portion(tx.db, numbers, missing.following)
+    return _recorded(tx, actor, outage, portion)
 
 
-def _revive(tx: Tx, stored: deliveries.Stored, home: endpoints.Stored, settings: Settings) -> None:
+def _make_pending(
+    tx: Tx, stored: deliveries.Stored, home: endpoints.Stored, settings: Settings
+) -> None:
     if stored.endpoint != home.id:
         deliveries.give_to(tx.db, stored.id, home.id)
         stored = msgspec.structs.replace(stored, endpoint=home.id)
@@ -138,18 +155,18 @@ def _revive(tx: Tx, stored: deliveries.Stored, home: endpoints.Stored, settings:
     deliveries.hurry_lane(tx.db, home.id, stored.conversation)
 
 
-def _recorded(tx: Tx, actor: facts.Actor, wanted: Wanted, page: Page) -> Page:
-    if page.size and not wanted.is_dry_run:
-        fact = facts.CallbacksRecovered(wanted.endpoint_id, wanted.only, page.size)
+def _recorded(tx: Tx, actor: facts.Actor, outage: Outage, portion: Portion) -> Portion:
+    if portion.size and not outage.is_dry_run:
+        fact = facts.CallbacksRecovered(outage.endpoint_id, outage.only, portion.size)
         tx.record(fact, actor, None)
-    return page
+    return portion
 
 
-def _page(db: Database, found: Sequence[int], reached: int | None) -> Page:
+def _portion(db: Database, found: Sequence[int], following: Place | None) -> Portion:
     if not found:
-        return Page(0, None, None, reached)
+        return Portion(0, None, None, following)
     first, last = delivery_lists.one(db, found[0]), delivery_lists.one(db, found[-1])
-    return Page(len(found), first, last, reached)
+    return Portion(len(found), first, last, following)
 
 
 def _targets(db: Database, endpoint_id: str | None) -> list[endpoints.Stored]:
@@ -177,8 +194,6 @@ def _home(known: Mapping[int, endpoints.Stored], endpoint: int) -> endpoints.Sto
     mine = known[endpoint]
     if mine.status != "removed":
         return mine
-    if mine.is_added:
-        return None
     named = (each for each in known.values() if not each.is_added and each.status != "removed")
     return next((each for each in named if each.kind == mine.kind), None)
 
@@ -203,7 +218,7 @@ def _facts(
 def _untold(
     entry: facts.Recorded,
     targets: Sequence[endpoints.Stored],
-    told: set[Told],
+    known: set[Addressed],
     settings: Settings,
 ) -> list[deliveries.Planned]:
     planned = []
@@ -211,7 +226,7 @@ def _untold(
         event = callbacks.event_of(endpoint.kind, endpoint.events, entry.fact)
         if event is None or entry.offset <= endpoint.since:
             continue
-        if Told(_known_as(endpoint), event, entry.offset) not in told:
+        if Addressed(_known_as(endpoint), event, entry.offset) not in known:
             tries = policy_of(endpoint, settings).tries
             conversation = entry.conversation or 0
             planned.append(

@@ -7,7 +7,7 @@ CALLBACK_ALLOW_NETWORKS. The URLs of the settings are the operator's own word: `
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import quote
 
 import msgspec
@@ -20,7 +20,7 @@ Network = IPv4Network | IPv6Network
 MOST_CHARACTERS = 2048
 MOST_HOST_CHARACTERS = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
-ALLOWED = "an http:// or https:// URL of a public host is allowed"
+WHOLE = "write it whole, as in https://example.com/hook"
 
 # The host ends at the first of these (RFC 3986, 3.2). A backslash is none of them: what some
 # programs take for a slash stays in the host, where it is refused.
@@ -41,6 +41,8 @@ _SPECIAL: tuple[Network, ...] = (
     IPv6Network("2001::/32"),
     IPv6Network("3fff::/20"),
 )
+# Where clouds hand out a machine's own keys to whoever asks from it, beside the link-local ones.
+_METADATA = tuple(map(ip_address, ("100.100.100.200", "192.0.0.192", "fd00:ec2::254")))
 _LOCALHOST = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
@@ -70,12 +72,12 @@ class CallbackUrl(msgspec.Struct, frozen=True):
 def parse(url: str) -> CallbackUrl:
     """Raises InvalidInput, which names the field ``url``."""
     if not all(letter.isprintable() and letter != " " for letter in url):
-        raise _invalid("holds a space or a control character")
+        raise _invalid("holds a space or a control character", "in a URL a space is written as %20")
     if not (parts := _PARTS.fullmatch(url)):
-        raise _invalid("does not begin with http:// or https://")
+        raise _invalid("must begin with http:// or https://", WHOLE)
     scheme, authority, rest = parts[1].lower(), parts[2], parts[3]
     if "#" in rest:
-        raise _invalid("has a #fragment, which is never sent")
+        raise _invalid("has a #fragment, which is never sent", "leave out the # and what follows")
     user_info, at, place = authority.rpartition("@")
     host, port = _host_and_port(place)
     return CallbackUrl(
@@ -138,7 +140,7 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
 
 def _host(written: str) -> str:
     if not written:
-        raise _invalid("names no host")
+        raise _invalid("names no host", WHOLE)
     if written.startswith("["):
         return _ipv6(written[1:-1])
     try:
@@ -176,9 +178,13 @@ def _is_localhost(host: str) -> bool:
 
 
 def _hint(place: IPAddress | None) -> str:
+    """How to allow it; of what hands out keys nothing of the kind."""
     assert place is not None
+    meant = _meant(place)
+    if meant.is_link_local or meant in _METADATA:
+        return "name the receiver's own host: a cloud hands out a machine's keys at such addresses"
     return f"CALLBACK_ALLOW_NETWORKS={ip_network(place)} in the settings would allow it"
 
 
 def _invalid(problem: str, hint: str | None = None) -> errors.InvalidInput:
-    return errors.InvalidInput(f"url {problem}; {ALLOWED}", field="url", hint=hint)
+    return errors.InvalidInput(f"url {problem}", field="url", hint=hint)

@@ -4,8 +4,8 @@ An endpoint of the settings has a kind; its deliveries carry events named as the
 An added endpoint has globs of fact types. Times and delays are microseconds.
 """
 
-import random
 from collections.abc import Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -47,10 +47,18 @@ RECEIVERS: dict[facts.SyncKind, EndpointKind] = {
 }
 """Which endpoint of the settings a kind of sync goes to."""
 
+
+def history_of(kind: facts.SyncKind) -> HistoryKind:
+    """Of a kind of sync that is one of a history."""
+    return "chat_history" if kind == "chat_history" else "session_history"
+
+
 BAD_DATA = "bad_data"  # the error of a try whose body could not be made
 LONGEST_DELAY = 3600 * SECOND
 GROWING_TRIES = 33  # delays of 5 s, doubled up to an hour: a day in all
 FAILING_TOO_LONG = 5 * 24 * 3600 * SECOND
+LONGEST_PAUSE = 24 * 3600 * SECOND  # between failures that count as one
+FAILED_EVERY = 3600 * SECOND  # how often the time of the last failure is noted
 JITTER = 0.1
 
 
@@ -124,9 +132,16 @@ Verdict = Delivered | Again | GivenUp | Skipped
 
 
 def judge(
-    policy: Policy, event: str, tries: int, tries_allowed: int, outcome: Outcome, wall: int
+    policy: Policy,
+    event: str,
+    tries: int,
+    tries_allowed: int,
+    outcome: Outcome,
+    wall: int,
+    jitter: float,
 ) -> Verdict:
-    """``tries``: how many there were, with this one; ``wall``: what the clock on the wall says."""
+    """``tries``: how many there were, with this one; ``wall``: what the clock on the wall says;
+    ``jitter``: from -1 to 1, chance for delays that grow."""
     if outcome.is_success:
         return Delivered()
     if outcome.status in (401, 403) and event in STATES:
@@ -138,15 +153,14 @@ def judge(
     if not policy.is_patient:
         return Again(policy.delay)
     told = retry_after(outcome.retry_after, wall) if outcome.status in (429, 503) else 0
-    return Again(max(told, _delay(policy, tries)))
+    return Again(max(told, _delay(policy, tries, jitter)))
 
 
-def _delay(policy: Policy, tries: int) -> int:
+def _delay(policy: Policy, tries: int, jitter: float) -> int:
     if not policy.is_growing:
         return policy.delay
     grown = policy.delay << min(tries - 1, 40)
-    spread = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311  # not a secret
-    return int(min(max(grown, SECOND), LONGEST_DELAY) * spread)
+    return int(min(max(grown, SECOND), LONGEST_DELAY) * (1 + JITTER * jitter))
 
 
 def retry_after(text: str | None, wall: int) -> int:
@@ -156,7 +170,8 @@ def retry_after(text: str | None, wall: int) -> int:
     if text.isascii() and text.isdigit():
         return min(int(text[:9]) * SECOND, LONGEST_DELAY)
     try:
-        at = parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        at = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()  # -0000 has no zone
     except (ValueError, OverflowError):
         return 0
     return max(0, min(int(at * SECOND) - wall, LONGEST_DELAY))

@@ -18,3 +18,12 @@ class Bell:
     async def wait(self, seen: int) -> None:
         if self.count == seen:
             await self._event.wait()
+
+    async def rings(self, seen: int, seconds: float) -> bool:
+        """Whether it rings within that time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wait(seen)
+        except TimeoutError:
+            return False
+        return True

@@ -129,7 +129,7 @@ _DUE = Statement.of_text(
         SELECT MIN(id) FROM delivery
         WHERE endpoint = lane.endpoint AND conversation = lane.conversation
         AND status = 'pending')
-    WHERE lane.endpoint = ? AND lane.is_slow = ? AND lane.due_at <= ?
+    WHERE lane.endpoint = ? AND lane.is_slow = ? AND lane.due_at <= ? AND d.id > ?
     ORDER BY lane.due_at LIMIT ?"""
 )
 _WAITING = Statement.of_text(
@@ -188,12 +188,14 @@ _GIVE_TO = Statement(Delivery.update({Delivery.endpoint: 0}).where(Delivery.id =
 _LANES_OF = Statement(Lane.select(Lane.conversation).where(Lane.endpoint == 0))
 _DROP_LANES = Statement(Lane.delete().where(Lane.endpoint == 0))
 _END_RUN = Statement(Delivery.update({Delivery.until: None}).where(Delivery.id == 0))
-_DUE_OF_LANE = Statement(
-    Lane.select(Lane.due_at).where((Lane.endpoint == 0) & (Lane.conversation == 0))
+_DELAY_OF_LANE = Statement(
+    Lane.select(Lane.delay).where((Lane.endpoint == 0) & (Lane.conversation == 0))
 )
-_LATE_LANES = Statement(
+# Whether it waits for a retry is said by its delay: times are the sender's clock's. Those that were
+# hurried are due at 0, and so not read again.
+_WAITING_LANES = Statement(
     Lane.select(Lane.conversation)
-    .where((Lane.endpoint == 0) & (Lane.is_slow << [0, 1]) & (Lane.due_at > 0))
+    .where((Lane.endpoint == 0) & (Lane.is_slow << [0, 1]) & (Lane.due_at > 0) & (Lane.delay > 0))
     .limit(1)
 )
 _OF_REMOVED = Statement.of_text(
@@ -245,9 +247,12 @@ def add(db: Database, planned: Sequence[Planned], now: int, due_at: int) -> int:
     return newest + len(rows)
 
 
-def due(db: Database, endpoint: int, *, is_slow: bool, now: int, limit: int) -> list[Stored]:
-    """The first delivery of each lane whose time has come, the longest due first."""
-    return [Stored(*row) for row in _DUE.rows(db, endpoint, int(is_slow), now, limit)]
+def due(
+    db: Database, endpoint: int, *, is_slow: bool, now: int, limit: int, above: int = 0
+) -> list[Stored]:
+    """The first delivery of each lane whose time has come, the longest due first, if its id is
+    above that one."""
+    return [Stored(*row) for row in _DUE.rows(db, endpoint, int(is_slow), now, above, limit)]
 
 
 def next_due(db: Database, endpoint: int, now: int) -> int | None:
@@ -311,16 +316,16 @@ def end_run(db: Database, batch: int) -> None:
 
 
 def hurry_lane(db: Database, endpoint: int, conversation: int) -> bool:
-    """Its first may be tried now; False when nothing kept it from that."""
-    waits = bool(_DUE_OF_LANE.value(db, endpoint, conversation))
+    """Its first may be tried now; False when it waits for no retry."""
+    waits = bool(_DELAY_OF_LANE.value(db, endpoint, conversation))
     if waits:
         move_lane(db, endpoint, conversation, due_at=0, delay=0, is_slow=False)
     return waits
 
 
-def hurry_lanes(db: Database, endpoint: int, now: int, limit: int) -> int:
-    """As many as wait for a time, up to the limit."""
-    found = _LATE_LANES.rows(db, endpoint, 0, 1, now, limit)
+def hurry_lanes(db: Database, endpoint: int, limit: int) -> int:
+    """As many as wait for a retry, up to the limit."""
+    found = _WAITING_LANES.rows(db, endpoint, 0, 1, 0, 0, limit)
     for (conversation,) in found:
         hurry_lane(db, endpoint, conversation)
     return len(found)

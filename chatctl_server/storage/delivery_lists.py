@@ -6,20 +6,21 @@ from typing import Literal, NamedTuple
 import msgspec
 from peewee import Database
 
-from chatctl_server.domain.callbacks import BATCH_EVENTS, EndpointKind
+from chatctl_server.domain import event_id
+from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.storage import conversations
 from chatctl_server.storage.deliveries import TEST, Status
-from chatctl_server.storage.sql import Statement
+from chatctl_server.storage.sql import Row, Statement
 
 SyncStatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
 Among = Literal["failed", "settled"]
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """``endpoint_id`` and ``room_id`` as the world knows them. ``due_at``: of the lane, when this
-    is the first in it; 0 for now. ``last_status`` and ``last_error`` are of the newest try."""
+    """With ids as the world knows them; times are microseconds. ``next_try_at``: only of the first
+    in its lane. ``last_status`` and ``last_error`` are of the newest try."""
 
-    id: int
+    delivery_id: str
     endpoint_id: str
     kind: EndpointKind
     event: str
@@ -31,12 +32,12 @@ class Listed(msgspec.Struct, frozen=True):
     tries_allowed: int
     planned_at: int
     finished_at: int | None
-    due_at: int | None
+    next_try_at: int | None
     last_status: int | None
     last_error: str | None
 
 
-class Wanted(NamedTuple):
+class Filter(NamedTuple):
     """None means any. ``since`` and ``until`` are about ``planned_at``, both inclusive."""
 
     endpoint: int | None
@@ -47,7 +48,7 @@ class Wanted(NamedTuple):
     until: int
 
 
-class Told(NamedTuple):
+class Addressed(NamedTuple):
     """That an endpoint has, or had, a delivery of a fact. One of the settings is known by its
     kind alone: its URL may have been another."""
 
@@ -68,13 +69,19 @@ _LISTED = """SELECT d.id, e.public_id, e.kind, d.event, c.public_id, d.status, d
     CASE WHEN d.status = 'pending' AND d.id = (
         SELECT MIN(id) FROM delivery
         WHERE endpoint = d.endpoint AND conversation = d.conversation AND status = 'pending')
-    THEN l.due_at END, a.status, a.error
+    THEN MAX(l.due_at, d.planned_at) END, a.status, a.error
     FROM delivery d
     LEFT JOIN endpoint e ON e.id = d.endpoint
     LEFT JOIN conversation c ON c.id = d.conversation
     LEFT JOIN lane l ON l.endpoint = d.endpoint AND l.conversation = d.conversation
     LEFT JOIN attempt a ON a.delivery = d.id AND a.number = d.tries"""
 _ONE = Statement.of_text(f"{_LISTED} WHERE d.id = ?")
+
+
+def _listed(row: Row) -> Listed:
+    listed = Listed(*row)
+    delivery_id = event_id.make(listed.planned_at, row[0])
+    return msgspec.structs.replace(listed, delivery_id=delivery_id)
 
 
 def _page(condition: str) -> Statement:
@@ -96,7 +103,7 @@ _OF_STATUS = {  # as the partial indexes have them
 
 def _among(condition: str) -> Statement:
     return Statement.of_text(
-        f"""SELECT id FROM delivery WHERE {condition} AND id > ? AND planned_at >= ?
+        f"""SELECT id FROM delivery WHERE {condition} AND id > ? AND id <= ? AND planned_at >= ?
         AND planned_at <= ? AND mark IS NOT '{TEST}'
         AND endpoint IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"""
     )
@@ -106,11 +113,12 @@ _AMONG: dict[Among, Statement] = {
     "failed": _among("status IN ('failed', 'skipped')"),
     "settled": _among("status <> 'pending'"),
 }
-_TOLD = Statement.of_text(
+# By the index of facts: batches have a number.
+_ADDRESSED = Statement.of_text(
     f"""SELECT CASE e.origin WHEN 'settings' THEN e.kind ELSE e.id END, d.event, d.first
     FROM delivery d LEFT JOIN endpoint e ON e.id = d.endpoint
-    WHERE d.id > ? AND d.first >= ? AND d.first <= ? AND d.mark IS NOT '{TEST}'
-    AND d.event NOT IN ({", ".join(f"'{event}'" for event in BATCH_EVENTS.values())})"""
+    WHERE +d.id > ? AND d.first >= ? AND d.first <= ? AND d.number IS NULL
+    AND d.mark IS NOT '{TEST}'"""
 )
 _COUNTS = Statement.of_text(
     """SELECT e.kind, d.conversation, SUM(d.status = 'pending'), SUM(d.status = 'failed'),
@@ -125,34 +133,35 @@ _SESSIONS_AFTER = Statement.of_text(
 )
 
 
-def page(db: Database, wanted: Wanted, before: int, limit: int) -> list[Listed]:
+def page(db: Database, wanted: Filter, before: int, limit: int) -> list[Listed]:
     """The newest first, below that id."""
     question = _OF_STATUS.get(wanted.status or "", _ANY)
-    return [Listed(*row) for row in question.rows(db, before, *wanted, limit)]
+    return [_listed(row) for row in question.rows(db, before, *wanted, limit)]
 
 
 def one(db: Database, delivery: int) -> Listed:
     row = _ONE.row(db, delivery)
     assert row is not None
-    return Listed(*row)
+    return _listed(row)
 
 
 def among(
     db: Database,
     which: Among,
     endpoints: Sequence[int],
-    after: int,
+    ids: tuple[int, int],
     window: tuple[int, int],
     limit: int,
 ) -> list[int]:
-    """Ids in their order, of what was given up, or of all that is not pending; no samples."""
+    """Ids in their order, of what was given up, or of all that is not pending; no samples.
+    ``ids``: above the first of the two, and up to the second."""
     encoded = msgspec.json.encode(list(endpoints)).decode()
-    return [id_ for (id_,) in _AMONG[which].rows(db, after, *window, encoded, limit)]
+    return [id_ for (id_,) in _AMONG[which].rows(db, *ids, *window, encoded, limit)]
 
 
-def told(db: Database, after: int, first: int, last: int) -> set[Told]:
+def addressed(db: Database, after: int, first: int, last: int) -> set[Addressed]:
     """Of the facts with those offsets, by the deliveries above that id."""
-    return {Told(*row) for row in _TOLD.rows(db, after, first, last)}
+    return {Addressed(*row) for row in _ADDRESSED.rows(db, after, first, last)}
 
 
 def counts(db: Database, first: int, last: int) -> dict[tuple[EndpointKind, int], Counts]:

@@ -4,6 +4,7 @@ import msgspec
 from peewee import Database, fn
 
 from chatctl_server import errors
+from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.storage.models import Endpoint
 from chatctl_server.storage.sql import Row, Statement
@@ -11,7 +12,9 @@ from chatctl_server.storage.sql import Row, Statement
 
 class Stored(msgspec.Struct, frozen=True):
     """``events``: globs of fact types, of an added endpoint, which hears of the facts above the
-    offset ``since``."""
+    offset ``since``. ``previous_secret``: one, or those that the settings had, with spaces between
+    them; it signs, too, until ``previous_until``. ``failing_since``: of the failures after its last
+    success, the first; ``failed_at``: the last, to the hour."""
 
     id: int
     public_id: str
@@ -28,6 +31,7 @@ class Stored(msgspec.Struct, frozen=True):
     previous_until: int | None
     created_at: int
     failing_since: int | None
+    failed_at: int | None
 
     @property
     def is_added(self) -> bool:
@@ -50,6 +54,7 @@ _COLUMNS = (
     Endpoint.previous_until,
     Endpoint.created_at,
     Endpoint.failing_since,
+    Endpoint.failed_at,
 )
 _ALL = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.status != "").order_by(Endpoint.id))
 _ONE = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.id == 0))
@@ -65,6 +70,37 @@ _SET = Statement(
         preserve=[column for column in _COLUMNS if column is not Endpoint.id],
     )
 )
+
+
+def new(
+    db: Database,
+    now: int,
+    *,
+    origin: str,
+    kind: EndpointKind,
+    url: str,
+    events: tuple[str, ...] = (),
+) -> Stored:
+    """With the next id, and enabled. It is not saved yet."""
+    new_id = newest_id(db) + 1
+    return Stored(
+        id=new_id,
+        public_id=event_id.make(now, new_id),
+        origin=origin,
+        kind=kind,
+        url=url,
+        events=events,
+        status="enabled",
+        disabled_reason=None,
+        since=0,
+        is_guarded=False,
+        secret=None,
+        previous_secret=None,
+        previous_until=None,
+        created_at=now,
+        failing_since=None,
+        failed_at=None,
+    )
 
 
 def present(db: Database) -> list[Stored]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from peewee import Database
 
+from chatctl_server.storage.deliveries import newest_id
 from chatctl_server.storage.models import Delivery
 from chatctl_server.storage.sql import Statement
 
@@ -11,11 +12,17 @@ from chatctl_server.storage.sql import Statement
 # so that no id is given twice.
 _FINISHED = Statement.of_text(
     """SELECT id FROM delivery
-    WHERE id > ? AND (status = 'delivered' AND finished_at < ?
+    WHERE id > ? AND id < ? AND (status = 'delivered' AND finished_at < ?
         OR status IN ('failed', 'skipped') AND finished_at < ?)
     AND id < (SELECT MAX(id) FROM delivery)
     AND id NOT IN (SELECT delivery FROM batch WHERE delivery IS NOT NULL)
     ORDER BY id LIMIT ?"""
+)
+_PLANNED = Statement(
+    Delivery.select(Delivery.id, Delivery.planned_at)
+    .where(Delivery.id >= 0)
+    .order_by(Delivery.id)
+    .limit(1)
 )
 # The tries go with it: their table refers to it so.
 _FORGET = Statement(Delivery.delete().where((Delivery.id == 0) & (Delivery.status != "")))
@@ -24,9 +31,24 @@ _FORGET = Statement(Delivery.delete().where((Delivery.id == 0) & (Delivery.statu
 def finished(
     db: Database, after: int, delivered_before: int, failed_before: int, limit: int
 ) -> list[int]:
-    """Ids above ``after`` that were delivered, or given up, before those times."""
-    rows = _FINISHED.rows(db, after, delivered_before, failed_before, limit)
+    """Ids above ``after`` that were delivered, or given up, before those times. The later of them
+    is the first: what was planned since then is not even looked at."""
+    end = _first_planned_at(db, delivered_before)
+    rows = _FINISHED.rows(db, after, end, delivered_before, failed_before, limit)
     return [number for (number,) in rows]
+
+
+def _first_planned_at(db: Database, at: int) -> int:
+    """The id of the first delivery that was planned at that time or later, by bisection."""
+    low, high = 1, newest_id(db) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = _PLANNED.row(db, middle, 1)
+        if row is None or row[1] >= at:
+            high = middle
+        else:
+            low = row[0] + 1
+    return low
 
 
 def forget(db: Database, deliveries: Sequence[int]) -> None:

@@ -138,6 +138,7 @@ class Endpoint(Table):
     previous_until = BigIntegerField(null=True)
     created_at = BigIntegerField()
     failing_since = BigIntegerField(null=True)
+    failed_at = BigIntegerField(null=True)
 
 
 class Delivery(Table):
@@ -214,5 +215,13 @@ class HistoryBatch(Table):
         without_rowid = True
 
 
+class Sync(Table):
+    """A sync whose rooms are still to be planned. Its id is the offset of its request; ``room``:
+    up to which room it is planned."""
+
+    id = BigIntegerField(primary_key=True)
+    room = BigIntegerField()
+
+
 CORE = (Conversation, Member, Message, Session, Ban, Mute)
-ALL = (*CORE, Event, Cursor, Endpoint, Delivery, Attempt, Lane, HistoryBatch)
+ALL = (*CORE, Event, Cursor, Endpoint, Delivery, Attempt, Lane, HistoryBatch, Sync)

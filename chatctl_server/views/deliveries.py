@@ -5,11 +5,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from chatctl_server.domain import event_id, times
+from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.setting_table import masked
 from chatctl_server.storage import deliveries, endpoints
-from chatctl_server.storage.deliveries import Status
 from chatctl_server.storage.delivery_lists import Listed, SyncStatusKind
 
 Next = Literal["delivered", "retry", "given_up", "skipped"]
@@ -35,24 +34,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     changed: bool | UnsetType = UNSET
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(Listed, frozen=True):
     """Times are Unix seconds."""
 
-    delivery_id: str
-    endpoint_id: str
-    kind: EndpointKind
-    event: str
-    room_id: str | None
-    status: Status
-    mark: str | None
-    number: int | None
-    tries: int
-    tries_allowed: int
-    planned_at: int
-    finished_at: int | None
-    next_try_at: int | None
-    last_status: int | None
-    last_error: str | None
     changed: bool | UnsetType = UNSET
 
 
@@ -76,22 +60,9 @@ class Attempt(msgspec.Struct, frozen=True):
     answer: str
 
 
-class DeliveryDetails(msgspec.Struct, frozen=True):
-    delivery_id: str
-    endpoint_id: str
-    kind: EndpointKind
-    event: str
-    room_id: str | None
-    status: Status
-    mark: str | None
-    number: int | None
-    tries: int
-    tries_allowed: int
-    planned_at: int
-    finished_at: int | None
-    next_try_at: int | None
-    last_status: int | None
-    last_error: str | None
+class DeliveryDetails(Listed, frozen=True):
+    """Times are Unix seconds."""
+
     request: Request
     attempts: list[Attempt]
 
@@ -164,27 +135,19 @@ def endpoint(
 
 
 def delivery(listed: Listed, changed: bool | UnsetType = UNSET) -> Delivery:
-    return Delivery(**_values(listed), changed=changed)
+    return Delivery(**_in_seconds(listed), changed=changed)
 
 
 def details(listed: Listed, request: Request, tries: list[deliveries.Try]) -> DeliveryDetails:
     attempts = [_attempt(each) for each in tries]
-    return DeliveryDetails(**_values(listed), request=request, attempts=attempts)
+    return DeliveryDetails(**_in_seconds(listed), request=request, attempts=attempts)
 
 
-def delivery_id(listed: Listed) -> str:
-    return event_id.make(listed.planned_at, listed.id)
-
-
-def _values(listed: Listed) -> dict[str, Any]:
-    values = msgspec.structs.asdict(listed)
-    due_at = values.pop("due_at")
-    del values["id"]
-    return values | {
-        "delivery_id": delivery_id(listed),
+def _in_seconds(listed: Listed) -> dict[str, Any]:
+    return msgspec.structs.asdict(listed) | {
         "planned_at": times.seconds(listed.planned_at),
         "finished_at": _seconds(listed.finished_at),
-        "next_try_at": None if due_at is None else times.seconds(max(due_at, listed.planned_at)),
+        "next_try_at": _seconds(listed.next_try_at),
     }
 
 

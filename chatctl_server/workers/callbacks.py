@@ -2,19 +2,16 @@
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from chatctl_server import errors
-from chatctl_server.conversation import announcements
 from chatctl_server.conversation import batches as runs
 from chatctl_server.conversation import callbacks as verbs
 from chatctl_server.conversation import endpoints as operating
-from chatctl_server.domain import callbacks, facts, times
+from chatctl_server.domain import callbacks, times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.live.bell import Bell
 from chatctl_server.setting_table import masked
@@ -23,17 +20,15 @@ from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.views.deliveries import Request
-from chatctl_server.workers import forgetting, signing, telling
+from chatctl_server.workers import forgetting, signing, sync_clocks, telling
 from chatctl_server.workers.address_guard import Guard
-from chatctl_server.workers.clock import after_each
 from chatctl_server.workers.delivering import Config, Sender
 from chatctl_server.workers.http_client import Client
 from chatctl_server.workers.planning import Planner
 from chatctl_server.workers.rendering import Rendering
-from chatctl_server.workers.supervise import Workers
+from chatctl_server.workers.supervise import Workers, at_the_end
+from chatctl_server.workers.sync_planning import SyncPlanner
 from chatctl_server.workers.sync_runs import SyncRuns
-
-logger = logging.getLogger("chatctl.sync")
 
 
 class Drained(NamedTuple):
@@ -60,36 +55,37 @@ class Callbacks:
         """``due`` rings when there may be something to send; ``on_try``: a try begins or ends."""
         self._settings = settings
         self._store = store
-        self._log_bell = log_bell
         self._clock = times.SteadyClock()
         self._bell = due
         self._on_try = on_try
         self._sync_runs = SyncRuns()
         self._ended: Counter[type[callbacks.Verdict]] = Counter()
-        sizes = runs.Sizes(
-            messages=settings.chat_history_batch_size,
-            sessions=settings.session_history_batch_size,
-            tries=1 + settings.callback_max_retries,
+        self._is_started = False
+        config = self._config(f"chatctl/{version}")
+        sync_due = Bell()
+        self._planner = Planner(store, log_bell, due, sync_due, self._clock, self._tries_of)
+        self._sync_planner = SyncPlanner(
+            store, sync_due, due, config.sizes, self._clock, self._sync_runs
         )
-        self._planner = Planner(
-            store, log_bell, self._bell, sizes, self._clock, self._sync_runs, self._tries_of
-        )
+        self._client = Client()
         self._rendering = Rendering(current_users, settings.sync_history_limit, times.now)
         self._sender = Sender(
-            store,
-            self._bell,
-            Client(),
-            self._rendering,
-            self._clock,
-            Config(
-                timeout_seconds=settings.callback_timeout_seconds,
-                user_agent=f"chatctl/{version}",
-                sizes=sizes,
-                policy_of=self._policy_of,
-                keys_of=self._keys_of,
-                guard=Guard(settings.callback_allow_networks),
+            store, due, self._client, self._rendering, self._clock, config, self._hear
+        )
+
+    def _config(self, user_agent: str) -> Config:
+        settings = self._settings
+        return Config(
+            timeout_seconds=settings.callback_timeout_seconds,
+            user_agent=user_agent,
+            sizes=runs.Sizes(
+                messages=settings.chat_history_batch_size,
+                sessions=settings.session_history_batch_size,
+                tries=1 + settings.callback_max_retries,
             ),
-            self._hear,
+            policy_of=self._policy_of,
+            keys_of=self._keys_of,
+            guard=Guard(settings.callback_allow_networks),
         )
 
     async def start(self, workers: Workers) -> None:
@@ -98,18 +94,39 @@ class Callbacks:
             pass
         _tell_urls(self._urls())
         workers.start("callbacks: planning", self._planner.run)
+        workers.start("callbacks: planning syncs", self._sync_planner.run)
         workers.start("callbacks: sending", self._sender.run)
         workers.start("callbacks: forgetting", self._forget)
-        self._start_clocks(workers)
+        sync_clocks.start(workers, self._store, self._settings, self._urls())
+        self._is_started = True
 
     async def _forget(self) -> None:
         await forgetting.run(self._store, self._settings.callback_retention_days)
 
     async def stop(self, seconds: float) -> None:
-        """After the workers: what is under way may end, the rest waits for the next start."""
-        with contextlib.suppress(errors.ChatctlError):  # the next start reads it again
-            await self._planner.finish()
-        await self._sender.finish(seconds)
+        """After the workers, and after the sessions have ended: their ends are still sent, unless
+        an earlier delivery of their room is pending. All else waits for the next start."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        if self._is_started:
+            if self._sender.under_way:
+                telling.logger.info(
+                    "%d callbacks are under way; the stop waits for them", self._sender.under_way
+                )
+            await at_the_end("callbacks: planning", lambda: self._plan_last(deadline))
+        await self._sender.finish(deadline)
+
+    async def _plan_last(self, deadline: float) -> None:
+        newest = await self._store.read(deliveries.newest_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while await self._planner.step():
+                    pass
+                await self._planner.catch_up()
+                await self._sender.start_due(above=newest)
+
+    async def close(self) -> None:
+        """Ends the connections, after a stop."""
+        await self._client.close()
 
     async def deliver_due(self, seconds: float) -> Drained:
         """Without the workers, for a command on the file: plans and sends until nothing is
@@ -117,12 +134,10 @@ class Callbacks:
         self._ended.clear()
         await self._store.write(verbs.configure, self._urls(), self._clock.now())
         await self._planner.begin()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._drain()
-        except TimeoutError:
-            pass
-        await self._sender.finish(0)
+        await self._sender.finish(0.0)
         backlog = await self._store.read(deliveries.backlog)
         return Drained(
             delivered=self._ended[callbacks.Delivered],
@@ -133,38 +148,15 @@ class Callbacks:
     async def _drain(self) -> None:
         while True:
             seen = self._bell.count
-            while await self._planner.step():
-                pass
+            has_facts = await self._planner.step()
+            has_syncs = await self._sync_planner.step()
             next_at = await self._sender.start_due()
+            if has_facts or has_syncs:
+                continue
             is_unchanged = self._bell.count == seen  # else something ended after the look
-            if next_at is None and self._sender.is_idle and is_unchanged:
+            if next_at is None and not self._sender.under_way and is_unchanged:
                 return
             await self._sender.wait(seen, next_at)
-
-    def _start_clocks(self, workers: Workers) -> None:
-        settings = self._settings
-        _tell_interval(settings.sync_interval_seconds)
-        self._start_clock(workers, settings.sync_interval_seconds, announcements.STATES)
-        chat_seconds = settings.chat_history_batch_interval_seconds
-        self._start_clock(workers, chat_seconds, ("chat_history",))
-        session_seconds = settings.session_history_batch_interval_seconds
-        self._start_clock(workers, session_seconds, ("session_history",))
-
-    def _start_clock(
-        self, workers: Workers, seconds: int, kinds: tuple[facts.SyncKind, ...]
-    ) -> None:
-        urls = self._urls()
-        received = tuple(kind for kind in kinds if urls[callbacks.RECEIVERS[kind]] is not None)
-        if not seconds or not received:
-            return
-
-        async def request() -> None:
-            await self._store.write(announcements.request_sync, verbs.SERVER, received)
-
-        async def run() -> None:
-            await after_each(seconds, request)
-
-        workers.start(f"clock: {', '.join(received)}", run)
 
     def _urls(self) -> dict[EndpointKind, str | None]:
         settings = self._settings
@@ -194,11 +186,12 @@ class Callbacks:
         return self._policy_of(endpoint).tries
 
     def _keys_of(self, endpoint: endpoints.Stored, now: int) -> Sequence[bytes]:
-        """The newest first; the one before it for as long as receivers may still have it."""
-        secrets = [endpoint.secret or self._settings.callback_signing_secret]
+        """The newest first; what was before it for as long as receivers may still have it."""
+        common = self._settings.callback_signing_secret
+        secrets = list(common) if endpoint.secret is None else [endpoint.secret]
         if endpoint.previous_until is not None and now < endpoint.previous_until:
-            secrets.append(endpoint.previous_secret)
-        return [signing.key(secret) for secret in secrets if secret is not None]
+            secrets += (endpoint.previous_secret or "").split()
+        return list(dict.fromkeys(map(signing.key, secrets)))
 
     def _hear(self, told: telling.Told) -> None:
         telling.log(told)
@@ -214,10 +207,3 @@ def _tell_urls(urls: Mapping[EndpointKind, str | None]) -> None:
     named = ", ".join(f"{kind} to {masked(url)}" for kind, url in urls.items() if url is not None)
     if named:
         telling.logger.info("callbacks go to any address that the settings name: %s", named)
-
-
-def _tell_interval(seconds: int) -> None:
-    if seconds:
-        logger.info("启动定时同步服务，间隔: %d秒", seconds)
-    else:
-        logger.info("定时同步已禁用")

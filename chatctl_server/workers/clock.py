@@ -2,7 +2,13 @@
 neither bursts nor stalls it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+
+from chatctl_server import errors
+
+logger = logging.getLogger("chatctl.server")
+INSIST_SECONDS = 5.0
 
 
 async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
@@ -19,3 +25,15 @@ async def after_each(seconds: float, tick: Callable[[], Awaitable[None]]) -> Non
     """As ``every``, with the first tick after the first interval."""
     await asyncio.sleep(seconds)
     await every(seconds, tick)
+
+
+async def insist(name: str, tick: Callable[[], Awaitable[None]]) -> None:
+    """Again every 5 s while it is refused, as when the disk is full: an interval may be a day."""
+    while True:
+        try:
+            await tick()
+        except errors.ChatctlError as error:
+            logger.warning("%s tries again in %g s: %s", name, INSIST_SECONDS, error)
+            await asyncio.sleep(INSIST_SECONDS)
+        else:
+            return

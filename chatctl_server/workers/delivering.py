@@ -7,6 +7,7 @@ most half of them, and half of all slots, so that what hangs does not keep the o
 
 import asyncio
 import logging
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -31,9 +32,8 @@ SLOTS = 128
 SLOTS_OF_ENDPOINT = 16
 SLOTS_OF_SLOW_LANES = SLOTS_OF_ENDPOINT // 2
 SLOTS_THAT_MAY_HANG = SLOTS // 2
-ASSURED_SLOTS = (
-    2  # of an endpoint, for slow lanes: else its others could keep them waiting for ever
-)
+# Of an endpoint, for slow lanes: else its others could keep them waiting for ever.
+ASSURED_SLOTS = 2
 SETTLE_AGAIN_SECONDS = 1.0
 TROUBLE_SECONDS = 30.0  # after an error of our own a lane rests, so that it does not spin
 
@@ -49,12 +49,33 @@ class Config(msgspec.Struct, frozen=True):
     guard: Guard
 
 
-class Wanted(NamedTuple):
-    """What an endpoint has room for, and the conversations whose lanes are under way."""
+class Places(NamedTuple):
+    """What an endpoint has room for, and the conversations whose lanes are under way. ``hangs``:
+    the endpoint's last try timed out, whichever lane's it was."""
 
     busy: frozenset[int] = frozenset()
     slots: int = SLOTS_OF_ENDPOINT
     slow_slots: int = SLOTS_OF_SLOW_LANES
+    hangs: bool = False
+
+
+class Look(NamedTuple):
+    """What is looked for. ``slots``: how many are left, ``may_hang``: how many of these to what
+    may hang. ``turn`` counts the looks: another endpoint is the first each time."""
+
+    places: Mapping[int, Places]
+    slots: int
+    may_hang: int
+    now: int
+    above: int = 0
+    turn: int = 0
+
+
+class Head(NamedTuple):
+    """The first delivery of a lane, whose time has come."""
+
+    delivery: deliveries.Stored
+    is_slow: bool
 
 
 class Due(NamedTuple):
@@ -66,7 +87,7 @@ class Due(NamedTuple):
 
 
 class Lanes:
-    """The lanes of one endpoint that are under way. ``hangs``: its last try timed out."""
+    """The lanes of one endpoint that are under way. ``hangs``: as in ``Places``."""
 
     def __init__(self) -> None:
         self.busy: dict[int, bool] = {}  # conversation → whether its last try timed out
@@ -77,10 +98,10 @@ class Lanes:
         """How many may hang: all of them where the last try has."""
         return len(self.busy) if self.hangs else sum(self.busy.values())
 
-    def wanted(self) -> Wanted:
+    def places(self) -> Places:
         slots = SLOTS_OF_ENDPOINT - len(self.busy)
         slow_slots = SLOTS_OF_SLOW_LANES - sum(self.busy.values())
-        return Wanted(frozenset(self.busy), slots, slow_slots)
+        return Places(frozenset(self.busy), slots, slow_slots, self.hangs)
 
 
 class Sender:
@@ -106,6 +127,8 @@ class Sender:
         self._lanes: dict[int, Lanes] = {}
         self._endpoints: dict[int, endpoints.Stored] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resting: set[asyncio.TimerHandle] = set()
+        self._looks = 0
 
     async def run(self) -> None:
         while True:
@@ -113,41 +136,59 @@ class Sender:
             next_at = await self.start_due()
             await self.wait(seen, next_at)
 
-    async def start_due(self) -> int | None:
-        """Begins to send what is due, as far as there are slots; when the next is due."""
+    async def start_due(self, *, above: int = 0) -> int | None:
+        """Begins to send what is due, as far as there are slots; when the next is due. ``above``:
+        only what was planned after that delivery."""
         if len(self._tasks) >= SLOTS or self._store.is_displaced:
             return None
-        wanted = {number: lanes.wanted() for number, lanes in self._lanes.items()}
-        due = await self._store.read(_due, wanted, self._clock.now(), self._rendering)
+        places = {number: lanes.places() for number, lanes in self._lanes.items()}
+        self._looks += 1
+        look = Look(
+            places=places,
+            slots=SLOTS - len(self._tasks),
+            may_hang=SLOTS_THAT_MAY_HANG - self._slow,
+            now=self._clock.now(),
+            above=above,
+            turn=self._looks,
+        )
+        due = await self._store.read(_due, look, self._rendering)
         self._endpoints = {each.id: each for each in due.endpoints}
-        held = Counter({number: len(lanes.busy) for number, lanes in self._lanes.items()})
-        for rendered in _in_turns(due.rendered, held):
+        for rendered in due.rendered:
             if self._has_room(rendered):
                 self._start(rendered)
         return due.next_at
 
     @property
-    def is_idle(self) -> bool:
-        return not self._tasks
+    def under_way(self) -> int:
+        """How many tries."""
+        return len(self._tasks)
 
-    async def finish(self, seconds: float) -> None:
-        """Waits for what is under way, then cuts it off: it will be sent again."""
-        if self._tasks and seconds:
-            logger.info("%d callbacks are under way; the stop waits for them", len(self._tasks))
+    async def finish(self, deadline: float) -> None:
+        """Waits for what is under way until that time of the loop, then cuts it off: it will be
+        sent again."""
+        seconds = deadline - asyncio.get_running_loop().time()
+        if self._tasks and seconds > 0:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.close()
+        for timer in self._resting:
+            timer.cancel()
+        self._resting.clear()
+
+    @property
+    def _slow(self) -> int:
+        return sum(each.slow for each in self._lanes.values())
 
     def _has_room(self, rendered: Rendered) -> bool:
-        """What may hang has half of all slots, so that it never has all of them."""
+        """What may hang has half of all slots, so that it never has all of them. While the
+        deliveries were looked for, tries have ended and others have timed out."""
         if len(self._tasks) >= SLOTS:
             return False
         lanes = self._lanes.setdefault(rendered.delivery.endpoint, Lanes())
         if not (rendered.is_slow or lanes.hangs):
             return True
-        return sum(each.slow for each in self._lanes.values()) < SLOTS_THAT_MAY_HANG
+        return self._slow < SLOTS_THAT_MAY_HANG
 
     def _start(self, rendered: Rendered) -> None:
         delivery = rendered.delivery
@@ -164,7 +205,17 @@ class Sender:
             return
         error = task.exception()
         logger.error("delivery %d could not be handled", delivery.id, exc_info=error)
-        asyncio.get_running_loop().call_later(TROUBLE_SECONDS, self._free, delivery)
+        self._rest(delivery)
+
+    def _rest(self, delivery: deliveries.Stored) -> None:
+        """Its lane stays busy for a while."""
+
+        def end() -> None:
+            self._resting.discard(timer)
+            self._free(delivery)
+
+        timer = asyncio.get_running_loop().call_later(TROUBLE_SECONDS, end)
+        self._resting.add(timer)
 
     def _free(self, delivery: deliveries.Stored) -> None:
         self._lanes[delivery.endpoint].busy.pop(delivery.conversation, None)
@@ -180,7 +231,7 @@ class Sender:
         self._lanes[endpoint.id].hangs = outcome.error == "timeout"
         policy = self._config.policy_of(endpoint)
         verdict = callbacks.judge(
-            policy, delivery.event, number, delivery.tries_allowed, outcome, times.now()
+            policy, delivery.event, number, delivery.tries_allowed, outcome, times.now(), _jitter()
         )
         settled = verbs.Settled(at, outcome, verdict, rendered.body_hash, self._clock.now())
         await self._settle(delivery, settled)
@@ -242,52 +293,67 @@ class Sender:
         if next_at is None:
             await self._bell.wait(seen)
             return
-        seconds = max(0.0, (next_at - self._clock.now()) / times.SECOND)
-        try:
-            async with asyncio.timeout(seconds):
-                await self._bell.wait(seen)
-        except TimeoutError:
-            pass
+        await self._bell.rings(seen, max(0.0, (next_at - self._clock.now()) / times.SECOND))
 
 
-def _in_turns(found: Sequence[Rendered], turns: Counter[int]) -> list[Rendered]:
-    """Whoever holds the fewest slots (``turns``) is first: no endpoint takes all that is left."""
-    placed = []
-    for rendered in found:
-        endpoint = rendered.delivery.endpoint
-        placed.append((turns[endpoint], rendered))
-        turns[endpoint] += 1
-    return [rendered for _, rendered in sorted(placed, key=lambda each: each[0])]
+def _jitter() -> float:
+    """So that what failed together does not come again together."""
+    return random.uniform(-1, 1)  # noqa: S311  # not a secret
 
 
 # Questions, run in a reader thread
 
 
-def _due(db: Database, wanted: Mapping[int, Wanted], now: int, rendering: Rendering) -> Due:
+def _due(db: Database, look: Look, rendering: Rendering) -> Due:
     enabled = [each for each in endpoints.present(db) if each.status == "enabled"]
-    rendered: list[Rendered] = []
+    heads: list[Head] = []
     waits: list[int] = []
-    for endpoint in enabled:
-        rendered += _due_of(db, endpoint.id, wanted.get(endpoint.id, Wanted()), now, rendering)
-        next_at = deliveries.next_due(db, endpoint.id, now)
+    first = look.turn % len(enabled) if enabled else 0
+    for endpoint in enabled[first:] + enabled[:first]:
+        heads += _heads(db, endpoint.id, look)
+        next_at = deliveries.next_due(db, endpoint.id, look.now)
         waits += [] if next_at is None else [next_at]
+    chosen = choose(heads, look)
+    rendered = [rendering.render(db, each.delivery, is_slow=each.is_slow) for each in chosen]
     return Due(enabled, rendered, min(waits, default=None))
 
 
-def _due_of(
-    db: Database, endpoint: int, wanted: Wanted, now: int, rendering: Rendering
-) -> list[Rendered]:
+def _heads(db: Database, endpoint: int, look: Look) -> list[Head]:
     """Lanes that do not time out go first, but for the share that the others always have."""
+    places = look.places.get(endpoint, Places())
 
-    def free(is_slow: bool, most: int) -> list[deliveries.Stored]:
-        limit = most + len(wanted.busy)
-        rows = deliveries.due(db, endpoint, is_slow=is_slow, now=now, limit=limit)
-        return [row for row in rows if row.conversation not in wanted.busy][:most]
+    def waiting(is_slow: bool, most: int) -> list[Head]:
+        limit = most + len(places.busy)
+        rows = deliveries.due(
+            db, endpoint, is_slow=is_slow, now=look.now, above=look.above, limit=limit
+        )
+        found = [Head(row, is_slow) for row in rows if row.conversation not in places.busy]
+        return found[:most]
 
-    if wanted.slots <= 0:
+    if places.slots <= 0:
         return []
-    slow = [(row, True) for row in free(True, wanted.slow_slots)] if wanted.slow_slots > 0 else []
-    fast = [(row, False) for row in free(False, wanted.slots)]
-    assured = max(0, wanted.slow_slots - SLOTS_OF_SLOW_LANES + ASSURED_SLOTS)
-    chosen = (slow[:assured] + fast + slow[assured:])[: wanted.slots]
-    return [rendering.render(db, row, is_slow=is_slow) for row, is_slow in chosen]
+    slow = waiting(True, places.slow_slots) if places.slow_slots > 0 else []
+    fast = waiting(False, places.slots)
+    assured = max(0, places.slow_slots - SLOTS_OF_SLOW_LANES + ASSURED_SLOTS)
+    return (slow[:assured] + fast + slow[assured:])[: places.slots]
+
+
+def choose(heads: Sequence[Head], look: Look) -> list[Head]:
+    """As many as there are slots for. Whoever holds the fewest is first: no endpoint takes all
+    that is left."""
+    turns = Counter({number: len(each.busy) for number, each in look.places.items()})
+    placed = []
+    for head in heads:
+        endpoint = head.delivery.endpoint
+        placed.append((turns[endpoint], head))
+        turns[endpoint] += 1
+    chosen: list[Head] = []
+    may_hang = look.may_hang
+    for _, head in sorted(placed, key=lambda each: each[0]):
+        hangs = head.is_slow or look.places.get(head.delivery.endpoint, Places()).hangs
+        if len(chosen) == look.slots:
+            break
+        if not hangs or may_hang > 0:
+            chosen.append(head)
+            may_hang -= hangs
+    return chosen

@@ -4,7 +4,6 @@ It reads a page in a reader thread, handles it, and moves its cursor by compare-
 verb. A crash between any two lines loses nothing and repeats at most the page in flight.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from chatctl_server.conversation import following
@@ -16,6 +15,18 @@ from chatctl_server.storage.store import Store
 PAGE = 500
 LAZY_SECONDS = 5.0
 Handle = Callable[[Sequence[facts.Recorded]], Awaitable[bool]]
+
+
+async def follow(
+    bell: Bell, step: Callable[[], Awaitable[bool]], catch_up: Callable[[], Awaitable[None]]
+) -> None:
+    """Step by step, then as the bell rings. ``catch_up`` moves the cursor over what asked for
+    nothing, when it has been quiet for a while."""
+    while True:
+        seen = bell.count
+        if not await step() and not await bell.rings(seen, LAZY_SECONDS):
+            await catch_up()
+            await bell.wait(seen)
 
 
 class Follower:
@@ -32,10 +43,7 @@ class Follower:
 
     async def run(self) -> None:
         self._stored = self._read = await self._store.read(cursors.position, self.name)
-        while True:
-            seen = self._bell.count
-            if not await self.step():
-                await self._wait(seen)
+        await follow(self._bell, self.step, self._catch_up)
 
     async def step(self) -> bool:
         """Handles the next page; False when there is none."""
@@ -48,14 +56,8 @@ class Follower:
             await self._move()
         return True
 
-    async def _wait(self, seen: int) -> None:
-        if self._read == self._stored:
-            await self._bell.wait(seen)
-            return
-        try:
-            async with asyncio.timeout(LAZY_SECONDS):
-                await self._bell.wait(seen)
-        except TimeoutError:
+    async def _catch_up(self) -> None:
+        if self._stored != self._read:
             await self._move()
 
     async def _move(self) -> None:

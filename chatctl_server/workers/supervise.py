@@ -44,3 +44,13 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
             pause = FIRST_PAUSE_SECONDS
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+async def at_the_end(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Runs the work once, at a stop. It fails as a worker does, and the stop goes on."""
+    try:
+        await work()
+    except errors.ChatctlError as error:
+        logger.warning("%s is left to the next start: %s", name, error)
+    except Exception:
+        logger.exception("%s failed; it is left to the next start", name)

@@ -146,6 +146,9 @@ CASES = {
     "callbacks deliveries": _read("callbacks deliveries --endpoint {endpoint}"),
     "callbacks retry": _change("callbacks retry {delivery}"),
     "callbacks recover": _change("callbacks recover --since 2020-01-01 --endpoint {endpoint}"),
+    "callbacks recover --dry-run": _read(
+        "callbacks recover --since 2020-01-01 --endpoint {endpoint} --dry-run"
+    ),
     "callbacks tail": _stream("callbacks tail -f", "sending"),
     "callbacks listen": _file("callbacks listen --count 1"),
     "callbacks forward": _stream("callbacks forward --to http://127.0.0.1:9 --since 0 -R {room}"),

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from as_terminal import as_terminal, without_colours
@@ -11,6 +12,8 @@ from receivers import Receiver, answer, hang, receiver, refusing
 from same_process import Here
 from served import Served
 from world import KEY, Room, Server, eventually, running
+
+from chatctl_server.domain import event_id
 
 USAGE, NOT_FOUND, CONFLICT, TIMED_OUT, PARTLY = 2, 3, 5, 8, 9
 _numbers = itertools.count()
@@ -104,6 +107,7 @@ def test_a_cut_list_says_so(served: Served, room: Room, endpoint: str) -> None:
         assert json.loads(done.stdout) == whole[: int(limit)]
         assert note in done.stderr
         command = done.stderr.rstrip("\n").split("ones: chatctl ")[1].split()
+        assert command[-3] == "--until"  # what comes meanwhile does not shift it
         assert json.loads(served(*command, "--json").stdout)[-1] == whole[-1]
     for more in (("--limit", "3"), ("--all",)):
         assert served(*words, *more).stdout.count("\n") == 3
@@ -117,6 +121,34 @@ def test_a_cut_list_says_so(served: Served, room: Room, endpoint: str) -> None:
 )  # fmt: skip
 def test_slips_are_refused(served: Served, words: tuple[str, ...]) -> None:
     assert served.refused("callbacks", "deliveries", *words) == ("usage", USAGE)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "chatctl: test needs an ENDPOINT or --all\n  try: chatctl callbacks test --all\n"),
+        (
+            ("room_event", "--all"),
+            "chatctl: ENDPOINT and --all contradict each other\n  try: one of the two\n",
+        ),
+    ],
+)
+def test_samples_go_to_one_or_to_all(served: Served, words: tuple[str, ...], said: str) -> None:
+    assert served("callbacks", "test", *words) == ("", said, USAGE)
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (("deliveries", "--status", "lost"), "'pending', 'delivered', 'failed', 'skipped'"),
+        (("recover", "--since", "1h", "--only", "x"), "'failed', 'missing', 'all'"),
+    ],
+)
+def test_a_word_of_a_few_is_refused_with_all_of_them(
+    here: Here, words: tuple[str, ...], allowed: str
+) -> None:
+    done = here("callbacks", *words)
+    assert done.stderr.splitlines()[0].endswith(f"is not one of {allowed}.")
 
 
 def test_unknown_names_are_not_found(served: Served) -> None:
@@ -135,6 +167,8 @@ def test_a_delivery_shows_request_and_every_answer(
     served.json("callbacks", "retry", made["delivery_id"])
     eventually(lambda: finished(served, endpoint, 1)[0]["tries"] == 2)
     shown = served.json("callbacks", "show", made["delivery_id"])
+    number = event_id.offset_of(UUID(made["delivery_id"]))
+    assert served.json("callbacks", "show", str(number)) == shown
     assert shown["request"]["url"] == endpoint
     assert shown["request"]["headers"]["webhook-id"] == made["delivery_id"]
     assert shown["request"]["body"]["data"]["user_id"] == "mallory"

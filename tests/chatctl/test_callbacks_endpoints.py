@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,23 +116,23 @@ def shared(served: Served) -> str:
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    "words",
     [
-        (("add", "<url>", "--events", "mesage.posted"), "invalid_input"),
-        (("add", "<url>", "--events", "message.*,"), "usage"),
-        (("add", "<url>"), "usage"),
-        (("add", "ftp://127.0.0.1/", "--events", "*"), "invalid_input"),
-        (("add", "http://me:secret@127.0.0.1/", "--events", "*"), "usage"),
-        (("add", "-", "--events", "*", "--secret-file", "-"), "usage"),
-        (("rotate-secret", "<url>"), "usage"),
-        (("rotate-secret", "<url>", "--out", "x", "--secret-file", "y"), "usage"),
-        (("test",), "usage"),
-        (("test", "<url>", "--all"), "usage"),
+        ("add", "<url>", "--events", "mesage.posted"),
+        ("add", "<url>", "--events", "message.*,"),
+        ("add", "<url>"),
+        ("add", "ftp://127.0.0.1/", "--events", "*"),
+        ("add", "http://me:secret@127.0.0.1/", "--events", "*"),
+        ("add", "-", "--events", "*", "--secret-file", "-"),
+        ("rotate-secret", "<url>"),
+        ("rotate-secret", "<url>", "--out", "x", "--secret-file", "y"),
+        ("test",),
+        ("test", "<url>", "--all"),
     ],
 )
-def test_slips_are_refused(served: Served, url: str, words: tuple[str, ...], code: str) -> None:
+def test_slips_are_refused(served: Served, url: str, words: tuple[str, ...]) -> None:
     given = [url if word == "<url>" else word for word in words]
-    assert served.refused("callbacks", *given) == (code, USAGE)
+    assert served.refused("callbacks", *given) == ("usage", USAGE)
 
 
 def test_a_glob_that_nothing_fits_is_answered_with_what_would(served: Served, url: str) -> None:
@@ -158,6 +159,42 @@ def test_a_url_with_a_secret_comes_from_stdin(served: Served, hook: Receiver) ->
         assert found["endpoint_id"] == added["endpoint_id"]
     done = served("callbacks", "add", "-", "--events", "room.*", stdin="nothing of the kind")
     assert (done.stderr, done.exit) == ("chatctl: stdin holds no URL\n", USAGE)
+
+
+@pytest.mark.parametrize("url", ["ftp://x/", "localhost:8080/hook", "http:/x", "HTTPX://x", "x"])
+def test_what_is_no_url_is_said(here: Here, url: str) -> None:
+    """No server is asked."""
+    done = here("callbacks", "add", url, "--events", "*", "--server", "http://127.0.0.1:1")
+    assert done == (
+        "",
+        "chatctl: the URL must begin with http:// or https://\n"
+        "  try: such as http://localhost:8080/hook\n",
+        USAGE,
+    )
+
+
+def test_stdin_is_one_thing(here: Here) -> None:
+    args = ("callbacks", "add", "-", "--events", "*", "--server", "http://127.0.0.1:1")
+    done = here(*args, "--secret-file", "-", stdin=f"{SECRET}\n")
+    assert done.stderr.startswith("chatctl: stdin is the URL or the secret, not both\n")
+    for text in (f"http://x/{'y' * 9000}", "no URL", ""):
+        assert here(*args, stdin=text) == ("", "chatctl: stdin holds no URL\n", USAGE)
+    assert here(*args, stdin="https://me:secret@x/\n").exit == 6
+
+
+def test_what_fails_says_since_when(here: Here, server: Prepared) -> None:
+    failing = {
+        **KNOWN, "events": ["*"], "status": "enabled", "disabled_reason": None, "pending": 3,
+        "oldest_pending_at": None, "failing_since": time.time() - 7300,
+    }  # fmt: skip
+    server.answers[f"GET {endpoints.PATH}"] = Answer(
+        [failing, {**failing, "status": "disabled", "disabled_reason": "gone"}]
+    )
+    shown = without_colours(as_terminal(here, 120, "callbacks", "--server", server.url).stdout)
+    assert "enabled, failing since 2h ago " in shown
+    assert "disabled: gone " in shown
+    cells = here("callbacks", "--server", server.url).stdout.splitlines()[0].split("\t")
+    assert cells[-1].endswith("Z")
 
 
 def _secret_in(path: Path) -> str:

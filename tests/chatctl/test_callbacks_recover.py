@@ -126,6 +126,26 @@ def test_the_pace_is_kept_in_one_sleep_a_page_and_not_made_up_for() -> None:
     assert len(clock.slept) == 4
 
 
+def test_the_pages_keep_the_pace_but_for_the_last(
+    here: Here, server: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(
+        "chatctl.pace.Pace", lambda per_second: Pace(per_second, lambda: clock.now, clock.sleep)
+    )
+    server.answers[PATH] = _pages(50, 25, 10)
+    assert _recover(here, server).exit == 0
+    assert clock.slept == [1.0, 0.5]
+    assert _recover(here, server, "--dry-run").exit == 0
+    assert clock.slept == [1.0, 0.5]
+
+
+def test_an_empty_last_page_is_not_the_last_that_was_sent(here: Here, server: Prepared) -> None:
+    server.answers[PATH] = _pages(2, 0)
+    done = json.loads(_recover(here, server, "--json", "--rate", "1000/s").stdout)
+    assert (done["last"]["delivery_id"], done["count"]) == (f"{ID}1", 2)
+
+
 @pytest.mark.parametrize(
     ("text", "found"), [("50/s", 50), ("50", 50), ("600/m", 10), ("9/h", 1 / 400)]
 )

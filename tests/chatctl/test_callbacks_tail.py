@@ -47,6 +47,12 @@ FAILED = a_try(state="answered", status=500, latency_ms=212.3, next="retry", ret
             + ["<-- 500 in 212 ms, retry in 5 s (RoomClosed room=ops #3)"] * 2,
         ),
         (
+            [SENT, a_try(delivery_id="d-2", room_name="two", state="answered", status=200,
+                         latency_ms=2.0, next="delivered"), FAILED],
+            ["--> RoomClosed room=ops #3", "<-- 200 in 2.0 ms, delivered (RoomClosed room=two #3)",
+             "<-- 500 in 212 ms, retry in 5 s (RoomClosed room=ops #3)"],
+        ),
+        (
             [a_try(kind="facts", event="ban.set", room_name=None, mark="replay", number=1)],
             ["--> ban.set room=r-1 #1 [replay]"],
         ),

@@ -1,6 +1,7 @@
 """``callbacks forward``: every event of a server reaches one's own machine, in order."""
 
 import contextlib
+import itertools
 import json
 import subprocess
 from collections.abc import Iterator
@@ -110,6 +111,10 @@ def test_it_tries_until_it_is_taken(forwarded: Served, room: Room, hook: Receive
     assert [row[8] for row in cells if row[1] == "answered"] == ["retry"] * 5 + ["delivered"] * 2
     pauses = [row[9] for row in cells if row[8] == "retry"]
     assert pauses == ["0.01", "0.02", "0.04", "0.08", "0.16"]
+
+
+def test_the_pauses_grow_to_half_a_minute() -> None:
+    assert list(itertools.islice(forward._pauses(), 7)) == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_the_cursor_is_where_the_next_run_goes_on(

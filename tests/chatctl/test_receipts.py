@@ -48,7 +48,10 @@ def test_a_retry_with_another_body_says_so() -> None:
     said = desk.get(
         chat([message(1, "x")], 1), 500, webhook_id="one", **{"x-chatctl-changed": "true"}
     )
-    assert codes_of(said) == []
+    assert [(each.code, each.text, each.is_trouble) for each in said.findings] == [
+        ("changed_since", "changed since the first try", False)
+    ]
+    assert codes_of(desk.get(chat([message(1, "x")], 1), 500, webhook_id="one")) == []
 
 
 def test_a_repeat_with_erased_text_takes_the_place_of_the_first() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from hooks import SECRET
+from prepared_server import Answer, Prepared
 from receivers import Receiver, answer, hang, receiver, refusing
 from same_process import Here
 from served import Served
 from world import Server, running
 
+from chatctl import cursor_files
 from chatctl.commands import replay
 from chatctl_server.workers import signing
 
@@ -104,6 +106,20 @@ def test_from_somewhere_to_somewhere(
     assert (done.stderr, done.exit) == ("", 0)
 
 
+@pytest.mark.parametrize("until", [(), ("--until", "9999"), ("--until", "2100-01-01")])
+def test_what_happens_meanwhile_is_not_told(
+    here: Here, server: Prepared, until: tuple[str, ...]
+) -> None:
+    """Or it might never end."""
+    found = [{"offset": offset, "at": "2026-01-02T03:04:05Z"} for offset in (8, 9, 10)]
+    server.answers = {
+        "GET /management/status": Answer({"last_offset": 9}),
+        "GET /management/events": Answer(found),
+    }
+    args = ("events", "replay", "--since", "0", "--dry-run", "--json", "--server", server.url)
+    assert json.loads(here(*args, *until).stdout)["last_offset"] == 9
+
+
 def test_only_some_of_it(told: Served, facts: list[Fact], hook: Receiver) -> None:
     args = ("--since", "0", "--type", "message.*", "--room", "arena", "--to", hook.url)
     assert told.json("events", "replay", *args)["count"] == 3
@@ -116,8 +132,8 @@ def test_only_some_of_it(told: Served, facts: list[Fact], hook: Receiver) -> Non
 def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, facts: list[Fact]) -> None:
     args = ("events", "replay", "--since", "0", "--dry-run", "--cursor", "place")
     assert "expected_seconds" not in told.json(*args)
-    done = told.json(*args, "--rate", "60/m")
-    assert (done["count"], done["expected_seconds"]) == (len(facts), len(facts))
+    done = told.json(*args, "--rate", "1/h")
+    assert (done["count"], done["expected_seconds"]) == (len(facts), 3600 * len(facts))
     assert list(here.directory.glob("place*")) == []
 
 
@@ -130,8 +146,8 @@ def test_it_tries_four_times_and_then_stops(
     done = told(*args)
     assert done == (
         "",
-        f"chatctl: {hook.url} answered 503 to the event 3, 4 times; 2 events were told before\n"
-        "  try: the same with --since 2, or again with its --cursor FILE\n",
+        f"chatctl: the event 3 was not taken in 4 tries: {hook.url} answered 503; "
+        "2 events were told before it\n  try: the same command, which goes on behind them\n",
         9,
     )
     assert offsets(hook) == [1, 2, 2, 2, 3, 3, 3, 3]
@@ -141,14 +157,44 @@ def test_it_tries_four_times_and_then_stops(
     assert told.json(*args)["count"] == 0
 
 
-@pytest.mark.parametrize(("behaviour", "said"), [("refuse", "cannot be reached"), ("hang", "did")])
-def test_a_receiver_that_is_away(told: Served, hook: Receiver, behaviour: str, said: str) -> None:
+def test_a_receiver_that_is_away(told: Served, hook: Receiver) -> None:
+    """Then nothing is told at all; one that does not answer may have heard of it."""
+    args = ("events", "replay", "--since", "0", "--to")
+    with refusing() as url:
+        done = told(*args, url)
+        assert told.refused(*args, url) == ("unreachable", 6)
+    begin = f"chatctl: the event 1 was not taken in 4 tries: {url} cannot be reached: "
+    assert done.stderr.startswith(begin)
+    assert done.stderr.count("\n") == 1
     hook.behave(hang())
-    with refusing() as nowhere:
-        url = nowhere if behaviour == "refuse" else hook.url
-        done = told("events", "replay", "--since", "0", "--to", url, "--timeout", "0.2")
-    assert done.exit == 9
-    assert done.stderr.startswith(f"chatctl: {url} {said}")
+    done = told(*args, hook.url, "--timeout", "0.2")
+    assert done == (
+        "",
+        f"chatctl: the event 1 was not taken in 4 tries: {hook.url} did not answer in 0.2 s\n",
+        9,
+    )
+
+
+def test_a_receiver_that_goes_away_midway(
+    told: Served, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a cursor the place is named."""
+    tell_one, left = replay.Run._tell_one, [4]
+
+    def told_one(run: replay.Run, fact: Fact, take: replay.Take) -> None:
+        tell_one(run, fact, take)
+        left[0] -= 1
+        if not left[0]:
+            hook.shut()
+
+    monkeypatch.setattr(replay.Run, "_tell_one", told_one)
+    done = told("events", "replay", "--since", "0", "--to", hook.url)
+    hook.reopen()
+    assert (done.stdout, done.exit) == ("", 9)
+    message, hint = done.stderr.splitlines()
+    assert message.startswith(f"chatctl: the event 5 was not taken in 4 tries: {hook.url} ")
+    assert message.endswith("; 4 events were told before it")
+    assert hint == "  try: the same with --since 4"
 
 
 def test_into_a_file_and_on_with_it(told: Served, here: Here, facts: list[Fact]) -> None:
@@ -161,6 +207,22 @@ def test_into_a_file_and_on_with_it(told: Served, here: Here, facts: list[Fact])
     assert told(*args).exit == 0
     assert [json.loads(line) for line in target.read_bytes().splitlines()] == facts
     assert told.refused(*args[:-2]) == ("file_exists", 5)
+
+
+def test_the_cursor_is_never_ahead_of_the_file(
+    told: Served, here: Here, facts: list[Fact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, seen = cursor_files.OffsetFile.write, []
+
+    def looked(place: cursor_files.OffsetFile, after: int) -> None:
+        lines = (here.directory / "facts").read_bytes().splitlines()
+        seen.append(json.loads(lines[-1])["offset"] - after)
+        write(place, after)
+
+    monkeypatch.setattr(cursor_files.OffsetFile, "write", looked)
+    args = ("--since", "0", "--to-file", "facts", "--cursor", "place")
+    assert told("events", "replay", *args).exit == 0
+    assert seen == [0] * len(facts)
 
 
 def test_a_rate_is_kept(told: Served, hook: Receiver) -> None:
@@ -196,6 +258,7 @@ def test_a_cursor_of_another_database(told: Served, here: Here, hook: Receiver) 
         (("--since", "0", "--to", "http://a:b@x/"), "--to: a URL with a password"),
         (("--since", "0", "--to", "http://x", "--rate", "0/s"), "--rate: '0/s' is not a rate"),
         (("--since", "soon", "--to", "http://x"), "--since: 'soon' is neither"),
+        (("--since", "0", "--to", "http://x", "--type", "mesage.*"), "--type: no type of event"),
         (("--since", "0", "--until", "soon", "--to", "http://x"), "--until: 'soon' is not"),
     ],
 )

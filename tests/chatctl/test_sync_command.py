@@ -156,7 +156,7 @@ def test_wait_has_an_end(beside: Served, calling_server: Server, shared_hook: Re
 def _prepare(server: Prepared, lag: int, *lists: list[dict[str, object]]) -> None:
     """Whose planner is so far behind the log; ``lists`` are the answers on deliveries."""
     fact = {"offset": 8, "at": "2026-01-02T03:04:05.000006Z"}
-    status = {"last_offset": 9, "backlog": {"followers": {"callbacks": lag}}}
+    status = {"last_offset": 9, "backlog": {"followers": {"syncs": lag}}}
     server.answers = {
         "GET /management/status": Answer(status),
         "GET /management/callbacks": Answer([]),
@@ -174,6 +174,15 @@ def test_what_others_ask_for_meanwhile_is_not_waited_for(here: Here, server: Pre
     args = ("sync", "--wait", "--kind", "periodic", "--json", "--quiet", "--timeout", "5s")
     done = here(*args, CHATCTL_SERVER=server.url)
     assert (json.loads(done.stdout)["delivered"], done.exit) == (1, 0)
+
+
+def test_a_sample_is_not_waited_for(here: Here, server: Prepared) -> None:
+    sample = {"delivery_id": "sample", "status": "pending", "mark": "test"}
+    mine = {"delivery_id": "mine", "status": "delivered", "mark": None}
+    _prepare(server, 0, [], [], [sample, mine])
+    args = ("sync", "--wait", "--kind", "periodic", "--json", "--quiet", "--timeout", "5s")
+    done = here(*args, CHATCTL_SERVER=server.url)
+    assert json.loads(done.stdout) == {"delivered": 1, "failed": 0, "pending": 0, "changed": True}
 
 
 def test_a_plan_is_waited_for_too(here: Here, server: Prepared) -> None:
@@ -223,7 +232,18 @@ def test_a_kind_without_an_url_is_said(here: Here, calling_server: Server) -> No
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--kind", "dada"), "--kind: there is no kind 'dada'"),
+        (
+            ("--kind", "dada"),
+            "--kind: 'dada' is not one of data, periodic, chat_history, session_history",
+        ),
+        (
+            ("--kind", "data", "--full"),
+            "--full, --from and --to are about histories, and data is none",
+        ),
+        (
+            ("--kind", "data", "--kind", "periodic", "--from", "1h"),
+            "--full, --from and --to are about histories, and data and periodic are none",
+        ),
         (("--from", "soon"), "--from: 'soon' is not a time"),
         (("--from", "1h", "--to", "2h"), "--from is later than --to"),
         (("--timeout", "never"), "--timeout: 'never' is not a duration"),

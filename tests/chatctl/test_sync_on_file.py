@@ -133,6 +133,12 @@ def test_without_an_endpoint_there_is_nothing_to_do(on_file: OnFile, hook: Recei
     assert hook.requests == []
 
 
+def test_one_of_two_kinds_that_nobody_named_is_not_missed(on_file: OnFile) -> None:
+    assert "no endpoint is configured" not in on_file("sync", names=(DATA,)).stderr
+    asked = on_file("sync", "--kind", "data", "--kind", "periodic", names=(DATA,))
+    assert "for periodic: PERIODIC_SYNC_CALLBACK_URL is not set\n" in asked.stderr
+
+
 def test_what_nobody_is_there_for_stays(on_file: OnFile, hook: Receiver) -> None:
     hook.behave(hang())
     cut = on_file("sync", "--kind", "periodic", "--timeout", "0.5", names=(PERIODIC,))
@@ -150,3 +156,43 @@ def test_an_added_endpoint_hears_on_the_file(on_file: OnFile, hook: Receiver) ->
     assert json.loads(done.stdout)["delivered"] == 1
     (told,) = hook.requests
     assert told.headers["x-chatctl-event"] == "room.created"
+
+
+WAIT = "chatctl: callbacks wait for the next start of the server, or: chatctl sync\n"
+
+
+def test_who_adds_an_endpoint_on_the_file_is_told_that_it_waits(
+    on_file: OnFile, hook: Receiver
+) -> None:
+    """Once, and only when there is something new to wait for."""
+    add = ("callbacks", "add", hook.url, "--events", "room.*")
+    told = [on_file(*add, names=names).stderr.count(WAIT) for names in ((), (), (DATA,))]
+    assert told == [1, 0, 1]
+    assert WAIT not in on_file("callbacks", "disable", hook.url, names=()).stderr
+    assert WAIT in on_file("callbacks", "enable", hook.url, names=()).stderr
+    assert WAIT not in on_file("callbacks", "enable", hook.url, names=()).stderr
+    assert on_file("callbacks", "add", f"{hook.url}/2", "--events", "*", "--quiet").stderr == ""
+
+
+def test_what_was_given_up_is_counted_and_sent_again_on_the_file(
+    on_file: OnFile, hook: Receiver
+) -> None:
+    """A dry run changes nothing, and leaves nothing that waits."""
+    on_file("callbacks", "add", hook.url, "--events", "room.*", names=())
+    on_file("rooms", "create", "second", names=())
+    hook.behave(answer(410))
+    assert on_file("sync", names=()).exit == 9
+    on_file("callbacks", "enable", hook.url, names=())
+    hook.behave(answer())
+    recover = ("callbacks", "recover", "--since", "1h")
+    for _ in range(2):
+        done = on_file(*recover, "--dry-run", "--json", names=(DATA,))
+        assert (json.loads(done.stdout)["count"], done.exit) == (1, 0)
+        assert WAIT not in done.stderr
+    (failed,) = json.loads(on_file("callbacks", "deliveries", "--json", names=()).stdout)
+    assert failed["status"] == "failed"
+    done = on_file(*recover, names=())
+    assert (done.stdout.startswith("deliveries\t1\n"), WAIT in done.stderr) == (True, True)
+    assert WAIT not in on_file("callbacks", "retry", failed["delivery_id"], names=()).stderr
+    assert json.loads(on_file("sync", "--json", names=()).stdout)["delivered"] == 1
+    assert WAIT in on_file("callbacks", "retry", failed["delivery_id"], names=()).stderr

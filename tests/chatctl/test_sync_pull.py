@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from offline import SECOND, Offline
-from prepared_server import Finished
+from prepared_server import Answer, Asked, Finished, Prepared
 from same_process import Here
 from served import Served
 from world import Room, Server, eventually, running
@@ -195,6 +195,34 @@ def test_more_sessions_in_one_second_than_a_page(
     assert [line["user_id"] for line in found if line["type"] == "session"] == users
 
 
+def test_sessions_of_one_second_that_end_meanwhile_are_read_anew(
+    here: Here, server: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One ends behind the first page, and shifts the second."""
+    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 2)
+    users = ["c", "b", "a"]
+
+    def sessions(asked: Asked) -> Answer:
+        first = 2 * (int(asked.query.get("page", 1)) - 1)
+        if first and len(users) == 3:
+            users.insert(0, "d")
+        is_within = int(asked.query["from"]) <= 7 <= int(asked.query.get("to", 7))
+        found = users if is_within else []
+        records = [{"user_id": each, "join_time": 7} for each in found[first : first + 2]]
+        return Answer(
+            {"records": records, "pagination": {"total_records": len(found), "page_size": 2}}
+        )
+
+    room_id = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
+    server.answers = {
+        "GET /management/rooms": Answer([{"room_id": room_id, "room_name": "lobby"}]),
+        f"GET /management/rooms/{room_id}/messages": Answer([]),
+        f"GET /management/sync/session-history/{room_id}": sessions,
+    }
+    done = here("sync", "pull", "-o", "-", "--server", server.url)
+    assert [each["user_id"] for each in lines(done.stdout)[1:]] == list("abcd")
+
+
 def _part(here: Here, **changed: object) -> None:
     """As a run has left it that was cut."""
     begun = {"asked": [None, None, None], "window": {}, "bytes": 3, "counts": {"room": 1}}
@@ -220,6 +248,14 @@ def test_what_does_not_fit_is_not_gone_on_with(
     assert (done.stdout, done.exit) == ("", code)
     assert message in done.stderr
     assert (here.directory / "all.part").read_text() == "{}\n"
+
+
+def test_what_was_written_before_the_first_cursor_is_written_again(
+    pull: Served, here: Here
+) -> None:
+    (here.directory / "all.part").write_text('{"half":')
+    assert pull("sync", "pull", "-o", "all", "--room", "empty").exit == 0
+    assert kinds(lines((here.directory / "all").read_text())) == [("room", "empty")]
 
 
 def test_a_file_that_is_there_stays(pull: Served, here: Here) -> None:

@@ -287,6 +287,7 @@ class TestSecrets:
             ("ROOM_TOKEN_SECRET", "short-secret"),
             ("CALLBACK_SIGNING_SECRET", "not base64 at all!"),
             ("CALLBACK_SIGNING_SECRET", "c2hvcnQ="),
+            ("CALLBACK_SIGNING_SECRET", f"{'A' * 32} c2hvcnQ="),
             ("ADMIN_API_KEY", "line\nbreak-secret"),
             ("ADMIN_API_KEY", "bad-\udcff-secret"),
         ],
@@ -363,7 +364,19 @@ class TestSecrets:
 
     @pytest.mark.parametrize("text", ["whsec_" + "A" * 32, "A" * 32])
     def test_a_signing_secret_is_that_of_standard_webhooks(self, place: Place, text: str) -> None:
-        assert place.value("CALLBACK_SIGNING_SECRET", text) == text
+        assert place.value("CALLBACK_SIGNING_SECRET", text) == (text,)
+
+    def test_several_signing_secrets_and_which_of_them_is_wrong(self, place: Place) -> None:
+        new, old = "whsec_" + "A" * 32, "B" * 32
+        assert place.value("CALLBACK_SIGNING_SECRET", f"{new}  {old} {new}") == (new, old)
+        loaded = place.load(environ={"CALLBACK_SIGNING_SECRET": f"{new} {old}"})
+        assert settings.secret_values(loaded.settings) == [new, old]
+        for text, problem in ((f"{new} {old} ?", "(number 3 of 3) is not base64"),
+                              (f"c2hvcnQ= {old}", "(number 1 of 2) holds 5 bytes")):  # fmt: skip
+            refused = place.refused("CALLBACK_SIGNING_SECRET", text)
+            assert refused.detail.startswith(
+                f"CALLBACK_SIGNING_SECRET (from environment): the value {problem}; allowed: base64"
+            )
 
 
 class TestAddresses:

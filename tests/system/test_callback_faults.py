@@ -2,66 +2,16 @@
 twice for nothing, and no room waits for another's."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from faults import FAULTS
 from hooks import calling, stored, wait_at
-from receivers import (
-    Behaviour,
-    Receiver,
-    Request,
-    answer,
-    answer_and_close,
-    answer_then_reset,
-    busy,
-    close,
-    drip,
-    drip_body,
-    endless,
-    gzip_bomb,
-    hang,
-    hang_in_body,
-    huge,
-    receiver,
-    redirect,
-    reset,
-    reset_in_answer,
-    say,
-    when,
-)
+from receivers import Receiver, Request, answer, receiver, when
 from world import Server, eventually
 
 EVENTS = "ROOM_EVENT_CALLBACK_URL"
 SETTINGS = {"CALLBACK_TIMEOUT_SECONDS": "2", "CALLBACK_RETRY_DELAY_SECONDS": "0"}
-SOON = datetime.now(UTC) + timedelta(seconds=30)
-# A connection that was used before and ends without a word is replaced within the same try.
-REUSED = {1, 2}
-# What the first try meets, and how many tries there are until the delivery has arrived.
-FAULTS: dict[str, tuple[Behaviour, set[int]]] = {
-    "hangs before the head": (hang(), {2}),
-    "drips its head": (drip(every_seconds=0.5), {2}),
-    "resets before the head": (reset(), REUSED),
-    "closes before the head": (close(), REUSED),
-    "says no HTTP": (say(b"hello\r\n\r\n", "close"), {2}),
-    "resets in a refusal": (reset_in_answer(500), {2}),
-    "answers and resets": (answer_then_reset(200), {1}),
-    "resets in the body of its yes": (reset_in_answer(200), {1}),
-    "hangs in the body of its yes": (hang_in_body(200), {1}),
-    "drips the body of its yes": (drip_body(200, every_seconds=0.5), {1}),
-    "answers two gigabytes": (huge(), {1}),
-    "never ends its body": (endless(), {1}),
-    "answers a gzip bomb": (gzip_bomb(), {1}),
-    "answers and closes": (answer_and_close(204), {1}),
-    "fails": (answer(500), {2}),
-    "knows no such path": (answer(404), {2}),
-    "is gone": (answer(410), {2}),
-    "is busy for 30 seconds": (busy(30), {2}),
-    "is busy until a date": (busy(SOON, 429), {2}),
-    "is busy for minus 5 seconds": (busy("-5"), {2}),
-    "is busy for ten years": (busy(315_360_000), {2}),
-    "redirects to loopback": (redirect("http://127.0.0.1:1/"), {2}),
-}
 
 
 def meets(hook: Receiver) -> None:

@@ -17,7 +17,7 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.metrics import CONTENT_TYPE
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.refusals import READ, may_refuse
-from chatctl_server.conversation import following
+from chatctl_server.conversation import callbacks, following
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.storage import (
@@ -27,6 +27,7 @@ from chatctl_server.storage import (
     endpoints,
     log,
     messages,
+    syncs,
 )
 from chatctl_server.storage.sql import Database, schema_name
 
@@ -244,6 +245,7 @@ def _counts(db: Database) -> Counts:
     newest = log.newest_offset(db)
     # What has a dot in its name is no follower's place in the log.
     positions = {name: at for name, at in cursors.positions(db).items() if "." not in name}
+    positions["syncs"] = syncs.planned_up_to(db, positions.get(callbacks.NAME, 0))
     return Counts(
         rooms=conversations.counts(db, "room"),
         messages=messages.newest_id(db),

@@ -34,7 +34,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 Glob = Annotated[str | None, QueryParameter(max_length=255)]
 Phase = Literal["deliveries", "facts"]
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_CURSOR = re.compile(r"(deliveries|facts)-([0-9]{1,18})")
+_CURSOR = re.compile(r"(deliveries|facts)(?:-([0-9]{1,18})-([0-9]{1,18}))?")
 
 
 class Asked:
@@ -148,47 +148,53 @@ async def recover_deliveries(
     A call does one page: repeat it with `next` as `after`, as fast as the receivers can take it,
     until `next` is null; a page may be empty before that. `dry_run` changes nothing.
     """
-    wanted = recovery.Wanted(
+    outage = recovery.Outage(
         data.only,
         histories.Window(data.since, data.until).microseconds(),
         None if data.endpoint_id is None else room_uuid(data.endpoint_id, "endpoint_id"),
         data.limit,
         data.dry_run,
     )
-    phase, after = _position(data.after, data.only)
-    page = await _recover(context, caller.of(request.scope).actor(), wanted, phase, after)
+    phase, place = _position(data.after, data.only)
+    actor = caller.of(request.scope).actor()
+    portion = await _recover(context, actor, outage, phase, place)
     context.due.ring()
     return bodies.Recovered(
-        page.size,
-        None if page.first is None else views.delivery(page.first),
-        None if page.last is None else views.delivery(page.last),
-        _cursor(page, phase, data.only),
+        portion.size,
+        None if portion.first is None else views.delivery(portion.first),
+        None if portion.last is None else views.delivery(portion.last),
+        _cursor(portion.following, phase, data.only),
     )
 
 
 async def _recover(
-    context: Context, actor: facts.Actor, wanted: recovery.Wanted, phase: Phase, after: int
-) -> recovery.Page:
+    context: Context,
+    actor: facts.Actor,
+    outage: recovery.Outage,
+    phase: Phase,
+    place: recovery.Place,
+) -> recovery.Portion:
     store, settings = context.store, context.settings
     if phase == "deliveries":
-        return await store.write(recovery.again, actor, wanted, after, settings)
-    missing = await store.read(recovery.find_missing, wanted, after, settings, times.now())
-    return await store.write(recovery.plan_missing, actor, wanted, missing)
+        return await store.write(recovery.revive, actor, outage, place, settings)
+    missing = await store.read(recovery.find_missing, outage, place, settings, times.now())
+    return await store.write(recovery.plan_missing, actor, outage, missing)
 
 
-def _position(cursor: str | None, only: facts.RecoveryKind) -> tuple[Phase, int]:
+def _position(cursor: str | None, only: facts.RecoveryKind) -> tuple[Phase, recovery.Place]:
     if cursor is None:
-        return ("facts" if only == "missing" else "deliveries"), 0
+        return ("facts" if only == "missing" else "deliveries"), recovery.Place()
     found = _CURSOR.fullmatch(cursor)
     if found is None:
         raise errors.InvalidInput(f"after: {cursor!r} is no `next` of a recovery", field="after")
-    return ("facts" if found[1] == "facts" else "deliveries"), int(found[2])
+    place = recovery.Place() if found[2] is None else recovery.Place(int(found[2]), int(found[3]))
+    return ("facts" if found[1] == "facts" else "deliveries"), place
 
 
-def _cursor(page: recovery.Page, phase: Phase, only: facts.RecoveryKind) -> str | None:
-    if page.reached is not None:
-        return f"{phase}-{page.reached}"
-    return "facts-0" if phase == "deliveries" and only == "all" else None
+def _cursor(following: recovery.Place | None, phase: Phase, only: facts.RecoveryKind) -> str | None:
+    if following is not None:
+        return f"{phase}-{following.after}-{following.end}"
+    return "facts" if phase == "deliveries" and only == "all" else None
 
 
 def _checked(delivery_id: str, field: str = "delivery_id") -> str:
@@ -204,7 +210,7 @@ def _number(delivery_id: str) -> int:
 
 
 def _next(asked: Asked, limit: int, last: delivery_lists.Listed) -> str:
-    query = {**asked.query, "before": views.delivery_id(last), "limit": limit}
+    query = {**asked.query, "before": last.delivery_id, "limit": limit}
     given = {name: value for name, value in query.items() if value is not None}
     return f"/management/callbacks/deliveries?{urlencode(given)}"
 
@@ -212,7 +218,7 @@ def _next(asked: Asked, limit: int, last: delivery_lists.Listed) -> str:
 def _page(db: Database, asked: Asked, limit: int) -> list[delivery_lists.Listed]:
     room = None if asked.room_id is None else conversations.find_room(db, asked.room_id).id
     endpoint = None if asked.endpoint_id is None else endpoints.find_any(db, asked.endpoint_id).id
-    wanted = delivery_lists.Wanted(endpoint, room, asked.status, asked.event_glob, *asked.window)
+    wanted = delivery_lists.Filter(endpoint, room, asked.status, asked.event_glob, *asked.window)
     return delivery_lists.page(db, wanted, asked.before, limit)
 
 

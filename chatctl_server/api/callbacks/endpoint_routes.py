@@ -1,5 +1,8 @@
 """Where callbacks go: the URLs of the settings, and the endpoints that were added."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
@@ -19,16 +22,24 @@ from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import deliveries as views
 
+T = TypeVar("T")
 ENDPOINT = (errors.InvalidInput, errors.EndpointNotFound)
 EVERYTHING = bodies.TestEndpoint()
 Backlog = dict[int, tuple[int, int]]
 
 
 class Subject:
-    """The endpoint that the path names."""
+    """The endpoint that the path names, and who does something to it."""
 
-    def __init__(self, endpoint_id: FromPath[str]) -> None:
+    def __init__(
+        self, request: AnyRequest, context: NamedDependency[Context], endpoint_id: FromPath[str]
+    ) -> None:
+        self.who = caller.of(request.scope)
         self.id = room_uuid(endpoint_id, "endpoint_id")
+        self._store = context.store
+
+    async def undergo(self, verb: Callable[..., T], *arguments: Any) -> T:
+        return await self._store.write_urgent(verb, self.who.actor(), self.id, *arguments)
 
 
 KNOWN = ResponseSpec(
@@ -71,7 +82,7 @@ class Endpoints(Controller):
         `CALLBACK_ALLOW_NETWORKS`. The same URL and events again add nothing.
         """
         who = caller.of(request.scope)
-        added, is_new = await context.store.write_urgent(
+        result = await context.store.write_urgent(
             verbs.add,
             who.actor(),
             data.url,
@@ -80,9 +91,8 @@ class Endpoints(Controller):
             who.is_trusted,
             context.settings,
         )
-        backlog = await context.store.read(deliveries.backlog)
-        shown = _shown(context, added, backlog, changed=is_new)
-        return Response(shown, status_code=201 if is_new else 200)
+        shown = await _result(context, result)
+        return Response(shown, status_code=201 if result.changed else 200)
 
     @get(
         "/{endpoint_id:str}",
@@ -105,7 +115,6 @@ class Endpoints(Controller):
     )
     async def change_endpoint(
         self,
-        request: AnyRequest,
         context: NamedDependency[Context],
         subject: NamedDependency[Subject],
         data: JSONBody[bodies.ChangeEndpoint],
@@ -115,17 +124,14 @@ class Endpoints(Controller):
 
         An endpoint of the settings is changed there: 409.
         """
-        who = caller.of(request.scope)
-        changes = verbs.Changes(data.url, data.events, data.secret, data.status, who.is_trusted)
-        result = await context.store.write_urgent(
-            verbs.change, who.actor(), subject.id, changes, context.settings
-        )
+        is_own_word = subject.who.is_trusted
+        changes = verbs.Changes(data.url, data.events, data.secret, data.status, is_own_word)
+        result = await subject.undergo(verbs.change, changes, context.settings)
         if result.changed and (data.url is not None or data.status == "enabled"):
             while await context.store.write(verbs.hurry, subject.id):
                 pass
         context.due.ring()
-        backlog = await context.store.read(deliveries.backlog)
-        return _shown(context, result.endpoint, backlog, changed=result.changed)
+        return await _result(context, result)
 
     @delete(
         "/{endpoint_id:str}",
@@ -135,17 +141,13 @@ class Endpoints(Controller):
         opt=may_refuse(*ENDPOINT, errors.Conflict, *WRITE),
     )
     async def remove_endpoint(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        subject: NamedDependency[Subject],
+        self, context: NamedDependency[Context], subject: NamedDependency[Subject]
     ) -> Changed:
         """What is pending for it is not sent any more; its deliveries can still be listed.
 
         An endpoint of the settings is removed there: 409.
         """
-        actor = caller.of(request.scope).actor()
-        await context.store.write_urgent(verbs.remove, actor, subject.id)
+        await subject.undergo(verbs.remove)
         while await context.store.write(verbs.skip_of_removed):
             pass
         return Changed(True)
@@ -173,6 +175,11 @@ class Endpoints(Controller):
         return bodies.TestsPlanned([deliveries.public_id(each) for each in made])
 
 
+async def _result(context: Context, result: verbs.Result) -> views.Endpoint:
+    backlog = await context.store.read(deliveries.backlog)
+    return _shown(context, result.endpoint, backlog, changed=result.changed)
+
+
 def _shown(
     context: Context,
     stored: endpoints.Stored,
@@ -183,7 +190,7 @@ def _shown(
         stored,
         backlog.get(stored.id),
         times.now(),
-        has_common_secret=context.settings.callback_signing_secret is not None,
+        has_common_secret=bool(context.settings.callback_signing_secret),
         changed=changed,
     )
 

@@ -225,7 +225,7 @@ _SERVER: Final = (
         "status",
         {
             "version": "0.1.0",
-            "schema": "0002_callbacks",
+            "schema": "0003_syncs",
             "uptime_seconds": 3600,
             "started_at": TIME,
             "pid": 4711,
@@ -238,7 +238,7 @@ _SERVER: Final = (
             "rooms_closed": 0,
             "messages": 2,
             "last_offset": 16,
-            "backlog": {"writer": 0, "followers": {"audit": 0, "callbacks": 0}},
+            "backlog": {"writer": 0, "followers": {"audit": 0, "callbacks": 0, "syncs": 0}},
             "health": "healthy",
         },
     ),

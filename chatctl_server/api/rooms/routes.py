@@ -1,11 +1,12 @@
 """Rooms: created, listed, shown, renamed, closed; their admins, and who is connected."""
 
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
 from litestar import Controller, Response, delete, get, patch, post, put
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 
@@ -23,13 +24,33 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import rooms as views
 
+T = TypeVar("T")
 STATUSES = {"open": ("open", "open"), "closed": ("closed", "closed"), "all": ("open", "closed")}
 PAGE = 1000
+
+
+class Subject:
+    """The room that the path names, and who does something to it."""
+
+    def __init__(
+        self, request: AnyRequest, context: NamedDependency[Context], room_id: FromPath[str]
+    ) -> None:
+        self.id = room_uuid(room_id)
+        self._actor = caller.of(request.scope).actor()
+        self._store = context.store
+
+    async def undergo(
+        self, verb: Callable[..., T], *arguments: Any, users: Iterable[str] = ()
+    ) -> T:
+        """``users``: of whom there may be many."""
+        size = _size(users)
+        return await self._store.write_urgent(verb, self._actor, self.id, *arguments, size=size)
 
 
 class Rooms(Controller):
     path = "/management/rooms"
     tags = ("rooms",)
+    dependencies = {"subject": Provide(Subject, sync_to_thread=False)}  # noqa: RUF012  never changed
 
     @post(
         "/",
@@ -50,7 +71,7 @@ class Rooms(Controller):
             caller.of(request.scope).actor(),
             data.room_name,
             data.admin_user_ids,
-            size=sum(map(len, data.admin_user_ids)) + CALL_BYTES,
+            size=_size(data.admin_user_ids),
         )
         room_id = created.public_id
         return bodies.Created(room_id, f"/ws/rooms/{room_id}")
@@ -88,10 +109,10 @@ class Rooms(Controller):
         opt=may_refuse(*ROOM, *READ),
     )
     async def show_room(
-        self, context: NamedDependency[Context], room_id: FromPath[str]
+        self, context: NamedDependency[Context], subject: NamedDependency[Subject]
     ) -> views.RoomDetails:
         """Its name, its admins, and how many users it has and had."""
-        listed = await context.store.read(_listed, room_uuid(room_id))
+        listed = await context.store.read(_listed, subject.id)
         return _details(context, listed)
 
     @delete(
@@ -101,16 +122,13 @@ class Rooms(Controller):
         response_description="The room is closed",
         opt=may_refuse(*OPEN_ROOM, *WRITE),
     )
-    async def close_room(
-        self, request: AnyRequest, context: NamedDependency[Context], room_id: FromPath[str]
-    ) -> None:
+    async def close_room(self, subject: NamedDependency[Subject]) -> None:
         """For good: tells its members, closes their connections and ends their sessions.
 
         The id is never used again; the history stays readable.
         """
-        actor, stored_id = caller.of(request.scope).actor(), room_uuid(room_id)
-        await context.store.write_urgent(rooms.close, actor, stored_id)
-        while await context.store.write_urgent(rooms.end_sessions, actor, stored_id):
+        await subject.undergo(rooms.close)
+        while await subject.undergo(rooms.end_sessions):
             pass
 
     @patch(
@@ -121,15 +139,13 @@ class Rooms(Controller):
     )
     async def rename_room(
         self,
-        request: AnyRequest,
         context: NamedDependency[Context],
-        room_id: FromPath[str],
+        subject: NamedDependency[Subject],
         data: JSONBody[bodies.RenameRoom],
     ) -> views.RoomDetails:
         """The id stays. The same name again changes nothing."""
-        actor, stored_id = caller.of(request.scope).actor(), room_uuid(room_id)
-        renamed = await context.store.write_urgent(rooms.rename, actor, stored_id, data.room_name)
-        listed = await context.store.read(_listed, stored_id)
+        renamed = await subject.undergo(rooms.rename, data.room_name)
+        listed = await context.store.read(_listed, subject.id)
         return _details(context, listed, changed=renamed is not None)
 
     @put(
@@ -139,21 +155,11 @@ class Rooms(Controller):
         opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
     )
     async def replace_admins(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        data: JSONBody[bodies.ResetAdmins],
+        self, subject: NamedDependency[Subject], data: JSONBody[bodies.ResetAdmins]
     ) -> bodies.Changed:
         """The whole set, at once, also for connections that are open."""
-        actor = caller.of(request.scope).actor()
-        recorded = await context.store.write_urgent(
-            rooms.set_admins,
-            actor,
-            room_uuid(room_id),
-            data.admin_user_ids,
-            size=sum(map(len, data.admin_user_ids)) + CALL_BYTES,
-        )
+        admins = data.admin_user_ids
+        recorded = await subject.undergo(rooms.set_admins, admins, users=admins)
         return bodies.Changed(recorded is not None)
 
     @patch(
@@ -163,22 +169,11 @@ class Rooms(Controller):
         opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
     )
     async def change_admins(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[str],
-        data: JSONBody[bodies.ChangeAdmins],
+        self, subject: NamedDependency[Subject], data: JSONBody[bodies.ChangeAdmins]
     ) -> bodies.AdminsChanged:
         """Of two callers at the same time neither undoes what the other did."""
-        actor = caller.of(request.scope).actor()
-        admins = await context.store.write_urgent(
-            rooms.change_admins,
-            actor,
-            room_uuid(room_id),
-            data.add,
-            data.remove,
-            size=sum(map(len, (*data.add, *data.remove))) + CALL_BYTES,
-        )
+        users = (*data.add, *data.remove)
+        admins = await subject.undergo(rooms.change_admins, data.add, data.remove, users=users)
         return bodies.AdminsChanged(admins.changed, admins.user_ids)
 
     @get(
@@ -188,10 +183,10 @@ class Rooms(Controller):
         opt=may_refuse(*OPEN_ROOM, *READ),
     )
     async def list_members(
-        self, context: NamedDependency[Context], room_id: FromPath[str]
+        self, context: NamedDependency[Context], subject: NamedDependency[Subject]
     ) -> list[bodies.Member]:
         """One entry for each user: a user has at most one connection to a room."""
-        room, admins, muted = await context.store.read(_roles, room_uuid(room_id), times.now())
+        room, admins, muted = await context.store.read(_roles, subject.id, times.now())
         return [
             bodies.Member(
                 connection.user_id,
@@ -202,6 +197,11 @@ class Rooms(Controller):
             )
             for connection in context.presence.members(room)
         ]
+
+
+def _size(users: Iterable[str]) -> int:
+    """Of a call that names them: how much of the writer's queue it takes."""
+    return sum(map(len, users)) + CALL_BYTES
 
 
 def _details(

@@ -45,7 +45,7 @@ def test_the_status_counts_followers_and_bytes(large: Server) -> None:
 
     def is_told() -> bool:
         status = large.http.get("/management/status").json()
-        assert set(status["backlog"]["followers"]) == {"audit", "callbacks"}
+        assert set(status["backlog"]["followers"]) == {"audit", "callbacks", "syncs"}
         assert wal.stat().st_size > 0
         return bool(status["database_bytes"] == large.database.stat().st_size + wal.stat().st_size)
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from chatctl_server import errors
 from chatctl_server.conversation import callbacks
 from chatctl_server.domain import times
 from chatctl_server.storage import deliveries, maintenance
 from chatctl_server.storage.deliveries import Planned
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
+from chatctl_server.workers import clock
 
 HOUR = 3600 * times.SECOND
 FIVE_SECONDS = 5 * times.SECOND
@@ -19,12 +21,12 @@ FIVE_SECONDS = 5 * times.SECOND
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
 def test_the_sender_s_clock_goes_on_evenly(monkeypatch: pytest.MonkeyPatch, jump: int) -> None:
-    clock = times.SteadyClock()
-    before = clock.now()
+    steady = times.SteadyClock()
+    before = steady.now()
     assert before == pytest.approx(times.now(), abs=times.SECOND)
     really = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: really() + jump * 1000)
-    assert 0 <= clock.now() - before < times.SECOND
+    assert 0 <= steady.now() - before < times.SECOND
     assert times.now() == pytest.approx(before + jump, abs=times.SECOND)
 
 
@@ -60,3 +62,17 @@ async def test_a_lane_of_a_run_whose_clock_was_behind_is_due(store: Store) -> No
 
 def _due(db: object, now: int) -> list[deliveries.Stored]:
     return deliveries.due(db, 1, is_slow=False, now=now, limit=5)  # type: ignore[arg-type]
+
+
+async def test_a_request_that_is_refused_is_made_again_before_the_next_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock, "INSIST_SECONDS", 0.01)
+    refusals = [errors.StorageUnavailable("The disk is full")] * 2
+
+    async def tick() -> None:
+        if refusals:
+            raise refusals.pop()
+
+    await clock.insist("clock: data", tick)
+    assert not refusals

@@ -68,25 +68,80 @@ async def test_one_that_is_gone_is_disabled_and_the_log_says_so_without_a_secret
 
 
 async def test_five_days_without_a_success_disable_it(scene: Scene) -> None:
-    assert await scene.after(Again(5)) == "enabled"
-    scene.now += 5 * DAY - 1
+    for _ in range(5):
+        assert await scene.after(Again(5)) == "enabled"
+        scene.now += DAY
+    scene.now -= 1
     assert await scene.after(GivenUp()) == "enabled"
     scene.now += 1
     assert await scene.after(Again(5)) == "disabled"
 
 
+async def test_failures_with_days_between_them_do_not_add_up(scene: Scene) -> None:
+    """It is asked rarely, and was down at two moments."""
+    assert await scene.after(GivenUp()) == "enabled"
+    scene.now += 6 * DAY
+    assert await scene.after(GivenUp()) == "enabled"
+    found = await scene.store.read(endpoints.one, ADDED)
+    assert found is not None
+    assert found.failing_since == scene.now
+
+
+async def test_a_clock_that_is_set_back_puts_the_five_days_off_for_no_longer(
+    scene: Scene,
+) -> None:
+    await scene.after(Again(5))
+    scene.now -= DAY // 2
+    for _ in range(5):
+        assert await scene.after(Again(5)) == "enabled"
+        scene.now += DAY
+    assert await scene.after(Again(5)) == "disabled"
+
+
+async def test_a_day_s_pause_is_never_taken_for_a_longer_one(scene: Scene) -> None:
+    """The time of the last failure is up to an hour old."""
+    began = scene.now
+    await scene.after(Again(5))
+    scene.now += 3600 * times.SECOND - 1
+    await scene.after(Again(5))
+    scene.now += DAY - 1
+    await scene.after(Again(5))
+    found = await scene.store.read(endpoints.one, ADDED)
+    assert found is not None
+    assert found.failing_since == began
+
+
+async def test_the_time_of_the_last_failure_is_written_once_an_hour(scene: Scene) -> None:
+    began = scene.now
+    for minute in range(0, 120, 10):
+        scene.now = began + minute * 60 * times.SECOND
+        await scene.after(Again(5))
+    found = await scene.store.read(endpoints.one, ADDED)
+    assert found is not None
+    assert found.failing_since == began
+    assert found.failed_at == began + 3600 * times.SECOND
+
+
 async def test_a_success_begins_the_five_days_anew(scene: Scene) -> None:
     await scene.after(Again(5))
-    scene.now += 4 * DAY
+    scene.now += DAY
+    await scene.after(Again(5))
     assert await scene.after(Delivered()) == "enabled"
-    scene.now += 4 * DAY
-    assert await scene.after(GivenUp()) == "enabled"
+    for _ in range(5):
+        assert await scene.after(GivenUp()) == "enabled"
+        scene.now += DAY - 1
 
 
-async def test_one_of_the_settings_is_never_disabled(scene: Scene) -> None:
-    for _ in range(3):
-        assert await scene.after(GivenUp(), OF_SETTINGS) == "enabled"
-        scene.now += 6 * DAY
+async def test_one_of_the_settings_is_never_disabled_and_says_since_when_it_fails(
+    scene: Scene,
+) -> None:
+    began = scene.now
+    for _ in range(7):
+        assert await scene.after(GivenUp(is_gone=True), OF_SETTINGS) == "enabled"
+        scene.now += DAY
+    found = await scene.store.read(endpoints.one, OF_SETTINGS)
+    assert found is not None
+    assert found.failing_since == began
 
 
 async def test_a_sample_that_fails_disables_nothing(scene: Scene) -> None:

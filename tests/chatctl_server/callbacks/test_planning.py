@@ -6,16 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from chatctl_server.conversation import announcements, batches, callbacks, messages, rooms
+from chatctl_server.conversation import (
+    announcements,
+    batches,
+    callbacks,
+    following,
+    messages,
+    rooms,
+    syncs,
+)
 from chatctl_server.conversation import endpoints as operating
 from chatctl_server.domain import facts, times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.live.bell import Bell
 from chatctl_server.settings import Settings
-from chatctl_server.storage import deliveries, endpoints, maintenance
+from chatctl_server.storage import cursors, deliveries, endpoints, maintenance
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.workers import planning
+from chatctl_server.workers import planning, sync_planning
 from chatctl_server.workers.sync_runs import SyncRuns
 
 OPERATOR = facts.Actor(None, "api_key")
@@ -39,16 +47,19 @@ class Scene:
 
     async def planner(self) -> planning.Planner:
         """As a start makes it: it goes on from the stored cursor."""
-        planner = planning.Planner(
-            self.store, Bell(), Bell(), SIZES, times.SteadyClock(), SyncRuns(), lambda endpoint: 4
-        )
+        clock = times.SteadyClock()
+        planner = planning.Planner(self.store, Bell(), Bell(), Bell(), clock, lambda endpoint: 4)
         await planner.begin()
         return planner
 
+    def sync_planner(self) -> sync_planning.SyncPlanner:
+        clock = times.SteadyClock()
+        return sync_planning.SyncPlanner(self.store, Bell(), Bell(), SIZES, clock, SyncRuns())
+
     async def plan_all(self) -> None:
-        planner = await self.planner()
-        while await planner.step():
-            pass
+        for planner in (await self.planner(), self.sync_planner()):
+            while await planner.step():
+                pass
 
     async def planned(self) -> list[tuple[str, int]]:
         return await self.store.read(_planned)
@@ -92,6 +103,27 @@ async def test_of_two_planners_one_is_refused_and_reads_again(scene: Scene) -> N
     assert len(await scene.planned()) == 4
 
 
+async def test_a_planner_that_is_overtaken_plans_what_came_meanwhile(scene: Scene) -> None:
+    planner = await scene.planner()
+    await scene.create(1)
+    await scene.store.write(following.plan, callbacks.NAME, 0, 1)
+    await scene.create(1)
+    assert await planner.step(), "there is more to plan"
+    assert not await planner.step()
+    assert sorted(await scene.planned()) == [("data_sync", 2), ("room_created", 2)]
+
+
+async def test_a_clock_asks_for_no_second_sync_before_the_first_has_begun(scene: Scene) -> None:
+    await scene.create(1)
+    states = announcements.STATE_KINDS
+    assert await scene.store.write(syncs.request_regularly, OPERATOR, states)
+    await (await scene.planner()).step()
+    assert not await scene.store.write(syncs.request_regularly, OPERATOR, states)
+    assert await scene.store.write(syncs.request_regularly, OPERATOR, ("chat_history",))
+    await scene.sync_planner().step()
+    assert await scene.store.write(syncs.request_regularly, OPERATOR, states)
+
+
 async def test_a_page_whose_commit_fails_is_planned_later(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +133,7 @@ async def test_a_page_whose_commit_fails_is_planned_later(
         raise Broken
 
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks, "_move", fail)
+        patch.setattr(cursors, "move", fail)
         with pytest.raises(Broken):
             await scene.plan_all()
     assert await scene.planned() == []
@@ -112,18 +144,52 @@ async def test_a_page_whose_commit_fails_is_planned_later(
 async def test_a_sync_that_breaks_off_between_two_parts_goes_on_behind_the_first(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "ROOMS_A_CALL", 2)
+    monkeypatch.setattr(sync_planning, "ROOMS_A_CALL", 2)
     await scene.create(5)
     await scene.plan_all()
     before = len(await scene.planned())
     await scene.store.write(announcements.request_sync, OPERATOR)
-    planner = await scene.planner()
-    await planner.step()  # the first two rooms; then the process is gone
+    await (await scene.planner()).step()
+    await scene.sync_planner().step()  # the first two rooms; then the process is gone
     await scene.plan_all()
     synced = (await scene.planned())[before:]
     assert sorted(synced) == sorted(
         (event, room) for room in range(1, 6) for event in ("data_sync", "periodic_sync")
     )
+
+
+async def test_a_sync_of_many_rooms_keeps_no_fact_waiting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_planning, "ROOMS_A_CALL", 1)
+    await scene.create(3)
+    await scene.plan_all()
+    before = len(await scene.planned())
+    await scene.store.write(announcements.request_sync, OPERATOR)
+    planner = await scene.planner()
+    await planner.step()
+    await scene.sync_planner().step()  # one room of three
+    await scene.create(1)
+    await planner.step()
+    planned = (await scene.planned())[before:]
+    assert ("room_created", 4) in planned
+    assert ("periodic_sync", 3) not in planned
+
+
+async def test_of_two_planners_of_a_sync_one_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_planning, "ROOMS_A_CALL", 2)
+    await scene.create(3)
+    await scene.plan_all()
+    before = len(await scene.planned())
+    await scene.store.write(announcements.request_sync, OPERATOR, ("periodic",))
+    await (await scene.planner()).step()
+    part = await scene.store.read(sync_planning._next_part)
+    assert part is not None
+    assert await scene.store.write(syncs.plan, part, SIZES, 0) == 2
+    assert await scene.store.write(syncs.plan, part, SIZES, 0) is None
+    assert (await scene.planned())[before:] == [("periodic_sync", 1), ("periodic_sync", 2)]
 
 
 async def test_a_state_that_waits_already_is_not_planned_twice(scene: Scene) -> None:
@@ -180,6 +246,7 @@ def test_an_added_endpoint_hears_of_what_it_asked_for_since_it_is_there(
         previous_until=None,
         created_at=0,
         failing_since=None,
+        failed_at=None,
     )
     planned = planning.planned_for(entry, [endpoint], lambda endpoint: 33)
     wanted = deliveries.Planned(3, 7, "room.renamed", 5, 5, 33)
@@ -191,7 +258,7 @@ async def test_a_stop_leaves_nothing_for_endpoints_that_come_later(scene: Scene)
     await scene.create(1)
     planner = await scene.planner()
     await planner.step()
-    await planner.finish()
+    await planner.catch_up()
     await scene.store.write(callbacks.configure, URLS, 0)
     await scene.plan_all()
     assert await scene.planned() == []
@@ -200,7 +267,7 @@ async def test_a_stop_leaves_nothing_for_endpoints_that_come_later(scene: Scene)
 async def test_an_endpoint_for_all_facts_hears_of_a_sync_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "ROOMS_A_CALL", 1)
+    monkeypatch.setattr(sync_planning, "ROOMS_A_CALL", 1)
     actor = facts.Actor("uid:0", "socket")
     await scene.store.write(operating.add, actor, URL, ["sync.*"], None, True, Settings())
     await scene.create(3)
@@ -222,10 +289,10 @@ async def test_a_stop_after_a_failure_skips_nothing(
         raise Broken
 
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks, "_move", fail)
+        patch.setattr(cursors, "move", fail)
         with pytest.raises(Broken):
             await planner.step()
-    await planner.finish()
+    await planner.catch_up()
     await scene.plan_all()
     assert len(await scene.planned()) == 4
 
@@ -237,5 +304,5 @@ async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(sce
         for kind, event in (("data", "data_sync"), ("room_event", "room_created"))
     ]
     await scene.store.write(callbacks.configure, {"data": None}, 0)
-    assert await scene.store.write(callbacks.plan, callbacks.Position(0), 0, planned, 0)
+    assert await scene.store.write(callbacks.plan, 0, 0, planned, [], 0)
     assert await scene.planned() == [("room_created", 1)]

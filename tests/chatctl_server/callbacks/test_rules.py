@@ -28,8 +28,14 @@ def answered(status: int, after: str | None = None) -> Outcome:
     return Outcome(1000, status=status, retry_after=after)
 
 
-def after(policy: Policy, outcome: Outcome, tries: int = 1, event: str = "room_created") -> Verdict:
-    return judge(policy, event, tries, policy.tries, outcome, NOW)
+def after(
+    policy: Policy,
+    outcome: Outcome,
+    tries: int = 1,
+    event: str = "room_created",
+    jitter: float = 0.0,
+) -> Verdict:
+    return judge(policy, event, tries, policy.tries, outcome, NOW, jitter)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
@@ -65,10 +71,10 @@ def test_only_an_added_endpoint_is_gone() -> None:
     ("tries", "seconds"), [(1, 5), (2, 10), (3, 20), (10, 2560), (11, 3600), (32, 3600)]
 )
 def test_delays_double_up_to_an_hour_within_ten_percent(tries: int, seconds: int) -> None:
-    found = {after(ADDED, REFUSED, tries=tries) for _ in range(50)}
-    delays = [each.delay / SECOND for each in found if isinstance(each, Again)]
-    assert all(abs(delay - seconds) <= 0.1 * seconds for delay in delays)
-    assert len(set(delays)) > 10, "not all receivers are asked again at the same moment"
+    for jitter in (-1.0, 0.0, 0.5, 1.0):
+        delay = int(seconds * SECOND * (1 + jitter / 10))
+        assert after(ADDED, REFUSED, tries=tries, jitter=jitter) == Again(delay)
+        assert after(FIXED, REFUSED, tries=1, jitter=jitter) == Again(5 * SECOND)
 
 
 def test_they_add_up_to_about_a_day() -> None:
@@ -107,6 +113,7 @@ def test_an_added_endpoint_says_when_to_come_again(status: int) -> None:
         (format_datetime(EPOCH.fromtimestamp(NOW // SECOND - 60, EPOCH.tzinfo), usegmt=True), 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
         ("Fri, 99 Dec 9999 23:59:59 GMT", 0),
+        (format_datetime(EPOCH.fromtimestamp(NOW // SECOND + 60, EPOCH.tzinfo))[:-5] + "-0000", 60),
     ],
 )
 def test_retry_after_in_seconds_or_as_a_date_is_capped(text: str | None, seconds: int) -> None:

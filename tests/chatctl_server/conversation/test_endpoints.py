@@ -13,9 +13,10 @@ from chatctl_server.conversation import batches, callbacks, endpoints, recovery
 from chatctl_server.domain.callbacks import Delivered, GivenUp, Outcome, Verdict
 from chatctl_server.settings import Settings
 from chatctl_server.storage import batches as stored_batches
-from chatctl_server.storage import deliveries, delivery_lists, log, sql
+from chatctl_server.storage import cursors, deliveries, delivery_lists, log, sql
 from chatctl_server.storage import endpoints as stored_endpoints
 from chatctl_server.storage.transaction import Tx
+from chatctl_server.views import deliveries as views
 
 SETTINGS = Settings()
 SIZES = batches.Sizes(messages=2, sessions=2, tries=4)
@@ -54,8 +55,8 @@ def plan(desk: Offline, endpoint: int, offsets: range, conversation: int = 1) ->
         planned = [
             deliveries.Planned(endpoint, conversation, "ban.set", each, each, 4) for each in offsets
         ]
-        at = callbacks.position(tx)
-        assert callbacks.plan(tx, at, max(at.offset, offsets.stop - 1), planned, 0)
+        at = cursors.position(tx.db, callbacks.NAME)
+        assert callbacks.plan(tx, at, max(at, offsets.stop - 1), planned, [], 0)
 
     desk.call(run)
 
@@ -72,7 +73,7 @@ def settle(desk: Offline, number: int, verdict: Verdict) -> None:
 
 
 def every(desk: Offline, status: deliveries.Status | None = None) -> list[delivery_lists.Listed]:
-    wanted = delivery_lists.Wanted(None, None, status, None, 0, 2**62)
+    wanted = delivery_lists.Filter(None, None, status, None, 0, 2**62)
     found = desk.call(lambda tx: delivery_lists.page(tx.db, wanted, 2**62, 10_000))
     return list(found[::-1])
 
@@ -86,14 +87,18 @@ def test_a_secret_overlaps_for_a_day(desk: Offline) -> None:
     desk.now += DAY // 2
     again = change(desk, endpoint, secret=SECRETS[2])
     assert (again.previous_secret, again.previous_until) == (SECRETS[1], desk.now + DAY)
+    for now, until in ((desk.now, (desk.now + DAY) // SECOND), (desk.now + DAY, None)):
+        shown = views.endpoint(again, None, now, has_common_secret=False)
+        assert shown.secret_overlap_until == until
 
 
 def test_the_first_secret_overlaps_with_that_of_the_settings(desk: Offline) -> None:
     unsigned, signed = add(desk, "ban.*"), add(desk, "mute.*")
     assert change(desk, unsigned, secret=SECRETS[0]).previous_until is None
-    settings = Settings(callback_signing_secret=SECRETS[1])
+    settings = Settings(callback_signing_secret=(SECRETS[1], SECRETS[2]))
     changed = change(desk, signed, secret=SECRETS[0], settings=settings)
-    assert (changed.previous_secret, changed.previous_until) == (SECRETS[1], desk.now + DAY)
+    both = f"{SECRETS[1]} {SECRETS[2]}"
+    assert (changed.previous_secret, changed.previous_until) == (both, desk.now + DAY)
 
 
 def test_no_fact_holds_a_secret(desk: Offline) -> None:
@@ -180,7 +185,7 @@ def test_a_batch_that_has_arrived_is_sent_again_alone(desk: Offline, messages: i
     row = desk.call(lambda tx: deliveries.one(tx.db, 1))
     assert (row.last == row.until) == was_last  # so the body says the same
     settle(desk, 1, Delivered())
-    assert [each.id for each in every(desk)] == [each.id for each in before]
+    assert [each.delivery_id for each in every(desk)] == [each.delivery_id for each in before]
     progress = desk.call(lambda tx: stored_batches.progress(tx.db, "chat_history", 1))
     under_way = 2 if messages > 2 else None
     assert progress == stored_batches.Progress(2, len(before), under_way)
@@ -204,27 +209,29 @@ def test_what_two_recoveries_find_missing_is_planned_once(desk: Offline) -> None
     for number in range(3):
         desk.create_room(f"room {number}")
     plan(desk, endpoint.id, range(5, 5))  # the planner has all of it behind it
-    wanted = recovery.Wanted("missing", (0, 2**62), None, 100, False)
+    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
 
     def find() -> recovery.Missing:
         found: recovery.Missing = desk.call(
-            lambda tx: recovery.find_missing(tx.db, wanted, 0, SETTINGS, tx.now)
+            lambda tx: recovery.find_missing(tx.db, outage, recovery.Place(), SETTINGS, tx.now)
         )
         return found
 
     one, other = find(), find()
     assert [each.first for each in one.planned] == [2, 3, 4]
-    assert desk.run(recovery.plan_missing, wanted, one).size == 3
-    assert desk.run(recovery.plan_missing, wanted, other).size == 0
+    assert desk.run(recovery.plan_missing, outage, one).size == 3
+    assert desk.run(recovery.plan_missing, outage, other).size == 0
     assert find().planned == []
 
 
 def test_what_the_planner_has_before_it_is_not_missing(desk: Offline) -> None:
     add(desk, "room.*")
     desk.create_room("lobby")
-    wanted = recovery.Wanted("missing", (0, 2**62), None, 100, False)
-    found = desk.call(lambda tx: recovery.find_missing(tx.db, wanted, 0, SETTINGS, tx.now))
-    assert (found.planned, found.reached) == ([], None)
+    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
+    found = desk.call(
+        lambda tx: recovery.find_missing(tx.db, outage, recovery.Place(), SETTINGS, tx.now)
+    )
+    assert (found.planned, found.following) == ([], None)
 
 
 def test_what_is_older_than_the_kept_deliveries_is_not_missing(desk: Offline) -> None:
@@ -233,8 +240,10 @@ def test_what_is_older_than_the_kept_deliveries_is_not_missing(desk: Offline) ->
     desk.now += SETTINGS.callback_retention_days * DAY + SECOND
     desk.create_room("new")
     plan(desk, endpoint.id, range(4, 4))
-    wanted = recovery.Wanted("missing", (0, 2**62), None, 100, False)
-    found = desk.call(lambda tx: recovery.find_missing(tx.db, wanted, 0, SETTINGS, tx.now))
+    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
+    found = desk.call(
+        lambda tx: recovery.find_missing(tx.db, outage, recovery.Place(), SETTINGS, tx.now)
+    )
     assert [each.first for each in found.planned] == [3]
 
 
@@ -259,11 +268,13 @@ def test_a_dry_run_changes_nothing(desk: Offline, only: Any) -> None:
     desk.create_room("untold")
     plan(desk, endpoint.id, range(3, 3))
     before = dump(desk.path)
-    wanted = recovery.Wanted(only, (0, 2**62), None, 100, True)
-    page = desk.run(recovery.again, wanted, 0, SETTINGS)
-    assert (page.size, page.first.status) == (1 if only == "failed" else 2, "pending")
-    missing = desk.call(lambda tx: recovery.find_missing(tx.db, wanted, 0, SETTINGS, tx.now))
-    assert desk.run(recovery.plan_missing, wanted, missing).size == 1
+    outage = recovery.Outage(only, (0, 2**62), None, 100, True)
+    portion = desk.run(recovery.revive, outage, recovery.Place(), SETTINGS)
+    assert (portion.size, portion.first.status) == (1 if only == "failed" else 2, "failed")
+    missing = desk.call(
+        lambda tx: recovery.find_missing(tx.db, outage, recovery.Place(), SETTINGS, tx.now)
+    )
+    assert desk.run(recovery.plan_missing, outage, missing).size == 1
     assert dump(desk.path) == before
 
 

@@ -33,14 +33,17 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 def write_next(directory: Path, size: int = 10, more: str = "") -> None:
-    (directory / "0003_badges.py").write_text(NEXT.format(size=size, more=more))
+    (directory / "0004_badges.py").write_text(NEXT.format(size=size, more=more))
 
 
 def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     done = maintenance.migrate(path, False)
-    assert (done.created, done.changed, done.schema) == (True, True, "0002_callbacks")
-    assert (done.migrations, done.backup) == (("0001_initial", "0002_callbacks"), None)
+    assert (done.created, done.changed, done.schema) == (True, True, "0003_syncs")
+    assert (done.migrations, done.backup) == (
+        ("0001_initial", "0002_callbacks", "0003_syncs"),
+        None,
+    )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert names(tmp_path) == ["chat.db"]
     assert maintenance.check(path) == []
@@ -49,7 +52,7 @@ def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
     done = maintenance.migrate(tmp_path / "chat.db", True)
     assert (done.migrations, done.schema, done.changed) == (
-        ("0001_initial", "0002_callbacks"),
+        ("0001_initial", "0002_callbacks", "0003_syncs"),
         "",
         False,
     )
@@ -59,7 +62,7 @@ def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
 def test_a_second_time_changes_nothing(database: Path) -> None:
     before = database.read_bytes()
     done = maintenance.migrate(database, False)
-    assert (done.changed, done.migrations, done.schema) == (False, (), "0002_callbacks")
+    assert (done.changed, done.migrations, done.schema) == (False, (), "0003_syncs")
     assert database.read_bytes() == before
 
 
@@ -84,13 +87,13 @@ def test_an_empty_file_and_an_interrupted_first_start_become_databases(tmp_path:
 def test_an_older_file_is_backed_up_and_keeps_what_it_holds(database: Path, upgrade: Path) -> None:
     before = texts(database)
     dry = maintenance.migrate(database, True)
-    assert (dry.migrations, dry.changed, dry.backup) == (("0003_badges",), False, None)
+    assert (dry.migrations, dry.changed, dry.backup) == (("0004_badges",), False, None)
     done = maintenance.migrate(database, False)
-    backup = database.with_name("chat.db.before-0003_badges")
-    assert (done.changed, done.schema, done.backup) == (True, "0003_badges", str(backup))
+    backup = database.with_name("chat.db.before-0004_badges")
+    assert (done.changed, done.schema, done.backup) == (True, "0004_badges", str(backup))
     assert texts(database) == texts(backup) == before
     assert maintenance.check(database) == maintenance.verify(database) == []
-    assert maintenance.info(backup).schema == "0002_callbacks"
+    assert maintenance.info(backup).schema == "0003_syncs"
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
 
@@ -98,7 +101,7 @@ def test_the_backup_can_be_restored_and_used(database: Path, upgrade: Path) -> N
     done = maintenance.migrate(database, False)
     assert done.backup is not None
     maintenance.restore(database, Path(done.backup))
-    (upgrade / "0003_badges.py").unlink()
+    (upgrade / "0004_badges.py").unlink()
     assert maintenance.check(database) == []
 
 
@@ -106,7 +109,7 @@ def test_a_migration_that_fails_changes_nothing(database: Path, upgrade: Path) -
     write_next(upgrade, more="db.execute_sql('INSERT INTO nowhere VALUES (1)')")
     with pytest.raises(StorageUnavailable, match="nowhere"):
         maintenance.migrate(database, False)
-    (upgrade / "0003_badges.py").unlink()
+    (upgrade / "0004_badges.py").unlink()
     assert maintenance.check(database) == maintenance.verify(database) == []
 
 
@@ -115,7 +118,7 @@ def test_a_migration_that_breaks_a_reference_changes_nothing(database: Path, upg
     write_next(upgrade, more=more)
     with pytest.raises(StorageUnavailable, match="reference"):
         maintenance.migrate(database, False)
-    (upgrade / "0003_badges.py").unlink()
+    (upgrade / "0004_badges.py").unlink()
     assert maintenance.check(database) == []
 
 
@@ -123,7 +126,7 @@ def test_a_full_disk_leaves_the_older_file_usable(database: Path, upgrade: Path)
     write_next(upgrade, size=4_000_000)
     with file_size(1_000_000), pytest.raises(StorageFull):
         maintenance.migrate(database, False)
-    (upgrade / "0003_badges.py").unlink()
+    (upgrade / "0004_badges.py").unlink()
     assert maintenance.check(database) == maintenance.verify(database) == []
     scene = Offline(database, now=1_800_000_000_000_000)
     scene.post(1, "dave", "still here")
@@ -148,10 +151,10 @@ def test_failing_again_reuses_the_backup_until_something_happens(
             maintenance.migrate(database, False)
         return [name for name in names(database.parent) if not name.endswith(".json")]
 
-    first = "chat.db.before-0003_badges"
+    first = "chat.db.before-0004_badges"
     assert backups() == backups() == ["chat.db", first]
     before = database.with_name(first).read_bytes()
-    (upgrade / "0003_badges.py").unlink()
+    (upgrade / "0004_badges.py").unlink()
     scene = Offline(database, now=1_800_000_000_000_000)
     scene.post(1, "dave", "meanwhile")
     scene.close()
@@ -164,7 +167,7 @@ def test_failing_again_reuses_the_backup_until_something_happens(
 def test_a_file_that_lies_under_the_backups_name_is_not_overwritten(
     database: Path, upgrade: Path
 ) -> None:
-    other = database.with_name("chat.db.before-0003_badges")
+    other = database.with_name("chat.db.before-0004_badges")
     other.write_text("my notes")
     done = maintenance.migrate(database, False)
     assert done.backup == f"{other}-2"

@@ -65,7 +65,7 @@ def test_the_backups_content_is_there_and_the_earlier_file_is_kept(
     done = maintenance.restore(database, backup)
     assert (done.changed, done.schema, done.bytes) == (
         True,
-        "0002_callbacks",
+        "0003_syncs",
         len(backup.read_bytes()),
     )
     assert done.last_offset == maintenance.info(database).last_offset

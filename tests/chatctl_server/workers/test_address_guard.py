@@ -245,18 +245,17 @@ def test_a_hostile_url_is_refused_when_it_is_added(url: str) -> None:
         check_url(url.format(port=8080))
     assert raised.value.field == "url"
     assert raised.value.detail.startswith("url ")
-    assert raised.value.detail.endswith("; an http:// or https:// URL of a public host is allowed")
 
 
 @pytest.mark.parametrize(
     ("url", "problem", "hint"),
     [
-        ("file:///etc/passwd", "does not begin with http:// or https://", None),
+        ("file:///etc/passwd", "must begin with http:// or https://", "write it whole"),
         ("http://ann:pass@a.example/", "names a user before the @", "a signing secret shows"),
-        ("http://a.example/#x", "has a #fragment", None),
-        ("http://a.example/a b", "holds a space or a control character", None),
-        ("http://a.example/\udc80", "holds a space or a control character", None),
-        ("http:///path", "names no host", None),
+        ("http://a.example/#x", "has a #fragment", "leave out the #"),
+        ("http://a.example/a b", "holds a space or a control character", "%20"),
+        ("http://a.example/\udc80", "holds a space or a control character", "%20"),
+        ("http:///path", "names no host", "write it whole"),
         ("http://a.example:0/", "has the port 0; 1 to 65535", None),
         ("http://a.example:65536/", "has the port 65536; 1 to 65535", None),
         ("http://a.example:http/", "has no valid host and port", "in brackets"),
@@ -272,6 +271,11 @@ def test_a_hostile_url_is_refused_when_it_is_added(url: str) -> None:
         ("http://10.0.0.7/", "leads to 10.0.0.7,", "CALLBACK_ALLOW_NETWORKS=10.0.0.7/32 in"),
         ("http://[fd00::1]/", "leads to fd00::1,", "CALLBACK_ALLOW_NETWORKS=fd00::1/128 in"),
         ("http://localhost/", "leads to localhost,", "CALLBACK_ALLOW_NETWORKS=127.0.0.1/32 in"),
+        ("http://169.254.169.254/", "leads to 169.254.169.254,", "name the receiver's own host"),
+        ("http://[fe80::1]/", "leads to fe80::1,", "name the receiver's own host"),
+        ("http://[::ffff:169.254.169.254]/", "leads to ", "name the receiver's own host"),
+        ("http://[fd00:ec2::254]/", "leads to fd00:ec2::254,", "name the receiver's own host"),
+        ("http://100.100.100.200/", "leads to ", "name the receiver's own host"),
     ],
 )
 def test_a_refusal_says_why(url: str, problem: str, hint: str | None) -> None:

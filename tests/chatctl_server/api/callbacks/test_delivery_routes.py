@@ -78,6 +78,10 @@ def test_lists_have_pages(admin: Admin, hook: Receiver) -> None:
         answered = http.get(link[1 : link.index(">")])
         pages += 1
     assert (found, pages) == (expected, 3)
+    webhook_id = expected[1]
+    number = str(int(webhook_id[19:].replace("-", ""), 16) & ~(0b10 << 62))
+    for before in (webhook_id, number):
+        assert ids(admin.deliveries(endpoint, before=before)) == expected[2:]
 
 
 @pytest.mark.parametrize(

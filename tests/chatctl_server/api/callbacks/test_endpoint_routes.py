@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ def test_the_same_again_adds_nothing(admin: Admin) -> None:
     ("body", "field", "said"),
     [
         ({"url": "http://10.0.0.1/"}, "url", "CALLBACK_ALLOW_NETWORKS"),
-        ({"url": "ftp://hooks.example/"}, "url", "http"),
+        ({"url": "ftp://hooks.example/"}, "url", "must begin with http:// or https://"),
+        ({"url": "http://169.254.169.254/"}, "url", "the receiver's own host"),
         ({"url": 7}, "url", "url"),
         ({"events": []}, "events", "length"),
         ({"events": ["ban.*"] * 51}, "events", "length"),
@@ -87,6 +89,7 @@ def test_the_same_again_adds_nothing(admin: Admin) -> None:
         ({"events": ["ban.*\0"]}, "events", "pattern"),
         ({"secret": "no base64"}, "secret", "base64"),
         ({"secret": "c2hvcnQ="}, "secret", "5 bytes"),
+        ({"secret": f"{OTHER} {OTHER}"}, "secret", "base64"),
     ],
 )
 def test_what_is_wrong_is_named(admin: Admin, body: dict[str, Any], field: str, said: str) -> None:
@@ -202,6 +205,18 @@ def test_another_url_tries_at_once_what_waits_for_a_retry(
     assert old.headers["webhook-id"] == new.headers["webhook-id"]
 
 
+def test_enabling_tries_at_once_what_waits_for_a_retry(late_admin: Admin, hook: Receiver) -> None:
+    hook.behave(answer(500), answer(200))
+    endpoint = late_admin.add(hook.url)
+    late_admin.server.create_room().ban("anna")
+    hook.wait_for(1)
+    eventually(lambda: late_admin.deliveries(endpoint)[0]["last_status"] == 500)
+    for status in ("disabled", "enabled"):
+        assert late_admin.change(endpoint, status=status)["status"] == status
+    first, second = hook.wait_for(2)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
 def test_a_removed_one_gets_nothing_more(admin: Admin, hook: Receiver) -> None:
     hook.pause()
     endpoint = admin.add(hook.url)
@@ -233,6 +248,19 @@ def test_one_of_the_settings_is_changed_there(named_admin: Admin, kind: str) -> 
     for method, more in (("PATCH", {"json": {"status": "disabled"}}), ("DELETE", {})):
         refused = named_admin.ask(method, path, 409, **more)
         assert f"{kind.upper()}_CALLBACK_URL" in refused["detail"]
+
+
+def test_one_of_the_settings_says_since_when_it_fails(
+    named_admin: Admin, named_hook: Receiver
+) -> None:
+    named_hook.behave(answer(500))
+    before = int(time.time())
+    named_admin.server.create_room()
+    since = eventually(lambda: named_admin.named("room_event")["failing_since"])
+    assert before <= since <= time.time()
+    named_hook.behave(answer(200))
+    named_admin.server.create_room()
+    eventually(lambda: named_admin.named("room_event")["failing_since"] is None)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])

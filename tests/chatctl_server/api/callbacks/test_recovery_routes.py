@@ -48,8 +48,11 @@ def test_dead_letters_are_sent_again_page_by_page(admin: Admin, hook: Receiver) 
     only = {"endpoint_id": endpoint["endpoint_id"], "limit": 2}
     dry = list(pages(admin, **only, dry_run=True))
     assert [page["count"] for page in dry] == [2, 2, 1]
-    assert dry[0]["first"]["delivery_id"] == failed[0]["delivery_id"]
-    assert dry[2]["last"]["delivery_id"] == failed[4]["delivery_id"]
+    assert [(page["first"], page["last"]) for page in dry] == [
+        (failed[0], failed[1]),
+        (failed[2], failed[3]),
+        (failed[4], failed[4]),
+    ]
     assert admin.deliveries(endpoint, status="failed") == failed[::-1]
     done = list(pages(admin, **only))
     assert [page["count"] for page in done] == [2, 2, 1]

@@ -1,0 +1,83 @@
+"""A backlog waits in the database, not in memory."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import proof
+import pytest
+from hooks import PATHS, QUIET, stored
+from receivers import refusing
+from world import Server, eventually, running
+
+from chatctl_server.conversation import membership, rooms
+from chatctl_server.domain import facts, times
+from chatctl_server.storage import maintenance
+from chatctl_server.storage.store import Store
+
+BACKLOG = proof.size(500, 100_000)
+ROOMS = proof.size(10, 100)
+EVENTS = "ROOM_EVENT_CALLBACK_URL"
+HOST = facts.Actor("host", "test")
+MEGABYTE = 1024**2
+
+
+async def fill(path: Path) -> None:
+    """Rooms that were joined and left so often."""
+    maintenance.prepare(path, durable=False)
+    store = Store(path, durable=False, clock=times.now)
+    await store.open()
+    for number in range(ROOMS):
+        await store.write(rooms.create, HOST, f"room {number}", [])
+    for number in range(BACKLOG // 2 // ROOMS):
+        await asyncio.gather(*(visit(store, room + 1, f"user {number}") for room in range(ROOMS)))
+    await store.close()
+
+
+async def visit(store: Store, room: int, user_id: str) -> None:
+    joined = await store.write(membership.join, HOST, room, user_id, user_id)
+    await store.write(membership.leave, HOST, joined.session_id, "left")
+
+
+def most_bytes(server: Server) -> int:
+    """The largest part of its memory that was resident at a time."""
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def is_behind(server: Server) -> bool:
+    """The follower that reads every fact, whoever is to hear of them."""
+    question = """SELECT 1 FROM cursor
+        WHERE name = 'audit' AND position < (SELECT max(id) FROM event)"""
+    return bool(stored(server, question))
+
+
+def pending(server: Server) -> int:
+    [(count,)] = stored(server, "SELECT count(*) FROM delivery WHERE status = 'pending'")
+    return int(count)
+
+
+def tries(server: Server) -> int:
+    return len(stored(server, "SELECT 1 FROM attempt"))
+
+
+@pytest.mark.timeout(proof.time_limit())
+def test_what_waits_for_a_dead_receiver_takes_no_memory(tmp_path: Path) -> None:
+    asyncio.run(fill(tmp_path / "chat.db"))
+    shutil.copytree(tmp_path, tmp_path / "idle")
+    with running(tmp_path / "idle", **QUIET) as server:
+        eventually(lambda: not is_behind(server), seconds=120)
+        idle = most_bytes(server)
+    patient = {"CALLBACK_RETRY_DELAY_SECONDS": "1", "CALLBACK_MAX_RETRIES": "100"}
+    with refusing() as url:
+        dead = {EVENTS: url.removesuffix("/hook") + PATHS[EVENTS]}
+        with running(tmp_path, **{**QUIET, **patient, **dead}) as server:
+            eventually(lambda: pending(server) >= BACKLOG, seconds=300)
+            eventually(lambda: not is_behind(server), seconds=120)
+            eventually(lambda: tries(server) >= proof.size(1, 20) * ROOMS, seconds=120)
+            waiting, busy = pending(server), most_bytes(server)
+    figures = f"{idle / MEGABYTE:.1f} MB without, {busy / MEGABYTE:.1f} MB with"
+    print(f"{waiting} deliveries wait; {figures}")
+    assert waiting == BACKLOG + ROOMS
+    assert busy <= 1.3 * idle + 20 * MEGABYTE, figures
