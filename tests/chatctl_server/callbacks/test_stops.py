@@ -33,7 +33,7 @@ def test_the_leaves_of_a_stop_are_told_before_it_ends(tmp_path: Path) -> None:
 
 def test_a_stop_begins_nothing_that_it_would_cut_off(tmp_path: Path) -> None:
     """A backlog waits for the next start, and nothing is sent twice."""
-    slow, short = drip_answer(every_seconds=0.005), {"SHUTDOWN_TIMEOUT_SECONDS": "5"}  # 0.3 s, 1 s
+    slow, short = drip_answer(every_seconds=0.009), {"SHUTDOWN_TIMEOUT_SECONDS": "5"}  # 0.5 s, 1 s
     with receiver(slow) as hook, calling(tmp_path, hook, EVENTS, **short) as server:
         for number in range(100):
             server.create_room(f"room {number}")
