@@ -34,6 +34,7 @@ SLOTS_OF_SLOW_LANES = SLOTS_OF_ENDPOINT // 2
 SLOTS_THAT_MAY_HANG = SLOTS // 2
 # Of an endpoint, for slow lanes: else its others could keep them waiting for ever.
 ASSURED_SLOTS = 2
+PAUSE_SECONDS = 0.004  # between two looks: what ends meanwhile is followed up by one
 SETTLE_AGAIN_SECONDS = 1.0
 TROUBLE_SECONDS = 30.0  # after an error of our own a lane rests, so that it does not spin
 
@@ -134,6 +135,7 @@ class Sender:
         while True:
             seen = self._bell.count
             next_at = await self.start_due()
+            await asyncio.sleep(PAUSE_SECONDS)
             await self.wait(seen, next_at)
 
     async def start_due(self, *, above: int = 0) -> int | None:
