@@ -154,7 +154,7 @@ def _tell_unheard(
 
 def _judge(options: Options, done: Settled | None, deadline: float) -> None:
     """Raises Failure for what failed, or is left when the time is over. What is left before that
-    nobody is there for: its URL is not set any more, or its endpoint is disabled."""
+    nobody is there for: its URL is not among the settings here, or its endpoint is disabled."""
     if done is None:
         return
     total = sum(done)
@@ -172,7 +172,8 @@ def _judge(options: Options, done: Settled | None, deadline: float) -> None:
             "chatctl sync status, or a longer --timeout",
         )
     if done.pending:
-        output.note(options, f"still pending: {done.pending:,}, whose endpoint is gone or disabled")
+        left = f"still pending: {done.pending:,}; their URL is not set here, or disabled"
+        output.note(options, left)
 
 
 @verb(

@@ -19,6 +19,7 @@ from chatctl_server.setting_table import Settings, masked
 from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.transaction import Tx
 
+MOST_SECRETS = 8  # that sign besides the newest
 OVERLAP = 24 * 3600 * times.SECOND
 MOST_ADDED = 100
 MOST_A_CALL = 1000
@@ -186,14 +187,17 @@ def _with_secret(
     tx: Tx, stored: endpoints.Stored, secret: str, settings: Settings
 ) -> endpoints.Stored:
     _check_secret(secret)
-    before = stored.secret or " ".join(settings.callback_signing_secret)
     if stored.secret is not None and hmac.compare_digest(stored.secret, secret):
         return stored
+    before = [stored.secret] if stored.secret else list(settings.callback_signing_secret)
+    if stored.previous_until is not None and tx.now < stored.previous_until:
+        before += (stored.previous_secret or "").split()
+    kept = [each for each in dict.fromkeys(before) if each != secret][:MOST_SECRETS]
     return msgspec.structs.replace(
         stored,
         secret=secret,
-        previous_secret=before or None,
-        previous_until=tx.now + OVERLAP if before else None,
+        previous_secret=" ".join(kept) or None,
+        previous_until=tx.now + OVERLAP if kept else None,
     )
 
 

@@ -130,9 +130,15 @@ class Callbacks:
 
     async def deliver_due(self, seconds: float) -> Drained:
         """Without the workers, for a command on the file: plans and sends until nothing is
-        pending, for that long at most. What is under way then is cut off, and sent again."""
+        pending, for that long at most. What is under way then is cut off, and sent again.
+
+        A URL of the last server's that this command's settings do not name is not removed: what
+        it is to hear of is planned, and waits for the next server."""
         self._ended.clear()
-        await self._store.write(verbs.configure, self._urls(), self._clock.now())
+        urls = self._urls()
+        named = {kind: url for kind, url in urls.items() if url is not None}
+        await self._store.write(verbs.configure, named, self._clock.now())
+        self._sender.leave(urls.keys() - named.keys())
         await self._planner.begin()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +18,7 @@ from chatctl_server import errors
 from chatctl_server.conversation import batches as runs
 from chatctl_server.conversation import callbacks as verbs
 from chatctl_server.domain import callbacks, event_id, times
+from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.live.bell import Bell
 from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.sql import Database
@@ -62,7 +63,8 @@ class Places(NamedTuple):
 
 class Look(NamedTuple):
     """What is looked for. ``slots``: how many are left, ``may_hang``: how many of these to what
-    may hang. ``turn`` counts the looks: another endpoint is the first each time."""
+    may hang. ``turn`` counts the looks: another endpoint is the first each time. ``left``: kinds
+    to which nothing is sent."""
 
     places: Mapping[int, Places]
     slots: int
@@ -70,6 +72,7 @@ class Look(NamedTuple):
     now: int
     above: int = 0
     turn: int = 0
+    left: frozenset[EndpointKind] = frozenset()
 
 
 class Head(NamedTuple):
@@ -130,6 +133,11 @@ class Sender:
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.TimerHandle] = set()
         self._looks = 0
+        self._left: frozenset[EndpointKind] = frozenset()
+
+    def leave(self, kinds: Iterable[EndpointKind]) -> None:
+        """Nothing is sent to the endpoints of these kinds."""
+        self._left = frozenset(kinds)
 
     async def run(self) -> None:
         while True:
@@ -152,6 +160,7 @@ class Sender:
             now=self._clock.now(),
             above=above,
             turn=self._looks,
+            left=self._left,
         )
         due = await self._store.read(_due, look, self._rendering)
         self._endpoints = {each.id: each for each in due.endpoints}
@@ -307,7 +316,8 @@ def _jitter() -> float:
 
 
 def _due(db: Database, look: Look, rendering: Rendering) -> Due:
-    enabled = [each for each in endpoints.present(db) if each.status == "enabled"]
+    present = endpoints.present(db)
+    enabled = [each for each in present if each.status == "enabled" and each.kind not in look.left]
     heads: list[Head] = []
     waits: list[int] = []
     first = look.turn % len(enabled) if enabled else 0

@@ -86,10 +86,18 @@ def test_a_secret_overlaps_for_a_day(desk: Offline) -> None:
     assert changed.previous_until == desk.now + DAY
     desk.now += DAY // 2
     again = change(desk, endpoint, secret=SECRETS[2])
-    assert (again.previous_secret, again.previous_until) == (SECRETS[1], desk.now + DAY)
+    both = f"{SECRETS[1]} {SECRETS[0]}"
+    assert (again.previous_secret, again.previous_until) == (both, desk.now + DAY)
     for now, until in ((desk.now, (desk.now + DAY) // SECOND), (desk.now + DAY, None)):
         shown = views.endpoint(again, None, now, has_common_secret=False)
         assert shown.secret_overlap_until == until
+
+
+def test_a_secret_whose_day_is_over_signs_no_more(desk: Offline) -> None:
+    endpoint = add(desk, secret=SECRETS[0])
+    change(desk, endpoint, secret=SECRETS[1])
+    desk.now += DAY
+    assert change(desk, endpoint, secret=SECRETS[2]).previous_secret == SECRETS[1]
 
 
 def test_the_first_secret_overlaps_with_that_of_the_settings(desk: Offline) -> None:
