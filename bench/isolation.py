@@ -213,12 +213,15 @@ def main() -> None:
             ]
             for _ in range(given.pairs)
         ]
+        room_id = asyncio.run(fill(folder / "filled.db", 2 * given.backlog))
+        _, most = chat_beside(folder, room_id, drains=True, backlog=3 * given.backlog)
     report.median("chat, p99 of a post", [idle[0] for idle, _ in runs], "ms")
     report.median("the same while the backlog drains", [busy[0] for _, busy in runs], "ms")
     moved = [busy[0] - idle[0] for idle, busy in runs]
     report.median("    more than without, by pairs", moved, "ms", at_most=20)
     report.median("resident memory, nothing pending", [idle[1] for idle, _ in runs], "MB")
     report.median("the same with the backlog", [busy[1] for _, busy in runs], "MB")
+    report.line("the same with three times the backlog", most, "MB")
     report.end()
 
 

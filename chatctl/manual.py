@@ -140,8 +140,10 @@ def _columns(verb: Verb) -> str:
 
 def usage_line(path: str, params: Sequence[Any]) -> str:
     words = [each.metavar for each in params if each.param_type_name == "argument"]
-    own = [f"[{_spelled(each)}]" for each in params if _is_own_option(each)]
-    return " ".join([path, *words, *own])
+    own = [each for each in params if _is_own_option(each)]
+    needed = [_spelled_out(each) for each in own if each.required]
+    others = [f"[{_spelled_out(each)}]" for each in own if not each.required]
+    return " ".join([path, *words, *needed, *others])
 
 
 def topic(name: str, params: Sequence[Any], columns: int) -> str:
@@ -172,6 +174,11 @@ def _is_own_option(param: Any) -> bool:
 def _spelled(option: Any) -> str:
     names = ", ".join(sorted(option.opts, key=len))
     return names if option.is_flag else f"{names} {option.metavar}"
+
+
+def _spelled_out(option: Any) -> str:
+    name = max(option.opts, key=len)
+    return name if option.is_flag else f"{name} {option.metavar}"
 
 
 def _pairs(pairs: Sequence[tuple[str, str]], columns: int) -> str:

@@ -102,13 +102,14 @@ def push(
         output.record(options, _DONE, {**figures, "changed": True})
 
 
-def _kinds(given: list[str] | None, *, is_again: bool) -> list[str]:
+def _kinds(given: Sequence[str] | None, *, is_again: bool) -> list[str]:
     """``is_again``: a history from an earlier place than where it is. States have no past."""
     if not given:
         return list(HISTORIES if is_again else _STATES)
     for kind in given:
-        if kind not in _VARIABLES:
-            raise usage(f"--kind: '{kind}' is not one of {', '.join(_VARIABLES)}")
+        if kind not in _VARIABLES:  # as Typer says it of one value
+            words = ", ".join(f"'{each}'" for each in _VARIABLES)
+            raise usage(f"Invalid value for '--kind': '{kind}' is not one of {words}")
     kinds = list(dict.fromkeys(given))
     if is_again and not set(kinds) & set(HISTORIES):
         raise usage(

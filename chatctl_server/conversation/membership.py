@@ -7,8 +7,6 @@ from chatctl_server.domain import facts
 from chatctl_server.storage import conversations, cursors, messages, sessions
 from chatctl_server.storage.transaction import Tx
 
-CRASH = facts.Actor(None, "server")
-
 
 class Joined(msgspec.Struct, frozen=True):
     """``offset`` is that of the session.joined fact."""
@@ -106,7 +104,7 @@ def end_all(tx: Tx, reason: facts.LeaveReason, limit: int) -> int:
     found = sessions.open_anywhere(tx.db, limit)
     for session in found:
         leave_time = _last_sign(tx, session) if reason == "crashed" else None
-        end(tx, CRASH, session, reason, leave_time)
+        end(tx, facts.SERVER, session, reason, leave_time)
     return len(found)
 
 

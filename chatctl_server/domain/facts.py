@@ -22,6 +22,9 @@ class Actor(msgspec.Struct, frozen=True):
     address: str | None = None
 
 
+SERVER = Actor(None, "server")
+
+
 class ConversationCreated(msgspec.Struct, frozen=True):
     type: ClassVar[str] = "created"
     kind: Kind

@@ -7,7 +7,7 @@ their ids, one at a time; the lane's row says when its first may be tried.
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from peewee import SQL, Database, fn
@@ -16,7 +16,7 @@ from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import Outcome
 from chatctl_server.storage.models import Attempt, Delivery, Lane
-from chatctl_server.storage.sql import Row, Statement, Value
+from chatctl_server.storage.sql import Bulk, Row, Statement, Value
 
 Status = Literal["pending", "delivered", "failed", "skipped"]
 ANSWER_BYTES = 4096  # of each answer that is kept
@@ -72,6 +72,16 @@ class Try(msgspec.Struct, frozen=True):
     answer: bytes | None
 
 
+class Move(NamedTuple):
+    """Of a lane, to the time when its first may be tried. ``is_slow``: its last try timed out."""
+
+    endpoint: int
+    conversation: int
+    due_at: int
+    delay: int
+    is_slow: bool
+
+
 _COLUMNS = (
     Delivery.id,
     Delivery.endpoint,
@@ -93,35 +103,34 @@ _COLUMNS = (
 )
 _NEWEST_ID = Statement(Delivery.select(fn.MAX(Delivery.id)))
 _ONE = Statement(Delivery.select(*_COLUMNS).where(Delivery.id == 0))
-_ADD = Statement(
-    Delivery.insert_many(
-        [(0,) * 15],
-        fields=[
-            Delivery.id,
-            *(getattr(Delivery, name) for name in Planned.__struct_fields__),
-            Delivery.status,
-            Delivery.tries,
-            Delivery.planned_at,
-        ],
-    )
+_ADD = Bulk.insert(
+    Delivery.id,
+    *(getattr(Delivery, name) for name in Planned.__struct_fields__),
+    Delivery.status,
+    Delivery.tries,
+    Delivery.planned_at,
 )
-_OPEN_LANE = Statement(
-    Lane.insert_many(
-        [(0,) * 5], fields=[Lane.endpoint, Lane.conversation, Lane.due_at, Lane.delay, Lane.is_slow]
-    ).on_conflict_ignore()
+_OPEN_LANES = Bulk.insert(
+    Lane.endpoint, Lane.conversation, Lane.due_at, Lane.delay, Lane.is_slow, ignore=True
 )
-_MOVE_LANE = Statement(
-    Lane.update({Lane.due_at: 0, Lane.delay: 0, Lane.is_slow: 0}).where(
-        (Lane.endpoint == 0) & (Lane.conversation == 0)
-    )
+# Peewee has no words for one step over many rows.
+_MOVE_LANES = Bulk(
+    """UPDATE lane SET due_at = v.column3, delay = v.column4, is_slow = v.column5
+    FROM (VALUES {rows}) AS v WHERE endpoint = v.column1 AND conversation = v.column2""",
+    5,
 )
-_END_LANE = Statement(Lane.delete().where((Lane.endpoint == 0) & (Lane.conversation == 0)))
+_END_LANES = Bulk(
+    """DELETE FROM lane WHERE (endpoint, conversation) IN (VALUES {rows}) AND NOT EXISTS (
+        SELECT 1 FROM delivery WHERE endpoint = lane.endpoint
+        AND conversation = lane.conversation AND status = 'pending')""",
+    2,
+)
+_PENDING = Bulk(
+    """SELECT json_group_array(json_array(id, tries, endpoint, until)) FROM delivery
+    WHERE id IN (VALUES {rows}) AND status = 'pending'""",
+    1,
+)
 _IS_PENDING = SQL("status = 'pending'")  # as the index has it
-_HEAD = Statement(
-    Delivery.select(fn.MIN(Delivery.id)).where(
-        (Delivery.endpoint == 0) & (Delivery.conversation == 0) & _IS_PENDING
-    )
-)
 # Peewee has no words for a join with each lane's first delivery, and none for what is read twice.
 _DUE = Statement.of_text(
     f"""SELECT {", ".join(f"d.{column.column_name}" for column in _COLUMNS)}
@@ -145,15 +154,11 @@ _NEXT_DUE = Statement.of_text(
         SELECT MIN(due_at) FROM lane WHERE endpoint = ? AND is_slow = 1 AND due_at > ?)"""
 )
 _CLAMP = Statement.of_text("UPDATE lane SET due_at = ? + delay WHERE due_at > ? + delay")
-_SETTLE = Statement(
-    Delivery.update(
-        {
-            Delivery.status: "",
-            Delivery.tries: 0,
-            Delivery.finished_at: 0,
-            Delivery.body_hash: fn.COALESCE(Delivery.body_hash, b""),
-        }
-    ).where(Delivery.id == 0)
+_SETTLE = Bulk(
+    """UPDATE delivery SET status = v.column2, tries = v.column3, finished_at = v.column4,
+        body_hash = COALESCE(body_hash, v.column5)
+    FROM (VALUES {rows}) AS v WHERE delivery.id = v.column1""",
+    5,
 )
 _REVIVE = Statement(
     Delivery.update(
@@ -169,7 +174,7 @@ _TRY_COLUMNS = (
     Attempt.detail,
     Attempt.answer,
 )
-_ADD_TRY = Statement(Attempt.insert_many([(0,) * 8], fields=[Attempt.delivery, *_TRY_COLUMNS]))
+_ADD_TRIES = Bulk.insert(Attempt.delivery, *_TRY_COLUMNS)
 _DROP_TRIES = Statement(
     Attempt.delete().where((Attempt.delivery == 0) & (Attempt.number <= 0) & (Attempt.number > 1))
 )
@@ -202,8 +207,10 @@ _OF_REMOVED = Statement.of_text(
     """SELECT id, endpoint, conversation FROM delivery WHERE status = 'pending' AND endpoint IN (
         SELECT id FROM endpoint WHERE status = 'removed' AND origin = 'added') LIMIT ?"""
 )
-_SKIP = Statement(
-    Delivery.update({Delivery.status: "", Delivery.finished_at: 0}).where(Delivery.id == 0)
+_SKIP = Bulk(
+    """UPDATE delivery SET status = 'skipped', finished_at = v.column2
+    FROM (VALUES {rows}) AS v WHERE delivery.id = v.column1""",
+    2,
 )
 
 
@@ -241,9 +248,9 @@ def add(db: Database, planned: Sequence[Planned], now: int, due_at: int) -> int:
         (newest + n, *msgspec.structs.astuple(each), "pending", 0, now)
         for n, each in enumerate(planned, 1)
     ]
-    _ADD.run_many(db, rows)
+    _ADD.run(db, rows)
     lanes = {(each.endpoint, each.conversation) for each in planned}
-    _OPEN_LANE.run_many(db, [(*lane, due_at, 0, 0) for lane in lanes])
+    _OPEN_LANES.run(db, [(*lane, due_at, 0, 0) for lane in lanes])
     return newest + len(rows)
 
 
@@ -261,33 +268,51 @@ def next_due(db: Database, endpoint: int, now: int) -> int | None:
     return found
 
 
-def settle(db: Database, delivery: Stored, status: Status, now: int, body_hash: bytes) -> None:
-    """After a try. ``body_hash`` stays that of the first body; empty says that there was none."""
-    finished_at = None if status == "pending" else now
-    parameters: tuple[Value, ...] = (status, delivery.tries + 1, finished_at, body_hash or None)
-    _SETTLE.run(db, *parameters, delivery.id)
+def pending(db: Database, tried: Sequence[Stored]) -> dict[int, Stored]:
+    """Those that are still pending and have not been tried since, as they are now."""
+    known = {each.id: each for each in tried}
+    found: dict[int, Stored] = {}
+    for text in _PENDING.values(db, [(number,) for number in known]):
+        for number, tries, endpoint, until in msgspec.json.decode(text):
+            if tries == known[number].tries:
+                found[number] = msgspec.structs.replace(
+                    known[number], endpoint=endpoint, until=until
+                )
+    return found
 
 
-def add_try(db: Database, delivery: int, number: int, at: int, outcome: Outcome) -> None:
+def settle(db: Database, settled: Sequence[tuple[Stored, Status, bytes]], now: int) -> None:
+    """After a try of each. Its hash stays that of the first body; empty says that there was
+    none."""
+    rows = [
+        (each.id, status, each.tries + 1, None if status == "pending" else now, body_hash or None)
+        for each, status, body_hash in settled
+    ]
+    _SETTLE.run(db, rows)
+
+
+def add_tries(db: Database, tries: Sequence[tuple[int, int, int, Outcome]]) -> None:
+    """Delivery, number and time of each, and what came of it."""
+    _ADD_TRIES.run(db, [_try_row(*each) for each in tries])
+    for delivery, number, *_ in tries:
+        if number > KEPT_TRIES:
+            _DROP_TRIES.run(db, delivery, number - KEPT_TRIES, 1)
+
+
+def _try_row(delivery: int, number: int, at: int, outcome: Outcome) -> Sequence[Value]:
     answer = outcome.answer[:ANSWER_BYTES] or None
     told = (outcome.status, outcome.error, outcome.detail)
-    _ADD_TRY.run(db, delivery, number, at, outcome.latency, *told, answer)
-    if number > KEPT_TRIES:
-        _DROP_TRIES.run(db, delivery, number - KEPT_TRIES, 1)
+    return (delivery, number, at, outcome.latency, *told, answer)
 
 
-def move_lane(
-    db: Database, endpoint: int, conversation: int, *, due_at: int, delay: int, is_slow: bool
-) -> None:
-    """To its next time; a lane without pending deliveries ends."""
-    if _HEAD.value(db, endpoint, conversation) is None:
-        _END_LANE.run(db, endpoint, conversation)
-    else:
-        _MOVE_LANE.run(db, due_at, delay, int(is_slow), endpoint, conversation)
+def move_lanes(db: Database, moves: Sequence[Move]) -> None:
+    """To their next times; a lane without pending deliveries ends."""
+    _MOVE_LANES.run(db, [(*each[:4], int(each.is_slow)) for each in moves])
+    _END_LANES.run(db, [each[:2] for each in moves])
 
 
 def open_lane(db: Database, endpoint: int, conversation: int, due_at: int) -> None:
-    _OPEN_LANE.run(db, endpoint, conversation, due_at, 0, 0)
+    _OPEN_LANES.run(db, [(endpoint, conversation, due_at, 0, 0)])
 
 
 def has_waiting(db: Database, endpoint: int, conversation: int, event: str) -> bool:
@@ -319,7 +344,7 @@ def hurry_lane(db: Database, endpoint: int, conversation: int) -> bool:
     """Its first may be tried now; False when it waits for no retry."""
     waits = bool(_DELAY_OF_LANE.value(db, endpoint, conversation))
     if waits:
-        move_lane(db, endpoint, conversation, due_at=0, delay=0, is_slow=False)
+        move_lanes(db, [Move(endpoint, conversation, due_at=0, delay=0, is_slow=False)])
     return waits
 
 
@@ -334,8 +359,8 @@ def hurry_lanes(db: Database, endpoint: int, limit: int) -> int:
 def skip_of_removed(db: Database, now: int, limit: int) -> int:
     """What was pending for added endpoints that are gone is not sent any more."""
     found = _OF_REMOVED.rows(db, limit)
-    _SKIP.run_many(db, [("skipped", now, delivery) for delivery, *_ in found])
-    _END_LANE.run_many(db, {tuple(lane) for _, *lane in found})
+    _SKIP.run(db, [(delivery, now) for delivery, *_ in found])
+    _END_LANES.run(db, list({tuple(lane) for _, *lane in found}))
     return len(found)
 
 

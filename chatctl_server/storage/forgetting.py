@@ -6,7 +6,7 @@ from peewee import Database
 
 from chatctl_server.storage.deliveries import newest_id
 from chatctl_server.storage.models import Delivery
-from chatctl_server.storage.sql import Statement
+from chatctl_server.storage.sql import Bulk, Statement
 
 # In the order of ids: the oldest come first. What a history goes on from is kept, and the newest,
 # so that no id is given twice.
@@ -25,7 +25,7 @@ _PLANNED = Statement(
     .limit(1)
 )
 # The tries go with it: their table refers to it so.
-_FORGET = Statement(Delivery.delete().where((Delivery.id == 0) & (Delivery.status != "")))
+_FORGET = Bulk("DELETE FROM delivery WHERE id IN (VALUES {rows}) AND status != 'pending'", 1)
 
 
 def finished(
@@ -53,4 +53,4 @@ def _first_planned_at(db: Database, at: int) -> int:
 
 def forget(db: Database, deliveries: Sequence[int]) -> None:
     """With their tries; one that is pending again stays."""
-    _FORGET.run_many(db, [(number, "pending") for number in deliveries])
+    _FORGET.run(db, [(number,) for number in deliveries])

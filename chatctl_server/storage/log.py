@@ -12,7 +12,7 @@ from peewee import SQL, Database, Select, fn
 
 from chatctl_server.domain import event_id, facts
 from chatctl_server.storage.models import Event
-from chatctl_server.storage.sql import Row, Statement
+from chatctl_server.storage.sql import Bulk, Row, Statement
 
 _COLUMNS = (
     Event.id,
@@ -24,7 +24,7 @@ _COLUMNS = (
     Event.at,
     Event.payload,
 )
-_INSERT = Statement(Event.insert_many([(0,) * 8], fields=_COLUMNS))
+_INSERT = Bulk.insert(*_COLUMNS)
 _NEWEST = Statement(Event.select(fn.MAX(Event.id)))
 _ONE = Statement(Event.select(*_COLUMNS).where(Event.id == 0))
 _AFTER = Statement(Event.select(*_COLUMNS).where(Event.id > 0).order_by(Event.id).limit(1))
@@ -72,7 +72,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def append(db: Database, recorded: Sequence[facts.Recorded]) -> None:
-    _INSERT.run_many(db, [_row(entry) for entry in recorded])
+    _INSERT.run(db, [_row(entry) for entry in recorded])
 
 
 def newest_offset(db: Database) -> int:

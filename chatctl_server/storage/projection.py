@@ -12,7 +12,7 @@ from peewee import Database
 
 from chatctl_server.domain import facts
 from chatctl_server.storage.models import Ban, Conversation, Member, Message, Mute, Session
-from chatctl_server.storage.sql import Statement
+from chatctl_server.storage.sql import Bulk, Statement
 
 _MESSAGE_COLUMNS = (
     Message.id,
@@ -85,10 +85,8 @@ _COUNT_LEAVE = Statement(
     Conversation.update({Conversation.current_users: 0}).where(Conversation.id == 0)
 )
 _CLEAR_MEMBERS = Statement(Member.delete().where(Member.conversation == 0))
-_ADD_MEMBER = Statement(
-    Member.insert_many([(0, "", "")], fields=[Member.conversation, Member.user_id, Member.role])
-)
-_ADD_MESSAGE = Statement(Message.insert_many([(0,) * 12], fields=_MESSAGE_COLUMNS))
+_ADD_MEMBERS = Bulk.insert(Member.conversation, Member.user_id, Member.role)
+_ADD_MESSAGES = Bulk.insert(*_MESSAGE_COLUMNS)
 _DELETE_MESSAGE = Statement(
     Message.update({Message.content: "", Message.deleted_at: 0, Message.deleted_offset: 0}).where(
         Message.id == 0
@@ -134,7 +132,7 @@ def apply_posts(db: Database, posts: Sequence[facts.Recorded]) -> None:
         assert conversation is not None
         last[conversation] = fact
         rows.append(_message_row(conversation, entry.offset, fact))
-    _ADD_MESSAGE.run_many(db, rows)
+    _ADD_MESSAGES.run(db, rows)
     for conversation, fact in last.items():
         _MOVE_SEQ.run(db, fact.seq, fact.created_at, conversation)
 
@@ -215,7 +213,7 @@ def _apply_in_conversation(
 
 def _set_admins(db: Database, conversation: int, admins: Sequence[str]) -> None:
     _CLEAR_MEMBERS.run(db, conversation)
-    _ADD_MEMBER.run_many(db, [(conversation, user_id, "admin") for user_id in admins])
+    _ADD_MEMBERS.run(db, [(conversation, user_id, "admin") for user_id in admins])
 
 
 def _delete_message(db: Database, entry: facts.Recorded, fact: facts.MessageDeleted) -> None:

@@ -14,6 +14,7 @@ from chatctl_server.storage import files, sql
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCRATCH = Path("the temporary database")  # what errors call it
+SCRATCH_CACHE_KIB = 64 * 1024
 _HISTORY = "schema_migration"
 _CORE = {"conversation", "event"}
 
@@ -101,7 +102,7 @@ def scratch(*, is_empty: bool = False) -> Iterator[Database]:
     the process is killed.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
-    pragmas = {"journal_mode": "memory", "foreign_keys": 1, "cache_size": -sql.CACHE_KIB}
+    pragmas = {"journal_mode": "memory", "foreign_keys": 1, "cache_size": -SCRATCH_CACHE_KIB}
     db = sql.APSWDatabase("file:", pragmas=pragmas, flags=flags)
     db.connect()
     try:

@@ -193,7 +193,9 @@ class Store:
 
     # Writing
 
-    async def write(self, verb: Callable[..., T], *arguments: Any, size: int = CALL_BYTES) -> T:
+    async def write(
+        self, verb: Callable[..., T] | Batch[Any, T], *arguments: Any, size: int = CALL_BYTES
+    ) -> T:
         """Runs the verb in the writer; returns after its commit. Raises what the verb raises,
         Busy at the queue's limit, NotStored or OutcomeUnknown when the database failed."""
         future, settle = _future()

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from peewee import Database
 
 from chatctl_server.storage.models import Sync
-from chatctl_server.storage.sql import Statement
+from chatctl_server.storage.sql import Bulk, Statement
 
 _FIRST = Statement(Sync.select(Sync.id, Sync.room).order_by(Sync.id).limit(1))
 _NOT_BEGUN = Statement(Sync.select(Sync.id).where(Sync.room == 0).order_by(Sync.id))
-_ADD = Statement(Sync.insert_many([(0, 0)], fields=[Sync.id, Sync.room]))
+_ADD = Bulk.insert(Sync.id, Sync.room)
 _MOVE = Statement(Sync.update({Sync.room: 0}).where(Sync.id == 0))
 _END = Statement(Sync.delete().where(Sync.id == 0))
 
@@ -39,7 +39,7 @@ def planned_up_to(db: Database, read: int) -> int:
 
 
 def add(db: Database, offsets: Sequence[int]) -> None:
-    _ADD.run_many(db, [(offset, 0) for offset in offsets])
+    _ADD.run(db, [(offset, 0) for offset in offsets])
 
 
 def move(db: Database, reached: Position) -> None:

@@ -146,26 +146,30 @@ class Writing:
                 group = calls[start:end]
                 settled += self._run_many(db, verb, group, alone=len(group) == len(calls))
             else:
-                settled.append(self._run_one(db, verb, calls[start]))
+                settled.append(self._run_one(db, verb, calls[start], alone=len(calls) == 1))
             start = end
         return settled
 
-    def _run_one(self, db: Database, verb: Callable[..., Any], call: Call) -> Settled:
+    def _run_one(
+        self, db: Database, verb: Callable[..., Any], call: Call, *, alone: bool
+    ) -> Settled:
+        """``alone`` in its transaction, a call or a batch needs no savepoint: SQLite then keeps no
+        copy of each page that it changes."""
         tx = self._tx(db)
-        db.execute_sql("SAVEPOINT verb")
+        if not alone:
+            db.execute_sql("SAVEPOINT verb")
         try:
             result = verb(tx, *call.arguments)
         except Exception as error:
-            self._roll_back_verb(db, error)
+            self._roll_back_verb(db, error, alone=alone)
             return Settled(call, self._outcome(error), ())
-        db.execute_sql("RELEASE verb")
+        if not alone:
+            db.execute_sql("RELEASE verb")
         return Settled(call, result, tx.recorded)
 
     def _run_many(
         self, db: Database, verb: Batch[Any, Any], calls: Sequence[Call], *, alone: bool
     ) -> list[Settled]:
-        """``alone`` in its transaction, a batch needs no savepoint: SQLite then keeps no copy of
-        each page that it changes."""
         if len(calls) > 1:
             tx = self._tx(db)
             if not alone:
@@ -174,12 +178,13 @@ class Writing:
                 outcomes = verb.many(tx, [call.arguments[0] for call in calls])
             except Exception as error:
                 self._roll_back_verb(db, error, alone=alone)
-                logger.warning("a batch of %d posts is run one by one: %s", len(calls), error)
+                logger.warning("a batch of %d calls is run one by one: %s", len(calls), error)
             else:
                 if not alone:
                     db.execute_sql("RELEASE verb")
                 return _settle_many(calls, outcomes, tx.recorded)
-        return [self._run_one(db, verb.one, call) for call in calls]
+        alone = len(calls) == 1 and alone
+        return [self._run_one(db, verb.one, call, alone=alone) for call in calls]
 
     def _tx(self, db: Database) -> Tx:
         return Tx(db, self._clock(), self._throttles, is_serving=self._is_serving)

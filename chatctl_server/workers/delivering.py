@@ -16,7 +16,7 @@ import msgspec
 
 from chatctl_server import errors
 from chatctl_server.conversation import batches as runs
-from chatctl_server.conversation import callbacks as verbs
+from chatctl_server.conversation import settling
 from chatctl_server.domain import callbacks, event_id, times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.live.bell import Bell
@@ -244,8 +244,17 @@ class Sender:
         verdict = callbacks.judge(
             policy, delivery.event, number, delivery.tries_allowed, outcome, times.now(), _jitter()
         )
-        settled = verbs.Settled(at, outcome, verdict, rendered.body_hash, self._clock.now())
-        await self._settle(delivery, settled)
+        await self._settle(
+            settling.Tried(
+                delivery,
+                at,
+                outcome,
+                verdict,
+                rendered.body_hash,
+                due_at=self._clock.now(),
+                sizes=self._config.sizes,
+            )
+        )
         self._on_try(telling.Told(endpoint, rendered, number, outcome, verdict))
 
     async def _send(
@@ -289,14 +298,14 @@ class Sender:
         keys = self._config.keys_of(endpoint, at)
         return told + signing.headers(webhook_id, times.seconds(at), rendered.body, keys)
 
-    async def _settle(self, delivery: deliveries.Stored, settled: verbs.Settled) -> None:
+    async def _settle(self, tried: settling.Tried) -> None:
         """Until it is stored: a try that is forgotten would be made again."""
         while True:
             try:
-                await self._store.write(verbs.settle, delivery, settled, self._config.sizes)
+                await self._store.write(settling.SETTLE, tried)
                 return
             except errors.ChatctlError as error:
-                logger.warning("delivery %d is not marked yet: %s", delivery.id, error)
+                logger.warning("delivery %d is not marked yet: %s", tried.delivery.id, error)
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 
     async def wait(self, seen: int, next_at: int | None) -> None:

@@ -4,6 +4,7 @@ It reads a page in a reader thread, handles it, and moves its cursor by compare-
 verb. A crash between any two lines loses nothing and repeats at most the page in flight.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from chatctl_server.conversation import following
@@ -14,6 +15,7 @@ from chatctl_server.storage.store import Store
 
 PAGE = 500
 LAZY_SECONDS = 5.0
+PAUSE_SECONDS = 0.002  # between two pages: one that is far behind leaves others their turn
 Handle = Callable[[Sequence[facts.Recorded]], Awaitable[bool]]
 
 
@@ -24,7 +26,9 @@ async def follow(
     nothing, when it has been quiet for a while."""
     while True:
         seen = bell.count
-        if not await step() and not await bell.rings(seen, LAZY_SECONDS):
+        if await step():
+            await asyncio.sleep(PAUSE_SECONDS)
+        elif not await bell.rings(seen, LAZY_SECONDS):
             await catch_up()
             await bell.wait(seen)
 

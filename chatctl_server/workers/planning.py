@@ -12,19 +12,22 @@ from chatctl_server.live.bell import Bell
 from chatctl_server.storage import cursors, deliveries, endpoints, log
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.workers.follower import PAGE, follow
+from chatctl_server.workers.follower import follow
 
+PAGE = 50  # facts
+PAGES_A_CALL = 10
+DELIVERIES_A_CALL = 50  # the writer takes 10 µs for each, and posts wait behind them
 TriesOf = Callable[[endpoints.Stored], int]
 
 
 class _Found(NamedTuple):
     """What the next facts ask for. ``requested``: the offsets of syncs; ``reached``: the offset up
-    to which that is all."""
+    to which that is all; ``has_more``: there may be others behind it."""
 
     planned: list[deliveries.Planned]
     requested: list[int]
     reached: int
-    is_full: bool
+    has_more: bool
 
 
 class Planner:
@@ -59,8 +62,8 @@ class Planner:
     async def step(self) -> bool:
         """Plans what the next facts ask for; False when there are none left."""
         found = await self._store.read(_next_facts, self._read, self._tries_of)
-        if found.planned or found.requested or found.is_full:
-            return not await self._move(found) or found.is_full
+        if found.planned or found.requested or found.has_more:
+            return not await self._move(found) or found.has_more
         # What asks for nothing may be behind us before the cursor is.
         self._read = found.reached
         return False
@@ -69,7 +72,7 @@ class Planner:
         """Moves the cursor over what asks for nothing: the next start, perhaps with other
         endpoints, begins behind it."""
         if self._stored < self._read:
-            await self._move(_Found([], [], self._read, is_full=False))
+            await self._move(_Found([], [], self._read, has_more=False))
 
     async def _move(self, found: _Found) -> bool:
         """Nothing counts as read before it is planned: a stop may come after a failure. False:
@@ -99,10 +102,21 @@ class Planner:
 
 def _next_facts(db: Database, offset: int, tries_of: TriesOf) -> _Found:
     known = [each for each in endpoints.present(db) if each.status == "enabled"]
-    entries, reached = _read_facts(db, known, offset)
-    planned = [each for entry in entries for each in planned_for(entry, known, tries_of)]
-    requested = [each.offset for each in entries if isinstance(each.fact, facts.SyncRequested)]
-    return _Found(planned, requested, reached, len(entries) == PAGE)
+    planned: list[deliveries.Planned] = []
+    requested: list[int] = []
+    reached = offset
+    for _ in range(PAGES_A_CALL):
+        entries, end = _read_facts(db, known, reached)
+        for entry in entries:
+            planned += planned_for(entry, known, tries_of)
+            requested += [entry.offset] if isinstance(entry.fact, facts.SyncRequested) else []
+            reached = entry.offset
+            if len(planned) >= DELIVERIES_A_CALL:
+                return _Found(planned, requested, reached, has_more=True)
+        reached = end
+        if len(entries) < PAGE:
+            return _Found(planned, requested, reached, has_more=False)
+    return _Found(planned, requested, reached, has_more=True)
 
 
 def _read_facts(

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 
 from chatctl_server.conversation import announcements, syncs
-from chatctl_server.conversation.callbacks import SERVER
 from chatctl_server.domain import callbacks, facts
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.settings import Settings
@@ -36,7 +35,7 @@ def _start(workers: Workers, store: Store, seconds: int, kinds: tuple[facts.Sync
     name = f"clock: {', '.join(kinds)}"
 
     async def request() -> None:
-        await store.write(syncs.request_regularly, SERVER, kinds)
+        await store.write(syncs.request_regularly, facts.SERVER, kinds)
 
     async def run() -> None:
         await after_each(seconds, lambda: insist(name, request))

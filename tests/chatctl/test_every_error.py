@@ -21,8 +21,7 @@ from world import KEY, Server, running
 
 from chatctl import exits
 from chatctl_server import lock
-from chatctl_server.conversation import callbacks as planning
-from chatctl_server.conversation import endpoints, moderation
+from chatctl_server.conversation import batches, endpoints, moderation, settling
 from chatctl_server.domain import callbacks
 from chatctl_server.settings import Settings
 from chatctl_server.storage import deliveries, maintenance
@@ -76,8 +75,10 @@ def _give_up_a_delivery(desk: Offline) -> None:
     number = desk.call(lambda tx: deliveries.add(tx.db, [planned], tx.now, 0))
     stored = desk.call(lambda tx: deliveries.one(tx.db, number))
     outcome = callbacks.Outcome(0, error="refused")
-    settled = planning.Settled(desk.now, outcome, callbacks.GivenUp(), b"", desk.now)
-    assert desk.call(planning.settle, stored, settled, {})
+    sizes = batches.Sizes(1, 1, 1)
+    verdict = callbacks.GivenUp()
+    tried = settling.Tried(stored, desk.now, outcome, verdict, b"", desk.now, sizes)
+    assert desk.call(settling.settle_one, tried)
     changes = endpoints.Changes(None, None, None, "disabled", True)
     desk.run(endpoints.change, added.public_id, changes, settings)
 

@@ -234,7 +234,8 @@ def test_a_kind_without_an_url_is_said(here: Here, calling_server: Server) -> No
     [
         (
             ("--kind", "dada"),
-            "--kind: 'dada' is not one of data, periodic, chat_history, session_history",
+            "Invalid value for '--kind': 'dada' is not one of "
+            "'data', 'periodic', 'chat_history', 'session_history'",
         ),
         (
             ("--kind", "data", "--full"),

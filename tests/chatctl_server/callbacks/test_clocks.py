@@ -42,7 +42,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 def wait_in_lane(tx: Tx, due_at: int, delay: int) -> None:
     deliveries.add(tx.db, [Planned(1, 1, "room_created", 1, 1, 4)], tx.now, due_at)
-    deliveries.move_lane(tx.db, 1, 1, due_at=due_at, delay=delay, is_slow=False)
+    deliveries.move_lanes(tx.db, [deliveries.Move(1, 1, due_at, delay, is_slow=False)])
 
 
 async def test_a_lane_of_a_run_whose_clock_was_ahead_waits_no_longer_than_its_delay(

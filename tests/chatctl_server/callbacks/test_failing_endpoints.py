@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chatctl_server.conversation import batches, callbacks
+from chatctl_server.conversation import batches, callbacks, settling
 from chatctl_server.conversation import endpoints as operating
+from chatctl_server.conversation.settling import Tried
 from chatctl_server.domain import facts, times
 from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Outcome, Verdict
 from chatctl_server.settings import Settings
@@ -44,8 +45,8 @@ def _settle(tx: Tx, endpoint: int, verdict: Verdict, mark: str | None) -> None:
     planned = Planned(endpoint, 1, "room.created", 1, 1, 4, mark=mark)
     delivery = deliveries.one(tx.db, deliveries.add(tx.db, [planned], tx.now, 0))
     assert delivery is not None
-    settled = callbacks.Settled(tx.now, Outcome(5, status=500), verdict, b"", 0)
-    assert callbacks.settle(tx, delivery, settled, SIZES)
+    outcome = Outcome(5, status=500)
+    assert settling.settle_one(tx, Tried(delivery, tx.now, outcome, verdict, b"", 0, SIZES))
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ async def test_one_that_is_gone_is_disabled_and_the_log_says_so_without_a_secret
     assert await scene.after(GivenUp(is_gone=True)) == "disabled"
     [newest] = await scene.store.read(log.find_last, log.Wanted("endpoint.changed"), 0, 1)
     assert isinstance(newest.fact, facts.EndpointChanged)
-    assert (newest.fact.status, newest.fact.reason) == ("disabled", callbacks.GONE)
+    assert (newest.fact.status, newest.fact.reason) == ("disabled", settling.GONE)
     assert "s3cret" not in str(newest)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chatctl_server.conversation import batches, callbacks
+from chatctl_server.conversation import batches, callbacks, settling
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import Delivered, GivenUp, Outcome, Verdict
 from chatctl_server.storage import batches as progress
@@ -35,8 +35,9 @@ def finish(tx: Tx, endpoint: int, event: str, verdict: Verdict) -> int:
     number = deliveries.add(tx.db, [wanted], tx.now, 0)
     delivery = deliveries.one(tx.db, number)
     assert delivery is not None
-    settled = callbacks.Settled(tx.now, Outcome(5, status=200), verdict, b"", 0)
-    assert callbacks.settle(tx, delivery, settled, SIZES)
+    outcome = Outcome(5, status=200)
+    tried = settling.Tried(delivery, tx.now, outcome, verdict, b"", 0, SIZES)
+    assert settling.settle_one(tx, tried)
     return number
 
 

@@ -141,6 +141,33 @@ async def test_a_page_whose_commit_fails_is_planned_later(
     assert len(await scene.planned()) == 4
 
 
+async def test_the_writer_is_given_a_few_deliveries_at_a_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Posts wait behind them: a backlog of many facts, or many endpoints, is planned in parts."""
+    monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 3)
+    await scene.create(5)
+    planner = await scene.planner()
+    amounts = [0]
+    while await planner.step():
+        amounts.append(len(await scene.planned()))
+    assert amounts == [0, 4, 8]
+    assert len(await scene.planned()) == 10
+
+
+async def test_what_asks_for_nothing_is_passed_by_in_long_steps(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "PAGE", 2)
+    await scene.store.write(callbacks.configure, dict.fromkeys(URLS), 0)  # none
+    await scene.create(2 * planning.PAGES_A_CALL + 1)
+    planner = await scene.planner()
+    assert await planner.step()
+    reached = await scene.store.read(cursors.position, callbacks.NAME)
+    assert reached == 2 * planning.PAGES_A_CALL
+    assert not await planner.step()
+
+
 async def test_a_sync_that_breaks_off_between_two_parts_goes_on_behind_the_first(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from offline import HOST, Offline
 
-from chatctl_server.conversation import batches, callbacks, endpoints, recovery
+from chatctl_server.conversation import batches, callbacks, endpoints, recovery, settling
 from chatctl_server.domain.callbacks import Delivered, Outcome
 from chatctl_server.settings import Settings
 from chatctl_server.storage import cursors, deliveries, log
@@ -30,8 +30,9 @@ def deliver(tx: Tx) -> None:
     planned = deliveries.Planned(1, 1, "room.renamed", offset, offset, 4)
     stored = deliveries.one(tx.db, deliveries.add(tx.db, [planned], tx.now, 0))
     assert stored is not None
-    settled = callbacks.Settled(tx.now, Outcome(5, status=200), Delivered(), b"1", 0)
-    assert callbacks.settle(tx, stored, settled, SIZES)
+    outcome = Outcome(5, status=200)
+    tried = settling.Tried(stored, tx.now, outcome, Delivered(), b"1", 0, SIZES)
+    assert settling.settle_one(tx, tried)
 
 
 def test_what_arrives_meanwhile_is_not_sent_again(desk: Offline) -> None:

@@ -1,5 +1,7 @@
 """What a try leaves behind, once; and whose turn it is for the slots that are left."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,16 +9,21 @@ import msgspec
 import pytest
 
 from chatctl_server.conversation import batches, callbacks, rooms
+from chatctl_server.conversation import endpoints as operating
+from chatctl_server.conversation.settling import SETTLE, Tried
 from chatctl_server.domain import facts, times
-from chatctl_server.domain.callbacks import Again, Outcome
+from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Outcome, Skipped
+from chatctl_server.settings import Settings
 from chatctl_server.storage import deliveries, maintenance
 from chatctl_server.storage.deliveries import Planned
+from chatctl_server.storage.models import Delivery
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.workers import delivering
 from chatctl_server.workers.delivering import Head, Look, Places
 from chatctl_server.workers.rendering import Rendered, Rendering
+from tests.offline import Offline
 
 SIZES = batches.Sizes(100, 100, 4)
 ACTOR = facts.Actor(None, "test")
@@ -40,14 +47,15 @@ def plan(tx: Tx, event: str = "room_created", fact: int = 1) -> deliveries.Store
     return found
 
 
-FAILED = callbacks.Settled(1, Outcome(5, status=500), Again(5), b"hash", 0)
+def failed(delivery: deliveries.Stored) -> Tried:
+    return Tried(delivery, 1, Outcome(5, status=500), Again(5), b"hash", 0, SIZES)
 
 
 async def test_a_try_is_settled_once(store: Store) -> None:
     """Whose commit was in doubt is settled again: it must not count twice."""
     delivery = await store.write(plan)
-    assert await store.write(callbacks.settle, delivery, FAILED, SIZES)
-    assert not await store.write(callbacks.settle, delivery, FAILED, SIZES)
+    assert await store.write(SETTLE, failed(delivery))
+    assert not await store.write(SETTLE, failed(delivery))
     assert len(await store.read(deliveries.tries, delivery.id)) == 1
 
 
@@ -58,9 +66,100 @@ async def test_the_first_try_and_the_newest_are_kept(
     delivery = await store.write(plan)
     for number in range(8):
         tried = msgspec.structs.replace(delivery, tries=number)
-        assert await store.write(callbacks.settle, tried, FAILED, SIZES)
+        assert await store.write(SETTLE, failed(tried))
     kept = await store.read(deliveries.tries, delivery.id)
     assert [each.number for each in kept] == [1, 6, 7, 8]
+
+
+URLS = {"chat_history": "http://127.0.0.1:1/", "data": "http://127.0.0.1:2/"}
+TRIED_AGAIN = Again(7), Outcome(5, status=503, answer=b"later\0" * 1000)
+TIMED_OUT = Again(9), Outcome(30, error="timeout", detail="nothing came")
+ARRIVED = Delivered(), Outcome(5, status=200)
+REFUSED = GivenUp(), Outcome(5, status=500, detail="\N{SNOWMAN}")
+SKIPPED = Skipped(), Outcome(5, status=401)
+STATUS = list(Delivery._meta.fields).index("status")
+IS_GONE = GivenUp(is_gone=True), Outcome(5, status=410)
+
+
+def busy(path: Path) -> tuple[Offline, list[Tried]]:
+    """Eight rooms with a run of batches and two states each, to three endpoints; the first tries of
+    their lanes have ended in all the ways there are. Some of them had ended before."""
+    desk = Offline(path)
+    desk.call(callbacks.configure, URLS, 0)
+    desk.run(operating.add, "http://127.0.0.1:3/", ["room.*"], None, True, Settings())
+    ends = [ARRIVED, TRIED_AGAIN, TIMED_OUT, REFUSED, SKIPPED, IS_GONE, ARRIVED, TIMED_OUT]
+    tries = []
+    for room, (verdict, outcome) in enumerate(ends, 1):
+        desk.create_room(f"room {room}")
+        for number in range(3):
+            desk.post(room, "anna", f"hello {number}")
+        desk.call(batches.start_run, 1, "chat_history", room, batches.Sizes(2, 2, 4), 0)
+        planned = [Planned(2 + number % 2, room, "data_sync", 1, 1, 4) for number in range(4)]
+        desk.call(lambda tx, wanted=planned: deliveries.add(tx.db, wanted, tx.now, 0))
+        for endpoint in (1, 2, 3):
+            [head] = heads(desk, endpoint, room)
+            tries.append(Tried(head, 1, outcome, verdict, b"hash", 11, batches.Sizes(2, 2, 4)))
+    desk.call(SETTLE, tries[0])
+    return desk, [*tries, tries[-1]]
+
+
+def heads(desk: Offline, endpoint: int, room: int) -> list[deliveries.Stored]:
+    def ask(tx: Tx) -> list[deliveries.Stored]:
+        found = deliveries.due(tx.db, endpoint, is_slow=False, now=100, limit=100)
+        return [each for each in found if each.conversation == room]
+
+    return list(desk.call(ask))
+
+
+def tables(desk: Offline) -> dict[str, list[tuple[object, ...]]]:
+    names = ("delivery", "attempt", "lane", "batch", "endpoint", "event", "cursor")
+
+    def ask(tx: Tx) -> dict[str, list[tuple[object, ...]]]:
+        return {
+            name: tx.db.execute_sql(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
+            for name in names
+        }
+
+    return dict(desk.call(ask))
+
+
+def test_tries_that_are_settled_together_lead_to_the_same_as_one_by_one(tmp_path: Path) -> None:
+    desk, tries = busy(tmp_path / "chat.db")
+    desk.close()
+    shutil.copy(tmp_path / "chat.db", tmp_path / "copy.db")
+    desk, other = Offline(tmp_path / "chat.db"), Offline(tmp_path / "copy.db")
+    together = desk.together(*((SETTLE, each) for each in tries))
+    assert together == [other.call(SETTLE, each) for each in tries]
+    assert together.count(False) == 2, "one had ended before, and one is there twice"
+    found, expected = tables(desk), tables(other)
+    assert found == expected
+    statuses = {row[STATUS] for row in found["delivery"]}
+    assert statuses == {"pending", "delivered", "failed", "skipped"}
+    desk.close()
+    other.close()
+
+
+def test_a_lane_ends_with_its_last_delivery(tmp_path: Path) -> None:
+    desk = Offline(tmp_path / "chat.db")
+    desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
+    both = [desk.call(plan), desk.call(plan)]
+    desk.call(SETTLE, Tried(both[0], 1, *ARRIVED[::-1], b"hash", 11, SIZES))
+    assert [row[:4] for row in tables(desk)["lane"]] == [(1, 1, 11, 0)]
+    desk.call(SETTLE, Tried(both[1], 1, *ARRIVED[::-1], b"hash", 12, SIZES))
+    assert tables(desk)["lane"] == []
+    desk.close()
+
+
+async def test_a_try_that_cannot_be_stored_keeps_no_other_from_it(store: Store) -> None:
+    good, bad, other = [await store.write(plan) for _ in range(3)]
+    broken = msgspec.structs.replace(failed(bad), outcome=Outcome(5, error="\ud800"))
+    found = await asyncio.gather(
+        *(store.write(SETTLE, each) for each in (failed(good), broken, failed(other))),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in found] == [bool, UnicodeEncodeError, bool]
+    counts = [len(await store.read(deliveries.tries, each.id)) for each in (good, bad, other)]
+    assert counts == [1, 0, 1]
 
 
 def _render(db: Database, delivery: deliveries.Stored) -> Rendered:

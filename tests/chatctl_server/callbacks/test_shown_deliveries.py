@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from offline import SECOND, Offline
 
-from chatctl_server.conversation import batches, callbacks, membership
+from chatctl_server.conversation import batches, callbacks, membership, settling
 from chatctl_server.domain import facts
 from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Outcome, Skipped, Verdict
 from chatctl_server.storage import deliveries, delivery_lists, log
@@ -37,8 +37,8 @@ def settle(desk: Offline, number: int, verdict: Verdict, status: int = 200) -> N
         stored = deliveries.one(tx.db, number)
         assert stored is not None
         outcome = Outcome(1500, status=status)
-        settled = callbacks.Settled(tx.now, outcome, verdict, b"1", tx.now)
-        assert callbacks.settle(tx, stored, settled, SIZES)
+        tried = settling.Tried(stored, tx.now, outcome, verdict, b"1", tx.now, SIZES)
+        assert settling.settle_one(tx, tried)
 
     desk.call(run)
 

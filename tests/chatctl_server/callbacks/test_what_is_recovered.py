@@ -8,7 +8,7 @@ import pytest
 from offline import SECOND, Offline
 
 from chatctl_server import errors
-from chatctl_server.conversation import batches, callbacks, endpoints, recovery
+from chatctl_server.conversation import batches, callbacks, endpoints, recovery, settling
 from chatctl_server.domain.callbacks import Again, EndpointKind, GivenUp, Outcome, Verdict
 from chatctl_server.settings import Settings
 from chatctl_server.storage import cursors, deliveries, delivery_lists, log
@@ -42,8 +42,9 @@ def deliver(desk: Offline, endpoint: int, verdict: Verdict | None, mark: str | N
         stored = deliveries.one(tx.db, number)
         assert stored is not None
         if verdict is not None:
-            settled = callbacks.Settled(tx.now, Outcome(5, status=500), verdict, b"1", tx.now)
-            assert callbacks.settle(tx, stored, settled, SIZES)
+            outcome = Outcome(5, status=500)
+            tried = settling.Tried(stored, tx.now, outcome, verdict, b"1", tx.now, SIZES)
+            assert settling.settle_one(tx, tried)
         return number
 
     return int(desk.call(run))

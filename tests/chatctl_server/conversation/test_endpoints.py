@@ -9,7 +9,7 @@ import pytest
 from offline import HOST, SECOND, Offline
 
 from chatctl_server import errors
-from chatctl_server.conversation import batches, callbacks, endpoints, recovery
+from chatctl_server.conversation import batches, callbacks, endpoints, recovery, settling
 from chatctl_server.domain.callbacks import Delivered, GivenUp, Outcome, Verdict
 from chatctl_server.settings import Settings
 from chatctl_server.storage import batches as stored_batches
@@ -65,8 +65,9 @@ def settle(desk: Offline, number: int, verdict: Verdict) -> None:
     def run(tx: Tx) -> bool:
         stored = deliveries.one(tx.db, number)
         assert stored is not None
-        return callbacks.settle(
-            tx, stored, callbacks.Settled(tx.now, Outcome(5, status=200), verdict, b"1", 0), SIZES
+        outcome = Outcome(5, status=200)
+        return settling.settle_one(
+            tx, settling.Tried(stored, tx.now, outcome, verdict, b"1", 0, SIZES)
         )
 
     assert desk.call(run)

@@ -9,7 +9,7 @@ from limits import file_size
 from lived_in import names, tamper
 
 from chatctl_server.errors import StorageFull
-from chatctl_server.storage import maintenance, models, sql
+from chatctl_server.storage import maintenance, models, schemas
 
 COLUMNS = [
     (model._meta.table_name, field.column_name, [key.column_name for key in keys(model)])
@@ -152,6 +152,8 @@ def test_ids_beyond_ascii_are_compared_in_sqlites_order(database: Path) -> None:
 def test_no_room_for_the_scratch_database_is_said(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql, "CACHE_KIB", 1)  # so that even a small one goes to the disk
+    monkeypatch.setattr(
+        schemas, "SCRATCH_CACHE_KIB", 1
+    )  # so that even a small one goes to the disk
     with file_size(10_000), pytest.raises(StorageFull, match="temporary database"):
         maintenance.verify(database)

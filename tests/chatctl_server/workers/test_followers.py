@@ -1,0 +1,26 @@
+"""How a follower goes through the log."""
+
+import asyncio
+
+import pytest
+
+from chatctl_server.live.bell import Bell
+from chatctl_server.workers import follower
+
+
+async def test_one_that_is_far_behind_leaves_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(follower, "PAUSE_SECONDS", 3600)
+    steps = []
+
+    async def step() -> bool:
+        steps.append(1)
+        return True
+
+    async def catch_up() -> None:
+        pass
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(follower.follow(Bell(), step, catch_up), 0.05)
+    assert len(steps) == 1
