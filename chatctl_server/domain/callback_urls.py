@@ -146,6 +146,7 @@ def _host(written: str) -> str:
     try:
         # Also turns full-width digits and dots into what getaddrinfo would read (RFC 3490).
         host = written.lower().encode("idna").decode().lower()
+        host.encode().decode("idna")  # refuses xn-- before what stands for nothing
     except UnicodeError:
         raise _invalid("has a host that is no valid name") from None
     if len(host) > MOST_HOST_CHARACTERS or not _NAME.fullmatch(host):

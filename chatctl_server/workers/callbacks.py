@@ -175,13 +175,13 @@ class Callbacks:
         }
 
     def request_of(self, db: Database, delivery: deliveries.Stored) -> Request:
-        """A question: what would be sent now. Without a signature: it shows what is whole."""
+        """A question: what would be sent now, but for what each try has of its own: the time of its
+        signature, and the signature, which shows what is whole."""
         endpoint = endpoints.one(db, delivery.endpoint)
         assert endpoint is not None
         rendered = self._rendering.render(db, delivery, is_slow=False)
         headers = dict(self._sender.headers(endpoint, rendered, times.now()))
-        if "webhook-signature" in headers:
-            headers["webhook-signature"] = "…"
+        headers |= {name: "…" for name in signing.OF_A_TRY if name in headers}
         body = None if rendered.trouble is not None else msgspec.Raw(rendered.body)
         return Request(masked(endpoint.url), headers, body)
 

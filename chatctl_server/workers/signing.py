@@ -4,6 +4,8 @@ import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
+OF_A_TRY = ("webhook-timestamp", "webhook-signature")  # renewed for each
+
 
 def key(secret: str) -> bytes:
     """The bytes of a secret as settings and endpoints have it: base64, perhaps after ``whsec_``."""
@@ -23,6 +25,5 @@ def headers(
     )
     return [
         ("webhook-id", webhook_id),
-        ("webhook-timestamp", str(timestamp)),
-        ("webhook-signature", signatures),
+        *zip(OF_A_TRY, (str(timestamp), signatures), strict=True),
     ]

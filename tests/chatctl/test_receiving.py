@@ -1,10 +1,14 @@
 """The receiver's HTTP: whole requests, limits, and what is no callback."""
 
+import contextlib
 import json
+import select
+import socket
 
 import pytest
 from callback_sender import CREATED, Listen, raw, sent
 from same_process import Here
+from world import eventually
 
 from chatctl import receiving
 
@@ -46,6 +50,32 @@ def test_http_is_spoken(
     done = listen("--count", str(count + 1), "--quiet", send=send)
     assert listen.answers == [statuses, 200]
     assert done.stdout.count("\tnone\t") == count + 1
+
+
+def test_a_connection_too_many_is_closed_and_the_others_go_on(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "MOST_CONNECTIONS", 3)
+
+    def while_many_are_open(port: int) -> tuple[int, bytes]:
+        with contextlib.ExitStack() as opened:
+            many = [
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+                for _ in range(10)
+            ]
+            eventually(lambda: len(closed(many)) >= 7)
+            last = next(each for each in many if each not in closed(many))
+            last.sendall(LAST)
+            return len(closed(many)), last.recv(12)
+
+    listen("--count", "1", "--quiet", send=[while_many_are_open])
+    [(count, answer)] = listen.answers
+    assert count >= 7
+    assert answer == b"HTTP/1.1 200"
+
+
+def closed(many: list[socket.socket]) -> list[socket.socket]:
+    return select.select(many, [], [], 0)[0]
 
 
 def test_a_body_as_large_as_a_batch_may_be(listen: Listen) -> None:

@@ -263,6 +263,8 @@ def test_a_hostile_url_is_refused_when_it_is_added(url: str) -> None:
         ("http://[1::2::3]/", "has no IPv6 address between the brackets", None),
         ("http://a..example/", "has a host that is no valid name", None),
         ("http://-a.example/", "has a host that is no valid name", None),
+        ("http://xn--/", "has a host that is no valid name", None),
+        ("http://a.xn--0.example/", "has a host that is no valid name", None),
         ("http://a%2eexample/", "has a host that is no valid name", None),
         (f"http://{'a.' * 127}example/", "has a host that is no valid name", None),
         (f"http://{'a' * 64}.example/", "has a host that is no valid name", None),
