@@ -76,7 +76,7 @@ def test_what_waits_for_a_dead_receiver_takes_no_memory(tmp_path: Path) -> None:
     with refusing() as url:
         dead = {EVENTS: url.removesuffix("/hook") + PATHS[EVENTS]}
         with running(tmp_path, **{**QUIET, **patient, **dead}) as server:
-            eventually(lambda: pending(server) >= BACKLOG, seconds=300)
+            eventually(lambda: pending(server) >= BACKLOG + ROOMS, seconds=300)
             eventually(lambda: not is_behind(server), seconds=120)
             eventually(lambda: tries(server) >= proof.size(1, 20) * ROOMS, seconds=120)
             waiting, busy = pending(server), most_bytes(server)
