@@ -63,7 +63,8 @@ def settle_many(tx: Tx, tries: Sequence[Tried]) -> list[bool | errors.ChatctlErr
 
 def settle_one(tx: Tx, tried: Tried) -> bool:
     [outcome] = settle_many(tx, [tried])
-    return outcome is True
+    assert isinstance(outcome, bool)
+    return outcome
 
 
 SETTLE = Batch(settle_one, settle_many)

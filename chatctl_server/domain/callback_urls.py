@@ -146,12 +146,20 @@ def _host(written: str) -> str:
     try:
         # Also turns full-width digits and dots into what getaddrinfo would read (RFC 3490).
         host = written.lower().encode("idna").decode().lower()
-        host.encode().decode("idna")  # refuses xn-- before what stands for nothing
+        _check_labels(host)
     except UnicodeError:
         raise _invalid("has a host that is no valid name") from None
     if len(host) > MOST_HOST_CHARACTERS or not _NAME.fullmatch(host):
         raise _invalid("has a host that is no valid name")
     return host
+
+
+def _check_labels(host: str) -> None:
+    """Raises UnicodeError for an xn-- that stands before nothing. What else it may stand for is not
+    for us to say: Python knows the older of the two standards (RFC 3490), not RFC 5891."""
+    for label in host.split("."):
+        if label.startswith("xn--") and not label[4:].encode().decode("punycode"):
+            raise UnicodeError(label)
 
 
 def _ipv6(written: str) -> str:

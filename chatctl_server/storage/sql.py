@@ -16,7 +16,7 @@ from playhouse.apsw_ext import APSWDatabase as _APSWDatabase
 
 from chatctl_server import errors
 
-__all__ = ["Database", "Row", "Statement", "Value"]  # Database: what questions are asked of
+__all__ = ["Bulk", "Database", "Row", "Statement", "Value"]  # Database: what questions are asked of
 Row = tuple[Any, ...]
 Value = str | int | float | bytes | None
 _DIALECT = _APSWDatabase(None)
@@ -25,6 +25,7 @@ WRITER_CACHE_KIB = 8 * 1024
 READER_CACHE_KIB = 2 * 1024
 CHECKPOINT_PAGES = 16_000
 BULK_SIZES = (64, 32, 16, 8, 4, 2, 1)  # rows of one step; each is a prepared statement
+STATEMENTS = 512  # kept prepared by each connection; APSW's 100 would be made anew in turn
 
 
 class Statement:
@@ -140,6 +141,7 @@ def _database(path: Path, flags: int, pragmas: dict[str, Any]) -> Database:
         pragmas={"busy_timeout": 5000, **pragmas, **common},
         lock_type="IMMEDIATE",
         flags=flags | apsw.SQLITE_OPEN_URI,
+        statementcachesize=STATEMENTS,
     )
 
 

@@ -1,7 +1,7 @@
 """The store: one writer thread with group commit, and reader threads. The only async module here.
 
 Callers ``await store.write(verb, …)``. The writer takes what is waiting (at most 256 calls or
-1 MiB), runs each verb in its own savepoint, commits once, and hands all facts and results back
+1 MiB), runs each verb so that it alone fails, commits once, and hands all facts and results back
 to the event loop in one step, in log order: facts first to ``on_commit``, then each result.
 """
 

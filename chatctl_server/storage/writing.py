@@ -1,9 +1,10 @@
 """How a batch of calls becomes one transaction, and what happens when the database fails.
 
 After every exception the question is whether the transaction is still open. Open: the verb's
-savepoint is rolled back and it alone fails. Not open (SQLITE_FULL, IOERR and CORRUPT roll the
-whole transaction back, savepoints and all; a further statement would be committed by itself),
-or COMMIT failed: every call of the batch fails and the connection is opened anew.
+savepoint, or the transaction that it is alone in, is rolled back and it alone fails. Not open
+(SQLITE_FULL, IOERR and CORRUPT roll the whole transaction back, savepoints and all; a further
+statement would be committed by itself), or COMMIT failed: every call of the batch fails and the
+connection is opened anew.
 """
 
 import logging
@@ -165,6 +166,8 @@ class Writing:
             return Settled(call, self._outcome(error), ())
         if not alone:
             db.execute_sql("RELEASE verb")
+        elif not sql.in_transaction(db):
+            raise TransactionLost
         return Settled(call, result, tx.recorded)
 
     def _run_many(

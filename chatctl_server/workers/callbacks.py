@@ -116,12 +116,16 @@ class Callbacks:
         await self._sender.finish(deadline)
 
     async def _plan_last(self, deadline: float) -> None:
+        """What it cannot plan in half of the time waits for the next start."""
         newest = await self._store.read(deliveries.newest_id)
+        halfway = (asyncio.get_running_loop().time() + deadline) / 2
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                while await self._planner.step():
+            async with asyncio.timeout_at(halfway):
+                while await self._planner.step(in_haste=True):
                     pass
                 await self._planner.catch_up()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
                 await self._sender.start_due(above=newest)
 
     async def close(self) -> None:
@@ -154,7 +158,7 @@ class Callbacks:
     async def _drain(self) -> None:
         while True:
             seen = self._bell.count
-            has_facts = await self._planner.step()
+            has_facts = await self._planner.step(in_haste=True)
             has_syncs = await self._sync_planner.step()
             next_at = await self._sender.start_due()
             if has_facts or has_syncs:

@@ -15,7 +15,7 @@ from chatctl_server.storage.store import Store
 
 PAGE = 500
 LAZY_SECONDS = 5.0
-PAUSE_SECONDS = 0.002  # between two pages: one that is far behind leaves others their turn
+PAUSE_SECONDS = 0.002  # after what was handled: one that is far behind leaves others their turn
 Handle = Callable[[Sequence[facts.Recorded]], Awaitable[bool]]
 
 

@@ -3,6 +3,7 @@
 It reads the log from its durable cursor, and one verb adds the deliveries and moves the cursor.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,20 +13,27 @@ from chatctl_server.live.bell import Bell
 from chatctl_server.storage import cursors, deliveries, endpoints, log
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.workers.follower import follow
+from chatctl_server.workers.follower import PAGE, PAUSE_SECONDS, follow
 
-PAGE = 50  # facts
-PAGES_A_CALL = 10
 DELIVERIES_A_CALL = 50  # the writer takes 10 µs for each, and posts wait behind them
+DELIVERIES_IN_HASTE = 1000  # also the most of one step
 TriesOf = Callable[[endpoints.Stored], int]
 
 
-class _Found(NamedTuple):
-    """What the next facts ask for. ``requested``: the offsets of syncs; ``reached``: the offset up
-    to which that is all; ``has_more``: there may be others behind it."""
+class _Part(NamedTuple):
+    """What some facts ask for. ``requested``: the offsets of syncs; ``reached``: the offset up to
+    which that is all."""
 
     planned: list[deliveries.Planned]
     requested: list[int]
+    reached: int
+
+
+class _Found(NamedTuple):
+    """The next facts; without parts when they ask for nothing. ``reached``: up to where that is
+    so; ``has_more``: there may be others behind it."""
+
+    parts: list[_Part]
     reached: int
     has_more: bool
 
@@ -59,40 +67,45 @@ class Planner:
     async def begin(self) -> None:
         self._stored = self._read = await self._store.read(cursors.position, verbs.NAME)
 
-    async def step(self) -> bool:
-        """Plans what the next facts ask for; False when there are none left."""
-        found = await self._store.read(_next_facts, self._read, self._tries_of)
-        if found.planned or found.requested or found.has_more:
-            return not await self._move(found) or found.has_more
+    async def step(self, *, in_haste: bool = False) -> bool:
+        """Plans what the next facts ask for; False when there are none left. ``in_haste``: nobody
+        is kept waiting by it."""
+        size = DELIVERIES_IN_HASTE if in_haste else DELIVERIES_A_CALL
+        found = await self._store.read(_next_facts, self._read, self._tries_of, size)
+        for number, part in enumerate(found.parts):
+            if number and not in_haste:
+                await asyncio.sleep(PAUSE_SECONDS)
+            if not await self._move(part):
+                return True
         # What asks for nothing may be behind us before the cursor is.
         self._read = found.reached
-        return False
+        return found.has_more
 
     async def catch_up(self) -> None:
         """Moves the cursor over what asks for nothing: the next start, perhaps with other
         endpoints, begins behind it."""
         if self._stored < self._read:
-            await self._move(_Found([], [], self._read, has_more=False))
+            await self._move(_Part([], [], self._read))
 
-    async def _move(self, found: _Found) -> bool:
+    async def _move(self, part: _Part) -> bool:
         """Nothing counts as read before it is planned: a stop may come after a failure. False:
         another has moved the cursor, and reading begins there."""
         is_planned = await self._store.write(
             verbs.plan,
             self._stored,
-            found.reached,
-            found.planned,
-            found.requested,
+            part.reached,
+            part.planned,
+            part.requested,
             self._clock.now(),
-            size=256 * (1 + len(found.planned)),
+            size=256 * (1 + len(part.planned)),
         )
         if is_planned:
-            self._stored = self._read = found.reached
+            self._stored = self._read = part.reached
         else:
             await self.begin()
-        if found.planned:
+        if part.planned:
             self._due.ring()
-        if found.requested:
+        if part.requested:
             self._sync_due.ring()
         return is_planned
 
@@ -100,23 +113,25 @@ class Planner:
 # Questions, run in a reader thread
 
 
-def _next_facts(db: Database, offset: int, tries_of: TriesOf) -> _Found:
+def _next_facts(db: Database, offset: int, tries_of: TriesOf, size: int) -> _Found:
+    """In parts of about so many deliveries: all that one fact asks for is in one."""
     known = [each for each in endpoints.present(db) if each.status == "enabled"]
-    planned: list[deliveries.Planned] = []
-    requested: list[int] = []
-    reached = offset
-    for _ in range(PAGES_A_CALL):
-        entries, end = _read_facts(db, known, reached)
-        for entry in entries:
-            planned += planned_for(entry, known, tries_of)
-            requested += [entry.offset] if isinstance(entry.fact, facts.SyncRequested) else []
-            reached = entry.offset
-            if len(planned) >= DELIVERIES_A_CALL:
-                return _Found(planned, requested, reached, has_more=True)
-        reached = end
-        if len(entries) < PAGE:
-            return _Found(planned, requested, reached, has_more=False)
-    return _Found(planned, requested, reached, has_more=True)
+    entries, end = _read_facts(db, known, offset)
+    parts: list[_Part] = []
+    part = _Part([], [], offset)
+    for entry in entries:
+        part.planned.extend(planned_for(entry, known, tries_of))
+        if isinstance(entry.fact, facts.SyncRequested):
+            part.requested.append(entry.offset)
+        if len(part.planned) >= size:
+            parts.append(part._replace(reached=entry.offset))
+            part = _Part([], [], offset)
+            if len(parts) * size >= DELIVERIES_IN_HASTE:
+                return _Found(parts, entry.offset, has_more=True)
+    has_more = len(entries) == PAGE
+    if part.planned or part.requested or has_more:
+        parts.append(part._replace(reached=end))
+    return _Found(parts, end, has_more)
 
 
 def _read_facts(

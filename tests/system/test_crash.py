@@ -25,7 +25,7 @@ from chatctl_server.storage import maintenance
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
-CYCLES = proof.size(5, 200)
+CYCLES = proof.size(4, 200)
 STARTS = proof.size(2, 40)
 WRITES = proof.size(3, 40)
 LEAST_SHARE = 0.3

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from world import Room, Server, running
 
 CLIENTS = 25
-DISCONNECTS = proof.size(500, 5000)
+DISCONNECTS = proof.size(300, 5000)
 IN_FLIGHT = 8
 PATIENCE_SECONDS = 15
 

@@ -1,8 +1,10 @@
 """Deliveries are planned in one step with the cursor: whatever breaks off, none is missing, none
 is there twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from chatctl_server.settings import Settings
 from chatctl_server.storage import cursors, deliveries, endpoints, maintenance
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
+from chatctl_server.storage.transaction import Tx
 from chatctl_server.workers import planning, sync_planning
 from chatctl_server.workers.sync_runs import SyncRuns
 
@@ -141,31 +144,57 @@ async def test_a_page_whose_commit_fails_is_planned_later(
     assert len(await scene.planned()) == 4
 
 
+def amounts_planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many deliveries each transaction adds from here on."""
+    amounts: list[int] = []
+    plan = callbacks.plan
+
+    def counted(tx: Tx, *given: Any) -> bool:
+        amounts.append(len(given[2]))
+        return plan(tx, *given)
+
+    monkeypatch.setattr(callbacks, "plan", counted)
+    return amounts
+
+
 async def test_the_writer_is_given_a_few_deliveries_at_a_time(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Posts wait behind them: a backlog of many facts, or many endpoints, is planned in parts."""
+    """Posts wait behind them. Where nobody posts they go together."""
     monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 3)
+    amounts = amounts_planned(monkeypatch)
+    await scene.create(5)
+    await scene.plan_all()
+    await scene.create(5)
+    await (await scene.planner()).step(in_haste=True)
+    assert amounts == [4, 4, 2, 10]
+    assert len(await scene.planned()) == 20
+
+
+async def test_what_one_step_plans_has_a_limit(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many endpoints there are."""
+    monkeypatch.setattr(planning, "DELIVERIES_IN_HASTE", 4)
+    amounts = amounts_planned(monkeypatch)
     await scene.create(5)
     planner = await scene.planner()
-    amounts = [0]
-    while await planner.step():
-        amounts.append(len(await scene.planned()))
-    assert amounts == [0, 4, 8]
+    assert await planner.step(in_haste=True)
+    assert amounts == [4]
+    await scene.plan_all()
     assert len(await scene.planned()) == 10
 
 
-async def test_what_asks_for_nothing_is_passed_by_in_long_steps(
+async def test_of_two_planners_the_slower_one_breaks_off_between_two_parts(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "PAGE", 2)
-    await scene.store.write(callbacks.configure, dict.fromkeys(URLS), 0)  # none
-    await scene.create(2 * planning.PAGES_A_CALL + 1)
-    planner = await scene.planner()
-    assert await planner.step()
-    reached = await scene.store.read(cursors.position, callbacks.NAME)
-    assert reached == 2 * planning.PAGES_A_CALL
-    assert not await planner.step()
+    monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 2)
+    await scene.create(6)
+    await asyncio.gather(*[(await scene.planner()).step() for _ in range(2)])
+    await scene.plan_all()
+    assert sorted(await scene.planned()) == sorted(
+        (event, room) for room in range(1, 7) for event in ("data_sync", "room_created")
+    )
 
 
 async def test_a_sync_that_breaks_off_between_two_parts_goes_on_behind_the_first(

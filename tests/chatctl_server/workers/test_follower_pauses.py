@@ -22,5 +22,6 @@ async def test_one_that_is_far_behind_leaves_others_their_turn(
         pass
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(follower.follow(Bell(), step, catch_up), 0.05)
+        async with asyncio.timeout(0.05):
+            await follower.follow(Bell(), step, catch_up)
     assert len(steps) == 1
