@@ -150,6 +150,32 @@ def test_a_lane_ends_with_its_last_delivery(tmp_path: Path) -> None:
     desk.close()
 
 
+def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Path) -> None:
+    """An operator may have run ANALYZE while little was pending."""
+    desk = Offline(tmp_path / "chat.db")
+    desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
+    for first in range(0, 1000, 100):
+        planned = [Planned(1, first + n, "room_created", 1, 1, 4) for n in range(100)]
+        desk.call(lambda tx, wanted=planned: deliveries.add(tx.db, wanted, tx.now, 0))
+
+    def explained(tx: Tx) -> list[str]:
+        tx.db.execute_sql("UPDATE delivery SET status = 'delivered' WHERE id > 3")
+        tx.db.execute_sql("DELETE FROM lane WHERE conversation > 3")
+        tx.db.execute_sql("ANALYZE")
+        asked = (deliveries._PENDING, deliveries._SETTLE, deliveries._MOVE_LANES)
+        texts = [text for each in (*asked, deliveries._END_LANES) for text in each._texts]
+        return [
+            row[3]
+            for text in texts
+            for row in tx.db.execute_sql(f"EXPLAIN QUERY PLAN {text}", (0,) * text.count("?"))
+        ]
+
+    steps = desk.call(explained)
+    assert "SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    assert [each for each in steps if each.startswith(("SCAN delivery", "SCAN lane"))] == []
+    desk.close()
+
+
 async def test_a_try_that_cannot_be_stored_keeps_no_other_from_it(store: Store) -> None:
     good, bad, other = [await store.write(plan) for _ in range(3)]
     broken = msgspec.structs.replace(failed(bad), outcome=Outcome(5, error="\ud800"))
