@@ -170,7 +170,7 @@ def _judge(options: Options, done: Settled | None, deadline: float) -> None:
         raise Failure(
             "timed_out",
             f"{done.delivered:,} of {total:,} callbacks arrived in time{left}",
-            "chatctl sync status, or a longer --timeout",
+            "chatctl callbacks deliveries --status pending, or a longer --timeout",
         )
     if done.pending:
         left = f"still pending: {done.pending:,}; their URL is not set here, or disabled"

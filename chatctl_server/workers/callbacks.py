@@ -90,6 +90,7 @@ class Callbacks:
 
     async def start(self, workers: Workers) -> None:
         await self._store.write(verbs.configure, self._urls(), self._clock.now())
+        self._rendering.begin(await self._store.read(deliveries.newest_id))
         while await self._store.write(operating.skip_of_removed):
             pass
         _tell_urls(self._urls())
@@ -143,6 +144,7 @@ class Callbacks:
         named = {kind: url for kind, url in urls.items() if url is not None}
         await self._store.write(verbs.configure, named, self._clock.now())
         self._sender.leave(urls.keys() - named.keys())
+        self._rendering.begin(await self._store.read(deliveries.newest_id))
         await self._planner.begin()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

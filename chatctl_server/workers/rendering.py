@@ -32,8 +32,8 @@ UNTELLABLE = (msgspec.MsgspecError, LookupError, ValueError, TypeError, Arithmet
 
 
 class Rendered(NamedTuple):
-    """``is_changed``: an earlier try said something else. ``trouble``: why there is no body.
-    ``is_after_creation``: the data of a room that has just been made."""
+    """``is_changed``: an earlier try said, or may have said, something else. ``trouble``: why
+    there is no body. ``is_after_creation``: the data of a room that has just been made."""
 
     delivery: deliveries.Stored
     room_id: str | None
@@ -56,6 +56,12 @@ class Rendering:
         self._current_users = current_users
         self._history_limit = history_limit
         self._clock = clock
+        self._newest_before = 0
+
+    def begin(self, newest: int) -> None:
+        """The deliveries up to that id may have been sent by a run that was killed before it could
+        store what it had said."""
+        self._newest_before = newest
 
     def render(self, db: Database, delivery: deliveries.Stored, *, is_slow: bool) -> Rendered:
         """Data that cannot be told is the trouble of this delivery alone."""
@@ -66,21 +72,27 @@ class Rendering:
         room_name = None if room is None else room.name
         try:
             body = msgspec.json.encode(self._content(db, delivery, room))
+            body_hash = hashlib.sha256(body).digest()
+            is_changed = self._is_changed(db, delivery, body_hash)
             is_after_creation = _is_after_creation(db, delivery)
         except UNTELLABLE as error:
             trouble = f"{type(error).__name__}: {error}"
             return Rendered(delivery, room_id, room_name, is_slow=is_slow, trouble=trouble)
-        body_hash = hashlib.sha256(body).digest()
         return Rendered(
             delivery,
             room_id,
             room_name,
             body,
             body_hash,
-            is_changed=delivery.body_hash not in (None, body_hash),
+            is_changed=is_changed,
             is_slow=is_slow,
             is_after_creation=is_after_creation,
         )
+
+    def _is_changed(self, db: Database, delivery: deliveries.Stored, body_hash: bytes) -> bool:
+        if delivery.body_hash is not None:
+            return delivery.body_hash != body_hash
+        return delivery.id <= self._newest_before and _may_differ(db, delivery)
 
     def _content(
         self, db: Database, delivery: deliveries.Stored, room: conversations.Found | None
@@ -167,6 +179,21 @@ def _session_batch(
     return views.session_history_batch(
         room.public_id, rows, delivery.number or 0, _is_last(delivery), delivery.planned_at
     )
+
+
+def _may_differ(db: Database, delivery: deliveries.Stored) -> bool:
+    """From what was said when it was planned, or after that."""
+    match delivery.event:
+        case callbacks.DATA_SYNC | callbacks.PERIODIC_SYNC:
+            return True
+        case "chat_history_batch":
+            rows = messages.between(db, delivery.conversation, delivery.first, delivery.last)
+            return any((row.deleted_at or 0) >= delivery.planned_at for row in rows)
+        case facts.MessagePosted.type:
+            fact = _fact(db, delivery).fact
+            return isinstance(fact, facts.MessagePosted) and not fact.content
+        case _:
+            return False
 
 
 def _is_last(delivery: deliveries.Stored) -> bool:

@@ -148,7 +148,7 @@ def test_wait_has_an_end(beside: Served, calling_server: Server, shared_hook: Re
     assert done == (
         "",
         "chatctl: 0 of 1 callbacks arrived in time; 1 left\n"
-        "  try: chatctl sync status, or a longer --timeout\n",
+        "  try: chatctl callbacks deliveries --status pending, or a longer --timeout\n",
         8,
     )
 
@@ -191,7 +191,7 @@ def test_a_plan_is_waited_for_too(here: Here, server: Prepared) -> None:
     assert done == (
         "",
         "chatctl: the server has not planned the sync yet\n"
-        "  try: chatctl sync status, or a longer --timeout\n",
+        "  try: chatctl callbacks deliveries --status pending, or a longer --timeout\n",
         8,
     )
 
