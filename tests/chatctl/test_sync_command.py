@@ -191,7 +191,7 @@ def test_a_plan_is_waited_for_too(here: Here, server: Prepared) -> None:
     assert done == (
         "",
         "chatctl: the server has not planned the sync yet\n"
-        "  try: chatctl callbacks deliveries --status pending, or a longer --timeout\n",
+        "  try: chatctl sync status, or a longer --timeout\n",
         8,
     )
 
