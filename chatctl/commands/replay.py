@@ -85,6 +85,7 @@ def replay(
 ) -> None:
     """Tell events once more, in order: to a URL, marked as a replay, or into a file."""
     _check_targets(to, to_file, is_needed=not dry_run)
+    _check_order(since, until)
     per_second = None if rate is None else pace.rate(rate, "--rate")
     run = Run(options, per_second, cursor, is_dry=dry_run)
     with stopping.told(options, run.so_far), connection.open(options) as server:
@@ -109,6 +110,13 @@ def _check_targets(to: str | None, to_file: str | None, *, is_needed: bool) -> N
         raise usage("--to and --to-file both say where it goes", "one of the two")
     if is_needed and to is None and to_file is None:
         raise usage("where it goes is not said", "--to URL, --to-file FILE, or --dry-run")
+
+
+def _check_order(since: str | None, until: str | None) -> None:
+    """Of two offsets; what times and ids mean is known only when it is read."""
+    given = [each for each in (since, until) if each is not None and times.looks_like_offset(each)]
+    if len(given) == 2 and int(given[0]) > int(given[1]):
+        raise usage("--since is later than --until")
 
 
 def _beyond(server: Client, until: str | None, newest: int) -> Beyond:

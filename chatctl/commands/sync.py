@@ -79,7 +79,10 @@ def push(
         bool, typer.Option("--full", help="The whole history again, not only what is new.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Until all is delivered; on a file always.")
+        bool,
+        typer.Option(
+            "--wait", help="Until all is delivered, for --timeout (60s); on a file always."
+        ),
     ] = False,
 ) -> None:
     """Have the callbacks of rooms and histories sent now; on a file, all that are due."""
