@@ -176,8 +176,8 @@ def _judge(options: Options, done: Settled | None, deadline: float) -> None:
             "chatctl callbacks deliveries --status pending, or a longer --timeout",
         )
     if done.pending:
-        left = f"still pending: {done.pending:,}; their URL is not set here, or disabled"
-        output.note(options, left)
+        why = "their URL or its secret is not set here, or they are disabled"
+        output.note(options, f"still pending: {done.pending:,}; {why}")
 
 
 @verb(

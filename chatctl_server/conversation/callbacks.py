@@ -6,7 +6,7 @@ import msgspec
 
 from chatctl_server.conversation import following
 from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.storage import deliveries, endpoints, forgetting, syncs
+from chatctl_server.storage import cursors, deliveries, endpoints, forgetting, syncs
 from chatctl_server.storage.transaction import Tx
 
 NAME = "callbacks"
@@ -37,6 +37,11 @@ def _configure(tx: Tx, kind: EndpointKind, url: str | None, due_at: int) -> None
     for each in known.values():
         if each.url != url:
             deliveries.move_endpoint(tx.db, each.id, known[url].id, due_at)
+
+
+def note_signing(tx: Tx, is_signed: bool) -> None:
+    """For commands on the file, whose shell may lack the secret of the server's settings."""
+    cursors.move(tx.db, cursors.SIGNED, int(is_signed))
 
 
 def plan(

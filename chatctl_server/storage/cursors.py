@@ -1,11 +1,13 @@
-"""Where each follower stands in the log, and the server's last sign of life."""
+"""Where each follower stands in the log, and what the last server has left about itself."""
 
 from peewee import Database
 
 from chatctl_server.storage.models import Cursor
 from chatctl_server.storage.sql import Statement
 
-ALIVE = "server.alive"
+ALIVE = "server.alive"  # the time of its last sign of life
+SIGNED = "server.signed"  # 1: it had a secret for callbacks
+ABOUT_SERVER = (ALIVE, SIGNED)
 _READ = Statement(Cursor.select(Cursor.position).where(Cursor.name == ""))
 _ALL = Statement(Cursor.select(Cursor.name, Cursor.position).order_by(Cursor.name))
 _SET = Statement(

@@ -123,6 +123,5 @@ def _fact_time(db: Database, offset: int) -> str | None:
 
 
 def _cursors(db: Database) -> dict[str, int]:
-    positions = cursors.positions(db)
-    positions.pop(cursors.ALIVE, None)
-    return positions
+    found = cursors.positions(db).items()
+    return {name: position for name, position in found if name not in cursors.ABOUT_SERVER}

@@ -113,7 +113,8 @@ class Mute(Table):
 
 
 class Cursor(Table):
-    """Where a follower stands in the log; ``server.alive`` holds a time instead."""
+    """Where a follower stands in the log; ``server.alive`` holds a time instead, ``server.signed``
+    whether it had a secret for callbacks."""
 
     name = TextField(primary_key=True)
     position = BigIntegerField()

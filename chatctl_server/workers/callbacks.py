@@ -16,7 +16,7 @@ from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.live.bell import Bell
 from chatctl_server.setting_table import masked
 from chatctl_server.settings import Settings
-from chatctl_server.storage import deliveries, endpoints
+from chatctl_server.storage import cursors, deliveries, endpoints
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.views.deliveries import Request
@@ -90,6 +90,7 @@ class Callbacks:
 
     async def start(self, workers: Workers) -> None:
         await self._store.write(verbs.configure, self._urls(), self._clock.now())
+        await self._store.write(verbs.note_signing, self._is_signed)
         self._rendering.begin(await self._store.read(deliveries.newest_id))
         while await self._store.write(operating.skip_of_removed):
             pass
@@ -138,12 +139,17 @@ class Callbacks:
         pending, for that long at most. What is under way then is cut off, and sent again.
 
         A URL of the last server's that this command's settings do not name is not removed: what
-        it is to hear of is planned, and waits for the next server."""
+        it is to hear of is planned, and waits for the next server. So does what that server would
+        have signed with a secret that these settings do not have."""
         self._ended.clear()
         urls = self._urls()
         named = {kind: url for kind, url in urls.items() if url is not None}
         await self._store.write(verbs.configure, named, self._clock.now())
-        self._sender.leave(urls.keys() - named.keys())
+        was_signed = bool(await self._store.read(cursors.position, cursors.SIGNED))
+        if self._is_signed and not was_signed:
+            await self._store.write(verbs.note_signing, self._is_signed)
+        is_secret_missing = was_signed and not self._is_signed
+        self._sender.leave(urls.keys() - named.keys(), without_secret=is_secret_missing)
         self._rendering.begin(await self._store.read(deliveries.newest_id))
         await self._planner.begin()
         with contextlib.suppress(TimeoutError):
@@ -169,6 +175,10 @@ class Callbacks:
             if next_at is None and not self._sender.under_way and is_unchanged:
                 return
             await self._sender.wait(seen, next_at)
+
+    @property
+    def _is_signed(self) -> bool:
+        return bool(self._settings.callback_signing_secret)
 
     def _urls(self) -> dict[EndpointKind, str | None]:
         settings = self._settings

@@ -64,7 +64,7 @@ class Places(NamedTuple):
 class Look(NamedTuple):
     """What is looked for. ``slots``: how many are left, ``may_hang``: how many of these to what
     may hang. ``turn`` counts the looks: another endpoint is the first each time. ``left``: kinds
-    to which nothing is sent."""
+    to which nothing is sent; ``needs_secret``: nor to endpoints without a secret of their own."""
 
     places: Mapping[int, Places]
     slots: int
@@ -73,6 +73,11 @@ class Look(NamedTuple):
     above: int = 0
     turn: int = 0
     left: frozenset[EndpointKind] = frozenset()
+    needs_secret: bool = False
+
+    def sends_to(self, endpoint: endpoints.Stored) -> bool:
+        is_left = endpoint.kind in self.left or (self.needs_secret and endpoint.secret is None)
+        return endpoint.status == "enabled" and not is_left
 
 
 class Head(NamedTuple):
@@ -134,10 +139,13 @@ class Sender:
         self._resting: set[asyncio.TimerHandle] = set()
         self._looks = 0
         self._left: frozenset[EndpointKind] = frozenset()
+        self._needs_secret = False
 
-    def leave(self, kinds: Iterable[EndpointKind]) -> None:
-        """Nothing is sent to the endpoints of these kinds."""
+    def leave(self, kinds: Iterable[EndpointKind], *, without_secret: bool) -> None:
+        """Nothing is sent to the endpoints of these kinds, nor, where that is asked for, to those
+        without a secret of their own."""
         self._left = frozenset(kinds)
+        self._needs_secret = without_secret
 
     async def run(self) -> None:
         while True:
@@ -161,6 +169,7 @@ class Sender:
             above=above,
             turn=self._looks,
             left=self._left,
+            needs_secret=self._needs_secret,
         )
         due = await self._store.read(_due, look, self._rendering)
         self._endpoints = {each.id: each for each in due.endpoints}
@@ -325,8 +334,7 @@ def _jitter() -> float:
 
 
 def _due(db: Database, look: Look, rendering: Rendering) -> Due:
-    present = endpoints.present(db)
-    enabled = [each for each in present if each.status == "enabled" and each.kind not in look.left]
+    enabled = [each for each in endpoints.present(db) if look.sends_to(each)]
     heads: list[Head] = []
     waits: list[int] = []
     first = look.turn % len(enabled) if enabled else 0

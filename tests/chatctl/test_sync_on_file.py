@@ -146,7 +146,24 @@ def test_what_nobody_is_there_for_stays(on_file: OnFile, hook: Receiver) -> None
     done = on_file("sync", names=())
     # The second tells what the first, which may be under way, does not know yet.
     assert (done.stdout, done.exit) == ("delivered\t0\nfailed\t0\npending\t2\n", 0)
-    assert "chatctl: still pending: 2; their URL is not set here, or disabled\n" in done.stderr
+    why = "their URL or its secret is not set here, or they are disabled"
+    assert f"chatctl: still pending: 2; {why}\n" in done.stderr
+
+
+def test_a_shell_without_the_secret_sends_nothing_unsigned(on_file: OnFile, hook: Receiver) -> None:
+    """A receiver that verifies would refuse it; one with a secret of its own is sent to."""
+    on_file("callbacks", "add", hook.url, "--events", "room.*")
+    assert on_file("sync", CALLBACK_SIGNING_SECRET=SECRET).exit == 0
+    before = len(hook.requests)
+    on_file("rooms", "create", "made here")
+    done = on_file("sync", "--kind", "data")
+    assert (done.stdout.splitlines()[0], done.exit) == ("delivered\t0", 0)
+    assert "its secret is not set here" in done.stderr
+    assert len(hook.requests) == before
+    on_file("sync", CALLBACK_SIGNING_SECRET=SECRET)
+    told = hook.requests[before:]
+    assert {"room.created", "data_sync"} <= {each.headers["x-chatctl-event"] for each in told}
+    assert all("webhook-signature" in each.headers for each in told)
 
 
 def test_a_shell_without_the_urls_loses_nothing(on_file: OnFile, hook: Receiver) -> None:
