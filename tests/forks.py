@@ -5,15 +5,13 @@ runs the same ``main`` with its own arguments, environment, directory and stream
 how the interpreter itself starts is run by ``subprocess`` as before.
 """
 
-import array
 import atexit
 import contextlib
-import gc
-import importlib
 import json
 import os
-import resource
 import select
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,23 +19,51 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, NamedTuple, NoReturn
+from typing import IO, Self
 
-MESSAGE_BYTES = 1 << 20
-LIMITS = (resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
-# What an interpreter reads when it starts: with another value it has to be started.
-INTERPRETER = ("PYTHON", "LC_", "LANG", "MALLOC", "LD_", "COVERAGE")
+import forked
+import launcher
 
 
 class Process:
     """What tests use of ``subprocess.Popen``."""
 
-    def __init__(self, pid: int, status: int, arguments: Sequence[str]) -> None:
+    def __init__(
+        self,
+        pid: int,
+        status: int,
+        arguments: Sequence[str],
+        stdout: IO[bytes] | None,
+        stderr: IO[bytes] | None,
+    ) -> None:
         self.pid = pid
         self.args = arguments
+        self.stdout = stdout
+        self.stderr = stderr
         self.returncode: int | None = None
         self._status = status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self.stdout, self.stderr):
+            if each is not None:
+                each.close()
+        self.wait()
+
+    def communicate(self, *, timeout: float | None = None) -> tuple[bytes, bytes]:
+        with ThreadPoolExecutor(2) as readers:
+            both = readers.map(_read_to_the_end, (self.stdout, self.stderr))
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            stdout, stderr = both
+        return stdout, stderr
 
     def poll(self) -> int | None:
         return self._wait(0)
@@ -72,79 +98,96 @@ class Parent:
     """The Python that is forked: one for each process of the tests, made when it is needed."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.environment = environment
-        self._socket = ours
-        self._asking = threading.Lock()  # tests start processes from several threads
-        with theirs:
+        self._directory = Path(tempfile.mkdtemp(prefix="forks-"))
+        self._address = str(self._directory / "socket")
+        self.program = self._make_program()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.bind(self._address)
+            listening.listen()
             self._process = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-P", forked.__file__, str(listening.fileno())],
+                pass_fds=[listening.fileno()],
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # it ends when this does
             )
         atexit.register(self.close)
 
+    def _make_program(self) -> Path:
+        started_with = json.dumps(launcher.of_interpreter(self.environment))
+        words = [sys.executable, "-IS", launcher.__file__, self._address, started_with]
+        program = self._directory / "chatctl"
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        program.chmod(0o700)
+        return program
+
     def close(self) -> None:
-        self._socket.close()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.wait(10)
+        shutil.rmtree(self._directory)
 
     def suits(self, environment: dict[str, str]) -> bool:
-        return _of_interpreter(environment) == _of_interpreter(self.environment)
+        ours, theirs = map(launcher.of_interpreter, (self.environment, environment))
+        return ours == theirs
 
-    def start(
+    def ask(
         self,
         arguments: Sequence[str],
         environment: dict[str, str],
         directory: Path,
-        files: list[int],
-    ) -> Process:
-        status, theirs = os.pipe()
-        try:
-            message = json.dumps([list(arguments), environment, str(directory), _limits()])
-            sent = array.array("i", [*files, theirs])
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, sent)]
-            with self._asking:
-                self._socket.sendmsg([message.encode("utf-8", "surrogateescape")], rights)
-                pid = int(self._socket.recv(16))
-        finally:
-            os.close(theirs)
-        return Process(pid, status, arguments)
-
-
-def _limits() -> list[int]:
-    """What this process, and so its children, may use: a test makes a disk full by it."""
-    return [resource.getrlimit(each)[0] for each in LIMITS]
-
-
-def _of_interpreter(environment: dict[str, str]) -> dict[str, str]:
-    return {name: text for name, text in environment.items() if name.startswith(INTERPRETER)}
+        files: Sequence[int],
+    ) -> tuple[int, int]:
+        """The process id, and the file in which its status will be told."""
+        place = str(directory)
+        asked, pid = launcher.ask(self._address, arguments, environment, place, files)
+        return pid, asked.detach()
 
 
 _parents: list[Parent] = []
+_choosing = threading.Lock()  # tests start processes from several threads
 
 
 def _parent(environment: dict[str, str]) -> Parent:
-    for parent in _parents:
-        if parent.suits(environment):
-            return parent
-    kept = {"PATH", "VIRTUAL_ENV", "HOME"}
-    _parents.append(
-        Parent(
-            _of_interpreter(environment)
-            | {name: text for name, text in environment.items() if name in kept}
-        )
-    )
-    return _parents[-1]
+    with _choosing:
+        for parent in _parents:
+            if parent.suits(environment):
+                return parent
+        kept = {"PATH", "VIRTUAL_ENV", "HOME"}
+        others = {name: text for name, text in environment.items() if name in kept}
+        _parents.append(Parent(launcher.of_interpreter(environment) | others))
+        return _parents[-1]
+
+
+def program(environment: dict[str, str]) -> Path:
+    """A ``chatctl`` to be started with an environment like this one."""
+    return _parent(environment).program
 
 
 def start(
-    arguments: Sequence[str], environment: dict[str, str], directory: Path, output: IO[bytes]
+    arguments: Sequence[str],
+    environment: dict[str, str],
+    directory: Path,
+    *,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
 ) -> Process:
-    """``chatctl ARGUMENTS`` without a stdin."""
-    with Path(os.devnull).open("rb") as nothing:
-        files = [nothing.fileno(), output.fileno(), output.fileno()]
-        return _parent(environment).start(arguments, environment, directory, files)
+    """``chatctl ARGUMENTS``; each stream is a file's number, or as ``Popen`` has it."""
+    with contextlib.ExitStack() as stack:
+        nothing = stack.enter_context(Path(os.devnull).open("r+b", buffering=0)).fileno()
+        given = {subprocess.DEVNULL: nothing}
+        reading: list[IO[bytes] | None] = [None, None]
+        files = [given.get(stdin, stdin)]
+        for place, each in enumerate((stdout, stderr)):
+            if each == subprocess.PIPE:
+                ours, given[each] = os.pipe()
+                stack.callback(os.close, given[each])
+                reading[place] = os.fdopen(ours, "rb")
+            files.append(given.get(each, each))
+            given[subprocess.STDOUT] = files[-1]
+        pid, status = _parent(environment).ask(arguments, environment, directory, files)
+    return Process(pid, status, arguments, *reading)
 
 
 def run(
@@ -154,105 +197,17 @@ def run(
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
         files[0].write(stdin.encode("utf-8", "surrogateescape"))
         files[0].seek(0)
-        numbers = [file.fileno() for file in files]
-        code = _parent(environment).start(arguments, environment, directory, numbers).wait(60)
+        given, out, err = (file.fileno() for file in files)
+        process = start(arguments, environment, directory, stdin=given, stdout=out, stderr=err)
+        code = process.wait(60)
         for file in files[1:]:
             file.seek(0)
-        stdout, stderr = (file.read().decode() for file in files[1:])
-    return subprocess.CompletedProcess(list(arguments), code, stdout, stderr)
+        said, complained = (file.read().decode() for file in files[1:])
+    return subprocess.CompletedProcess(list(arguments), code, said, complained)
 
 
-# The other side
-
-
-def _serve(number: int) -> None:
-    _import_all()
-    gc.collect()
-    gc.freeze()
-    # Keepers end by themselves: nobody asks for their status.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(fileno=number) as asked:
-        while True:
-            message, rights, _, _ = asked.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(4 * 4))
-            if not message:
-                return
-            files = array.array("i")
-            files.frombytes(rights[0][2])
-            task = Task(*json.loads(message.decode("utf-8", "surrogateescape")))
-            if os.fork() == 0:
-                _keep(asked, task, list(files))
-            for each in files:
-                os.close(each)
-
-
-def _import_all() -> None:
-    for name in ("cli", "client", "connection", "inprocess", "output"):
-        importlib.import_module(f"chatctl.{name}")
-    importlib.import_module("chatctl_server.serving")
-
-
-class Task(NamedTuple):
-    arguments: list[str]
-    environment: dict[str, str]
-    directory: str
-    limits: list[int]
-
-
-def _keep(asked: socket.socket, task: Task, files: list[int]) -> NoReturn:
-    """Forks the command, says which process it is and, at its end, what its status was."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    pid = os.fork()
-    if pid == 0:
-        _become(task, files)
-    for each in files[:3]:
-        os.close(each)
-    asked.send(str(pid).encode())
-    asked.close()
-    _, status = os.waitpid(pid, 0)
-    with contextlib.suppress(BrokenPipeError):
-        os.write(files[3], str(status).encode())
-    os._exit(0)
-
-
-def _become(task: Task, files: list[int]) -> NoReturn:
-    for target, each in enumerate(files[:3]):
-        os.dup2(each, target)
-    os.closerange(3, 256)
-    os.chdir(task.directory)
-    os.environ.clear()
-    os.environ.update(task.environment)
-    for each, soft in zip(LIMITS, task.limits, strict=True):
-        resource.setrlimit(each, (soft, resource.getrlimit(each)[1]))
-    sys.argv = ["chatctl", *task.arguments]
-    streams = {
-        "stdin": os.fdopen(0, encoding="utf-8", closefd=False),
-        "stdout": os.fdopen(1, "w", encoding="utf-8", closefd=False),
-        "stderr": os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False),
-    }
-    for name, stream in streams.items():
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-    os._exit(_main())
-
-
-def _main() -> int:
-    from chatctl import cli
-
-    try:
-        cli.main()
-        code: Any = 0
-    except SystemExit as end:
-        code = end.code
-    except BaseException:  # as the interpreter does it
-        sys.excepthook(*sys.exc_info())
-        code = 1
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    return code if isinstance(code, int) else int(code is not None)
-
-
-if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+def _read_to_the_end(file: IO[bytes] | None) -> bytes:
+    if file is None or file.closed:
+        return b""
+    with file:
+        return file.read()

@@ -104,7 +104,10 @@ class Server:
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes] | forks.Process":
         if self.program == "chatctl":
-            return forks.start(["serve", *self.arguments], self.environment, self.directory, log)
+            words, number = ["serve", *self.arguments], log.fileno()
+            return forks.start(
+                words, self.environment, self.directory, stdout=number, stderr=number
+            )
         return subprocess.Popen(
             [sys.executable, "-m", self.program, "serve", *self.arguments],
             env=self.environment,

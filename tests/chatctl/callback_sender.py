@@ -5,12 +5,12 @@ import http.client
 import json
 import re
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from as_terminal import as_terminal
+from forks import Process
 from prepared_server import Chatctl, Finished
 from same_process import Here
 from world import eventually, free_port
@@ -94,7 +94,7 @@ def raw(*parts: bytes) -> Send:
 
 
 @contextlib.contextmanager
-def listening(chatctl: Chatctl, *args: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def listening(chatctl: Chatctl, *args: str) -> Iterator[tuple[Process, int]]:
     """The real command, and its port."""
     port = free_port()
     process = chatctl.start("callbacks", "listen", "--port", str(port), *args)

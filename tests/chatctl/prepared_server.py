@@ -61,18 +61,21 @@ class Chatctl:
         return Finished(done.stdout, done.stderr, done.returncode)
 
     def start(
-        self, *args: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.command(*args),
-            stdout=stdout,
-            stderr=stderr,
-            cwd=self.directory,
-            env=self.environ,
-        )
+        self,
+        *args: str,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+        **environ: str,
+    ) -> forks.Process:
+        return forks.start(
+            args, {**self.environ, **environ}, self.directory,
+            stdin=stdin, stdout=stdout, stderr=stderr,
+        )  # fmt: skip
 
     @staticmethod
     def command(*args: str) -> list[str]:
+        """For those that want an interpreter of its own."""
         return [sys.executable, "-m", "chatctl", *args]
 
 

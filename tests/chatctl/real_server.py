@@ -1,9 +1,9 @@
 """A real ``chatctl serve`` on a free port."""
 
-import subprocess
 from types import TracebackType
 from typing import Self
 
+from forks import Process
 from prepared_server import Chatctl
 
 
@@ -14,7 +14,7 @@ class Serving:
         self._chatctl = chatctl
         self._args = ("serve", "--bind", "127.0.0.1:0", "--log-format", "text", *args)
         self.log: list[str] = []
-        self.process: subprocess.Popen[bytes]
+        self.process: Process
 
     def __enter__(self) -> Self:
         self.start()

@@ -4,7 +4,6 @@ import fcntl
 import os
 import pty
 import struct
-import subprocess
 import termios
 
 from prepared_server import Chatctl
@@ -21,10 +20,8 @@ def on_terminal(
     """Everything that was shown, and the exit code."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    running = subprocess.Popen(
-        chatctl.command(*args), stdin=slave, stdout=slave, stderr=slave,
-        cwd=chatctl.directory, env={"TERM": "xterm", **chatctl.environ, **environ},
-    )  # fmt: skip
+    given = {"TERM": "xterm", **chatctl.environ, **environ}
+    running = chatctl.start(*args, stdin=slave, stdout=slave, stderr=slave, **given)
     os.close(slave)
     os.write(master, typed.encode())
     shown = b""

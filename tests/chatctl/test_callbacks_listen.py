@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from callback_sender import AT, CREATED, ROOM, Listen, Send, is_open, listening, post, raw, sent
+from forks import Process
 from prepared_server import Chatctl, Finished, lines, rows
 from same_process import Here
 from world import eventually, free_port, running
@@ -320,7 +321,7 @@ def test_a_server_is_heard(chatctl: Chatctl, tmp_path: Path) -> None:
     ]
 
 
-def until(process: subprocess.Popen[bytes], event: str, count: int) -> list[Any]:
+def until(process: Process, event: str, count: int) -> list[Any]:
     """All callbacks until so many of these have been received."""
     found: list[Any] = []
     assert process.stdout is not None

@@ -1,9 +1,9 @@
 """The scripts of ``chatctl completion`` in the shells themselves: what is offered where, and that
 nothing in a room's name is run."""
 
-import shlex
 import subprocess
 
+import forks
 import pytest
 from prepared_server import Answer, Chatctl, Prepared
 
@@ -14,22 +14,23 @@ OFFERED = set(ROOMS[:6])
 SHELLS = ("bash", "zsh", "fish")
 
 
+@pytest.fixture(name="server")
+def with_rooms(server: Prepared) -> Prepared:
+    rooms = [
+        {"room_id": f"id-{n}", "room_name": name, "start_time": 1} for n, name in enumerate(ROOMS)
+    ]
+    server.answers["GET /management/rooms"] = Answer(rooms)
+    return server
+
+
 def _shell(chatctl: Chatctl, server: Prepared, *command: str) -> str:
     """Runs with a ``chatctl`` in PATH that talks to the prepared server."""
-    program = chatctl.directory / "bin" / "chatctl"
-    if not program.exists():
-        program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(chatctl.command())} "$@"\n')
-        program.chmod(0o755)
-        rooms = [
-            {"room_id": f"id-{n}", "room_name": name, "start_time": 1}
-            for n, name in enumerate(ROOMS)
-        ]
-        server.answers["GET /management/rooms"] = Answer(rooms)
+    environment = {**chatctl.environ, "LANG": "C.UTF-8"}
+    program = forks.program(environment)
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=False, cwd=chatctl.directory,
         env={
-            **chatctl.environ, "CHATCTL_SERVER": server.url, "LANG": "C.UTF-8", "TERM": "xterm",
+            **environment, "CHATCTL_SERVER": server.url, "TERM": "xterm",
             "PATH": f"{program.parent}:{chatctl.environ['PATH']}",
         },
     )  # fmt: skip
@@ -109,6 +110,5 @@ def test_a_word_that_is_quoted_already_goes_on(chatctl: Chatctl, server: Prepare
 def test_without_a_server_no_rooms_are_offered(
     chatctl: Chatctl, server: Prepared, shell: str
 ) -> None:
-    _shell(chatctl, server, "true")
     server.answers.clear()
     assert _offered(chatctl, server, shell, "rooms", "show", "") == set()

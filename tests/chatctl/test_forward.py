@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from forks import Process
 from hooks import SECRET
 from prepared_server import Chatctl
 from receivers import Receiver, answer, receiver, refusing
@@ -140,7 +141,7 @@ class Forwarding:
         self._words = ("--to", url, "--events", "message.*", "--cursor", "place")
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self) -> Iterator[Process]:
         process = self._chatctl.start(
             "callbacks", "forward", *self._words, stdout=subprocess.DEVNULL
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from as_terminal import as_terminal
+from forks import Process
 from prepared_server import Answer, Chatctl, Prepared
 from receivers import Receiver, receiver
 from same_process import Here
@@ -220,7 +221,7 @@ def test_a_terminal_is_told_too(
 
 
 @contextlib.contextmanager
-def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def _ended(process: Process | subprocess.Popen[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
@@ -232,7 +233,10 @@ def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 def test_ctrl_c_before_the_modules_are_there(chatctl: Chatctl) -> None:
     """One of them does not come to its end."""
     (chatctl.directory / "typer.py").write_text("print('begun', flush=True)\nwhile True: pass\n")
-    process = chatctl.start("rooms")
+    process = subprocess.Popen(
+        chatctl.command("rooms"), cwd=chatctl.directory, env=chatctl.environ,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
     with _ended(process):
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"

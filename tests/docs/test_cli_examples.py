@@ -8,12 +8,12 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from forks import program
 from receivers import Receiver, receiver
 from world import KEY, Server, clean_environment, eventually, free_port
 
@@ -43,8 +43,8 @@ class Desk:
 
     def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environment = {**clean_environment(directory, **settings), "PATH": path}
+        self.environment = clean_environment(directory, **settings)
+        self.environment["PATH"] = f"{program(self.environment).parent}:{os.environ['PATH']}"
 
     def start(self, command: str, *, typed: bytes | None = None) -> subprocess.Popen[bytes]:
         # script(1) gives the command a terminal of its own.
