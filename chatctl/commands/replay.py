@@ -91,9 +91,7 @@ def replay(
     with stopping.told(options, run.so_far), connection.open(options) as server:
         newest = streams.newest_offset(server)
         after = run.place.read(newest)
-        if after is None and since is None:
-            raise usage("where to begin is not said", "--since 0 for all there is")
-        begin = start(options, since) if after is None else {"after": after}
+        begin = _begin(options, since, after, cursor)
         beyond = _beyond(server, until, newest)
         found = _facts(server, {**filters(server, type, room), **begin}, beyond)
         if dry_run:
@@ -117,6 +115,16 @@ def _check_order(since: str | None, until: str | None) -> None:
     given = [each for each in (since, until) if each is not None and times.looks_like_offset(each)]
     if len(given) == 2 and int(given[0]) > int(given[1]):
         raise usage("--since is later than --until")
+
+
+def _begin(options: Options, since: str | None, after: int | None, cursor: str | None) -> Params:
+    """``after``: what the cursor's file says, which goes before ``since``."""
+    if after is not None:
+        output.note(options, f"going on behind the event {after:,}, as {cursor} says")
+        return {"after": after}
+    if since is None:
+        raise usage("where to begin is not said", "--since 0 for all there is")
+    return start(options, since)
 
 
 def _beyond(server: Client, until: str | None, newest: int) -> Beyond:

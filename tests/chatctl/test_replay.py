@@ -152,9 +152,11 @@ def test_it_tries_four_times_and_then_stops(
     )
     assert offsets(hook) == [1, 2, 2, 2, 3, 3, 3, 3]
     assert json.loads((here.directory / "place").read_text()) == {"after": 2}
-    assert told.json(*args)["count"] == len(facts) - 2
+    again = told(*args, "--json")
+    assert json.loads(again.stdout)["count"] == len(facts) - 2
+    assert again.stderr == "chatctl: going on behind the event 2, as place says\n"
     assert offsets(hook)[8:] == [fact["offset"] for fact in facts[2:]]
-    assert told.json(*args)["count"] == 0
+    assert told.json(*args, "--quiet")["count"] == 0
 
 
 def test_a_receiver_that_is_away(told: Served, hook: Receiver) -> None:
