@@ -198,6 +198,7 @@ class Client:
             compression=None,
             open_timeout=PATIENCE_SECONDS,
             close_timeout=1,
+            ping_interval=None,  # no thread and no random number that a test has not asked for
             max_size=None,
             proxy=None,
             legacy=True,
