@@ -47,11 +47,18 @@ def window(
         for name, text in (begin, end)
         if text is not None
     }
-    if len(found) == 2 and found[begin[0]] > found[end[0]]:
+    if len(found) == 2:
+        check_order((begin[0], found[begin[0]]), (end[0], found[end[0]]))
+    return found
+
+
+def check_order(begin: tuple[str, float], end: tuple[str, float]) -> None:
+    """Of two options and what they mean. Raises Failure ``usage`` when the first is behind the
+    other."""
+    if begin[1] > end[1]:
         raise failures.usage(
             f"--{begin[0]} is later than --{end[0]}", f"--{begin[0]} with the earlier of the two"
         )
-    return found
 
 
 def moment(text: str, now: float) -> float | None:

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 MESSAGE_BYTES = 1 << 20
@@ -33,7 +34,16 @@ def serve(number: int) -> None:
             with listening.accept()[0] as asked:
                 if os.fork() == 0:
                     listening.close()
-                    _keep(asked)
+                    _or_end(lambda: _keep(asked))
+
+
+def _or_end(work: Callable[[], NoReturn]) -> NoReturn:
+    """An error must not lead back to the parent's own work, in another process."""
+    try:
+        work()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    os._exit(1)
 
 
 def _import_all() -> None:
@@ -61,11 +71,13 @@ def _keep(asked: socket.socket) -> NoReturn:
     pid = os.fork()
     if pid == 0:
         asked.close()
-        _become(Task(*json.loads(message.decode("utf-8", "surrogateescape"))), list(files))
+        task = Task(*json.loads(message.decode("utf-8", "surrogateescape")))
+        _or_end(lambda: _become(task, list(files)))
     os.closerange(0, asked.fileno())
     os.closerange(asked.fileno() + 1, 256)
-    asked.send(str(pid).encode())
     ended = os.pidfd_open(pid)
+    with contextlib.suppress(BrokenPipeError):  # which is then seen below
+        asked.send(str(pid).encode())
     if ended not in select.select([ended, asked], [], [])[0]:
         os.kill(pid, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]

@@ -28,7 +28,7 @@ import launcher
 
 
 class Process:
-    """What tests use of ``subprocess.Popen``."""
+    """What tests use of ``subprocess.Popen``; ``communicate`` ends what is not done in time."""
 
     def __init__(
         self,

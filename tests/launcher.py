@@ -5,6 +5,7 @@ as a script, by an interpreter that imports nothing else, it starts in a thirtie
 """
 
 import array
+import contextlib
 import json
 import os
 import resource
@@ -49,14 +50,16 @@ def main(address: str, started_with: str, *arguments: str) -> NoReturn:
     asked, pid = ask(address, arguments, os.environ, os.getcwd(), (0, 1, 2))  # noqa: PTH109 - pathlib would double the time
 
     def pass_on(number: int, _: Any) -> None:
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):  # ended, and about to be told
+            os.kill(pid, number)
 
     for number in PASSED_ON:
         signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
     status = int(asked.recv(16))
     if os.WIFSIGNALED(status):
-        signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # SIGKILL has nothing but its default
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
     os._exit(os.WEXITSTATUS(status))
 

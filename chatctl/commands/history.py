@@ -1,7 +1,6 @@
 """``chatctl rooms history`` and ``chatctl rooms sessions``: what was said, and who was there."""
 
 import itertools
-import math
 import shlex
 import sys
 import time
@@ -124,15 +123,8 @@ def sessions(options: Options, asked: Asked) -> None:
 
 
 def _window(since: str | None, until: str | None) -> Query:
-    now = time.time()
-    given = {
-        name: math.floor(times.point(text, now, f"--{option}"))
-        for name, option, text in (("from", "since", since), ("to", "until", until))
-        if text is not None
-    }
-    if len(given) == 2 and given["from"] > given["to"]:
-        raise usage("--since is later than --until", "--since with the earlier of the two")
-    return given
+    found = times.window(time.time(), ("since", since), ("until", until))
+    return {{"since": "from", "until": "to"}[option]: at for option, at in found.items()}
 
 
 def _count(limit: int | None, everything: bool) -> int | None:

@@ -111,10 +111,20 @@ def _check_targets(to: str | None, to_file: str | None, *, is_needed: bool) -> N
 
 
 def _check_order(since: str | None, until: str | None) -> None:
-    """Of two offsets; what times and ids mean is known only when it is read."""
-    given = [each for each in (since, until) if each is not None and times.looks_like_offset(each)]
-    if len(given) == 2 and int(given[0]) > int(given[1]):
-        raise usage("--since is later than --until")
+    """Of two offsets or two times; what an id means is known only when it is read."""
+    if since is None or until is None:
+        return
+    if times.looks_like_offset(since) and times.looks_like_offset(until):
+        times.check_order(("since", int(since)), ("until", int(until)))
+        return
+    now = time.time()
+    begin, end = (_moment(text, now) for text in (since, until))
+    if begin is not None and end is not None:
+        times.check_order(("since", begin), ("until", end))
+
+
+def _moment(text: str, now: float) -> float | None:
+    return None if times.looks_like_offset(text) else times.moment(text, now)
 
 
 def _begin(options: Options, since: str | None, after: int | None, cursor: str | None) -> Params:

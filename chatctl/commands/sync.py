@@ -81,7 +81,7 @@ def push(
     wait: Annotated[
         bool,
         typer.Option(
-            "--wait", help="Until all is delivered, for --timeout (60s); on a file always."
+            "--wait", help="Until all is delivered, at most for --timeout (60s); on a file always."
         ),
     ] = False,
 ) -> None:
@@ -158,7 +158,8 @@ def _tell_unheard(
 
 def _judge(options: Options, done: Settled | None, deadline: float) -> None:
     """Raises Failure for what failed, or is left when the time is over. What is left before that
-    nobody is there for: its URL is not among the settings here, or its endpoint is disabled."""
+    nobody is there for: its URL, or the secret that the server had, is not among the settings
+    here, or its endpoint is disabled."""
     if done is None:
         return
     total = sum(done)
@@ -176,7 +177,7 @@ def _judge(options: Options, done: Settled | None, deadline: float) -> None:
             "chatctl callbacks deliveries --status pending, or a longer --timeout",
         )
     if done.pending:
-        why = "their URL or its secret is not set here, or they are disabled"
+        why = "their URL or CALLBACK_SIGNING_SECRET is not set here, or their endpoint is disabled"
         output.note(options, f"still pending: {done.pending:,}; {why}")
 
 

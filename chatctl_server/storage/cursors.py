@@ -7,7 +7,7 @@ from chatctl_server.storage.sql import Statement
 
 ALIVE = "server.alive"  # the time of its last sign of life
 SIGNED = "server.signed"  # 1: it had a secret for callbacks
-ABOUT_SERVER = (ALIVE, SIGNED)
+ABOUT_SERVER = "server."  # so the names begin that are no follower's
 _READ = Statement(Cursor.select(Cursor.position).where(Cursor.name == ""))
 _ALL = Statement(Cursor.select(Cursor.name, Cursor.position).order_by(Cursor.name))
 _SET = Statement(
@@ -20,8 +20,8 @@ def position(db: Database, name: str) -> int:
     return _READ.value(db, name) or 0
 
 
-def positions(db: Database) -> dict[str, int]:
-    return dict(_ALL.rows(db))
+def of_followers(db: Database) -> dict[str, int]:
+    return {name: at for name, at in _ALL.rows(db) if not name.startswith(ABOUT_SERVER)}
 
 
 def move(db: Database, name: str, position: int) -> None:

@@ -142,6 +142,14 @@ _DUE = Statement.of_text(
     WHERE lane.endpoint = ? AND lane.is_slow = ? AND lane.due_at <= ? AND d.id > ?
     ORDER BY lane.due_at LIMIT ?"""
 )
+# A try under way is of a lane's first delivery, and what it says is stored with what came of it.
+_UNSURE = Statement.of_text(
+    """SELECT d.id FROM lane JOIN delivery d ON d.id = (
+        SELECT MIN(id) FROM delivery
+        WHERE endpoint = lane.endpoint AND conversation = lane.conversation
+        AND status = 'pending')
+    WHERE d.body_hash IS NULL"""
+)
 _WAITING = Statement.of_text(
     """SELECT 1 FROM delivery
     WHERE endpoint = ?1 AND conversation = ?2 AND status = 'pending' AND event = ?3 AND id > (
@@ -263,6 +271,12 @@ def due(
     return [Stored(*row) for row in _DUE.rows(db, endpoint, int(is_slow), now, above, limit)]
 
 
+def unsure(db: Database) -> frozenset[int]:
+    """Those of which nobody knows, when no server runs, whether they were sent, and what they
+    said."""
+    return frozenset(number for (number,) in _UNSURE.rows(db))
+
+
 def next_due(db: Database, endpoint: int, now: int) -> int | None:
     """When the next lane's time comes; None when none waits for a time."""
     found: int | None = _NEXT_DUE.value(db, endpoint, now, endpoint, now)
@@ -307,10 +321,10 @@ def _try_row(delivery: int, number: int, at: int, outcome: Outcome) -> Sequence[
 
 
 def move_lanes(db: Database, moves: Sequence[Move]) -> None:
-    """To their next times; a lane without pending deliveries ends."""
-    last = {each[:2]: (*each[:4], int(each.is_slow)) for each in moves}
-    _MOVE_LANES.run(db, list(last.values()))
-    _END_LANES.run(db, list(last))
+    """Each to its next time; a lane without pending deliveries ends. No lane is there twice: one
+    try of it at a time."""
+    _MOVE_LANES.run(db, [(*each[:4], int(each.is_slow)) for each in moves])
+    _END_LANES.run(db, [each[:2] for each in moves])
 
 
 def open_lane(db: Database, endpoint: int, conversation: int, due_at: int) -> None:

@@ -81,7 +81,7 @@ def info(path: Path) -> Info:
             last_offset=last_offset,
             first_fact_at=_fact_time(db, 1) if last_offset else None,
             last_fact_at=_fact_time(db, last_offset) if last_offset else None,
-            cursors=_cursors(db) if schema.applied else {},
+            cursors=cursors.of_followers(db) if schema.applied else {},
         )
 
 
@@ -120,8 +120,3 @@ def _fact_time(db: Database, offset: int) -> str | None:
         "SELECT at FROM event WHERE id = ?", (offset,)
     ).fetchone()
     return None if found is None else times.rfc3339(found[0])
-
-
-def _cursors(db: Database) -> dict[str, int]:
-    found = cursors.positions(db).items()
-    return {name: position for name, position in found if name not in cursors.ABOUT_SERVER}

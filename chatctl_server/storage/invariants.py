@@ -51,7 +51,7 @@ LOG = (
     Invariant(
         "cursors",
         "follower {0} stands at {1}, which is not in the log",
-        f"""SELECT name, position FROM cursor WHERE name NOT IN {cursors.ABOUT_SERVER}
+        f"""SELECT name, position FROM cursor WHERE name NOT LIKE '{cursors.ABOUT_SERVER}%'
         AND NOT position BETWEEN 0 AND (SELECT coalesce(max(id), 0) FROM event)""",
     ),
 )

@@ -164,10 +164,7 @@ class Writing:
         except Exception as error:
             self._roll_back_verb(db, error, alone=alone)
             return Settled(call, self._outcome(error), ())
-        if not alone:
-            db.execute_sql("RELEASE verb")
-        elif not sql.in_transaction(db):
-            raise TransactionLost
+        _keep_verb(db, alone=alone)
         return Settled(call, result, tx.recorded)
 
     def _run_many(
@@ -183,8 +180,7 @@ class Writing:
                 self._roll_back_verb(db, error, alone=alone)
                 logger.warning("a batch of %d calls is run one by one: %s", len(calls), error)
             else:
-                if not alone:
-                    db.execute_sql("RELEASE verb")
+                _keep_verb(db, alone=alone)
                 return _settle_many(calls, outcomes, tx.recorded)
         alone = len(calls) == 1 and alone
         return [self._run_one(db, verb.one, call, alone=alone) for call in calls]
@@ -243,6 +239,13 @@ class Writing:
         ):
             return False
         return sql.is_full(error, self._db.connection())
+
+
+def _keep_verb(db: Database, *, alone: bool) -> None:
+    if not sql.in_transaction(db):
+        raise TransactionLost
+    if not alone:
+        db.execute_sql("RELEASE verb")
 
 
 def _settle_many(

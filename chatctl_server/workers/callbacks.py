@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from chatctl_server.storage.store import Store
 from chatctl_server.views.deliveries import Request
 from chatctl_server.workers import forgetting, signing, sync_clocks, telling
 from chatctl_server.workers.address_guard import Guard
-from chatctl_server.workers.delivering import Config, Sender
+from chatctl_server.workers.delivering import PAUSE_SECONDS, Config, Sender
 from chatctl_server.workers.http_client import Client
 from chatctl_server.workers.planning import Planner
 from chatctl_server.workers.rendering import Rendering
@@ -90,8 +90,9 @@ class Callbacks:
 
     async def start(self, workers: Workers) -> None:
         await self._store.write(verbs.configure, self._urls(), self._clock.now())
-        await self._store.write(verbs.note_signing, self._is_signed)
-        self._rendering.begin(await self._store.read(deliveries.newest_id))
+        is_signed = bool(self._settings.callback_signing_secret)
+        await self._store.write(verbs.note_signing, is_signed)
+        self._rendering.begin(await self._store.read(deliveries.unsure))
         while await self._store.write(operating.skip_of_removed):
             pass
         _tell_urls(self._urls())
@@ -107,28 +108,36 @@ class Callbacks:
 
     async def stop(self, seconds: float) -> None:
         """After the workers, and after the sessions have ended: their ends are still sent, unless
-        an earlier delivery of their room is pending. All else waits for the next start."""
+        an earlier delivery of their room is pending, or half of the time is over before there is a
+        slot for them. All else waits for the next start."""
         deadline = asyncio.get_running_loop().time() + seconds
         if self._is_started:
             if self._sender.under_way:
                 telling.logger.info(
                     "%d callbacks are under way; the stop waits for them", self._sender.under_way
                 )
-            await at_the_end("callbacks: planning", lambda: self._plan_last(deadline))
+            await at_the_end("callbacks: planning", lambda: self._tell_last(deadline))
         await self._sender.finish(deadline)
 
-    async def _plan_last(self, deadline: float) -> None:
-        """What it cannot plan in half of the time waits for the next start."""
+    async def _tell_last(self, deadline: float) -> None:
         newest = await self._store.read(deliveries.newest_id)
-        halfway = (asyncio.get_running_loop().time() + deadline) / 2
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(halfway):
-                while await self._planner.step(in_haste=True):
-                    pass
-                await self._planner.catch_up()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
+        async with _until_halfway(deadline):
+            while await self._planner.step(in_haste=True):
+                pass
+            await self._planner.catch_up()
+        await self._send_last(newest, deadline)
+
+    async def _send_last(self, newest: int, deadline: float) -> None:
+        """What was planned after that delivery. Each begins with at least half of what is left of
+        the time before it."""
+        async with _until_halfway(deadline):
+            while True:
+                seen = self._bell.count
                 await self._sender.start_due(above=newest)
+                if not self._sender.under_way:
+                    return
+                await asyncio.sleep(PAUSE_SECONDS)
+                await self._bell.wait(seen)
 
     async def close(self) -> None:
         """Ends the connections, after a stop."""
@@ -146,11 +155,9 @@ class Callbacks:
         named = {kind: url for kind, url in urls.items() if url is not None}
         await self._store.write(verbs.configure, named, self._clock.now())
         was_signed = bool(await self._store.read(cursors.position, cursors.SIGNED))
-        if self._is_signed and not was_signed:
-            await self._store.write(verbs.note_signing, self._is_signed)
-        is_secret_missing = was_signed and not self._is_signed
-        self._sender.leave(urls.keys() - named.keys(), without_secret=is_secret_missing)
-        self._rendering.begin(await self._store.read(deliveries.newest_id))
+        is_signed = bool(self._settings.callback_signing_secret)
+        self._sender.leave(urls.keys() - named.keys(), without_secret=was_signed and not is_signed)
+        self._rendering.begin(await self._store.read(deliveries.unsure))
         await self._planner.begin()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -175,10 +182,6 @@ class Callbacks:
             if next_at is None and not self._sender.under_way and is_unchanged:
                 return
             await self._sender.wait(seen, next_at)
-
-    @property
-    def _is_signed(self) -> bool:
-        return bool(self._settings.callback_signing_secret)
 
     def _urls(self) -> dict[EndpointKind, str | None]:
         settings = self._settings
@@ -222,6 +225,15 @@ class Callbacks:
             self._ended[type(told.verdict)] += 1
             if told.rendered.delivery.event in callbacks.STATES:
                 self._sync_runs.settled(told.rendered.delivery.first)
+
+
+@contextlib.asynccontextmanager
+async def _until_halfway(deadline: float) -> AsyncIterator[None]:
+    """What takes longer than half of the time that is left is cut off in silence."""
+    halfway = (asyncio.get_running_loop().time() + deadline) / 2
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(halfway):
+            yield
 
 
 def _tell_urls(urls: Mapping[EndpointKind, str | None]) -> None:

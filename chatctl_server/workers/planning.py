@@ -16,7 +16,7 @@ from chatctl_server.storage.store import Store
 from chatctl_server.workers.follower import PAGE, PAUSE_SECONDS, follow
 
 DELIVERIES_A_CALL = 50  # the writer takes 10 µs for each, and posts wait behind them
-DELIVERIES_IN_HASTE = 1000  # also the most of one step
+DELIVERIES_IN_HASTE = 1000  # also what a step ends at
 TriesOf = Callable[[endpoints.Stored], int]
 
 
@@ -119,14 +119,16 @@ def _next_facts(db: Database, offset: int, tries_of: TriesOf, size: int) -> _Fou
     entries, end = _read_facts(db, known, offset)
     parts: list[_Part] = []
     part = _Part([], [], offset)
+    total = 0
     for entry in entries:
         part.planned.extend(planned_for(entry, known, tries_of))
         if isinstance(entry.fact, facts.SyncRequested):
             part.requested.append(entry.offset)
         if len(part.planned) >= size:
             parts.append(part._replace(reached=entry.offset))
+            total += len(part.planned)
             part = _Part([], [], offset)
-            if len(parts) * size >= DELIVERIES_IN_HASTE:
+            if total >= DELIVERIES_IN_HASTE:
                 return _Found(parts, entry.offset, has_more=True)
     has_more = len(entries) == PAGE
     if part.planned or part.requested or has_more:

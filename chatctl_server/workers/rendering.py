@@ -5,7 +5,7 @@ in between is erased there, too; a room's state is told as it is at the send.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import msgspec
@@ -32,8 +32,9 @@ UNTELLABLE = (msgspec.MsgspecError, LookupError, ValueError, TypeError, Arithmet
 
 
 class Rendered(NamedTuple):
-    """``is_changed``: an earlier try said, or may have said, something else. ``trouble``: why
-    there is no body. ``is_after_creation``: the data of a room that has just been made."""
+    """``body_hash``: empty where an earlier try said nobody knows what. ``is_changed``: it said,
+    or may have said, something else. ``trouble``: why there is no body. ``is_after_creation``: the
+    data of a room that has just been made."""
 
     delivery: deliveries.Stored
     room_id: str | None
@@ -56,12 +57,12 @@ class Rendering:
         self._current_users = current_users
         self._history_limit = history_limit
         self._clock = clock
-        self._newest_before = 0
+        self._unsure: Collection[int] = ()
 
-    def begin(self, newest: int) -> None:
-        """The deliveries up to that id may have been sent by a run that was killed before it could
-        store what it had said."""
-        self._newest_before = newest
+    def begin(self, unsure: Collection[int]) -> None:
+        """Those deliveries may have been sent by a run that was killed before it could store what
+        it had said."""
+        self._unsure = unsure
 
     def render(self, db: Database, delivery: deliveries.Stored, *, is_slow: bool) -> Rendered:
         """Data that cannot be told is the trouble of this delivery alone."""
@@ -73,7 +74,9 @@ class Rendering:
         try:
             body = msgspec.json.encode(self._content(db, delivery, room))
             body_hash = hashlib.sha256(body).digest()
-            is_changed = self._is_changed(db, delivery, body_hash)
+            if is_unsure := delivery.id in self._unsure and _may_differ(db, delivery):
+                body_hash = b""  # the tries after this one will not know either
+            is_changed = is_unsure or delivery.body_hash not in (None, body_hash)
             is_after_creation = _is_after_creation(db, delivery)
         except UNTELLABLE as error:
             trouble = f"{type(error).__name__}: {error}"
@@ -88,11 +91,6 @@ class Rendering:
             is_slow=is_slow,
             is_after_creation=is_after_creation,
         )
-
-    def _is_changed(self, db: Database, delivery: deliveries.Stored, body_hash: bytes) -> bool:
-        if delivery.body_hash is not None:
-            return delivery.body_hash != body_hash
-        return delivery.id <= self._newest_before and _may_differ(db, delivery)
 
     def _content(
         self, db: Database, delivery: deliveries.Stored, room: conversations.Found | None
@@ -182,13 +180,13 @@ def _session_batch(
 
 
 def _may_differ(db: Database, delivery: deliveries.Stored) -> bool:
-    """From what was said when it was planned, or after that."""
+    """From what was said before."""
     match delivery.event:
         case callbacks.DATA_SYNC | callbacks.PERIODIC_SYNC:
             return True
         case "chat_history_batch":
             rows = messages.between(db, delivery.conversation, delivery.first, delivery.last)
-            return any((row.deleted_at or 0) >= delivery.planned_at for row in rows)
+            return any(row.deleted_at is not None for row in rows)
         case facts.MessagePosted.type:
             fact = _fact(db, delivery).fact
             return isinstance(fact, facts.MessagePosted) and not fact.content

@@ -256,6 +256,7 @@ def test_a_cursor_of_another_database(told: Served, here: Here, hook: Receiver) 
         (("--since", "0", "--to", "http://x", "--to-file", "y"), "--to and --to-file both"),
         (("--to", "http://127.0.0.1:1"), "where to begin is not said"),
         (("--since", "5", "--until", "3", "--to", "http://x"), "--since is later than --until"),
+        (("--since", "1h", "--until", "2h", "--to", "http://x"), "--since is later than --until"),
         (("--since", "0", "--to", "127.0.0.1:1"), "--to: '127.0.0.1:1' is no http"),
         (("--since", "0", "--to", "ftp://x/y"), "--to: 'ftp://x/y' is no http"),
         (("--since", "0", "--to", "http://a:b@x/"), "--to: a URL with a password"),

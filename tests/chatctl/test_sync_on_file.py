@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from hooks import PATHS, QUIET, SECRET, at, bodies, urls
 from offline import Offline
-from prepared_server import Finished
+from prepared_server import Chatctl, Finished
+from real_server import Serving
 from receivers import Receiver, answer, hang, receiver, when
 from same_process import Here
 
-from chatctl_server.workers import signing
+from chatctl_server.workers import planning, signing
 
 DATA, PERIODIC = "DATA_CALLBACK_URL", "PERIODIC_SYNC_CALLBACK_URL"
 CHAT, SESSIONS = "CHAT_HISTORY_CALLBACK_URL", "SESSION_HISTORY_CALLBACK_URL"
@@ -46,6 +47,17 @@ class OnFile:
         """``names``: of the settings that have a URL."""
         named = urls(self.hook, *names) if names else {}
         return self._run(*args, "--db", "sqlite:./chat.db", **{**FAST, **named, **settings})
+
+    @property
+    def directory(self) -> Path:
+        return self._run.directory
+
+    def serve_once(self, **settings: str) -> None:
+        """A server with them has started, and ended."""
+        chatctl = Chatctl(self._run.directory, self._run.runtime)
+        chatctl.environ |= {**FAST, **urls(self.hook, *STATES), **settings}
+        with Serving(chatctl, "--db", "sqlite:./chat.db"):
+            pass
 
 
 @pytest.fixture
@@ -146,24 +158,51 @@ def test_what_nobody_is_there_for_stays(on_file: OnFile, hook: Receiver) -> None
     done = on_file("sync", names=())
     # The second tells what the first, which may be under way, does not know yet.
     assert (done.stdout, done.exit) == ("delivered\t0\nfailed\t0\npending\t2\n", 0)
-    why = "their URL or its secret is not set here, or they are disabled"
+    why = "their URL or CALLBACK_SIGNING_SECRET is not set here, or their endpoint is disabled"
     assert f"chatctl: still pending: 2; {why}\n" in done.stderr
 
 
-def test_a_shell_without_the_secret_sends_nothing_unsigned(on_file: OnFile, hook: Receiver) -> None:
+def test_a_shell_without_the_server_s_secret_sends_nothing_unsigned(
+    on_file: OnFile, hook: Receiver
+) -> None:
     """A receiver that verifies would refuse it; one with a secret of its own is sent to."""
-    on_file("callbacks", "add", hook.url, "--events", "room.*")
-    assert on_file("sync", CALLBACK_SIGNING_SECRET=SECRET).exit == 0
+    on_file.serve_once(CALLBACK_SIGNING_SECRET=SECRET)
+    (on_file.directory / "own").write_text(f"{'0' * 40}\n")
+    added = ("--events", "room.*")
+    on_file("callbacks", "add", f"{hook.origin}/own", *added, "--secret-file", "own")
+    on_file("callbacks", "add", f"{hook.origin}/common", *added)
     before = len(hook.requests)
     on_file("rooms", "create", "made here")
     done = on_file("sync", "--kind", "data")
-    assert (done.stdout.splitlines()[0], done.exit) == ("delivered\t0", 0)
-    assert "its secret is not set here" in done.stderr
-    assert len(hook.requests) == before
-    on_file("sync", CALLBACK_SIGNING_SECRET=SECRET)
+    assert (done.stdout.splitlines()[0], done.exit) == ("delivered\t1", 0)
+    assert "CALLBACK_SIGNING_SECRET is not set here" in done.stderr
+    assert [each.path for each in hook.requests[before:]] == ["/own"]
+    on_file("sync", "--kind", "data", CALLBACK_SIGNING_SECRET=SECRET)
+    told = {each.path: each.headers for each in hook.requests[before:]}
+    assert told.keys() == {"/own", "/common", PATHS[DATA]}
+    assert all("webhook-signature" in headers for headers in told.values())
+
+
+def test_a_secret_that_the_server_has_no_more_is_not_missed(
+    on_file: OnFile, hook: Receiver
+) -> None:
+    for secret in ({"CALLBACK_SIGNING_SECRET": SECRET}, {}):
+        on_file.serve_once(**secret)
+    before = len(hook.requests)
+    on_file("rooms", "create", "made here")
+    assert on_file("sync").stdout.splitlines()[2] == "pending\t0"
     told = hook.requests[before:]
-    assert {"room.created", "data_sync"} <= {each.headers["x-chatctl-event"] for each in told}
-    assert all("webhook-signature" in each.headers for each in told)
+    assert {each.headers.get("webhook-signature") for each in told} == {None}
+
+
+def test_on_the_file_nobody_is_kept_waiting_by_the_plan(
+    on_file: OnFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 1)
+    monkeypatch.setattr(planning, "PAUSE_SECONDS", 3600.0)
+    for number in range(2):
+        on_file("rooms", "create", f"room {number}")
+    assert on_file("sync", "--timeout", "30s").exit == 0
 
 
 def test_a_shell_without_the_urls_loses_nothing(on_file: OnFile, hook: Receiver) -> None:

@@ -243,8 +243,7 @@ async def _database(context: Context) -> Service:
 
 def _counts(db: Database) -> Counts:
     newest = log.newest_offset(db)
-    # What has a dot in its name is no follower's place in the log.
-    positions = {name: at for name, at in cursors.positions(db).items() if "." not in name}
+    positions = cursors.of_followers(db)
     positions["syncs"] = syncs.planned_up_to(db, positions.get(callbacks.NAME, 0))
     return Counts(
         rooms=conversations.counts(db, "room"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hooks import QUIET, bodies, calling, request_sync, stored, urls, wait_at
-from receivers import Receiver, answer, hang, receiver
+from receivers import Receiver, answer, receiver
 from world import Room, Server, eventually
 
 CHAT = "CHAT_HISTORY_CALLBACK_URL"
@@ -157,46 +157,6 @@ def test_a_window_of_time_picks_what_lies_in_it(tmp_path: Path) -> None:
         request_sync(server, kinds=["chat_history"], **{"from": at - 3600, "to": at + 3600})
         [batch] = bodies_after(server, hook, 0, 1)
         assert texts(batch) == ["m0", "m1"]
-
-
-def test_what_was_erased_is_erased_in_a_retry_which_says_so(tmp_path: Path) -> None:
-    with receiver(answer(500)) as hook:
-        slow = SMALL | {"CALLBACK_RETRY_DELAY_SECONDS": "1"}
-        with calling(tmp_path, hook, CHAT, **slow) as server:
-            room = server.create_room()
-            post(room, 1)
-            listed = server.http.get(f"{room.path}/messages").json()
-            request_sync(server, kinds=["chat_history"])
-            wait_at(hook, CHAT, 1)
-            server.http.delete(f"{room.path}/messages/{listed[0]['message_id']}")
-            hook.behave(answer())
-            first, second = wait_at(hook, CHAT, 2)
-    assert texts(first.json) == ["m0"]
-    assert texts(second.json) == [""]
-    assert "x-chatctl-changed" not in first.headers
-    assert second.headers["x-chatctl-changed"] == "true"
-
-
-def test_what_was_erased_says_so_also_over_a_kill(tmp_path: Path) -> None:
-    """Nobody has stored what the first try said. A receiver that knows its id takes the newer."""
-    with receiver(hang()) as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        rooms = [server.create_room(), server.create_room()]
-        for room in rooms:
-            post(room, 1)
-        listed = server.http.get(f"{rooms[0].path}/messages").json()
-        request_sync(server, kinds=["chat_history"])
-        wait_at(hook, CHAT, 2)
-        server.http.delete(f"{rooms[0].path}/messages/{listed[0]['message_id']}")
-        server.kill()
-        hook.behave(answer())
-        server.start()
-        told = wait_at(hook, CHAT, 4)
-    for room, text, changed in ((rooms[0], "", "true"), (rooms[1], "m0", None)):
-        first, second = [each for each in told if each.json["room_id"] == room.id]
-        assert first.headers["webhook-id"] == second.headers["webhook-id"]
-        assert "x-chatctl-changed" not in first.headers
-        assert (texts(first.json), texts(second.json)) == (["m0"], [text])
-        assert second.headers.get("x-chatctl-changed") == changed
 
 
 def test_the_clocks_run_the_batches(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from chatctl_server.storage import cursors, deliveries, endpoints, maintenance
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
-from chatctl_server.workers import planning, sync_planning
+from chatctl_server.workers import follower, planning, sync_planning
 from chatctl_server.workers.sync_runs import SyncRuns
 
 OPERATOR = facts.Actor(None, "api_key")
@@ -171,16 +171,36 @@ async def test_the_writer_is_given_a_few_deliveries_at_a_time(
     assert len(await scene.planned()) == 20
 
 
+async def test_between_two_plans_the_writer_is_left_to_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[tuple[float, list[int]]] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append((seconds, list(amounts)))
+
+    await scene.create(5)
+    planner = await scene.planner()
+    monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 4)
+    amounts = amounts_planned(monkeypatch)
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    await planner.step()
+    assert rests == [(follower.PAUSE_SECONDS, [4]), (follower.PAUSE_SECONDS, [4, 4])]
+
+
 async def test_what_one_step_plans_has_a_limit(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many endpoints there are."""
+    """However many endpoints there are: each fact asks for two deliveries."""
     monkeypatch.setattr(planning, "DELIVERIES_IN_HASTE", 4)
+    monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 1)
     amounts = amounts_planned(monkeypatch)
     await scene.create(5)
     planner = await scene.planner()
+    assert await planner.step()
+    assert amounts == [2, 2]
     assert await planner.step(in_haste=True)
-    assert amounts == [4]
+    assert amounts == [2, 2, 4]
     await scene.plan_all()
     assert len(await scene.planned()) == 10
 

@@ -1,12 +1,15 @@
 """A stop with callbacks ends in order, and sends nothing twice or to the wrong place."""
 
+import asyncio
+import contextlib
 import signal
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from hooks import at, calling, wait_at, wait_for_event
+from hooks import at, calling, of_event, wait_at, wait_for_event
 from receivers import drip_answer, hang, receiver
 from world import eventually
 
@@ -14,9 +17,13 @@ from chatctl_server import errors
 from chatctl_server.app import create_app
 from chatctl_server.conversation import callbacks, rooms
 from chatctl_server.domain import facts, times
+from chatctl_server.live.bell import Bell
 from chatctl_server.settings import Settings
 from chatctl_server.storage import deliveries, maintenance
 from chatctl_server.storage.store import Store
+from chatctl_server.workers import planning
+from chatctl_server.workers.callbacks import Callbacks
+from chatctl_server.workers.supervise import Workers
 
 EVENTS = "ROOM_EVENT_CALLBACK_URL"
 
@@ -29,6 +36,17 @@ def test_the_leaves_of_a_stop_are_told_before_it_ends(tmp_path: Path) -> None:
         assert server.stop() == 0
         names = [each.json["event_type"] for each in at(hook, EVENTS)]
         assert names == ["RoomCreated", "UserJoined", "UserLeft"]
+
+
+def test_there_may_be_more_of_them_than_slots(tmp_path: Path) -> None:
+    with receiver() as hook, calling(tmp_path, hook, EVENTS) as server:
+        rooms = [server.create_room(f"room {number}") for number in range(40)]
+        for each in rooms:
+            each.join("ann")
+        wait_for_event(hook, "user_joined", 40)
+        assert server.stop() == 0
+        left = {each.json["room_id"] for each in of_event(hook, "user_left")}
+        assert left == {each.id for each in rooms}
 
 
 def test_a_stop_begins_nothing_that_it_would_cut_off(tmp_path: Path) -> None:
@@ -74,6 +92,49 @@ def test_a_fact_that_cannot_be_read_does_not_keep_the_server_from_ending(tmp_pat
         server.start()
         assert server.stop() == 0
         assert "planning failed; it is left to the next start" in server.log.read_text()
+
+
+@contextlib.asynccontextmanager
+async def about_to_stop(path: Path, url: str) -> AsyncIterator[Callbacks]:
+    """The workers have ended, and three rooms have been made after that."""
+    maintenance.prepare(path, durable=False)
+    settings = Settings(database_url=f"sqlite:{path}", room_event_callback_url=url)
+    store, workers = Store(path, durable=False, clock=times.now), Workers()
+    await store.open()
+    made = Callbacks(settings, store, Bell(), lambda _: 0, "1", Bell(), lambda _: None)
+    await made.start(workers)
+    await workers.stop()
+    for name in ("one", "two", "three"):
+        await store.write(rooms.create, facts.Actor(None, "test"), name, [])
+    yield made
+    await made.close()
+    await store.close()
+
+
+async def test_a_plan_without_an_end_leaves_time_to_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = planning.Planner.step
+
+    async def endless(self: planning.Planner, *, in_haste: bool = False) -> bool:
+        await step(self, in_haste=in_haste)
+        await asyncio.sleep(0.01)
+        return True
+
+    with receiver() as hook:
+        async with about_to_stop(tmp_path / "chat.db", hook.url) as made:
+            monkeypatch.setattr(planning.Planner, "step", endless)
+            await made.stop(2.0)
+            assert len(hook.requests) == 3
+
+
+async def test_a_stop_plans_without_pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as hook:
+        async with about_to_stop(tmp_path / "chat.db", hook.url) as made:
+            monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 1)
+            monkeypatch.setattr(planning, "PAUSE_SECONDS", 3600.0)
+            await made.stop(10.0)
+            assert len(hook.requests) == 3
 
 
 async def test_a_start_that_fails_sends_nothing(

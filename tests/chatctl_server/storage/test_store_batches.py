@@ -1,6 +1,6 @@
 """One transaction for many calls: each is answered by itself, and what fails leaves nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import log, maintenance, sql
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.transaction import Tx
-from chatctl_server.storage.writing import Call, Settled, Writing
+from chatctl_server.storage.writing import Batch, Call, Settled, Writing
 
 OPERATOR = facts.Actor(None, "api_key")
 START = 1_700_000_000 * SECOND
@@ -128,6 +128,22 @@ def test_what_was_lost_does_not_throttle(scene: Scene) -> None:
     (repeated,) = scene.post(text("lost", interval_seconds=3))
     assert repeated.seq == 2
     assert [row.content for row in scene.rows()] == ["before", "lost"]
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_verb_that_hides_a_loss_has_stored_nothing(
+    scene: Scene, calls: int, beside: bool
+) -> None:
+    def lose_many(tx: Tx, tries: Sequence[int]) -> list[str]:
+        tx.db.execute_sql("ROLLBACK")
+        return ["stored" for _ in tries]
+
+    losing = Batch(lambda tx, number: lose_many(tx, [number])[0], lose_many)
+    others = [(messages.POST, (text("lost"),))] if beside else []
+    settled = scene.run(*others, *((losing, (number,)) for number in range(calls)))
+    assert {type(each.outcome) for each in settled} == {errors.NotStored}
+    assert scene.rows() == []
 
 
 def test_what_a_failing_batch_had_written_is_undone(scene: Scene) -> None:
