@@ -11,6 +11,7 @@ from litestar.types import ExceptionHandlersMap
 
 from chatctl_server import errors, logs
 from chatctl_server.api import access, caller, choices
+from chatctl_server.api.wording import in_words
 
 logger = logging.getLogger("chatctl.api")
 QUERY_NAMES = {"from_time": "from", "to_time": "to", "type_glob": "type"}
@@ -147,7 +148,8 @@ def _invalid(error: HTTPException) -> errors.InvalidInput:
         first = error.extra[0]
         if isinstance(first, dict):
             return _named(str(first.get("key", "")), str(first.get("message", "is wrong")))
-    return errors.InvalidInput(_readable(error.detail), field=_field_of(error.detail))
+    sentence = f"The request cannot be read: {in_words(error.detail)}"
+    return errors.InvalidInput(sentence, field=_field_of(error.detail) or "body")
 
 
 def _named(key: str, message: str) -> errors.InvalidInput:
@@ -155,13 +157,10 @@ def _named(key: str, message: str) -> errors.InvalidInput:
         if message == "'data'":
             return errors.InvalidInput("The request has no body; JSON is expected", field="body")
         field = _field_of(message)
-        return errors.InvalidInput(f"{field or 'body'}: {message}", field=field or "body")
-    field = QUERY_NAMES.get(key, key)
-    return errors.InvalidInput(f"{field}: {message}", field=field)
-
-
-def _readable(detail: str) -> str:
-    return f"The request cannot be read: {detail}"
+        field = field or "body"
+    else:
+        field = QUERY_NAMES.get(key, key)
+    return errors.InvalidInput(f"{field}: {in_words(message)}", field=field)
 
 
 def _field_of(detail: str) -> str | None:

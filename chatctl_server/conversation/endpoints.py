@@ -24,6 +24,7 @@ OVERLAP = 24 * 3600 * times.SECOND
 MOST_ADDED = 100
 MOST_A_CALL = 1000
 _GLOB = re.compile(r"[a-z0-9_.*?\[\]!-]{1,255}")
+_SHOWN = 80  # characters of one that is none
 _SAMPLES: dict[EndpointKind, tuple[str, ...]] = {
     "data": (callbacks.DATA_SYNC,),
     "room_event": ("room_created", "room_closed", "user_joined", "user_left"),
@@ -157,8 +158,10 @@ def _find_added(tx: Tx, endpoint_id: str) -> endpoints.Stored:
     stored = endpoints.find(tx.db, endpoint_id)
     if not stored.is_added:
         raise errors.Conflict(
-            f"The settings name this endpoint: change {stored.kind.upper()}_CALLBACK_URL there",
+            "The settings name this endpoint, and it is changed there",
             field="endpoint_id",
+            hint=f"{stored.kind.upper()}_CALLBACK_URL, which switches it off when it is not set; "
+            "CALLBACK_SIGNING_SECRET",
         )
     return stored
 
@@ -213,7 +216,7 @@ def _checked_globs(events: Sequence[str]) -> tuple[str, ...]:
     for glob in events:
         if not _GLOB.fullmatch(glob):
             raise errors.InvalidInput(
-                f"events: {glob!r} is no pattern of a fact's type",
+                f"events: {_begin(glob)!r} is no pattern of a fact's type",
                 field="events",
                 hint="such as message.posted, room.* or *",
             )
@@ -225,6 +228,10 @@ def _checked_globs(events: Sequence[str]) -> tuple[str, ...]:
                 hint=f"did you mean {' or '.join(close)}?" if close else "such as message.*",
             )
     return tuple(dict.fromkeys(events))
+
+
+def _begin(glob: str) -> str:
+    return glob if len(glob) <= _SHOWN else f"{glob[:_SHOWN]}…"
 
 
 def _check_secret(secret: str | None) -> None:
@@ -256,5 +263,6 @@ def _check_same_secret(known: endpoints.Stored, secret: str | None) -> None:
     raise errors.Conflict(
         f"The endpoint {known.public_id} has this URL and these events, and another secret",
         field="secret",
-        hint=f"PATCH /management/callbacks/{known.public_id} changes it",
+        hint=f"chatctl callbacks rotate-secret {known.public_id}, or PATCH "
+        f"/management/callbacks/{known.public_id}, changes it",
     )

@@ -71,6 +71,8 @@ class CallbackUrl(msgspec.Struct, frozen=True):
 
 def parse(url: str) -> CallbackUrl:
     """Raises InvalidInput, which names the field ``url``."""
+    if len(url) > MOST_CHARACTERS:
+        raise _invalid(f"is longer than {MOST_CHARACTERS} characters")
     if not all(letter.isprintable() and letter != " " for letter in url):
         raise _invalid("holds a space or a control character", "in a URL a space is written as %20")
     if not (parts := _PARTS.fullmatch(url)):
@@ -93,8 +95,6 @@ def parse(url: str) -> CallbackUrl:
 def check_url(url: str, allowed: Sequence[Network] = ()) -> CallbackUrl:
     """For a URL that is not the operator's own word. What a name leads to is seen only when it is
     looked up: see ``is_allowed``. Raises InvalidInput, which names the field ``url``."""
-    if len(url) > MOST_CHARACTERS:
-        raise _invalid(f"is longer than {MOST_CHARACTERS} characters")
     found = parse(url)
     if found.user_info is not None:
         raise _invalid("names a user before the @", "a signing secret shows who is calling")

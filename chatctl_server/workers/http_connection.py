@@ -141,6 +141,7 @@ class Connection(asyncio.Protocol):
 
     def _hurry(self) -> None:
         """The head decides: the rest may take a second, within the deadline."""
+        _acknowledge(self._transport)
         self._timer.cancel()
         soon = min(self._loop.time() + BODY_SECONDS, self._deadline)
         self._timer = self._loop.call_at(soon, self._expire)
@@ -177,6 +178,14 @@ class Connection(asyncio.Protocol):
         self._answered.set_exception(failure)
         self._release_writer()
         self.abort()
+
+
+def _acknowledge(transport: asyncio.Transport) -> None:
+    """At once what has come: a receiver that writes head and body apart, as Python's http.server
+    does, holds the body back until then, and Linux would take 40 ms (RFC 9293, 3.7.4)."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        used = transport.get_extra_info("socket")
+        used.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def failed(origin: str, error: Exception) -> SendFailed:

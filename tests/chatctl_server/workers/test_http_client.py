@@ -520,6 +520,29 @@ async def test_the_time_is_that_of_both_tries(client: Client, then: list[Behavio
         assert len(hook.requests) == 1 + len(then)
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux only")
+async def test_a_head_that_comes_before_its_body_is_acknowledged_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a receiver that writes them apart holds the body back for 40 ms."""
+    found: list[int] = []
+    acknowledge = http_connection._acknowledge
+
+    def recorded(transport: asyncio.Transport) -> None:
+        acknowledge(transport)
+        used = transport.get_extra_info("socket")
+        found.append(used.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK))
+
+    monkeypatch.setattr(http_connection, "_acknowledge", recorded)
+    apart = Behaviour(receivers.head(200, 4), dripped=b"body", drip_seconds=0.001)
+    with receiver(*[answer(200, b"whole")] * 5, apart) as hook:
+        for _ in range(5):
+            await post(client, hook.url)
+        assert found == []
+        assert (await post(client, hook.url)).body == b"body"
+    assert found == [1]
+
+
 @pytest.mark.parametrize("size", [256 * 1024, 8 * 1024**2])
 async def test_large_bodies_arrive_whole(client: Client, size: int) -> None:
     body = random.Random(1).randbytes(size)
