@@ -40,8 +40,7 @@ class LostContact(Exception):
 
 class Link:
     """One way to one server. ``name`` is how messages call it; ``is_served``: it is a server, and
-    not the application in this process. ``is_told_of_waiting``: it was said that callbacks wait for
-    a server."""
+    not the application in this process. ``is_heard``: what is changed through it has callbacks."""
 
     def __init__(
         self,
@@ -51,11 +50,11 @@ class Link:
         base_url: str = "http://localhost",
         api_key: str | None = None,
         is_served: bool = True,
-        is_told_of_waiting: bool = False,
+        is_heard: bool = False,
     ) -> None:
         self.name = name
         self.is_served = is_served
-        self.is_told_of_waiting = is_told_of_waiting
+        self.is_heard = is_heard
         headers = {versions.HEADER.encode(): chatctl.__version__.encode()}
         if api_key is not None:
             headers[b"x-api-key"] = api_key.encode()
@@ -126,6 +125,7 @@ class Client:
         self._options = options
         self._relink = relink
         self._is_version_told = False
+        self._is_waiting_told = False
         self.renew()
 
     def renew(self, more_seconds: float = 0) -> None:
@@ -143,24 +143,31 @@ class Client:
 
     def note_waiting(self) -> None:
         """Says once, and of a file alone, that callbacks wait."""
-        if not (self.is_served or self._link.is_told_of_waiting):
-            self._link.is_told_of_waiting = True
+        if not (self.is_served or self._is_waiting_told):
+            self._is_waiting_told = True
             output.note(self._options, CALLBACKS_WAIT)
 
     def get(self, path: str, params: Params = types.MappingProxyType({})) -> Json:
         return _parsed(self.name, self.answer("GET", path, params))
 
     def put(self, path: str, body: Json) -> Json:
-        return _parsed(self.name, self.answer("PUT", path, body=body))
+        return self._changed("PUT", path, body)
 
     def patch(self, path: str, body: Json) -> Json:
-        return _parsed(self.name, self.answer("PATCH", path, body=body))
+        return self._changed("PATCH", path, body)
 
     def post(self, path: str, body: Json = None) -> Json:
-        return _parsed(self.name, self.answer("POST", path, body=body))
+        return self._changed("POST", path, body)
 
     def delete(self, path: str) -> Json:
-        return _parsed(self.name, self.answer("DELETE", path))
+        return self._changed("DELETE", path)
+
+    def _changed(self, method: str, path: str, body: Json = None) -> Json:
+        """What is refused, or done already, has no callbacks that wait."""
+        found = _parsed(self.name, self.answer(method, path, body=body))
+        if self._link.is_heard and found.get("changed", True):
+            self.note_waiting()
+        return found
 
     def pages(self, path: str, params: Params) -> Iterator[list[Json]]:
         """Every page of a list, by the answers' ``Link: rel="next"``."""

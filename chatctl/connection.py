@@ -5,6 +5,7 @@ Named by ``--server`` → the database's lock → the file itself → this user'
 
 import logging
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from chatctl import addresses, client, failures, keys, output, owners, times
+from chatctl import addresses, failures, keys, output, owners, times
 from chatctl.client import Client, Json, Link
 from chatctl.failures import Failure
 from chatctl.options import Options
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from chatctl_server.lock import Holder
     from chatctl_server.settings import Loaded, Settings
 
+NOT_FOLLOWED = "a file cannot be followed"
 _CALLBACKS = (
     "data_callback_url",
     "room_event_callback_url",
@@ -36,16 +38,24 @@ _CALLBACKS = (
 
 @contextmanager
 def open(  # noqa: A001 - read as connection.open
-    options: Options, *, writes: bool = False, streams: bool = False, delivers: bool = False
+    options: Options,
+    *,
+    writes: bool = False,
+    delivers: bool = False,
+    only_served: str | None = None,
 ) -> Iterator[Client]:
     """A writing command reads its stdin before and prints after: the file's lock is held between.
 
-    ``streams`` asks for a server, because a file has nothing to follow; ``delivers``: it writes,
-    and leaves no callbacks to others.
+    ``delivers``: it writes, and leaves no callbacks to others; ``only_served``: why it asks for a
+    server, and a file will not do.
     """
     with server_errors(), ExitStack() as held:
         search = _Search(
-            options, writes=writes or delivers, streams=streams, delivers=delivers, held=held
+            options,
+            writes=writes or delivers,
+            delivers=delivers,
+            only_served=only_served,
+            held=held,
         )
         yield Client(search.link(), options, search.again())
 
@@ -157,15 +167,15 @@ class _Search:
         *,
         held: ExitStack,
         writes: bool = False,
-        streams: bool = False,
         delivers: bool = False,
+        only_served: str | None = None,
         only_running: bool = False,
     ) -> None:
         self._options = options
         self._delivers = delivers
         self._only_running = only_running
         self._writes = writes
-        self._streams = streams
+        self._only_served = only_served
         self._held = held
         self._named = options.server or os.environ.get("CHATCTL_SERVER")
         self._loaded: Loaded | None = None
@@ -226,10 +236,9 @@ class _Search:
             holder = lock.wait_ready(lock_file, left)
             if holder is not None:
                 return self._to_holder(holder, path)
-            if self._streams:
-                raise Failure(
-                    "no_server", f"no server is running for {path}, and a file cannot be followed"
-                )
+            if self._only_served is not None:
+                said = f"no server is running for {path}, and {self._only_served}"
+                raise Failure("no_server", said, _serve(self._options))
             if not self._writes:
                 return self._directly(path)
             try:
@@ -293,10 +302,8 @@ class _Search:
         settings = self._settings().settings
         is_heard = any(getattr(settings, name) for name in _CALLBACKS)
         leaves_some = self._writes and is_heard and not self._delivers
-        if leaves_some:
-            output.note(self._options, client.CALLBACKS_WAIT)
         transport = self._held.enter_context(_application(settings, path, writes=self._writes))
-        return Link(str(path), transport, is_served=False, is_told_of_waiting=leaves_some)
+        return Link(str(path), transport, is_served=False, is_heard=leaves_some)
 
     def _tell_direct(self, path: Path) -> None:
         """Where a server with another database runs, a change may be meant for that one: this is
@@ -306,6 +313,14 @@ class _Search:
         output.note(self._options, f"no server is running for {path}; using the file directly")
         quiet = self._options.quiet and not self._writes
         elsewhere.note(replace(self._options, quiet=quiet), path, self._settings().config_path)
+
+
+def _serve(options: Options) -> str:
+    """What starts the server that was missed, with what was typed for this command."""
+    words = ["chatctl", "serve"]
+    words += [] if options.config is None else ["--config", options.config]
+    words += [] if options.db is None else ["--db", options.db]
+    return f"{shlex.join(words)}, and then the same again"
 
 
 def _application(settings: "Settings", path: Path, *, writes: bool) -> "InProcess":

@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from chatctl import failures
+from chatctl import failures, named_files
 from chatctl.client import Json
 from chatctl.failures import Failure
 
@@ -51,10 +51,14 @@ class CursorFile:
 
 
 class OffsetFile:
-    """A cursor that is an offset of the log. Without a path nothing is kept."""
+    """A cursor that is an offset of the log, in the file that ``--cursor`` names. Without one
+    nothing is kept."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._file = None if path is None else CursorFile(path)
+    def __init__(self, named: str | None) -> None:
+        self._file: CursorFile | None = None
+        if named is not None:
+            named_files.check_written(named, "--cursor")
+            self._file = CursorFile(Path(named))
 
     def read(self, newest: int) -> int | None:
         """Raises Failure for an offset that the log, up to ``newest``, does not have yet: it is

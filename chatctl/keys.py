@@ -5,7 +5,7 @@ import stat
 import sys
 from pathlib import Path
 
-from chatctl import failures
+from chatctl import failures, named_files
 from chatctl.failures import Failure
 
 _MOST_BYTES = 4096
@@ -16,6 +16,7 @@ def read(name: str) -> str:
     """The key in a file that the user named; ``-`` is stdin."""
     if name == "-":
         return _checked(sys.stdin.buffer.read(_MOST_BYTES + 1), "stdin")
+    named_files.check_read(name, "--api-key-file")
     with Path(name).open("rb") as file:
         return _checked(file.read(_MOST_BYTES + 1), name)
 

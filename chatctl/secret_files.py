@@ -4,15 +4,16 @@ import os
 from base64 import b64encode
 from pathlib import Path
 
-from chatctl import failures, signatures, subjects
+from chatctl import failures, named_files, signatures, subjects
 from chatctl.failures import Failure
 
 _BYTES = 32
+_OPTION = "--secret-file"
 
 
 def read(source: str) -> str:
     """The one secret in a file; ``-`` is stdin. Raises Failure, in which it is not shown."""
-    text = subjects.text_of(source)
+    text = subjects.text_of(source, _OPTION)
     if len(signatures.keys(text, _shown(source))) > 1:
         raise failures.usage(f"{_shown(source)} holds several secrets, and an endpoint has one")
     return text.strip()
@@ -20,7 +21,9 @@ def read(source: str) -> str:
 
 def keys(source: str | None) -> list[bytes]:
     """Of all secrets in a file; none without one. Raises Failure, in which none is shown."""
-    return [] if source is None else signatures.keys(subjects.text_of(source), _shown(source))
+    if source is None:
+        return []
+    return signatures.keys(subjects.text_of(source, _OPTION), _shown(source))
 
 
 def _shown(source: str) -> str:
@@ -34,6 +37,7 @@ def made() -> str:
 
 def write(path: str, secret: str) -> None:
     """Into a new file that nobody else may read. Raises Failure ``file_exists``."""
+    named_files.check_written(path, "--out")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from chatctl import failures, ids
+from chatctl import failures, ids, named_files
 from chatctl.client import Json
 from chatctl.visible import exact
 
@@ -47,8 +47,10 @@ def given(words: Sequence[str], source: str | None, subject: Subject = USER) -> 
     return list(dict.fromkeys(found if check is None else map(check, found)))
 
 
-def text_of(source: str) -> str:
-    """The text of a file, or of stdin for ``-``."""
+def text_of(source: str, option: str = "FILE") -> str:
+    """The text of a file, or of stdin for ``-``. ``option``: what names it."""
+    if source != "-":
+        named_files.check_read(source, option)
     content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     try:
         return content.decode()
@@ -80,7 +82,7 @@ _CHECKS = {MESSAGE: _number, DELIVERY: _delivery}
 
 
 def _read(source: str, subject: Subject) -> Iterator[str]:
-    text = text_of(source).removeprefix(_BYTE_ORDER_MARK)
+    text = text_of(source, "--from").removeprefix(_BYTE_ORDER_MARK)
     if text.lstrip().startswith("["):
         for item in _parsed(text, "the JSON array"):
             yield _named(item, subject, "the JSON array")

@@ -11,6 +11,7 @@ _DURATION = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
 _SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_YEAR_10000 = 253_402_300_800
 FORMS = "2026-01-31, 2026-01-31T09:00:00Z, Unix seconds, or an age such as 15m, 2h, 7d"
 
 # Event offsets and Unix seconds are both bare digits; ten digits are a time since 2001.
@@ -34,7 +35,17 @@ def point(text: str, now: float, name: str) -> float:
     found = moment(text, now)
     if found is None:
         raise failures.usage(f"{name}: '{text}' is not a time", f"{name} {FORMS}")
+    check_range(found, text, name)
     return found
+
+
+def check_range(seconds: float, text: str, name: str) -> None:
+    """Of an option and what was typed behind it. Raises Failure ``usage`` for a time that no server
+    knows."""
+    if seconds < 0:
+        raise failures.usage(f"{name}: {text} lies before 1970", f"{name} 1970-01-01")
+    if seconds >= _YEAR_10000:
+        raise failures.usage(f"{name}: {text} lies behind the year 9999", f"{name} 9999-12-31")
 
 
 def window(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from chatctl import bulk, connection, endpoints, event_types, output, rooms, times
+from chatctl import bulk, connection, endpoints, event_types, output, rooms, subjects, times
 from chatctl.bulk import Said
 from chatctl.client import Client, Json, Params
 from chatctl.failures import usage
@@ -43,12 +43,14 @@ _LARGEST_PAGE = 1000
 
 
 class Asked(NamedTuple):
-    """``most`` is None for all; ``since`` and ``until`` are Unix seconds."""
+    """``before``: a delivery's id; ``most`` is None for all; ``since`` and ``until`` are Unix
+    seconds."""
 
     status: str | None
     event: str | None
     room: str | None
     endpoint: str | None
+    before: str | None
     window: dict[str, int]
     most: int | None
 
@@ -81,6 +83,10 @@ def _asked(
     endpoint: Annotated[
         str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="Only to this one.")
     ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="ID", help="Only those that are listed behind this one."),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
@@ -91,9 +97,11 @@ def _asked(
         raise usage("--all and --limit contradict each other", "one of the two")
     if event is not None:
         event_types.check(event, "--event", _EVENTS)
+    if before is not None:
+        (before,) = subjects.given([before], None, DELIVERY)
     most = None if everything else limit or _USUAL
     window = times.window(time.time(), ("since", since), ("until", until))
-    return Asked(status, event, room, endpoint, window, most)
+    return Asked(status, event, room, endpoint, before, window, most)
 
 
 @verb(
@@ -112,7 +120,7 @@ def deliveries(options: Options, asked: Asked) -> None:
         query = _query(server, asked)
         last = _show(options, server, _pages(server, query, asked.most), asked.most)
     if last is not None:
-        _tell(options, asked, int(times.point(last["planned_at"], 0, "planned_at")))
+        _tell(options, asked, last["delivery_id"])
 
 
 def _query(server: Client, asked: Asked) -> Params:
@@ -123,6 +131,7 @@ def _query(server: Client, asked: Asked) -> Params:
         "endpoint_id": None
         if asked.endpoint is None
         else endpoints.find(server, asked.endpoint)["endpoint_id"],
+        "before": asked.before,
         **asked.window,
     }
     return {name: value for name, value in given.items() if value is not None}
@@ -156,7 +165,7 @@ def _show(
     else:
         names = rooms.Names(server)
         output.rows(options, _READ, [_read(each, names) for each in shown])
-    return with_times(shown[-1]) if len(found) > len(shown) else None
+    return shown[-1] if len(found) > len(shown) else None
 
 
 def _read(delivery: Json, names: rooms.Names) -> Json:
@@ -178,21 +187,25 @@ def with_times(delivery: Json) -> Json:
     return output.with_times(COLUMNS, delivery)
 
 
-def _tell(options: Options, asked: Asked, until: int) -> None:
-    """That the list is cut, and the command for all of it: an age would have moved on."""
+def _tell(options: Options, asked: Asked, last: str) -> None:
+    """That the list is cut, and the command that goes on behind ``last``: an age would have moved
+    on."""
     given = {
         "--status": asked.status,
         "--event": asked.event,
         "--room": asked.room,
         "--endpoint": asked.endpoint,
         **{f"--{name}": str(value) for name, value in asked.window.items()},
-        "--until": str(until),
+        "--before": last,
+        "--limit": None if asked.most == _USUAL else str(asked.most),
     }
     words = ["chatctl", "callbacks", "deliveries"]
     for name, text in given.items():
         words += (name, text) if text is not None else ()
     count = "1 is" if asked.most == 1 else f"{asked.most:,} are"
-    output.note(options, f"the newest {count} shown; the older ones: {shlex.join(words)} --all")
+    newest = "the newest " if asked.before is None else ""
+    note = f"{newest}{count} shown; the older ones, {asked.most:,} at a time or with --all"
+    output.note(options, f"{note}: {shlex.join(words)}")
 
 
 @verb(
@@ -201,7 +214,7 @@ def _tell(options: Options, asked: Asked, until: int) -> None:
         "chatctl callbacks retry 01a2b3c4-0000-7000-8000-000000000001",
         "chatctl callbacks deliveries --status failed | chatctl callbacks retry --from -",
     ),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )
 def retry(

@@ -23,8 +23,8 @@ _RESULT = (
     Column("first_at", "first planned", "time"),
     Column("last_id", "last", "id"),
     Column("last_at", "last planned", "time"),
-    Column("expected_seconds", "expected seconds", "number"),
 )
+_EXPECTED = Column("expected_seconds", "expected seconds", "number")
 _USUAL_RATE = "50/s"
 _LARGEST_PAGE = 500
 
@@ -72,10 +72,11 @@ def recover(
     """Send again what an outage has cost: what was given up, or what was never planned."""
     window = times.window(time.time(), ("since", since), ("until", until))
     run = Run(options, {**window, "only": only, "dry_run": dry_run}, endpoint, rate, after)
-    # A dry run writes, too, and takes it back; nothing of it is left for the server to send.
+    # A dry run writes, too, and takes it back. What is left for a server to send is told by what
+    # was found.
     with (
         stopping.told(options, run.so_far),
-        connection.open(options, writes=True, delivers=dry_run) as server,
+        connection.open(options, delivers=True) as server,
     ):
         run.over(server)
     run.tell()
@@ -114,8 +115,6 @@ class Run:
                 kept.did(size)
                 if self._after is not None:
                     kept.rest()
-        if self._count and not self._body["dry_run"]:
-            server.note_waiting()
 
     def _pages(self, server: Client, limit: int) -> Iterator[int]:
         while True:
@@ -126,6 +125,8 @@ class Run:
             self._first = self._first or page["first"]
             self._last = page["last"] or self._last
             self._after = page["next"]
+            if self._count and not self._body["dry_run"]:
+                server.note_waiting()
             yield page["count"]
             if self._after is None:
                 return
@@ -145,21 +146,23 @@ class Run:
 
     def tell(self) -> None:
         is_dry = self._body["dry_run"]
-        expected = round(self._count / self._per_second, 1)
+        seconds = round(self._count / self._per_second, 1)
+        expected = {"expected_seconds": seconds} if is_dry else {}
         ends = {"first": self._first, "last": self._last}
         if self._options.json:
             shown = {name: each and with_times(each) for name, each in ends.items()}
             changed = bool(self._count and not is_dry)
             told = {"changed": changed, "count": self._count, **shown, "dry_run": is_dry}
-            output.document({**told, "expected_seconds": expected})
+            output.document({**told, **expected})
             return
-        row = {"count": self._count, "expected_seconds": expected}
+        row = {"count": self._count, **expected}
         for name, each in ends.items():
             row |= {} if each is None else _told(name, each)
         if sys.stdout.isatty() and not is_dry:
             output.line(self._sum())
             return
-        output.record(self._options, _RESULT, row)
+        columns = (*_RESULT, _EXPECTED) if is_dry else _RESULT
+        output.record(self._options, columns, row)
 
     def _sum(self) -> str:
         one = self._count == 1

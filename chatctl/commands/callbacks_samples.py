@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, endpoints, failures, output
+from chatctl import connection, endpoints, failures, output, stopping
 from chatctl.client import Client, Json
 from chatctl.commands.callbacks_show import answered, milliseconds
 from chatctl.failures import Failure
@@ -30,6 +30,7 @@ _READ = (
     Column("latency", "IN", "id"),
     Column("url", "URL"),
 )
+_ONLY_SERVED = "samples are sent by a running server"
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.5
 
@@ -37,7 +38,7 @@ _LONGEST_PAUSE_SECONDS = 0.5
 @verb(
     "test",
     examples=("chatctl callbacks test room_event", "chatctl callbacks test --all --timeout 1m"),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     because={5: "the endpoint is disabled, or several are meant", 9: "a receiver refused a sample"},
     changes=True,
     timeout="60s",
@@ -56,17 +57,20 @@ def sample(
         raise failures.usage("ENDPOINT and --all contradict each other", "one of the two")
     if endpoint is None and not everything:
         raise failures.usage("test needs an ENDPOINT or --all", "chatctl callbacks test --all")
-    # Only a server sends, so a file will not do.
-    with connection.open(options, streams=True) as server:
-        asked = _asked(options, server, endpoint)
-        results = list(_results(options, server, asked))
+    samples = Samples()
+    with (
+        stopping.told(options, samples.so_far),
+        connection.open(options, only_served=_ONLY_SERVED) as server,
+    ):
+        samples.begin(_asked(options, server, endpoint))
+        samples.wait(server, time.monotonic() + options.timeout_seconds)
+    results = samples.results()
     _show(options, results)
     _judge(results)
 
 
-def _asked(options: Options, server: Client, named: str | None) -> list[tuple[Json, str]]:
-    """Endpoints with the samples that were asked for: all of them first, so that none waits for
-    another one's answer."""
+def _asked(options: Options, server: Client, named: str | None) -> Iterator[tuple[Json, str]]:
+    """Endpoints with the samples that were asked for."""
     if named is not None:
         wanted = [endpoints.find(server, named)]
     else:
@@ -75,38 +79,77 @@ def _asked(options: Options, server: Client, named: str | None) -> list[tuple[Js
         left = len(known) - len(wanted)
         if left:
             output.note(options, f"{left:,} disabled endpoints are left out")
-    asked = []
     for each in wanted:
-        answer = server.post(endpoints.path(each["endpoint_id"], "test"), {})
-        asked += [(each, str(delivery_id)) for delivery_id in answer["delivery_ids"]]
-    return asked
+        yield from ((each, str(delivery_id)) for delivery_id in _requested(server, each))
 
 
-def _results(options: Options, server: Client, asked: list[tuple[Json, str]]) -> Iterator[Json]:
-    """Of each what came until --timeout was over; the status is ``pending`` where nothing did."""
-    deadline = time.monotonic() + options.timeout_seconds
-    for endpoint, delivery_id in asked:
-        found = _finished(server, delivery_id, deadline)
-        last = found["attempts"][-1] if found["attempts"] else {}
-        yield {
-            **{key: endpoint[key] for key in ("endpoint_id", "kind", "url")},
-            **{key: found[key] for key in ("delivery_id", "event", "status")},
-            "answer_status": last.get("status"),
-            **{key: last.get(key) for key in ("error", "detail", "latency_ms", "answer")},
-        }
+def _requested(server: Client, endpoint: Json) -> list[Json]:
+    """The samples' ids. Raises Failure ``conflict`` for an endpoint that is disabled."""
+    endpoint_id = endpoint["endpoint_id"]
+    try:
+        answer = server.post(endpoints.path(endpoint_id, "test"), {})
+    except Failure as failure:
+        if failure.code == "conflict":
+            failure.hint = failure.hint or f"chatctl callbacks enable {endpoint_id}"
+        raise
+    found: list[Json] = answer["delivery_ids"]
+    return found
 
 
-def _finished(server: Client, delivery_id: str, deadline: float) -> Json:
-    """As it is then, or at the deadline: asked for again and again, ever slower."""
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        server.renew()
-        found = server.get(endpoints.delivery_path(delivery_id))
-        left = deadline - time.monotonic()
-        if found["status"] != "pending" or left <= 0:
-            return found
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+class Samples:
+    """What was asked for, in that order, and what is known of each."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, Json] = {}
+        self._found: dict[str, Json] = {}
+
+    def begin(self, asked: Iterator[tuple[Json, str]]) -> None:
+        """All of them first, so that none waits for another one's answer."""
+        for endpoint, delivery_id in asked:
+            self._endpoints[delivery_id] = endpoint
+
+    def wait(self, server: Client, deadline: float) -> None:
+        """Until each is answered, or the deadline: all are asked for again and again, ever
+        slower, so that whoever stops it hears of every answer that came."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            for delivery_id in self._waiting():
+                server.renew()
+                self._found[delivery_id] = server.get(endpoints.delivery_path(delivery_id))
+            left = deadline - time.monotonic()
+            if not self._waiting() or left <= 0:
+                return
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+
+    def _waiting(self) -> list[str]:
+        return [each for each in self._endpoints if not self._is_answered(each)]
+
+    def _is_answered(self, delivery_id: str) -> bool:
+        found = self._found.get(delivery_id)
+        return found is not None and found["status"] != "pending"
+
+    def results(self) -> list[Json]:
+        """The status is ``pending`` where nothing came."""
+        return [_result(each, self._found[key]) for key, each in self._endpoints.items()]
+
+    def so_far(self) -> tuple[str, str | None]:
+        total = len(self._endpoints)
+        if not total:
+            return "no sample was sent", None
+        answered = total - len(self._waiting())
+        said = f"{answered:,} of {total:,} samples were answered"
+        return said, "chatctl callbacks deliveries, which has the answers" if answered else None
+
+
+def _result(endpoint: Json, found: Json) -> Json:
+    last = found["attempts"][-1] if found["attempts"] else {}
+    return {
+        **{key: endpoint[key] for key in ("endpoint_id", "kind", "url")},
+        **{key: found[key] for key in ("delivery_id", "event", "status")},
+        "answer_status": last.get("status"),
+        **{key: last.get(key) for key in ("error", "detail", "latency_ms", "answer")},
+    }
 
 
 def _show(options: Options, results: list[Json]) -> None:

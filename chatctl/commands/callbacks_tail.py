@@ -47,7 +47,7 @@ def tail(
 ) -> None:
     """Follow the tries of all callbacks: each as it begins, and as it ends."""
     lines = Lines()
-    with connection.open(options, streams=True) as server:
+    with connection.open(options, only_served=connection.NOT_FOLLOWED) as server:
         found = streams.live(options, server, f"{endpoints.PATH}/tries")
         for each in islice(found, count):
             _show(options, lines, each)

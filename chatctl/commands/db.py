@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, failures, output, progress
+from chatctl import connection, failures, named_files, output, progress
 from chatctl.client import Json
 from chatctl.commands.rooms import ask
 from chatctl.failures import Failure
@@ -193,6 +193,7 @@ def restore(
     path = connection.file_of(options, must_exist=False)
     if not source.exists():
         raise Failure("file_not_found", f"there is no file {source}")
+    named_files.check_read(str(source), "FILE")
     if not yes:
         _confirm(path, source)
     restoring = progress.shown(options, f"restoring {path}")

@@ -120,7 +120,8 @@ def tail(
     """Show the newest events; with -f, and then all that follow."""
     if since is not None and count is not None:
         raise usage("--since and --count both say where to begin", "one of the two")
-    with connection.open(options, streams=follow) as server:
+    only_served = connection.NOT_FOLLOWED if follow else None
+    with connection.open(options, only_served=only_served) as server:
         query = filters(server, type, room, actor)
         reached = streams.newest_offset(server) if follow else 0
         if since is not None:
@@ -175,6 +176,7 @@ def start(options: Options, since: str | None) -> dict[str, str | int]:
             f"--since: '{since}' is neither an offset, an event's id, a time, a date nor an age",
             f"--since 1200, {times.FORMS}",
         )
+    times.check_range(moment, since, "--since")
     return {"since_time": int(moment)}
 
 

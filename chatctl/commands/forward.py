@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +17,7 @@ from chatctl.commands.callbacks_tail import Lines
 from chatctl.commands.events import Room, Since, filters, start
 from chatctl.commands.replay import PATH, Cursor, SecretFile
 from chatctl.cursor_files import OffsetFile
+from chatctl.failures import Failure
 from chatctl.options import Options, verb
 from chatctl.output import Column
 
@@ -79,7 +79,7 @@ def forward(
     with (
         closing(receiver),
         stopping.told(options, forwarding.so_far),
-        connection.open(options, streams=True) as server,
+        connection.open(options, only_served=connection.NOT_FOLLOWED) as server,
     ):
         query = filters(server, globs[0] if len(globs) == 1 else None, room)
         after = forwarding.begin(server, since)
@@ -91,9 +91,18 @@ def forward(
 
 
 def _offset(server: Client, begin: Params, newest: int) -> int:
-    """Behind which everything that is asked for lies."""
-    if isinstance(begin.get("after"), int):
-        return int(begin["after"])
+    """Behind which everything that is asked for lies. Raises Failure for an offset that the log
+    does not have yet: it is another database's, or mistyped."""
+    after = begin.get("after")
+    if isinstance(after, int) and after > newest:
+        raise Failure(
+            "resync_required",
+            f"--since {after}: the log ends at {newest}",
+            f"--since {newest}",
+            409,
+        )
+    if isinstance(after, int):
+        return after
     following = server.get(PATH, {**begin, "limit": 1})
     return int(following[0]["offset"]) - 1 if following else newest
 
@@ -108,7 +117,7 @@ class _Forwarding:
     def __init__(self, options: Options, receiver: "Receiver", cursor: str | None) -> None:
         self._options = options
         self._receiver = receiver
-        self._place = OffsetFile(None if cursor is None else Path(cursor))
+        self._place = OffsetFile(cursor)
         self._is_kept = cursor is not None
         self._lines = Lines()
         self._count = 0

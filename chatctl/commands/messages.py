@@ -60,7 +60,7 @@ def say(
         "chatctl messages rm lobby 1207",
         "chatctl rooms history lobby --all | grep spam | chatctl messages rm lobby --from -",
     ),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )
 def rm(

@@ -43,7 +43,7 @@ OnlyRoom = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_defau
         "chatctl ban lobby mallory --reason spam --for 7d",
         "chatctl bans lobby | chatctl ban arena --from -",
     ),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )
 def ban(
@@ -69,7 +69,7 @@ def ban(
 @verb(
     "unban",
     examples=("chatctl unban lobby mallory", "chatctl unban lobby --from users.txt --json"),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )
 def unban(
@@ -86,7 +86,7 @@ def unban(
 @verb(
     "kick",
     examples=("chatctl kick lobby mallory", "chatctl kick -R lobby mallory trudy --json"),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )
 def kick(
@@ -107,7 +107,7 @@ def kick(
         "chatctl mute lobby mallory --for 1h",
         "chatctl mute lobby mallory trudy --reason flooding --json",
     ),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )
 def mute(
@@ -131,7 +131,7 @@ def mute(
 @verb(
     "unmute",
     examples=("chatctl unmute lobby mallory", "chatctl unmute lobby --from users.txt --json"),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )
 def unmute(

@@ -3,13 +3,24 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, ids, ndjson, output, pace, progress, stopping, streams, times
+from chatctl import (
+    connection,
+    ids,
+    named_files,
+    ndjson,
+    output,
+    pace,
+    progress,
+    stopping,
+    streams,
+    times,
+)
 from chatctl.client import Client, Json, Params
 from chatctl.commands.events import Room, Since, Type, filters, start
 from chatctl.cursor_files import OffsetFile
@@ -90,7 +101,7 @@ def replay(
     run = Run(options, per_second, cursor, is_dry=dry_run)
     with stopping.told(options, run.so_far), connection.open(options) as server:
         newest = streams.newest_offset(server)
-        after = run.place.read(newest)
+        after = run.placed(newest)
         begin = _begin(options, since, after, cursor)
         beyond = _beyond(server, until, newest)
         found = _facts(server, {**filters(server, type, room), **begin}, beyond)
@@ -108,6 +119,8 @@ def _check_targets(to: str | None, to_file: str | None, *, is_needed: bool) -> N
         raise usage("--to and --to-file both say where it goes", "one of the two")
     if is_needed and to is None and to_file is None:
         raise usage("where it goes is not said", "--to URL, --to-file FILE, or --dry-run")
+    if to_file not in (None, "-"):
+        named_files.check_written(str(to_file), "--to-file")
 
 
 def _check_order(since: str | None, until: str | None) -> None:
@@ -190,14 +203,23 @@ def _target(
 def _lines(path: Path, *, is_begun: bool) -> Iterator[Take]:
     if path.exists() and not is_begun:
         raise Failure("file_exists", f"{path} is there already", "another name", 409)
-    with path.open("a+b") as file:
-        _cut(file)
+    with ExitStack() as opened:
+        # Where there is no line to write, no file is made.
+        file = opened.enter_context(_whole_lines(path)) if path.exists() else None
 
         def take(fact: Json) -> None:
+            nonlocal file
+            file = file or opened.enter_context(_whole_lines(path))
             file.write(ndjson.encoded(fact) + b"\n")
             file.flush()
 
         yield take
+
+
+def _whole_lines(path: Path) -> IO[bytes]:
+    file = path.open("a+b")
+    _cut(file)
+    return file
 
 
 def _cut(file: IO[bytes]) -> None:
@@ -235,15 +257,22 @@ class Run:
     def __init__(
         self, options: Options, per_second: float | None, cursor: str | None, *, is_dry: bool
     ) -> None:
-        self.place = OffsetFile(None if cursor is None else Path(cursor))
+        self._place = OffsetFile(cursor)
         self._options = options
         self._per_second = per_second
         self._is_dry = is_dry
         self._is_kept = cursor is not None
+        self._is_placed = False
         self._count = 0
         self._first: Json = None
         self._last: Json = None
         self._behind = 0
+
+    def placed(self, newest: int) -> int | None:
+        """Behind which offset an earlier run has said to go on."""
+        after = self._place.read(newest)
+        self._is_placed = after is not None
+        return after
 
     def over(self, facts: Iterator[Json], take: Take) -> None:
         """However it ends before its end, it says how to go on."""
@@ -256,9 +285,10 @@ class Run:
                     kept.did(1)
                     shown.done = self._count
         except Failure as failure:
+            told, rest = self.so_far()
             if self._count:
-                told, failure.hint = self.so_far()
                 failure.message = f"{failure.message}; {told} before it"
+            failure.hint = rest if self._count else failure.hint or rest
             raise
 
     def _tell_one(self, fact: Json, take: Take) -> None:
@@ -272,7 +302,8 @@ class Run:
         self._last, self._behind = fact, fact["offset"]
         self._count += 1
         if not self._is_dry:
-            self.place.write(fact["offset"])
+            self._place.write(fact["offset"])
+            self._is_placed = self._is_kept
 
     def tell(self) -> None:
         first, last = self._first or {}, self._last or {}
@@ -294,6 +325,6 @@ class Run:
         said = f"{self._count:,} event{' was' if self._count == 1 else 's were'} {done}"
         if self._first is None or self._is_dry:
             return said, None
-        if self._is_kept:
-            return said, "the same command, which goes on behind them"
+        if self._is_placed:
+            return said, f"the same command{', which goes on behind them' if self._count else ''}"
         return said, f"the same with --since {self._behind}"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from chatctl import connection, output, progress, rooms, times
+from chatctl import connection, output, progress, rooms, stopping, times
 from chatctl.client import Client, Json
 from chatctl.failures import Failure, usage
 from chatctl.options import Options, verb
@@ -55,7 +55,7 @@ To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="The histor
 @verb(
     "push",
     examples=("chatctl sync --wait", "chatctl sync --kind chat_history --room lobby --full --json"),
-    exits=(3, 4, 5, 9),
+    exits=(3, 4, 5, 9, 130, 143),
     because={8: "some are still pending", 9: "some callbacks failed"},
     changes=True,
     timeout="60s",
@@ -89,7 +89,10 @@ def push(
     window = times.window(time.time(), ("from", since), ("to", until))
     kinds = _kinds(kind, is_again=full or bool(window))
     body: Json = {"kinds": kinds, "full": full, **window}
-    with connection.open(options, delivers=True) as server:
+    with (
+        connection.open(options, delivers=True) as server,
+        stopping.told(options, lambda: _unfinished(server)),
+    ):
         if room is not None:
             body["room_id"] = rooms.find_id(server, room)
         # From here on: to open a file takes its time, too.
@@ -137,7 +140,14 @@ def _sync(
         return None
     server.renew(_GRACE_SECONDS)
     seconds = max(0.1, deadline - time.monotonic())
+    output.note(options, f"sending what is due, for {seconds:.0f} s at most")
     return Settled(**server.post("/management/sync/due", {"seconds": seconds}))
+
+
+def _unfinished(server: Client) -> tuple[str, str]:
+    if server.is_served:
+        return "the server goes on with it", "chatctl sync status"
+    return "what has not arrived is left", "the same command, which goes on with it"
 
 
 def _tell_unheard(

@@ -12,6 +12,7 @@ import typer
 
 from chatctl import (
     connection,
+    named_files,
     ndjson,
     output,
     progress,
@@ -75,6 +76,7 @@ def pull(
             for piece in _pieces(options, server, _wanted(server, room), asked, None):
                 printed.add(piece)
         return
+    named_files.check_written(target, "-o")
     path = Path(target)
     if path.exists():
         raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, elsewhere, failures, ids, output, rooms, times
+from chatctl import connection, elsewhere, failures, ids, named_files, output, rooms, times
 from chatctl.client import Json
 from chatctl.failures import Failure
 from chatctl.options import Options, verb
@@ -200,6 +200,7 @@ def _token_from(source: str) -> str:
     if source == "-":
         content = sys.stdin.buffer.read(_MOST_BYTES + 1)
     else:
+        named_files.check_read(source, "FILE")
         with Path(source).open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
     shown = "stdin" if source == "-" else source

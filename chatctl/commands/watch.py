@@ -37,7 +37,7 @@ def watch(
 ) -> None:
     """Follow what a room sees: messages, joins, bans and the like."""
     named = only_room(words, room)
-    with connection.open(options, streams=True) as server:
+    with connection.open(options, only_served=connection.NOT_FOLLOWED) as server:
         found = rooms.find(server, named)
         room_id = str(found["room_id"])
         if since is None and "closed_at" in found:

@@ -106,9 +106,14 @@ def test_a_cut_list_says_so(served: Served, room: Room, endpoint: str) -> None:
         done = served(*words, "--limit", limit, "--json")
         assert json.loads(done.stdout) == whole[: int(limit)]
         assert note in done.stderr
-        command = done.stderr.rstrip("\n").split("ones: chatctl ")[1].split()
-        assert command[-3] == "--until"  # what comes meanwhile does not shift it
-        assert json.loads(served(*command, "--json").stdout)[-1] == whole[-1]
+        assert f"; the older ones, {limit} at a time or with --all: chatctl " in done.stderr
+        command = done.stderr.rstrip("\n").split(": chatctl ")[1].split()
+        # What comes meanwhile does not shift it.
+        assert command[-4:] == ["--before", whole[int(limit) - 1]["delivery_id"], "--limit", limit]
+        behind = served(*command, "--json")
+        assert json.loads(behind.stdout) == whole[int(limit) :][: int(limit)]
+        assert ("chatctl: 1 is shown; the older ones, " in behind.stderr) == (limit == "1")
+        assert json.loads(served(*command[:-2], "--all", "--json").stdout) == whole[int(limit) :]
     for more in (("--limit", "3"), ("--all",)):
         assert served(*words, *more).stdout.count("\n") == 3
         assert served(*words, *more).stderr == ""
@@ -117,7 +122,7 @@ def test_a_cut_list_says_so(served: Served, room: Room, endpoint: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [("--all", "--limit", "1"), ("--since", "soon"), ("--since", "1h", "--until", "2h"),
-     ("--status", "lost"), ("--limit", "0")],
+     ("--status", "lost"), ("--limit", "0"), ("--before", "the-last")],
 )  # fmt: skip
 def test_slips_are_refused(served: Served, words: tuple[str, ...]) -> None:
     assert served.refused("callbacks", "deliveries", *words) == ("usage", USAGE)
@@ -265,6 +270,9 @@ def test_all_are_sent_to_and_refusals_are_exit_9(
     assert "test   503 " in without_colours(shown.stdout)
     served.json("callbacks", "disable", endpoint)
     assert served.refused("callbacks", "test", endpoint) == ("conflict", CONFLICT)
+    endpoint_id = served.json("callbacks", "show", endpoint)["endpoint_id"]
+    hint = f"  try: chatctl callbacks enable {endpoint_id}\n"
+    assert served("callbacks", "test", endpoint).stderr.endswith(hint)
     left = served("callbacks", "test", "--all", "--json")
     assert endpoint not in {each["url"] for each in json.loads(left.stdout)}
     assert "disabled endpoints are left out" in left.stderr

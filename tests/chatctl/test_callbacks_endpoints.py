@@ -197,6 +197,42 @@ def test_what_fails_says_since_when(here: Here, server: Prepared) -> None:
     assert cells[-1].endswith("Z")
 
 
+def test_who_changed_nothing_left_nothing_that_waits(here: Here) -> None:
+    """On the file, of which a setting has a URL."""
+
+    def run(*words: str) -> tuple[str, int]:
+        url = "http://127.0.0.1:1/hook"
+        done = here(*words, "--db", "sqlite:./chat.db", ROOM_EVENT_CALLBACK_URL=url)
+        notes = [line for line in done.stderr.splitlines() if "using the file directly" not in line]
+        return "\n".join(notes), done.exit
+
+    waits = "chatctl: callbacks wait for the next start of the server, or: chatctl sync"
+    assert run("db", "migrate")[1] == 0
+    for key in "ab":
+        add = ("callbacks", "add", f"http://x.test/hook?key={key}", "--events", "*")
+        assert run(*add) == (waits, 0)
+    refused, code = run("callbacks", "disable", "http://x.test/hook?key=c")
+    assert (refused.splitlines()[0].split(":")[1], code) == (" http", CONFLICT)
+    assert "may be any of 2 endpoints" in refused
+    assert waits not in refused
+    created, code = run("rooms", "create", "lobby")
+    assert (created, code) == (waits, 0)
+    assert run("rooms", "close", "lobby", "--yes") == (waits, 0)
+    assert run("rooms", "close", "lobby", "--yes") == ("", 0)
+    assert run("ban", "nowhere", "bob")[1] == NOT_FOUND
+    assert waits not in run("ban", "nowhere", "bob")[0]
+    assert run("callbacks", "recover", "--since", "1h") == ("", 0)
+
+
+def test_a_new_secret_is_put_into_a_file(served: Served, here: Here, url: str) -> None:
+    add(served, url)
+    (here.directory / "dir").mkdir()
+    args = ("callbacks", "rotate-secret", url, "--out")
+    assert served(*args, "dir").stderr.startswith("chatctl: --out: 'dir' is a directory")
+    assert served(*args, "no/x").stderr.startswith("chatctl: --out: 'no/x' cannot be written: ")
+    assert served.json("callbacks", "show", url)["has_secret"] is False
+
+
 def _secret_in(path: Path) -> str:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     return path.read_text().strip()

@@ -56,7 +56,6 @@ def test_all_pages_are_asked_for(here: Here, server: Prepared) -> None:
         "first": {"delivery_id": f"{ID}0", "planned_at": "2026-01-02T03:04:05Z"},
         "last": {"delivery_id": f"{ID}3", "planned_at": "2026-01-02T03:04:08Z"},
         "dry_run": False,
-        "expected_seconds": 0.0,
     }
     body = {"since": 1_767_323_045, "until": 1_767_398_400, "only": "failed", "dry_run": False,
             "limit": 500}  # fmt: skip
@@ -76,6 +75,13 @@ def test_a_dry_run_counts_and_tells_the_time(here: Here, server: Prepared) -> No
     assert isinstance(server.asked[0].body, dict)
     assert (server.asked[0].body["dry_run"], server.asked[0].body["limit"]) == (True, 500)
     assert json.loads(_recover(here, server, "--dry-run", "--json").stdout)["changed"] is False
+
+
+def test_when_it_is_done_nothing_is_expected_any_more(here: Here, server: Prepared) -> None:
+    server.answers[PATH] = _pages(3)
+    done = _recover(here, server)
+    assert done.stdout.startswith("deliveries\t3\nfirst\t")
+    assert "expected" not in done.stdout
 
 
 def test_nothing_to_recover_is_no_error(here: Here, server: Prepared) -> None:

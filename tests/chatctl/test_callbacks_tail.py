@@ -128,12 +128,20 @@ def test_who_stays_away_is_exit_6_and_who_refuses_exit_4(here: Here, server: Pre
 def test_a_file_cannot_be_followed(here: Here) -> None:
     path = here.directory / "chat.db"
     path.touch()
-    for words in (("tail", "-f"), ("test", "--all")):
-        assert here("callbacks", *words, "--db", "sqlite:./chat.db") == (
-            "",
-            f"chatctl: no server is running for {path}, and a file cannot be followed\n",
-            UNREACHABLE,
+    for words, why in (
+        (("tail", "-f"), "a file cannot be followed"),
+        (("test", "--all"), "samples are sent by a running server"),
+    ):
+        said = f"chatctl: no server is running for {path}, and {why}\n  try: chatctl serve"
+        rest = ", and then the same again\n"
+        done = here("callbacks", *words, "--db", "sqlite:./chat.db")
+        assert done == ("", f"{said} --db sqlite:./chat.db{rest}", UNREACHABLE)
+        (here.directory / "own.toml").write_text('DATABASE_URL = "sqlite:./chat.db"\n')
+        assert here("callbacks", *words, "--config", "own.toml").stderr == (
+            f"{said} --config own.toml{rest}"
         )
+        done = here("callbacks", *words, DATABASE_URL="sqlite:./chat.db")
+        assert done.stderr == f"{said}{rest}"
 
 
 @pytest.fixture(scope="module")

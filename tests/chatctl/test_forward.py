@@ -197,3 +197,16 @@ def test_a_file_cannot_be_forwarded(here: Here) -> None:
 
 def test_a_url_that_cannot_be_is_said(forwarded: Served) -> None:
     assert forwarded.refused("callbacks", "forward", "--to", "gopher://x") == ("usage", 2)
+
+
+def test_what_the_log_does_not_have_yet_is_refused(
+    forwarded: Served, here: Here, hook: Receiver
+) -> None:
+    """It would wait in silence for what is another database's, or mistyped."""
+    newest = forwarded._server.http.get("/management/status").json()["last_offset"]
+    args = ("callbacks", "forward", "--to", hook.url, "--cursor", "place")
+    done = forwarded(*args, "--since", "99999999")
+    said = f"chatctl: --since 99999999: the log ends at {newest}\n  try: --since {newest}\n"
+    assert done == ("", said, 5)
+    assert forwarded.refused(*args, "--since", "99999999") == ("resync_required", 5)
+    assert list(here.directory.glob("place*")) == []

@@ -167,14 +167,37 @@ def test_a_receiver_that_is_away(told: Served, hook: Receiver) -> None:
         assert told.refused(*args, url) == ("unreachable", 6)
     begin = f"chatctl: the event 1 was not taken in 4 tries: {url} cannot be reached: "
     assert done.stderr.startswith(begin)
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith("\n  try: the same with --since 0\n")
     hook.behave(hang())
     done = told(*args, hook.url, "--timeout", "0.2")
     assert done == (
         "",
-        f"chatctl: the event 1 was not taken in 4 tries: {hook.url} did not answer in 0.2 s\n",
+        f"chatctl: the event 1 was not taken in 4 tries: {hook.url} did not answer in 0.2 s\n"
+        "  try: the same with --since 0\n",
         9,
     )
+
+
+def test_who_took_none_is_gone_on_with_where_it_stood(
+    told: Served, here: Here, hook: Receiver
+) -> None:
+    """An age would have moved on; a cursor that is there goes before it."""
+    args = ("events", "replay", "--since", "1d", "--cursor", "place", "--to", hook.url)
+    hook.behave(answer(500))
+    assert told(*args).stderr.endswith(" answered 500\n  try: the same with --since 0\n")
+    (here.directory / "place").write_text('{"after": 4}')
+    assert told(*args).stderr.endswith(" answered 500\n  try: the same command\n")
+
+
+def test_a_file_is_made_for_a_line(told: Served, here: Here, facts: list[Fact]) -> None:
+    """One that is there loses the half of a line all the same."""
+    (here.directory / "place").write_text(json.dumps({"after": facts[-1]["offset"]}))
+    args = ("events", "replay", "--cursor", "place", "--to-file", "lines")
+    assert told.json(*args, "--quiet")["count"] == 0
+    assert not (here.directory / "lines").exists()
+    (here.directory / "lines").write_text('{"offset":1}\n{"offs')
+    assert told.json(*args, "--quiet")["count"] == 0
+    assert (here.directory / "lines").read_text() == '{"offset":1}\n'
 
 
 def test_a_receiver_that_goes_away_midway(

@@ -17,8 +17,8 @@ from receivers import Receiver, receiver
 from same_process import Here
 from world import PATIENCE_SECONDS, eventually
 
-from chatctl import pulling
-from chatctl.commands import forward, replay, sync_pull
+from chatctl import pulling, registry
+from chatctl.commands import callbacks_samples, forward, replay, sync_pull
 
 STOPS = [(KeyboardInterrupt(), 130), (SystemExit(143), 143)]
 AT = "2026-01-02T03:04:05.000006Z"
@@ -159,6 +159,49 @@ def test_what_tells_events_says_where_it_stands(
     assert (done.stderr, done.exit) == (f"chatctl: {said}\n  try: {hint}\n", code)
     assert [request.json["offset"] for request in hook.requests] == [7]
     assert not more or json.loads((here.directory / "place").read_text()) == {"after": 7}
+
+
+@pytest.mark.parametrize(("stop", "code"), STOPS)
+def test_a_test_says_how_many_samples_were_answered(
+    here: Here, server: Prepared, monkeypatch: pytest.MonkeyPatch, stop: BaseException, code: int
+) -> None:
+    """Also those behind one that is not."""
+    path = "/management/callbacks"
+    statuses = {"1": "pending", "2": "delivered", "3": "failed"}
+    known = {"endpoint_id": "e1", "kind": "room_event", "url": "http://x", "status": "enabled"}
+    server.answers = {
+        f"GET {path}": Answer([{**known, "origin": "settings"}]),
+        f"POST {path}/e1/test": Answer({"delivery_ids": list(statuses)}),
+    }
+    for number, status in statuses.items():
+        found = {"delivery_id": number, "event": "user_left", "status": status, "attempts": []}
+        server.answers[f"GET {path}/deliveries/{number}"] = Answer(found)
+
+    def sleep(_: float) -> None:
+        raise stop
+
+    monkeypatch.setattr(
+        callbacks_samples, "time", SimpleNamespace(monotonic=lambda: 0, sleep=sleep)
+    )
+    args = ("callbacks", "test", "room_event", "--server", server.url)
+    said = "chatctl: 2 of 3 samples were answered\n"
+    hint = "  try: chatctl callbacks deliveries, which has the answers\n"
+    assert here(*args) == ("", said + hint, code)
+    assert here(*args, "--quiet") == ("", "", code)
+
+
+@pytest.mark.parametrize("stop", [130, 143])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ban", "unban", "kick", "mute", "unmute", "messages rm", "callbacks retry",
+        "callbacks recover", "callbacks test", "callbacks forward", "callbacks tail", "watch",
+        "events tail", "events replay", "sync pull",
+    ],
+)  # fmt: skip
+def test_what_takes_long_has_the_signals_among_its_exits(command: str, stop: int) -> None:
+    (verb,) = [verb for path, verb, _ in registry.commands() if path == f"chatctl {command}"]
+    assert stop in verb.exits
 
 
 def test_before_the_first_there_is_nothing_to_go_on_with(

@@ -149,10 +149,12 @@ def test_tail_follows_from_the_newest_on(chatctl: Chatctl, prepared: Prepared) -
 def test_a_file_cannot_be_followed(chatctl: Chatctl) -> None:
     path = chatctl.directory / "chat.db"
     path.touch()
-    for args in (("watch", "lobby"), ("events", "tail", "-f")):
+    forward = ("callbacks", "forward", "--to", "http://127.0.0.1:1")
+    for args in (("watch", "lobby"), ("events", "tail", "-f"), forward):
         assert chatctl(*args, "--db", "sqlite:./chat.db") == (
             "",
-            f"chatctl: no server is running for {path}, and a file cannot be followed\n",
+            f"chatctl: no server is running for {path}, and a file cannot be followed\n"
+            "  try: chatctl serve --db sqlite:./chat.db, and then the same again\n",
             6,
         )
 

@@ -1,15 +1,16 @@
 """``sync`` and ``sync status`` at a running server."""
 
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
 from hooks import PATHS, bodies, calling, wait_at
-from prepared_server import Answer, Prepared
+from prepared_server import Answer, Chatctl, Prepared
 from receivers import Receiver, answer, hang, receiver, when
 from same_process import Here
 from served import Served
-from world import Server
+from world import KEY, Server, eventually
 
 DATA, PERIODIC = "DATA_CALLBACK_URL", "PERIODIC_SYNC_CALLBACK_URL"
 CHAT = "CHAT_HISTORY_CALLBACK_URL"
@@ -70,6 +71,29 @@ def test_wait_ends_when_all_is_delivered(
     done = beside.json("sync", "--wait", "--kind", "periodic")
     assert done == {"delivered": 3, "failed": 0, "pending": 0, "changed": True}
     assert {body["room_id"] for body in bodies(shared_hook, PERIODIC)[-3:]} == rooms
+
+
+def test_who_stops_waiting_stops_nothing(
+    beside: Served, chatctl: Chatctl, calling_server: Server, shared_hook: Receiver
+) -> None:
+    room = calling_server.create_room("lobby")
+    before = len(bodies(shared_hook, PERIODIC))
+    shared_hook.pause()
+    server = {"CHATCTL_SERVER": calling_server.url, "ADMIN_API_KEY": KEY}
+    running = chatctl.start("sync", "--wait", "--kind", "periodic", **server)
+    eventually(lambda: _pending(calling_server))
+    running.send_signal(signal.SIGTERM)
+    shown, said = running.communicate(timeout=30)
+    shared_hook.release()
+    assert (shown, running.returncode) == (b"", 143)
+    assert said == b"chatctl: the server goes on with it\n  try: chatctl sync status\n"
+    wait_at(shared_hook, PERIODIC, before + 1)
+    assert bodies(shared_hook, PERIODIC)[-1]["room_id"] == room.id
+
+
+def _pending(server: Server) -> object:
+    query = {"status": "pending", "event": "periodic_sync"}
+    return server.http.get("/management/callbacks/deliveries", params=query).json()
 
 
 def test_of_one_room_alone(beside: Served, calling_server: Server, shared_hook: Receiver) -> None:

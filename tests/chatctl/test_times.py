@@ -1,4 +1,6 @@
 import pytest
+from prepared_server import Answer, Prepared
+from same_process import Here
 
 from chatctl import times
 from chatctl.failures import Failure
@@ -53,6 +55,41 @@ def test_a_time_without_its_zone_is_refused(text: str) -> None:
 @pytest.mark.parametrize("form", times.FORMS.replace("or an age such as ", "").split(", "))
 def test_every_form_that_is_offered_is_taken(form: str) -> None:
     assert times.point(form.replace("Unix seconds", f"{NOW:.0f}"), NOW, "--since") <= NOW
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "hint"),
+    [
+        ("999999d", "before 1970", "1970-01-01"),
+        ("1969-12-31T23:59:59.5Z", "before 1970", "1970-01-01"),
+        ("253402300800", "behind the year 9999", "9999-12-31"),
+    ],
+)
+def test_a_time_that_no_server_knows_is_refused(text: str, where: str, hint: str) -> None:
+    with pytest.raises(Failure) as refused:
+        times.point(text, NOW, "--since")
+    assert refused.value.message == f"--since: {text} lies {where}"
+    assert refused.value.hint == f"--since {hint}"
+    assert times.point(hint, NOW, "--since") >= 0
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("callbacks recover", "--since"), ("callbacks deliveries", "--since"),
+        ("callbacks deliveries", "--until"), ("rooms history lobby", "--since"),
+        ("events", "--since"), ("events tail", "--since"), ("sync", "--from"),
+        ("sync pull -o all", "--from"), ("callbacks forward --to http://127.0.0.1:1", "--since"),
+        ("events replay --to-file - --since 0", "--until"),
+    ],
+)  # fmt: skip
+def test_it_is_the_option_that_is_told(
+    here: Here, server: Prepared, command: str, option: str
+) -> None:
+    server.answers["GET /management/status"] = Answer({"last_offset": 9})
+    done = here(*command.split(), option, "999999d", "--server", server.url)
+    said = f"chatctl: {option}: 999999d lies before 1970\n  try: {option} 1970-01-01\n"
+    assert done == ("", said, 2)
 
 
 def test_nine_digits_are_an_offset_and_ten_a_time() -> None:
