@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from hooks import calling, request_sync, wait_at, wait_for_event
+from hooks import calling, request_sync, stored, wait_at, wait_for_event
 from receivers import Receiver, Request, answer, hang, receiver
-from world import Room, Server
+from world import Room, Server, eventually
 
 CHAT, DATA = "CHAT_HISTORY_CALLBACK_URL", "DATA_CALLBACK_URL"
 EVENTS = "ROOM_EVENT_CALLBACK_URL"
@@ -89,6 +89,7 @@ def test_a_state_may_have_gone_on_over_a_kill(tmp_path: Path, on_file: bool) -> 
         room = server.create_room()
         wait_at(hook, DATA, 1)
         server.http.delete(room.path).raise_for_status()
+        eventually(lambda: len(stored(server, "SELECT id FROM delivery")) == 2)
         server.kill()
         hook.behave(answer())
         if on_file:
