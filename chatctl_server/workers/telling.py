@@ -31,10 +31,11 @@ def log(told: Told) -> None:
         return
     is_final = isinstance(told.verdict, callbacks.GivenUp)
     is_error = is_final or outcome.status is None
-    answer = outcome.status if outcome.status is not None else outcome.error
+    answered = outcome.status is not None
+    answer = f"was answered {outcome.status}" if answered else f"was not answered: {outcome.error}"
     logger.log(
         logging.ERROR if is_error else logging.WARNING,
-        "%s was answered %s%s",
+        "%s %s%s",
         told.rendered.delivery.event,
         answer,
         "; given up" if is_final else "",

@@ -19,6 +19,9 @@ def test_a_refused_delivery_is_tried_again_until_it_arrives(tmp_path: Path) -> N
         server.create_room("lobby")
         tries = wait_at(hook, EVENTS, 4)
         assert settled(server, 1) == [("room_created", 4, "delivered")]
+        log = server.log.read_text()
+    assert "room_created was not answered: reset" in log
+    assert "room_created was answered 302" in log
     assert len({each.headers["webhook-id"] for each in tries}) == 1
     assert len({each.body for each in tries}) == 1
 
@@ -36,7 +39,7 @@ def test_a_dead_letter_keeps_every_try_and_its_answer(tmp_path: Path) -> None:
             (4, 503, b"busy"),
         ]
         assert all(latency > 0 for *_, latency in tries)
-        eventually(lambda: "given up" in server.log.read_text())  # after the commit
+        eventually(lambda: "room_created was answered 503; given up" in server.log.read_text())  # after the commit
         assert len(hook.requests) == 4
 
 
