@@ -520,7 +520,6 @@ async def test_the_time_is_that_of_both_tries(client: Client, then: list[Behavio
         assert len(hook.requests) == 1 + len(then)
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux only")
 async def test_a_head_that_comes_before_its_body_is_acknowledged_at_once(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
