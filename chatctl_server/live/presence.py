@@ -1,6 +1,7 @@
 """Who is connected: one connection per user and conversation, counted per user and address."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import msgspec
 
@@ -17,7 +18,11 @@ class Place(msgspec.Struct, eq=False):
 
 
 class Connection(msgspec.Struct, eq=False):
-    """A user's live connection to a conversation. ``join_time`` in microseconds."""
+    """A user's live connection to a conversation. ``join_time`` in microseconds.
+
+    ``is_admin`` follows what was committed: who has no such role is refused by it, before the
+    writer is asked. What it lets pass is decided by the verb.
+    """
 
     conversation: int
     user_id: str
@@ -26,6 +31,7 @@ class Connection(msgspec.Struct, eq=False):
     join_time: int
     outbox: Outbox
     place: Place
+    is_admin: bool = False
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -100,6 +106,10 @@ class Presence:
             del members[connection.user_id]
             if not members:
                 del self._by_conversation[connection.conversation]
+
+    def set_admins(self, conversation: int, user_ids: Collection[str]) -> None:
+        for connection in self._by_conversation.get(conversation, {}).values():
+            connection.is_admin = connection.user_id in user_ids
 
     def find(self, conversation: int, user_id: str) -> Connection | None:
         return self._by_conversation.get(conversation, {}).get(user_id)

@@ -65,9 +65,6 @@ _COUNT = Statement(
 _ADMINS = Statement(
     Member.select(Member.user_id).where(Member.conversation == 0).order_by(Member.user_id)
 )
-_IS_ADMIN = Statement(
-    Member.select(Member.role).where((Member.conversation == 0) & (Member.user_id == ""))
-)
 
 
 def by_public_id(db: Database, public_id: str) -> Found | None:
@@ -101,10 +98,6 @@ def newest_id(db: Database) -> int:
 def admins(db: Database, conversation: int) -> tuple[str, ...]:
     """Sorted."""
     return tuple(user_id for (user_id,) in _ADMINS.rows(db, conversation))
-
-
-def is_admin(db: Database, conversation: int, user_id: str) -> bool:
-    return bool(_IS_ADMIN.value(db, conversation, user_id) == "admin")
 
 
 def page(

@@ -38,6 +38,8 @@ class Audience:
                     self._joined(conversation, joined)
                 case facts.SessionLeft() as left:
                     self._left(conversation, left)
+                case facts.AdminsSet(admins=admins):
+                    self._presence.set_admins(conversation, frozenset(admins))
         self._hub.advance(entry.offset)
 
     def _publish(self, conversation: int, entry: facts.Recorded) -> None:

@@ -14,8 +14,8 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
 from chatctl_server.conversation import announcements, messages, moderation, rooms
 from chatctl_server.domain import facts
-from chatctl_server.live.outbox import Outbox
-from chatctl_server.storage import conversations, histories
+from chatctl_server.live.presence import Connection
+from chatctl_server.storage import histories
 from chatctl_server.storage.messages import newest_below
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import frames
@@ -33,18 +33,16 @@ class RoomConnection:
     def __init__(
         self,
         context: Context,
-        outbox: Outbox,
-        conversation: int,
+        connection: Connection,
         room_id: str,
         actor: facts.Actor,
-        nickname: str,
     ) -> None:
         self._context = context
-        self._outbox = outbox
-        self._conversation = conversation
+        self._connection = connection
+        self._outbox = connection.outbox
+        self._conversation = connection.conversation
         self._room_id = room_id
         self._actor = actor
-        self._nickname = nickname
         self._in_flight = 0
         self._below_limit = asyncio.Event()
         self._below_limit.set()
@@ -54,7 +52,7 @@ class RoomConnection:
         try:
             command = commands.decode(frame)
         except commands.BadText as bad:
-            await self._refuse_text(bad)
+            self._refuse_text(bad)
             return
         match command:
             case commands.SendMessage(payload):
@@ -66,7 +64,7 @@ class RoomConnection:
                 await self._load_history(payload)
             case None:
                 pass
-            case _:
+            case _ if self._connection.is_admin:
                 await self._administer(command)
 
     def _send(self, payload: commands.SendPayload, size: int) -> None:
@@ -74,7 +72,7 @@ class RoomConnection:
             conversation=self._conversation,
             actor=self._actor,
             sender=self._actor.user_id or "",
-            nickname=self._nickname,
+            nickname=self._connection.nickname,
             content=payload.content,
             client_msg_id=payload.client_msg_id,
             interval_seconds=self._context.settings.user_message_interval_secs,
@@ -110,13 +108,10 @@ class RoomConnection:
     def _refuse(self, refusal: errors.ChatctlError, client_msg_id: str | None = None) -> None:
         self._outbox.push(frames.error(refusal, client_msg_id))
 
-    async def _refuse_text(self, bad: commands.BadText) -> None:
+    def _refuse_text(self, bad: commands.BadText) -> None:
         """By rule, what a non-admin commands is ignored, whatever is wrong with it."""
-        if bad.command in ADMIN_COMMANDS:
-            user_id = self._actor.user_id or ""
-            is_admin = conversations.is_admin
-            if not await self._context.store.read(is_admin, self._conversation, user_id):
-                return
+        if bad.command in ADMIN_COMMANDS and not self._connection.is_admin:
+            return
         self._refuse(errors.BadText("The text is no valid Unicode"), bad.client_msg_id)
 
     async def _load_history(self, payload: commands.HistoryPayload) -> None:
@@ -149,7 +144,7 @@ class RoomConnection:
                         size=len(bytes(payload.payload)) + CALL_BYTES,
                     )
         except errors.Forbidden:
-            pass  # by rule: commands of a non-admin are silently ignored
+            pass  # the role was taken away meanwhile
         except errors.ChatctlError as refusal:
             self._refuse(refusal)
 

@@ -107,9 +107,10 @@ class _Member:
         self._context.presence.watch(self._outbox)
         resuming: asyncio.Task[None] | None = None
         try:
-            if await self._join():
+            connection = await self._join()
+            if connection is not None:
                 resuming = asyncio.create_task(self._resume(), name="resume")
-                await self._listen()
+                await self._listen(connection)
         except Exception:
             logger.exception("a connection failed")
             self._outbox.finish(close_codes.INTERNAL_ERROR)
@@ -125,8 +126,8 @@ class _Member:
                 await sending
             self._context.presence.unwatch(self._outbox)
 
-    async def _join(self) -> bool:
-        """False when the join was refused; the outbox then closes with the reason."""
+    async def _join(self) -> Connection | None:
+        """None when the join was refused; the outbox then closes with the reason."""
         store = self._context.store
         arguments = (
             self._actor,
@@ -144,7 +145,7 @@ class _Member:
             self._outbox.finish(close_codes.ROOM_CLOSED, frames.error(refusal))
         except errors.ChatctlError as refusal:
             self._outbox.finish(close_codes.TRY_LATER, frames.error(refusal))
-        return self._connection is not None
+        return self._connection
 
     def _on_joined(self, outcome: object) -> None:
         """In log order: a ban that follows the join finds the connection already here."""
@@ -170,6 +171,7 @@ class _Member:
             joined.joined_at,
             self._outbox,
             self._place,
+            joined.is_admin,
         )
         self._last_seq = joined.last_seq
         self._outbox.push(
@@ -202,15 +204,8 @@ class _Member:
                 reserved=True,
             )
 
-    async def _listen(self) -> None:
-        handler = RoomConnection(
-            self._context,
-            self._outbox,
-            self._room.id,
-            self._room.public_id,
-            self._actor,
-            self._joiner.nickname,
-        )
+    async def _listen(self, connection: Connection) -> None:
+        handler = RoomConnection(self._context, connection, self._room.public_id, self._actor)
         while True:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":

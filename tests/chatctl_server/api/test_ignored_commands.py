@@ -58,6 +58,17 @@ def test_an_admin_is_told_what_is_wrong(room: Room) -> None:
     assert told(room) == ["room.created", *["message.posted"] * len(WRONG)]
 
 
+def test_who_becomes_an_admin_commands_at_once(room: Room) -> None:
+    anna = room.join("anna")
+    room.server.http.patch(f"{room.path}/admins", json={"add": ["anna"]})
+    anna.send("CustomEvent", {"event_type": "poll", "payload": 1})
+    assert anna.receive("CustomEvent")["payload"] == {"event_type": "poll", "payload": 1}
+    room.server.http.patch(f"{room.path}/admins", json={"remove": ["anna"]})
+    anna.send("KickUser", {"user_id": "bert"})
+    assert anna.frames_until_pong() == []
+    assert room.server.http.get(f"{room.path}/bans").json() == []
+
+
 def test_who_is_no_admin_any_more_gets_no_answer(room: Room) -> None:
     boss = room.join("boss")
     room.server.http.put(f"{room.path}/admins", json={"admin_user_ids": []})

@@ -129,6 +129,52 @@ async def test_a_connection_has_at_most_256_messages_on_their_way(lobby: Lobby) 
     await anna.goes()
 
 
+COMMANDS: list[tuple[str, Frame]] = [
+    ("KickUser", {"user_id": "bert"}),
+    ("MuteUser", {"user_id": "bert"}),
+    ("UnmuteUser", {"user_id": "bert"}),
+    ("CustomEvent", {"event_type": "poll", "payload": 1}),
+    ("KickUser", {"user_id": "\ud800"}),
+]
+
+
+async def test_a_command_of_a_non_admin_costs_the_database_nothing(
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it overtake anything: it is neither queued nor looked up."""
+    anna, boss = await lobby.join("user_id=anna"), await lobby.join("user_id=boss")
+    await lobby.client.patch(f"{lobby.path}/admins", json={"remove": ["boss"]})
+    monkeypatch.setattr(store, "MAX_WAITING_READS", 0)
+    async with held(lobby.app.context.store):
+        waiting = lobby.app.context.store.backlog
+        for user in (anna, boss):
+            for name, payload in COMMANDS:
+                user.sends(name, payload)
+            user.sends("Ping", {"timestamp": 1})
+            await user.got("Pong")
+        assert lobby.app.context.store.backlog == waiting
+    for user in (anna, boss):
+        assert "Error" not in {each["type"] for each in user.frames}
+        await user.goes()
+
+
+async def test_a_command_behind_the_loss_of_the_role_is_ignored(lobby: Lobby) -> None:
+    """What the connection knows is behind; the transaction decides."""
+    boss = await lobby.join("user_id=boss")
+    async with held(lobby.app.context.store):
+        waiting = lobby.app.context.store.backlog
+        taking = lobby.client.patch(f"{lobby.path}/admins", json={"remove": ["boss"]})
+        taken = asyncio.create_task(taking)
+        await reached(lambda: lobby.app.context.store.backlog == waiting + 1)
+        boss.sends("KickUser", {"user_id": "bert"})
+        await reached(lambda: lobby.app.context.store.backlog == waiting + 2)
+    assert (await taken).json()["changed"] is True
+    boss.sends("Ping", {"timestamp": 1})
+    await boss.got("Pong")
+    assert (await lobby.client.get(f"{lobby.path}/bans")).json() == []
+    await boss.goes()
+
+
 async def test_a_resume_that_cannot_be_read_is_told_to_start_anew(
     lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
