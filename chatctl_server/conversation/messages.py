@@ -192,6 +192,7 @@ class _Batch:
             key = (post.conversation, post.sender, post.client_msg_id)
             self.earlier[key] = Posted(posted.message_id, posted.seq, posted.created_at, True)
         if post.kind == "text":
+            self.tx.heard_in.add(post.conversation)
             heard = self.tx.throttles.last_accepted.get(post.conversation)
             if heard is not None:
                 heard[post.sender] = self.tx.now

@@ -1,6 +1,6 @@
 """What a verb works with: the connection, the time, and the facts it has recorded so far."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from peewee import Database
 
@@ -14,7 +14,8 @@ class Throttles:
     """When users were last heard in a room, for as long as throttling needs it.
 
     Read from the messages on a room's first use; dropped whole whenever a transaction fails,
-    so that it never knows more than the database.
+    so that it never knows more than the database. Of a verb that alone is undone, the rooms are
+    dropped in which it had accepted a message.
     """
 
     def __init__(self) -> None:
@@ -22,6 +23,10 @@ class Throttles:
 
     def drop(self) -> None:
         self.last_accepted = {}
+
+    def forget(self, conversations: Iterable[int]) -> None:
+        for conversation in conversations:
+            self.last_accepted.pop(conversation, None)
 
     def prune(self, conversation: int, before: int) -> None:
         """Forgets who was last heard before that time, once there are many of them; and all
@@ -35,13 +40,14 @@ class Throttles:
 
 
 class Tx:
-    """One verb's part of a transaction. ``now`` is in microseconds.
+    """One verb's part of a transaction. ``now`` is in microseconds; ``heard_in`` are the rooms
+    in which it has accepted a message, whatever becomes of it.
 
     ``is_serving``: the sessions that are open belong to connections of this process. On the
     file alone they are what a crash has left, and the next start ends them.
     """
 
-    __slots__ = ("_next_offset", "db", "is_serving", "now", "recorded", "throttles")
+    __slots__ = ("_next_offset", "db", "heard_in", "is_serving", "now", "recorded", "throttles")
 
     def __init__(
         self, db: Database, now: int, throttles: Throttles, *, is_serving: bool = True
@@ -51,6 +57,7 @@ class Tx:
         self.now = now
         self.throttles = throttles
         self.recorded: list[facts.Recorded] = []
+        self.heard_in: set[int] = set()
         self._next_offset: int | None = None
 
     def record(

@@ -162,7 +162,7 @@ class Writing:
         try:
             result = verb(tx, *call.arguments)
         except Exception as error:
-            self._roll_back_verb(db, error, alone=alone)
+            self._roll_back_verb(tx, error, alone=alone)
             return Settled(call, self._outcome(error), ())
         _keep_verb(db, alone=alone)
         return Settled(call, result, tx.recorded)
@@ -177,7 +177,7 @@ class Writing:
             try:
                 outcomes = verb.many(tx, [call.arguments[0] for call in calls])
             except Exception as error:
-                self._roll_back_verb(db, error, alone=alone)
+                self._roll_back_verb(tx, error, alone=alone)
                 logger.warning("a batch of %d calls is run one by one: %s", len(calls), error)
             else:
                 _keep_verb(db, alone=alone)
@@ -188,10 +188,11 @@ class Writing:
     def _tx(self, db: Database) -> Tx:
         return Tx(db, self._clock(), self._throttles, is_serving=self._is_serving)
 
-    def _roll_back_verb(self, db: Database, error: Exception, *, alone: bool = False) -> None:
-        self._throttles.drop()
+    def _roll_back_verb(self, tx: Tx, error: Exception, *, alone: bool) -> None:
+        db = tx.db
         if not sql.in_transaction(db):
             raise TransactionLost from error
+        self._throttles.forget(tx.heard_in)
         if alone:
             db.execute_sql("ROLLBACK")
             db.execute_sql("BEGIN IMMEDIATE")

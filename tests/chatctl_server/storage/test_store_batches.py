@@ -130,6 +130,59 @@ def test_what_was_lost_does_not_throttle(scene: Scene) -> None:
     assert [row.content for row in scene.rows()] == ["before", "lost"]
 
 
+def reads(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rooms whose last senders are looked up from now on."""
+    found: list[int] = []
+    look_up = stored.last_heard
+
+    def counted(db: Any, conversation: int, first: int) -> dict[str, int]:
+        found.append(conversation)
+        return look_up(db, conversation, first)
+
+    monkeypatch.setattr(stored, "last_heard", counted)
+    return found
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_refusal_costs_no_room_a_look_at_its_messages(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    scene.post(text("before", interval_seconds=3))
+    found = reads(scene, monkeypatch)
+    refused = (rooms.as_admin, (facts.Actor("anna", "room:open"), scene.room_id, moderation.ban))
+    others = [(messages.POST, (text("throttled", interval_seconds=3),))] if beside else []
+    *_, settled = scene.run(*others, refused)
+    assert isinstance(settled.outcome, errors.Forbidden)
+    (again,) = scene.post(text("again", interval_seconds=3))
+    assert isinstance(again, errors.Throttled)
+    assert found == []
+
+
+def test_a_post_that_is_undone_does_not_throttle(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its room is looked up anew, and no other."""
+    (created,) = scene.run((rooms.create, (OPERATOR, "other", [])))
+    assert created.recorded[0].conversation == 2
+    other = messages.Post(2, OPERATOR, "bert", "Bert", "hello", interval_seconds=3)
+    scene.post(text("before", interval_seconds=3), other)
+    found = reads(scene, monkeypatch)
+    scene.now += 10 * SECOND
+
+    def post_and_break(tx: Tx) -> None:
+        messages.post_one(tx, text("undone", interval_seconds=3))
+        raise errors.Conflict("after all")
+
+    undone, beside = scene.run((post_and_break, ()), (messages.POST, (other,)))
+    assert isinstance(undone.outcome, errors.Conflict)
+    assert isinstance(beside.outcome, messages.Posted)
+    accepted, refused = scene.post(*(text(each, interval_seconds=3) for each in ("one", "two")))
+    assert isinstance(accepted, messages.Posted)
+    assert isinstance(refused, errors.Throttled)
+    assert found == [1]
+    scene.is_sound()
+
+
 @pytest.mark.parametrize("calls", [1, 2])
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_verb_that_hides_a_loss_has_stored_nothing(
