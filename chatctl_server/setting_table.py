@@ -110,6 +110,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         About(whole("bytes", least=1024, most=2**24), "Bytes of one inbound WebSocket message."),
     ] = 65_536
+    inbound_frames_per_second: Annotated[
+        int,
+        About(
+            whole("frames", least=0, off=True),
+            "WebSocket messages a client may send in a second, after three seconds' worth at once.",
+        ),
+    ] = 100
     max_body_bytes: Annotated[
         int, About(whole("bytes", least=1024, most=2**30), "Bytes of one HTTP request's body.")
     ] = 1_048_576

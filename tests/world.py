@@ -78,6 +78,7 @@ class Server:
                 "DATABASE_URL": f"sqlite:{self.database}",
                 "BIND_ADDRESS": f"127.0.0.1:{self.port}",
                 "ADMIN_API_KEY": KEY,
+                "INBOUND_FRAMES_PER_SECOND": "0",  # tests send as fast as they can
                 **settings,
             },
         )

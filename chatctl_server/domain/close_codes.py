@@ -1,4 +1,4 @@
-"""The codes a WebSocket is closed with (design, section 8). Below 4500: connect again."""
+"""The codes a WebSocket is closed with (design, section 10). Below 4500: connect again."""
 
 INVALID_PAYLOAD = 1007
 INTERNAL_ERROR = 1011
@@ -6,6 +6,7 @@ RESTART = 1012
 TRY_LATER = 1013
 TOKEN_EXPIRED = 4001
 TOO_SLOW = 4008
+TOO_FAST = 4029
 
 BANNED = 4503
 REPLACED = 4505

@@ -22,7 +22,7 @@ from chatctl_server.api.rooms.audience import Audience
 from chatctl_server.api.rooms.connection import RoomConnection
 from chatctl_server.api.rooms.identity import Joiner, identify
 from chatctl_server.conversation import membership
-from chatctl_server.domain import close_codes
+from chatctl_server.domain import close_codes, frame_rate
 from chatctl_server.live.catch_up import Missed, catch_up
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection, Place
@@ -101,6 +101,7 @@ class _Member:
         self._expiry: asyncio.TimerHandle | None = None
         self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outbox = _outbox(scope, send)
+        self._full_at = 0
 
     async def run(self) -> None:
         sending = asyncio.create_task(self._outbox.run(), name="outbox")
@@ -210,9 +211,24 @@ class _Member:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 return
+            if self._outbox.is_finished or not self._is_in_time():
+                continue
             text = event.get("text")
-            if text is not None and not self._outbox.is_finished:
+            if text is not None:
                 await handler.handle(text)
+
+    def _is_in_time(self) -> bool:
+        """False for a frame above INBOUND_FRAMES_PER_SECOND: the connection is closed."""
+        limit = self._context.settings.inbound_frames_per_second
+        if not limit:
+            return True
+        full_at = frame_rate.full_again(self._full_at, time.monotonic_ns() // 1000, limit)
+        if full_at is None:
+            refusal = errors.Throttled(f"More than {limit} frames a second", retry_after=1)
+            self._outbox.finish(close_codes.TOO_FAST, frames.error(refusal))
+            return False
+        self._full_at = full_at
+        return True
 
     async def _resume(self) -> None:
         """From ``since`` to live; what cannot be resumed starts with what comes."""
