@@ -4,7 +4,7 @@ import msgspec
 
 from chatctl_server import errors
 from chatctl_server.domain import facts
-from chatctl_server.storage import conversations, cursors, messages, sessions
+from chatctl_server.storage import conversations, cursors, log, messages, sessions
 from chatctl_server.storage.transaction import Tx
 
 
@@ -27,11 +27,12 @@ def join(
     conversation: int,
     user_id: str,
     nickname: str,
-    is_granted_admin: bool = False,
+    granted_admin_at: int | None = None,
 ) -> Joined:
     """Begins the user's one session in an open conversation, ending an earlier one.
 
-    ``is_granted_admin``: a signed token says so; the user becomes an admin of the room.
+    ``granted_admin_at``: a token issued then makes the user an admin of the room, unless an
+    administrator has taken the role away since.
     Raises RoomClosed or Banned.
     """
     found = conversations.by_id(tx.db, conversation)
@@ -40,7 +41,11 @@ def join(
     standing = messages.standing(tx.db, conversation, user_id)
     if standing.is_banned(tx.now):
         raise errors.Banned("你已被踢出该房间，无法再次加入", field="user_id")
-    if is_granted_admin and not standing.is_admin:
+    becomes_admin = False
+    if granted_admin_at is not None and not standing.is_admin:
+        removed_at = log.admin_removed_at(tx.db, conversation, user_id)
+        becomes_admin = removed_at is None or granted_admin_at > removed_at
+    if becomes_admin:
         admins = {*conversations.admins(tx.db, conversation), user_id}
         tx.record(facts.AdminsSet("room", tuple(sorted(admins))), actor, conversation)
     earlier = sessions.open_of_user(tx.db, conversation, user_id)
@@ -59,7 +64,7 @@ def join(
     return Joined(
         session_id=fact.session_id,
         conversation=conversation,
-        is_admin=standing.is_admin or is_granted_admin,
+        is_admin=standing.is_admin or becomes_admin,
         is_muted=standing.is_muted(tx.now),
         last_seq=found.last_seq,
         peak_users=fact.peak_users,

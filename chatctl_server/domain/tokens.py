@@ -17,13 +17,14 @@ LATEST_SECONDS = 253_402_300_799  # what RFC 3339 can name
 
 
 class Token(msgspec.Struct, frozen=True):
-    """``expires_at``: Unix seconds. ``room_id``: None is good for every room."""
+    """``expires_at`` and ``issued_at``: Unix seconds. ``room_id``: None is good for every room."""
 
     user_id: str
     expires_at: float
     room_id: str | None = None
     name: str | None = None
     is_admin: bool = False
+    issued_at: float = 0  # where the token does not say
 
 
 def mint(token: Token, secret: str, now: float) -> str:
@@ -60,6 +61,7 @@ def read(token: str, secret: str) -> Token:
         room_id=str(claims["room"]).lower() if "room" in claims else None,
         name=str(claims.get("name") or "") or None,
         is_admin=claims.get("admin") is True,
+        issued_at=float(claims.get("iat") or 0),
     )
 
 

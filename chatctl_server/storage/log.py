@@ -57,6 +57,15 @@ _SOME_BETWEEN = (
     Event.select(Event.id).where((Event.conversation == 0) & SQL(FEW) & (Event.id > 0)).limit(1)
 )
 _COUNT_BETWEEN = Statement(Select([_SOME_BETWEEN], [fn.COUNT(SQL("*"))]))
+_ADMIN_REMOVED_AT = Statement.of_text(
+    f"""SELECT at FROM event
+    WHERE conversation = ?1 AND {FEW} AND type = 'room.admins_set' AND id > (
+        SELECT id FROM event
+        WHERE conversation = ?1 AND {FEW} AND type IN ('room.created', 'room.admins_set')
+        AND EXISTS (SELECT 1 FROM json_each(payload, '$.admins') WHERE value = ?2)
+        ORDER BY id DESC LIMIT 1)
+    ORDER BY id LIMIT 1"""
+)
 _REDACT = Statement(Event.update({Event.payload: ""}).where(Event.id == 0))
 
 
@@ -131,6 +140,12 @@ def read_few(
 def count_few(db: Database, conversation: int, after: int, limit: int) -> int:
     """How many of those there are after the offset, counted up to the limit."""
     return int(_COUNT_BETWEEN.value(db, conversation, after, limit))
+
+
+def admin_removed_at(db: Database, conversation: int, user_id: str) -> int | None:
+    """When the user, who is no admin of the room, ceased to be one; None when they never were."""
+    found: int | None = _ADMIN_REMOVED_AT.value(db, conversation, user_id)
+    return found
 
 
 def find(db: Database, wanted: str) -> int | None:

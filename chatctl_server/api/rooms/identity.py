@@ -6,18 +6,20 @@ import msgspec
 
 from chatctl_server import errors
 from chatctl_server.domain import facts, text, tokens
+from chatctl_server.domain.times import SECOND
 from chatctl_server.settings import Settings
 
 
 class Joiner(msgspec.Struct, frozen=True):
     """``since`` is the last seq the client has; None starts with what comes. ``expires_at``:
-    Unix seconds, when the token ends and the connection with it."""
+    Unix seconds, when the token ends and the connection with it. ``granted_admin_at``: the
+    microsecond when a token was issued that makes the user an admin; None for no such token."""
 
     user_id: str
     nickname: str
     since: int | None
     credential: str
-    is_granted_admin: bool = False
+    granted_admin_at: int | None = None
     expires_at: float | None = None
 
     def actor(self, address: str) -> facts.Actor:
@@ -49,7 +51,7 @@ def _by_token(query: dict[str, str], room_id: str, secret: str) -> Joiner:
         text.check_name(name, "nickname"),
         _since(query),
         "room:token",
-        is_granted_admin=token.is_admin,
+        granted_admin_at=int(token.issued_at * SECOND) if token.is_admin else None,
         expires_at=token.expires_at,
     )
 

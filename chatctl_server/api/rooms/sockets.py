@@ -135,7 +135,7 @@ class _Member:
             self._room.id,
             self._joiner.user_id,
             self._joiner.nickname,
-            self._joiner.is_granted_admin,
+            self._joiner.granted_admin_at,
         )
         try:
             store.submit(membership.join, arguments, self._on_joined)

@@ -1,8 +1,10 @@
 """Who is not let in learns it before the upgrade, as a problem body (contract, section 1)."""
 
+import contextlib
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -179,6 +181,47 @@ def test_a_token_can_make_an_admin(full: Room) -> None:
     assert granted.receive("UserMuted")["payload"] == {"user_id": "emil"}
     assert full.details()["admin_user_ids"] == ["boss", "dora"]
     granted.close()
+
+
+@pytest.mark.parametrize("verb", ["PUT", "PATCH"])
+def test_an_old_token_does_not_bring_a_lost_role_back(full: Room, verb: str) -> None:
+    """Nor does one that does not say when it was made."""
+    body = {"PUT": {"admin_user_ids": ["boss"]}, "PATCH": {"remove": [verb]}}[verb]
+    old = int(time.time())
+    olds = [token(verb, admin=True, iat=old), token(verb, admin=True)]
+    for given in olds:
+        with contextlib.closing(full.join(verb, token=given)) as granted:
+            assert granted.welcome["is_admin"] is True
+    full.server.http.request(verb, f"{full.path}/admins", json=body)
+    full.server.http.patch(f"{full.path}/admins", json={"add": ["hugo"]})
+    for given in olds:
+        with contextlib.closing(full.join(verb, token=given)) as refused:
+            assert refused.welcome["is_admin"] is False
+    assert verb not in full.details()["admin_user_ids"]
+    full.server.http.put(f"{full.path}/admins", json={"admin_user_ids": ["boss"]})
+
+
+def test_a_lost_role_stays_lost_over_a_restart(tmp_path: Path) -> None:
+    with running(tmp_path, ROOM_IDENTITY="token", ROOM_TOKEN_SECRET=SECRET) as server:
+        room = server.create_room(admins=("anna", "bert"))
+        old = token("anna", admin=True, iat=int(time.time()))
+        assert room.join("anna", token=old).welcome["is_admin"] is True
+        server.http.patch(f"{room.path}/admins", json={"remove": ["anna"]})
+        server.http.patch(f"{room.path}/admins", json={"remove": ["bert"]})
+        server.stop()
+        server.start()
+        assert room.join("anna", token=old).welcome["is_admin"] is False
+        assert room.details()["admin_user_ids"] == []
+
+
+def test_a_later_token_counts_again(full: Room) -> None:
+    full.join("ines", token=token("ines", admin=True, iat=int(time.time()) - 60)).close()
+    full.server.http.patch(f"{full.path}/admins", json={"remove": ["ines"]})
+    # The part of a second is for this test alone: tokens commonly have whole ones.
+    again = full.join("ines", token=token("ines", admin=True, iat=time.time()))
+    assert again.welcome["is_admin"] is True
+    again.close()
+    full.server.http.patch(f"{full.path}/admins", json={"remove": ["ines"]})
 
 
 def test_a_token_whose_admin_claim_is_not_true_makes_none(full: Room) -> None:
