@@ -16,7 +16,7 @@ TOPICS = {
     "exit-codes": "what each exit code means",
     "environment": "the variables that are read",
     "options": "the options that every command has",
-    "input": "what TIME may be, and a file for --from",
+    "input": "what ROOM and TIME may be, and a file for --from",
     "output": "tables, pipes, JSON, colours, errors",
 }
 
@@ -34,6 +34,9 @@ _ENVIRONMENT = (
 )
 
 _INPUT = """
+A ROOM is an id, the beginning of one (8 characters or more), or a name. Of rooms with one name
+the open one is meant; where several may be meant, nothing is done and their ids are named.
+
 A TIME of --since and --until is one of
 
   2026-01-31T09:00:00Z  a time with its zone, Z or as +02:00 (RFC 3339)

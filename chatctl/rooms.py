@@ -1,11 +1,10 @@
-"""ROOM on the command line: an id or a name, open before closed."""
-
-import re
+"""ROOM on the command line: an id, the beginning of one, or a name, open before closed."""
 
 from chatctl import client, ids
 from chatctl.client import Client, Json
 from chatctl.failures import Failure
 
+_PATH = "/management/rooms"
 _SHOWN_CANDIDATES = 5
 
 
@@ -17,13 +16,12 @@ def find(server: Client, room: str) -> Json:
         except Failure as failure:
             if failure.code != "room_not_found":
                 raise
-    for status in ("open", "closed"):
-        named = _named(server, room, status)
-        if len(named) > 1:
-            raise _ambiguous(room, named)
-        if named:
-            return named[0]
-    raise Failure("room_not_found", f"there is no room {room}", "chatctl rooms ls", 404)
+    meant = server.get(_PATH, {"status": "all", "room": room})
+    if not meant:
+        raise Failure("room_not_found", f"there is no room {room}", "chatctl rooms ls", 404)
+    if len(meant) > 1:
+        raise _ambiguous(room, meant)
+    return meant[0]
 
 
 def find_id(server: Client, room: str) -> str:
@@ -32,15 +30,13 @@ def find_id(server: Client, room: str) -> str:
 
 def path(room_id: str, *rest: str) -> str:
     segments = [client.segment(part, "ROOM or USER") for part in (room_id, *rest)]
-    return "/".join(("/management/rooms", *segments))
+    return "/".join((_PATH, *segments))
 
 
 def others_named(server: Client, made: Json) -> bool:
     """Whether another open room has its name. What fails here fails no command that is done."""
-    match = _glob_of(made["room_name"])
-    query: dict[str, str | int] = {"status": "open", "match": match, "limit": 2}
     try:
-        found = server.get("/management/rooms", query)
+        found = server.get(_PATH, {"status": "open", "room": made["room_name"], "limit": 3})
     except Failure:
         return False
     return any(
@@ -49,24 +45,13 @@ def others_named(server: Client, made: Json) -> bool:
     )
 
 
-def _named(server: Client, name: str, status: str) -> list[Json]:
-    query = {"status": status, "match": _glob_of(name)}
-    pages = server.pages("/management/rooms", query)
-    return [room for page in pages for room in page if room["room_name"] == name]
-
-
-def _glob_of(name: str) -> str:
-    """A glob that matches only the name."""
-    return re.sub(r"([*?\[])", r"[\1]", name)
-
-
-def _ambiguous(name: str, found: list[Json]) -> Failure:
-    ids = sorted(str(room["room_id"]) for room in found)
+def _ambiguous(room: str, meant: list[Json]) -> Failure:
+    ids = sorted(str(each["room_id"]) for each in meant)
     more = f" and {len(ids) - _SHOWN_CANDIDATES} more" if len(ids) > _SHOWN_CANDIDATES else ""
     return Failure(
         "ambiguous",
-        f"{len(ids)} rooms are called {name}: {', '.join(ids[:_SHOWN_CANDIDATES])}{more}",
-        "the id of one of them instead of the name",
+        f"{room} may be any of {len(ids)} rooms: {', '.join(ids[:_SHOWN_CANDIDATES])}{more}",
+        "the whole id of one of them",
     )
 
 

@@ -1,11 +1,18 @@
 """Questions about conversations and their members."""
 
+import re
+
 import msgspec
 from peewee import Database, fn
 
 from chatctl_server import errors
 from chatctl_server.storage.models import Conversation, Member
-from chatctl_server.storage.sql import Row, Statement
+from chatctl_server.storage.sql import Row, Statement, Value
+
+SHORTEST_ID = 8  # characters of one that is shortened
+
+# A set as in a shell, whose first member may be a closing bracket; or a bracket that opens none.
+_SET_OR_BRACKET = re.compile(r"\[(!?+)(\][^\]]*|[^\]]+)\]|\[")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -47,16 +54,23 @@ _COLUMNS = (
 _BY_PUBLIC_ID = Statement(Conversation.select(*_COLUMNS).where(Conversation.public_id == ""))
 _BY_ID = Statement(Conversation.select(*_COLUMNS).where(Conversation.id == 0))
 _NEWEST_ID = Statement(Conversation.select(fn.MAX(Conversation.id)))
-_AFTER = Statement(
-    Conversation.select(*_COLUMNS)
-    .where(
-        (Conversation.kind == "")
-        & (Conversation.id > 0)
-        & (Conversation.status << ["open", "closed"])
-    )
-    .order_by(Conversation.id)
-    .limit(1)
+_LISTED = f"""SELECT {", ".join(field.column_name for field in _COLUMNS)},
+    (SELECT json_group_array(user_id ORDER BY user_id) FROM member WHERE conversation = c.id)"""
+_AMONG = "kind = :kind AND status IN (:status, :or_status)"
+_PAGE = f"""{_LISTED} FROM conversation c
+WHERE {_AMONG} AND id > :after_id AND (:name_glob IS NULL OR name GLOB :name_glob)
+ORDER BY id LIMIT :limit"""
+# The beginning of an id and a name are equals: whoever names a room after another one's id must not
+# have commands go there. No id has a letter after f.
+_BEGINS = f"""length(:word) >= {SHORTEST_ID}
+    AND public_id BETWEEN lower(:word) AND lower(:word) || 'g'"""
+_MEANT = f"""WITH ranked AS MATERIALIZED (
+    SELECT *, CASE WHEN public_id = lower(:word) THEN 0
+        WHEN {_BEGINS} OR status = 'open' THEN 1 ELSE 2 END AS rank
+    FROM conversation WHERE {_AMONG} AND (name = :word OR {_BEGINS})
 )
+{_LISTED} FROM ranked c WHERE rank = (SELECT min(rank) FROM ranked) ORDER BY id
+LIMIT :limit"""
 _COUNT = Statement(
     Conversation.select(Conversation.status, fn.COUNT(Conversation.id))
     .where(Conversation.kind == "")
@@ -101,20 +115,64 @@ def admins(db: Database, conversation: int) -> tuple[str, ...]:
 
 
 def page(
-    db: Database, kind: str, after_id: int, statuses: tuple[str, str], limit: int
+    db: Database,
+    kind: str,
+    after_id: int,
+    statuses: tuple[str, str],
+    limit: int | None,
+    match: str | None = None,
 ) -> list[Listed]:
-    """In order of creation; ``statuses`` names one status twice for one only."""
-    rows = _AFTER.rows(db, kind, after_id, *statuses, limit)
-    return [
-        Listed(conversation, admins(db, conversation.id))
-        for row in rows
-        if (conversation := _found(row)) is not None
-    ]
+    """In order of creation; ``statuses`` names one status twice for one only. ``match``
+    is a pattern for names as in a shell."""
+    glob = None if match is None else _sqlite_glob(match)
+    parameters = {**_among(kind, statuses, limit), "after_id": after_id, "name_glob": glob}
+    return [_listed(row) for row in db.execute_sql(_PAGE, parameters)]
+
+
+def meant_by(
+    db: Database, kind: str, word: str, statuses: tuple[str, str], limit: int | None
+) -> list[Listed]:
+    """The one with that id; else those whose id begins so and the open ones of that name; else the
+    closed ones of that name. In order of creation."""
+    rows = db.execute_sql(_MEANT, {**_among(kind, statuses, limit), "word": word})
+    return [_listed(row) for row in rows]
 
 
 def counts(db: Database, kind: str) -> dict[str, int]:
     """How many there are of each status."""
     return dict(_COUNT.rows(db, kind))
+
+
+def _sqlite_glob(match: str) -> str:
+    """SQLite's pattern for one as in a shell: SQLite negates a set with ``^``, where a shell has
+    ``!``, and has no match for a bracket that is not closed."""
+    return _SET_OR_BRACKET.sub(_set, match)
+
+
+def _set(found: re.Match[str]) -> str:
+    negation, members = found.groups()
+    if members is None:
+        return "[[]"
+    if negation:
+        return f"[^{members}]"
+    if not members.strip("^"):
+        return "^"
+    # A member that is there already keeps the caret from the first place.
+    return f"[{members.strip('^')[-1] if members[0] == '^' else ''}{members}]"
+
+
+def _among(kind: str, statuses: tuple[str, str], limit: int | None) -> dict[str, Value]:
+    return {
+        "kind": kind,
+        "status": statuses[0],
+        "or_status": statuses[1],
+        "limit": -1 if limit is None else limit,
+    }
+
+
+def _listed(row: Row) -> Listed:
+    *columns, admins = row
+    return Listed(Found(*columns), msgspec.json.decode(admins, type=tuple[str, ...]))
 
 
 def _found(row: Row | None) -> Found | None:

@@ -110,6 +110,25 @@ def test_what_is_never_meant_changes_no_admin(
     assert room.details()["admin_user_ids"] == ["boss"]
 
 
+def test_a_room_is_meant_by_the_beginning_of_its_id(served: Served, room: Room) -> None:
+    assert served.json("rooms", "show", room.id[:8])["room_id"] == room.id
+    assert served.refused("rooms", "show", room.id[:7]) == ("room_not_found", NOT_FOUND)
+    decoy = room.server.create_room(room.id[:8])
+    done = served("rooms", "close", room.id[:8], "--yes")
+    assert (done.stdout, done.exit) == ("", CONFLICT)
+    assert room.id in done.stderr
+    assert decoy.id in done.stderr
+    assert served.json("rooms", "show", room.id[:10])["room_id"] == room.id
+
+
+def test_an_open_room_is_meant_before_a_closed_one(served: Served, shared_server: Server) -> None:
+    old = shared_server.create_room("a [1]*?")
+    assert served("rooms", "close", "a [1]*?", "--yes").exit == 0
+    assert served.json("rooms", "show", "a [1]*?")["room_id"] == old.id
+    new = shared_server.create_room("a [1]*?")
+    assert served.json("rooms", "show", "a [1]*?")["room_id"] == new.id
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 def test_of_unknown_and_ambiguous_rooms(
     served: Served, shared_server: Server, verb: tuple[str, ...]

@@ -89,7 +89,7 @@ class TestMint:
             "--room", "lobby", "--server", server.url, "--quiet", ADMIN_API_KEY="k"
         )
         assert claims["room"] == ROOM
-        assert server.asked[0].query["match"] == "lobby"
+        assert server.asked[0].query["room"] == "lobby"
 
     def test_an_unknown_or_an_ambiguous_name(self, signing: Signing, server: Prepared) -> None:
         named = ("--room", "lobby", "--server", server.url)

@@ -129,6 +129,7 @@ MEANINGS: Final[dict[str, str]] = {
     # Lists
     "status": "`open`, `closed` or `all` rooms",
     "match": "Names that fit a pattern as in a shell: `*`, `?`, `[…]`; case counts",
+    "list_rooms.room": "What may be meant by an id, its first 8 characters or more, or a name",
     "limit": "At most so many",
     "cursor": "Where the next page begins; comes from the header `Link`",
     # The server
@@ -247,6 +248,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "since_time": TIME,
     "type": "message.*",
     "actor": "anna",
+    "list_rooms.room": "lobby",
     "list_deliveries.status": "failed",
     "list_events.tail": False,
     "follow_events.tail": 10,

@@ -1,7 +1,6 @@
 """Rooms: created, listed, shown, renamed, closed; their admins, and who is connected."""
 
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -26,7 +25,7 @@ from chatctl_server.views import rooms as views
 
 T = TypeVar("T")
 STATUSES = {"open": ("open", "open"), "closed": ("closed", "closed"), "all": ("open", "closed")}
-PAGE = 1000
+LONGEST_GLOB = 1000
 
 
 class Subject:
@@ -86,13 +85,24 @@ class Rooms(Controller):
         self,
         context: NamedDependency[Context],
         status: FromQuery[Literal["open", "closed", "all"]] = "open",
-        match: FromQuery[str | None] = None,
+        match: Annotated[str | None, QueryParameter(max_length=LONGEST_GLOB)] = None,
+        room: FromQuery[str | None] = None,
         limit: Annotated[int | None, QueryParameter(ge=1, le=100_000)] = None,
         cursor: Annotated[int, QueryParameter(ge=0, le=histories.LATEST)] = 0,
     ) -> Response[list[views.RoomDetails]]:
-        """The open rooms, unless `status` says otherwise. Without `limit` it is all of them."""
+        """The open rooms, unless `status` says otherwise. Without `limit` it is all of them.
+
+        `room` asks for those that it may mean, whatever `match` and `cursor` say: the one with
+        that id; else those whose id begins so and the open ones of that name; else the closed
+        ones of that name.
+        """
+        if room is not None:
+            meant = await context.store.read(
+                conversations.meant_by, "room", room, STATUSES[status], limit
+            )
+            return Response([_details(context, listed) for listed in meant])
         found = await context.store.read(
-            _matching, STATUSES[status], match, cursor, limit and limit + 1
+            conversations.page, "room", cursor, STATUSES[status], limit and limit + 1, match
         )
         cut = limit is not None and len(found) > limit
         shown = found[:limit] if cut else found
@@ -224,20 +234,3 @@ def _roles(db: Database, room_id: str, now: int) -> tuple[int, set[str], set[str
     room = conversations.find_open_room(db, room_id).id
     muted = {mute.user_id for mute in sanctions.mutes(db, room, now)}
     return room, set(conversations.admins(db, room)), muted
-
-
-def _matching(
-    db: Database, statuses: tuple[str, str], match: str | None, after_id: int, limit: int | None
-) -> list[Listed]:
-    found: list[Listed] = []
-    while limit is None or len(found) < limit:
-        page = conversations.page(db, "room", after_id, statuses, PAGE)
-        found += [each for each in page if _fits(each.conversation.name, match)]
-        if len(page) < PAGE:
-            break
-        after_id = page[-1].conversation.id
-    return found[:limit]
-
-
-def _fits(name: str, match: str | None) -> bool:
-    return match is None or fnmatchcase(name, match)

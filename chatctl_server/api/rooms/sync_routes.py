@@ -18,7 +18,6 @@ from chatctl_server.api.rooms import bodies
 from chatctl_server.conversation import announcements
 from chatctl_server.domain import times
 from chatctl_server.storage import conversations, histories, syncing
-from chatctl_server.storage.sql import Database
 from chatctl_server.views import rooms as views
 
 PAGE = 10  # rooms read at once: each may hold SYNC_HISTORY_LIMIT long messages
@@ -89,7 +88,7 @@ class Sync(Controller):
     )
     async def list_open_rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:
         """For a host that keeps a list of its own."""
-        found = await context.store.read(_open_rooms)
+        found = await context.store.read(conversations.page, "room", 0, ("open", "open"), None)
         return [
             views.basic_info(each, context.presence.current_users(each.conversation.id))
             for each in found
@@ -158,15 +157,6 @@ class Sync(Controller):
 
 def _microseconds(seconds: int | None) -> int | None:
     return None if seconds is None else seconds * times.SECOND
-
-
-def _open_rooms(db: Database) -> list[conversations.Listed]:
-    found: list[conversations.Listed] = []
-    after = 0
-    while page := conversations.page(db, "room", after, ("open", "open"), 1000):
-        found += page
-        after = page[-1].conversation.id
-    return found
 
 
 async def _payloads(context: Context, after_id: int) -> list[syncing.RoomState]:

@@ -125,6 +125,22 @@ def test_the_list_by_name_and_in_pages(shared_server: Server) -> None:
     assert pages == [made[:2], made[2:4], made[4:]]
 
 
+def test_the_rooms_that_a_word_may_mean(shared_server: Server) -> None:
+    closed, opened, other = (shared_server.create_room("meant") for _ in range(3))
+    shared_server.http.delete(closed.path)
+
+    def meant(room: str, **query: object) -> list[str]:
+        answer = shared_server.http.get("/management/rooms", params={"room": room, **query})
+        assert answer.status_code == 200
+        return [each["room_id"] for each in answer.json()]
+
+    assert meant("meant") == meant("meant", status="all") == [opened.id, other.id]
+    assert meant("meant", status="all", limit=1) == [opened.id]
+    assert meant("meant", status="closed") == [closed.id]
+    assert meant(closed.id, status="all") == meant(closed.id[:9], status="all") == [closed.id]
+    assert meant(closed.id) == meant("no such name") == meant("") == []
+
+
 def test_a_full_last_page_has_no_next(shared_server: Server) -> None:
     for number in range(2):
         shared_server.create_room(f"exact {number}")
@@ -138,6 +154,7 @@ def test_a_full_last_page_has_no_next(shared_server: Server) -> None:
     ("query", "field"),
     [
         ("status=gone", "status"),
+        (f"match={'x' * 1001}", "match"),
         ("limit=0", "limit"),
         ("limit=x", "limit"),
         ("cursor=-1", "cursor"),

@@ -1,0 +1,161 @@
+"""Lists of rooms and the rooms that a word may mean: one question of the database each."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from offline import HOST, Offline
+
+from chatctl_server.conversation import rooms
+from chatctl_server.storage import conversations, sql
+from chatctl_server.storage.sql import Database
+
+ROOMS = 4000
+OPEN, CLOSED, ALL = ("open", "open"), ("closed", "closed"), ("open", "closed")
+GLOB = st.text("ab*?[]!^")
+
+
+class Asked:
+    """A reader of a database, and the statements that SQLite was given."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.statements: list[str] = []
+        db.connection().exec_trace = self._note
+
+    def _note(self, _cursor: object, statement: str, _bindings: object) -> bool:
+        self.statements.append(statement)
+        return True
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("many") / "chat.db"
+    desk = Offline(path)
+    names = (f"room {number}" for number in range(ROOMS))
+    desk.together(*((rooms.create, HOST, name, ("zoe", "anna")) for name in names))
+    desk.close()
+    return path
+
+
+@pytest.fixture
+def asked(many: Path) -> Iterator[Asked]:
+    db = sql.reading(many)
+    yield Asked(db)
+    db.close()
+
+
+def test_a_list_is_one_question_with_all_admins(asked: Asked) -> None:
+    found = conversations.page(asked.db, "room", 0, OPEN, None)
+    assert [each.conversation.name for each in found] == [f"room {n}" for n in range(ROOMS)]
+    assert {each.admins for each in found} == {("anna", "zoe")}
+    assert len(asked.statements) == 1
+
+
+def test_a_pattern_is_one_question(asked: Asked) -> None:
+    found = conversations.page(asked.db, "room", 0, ALL, 2, "room 3[0-1]?9")
+    assert [each.conversation.name for each in found] == ["room 3009", "room 3019"]
+    assert len(asked.statements) == 1
+
+
+def test_a_word_is_one_question(asked: Asked) -> None:
+    (found,) = conversations.meant_by(asked.db, "room", "room 3999", ALL, None)
+    assert (found.conversation.name, found.admins) == ("room 3999", ("anna", "zoe"))
+    assert len(asked.statements) == 1
+
+
+class Rooms:
+    def __init__(self, desk: Offline) -> None:
+        self.desk = desk
+        self.create = desk.create_room
+        self.reader = sql.reading(desk.path)
+
+    def close(self, room_id: str) -> None:
+        self.desk.run(rooms.close, room_id)
+
+    def meant(self, word: str, statuses: tuple[str, str] = ALL) -> list[str]:
+        found = conversations.meant_by(self.reader, "room", word, statuses, None)
+        return [each.conversation.public_id for each in found]
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Iterator[Rooms]:
+    desk = Offline(tmp_path / "chat.db")
+    few = Rooms(desk)
+    yield few
+    few.reader.close()
+    desk.close()
+
+
+def test_an_id_goes_before_a_room_that_is_called_so(few: Rooms) -> None:
+    lobby = few.create("lobby")
+    few.create(lobby)
+    assert few.meant(lobby) == few.meant(lobby.upper()) == [lobby]
+
+
+def test_the_beginning_of_an_id_has_eight_characters(few: Rooms) -> None:
+    lobby = few.create("lobby")
+    few.close(lobby)
+    few.create("arena")
+    assert few.meant(lobby[:8]) == few.meant(lobby[:8].upper()) == few.meant(lobby[:20]) == [lobby]
+    assert few.meant(lobby[:7]) == few.meant(lobby[:8] + "%") == few.meant(lobby[:7] + "*") == []
+    assert few.meant(lobby[:8], OPEN) == []
+
+
+def test_a_name_like_the_beginning_of_an_id_takes_no_commands_away(few: Rooms) -> None:
+    lobby = few.create("lobby")
+    decoy = few.create(lobby[:8])
+    assert few.meant(lobby[:8]) == [lobby, decoy]
+    few.close(decoy)
+    assert few.meant(lobby[:8]) == [lobby]
+
+
+def test_an_open_room_is_meant_before_a_closed_one(few: Rooms) -> None:
+    old, older = few.create("lobby"), few.create("lobby")
+    few.close(old)
+    few.close(older)
+    assert few.meant("lobby") == [old, older]
+    new = few.create("lobby")
+    assert few.meant("lobby") == [new]
+    assert few.meant("lobby", CLOSED) == [old, older]
+
+
+@pytest.mark.parametrize("word", ["", "Lobby", "lobby ", "l*", "nowhere", "%", "\0"])
+def test_a_name_is_meant_exactly(few: Rooms, word: str) -> None:
+    few.create("lobby")
+    assert few.meant(word) == []
+
+
+def test_names_that_are_patterns_are_meant_as_they_are(few: Rooms) -> None:
+    odd = few.create("a[1]*?")
+    few.create("a1bc")
+    assert few.meant("a[1]*?") == [odd]
+
+
+def matching(db: Database, pattern: str, *names: str) -> list[str]:
+    """Of the names those that the database says fit."""
+    glob = conversations._sqlite_glob(pattern)
+    return [n for n in names if db.execute_sql("SELECT ? GLOB ?", (n, glob)).fetchone()[0]]
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    db = sql.writing(tmp_path_factory.mktemp("glob") / "x.db", durable=False, create=True)
+    yield db
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[a-c]x", "[!a-c]x", "[^a-c]x", "[]a]x", "[!]a]x", "[^-a]x", "[-a]x", "[a-]x"]
+)
+def test_a_set_of_a_pattern_is_as_in_a_shell(memory: Database, pattern: str) -> None:
+    names = [f"{first}x" for first in "abcdA^_-]![é你"]
+    assert matching(memory, pattern, *names) == [n for n in names if fnmatchcase(n, pattern)]
+
+
+@given(pattern=GLOB, name=GLOB)
+def test_a_pattern_is_as_in_a_shell(memory: Database, pattern: str, name: str) -> None:
+    assert bool(matching(memory, pattern, name)) == fnmatchcase(name, pattern)
