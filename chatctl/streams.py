@@ -14,15 +14,16 @@ _RETRY_SECONDS = 0.25
 _NOT_NOW = ("busy", "storage_unavailable", "lock_held", "unreachable", "no_server", "timed_out")
 
 
-def follow(options: Options, server: Client, query: Params, after: int) -> Iterator[Json]:
-    """Facts above the offset ``after``, each once. Ends never; raises Failure ``unreachable``
+def follow(options: Options, server: Client, query: Params, after: int | None) -> Iterator[Json]:
+    """Facts above the offset ``after``, each once; for None the query says where they begin. Ends
+    never; raises Failure ``unreachable``
     when there was no contact for the time of ``--timeout``."""
 
     def asked() -> Iterator[Json | None]:
-        return server.follow(_PATH, {**query, "after": after})
+        return server.follow(_PATH, query if after is None else {**query, "after": after})
 
     def news() -> str:
-        return f"going on after offset {after}"
+        return "beginning anew" if after is None else f"going on after offset {after}"
 
     for fact in _across_restarts(options, server, asked, news):
         after = int(fact["offset"])

@@ -1,7 +1,7 @@
 """``chatctl watch``."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
@@ -47,65 +47,28 @@ def watch(
                 f"chatctl watch {room_id} --since 0, for what did",
                 404,
             )
-        newest = streams.newest_offset(server)
-        after = newest if since is None else _offset_of(server, room_id, since, newest)
-        for fact in islice(_seen(options, server, room_id, after), count):
-            _show(options, fact)
+        try:
+            for fact in islice(_seen(options, server, room_id, since), count):
+                _show(options, fact)
+        except Failure as failure:
+            if failure.code == "resync_required" and failure.hint:
+                failure.hint = failure.hint.replace("after_seq=", "--since ")
+            raise
 
 
-def _seen(options: Options, server: Client, room_id: str, after: int) -> Iterator[Json]:
-    for fact in streams.follow(options, server, {"room": room_id}, after):
+def _seen(options: Options, server: Client, room_id: str, since: int | None) -> Iterator[Json]:
+    query: dict[str, str | int] = {"room": room_id}
+    after = None
+    if since is None:
+        after = streams.newest_offset(server)
+    else:
+        query["after_seq"] = since
+    for fact in streams.follow(options, server, query, after):
         if fact["type"] in _UNSEEN:
             continue
         yield fact
         if fact["type"] == "room.closed":
             return
-
-
-def _offset_of(server: Client, room_id: str, since: int, newest: int) -> int:
-    """Raises Failure for a message that is still to come: it is a mistyped number."""
-    query: dict[str, str | int] = {"room": room_id, "type": "message.posted", "limit": 1}
-    last = server.get("/management/events", {**query, "tail": "true"})
-    last_seq = int(last[0]["data"]["seq"]) if last else 0
-    if since > last_seq:
-        raise Failure(
-            "resync_required",
-            f"the room's newest message is {last_seq}, not yet {since}"
-            if last
-            else f"the room has 0 messages, not yet {since}",
-            f"--since {last_seq}",
-            409,
-        )
-    return offset_before(_messages(server, room_id), since, newest)
-
-
-def _messages(server: Client, room_id: str) -> Callable[[int], Json | None]:
-    def first_after(offset: int) -> Json | None:
-        query: dict[str, str | int] = {
-            "room": room_id,
-            "type": "message.posted",
-            "after": offset,
-            "limit": 1,
-        }
-        found = server.get("/management/events", query)
-        return found[0] if found else None
-
-    return first_after
-
-
-def offset_before(first_after: Callable[[int], Json | None], seq: int, newest: int) -> int:
-    """The offset after which the first message of the room is the one above ``seq``: seq grows
-    with the offset, so bisection finds it. ``first_after`` asks for the first message above an
-    offset."""
-    low, high = 0, newest
-    while low < high:
-        middle = (low + high) // 2
-        message = first_after(middle)
-        if message is None or message["data"]["seq"] > seq:
-            high = middle
-        else:
-            low = int(message["offset"])
-    return low
 
 
 def _show(options: Options, fact: Json) -> None:

@@ -18,7 +18,7 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import facts, times
-from chatctl_server.storage import conversations, histories, log
+from chatctl_server.storage import conversations, histories, log, messages
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.facts import FactObject, fact_object
@@ -28,6 +28,12 @@ KEEP_ALIVE_SECONDS = 15.0
 After = Annotated[
     str | None,
     QueryParameter(description="An offset or an event id; what follows it"),
+]
+AfterSeq = Annotated[
+    int | None,
+    QueryParameter(
+        description="The seq of a message of room; what follows it", ge=0, le=histories.LATEST
+    ),
 ]
 Since = Annotated[
     int | None,
@@ -54,16 +60,26 @@ class Asked:
     def __init__(
         self,
         after: After = None,
+        after_seq: AfterSeq = None,
         since_time: Since = None,
         type_glob: TypeGlob = None,
         room: FromQuery[str | None] = None,
         actor: FromQuery[str | None] = None,
     ) -> None:
         self.after = after
+        self.after_seq = after_seq
         self.since_time = since_time
         self.type_glob = type_glob
         self.actor = actor
         self.room = None if room is None else room_uuid(room, "room")
+        if after_seq is not None and room is None:
+            raise errors.InvalidInput(
+                "after_seq counts the messages of a room: room is missing", field="room"
+            )
+
+    @property
+    def has_start(self) -> bool:
+        return (self.after, self.after_seq, self.since_time) != (None, None, None)
 
 
 class Events(Controller):
@@ -75,7 +91,7 @@ class Events(Controller):
         "/",
         summary="Facts, in log order",
         response_description="Facts, ascending; the header `Link` has the next page, if any",
-        opt=may_refuse(*ROOM, *READ),
+        opt=may_refuse(errors.ResyncRequired, *ROOM, *READ),
     )
     async def list_events(
         self,
@@ -100,7 +116,7 @@ class Events(Controller):
         "/stream",
         summary="Facts as NDJSON, followed until the client goes",
         responses={200: LINES},
-        opt=may_refuse(*ROOM, *READ),
+        opt=may_refuse(errors.ResyncRequired, *ROOM, *READ),
     )
     async def follow_events(
         self,
@@ -110,8 +126,8 @@ class Events(Controller):
     ) -> Stream:
         """A line for each fact, as it is committed; an empty line when there was none for 15 s.
 
-        Without `after`, `since_time` and `tail` it begins with what comes. It ends when the server
-        stops: connect again with `after` and the last `offset`.
+        Without `after`, `after_seq`, `since_time` and `tail` it begins with what comes. It ends
+        when the server stops: connect again with `after` and the last `offset`.
         """
         seen = context.bell.count
         wanted, start, first = await context.store.read(_start, asked, tail)
@@ -165,7 +181,7 @@ def _page(db: Database, asked: Asked, limit: int, tail: bool) -> list[FactObject
 def _start(db: Database, asked: Asked, tail: int) -> tuple[Wanted, int, list[FactObject]]:
     """Where a stream begins: at a given place, or now, with the newest ``tail`` before it."""
     wanted = _wanted(db, asked)
-    if asked.after is not None or asked.since_time is not None:
+    if asked.has_start:
         return wanted, _position(db, asked), []
     newest = log.newest_offset(db)
     found = log.find_last(db, wanted, 0, tail) if tail else []
@@ -188,6 +204,8 @@ def _wanted(db: Database, asked: Asked) -> Wanted:
 def _position(db: Database, asked: Asked) -> int:
     if asked.after is not None:
         return _after(db, asked.after)
+    if asked.after_seq is not None and asked.room is not None:
+        return _after_message(db, asked.room, asked.after_seq)
     if asked.since_time is not None:
         return log.offset_at(db, asked.since_time * times.SECOND)
     return 0
@@ -200,6 +218,20 @@ def _after(db: Database, after: str) -> int:
     if offset is None:
         raise errors.InvalidInput(f"after: {after!r} is no offset or known event id", field="after")
     return offset
+
+
+def _after_message(db: Database, room_id: str, seq: int) -> int:
+    """Raises ResyncRequired for a message that is still to come: it is a mistyped number."""
+    room = conversations.find_room(db, room_id)
+    if seq > room.last_seq:
+        raise errors.ResyncRequired(
+            f"The room's newest message is {room.last_seq}, not yet {seq}"
+            if room.last_seq
+            else f"The room has 0 messages, not yet {seq}",
+            field="after_seq",
+            hint=f"after_seq={room.last_seq}",
+        )
+    return messages.event_offset(db, room.id, seq)
 
 
 def _objects(db: Database, found: list[facts.Recorded]) -> list[FactObject]:

@@ -125,6 +125,7 @@ MEANINGS: Final[dict[str, str]] = {
     "address": "From which address",
     "data": "The fact's own values; which ones, its type says. Times in it are RFC 3339",
     "after": "What follows this offset or event id",
+    "after_seq": "What follows this message of `room`, by its `seq`",
     "since_time": "What happened from this time on, Unix seconds",
     # Lists
     "status": "`open`, `closed` or `all` rooms",
@@ -245,6 +246,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "from": TIME,
     "to": TIME + 86_400,
     "after": "1",
+    "after_seq": 1,
     "since_time": TIME,
     "type": "message.*",
     "actor": "anna",

@@ -47,6 +47,9 @@ ENGLISH: Final = {
         "The header `X-Chatctl-Version` names another major version than the server's.",
         "Use the version that `hint` names, or leave the header out.",
     ),
+    "resync_required": Words(
+        "The room has no message with that `seq` yet.", "Take the `seq` that `hint` names."
+    ),
     "too_large": Words(
         "The body, or a text in it, is too large.",
         "Send less, or raise `MAX_BODY_BYTES` or `MAX_MESSAGE_BYTES`.",
@@ -91,6 +94,7 @@ CHINESE: Final = {
         "请求头 `X-Chatctl-Version` 的主版本与服务器不同。",
         "使用 `hint` 指出的版本，或不发送该请求头。",
     ),
+    "resync_required": Words("房间里还没有该 `seq` 的消息。", "使用 `hint` 指出的 `seq`。"),
     "too_large": Words(
         "请求体或其中的文本过大。", "减小内容，或调高 `MAX_BODY_BYTES`、`MAX_MESSAGE_BYTES`。"
     ),

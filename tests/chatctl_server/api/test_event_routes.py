@@ -122,6 +122,20 @@ def test_after_an_offset_or_an_event_id(story: Room) -> None:
     assert facts(story.server, after=10**30) == []
 
 
+def test_after_a_message(story: Room) -> None:
+    all_of_it = facts(story.server, room=story.id)
+    for seq, position in ((0, 0), (1, 5), (2, 6), (3, 7)):
+        assert facts(story.server, room=story.id, after_seq=seq) == all_of_it[position:]
+    answer = story.server.http.get(
+        "/management/events", params={"room": story.id, "after_seq": 4}
+    ).json()
+    assert (answer["status"], answer["code"], answer["field"]) == (
+        409,
+        "resync_required",
+        "after_seq",
+    )
+
+
 def test_since_a_time(story: Room) -> None:
     assert facts(story.server, room=story.id, since_time=0) == facts(story.server, room=story.id)
     assert facts(story.server, room=story.id, since_time=int(time.time()) + 3600) == []
@@ -169,6 +183,9 @@ def test_the_tail_is_the_newest_still_ascending(story: Room) -> None:
         ("room=x", "room"),
         ("room=", "room"),
         ("since_time=x", "since_time"),
+        ("after_seq=x", "after_seq"),
+        ("after_seq=-1", "after_seq"),
+        ("after_seq=1", "room"),
         ("since_time=-1", "since_time"),
         ("tail=x", "tail"),
         ("type=" + 51_000 * "a", "type"),
