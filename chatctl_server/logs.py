@@ -1,7 +1,7 @@
 """One line per event: text for people, JSON for programs.
 
 Loggers are named ``chatctl.<area>``; ``extra={"room_id": …}`` becomes key=value. Whatever a
-user wrote passes ``escape`` here, and known secrets are masked, before it reaches a line.
+user wrote passes ``visible`` here, and known secrets are masked, before it reaches a line.
 """
 
 import logging
@@ -9,14 +9,15 @@ import os
 import re
 import sys
 import traceback
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO, TypeAlias
 from urllib.parse import quote
 
 import msgspec
+
+from chatctl_server.domain.visible import visible
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -25,62 +26,12 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 MASK = "********"
 DEEPEST = 4
 
-# C0, DEL, C1, direction-changing characters, line and paragraph separators, lone surrogates, the
-# Braille blank, and what Unicode calls default-ignorable: soft hyphen, fillers, tags and others.
-# The two joiners stay, and variation selectors where they vary something: emoji and several
-# scripts need them.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
-    "\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
-)
-_JOINERS = "\u200c\u200d"
-_SELECTOR = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# More marks than any written language stacks on one letter; a longer run covers other lines.
-_LONGEST_MARKS = 4
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Where the text of an error holds an address.
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:token|access_token|api_key|key)=)[^&\s\"']+")
 
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _EVENT_FIELDS = frozenset({"time", "level", "area", "message", "traceback"})
 _COLORS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
-
-
-def escape(text: str) -> str:
-    """The one way of foreign text into a log line: what could act on a terminal, or stay hidden
-    there, is written out."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown_characters(text))
-
-
-def _shown_characters(text: str) -> Iterator[str]:
-    before, marks = " ", 0
-    for char in text:
-        # A joiner lets the next mark stand on the same letter.
-        is_mark = char in _JOINERS or unicodedata.category(char) in ("Mn", "Me")
-        marks = marks + 1 if is_mark else 0
-        hidden = marks > _LONGEST_MARKS or _UNSAFE.match(char) or _varies_nothing(before, char)
-        yield _escaped(char) if hidden else char
-        before = "\\" if hidden else char
-
-
-def _varies_nothing(before: str, char: str) -> bool:
-    """Behind anything but a symbol or a letter without case a variation selector shows nothing."""
-    if not _SELECTOR.match(char):
-        return False
-    category = unicodedata.category(before)
-    return category != "Lo" and category[0] != "S"
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if char in _SHORT:
-        return _SHORT[char]
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class Masker:
@@ -150,10 +101,10 @@ class Handler(logging.Handler):
             datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6]
             + "Z",
             record.levelname.lower(),
-            escape(_area(record.name)),
+            visible(_area(record.name)),
             self._clean(_message(record)),
             self._fields(record),
-            [escape(line) for line in self._mask(_traceback(record)).split("\n") if line],
+            [visible(line) for line in self._mask(_traceback(record)).split("\n") if line],
         )
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Plain]:
@@ -188,7 +139,7 @@ class Handler(logging.Handler):
         return self._clean(_shown(value))
 
     def _clean(self, text: str) -> str:
-        return escape(self._mask(text))
+        return visible(self._mask(text))
 
     def _write(self, line: str) -> None:
         stream = self._stream

