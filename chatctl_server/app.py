@@ -183,11 +183,13 @@ def _connect(context: Context, audience: Audience) -> None:
     metrics = context.metrics
 
     def committed(recorded: Sequence[facts.Recorded]) -> None:
-        for entry in recorded:
-            audience.hear(entry)
-        posts = sum(isinstance(entry.fact, facts.MessagePosted) for entry in recorded)
-        metrics.messages.inc(posts)
-        context.bell.ring()
+        try:
+            for entry in recorded:
+                audience.hear(entry)
+            posts = sum(isinstance(entry.fact, facts.MessagePosted) for entry in recorded)
+            metrics.messages.inc(posts)
+        finally:
+            context.bell.ring()
 
     def calls_run(calls: int, seconds: float) -> None:
         metrics.batch_size.observe(calls)

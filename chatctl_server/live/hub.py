@@ -49,6 +49,13 @@ class Channel:
             self.floor = dropped.offset
         self.buffer.append(frame)
 
+    def skip(self, frame: Frame) -> None:
+        """What follows is a ring of its own: it would not be whole with what stands before."""
+        self.ring.clear()
+        self.ring_bytes = 0
+        self.floor = frame.offset
+        self.buffer.append(frame)
+
     def revise(self, frame: Frame) -> None:
         for frames in (self.ring, self.buffer):
             for place, earlier in enumerate(frames):
@@ -78,6 +85,14 @@ class Hub:
         channel = self._channels.get(channel_id)
         if channel is not None:
             channel.revise(Frame(text, byte_length(text), offset))
+
+    def skip(self, channel_id: int, offset: int, text: str) -> None:
+        """In place of a frame that could not be made: the members are sent this text, and who
+        comes back reads from the database."""
+        channel = self._channels.get(channel_id)
+        if channel is not None:
+            channel.skip(Frame(text, byte_length(text), offset))
+            self._start_flush(channel)
 
     def advance(self, offset: int) -> None:
         self.published = offset

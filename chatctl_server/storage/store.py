@@ -285,7 +285,6 @@ class Store:
         return taken
 
     def _settle(self, settled: Sequence[Settled], seconds: float) -> None:
-        self.on_batch(len(settled), seconds)
         for call, outcome, recorded in settled:
             try:
                 if recorded:
@@ -296,6 +295,7 @@ class Store:
                 call.done(outcome)
             except Exception:
                 logger.exception("a result could not be handed over")
+        self.on_batch(len(settled), seconds)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

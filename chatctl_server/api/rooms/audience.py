@@ -1,15 +1,21 @@
 """What the rooms' listeners see of each committed fact: frames, signals, closed sockets."""
 
 import asyncio
+import logging
 
+from chatctl_server import errors
 from chatctl_server.domain import close_codes, facts
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.views import frames
 
+logger = logging.getLogger("chatctl.rooms")
 STATS_SECONDS = 1.0
 NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
 
+NOT_SHOWN = frames.error(
+    errors.ResyncRequired("Something that happened in the room could not be shown")
+)
 # How a session's end closes its socket.
 CLOSE_CODES: dict[facts.LeaveReason, int] = {
     "replaced": close_codes.REPLACED,
@@ -28,7 +34,17 @@ class Audience:
         self._due: dict[int, asyncio.TimerHandle] = {}
 
     def hear(self, entry: facts.Recorded) -> None:
-        """Called in the loop for every committed fact, in log order."""
+        """Called in the loop for every committed fact, in log order. One that cannot be shown
+        costs its room a resync, and nobody else anything."""
+        try:
+            self._show(entry)
+        except Exception:
+            logger.exception("the fact at offset %d could not be shown", entry.offset)
+            if entry.conversation is not None:
+                self._hub.skip(entry.conversation, entry.offset, NOT_SHOWN)
+        self._hub.advance(entry.offset)
+
+    def _show(self, entry: facts.Recorded) -> None:
         conversation = entry.conversation
         if conversation is not None:
             if self._hub.listens(conversation):
@@ -40,7 +56,6 @@ class Audience:
                     self._left(conversation, left)
                 case facts.AdminsSet(admins=admins):
                     self._presence.set_admins(conversation, frozenset(admins))
-        self._hub.advance(entry.offset)
 
     def _publish(self, conversation: int, entry: facts.Recorded) -> None:
         text = frames.of_fact(entry)

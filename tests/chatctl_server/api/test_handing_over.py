@@ -1,0 +1,95 @@
+"""What was committed together is shown one by one: what cannot be shown costs that one alone."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from application import held, in_process, reached
+from test_audience import Sent
+
+from chatctl_server.api.rooms import audience
+from chatctl_server.app import Application
+from chatctl_server.conversation import messages, rooms
+from chatctl_server.domain import facts
+from chatctl_server.storage import log
+
+ANNA = facts.Actor("anna", "test", None)
+BAD = "cannot be shown"
+
+
+def of_fact(entry: facts.Recorded) -> str | None:
+    if isinstance(entry.fact, facts.MessagePosted) and entry.fact.content == BAD:
+        raise ValueError("no frame can be made")
+    return real(entry)
+
+
+real = audience.frames.of_fact
+
+
+@pytest.fixture(autouse=True)
+def unshowable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience.frames, "of_fact", of_fact)
+
+
+async def post_together(app: Application, room: int, *texts: str) -> None:
+    """In one transaction."""
+    store, done = app.context.store, []
+    async with held(store):
+        for text in texts:
+            post = messages.Post(room, ANNA, "anna", "anna", text)
+            store.submit(messages.POST, (post,), done.append)
+    await reached(lambda: len(done) == len(texts))
+    assert all(isinstance(each, messages.Posted) for each in done)
+
+
+async def open_room(app: Application) -> int:
+    await app.context.store.write(rooms.create, ANNA, "lobby", ())
+    (entry,) = [
+        each
+        for each in await app.context.store.read(log.read_after, 0, 10)
+        if isinstance(each.fact, facts.ConversationCreated)
+    ]
+    assert entry.conversation is not None
+    return entry.conversation
+
+
+async def test_one_of_a_batch_costs_that_one_and_its_room_a_resync(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with in_process(tmp_path, "server") as (app, _):
+        room, other = await open_room(app), 1000
+        hub, bell = app.context.hub, app.context.bell
+        listener, stranger = Sent(), Sent()
+        hub.join(room, listener.outbox, hub.published)
+        hub.join(other, stranger.outbox, hub.published)
+        seen = bell.count
+        with caplog.at_level(logging.ERROR):
+            await post_together(app, room, "one", BAD, "three")
+        assert bell.count > seen
+        newest = await app.context.store.read(log.newest_offset)
+        assert hub.published == newest
+        for each in (listener, stranger):
+            each.outbox.finish(4000)
+            await each.outbox.run()
+        shown = [json.loads(frame) for frame in listener.frames]
+        assert [each["type"] for each in shown] == ["Message", "Error", "Message"]
+        assert [each["payload"].get("content") for each in shown] == ["one", None, "three"]
+        assert shown[1]["payload"]["code"] == "resync_required"
+        assert stranger.frames == []
+        (line,) = [each for each in caplog.records if each.exc_info]
+        assert line.getMessage() == f"the fact at offset {newest - 1} could not be shown"
+
+
+async def test_who_comes_back_is_not_sent_the_rest_as_if_it_were_all(tmp_path: Path) -> None:
+    """The newest frames lack one: what stands before it is read from the database."""
+    async with in_process(tmp_path, "server") as (app, _):
+        room = await open_room(app)
+        hub = app.context.hub
+        listener, returning = Sent(), Sent()
+        hub.join(room, listener.outbox, hub.published)
+        before = hub.published
+        await post_together(app, room, "one", BAD, "three")
+        assert not hub.join(room, returning.outbox, before)
+        assert not hub.join(room, returning.outbox, before + 1)
+        assert hub.join(room, returning.outbox, before + 2)
