@@ -55,6 +55,7 @@ _BY_CODE = {
     "version_mismatch": REFUSED,
     "user_refused": REFUSED,
     "timed_out": TIMED_OUT,
+    "query_timeout": TIMED_OUT,
     "partly_done": PARTLY_DONE,
     "check_failed": CHECK_FAILED,
     "not_stored": UNEXPECTED,

@@ -114,6 +114,12 @@ class Busy(ChatctlError):
     code, status, title = "busy", 503, "Busy"
 
 
+class QueryTimeout(ChatctlError):
+    """A query was interrupted: it would have held up others."""
+
+    code, status, title = "query_timeout", 503, "Query took too long"
+
+
 class ConnectionLimit(ChatctlError):
     code, status, title = "connection_limit", 503, "Connection limit reached"
 

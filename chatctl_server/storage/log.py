@@ -40,7 +40,10 @@ _WANTED = (
     & SQL("(? IS NULL OR actor = ?)", [None, None])
 )
 _FOUND = Statement(
-    Event.select(*_COLUMNS).where((Event.id > 0) & _WANTED).order_by(Event.id).limit(1)
+    Event.select(*_COLUMNS)
+    .where((Event.id > 0) & (Event.id <= 0) & _WANTED)
+    .order_by(Event.id)
+    .limit(1)
 )
 _FOUND_LAST = Statement(
     Event.select(*_COLUMNS).where((Event.id > 0) & _WANTED).order_by(Event.id.desc()).limit(1)
@@ -69,7 +72,9 @@ _ADMIN_REMOVED_AT = Statement.of_text(
 _REDACT = Statement(Event.update({Event.payload: ""}).where(Event.id == 0))
 
 
+END = 2**62  # above every offset
 PAGE_BYTES = 256 * 1024
+SCAN = 200_000  # facts that one query looks at, where the whole log is looked through
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -94,12 +99,13 @@ def read_after(db: Database, offset: int, limit: int) -> list[facts.Recorded]:
 
 
 def read_but_posts(db: Database, offset: int, limit: int) -> tuple[list[facts.Recorded], int]:
-    """The next facts that are no posted messages, and the offset up to which there is no other."""
-    newest = newest_offset(db)
+    """The next facts that are no posted messages, and the offset up to which there is no other:
+    that of the newest fact, or one before it, from where there may be more."""
+    end = max(offset, min(newest_offset(db), offset + SCAN))
     found = [
-        _recorded(row) for row in _OTHERS.rows(db, offset, newest, facts.MessagePosted.type, limit)
+        _recorded(row) for row in _OTHERS.rows(db, offset, end, facts.MessagePosted.type, limit)
     ]
-    return found, found[-1].offset if len(found) == limit else max(newest, offset)
+    return found, found[-1].offset if len(found) == limit else end
 
 
 def one(db: Database, offset: int) -> facts.Recorded | None:
@@ -107,8 +113,10 @@ def one(db: Database, offset: int) -> facts.Recorded | None:
     return None if row is None else _recorded(row)
 
 
-def find_after(db: Database, wanted: Wanted, offset: int, limit: int) -> list[facts.Recorded]:
-    return [_recorded(row) for row in _FOUND.rows(db, offset, *_given(wanted), limit)]
+def find_after(
+    db: Database, wanted: Wanted, offset: int, limit: int, until: int = END
+) -> list[facts.Recorded]:
+    return [_recorded(row) for row in _FOUND.rows(db, offset, until, *_given(wanted), limit)]
 
 
 def find_last(db: Database, wanted: Wanted, offset: int, limit: int) -> list[facts.Recorded]:

@@ -1,4 +1,4 @@
-"""The store: one writer thread with group commit, and reader threads. The only async module here.
+"""The store: one writer thread with group commit, and two pools of reader threads.
 
 Callers ``await store.write(verb, …)``. The writer takes what is waiting (at most 256 calls or
 1 MiB), runs each verb so that it alone fails, commits once, and hands all facts and results back
@@ -6,23 +6,21 @@ to the event loop in one step, in log order: facts first to ``on_commit``, then 
 """
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
 from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import facts
 from chatctl_server.storage import files, sql
 from chatctl_server.storage.checkpointing import Checkpointer
+from chatctl_server.storage.readers import Readers
 from chatctl_server.storage.writing import Batch, Call, Outcome, Settled, Writing
 
 logger = logging.getLogger("chatctl.storage")
@@ -34,8 +32,8 @@ CALL_BYTES = 256  # of a call without a text
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 MAX_BATCH_CALLS = 256
 MAX_BATCH_BYTES = 1024 * 1024
-MAX_WAITING_READS = 1_000
-READERS = 4
+LIST_SECONDS = 10.0
+LIVE_SECONDS = 5.0
 INTERRUPT_SECONDS = 0.1
 
 
@@ -65,13 +63,9 @@ class Store:
         self._readers_closed = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
-        self._reads = 0
-        self._interrupted = False
-        self._asking: set[apsw.Connection] = set()
         self._writing: Writing | None = None
-        self._readers = sql.reading(path)
+        self._use(sql.reading(path))
         self._checkpointer = Checkpointer(path, durable=durable)
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._identity: tuple[int, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -81,18 +75,22 @@ class Store:
         """Raises StorageUnavailable when the file cannot be opened."""
         self._loop = asyncio.get_running_loop()
         if not write:
-            self._readers = await self._loop.run_in_executor(None, files.reading, self.path)
+            self._use(await self._loop.run_in_executor(None, files.reading, self.path))
             return
         self._writing = Writing(
             lambda: sql.writing(self.path, durable=self._durable),
             self._clock,
             is_serving=self._is_serving,
         )
-        await self._loop.run_in_executor(self._pool, self._writing.check)
+        await self._loop.run_in_executor(None, self._writing.check)
         self._identity = _identity(self.path)
         self._checkpointer.start()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
+
+    def _use(self, db: Database) -> None:
+        self._live = Readers(db, "live", LIVE_SECONDS)
+        self._lists = Readers(db, "lists", LIST_SECONDS)
 
     async def close(self) -> None:
         """Runs what is waiting, then ends the threads and empties the write-ahead log."""
@@ -113,23 +111,13 @@ class Store:
             await asyncio.sleep(0)  # the last batch's results are on the loop already
 
     def interrupt(self) -> None:
-        """Whoever asks now, or later, is told StorageUnavailable: no stop waits for a scan."""
-        self._interrupted = True
-        for connection in list(self._asking):
-            with contextlib.suppress(apsw.ConnectionClosedError):
-                connection.interrupt()
+        """Whoever reads now, or later, is told Stopping: no stop waits for a scan."""
+        for readers in (self._live, self._lists):
+            readers.stop()
 
     def _close_readers(self) -> None:
-        gate = threading.Barrier(READERS)
-
-        def close() -> None:
-            gate.wait()
-            if not self._readers.is_closed():
-                self._readers.close()
-
-        for done in [self._pool.submit(close) for _ in range(READERS)]:
-            done.result()
-        self._pool.shutdown()
+        for readers in (self._live, self._lists):
+            readers.close()
 
     # Questions about the store itself
 
@@ -151,45 +139,16 @@ class Store:
 
     # Reading
 
-    async def read(self, question: Callable[..., T], *arguments: Any) -> T:
-        """Runs a question in a reader thread, in one snapshot of the database."""
-        if self._reads >= MAX_WAITING_READS:
-            raise errors.Busy("Too many questions are waiting for the database", retry_after=1)
-        self._reads += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._ask, question, arguments)
-        finally:
-            self._reads -= 1
+    async def read(self, query: Callable[..., T], *arguments: Any) -> T:
+        """Runs a query for a list, a search or a follower, in one snapshot of the database.
 
-    def _ask(self, question: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-        db: Database = self._readers
-        if self._interrupted:
-            raise errors.Stopping("The server stops", retry_after=5)
-        try:
-            db.connect(reuse_if_open=True)
-            db.execute_sql("BEGIN")
-        except Exception as error:
-            raise self._unreadable(error) from error
-        self._asking.add(db.connection())
-        try:
-            return question(db, *arguments)
-        except Exception as error:
-            if sql.sqlite_error(error) is None:
-                raise
-            raise self._unreadable(error) from error
-        finally:
-            self._asking.discard(db.connection())
-            if sql.in_transaction(db):
-                db.execute_sql("ROLLBACK")
+        Raises QueryTimeout after 10 s: what reads without an end reads page by page.
+        """
+        return await self._lists.run(query, *arguments)
 
-    def _unreadable(self, error: Exception) -> errors.StorageUnavailable:
-        if self._interrupted:
-            return errors.Stopping("The server stops", retry_after=5)
-        logger.error("the database cannot be read: %s", error)
-        if isinstance(sql.sqlite_error(error), apsw.CorruptError | apsw.NotADBError):
-            return errors.StorageUnavailable("The database is damaged", hint=files.CHECK)
-        return errors.StorageUnavailable("The database cannot be read at the moment", retry_after=1)
+    async def read_live(self, query: Callable[..., T], *arguments: Any) -> T:
+        """As ``read``, for what a live connection waits for: not behind what ``read`` is for."""
+        return await self._live.run(query, *arguments)
 
     # Writing
 

@@ -130,7 +130,7 @@ def _next_facts(db: Database, offset: int, tries_of: TriesOf, size: int) -> _Fou
             part = _Part([], [], offset)
             if total >= DELIVERIES_IN_HASTE:
                 return _Found(parts, entry.offset, has_more=True)
-    has_more = len(entries) == PAGE
+    has_more = end < log.newest_offset(db)
     if part.planned or part.requested or has_more:
         parts.append(part._replace(reached=end))
     return _Found(parts, end, has_more)

@@ -15,6 +15,7 @@ EXPECTED = {
     "room_closed": 3, "message_not_found": 3, "endpoint_not_found": 3,
     "delivery_not_found": 3, "method_not_allowed": 2, "conflict": 5,
     "too_large": 2, "throttled": 6, "resync_required": 5, "busy": 6, "connection_limit": 6,
+    "query_timeout": 8,
     "not_stored": 1, "unknown": 1, "storage_full": 1, "storage_unavailable": 6,
     "schema_mismatch": 7, "version_mismatch": 7, "lock_held": 7, "check_failed": 10,
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """The real ``chatctl``, in which a page of events takes a minute of the database's time.
 
-``python -m slow_questions serve`` is ``chatctl serve``; the file ``asked`` appears with a question.
+``python -m slow_questions serve`` is ``chatctl serve``; each question adds to the file ``asked``.
 """
 
 import sys
@@ -17,7 +17,8 @@ LONG = (
 
 
 def find_after(db: Any, *given: Any) -> None:
-    Path("asked").touch()
+    with Path("asked").open("a") as file:
+        file.write("x")
     db.execute_sql(LONG).fetchone()
 
 

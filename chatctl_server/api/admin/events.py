@@ -143,10 +143,12 @@ async def _follow(
     yield _lines(first) or b"\n"
     silent_at = loop.time() + KEEP_ALIVE_SECONDS
     while not context.is_stopping:
-        found, position = await context.store.read(_following, wanted, position)
+        found, position, has_more = await context.store.read(_following, wanted, position)
         if found or loop.time() >= silent_at:
             yield _lines(found) or b"\n"
             silent_at = loop.time() + KEEP_ALIVE_SECONDS
+            continue
+        if has_more:
             continue
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(silent_at):
@@ -188,12 +190,13 @@ def _start(db: Database, asked: Asked, tail: int) -> tuple[Wanted, int, list[Fac
     return wanted, newest, _objects(db, found)
 
 
-def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[FactObject], int]:
-    """What follows, and the position up to which all has been seen."""
+def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[FactObject], int, bool]:
+    """What follows, the position up to which all has been seen, and whether more follows."""
     newest = log.newest_offset(db)
-    found = log.find_after(db, wanted, position, STREAM_PAGE)
-    reached = found[-1].offset if len(found) == STREAM_PAGE else max(newest, position)
-    return _objects(db, found), reached
+    end = max(position, min(newest, position + log.SCAN))
+    found = log.find_after(db, wanted, position, STREAM_PAGE, end)
+    reached = found[-1].offset if len(found) == STREAM_PAGE else end
+    return _objects(db, found), reached, reached < newest
 
 
 def _wanted(db: Database, asked: Asked) -> Wanted:

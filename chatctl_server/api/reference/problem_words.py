@@ -60,6 +60,10 @@ ENGLISH: Final = {
     ),
     "internal": Words("Something unexpected.", "Look for `request_id` in the server's log."),
     "busy": Words("Too many calls are waiting.", "Repeat after `retry_after` seconds."),
+    "query_timeout": Words(
+        "The database took too long to answer.",
+        "Ask for less: a later start, a shorter time, one room, or fewer at once.",
+    ),
     "not_stored": Words(
         "The database failed; nothing was stored.", "Repeat after `retry_after` seconds."
     ),
@@ -103,6 +107,10 @@ CHINESE: Final = {
     ),
     "internal": Words("意外错误。", "在服务器日志中查找 `request_id`。"),
     "busy": Words("等待处理的调用过多。", "`retry_after` 秒后重试。"),
+    "query_timeout": Words(
+        "数据库查询耗时过长，已中止。",
+        "缩小查询范围：更晚的起点、更短的时间、单个房间或更小的数量。",
+    ),
     "not_stored": Words("数据库出错，未保存任何内容。", "`retry_after` 秒后重试。"),
     "unknown": Words(
         "提交本身失败：可能已保存，也可能没有。",

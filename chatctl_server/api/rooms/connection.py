@@ -118,8 +118,9 @@ class RoomConnection:
         limit = max(1, min(payload.limit, LOAD_LIMIT))
         before = histories.LATEST if payload.before is None else payload.before
         before = max(0, min(before, histories.LATEST))
+        store = self._context.store
         try:
-            rows = await self._context.store.read(newest_below, self._conversation, before, limit)
+            rows = await store.read_live(newest_below, self._conversation, before, limit)
         except errors.ChatctlError as refusal:
             self._refuse(refusal)
             return

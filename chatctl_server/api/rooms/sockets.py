@@ -64,7 +64,7 @@ async def _admit(context: Context, scope: Any) -> tuple[Found, Joiner]:
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
-    room = await context.store.read(conversations.find_open_room, room_id)
+    room = await context.store.read_live(conversations.find_open_room, room_id)
     return room, joiner
 
 
@@ -258,7 +258,7 @@ class _Member:
         if behind > limit:
             raise errors.ResyncRequired(f"{behind} messages are too many to replay")
         store = self._context.store
-        offset, others = await store.read(replay.start, self._room.id, since, limit + 1)
+        offset, others = await store.read_live(replay.start, self._room.id, since, limit + 1)
         if others > limit:
             raise errors.ResyncRequired(f"More than {limit} events are too many to replay")
         return offset
@@ -273,7 +273,8 @@ class _Pages:
         self._seq = since
 
     async def read(self, offset: int) -> Missed:
-        page = await self._context.store.read(replay.page, self._conversation, offset, self._seq)
+        store = self._context.store
+        page = await store.read_live(replay.page, self._conversation, offset, self._seq)
         self._seq = page.seq
         texts = [text for each in page.entries if (text := frames.of_replayed(each)) is not None]
         return Missed(texts, page.offset)

@@ -1,16 +1,18 @@
-"""A stream whose filter lets nothing through still shows that the server is there."""
+"""Streams whose filter lets little through: that the server is there, and what it looks through."""
 
 import asyncio
 import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
+from application import in_process
 
 from chatctl_server.api.admin import events
 from chatctl_server.domain import times
 from chatctl_server.live.bell import Bell
-from chatctl_server.storage import maintenance
+from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.store import Store
 
@@ -37,3 +39,21 @@ async def test_what_others_do_does_not_put_the_empty_line_off(
     with contextlib.suppress(asyncio.CancelledError):
         await busy
     await store.close()
+
+
+async def test_a_long_log_is_looked_through_part_by_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One query over all of it would be interrupted. Nothing is committed meanwhile."""
+    monkeypatch.setattr(log, "SCAN", 3)
+    async with in_process(tmp_path) as (app, client):
+        for name in [*["room"] * 10, "last"]:
+            await client.post("/management/rooms", json={"room_name": name})
+        context = app.context
+        newest = await context.store.read(log.newest_offset)
+        (last,) = await context.store.read(log.find_last, Wanted(), 0, 1)
+        wanted = Wanted(conversation=last.conversation)
+        lines = events._follow(context, wanted, 0, [], context.bell.count)
+        async with asyncio.timeout(5):
+            assert await anext(lines) == b"\n"
+            assert msgspec.json.decode(await anext(lines))["offset"] == newest

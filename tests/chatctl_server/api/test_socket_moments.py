@@ -12,7 +12,7 @@ import pytest
 from application import held, in_process, reached
 
 from chatctl_server.app import Application
-from chatctl_server.storage import store
+from chatctl_server.storage import readers, store
 
 Frame = dict[str, Any]
 
@@ -182,7 +182,7 @@ async def test_a_resume_that_cannot_be_read_is_told_to_start_anew(
         waiting = lobby.app.context.store.backlog
         anna = lobby.dial("user_id=anna&since=0")
         await reached(lambda: lobby.app.context.store.backlog > waiting)
-        monkeypatch.setattr(store, "MAX_WAITING_READS", 0)
+        monkeypatch.setattr(readers, "MAX_WAITING", 0)
     assert (await anna.got("Error"))["payload"]["code"] == "resync_required"
     monkeypatch.undo()
     await lobby.client.post(f"{lobby.path}/messages", json={"content": "live"})

@@ -22,7 +22,7 @@ from chatctl_server.domain import facts, times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.live.bell import Bell
 from chatctl_server.settings import Settings
-from chatctl_server.storage import cursors, deliveries, endpoints, maintenance
+from chatctl_server.storage import cursors, deliveries, endpoints, log, maintenance
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
@@ -278,6 +278,24 @@ async def test_a_state_that_waits_already_is_not_planned_twice(scene: Scene) -> 
     # One may be under way already, so a second one waits behind it.
     assert events.count("periodic_sync") == 2
     assert events.count("data_sync") == 2
+
+
+async def test_messages_of_any_number_are_passed_over_part_by_part(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One query over all of them would be interrupted."""
+    monkeypatch.setattr(log, "SCAN", 3)
+    await scene.create(1)
+    for number in range(10):
+        post = messages.Post(1, OPERATOR, "anna", "anna", f"{number}")
+        await scene.store.write(messages.POST, post)
+    await scene.create(1)
+    planner = await scene.planner()
+    steps = 1
+    while await planner.step():
+        steps += 1
+    assert steps == 4
+    assert [room for _, room in await scene.planned()] == [1, 1, 2, 2]
 
 
 async def test_posted_messages_cost_the_cursor_no_commit_of_their_own(scene: Scene) -> None:

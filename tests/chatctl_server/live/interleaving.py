@@ -47,14 +47,14 @@ class SteppedLoop(asyncio.SelectorEventLoop):
 
 
 class SteppedStore:
-    """``read`` waits for two steps: ``snapshot`` asks the database, ``answer`` hands over."""
+    """``read_live`` waits for two steps: ``snapshot`` asks the database, ``answer`` hands over."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
         self._asked: tuple[Callable[[], Any], asyncio.Future[Any]] | None = None
         self._found: tuple[Any, asyncio.Future[Any]] | None = None
 
-    async def read(self, question: Callable[..., Any], *arguments: Any) -> Any:
+    async def read_live(self, question: Callable[..., Any], *arguments: Any) -> Any:
         future = asyncio.get_running_loop().create_future()
         self._asked = (functools.partial(question, self._database, *arguments), future)
         return await future
@@ -95,7 +95,7 @@ class Listener:
 
     async def _resume(self, since: int) -> None:
         """As the socket does."""
-        start, _ = await self.store.read(replay.start, ROOM, since, 1)
+        start, _ = await self.store.read_live(replay.start, ROOM, since, 1)
         context: Any = SimpleNamespace(store=self.store)
         pages = _Pages(context, ROOM, since)
         await catch_up(self._room.hub, ROOM, self.outbox, start, pages.read)

@@ -10,7 +10,7 @@ from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import times
-from chatctl_server.storage import maintenance
+from chatctl_server.storage import maintenance, store
 from chatctl_server.storage.store import Store
 
 LONG = (  # it counts for seconds
@@ -26,7 +26,10 @@ async def _opened(path: Path) -> Store:
     return store
 
 
-def test_a_close_interrupts_the_questions_that_run(tmp_path: Path) -> None:
+def test_a_close_interrupts_the_questions_that_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LIST_SECONDS", 3600)
     begun = threading.Event()
 
     def long(db: Database) -> Any:
@@ -34,10 +37,10 @@ def test_a_close_interrupts_the_questions_that_run(tmp_path: Path) -> None:
         return db.execute_sql(LONG).fetchone()
 
     async def story() -> None:
-        store = await _opened(tmp_path / "chat.db")
-        asking = [asyncio.create_task(store.read(long)) for _ in range(6)]
+        opened = await _opened(tmp_path / "chat.db")
+        asking = [asyncio.create_task(opened.read(long)) for _ in range(6)]
         await asyncio.to_thread(begun.wait, 10)
-        await store.close()
+        await opened.close()
         for outcome in await asyncio.gather(*asking, return_exceptions=True):
             assert isinstance(outcome, errors.StorageUnavailable)
             assert outcome.detail == "The server stops"
