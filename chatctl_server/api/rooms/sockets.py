@@ -117,15 +117,23 @@ class _Member:
             self._outbox.finish(close_codes.INTERNAL_ERROR)
         finally:
             self._leave()
-            if resuming is not None:
-                resuming.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await resuming
-            if not self._outbox.is_finished:
-                sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sending
-            self._context.presence.unwatch(self._outbox)
+            try:
+                await self._end(sending, resuming)
+            finally:
+                self._context.presence.unwatch(self._outbox)
+
+    async def _end(self, sending: asyncio.Task[None], resuming: asyncio.Task[None] | None) -> None:
+        """An outbox that closes goes on to its end."""
+        tasks = [sending]
+        if resuming is not None:
+            resuming.cancel()
+            tasks.append(resuming)
+        if not self._outbox.is_finished:
+            sending.cancel()
+        # Unlike an ``await`` of a task, this tells its end from a cancellation of our own.
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def _join(self) -> Connection | None:
         """None when the join was refused; the outbox then closes with the reason."""

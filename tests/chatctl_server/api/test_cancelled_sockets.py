@@ -1,0 +1,101 @@
+"""A connection whose task is cancelled while it ends: it ends as cancelled, and nothing is left."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from application import in_process, reached
+
+from chatctl_server.app import Application
+from chatctl_server.storage import replay
+
+
+class Socket:
+    """A client's side, as an ASGI server has it."""
+
+    def __init__(self, app: Application, room_id: str, query: str) -> None:
+        self.closing = asyncio.Event()
+        self.never = asyncio.Event()
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._events.put_nowait({"type": "websocket.connect"})
+        scope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": f"/ws/rooms/{room_id}",
+            "raw_path": f"/ws/rooms/{room_id}".encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+            "subprotocols": [],
+            "extensions": {},
+            "state": {},
+        }
+        self.task = asyncio.create_task(app(scope, self._events.get, self._send))
+
+    async def _send(self, event: Any) -> None:
+        if event["type"] == "websocket.close":
+            self.closing.set()
+            await self.never.wait()
+
+    def leave(self) -> None:
+        self._events.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+
+def running(name: str) -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if task.get_name() == name]
+
+
+async def test_while_it_waits_for_its_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_process(tmp_path, "server") as (app, client):
+        room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()
+        begun = asyncio.Event()
+
+        async def start(*_: Any) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(app.context.store, "read_live", slow(app, start))
+        socket = Socket(app, room["room_id"], "user_id=anna&since=0")
+        await begun.wait()
+        (resume,) = running("resume")
+        socket.leave()
+        while not resume.cancelling():
+            await asyncio.sleep(0)
+        socket.task.cancel()
+        await asyncio.wait([socket.task])
+        assert socket.task.cancelled()
+        await reached(lambda: not running("resume") + running("outbox"))
+
+
+def slow(app: Application, start: Any) -> Any:
+    read = app.context.store.read_live
+
+    async def read_live(query: Any, *arguments: Any) -> Any:
+        return await (start() if query is replay.start else read(query, *arguments))
+
+    return read_live
+
+
+async def test_while_it_waits_for_its_last_frames(tmp_path: Path) -> None:
+    async with in_process(tmp_path, "server") as (app, client):
+        room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()
+        socket = Socket(app, room["room_id"], "user_id=anna")
+        await reached(lambda: app.context.presence.current_users(1))
+        await client.delete(f"/management/rooms/{room['room_id']}")
+        await socket.closing.wait()
+        socket.leave()
+        await reached(lambda: not app.context.presence.current_users(1))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        socket.task.cancel()
+        await asyncio.wait([socket.task])
+        assert socket.task.cancelled()
+        await reached(lambda: not running("outbox"))
+        assert app.context.presence.connections == 0
