@@ -2,32 +2,32 @@
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatctl_server import errors
+from chatctl_server.api import context as contexts
 from chatctl_server.api.context import Context
 from chatctl_server.api.gate import App, Gate
+from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms.audience import Audience
 from chatctl_server.api.routing import InParts, whole
 from chatctl_server.conversation import following, membership
 from chatctl_server.domain import facts, times
+from chatctl_server.live.bell import Bell
 from chatctl_server.live.presence import Limits, Presence
+from chatctl_server.live.tries import Tries
 from chatctl_server.settings import Settings, database_path
-from chatctl_server.storage import deliveries, log, maintenance
-from chatctl_server.storage.sql import Database
+from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
-from chatctl_server.views.deliveries import Request
 from chatctl_server.workers import audit
 from chatctl_server.workers.clock import every
 from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
 
 if TYPE_CHECKING:
-    from chatctl_server.workers.callbacks import Callbacks, Drained
+    from chatctl_server.workers.callbacks import Callbacks
     from chatctl_server.workers.telling import Told
 
 VERSION = version("chatctl")
@@ -36,47 +36,45 @@ STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
 CALLBACKS_STOP_SECONDS = 2.0
 Role = Literal["server", "command", "reader"]
+T = TypeVar("T")
+
+
+class _OnDemand(Generic[T]):
+    """Made at the first call, in the loop's thread."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self.made: T | None = None
+        self._make = make
+
+    def __call__(self) -> T:
+        asyncio.get_running_loop()  # raises in any other thread
+        if self.made is None:
+            self.made = self._make()
+        return self.made
 
 
 class Application:
     """ASGI. ``lifespan`` opens the store and, for a server, starts followers and clocks."""
 
-    def __init__(self, context: Context, role: Role, audience: Audience, app: App) -> None:
+    def __init__(
+        self,
+        context: Context,
+        role: Role,
+        audience: Audience,
+        callbacks: "_OnDemand[Callbacks]",
+        app: App,
+    ) -> None:
         self.context = context
+        self._callbacks = callbacks
         self._role = role
         self._audience = audience
         self._workers = Workers()
-        context.request_of = self._request_of
-        if role == "command":
-            context.deliver_due = self._deliver_due
         self.gate = Gate(
             app,
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
             in_process=role != "server",
         )
-
-    @functools.cached_property
-    def _callbacks(self) -> "Callbacks":
-        """Made when it is needed: few commands send callbacks, and all would pay for it."""
-        from chatctl_server.workers.callbacks import Callbacks
-
-        context = self.context
-        return Callbacks(
-            context.settings,
-            context.store,
-            context.bell,
-            context.presence.current_users,
-            VERSION,
-            context.due,
-            _listening_to_tries(context),
-        )
-
-    def _request_of(self, database: Database, delivery: deliveries.Stored) -> Request:
-        return self._callbacks.request_of(database, delivery)
-
-    async def _deliver_due(self, seconds: float) -> "Drained":
-        return await self._callbacks.deliver_due(seconds)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.gate(scope, receive, send)
@@ -95,8 +93,8 @@ class Application:
             yield
 
     async def _close_callbacks(self) -> None:
-        if "_callbacks" in vars(self):
-            await self._callbacks.close()
+        if self._callbacks.made is not None:
+            await self._callbacks.made.close()
 
     async def _start(self) -> None:
         context = self.context
@@ -106,7 +104,7 @@ class Application:
             audit.NAME, context.store, context.bell, audit.Audit(context.store).handle
         )
         self._workers.start("audit", followed.run)
-        await self._callbacks.start(self._workers)
+        await self._callbacks().start(self._workers)
         self._workers.start("sign of life", self._show_life)
         self._workers.start("stalled clients", self._drop_stalled)
 
@@ -117,11 +115,11 @@ class Application:
             await _end_sessions(self.context.store, "stopped")
         await self._workers.stop()
         timeout_seconds = self.context.settings.shutdown_timeout_seconds
-        await self._callbacks.stop(min(CALLBACKS_STOP_SECONDS, timeout_seconds / 5))
+        await self._callbacks().stop(min(CALLBACKS_STOP_SECONDS, timeout_seconds / 5))
 
     def stop_streams(self) -> None:
         """Ends what would otherwise keep its connection for ever."""
-        self.context.is_stopping = True
+        self.context.serving.stop()
         self.context.bell.ring()
         self.context.tries.wake()
 
@@ -144,37 +142,68 @@ class Application:
         await every(STALL_CHECK_SECONDS, check)
 
 
-def create_app(settings: Settings, role: Role = "server", *, durable: bool = True) -> Application:
+def create_app(
+    settings: Settings,
+    role: Role = "server",
+    *,
+    durable: bool = True,
+    address: str = "",
+    shown: str | None = None,
+) -> Application:
     """``settings.database_url`` names a file that exists; in memory is the serving's affair.
+    ``address`` and ``shown``, a name of the database, are what its status says.
 
     The role ``command`` is one command's own process and trusts it; ``reader`` only reads.
     """
     path = database_path(settings.database_url)
     if path is None:
         raise errors.InvalidSetting("The application needs a database file", field="DATABASE_URL")
-    context = _context(settings, path, role, durable=durable)
-    audience = Audience(context.hub, context.presence)
+    is_serving = role == "server"
+    store = Store(path, durable=durable, clock=times.now, is_serving=is_serving)
+    presence = Presence(_limits(settings))
+    bell, due, tries, metrics = Bell(), Bell(), Tries(), Metrics()
+
+    def make() -> "Callbacks":
+        """Few commands send callbacks, and all would pay for it."""
+        from chatctl_server.workers.callbacks import Callbacks
+
+        hear = _listening_to_tries(tries, metrics)
+        return Callbacks(settings, store, bell, presence.current_users, VERSION, due, hear)
+
+    callbacks = _OnDemand(make)
+
+    def routes_callbacks() -> contexts.Callbacks:
+        made = callbacks()
+        return contexts.Callbacks(made.request_of, made.deliver_due if role == "command" else None)
+
+    context = Context(
+        settings=settings,
+        version=VERSION,
+        store=store,
+        presence=presence,
+        started_at=times.now(),
+        bell=bell,
+        due=due,
+        tries=tries,
+        metrics=metrics,
+        callbacks=routes_callbacks,
+        address=address,
+        database=str(path) if shown is None else shown,
+        is_durable=durable,
+        is_serving=is_serving,
+    )
+    audience = Audience(context.hub, presence)
     _connect(context, audience)
-    routes = whole if role == "server" else InParts
-    return Application(context, role, audience, routes(context, audience))
+    routes = whole if is_serving else InParts
+    return Application(context, role, audience, callbacks, routes(context, audience))
 
 
-def _context(settings: Settings, path: Path, role: Role, *, durable: bool) -> Context:
-    limits = Limits(
+def _limits(settings: Settings) -> Limits:
+    return Limits(
         settings.max_connections,
         settings.max_connections_per_user,
         settings.max_connections_per_address,
     )
-    context = Context(
-        settings=settings,
-        version=VERSION,
-        store=Store(path, durable=durable, clock=times.now, is_serving=role == "server"),
-        presence=Presence(limits),
-        started_at=times.now(),
-    )
-    context.is_durable = durable
-    context.is_serving = role == "server"
-    return context
 
 
 def _connect(context: Context, audience: Audience) -> None:
@@ -204,10 +233,8 @@ def _connect(context: Context, audience: Audience) -> None:
     context.hub.on_flush = frames_sent
 
 
-def _listening_to_tries(context: Context) -> Callable[["Told"], None]:
+def _listening_to_tries(tries: Tries, metrics: Metrics) -> Callable[["Told"], None]:
     from chatctl_server.workers import try_lines
-
-    metrics = context.metrics
 
     def hear(told: "Told") -> None:
         if told.outcome is not None and told.verdict is not None:
@@ -216,8 +243,8 @@ def _listening_to_tries(context: Context) -> Callable[["Told"], None]:
             metrics.callback_latency_seconds.labels(kind).observe(
                 told.outcome.latency / times.SECOND
             )
-        if context.tries.has_listeners:
-            context.tries.publish(try_lines.line(told, times.now()))
+        if tries.has_listeners:
+            tries.publish(try_lines.line(told, times.now()))
 
     return hear
 

@@ -115,11 +115,10 @@ def _run(
     configured: lock.Configured,
 ) -> None:
     settings = msgspec.structs.replace(settings, database_url=f"sqlite://{place.database}")
-    app = create_app(settings, durable=place.is_durable)
     with listening.sockets(settings.bind_address, place.socket_path) as listeners:
         urls = [listening.url(each) for each in listeners.tcp]
-        app.context.address = urls[0]
-        app.context.database = "memory" if place.is_temporary else str(place.database)
+        shown = "memory" if place.is_temporary else str(place.database)
+        app = create_app(settings, durable=place.is_durable, address=urls[0], shown=shown)
 
         def ready() -> None:
             held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place), configured)

@@ -1,6 +1,7 @@
 """What the routes work with, made by the composition root."""
 
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.live.bell import Bell
@@ -13,20 +14,54 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.views.deliveries import Request
 
+RequestOf = Callable[[Database, deliveries.Stored], Request]
+
+
+class Callbacks(NamedTuple):
+    """``request_of`` is a question: what would be sent now. ``deliver_due`` sends for so many
+    seconds at most, and tells how many arrived, failed and are left; only a command on the file
+    has it."""
+
+    request_of: RequestOf
+    deliver_due: Callable[[float], Awaitable[tuple[int, int, int]]] | None
+
+
+class Serving:
+    """``stop`` comes once; streams end then."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        self.is_stopping = True
+
 
 class Context:
-    """A plain class: the framework checks the types of structs, field by field, at each request.
+    """Made at the start; no attribute is set afterwards. A plain class: the framework checks the
+    types of structs, field by field, at each request.
 
-    ``is_stopping`` ends streams; ``started_at`` in microseconds. ``due`` rings when there may be
-    callbacks to send; ``request_of`` is a question: what would be sent now.
-    ``deliver_due`` sends for so many seconds at most, and tells how many arrived, failed and are
-    left; only a command on the file has it.
+    ``started_at`` in microseconds. ``due`` rings when there may be callbacks to send. ``callbacks``
+    is to be called in the loop's thread: they are made at the first call. ``address`` and
+    ``database`` are as a person is shown them.
     """
 
-    request_of: Callable[[Database, deliveries.Stored], Request]
-
     def __init__(
-        self, settings: Settings, version: str, store: Store, presence: Presence, started_at: int
+        self,
+        *,
+        settings: Settings,
+        version: str,
+        store: Store,
+        presence: Presence,
+        started_at: int,
+        bell: Bell,
+        due: Bell,
+        tries: Tries,
+        metrics: Metrics,
+        callbacks: Callable[[], Callbacks],
+        address: str,
+        database: str,
+        is_durable: bool,
+        is_serving: bool,
     ) -> None:
         self.settings = settings
         self.version = version
@@ -34,13 +69,13 @@ class Context:
         self.presence = presence
         self.started_at = started_at
         self.hub = Hub()
-        self.bell = Bell()
-        self.due = Bell()
-        self.tries = Tries()
-        self.metrics = Metrics()
-        self.address = ""
-        self.database = str(store.path)
-        self.is_durable = True
-        self.is_serving = True
-        self.is_stopping = False
-        self.deliver_due: Callable[[float], Awaitable[tuple[int, int, int]]] | None = None
+        self.bell = bell
+        self.due = due
+        self.tries = tries
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.address = address
+        self.database = database
+        self.is_durable = is_durable
+        self.is_serving = is_serving
+        self.serving = Serving()

@@ -142,7 +142,7 @@ async def _follow(
     loop = asyncio.get_running_loop()
     yield _lines(first) or b"\n"
     silent_at = loop.time() + KEEP_ALIVE_SECONDS
-    while not context.is_stopping:
+    while not context.serving.is_stopping:
         found, position, has_more = await context.store.read(_following, wanted, position)
         if found or loop.time() >= silent_at:
             yield _lines(found) or b"\n"

@@ -13,7 +13,7 @@ from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.callbacks import bodies
 from chatctl_server.api.callbacks.endpoint_routes import ENDPOINT
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, RequestOf
 from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.conversation import recovery
@@ -105,7 +105,8 @@ class Deliveries(Controller):
         """`delivery_id` is its `webhook-id`; its bare number will do, too. The request is shown as
         it would be sent now, without its signature.
         """
-        return await context.store.read(_details, context, _checked(delivery_id))
+        request_of = context.callbacks().request_of
+        return await context.store.read(_details, request_of, _checked(delivery_id))
 
     @post(
         "/{delivery_id:str}/resend",
@@ -222,8 +223,8 @@ def _page(db: Database, asked: Asked, limit: int) -> list[delivery_lists.Listed]
     return delivery_lists.page(db, wanted, asked.before, limit)
 
 
-def _details(db: Database, context: Context, delivery_id: str) -> views.DeliveryDetails:
+def _details(db: Database, request_of: RequestOf, delivery_id: str) -> views.DeliveryDetails:
     stored = deliveries.find(db, delivery_id)
-    request = context.request_of(db, stored)
+    request = request_of(db, stored)
     tries = deliveries.tries(db, stored.id)
     return views.details(delivery_lists.one(db, stored.id), request, tries)

@@ -43,7 +43,7 @@ async def _follow(context: Context) -> AsyncIterator[bytes]:
     with context.tries.listener() as listener:
         if context.is_serving:
             yield b"\n"
-        while context.is_serving and not context.is_stopping:
+        while context.is_serving and not context.serving.is_stopping:
             seen = listener.bell.count
             if lines := listener.take():
                 yield lines

@@ -203,7 +203,7 @@ class _Member:
         if self._expiry is not None:
             self._expiry.cancel()
         self._audience.dismiss(connection, "left")
-        if self._context.is_stopping:
+        if self._context.serving.is_stopping:
             return  # the stop ends all sessions, with its own reason
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(

@@ -31,6 +31,7 @@ class Drained(msgspec.Struct, frozen=True):
 async def deliver_due(context: NamedDependency[Context], data: JSONBody[DeliverDue]) -> Drained:
     """Plans and sends until nothing is pending. A server does that all the time, and a command
     that only reads never: 409."""
-    if context.deliver_due is None:
+    send = context.callbacks().deliver_due
+    if send is None:
         raise errors.Conflict("the server delivers by itself")
-    return Drained(*await context.deliver_due(data.seconds))
+    return Drained(*await send(data.seconds))

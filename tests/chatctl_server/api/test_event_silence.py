@@ -10,6 +10,7 @@ import pytest
 from application import in_process
 
 from chatctl_server.api.admin import events
+from chatctl_server.api.context import Serving
 from chatctl_server.domain import times
 from chatctl_server.live.bell import Bell
 from chatctl_server.storage import log, maintenance
@@ -24,7 +25,7 @@ async def test_what_others_do_does_not_put_the_empty_line_off(
     maintenance.prepare(tmp_path / "chat.db", durable=False)
     store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
     await store.open()
-    context = SimpleNamespace(store=store, bell=Bell(), is_stopping=False)
+    context = SimpleNamespace(store=store, bell=Bell(), serving=Serving())
 
     async def be_busy() -> None:
         while True:
