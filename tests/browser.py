@@ -3,12 +3,12 @@
 import contextlib
 import itertools
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import programs
 from websockets.sync.client import ClientConnection, connect
 from world import PATIENCE_SECONDS, eventually
 
@@ -96,11 +96,9 @@ class Browser:
 @contextlib.contextmanager
 def chromium(directory: Path) -> Iterator[Browser]:
     """With a profile of its own, in the directory."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    assert program, "these tests need Chromium: apt-get install chromium"
     profile = directory / "profile"
     process = subprocess.Popen(
-        [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        [programs.path(*NAMES), *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

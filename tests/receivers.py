@@ -30,6 +30,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import programs
+
 T = TypeVar("T")
 Headers = Sequence[tuple[str, str]]
 NO_SUCH_NAME = "http://no-such-host.invalid/hook"
@@ -488,15 +490,16 @@ class Certificate:
 @functools.cache
 def certificate(*names: str) -> Certificate:
     """For these names and addresses; 127.0.0.1 unless told. Made once for each in a process."""
+    openssl = programs.path("openssl")
     folder = Path(tempfile.mkdtemp(prefix="certificate"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path, key_path = folder / "cert.pem", folder / "key.pem"
     kinds = (("IP" if _is_address(name) else "DNS", name) for name in names or ("127.0.0.1",))
     alternatives = ",".join(f"{kind}:{name}" for kind, name in kinds)
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
     arguments = ["-subj", "/CN=receiver", "-addext", f"subjectAltName={alternatives}"]
     files = ["-keyout", str(key_path), "-out", str(path)]
-    subprocess.run([*command.split(), *arguments, *files], check=True, capture_output=True)
+    subprocess.run([openssl, *command.split(), *arguments, *files], check=True, capture_output=True)
     return Certificate(path, key_path)
 
 

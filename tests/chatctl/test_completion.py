@@ -4,6 +4,7 @@ nothing in a room's name is run."""
 import subprocess
 
 import forks
+import programs
 import pytest
 from prepared_server import Answer, Chatctl, Prepared
 
@@ -23,12 +24,13 @@ def with_rooms(server: Prepared) -> Prepared:
     return server
 
 
-def _shell(chatctl: Chatctl, server: Prepared, *command: str) -> str:
+def _shell(chatctl: Chatctl, server: Prepared, shell: str, *arguments: str) -> str:
     """Runs with a ``chatctl`` in PATH that talks to the prepared server."""
     environment = {**chatctl.environ, "LANG": "C.UTF-8"}
     program = forks.program(environment)
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, cwd=chatctl.directory,
+        [programs.path(shell), *arguments], capture_output=True, text=True, timeout=60,
+        check=False, cwd=chatctl.directory,
         env={
             **environment, "CHATCTL_SERVER": server.url, "TERM": "xterm",
             "PATH": f"{program.parent}:{chatctl.environ['PATH']}",

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import programs
 import pytest
 from prepared_server import Answer, Chatctl, Prepared
 from world import eventually
@@ -27,7 +28,7 @@ class Traced:
 
     def command(self, *argv: str) -> list[str]:
         options = ("-f", "--seccomp-bpf", "-qq", "-s", "4096", "-e", TRACED)
-        return ["strace", *options, "-o", str(self._trace), *argv]
+        return [programs.path("strace"), *options, "-o", str(self._trace), *argv]
 
     def __call__(self, *args: str, stdin: str = "", **environ: str) -> str:
         """What the command wrote to stdout."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import programs
 import pytest
 from forks import program
 from receivers import Receiver, receiver
@@ -47,8 +48,9 @@ class Desk:
         self.environment["PATH"] = f"{program(self.environment).parent}:{os.environ['PATH']}"
 
     def start(self, command: str, *, typed: bytes | None = None) -> subprocess.Popen[bytes]:
-        # script(1) gives the command a terminal of its own.
-        words = ["sh", "-c", command] if typed is None else ["script", "-qec", command, "/dev/null"]
+        words = ["sh", "-c", command]
+        if typed is not None:  # script(1) gives the command a terminal of its own
+            words = [programs.path("script"), "-qec", command, "/dev/null"]
         return subprocess.Popen(
             words, cwd=self.directory, env=self.environment, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
+import programs
 import pytest
 from documents import ROOT, blocks, read
 from world import Server, clean_environment
@@ -36,7 +37,7 @@ class TestUnit:
         command = Path(sys.executable).parent / "chatctl"
         path.write_text(UNIT.replace("/opt/chatctl/bin/chatctl", str(command)))
         verified = subprocess.run(
-            ["systemd-analyze", "verify", "--man=no", path],
+            [programs.path("systemd-analyze"), "verify", "--man=no", path],
             capture_output=True,
             text=True,
             check=False,
@@ -47,8 +48,8 @@ class TestUnit:
         """An exposure of 2.0 of 10; most services have above 9."""
         (tmp_path / "chatctl.service").write_text(UNIT)
         subprocess.run(
-            ["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager",
-             tmp_path / "chatctl.service"],
+            [programs.path("systemd-analyze"), "security", "--offline=yes", "--threshold=20",
+             "--no-pager", tmp_path / "chatctl.service"],
             check=True,
             capture_output=True,
         )  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
+import programs
 import pytest
 from documents import ROOT
 from websockets.sync.client import connect
@@ -76,6 +77,7 @@ def _accepts(port: int, process: subprocess.Popen[bytes], log: Path) -> bool:
 def _nginx(directory: Path, port: int, server: int) -> list[str]:
     """Our file inside a main one that needs no rights; TLS is taken out where nothing but our
     own listener is tested."""
+    nginx = programs.path("nginx")
     site = (DEPLOY / "nginx.conf").read_text()
     for shown, meant in (
         ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
@@ -95,12 +97,13 @@ def _nginx(directory: Path, port: int, server: int) -> list[str]:
         f"daemon off;\npid {directory}/pid;\nerror_log {directory}/error.log;\nevents {{}}\n"
         f"http {{\n{scratch}  include {directory}/site.conf;\n}}\n"
     )
-    command = ["nginx", "-e", f"{directory}/error.log", "-c", f"{directory}/main.conf"]
+    command = [nginx, "-e", f"{directory}/error.log", "-c", f"{directory}/main.conf"]
     subprocess.run([*command, "-t"], check=True, capture_output=True)
     return command
 
 
 def _caddy(directory: Path, port: int, server: int) -> list[str]:
+    caddy = programs.path("caddy")
     site = (DEPLOY / "Caddyfile").read_text()
     for shown, meant in (
         ("chat.example.com {", f"http://127.0.0.1:{port} {{"),
@@ -113,12 +116,12 @@ def _caddy(directory: Path, port: int, server: int) -> list[str]:
     (directory / "Caddyfile").write_text(site)
     options = ["--config", f"{directory}/Caddyfile", "--adapter", "caddyfile"]
     subprocess.run(
-        ["caddy", "validate", *options],
+        [caddy, "validate", *options],
         check=True,
         capture_output=True,
         env=clean_environment(directory),
     )
-    return ["caddy", "run", *options]
+    return [caddy, "run", *options]
 
 
 class TestProxies:
@@ -198,9 +201,10 @@ def test_no_log_has_the_token_also_when_the_server_is_gone(
 
 
 def test_nginx_takes_the_file_as_it_is(tmp_path: Path) -> None:
+    nginx, openssl = map(programs.path, ("nginx", "openssl"))
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=chat.example.com",
+        [openssl, "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=chat.example.com",
          "-keyout", str(key), "-out", str(certificate)],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -212,5 +216,5 @@ def test_nginx_takes_the_file_as_it_is(tmp_path: Path) -> None:
         f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{ include {tmp_path}/site.conf; }}\n"
     )
     subprocess.run(
-        ["nginx", "-t", "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/main.conf"], check=True
+        [nginx, "-t", "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/main.conf"], check=True
     )

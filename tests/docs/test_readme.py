@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import programs
 import pytest
 from documents import Block, Examples, blocks
 from world import clean_environment, eventually, free_port
@@ -77,6 +78,7 @@ class Terminals:
     """One directory, one set of shell variables, and the programs left running."""
 
     def __init__(self, directory: Path) -> None:
+        self.bash = programs.path("bash")
         self.directory = directory
         self.address = f"127.0.0.1:{free_port()}"
         self.receiver_port = free_port()
@@ -156,7 +158,7 @@ class Terminals:
 
     def _talk(self, command: str, output: list[str], block: Block) -> None:
         self.running = subprocess.Popen(
-            ["bash", "-c", f"exec {command}"],
+            [self.bash, "-c", f"exec {command}"],
             env=self.environment,
             cwd=self.directory,
             stdout=subprocess.PIPE,
@@ -171,7 +173,7 @@ class Terminals:
         assigned = re.match(r"([A-Z]+)=\$", command)
         shown = f'; printf %s "${assigned[1]}"' if assigned else ""
         done = subprocess.run(
-            ["bash", "-c", f"set -e -o pipefail; {command}{shown}"],
+            [self.bash, "-c", f"set -e -o pipefail; {command}{shown}"],
             env=self.environment,
             cwd=self.directory,
             capture_output=True,

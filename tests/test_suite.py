@@ -1,0 +1,57 @@
+"""The tests themselves, on a machine that has no programs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import programs
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NEEDED = {
+    "chatctl/test_completion.py::test_nothing_in_a_rooms_name_is_run": ["bash", "zsh", "fish"],
+    "chatctl/test_secrets_in_argv.py::test_init_writes_secrets": ["strace"],
+    "chatctl_server/workers/test_receivers.py::test_a_certificate_names_who_the_receiver_is": [
+        "openssl"
+    ],
+    "docs/test_callbacks_page.py::test_javascript_computes_the_digest": ["chromium"],
+    "docs/test_deploy.py::TestUnit::test_it_is_hardened": ["systemd-analyze"],
+    "docs/test_proxies.py::test_no_log_has_the_token_also_when_the_server_is_gone": [
+        "nginx",
+        "caddy",
+    ],
+    "docs/test_readme.py": ["bash"],
+}
+
+
+def _pytest(*tests: str, **environ: str) -> tuple[int, str]:
+    """Without the plugins that these tests do not use: it starts in half the time."""
+    options = ["-o", "addopts=-ra", "-p", "no:cacheprovider", "--tb", "no"]
+    plugins = ["-p", "pytest_asyncio.plugin", "-p", "pytest_timeout"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *plugins, *(f"tests/{each}" for each in tests)],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=80,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_a_test_without_its_program_is_skipped_and_names_it(tmp_path: Path) -> None:
+    ended, shown = _pytest(*NEEDED, PATH=str(tmp_path), CI="")
+    named = re.findall(r"^SKIPPED .* (\S+) is not installed$", shown, re.MULTILINE)
+    expected = {name for names in NEEDED.values() for name in names}
+    assert (ended, set(named)) == (0, expected), shown
+
+
+def test_in_ci_no_program_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match=r"^chromium is not installed$"):
+        programs.path("chromium", "google-chrome")
