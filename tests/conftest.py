@@ -1,5 +1,6 @@
 """Fixtures for all tests: a real server, and no network but loopback."""
 
+import signal
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -8,6 +9,11 @@ from typing import Any
 
 import pytest
 from world import Room, Server, running
+
+# Ignored, as in a script's background, it would be ignored by every command that a test starts.
+# A handler, which here does nothing, is not passed on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: None)
 
 _connect = socket.socket.connect
 

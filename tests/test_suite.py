@@ -1,4 +1,4 @@
-"""The tests themselves, on a machine that has no programs."""
+"""The tests themselves, on a machine that has no programs, and in the background of a script."""
 
 import os
 import re
@@ -26,12 +26,13 @@ NEEDED = {
 }
 
 
-def _pytest(*tests: str, **environ: str) -> tuple[int, str]:
+def _pytest(*tests: str, before: str = "", **environ: str) -> tuple[int, str]:
     """Without the plugins that these tests do not use: it starts in half the time."""
     options = ["-o", "addopts=-ra", "-p", "no:cacheprovider", "--tb", "no"]
     plugins = ["-p", "pytest_asyncio.plugin", "-p", "pytest_timeout"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *plugins, *(f"tests/{each}" for each in tests)],
+        ["/bin/sh", "-c", f'{before} exec "$@"', "sh", sys.executable, "-m", "pytest",
+         *options, *plugins, *(f"tests/{each}" for each in tests)],
         cwd=ROOT,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ},
         stdin=subprocess.DEVNULL,
@@ -39,7 +40,7 @@ def _pytest(*tests: str, **environ: str) -> tuple[int, str]:
         text=True,
         timeout=80,
         check=False,
-    )
+    )  # fmt: skip
     return done.returncode, done.stdout
 
 
@@ -55,3 +56,9 @@ def test_in_ci_no_program_may_be_missing(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match=r"^chromium is not installed$"):
         programs.path("chromium", "google-chrome")
+
+
+def test_it_may_be_started_with_ctrl_c_ignored() -> None:
+    test = "chatctl/test_stopping.py::test_a_forward_that_waits_is_stopped"
+    ended, shown = _pytest(test, before="trap '' INT;")
+    assert ended == 0, shown
