@@ -78,7 +78,7 @@ class Terminals:
     """One directory, one set of shell variables, and the programs left running."""
 
     def __init__(self, directory: Path) -> None:
-        self.bash = programs.path("bash")
+        self.bash, _ = map(programs.path, ("bash", "awk"))
         self.directory = directory
         self.address = f"127.0.0.1:{free_port()}"
         self.receiver_port = free_port()
