@@ -166,6 +166,8 @@ def main(server: Server) -> Iterator[Room]:
         said = {"content": each, "user_id": user, "nickname": user}
         server.http.post(f"{room.path}/messages", json=said).raise_for_status()
         server.http.put(f"{room.path}/mutes/{segment}", json={"reason": each})
+    for client in clients:
+        client.frames_until_pong()  # one that does not read answers no ping, and is dropped
     yield room
     server.kill()
     for client in clients:

@@ -1,6 +1,7 @@
 """``sync`` on the file, without a server: it delivers what is due, and returns."""
 
 import json
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -122,7 +123,7 @@ def test_on_the_file_what_fails_is_exit_9(on_file: OnFile, hook: Receiver) -> No
 
 def test_on_the_file_the_time_is_limited(on_file: OnFile, hook: Receiver) -> None:
     hook.behave(hang())
-    done = on_file("sync", "--kind", "periodic", "--timeout", "1s", "--quiet", names=(PERIODIC,))
+    done = on_file("sync", "--kind", "periodic", "--timeout", "4s", "--quiet", names=(PERIODIC,))
     assert done == (
         "",
         "chatctl: 0 of 1 callbacks arrived in time; 1 left\n"
@@ -146,7 +147,7 @@ def test_on_the_file_a_signal_leaves_the_rest(
     running.send_signal(signal.SIGINT)
     shown, said = running.communicate(timeout=30)
     assert (shown, running.returncode) == (b"", 130)
-    assert b"chatctl: sending what is due, for 60 s at most\n" in said
+    assert re.search(rb"^chatctl: sending what is due, for \d\d s at most$", said, re.MULTILINE)
     assert said.endswith(
         b"chatctl: what has not arrived is left\n  try: the same command, which goes on with it\n"
     )
