@@ -46,6 +46,7 @@ _HEADERS_OF_STATUS = {
 }
 _OPTIONAL = ("field", "hint", "retry_after")
 _FORMATS = {"room_id": "uuid", "room": "uuid", "event_id": "uuid", "endpoint_id": "uuid"}
+_ANY_TEXT = {"list_rooms.room"}  # an id, the beginning of one, or a name
 _NOISE = ("deprecated", "allowEmptyValue", "allowReserved")
 
 
@@ -131,7 +132,7 @@ def _complete_parameter(parameter: Schema, example: examples.Example) -> None:
         (schema["type"],) = (each for each in schema["type"] if each != "null")
         if "enum" in schema:
             schema["enum"] = [each for each in schema["enum"] if each is not None]
-    if name in _FORMATS:
+    if name in _FORMATS and f"{owner}.{name}" not in _ANY_TEXT:
         schema["format"] = _FORMATS[name]
     parameter.setdefault("description", names.meaning(owner, name))
     given = {**example.path, **example.query}

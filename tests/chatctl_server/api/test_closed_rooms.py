@@ -17,9 +17,17 @@ class Case(NamedTuple):
     body: dict[str, Any] | None = None
     query: dict[str, str] | None = None
     reads: bool = False  # what stays readable of a closed room
+    searches: bool = False  # that there is no such room is an answer
 
 
 CASES = (
+    Case(
+        "GET",
+        "/management/rooms",
+        query={"room": "{room_id}", "status": "all"},
+        reads=True,
+        searches=True,
+    ),
     Case("GET", ROOM, reads=True),
     Case("PATCH", ROOM, {"room_name": "another"}),
     Case("PUT", ROOM + "/admins", {"admin_user_ids": ["dora"]}),
@@ -130,9 +138,12 @@ def test_in_a_closed_room_all_are_404_but_those_that_read(lived_in: Room) -> Non
     assert log(lived_in) == before
 
 
-def test_in_no_room_at_all_every_one_is_404(lived_in: Room) -> None:
+def test_in_no_room_at_all_every_one_is_404_but_a_search(lived_in: Room) -> None:
     found = outcomes(lived_in, str(uuid.uuid4()))
-    assert found == dict.fromkeys(NAMES, (404, "room_not_found"))
+    assert found == {
+        name: (200, None) if case.searches else (404, "room_not_found")
+        for name, case in zip(NAMES, CASES, strict=True)
+    }
 
 
 def test_nobody_joins_and_who_is_there_goes(lived_in: Room) -> None:
