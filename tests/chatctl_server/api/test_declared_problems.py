@@ -137,6 +137,10 @@ class Provocation:
         self._server.http.delete(closed.path)
         return self._elsewhere(closed.id)
 
+    def resync_required(self) -> Asked:
+        query = {"room": self._server.create_room().id, "after_seq": 1}
+        return self._given._replace(query=query)
+
     def invalid_input(self) -> Asked:
         if self._given.body is not None:
             return self._given._replace(content=b"{")

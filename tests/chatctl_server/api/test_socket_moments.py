@@ -144,7 +144,7 @@ async def test_a_command_of_a_non_admin_costs_the_database_nothing(
     """Nor does it overtake anything: it is neither queued nor looked up."""
     anna, boss = await lobby.join("user_id=anna"), await lobby.join("user_id=boss")
     await lobby.client.patch(f"{lobby.path}/admins", json={"remove": ["boss"]})
-    monkeypatch.setattr(store, "MAX_WAITING_READS", 0)
+    monkeypatch.setattr(readers, "MAX_WAITING", 0)
     async with held(lobby.app.context.store):
         waiting = lobby.app.context.store.backlog
         for user in (anna, boss):
