@@ -21,7 +21,7 @@ import report
 import served
 import uvloop
 
-from chatctl_server.workers.http_client import Client
+from chatctl_server.workers.callbacks.http_client import HttpClient
 
 BODY = (
     b'{"event_type":"UserJoined","room_id":"01930b5e-0000-7000-8000-000000000000",'
@@ -78,7 +78,7 @@ def receiver() -> Iterator[str]:
 def ours(idle_seconds: float) -> Open:
     @contextlib.asynccontextmanager
     async def opened(url: str) -> AsyncIterator[Post]:
-        client = Client(user_agent="chatctl/bench", idle_seconds=idle_seconds)
+        client = HttpClient(user_agent="chatctl/bench", idle_seconds=idle_seconds)
 
         async def post() -> int:
             return (await client.post(url, HEADERS, BODY, timeout_seconds=SECONDS)).status

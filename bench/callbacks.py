@@ -16,7 +16,7 @@ import report
 import scene
 import served
 
-from chatctl_server.conversation import membership, rooms
+from chatctl_server.actions import rooms, sessions
 from chatctl_server.domain import times
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
@@ -40,8 +40,8 @@ async def fill(path: Path, deliveries: int) -> None:
 
 
 async def visit(store: Store, room: int, user_id: str) -> None:
-    joined = await store.write(membership.join, scene.ACTOR, room, user_id, user_id)
-    await store.write(membership.leave, scene.ACTOR, joined.session_id, "left")
+    joined = await store.write(sessions.join, scene.ACTOR, room, user_id, user_id)
+    await store.write(sessions.leave, scene.ACTOR, joined.session_id, "left")
 
 
 def drain(folder: Path, deliveries: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""A page of 1,000 messages from a room of a million: the storage question and the HTTP request.
+"""A page of 1,000 messages from a room of a million: the storage query and the HTTP request.
 
 python bench/history.py [--rows 1000000] [--samples 100] [--repeat 3] [--keep FOLDER]
 """
@@ -14,13 +14,13 @@ import scene
 import served
 
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, histories, messages, sql
+from chatctl_server.storage import conversations, history_pages, messages, sql
 from chatctl_server.storage.store import Store
 
 LIMIT = 1000
 PAGES = (1, 500, 1000)
 TARGET_MILLISECONDS = 10.0
-OPEN = histories.Window(None, None)
+OPEN = history_pages.Window(None, None)
 Runs = list[list[float]]  # seconds, of each run
 
 
@@ -48,7 +48,7 @@ def show(name: str, runs: Runs, *, at_most: float | None = None) -> None:
         report.line(f"{name}, p{percent}", statistics.median(values), "ms", at_most=target)
 
 
-def room_and_span(path: Path) -> tuple[str, histories.Window]:
+def room_and_span(path: Path) -> tuple[str, history_pages.Window]:
     """The room's id, and a window that holds all its messages but has to look for both ends."""
     db = sql.reading(path)
     db.connect()
@@ -56,7 +56,7 @@ def room_and_span(path: Path) -> tuple[str, histories.Window]:
     assert room is not None
     first, last = (messages.between(db, room.id, seq, seq)[0] for seq in (1, room.last_seq))
     db.close()
-    window = histories.Window(times.seconds(first.created_at), times.seconds(last.created_at))
+    window = history_pages.Window(times.seconds(first.created_at), times.seconds(last.created_at))
     return room.public_id, window
 
 
@@ -67,19 +67,19 @@ def questions(path: Path, samples: int, repeat: int) -> None:
     for window, which in ((OPEN, ""), (span, ", from and to")):
         for page in PAGES:
 
-            def ask(window: histories.Window = window, page: int = page) -> None:
-                found = histories.message_page(db, room_id, window, page, LIMIT)
+            def ask(window: history_pages.Window = window, page: int = page) -> None:
+                found = history_pages.message_page(db, room_id, window, page, LIMIT)
                 assert len(found.records) == LIMIT
 
             runs = measure(ask, samples, repeat)
-            show(f"question, page {page}{which}", runs, at_most=TARGET_MILLISECONDS)
+            show(f"query, page {page}{which}", runs, at_most=TARGET_MILLISECONDS)
             spent = measure(ask, samples, 1, time.thread_time)
-            show(f"question, page {page}{which}, CPU", spent)
+            show(f"query, page {page}{which}, CPU", spent)
     db.close()
 
 
 async def reads(
-    store: Store, room_id: str, span: histories.Window, samples: int, repeat: int
+    store: Store, room_id: str, span: history_pages.Window, samples: int, repeat: int
 ) -> None:
     for window, which in ((OPEN, ""), (span, ", from and to")):
         for page in PAGES:
@@ -87,7 +87,7 @@ async def reads(
             for run in runs:
                 for _ in range(samples):
                     started = time.perf_counter()
-                    await store.read(histories.message_page, room_id, window, page, LIMIT)
+                    await store.read(history_pages.message_page, room_id, window, page, LIMIT)
                     run.append(time.perf_counter() - started)
             show(f"Store.read, page {page}{which}", runs, at_most=TARGET_MILLISECONDS)
 
@@ -115,7 +115,7 @@ def requests(path: Path, samples: int, repeat: int) -> None:
 
 def main() -> None:
     parser = scene.arguments(__doc__)
-    parser.add_argument("--samples", type=int, default=100, help="questions in each run")
+    parser.add_argument("--samples", type=int, default=100, help="queries in each run")
     given = parser.parse_args()
     report.machine()
     with scene.directory() as folder:

@@ -22,7 +22,7 @@ import report
 import scene
 import served
 
-from chatctl_server.conversation import rooms
+from chatctl_server.actions import rooms
 from chatctl_server.domain import times
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store

@@ -12,15 +12,15 @@ from typing import NamedTuple
 import scene
 from peewee import Database
 
-from chatctl_server.conversation import messages as verb
-from chatctl_server.domain import facts, times
+from chatctl_server.actions import messages as verb
+from chatctl_server.domain import events, times
 from chatctl_server.storage import conversations, log, messages, projection, sql
-from chatctl_server.storage.writing import Call, Writing
+from chatctl_server.storage.writer import Call, Writer
 
 BATCH = 256
 BARE = """INSERT INTO message (id, conversation, seq, event_offset, kind, sender, nickname,
     is_admin, content, created_at) VALUES (?, ?, ?, ?, 'text', ?, ?, 0, ?, ?)"""
-Posts = Sequence[facts.Recorded]
+Posts = Sequence[events.Event]
 Part = Callable[[Database, Posts], object]
 
 
@@ -39,16 +39,16 @@ class Numbers:
         self.message = messages.newest_id(db)
         self.offset = log.newest_offset(db)
 
-    def batch(self, *, with_id: bool) -> list[facts.Recorded]:
+    def batch(self, *, with_id: bool) -> list[events.Event]:
         return [self._next(with_id=with_id) for _ in range(BATCH)]
 
-    def _next(self, *, with_id: bool) -> facts.Recorded:
+    def _next(self, *, with_id: bool) -> events.Event:
         self.seq += 1
         self.message += 1
         self.offset += 1
         post = scene.post(scene.ROOM, self.message, with_id=with_id)
         now = times.now()
-        fact = facts.MessagePosted(
+        event = events.MessagePosted(
             message_id=self.message,
             seq=self.seq,
             kind="text",
@@ -58,7 +58,7 @@ class Numbers:
             created_at=now,
             client_msg_id=post.client_msg_id,
         )
-        return facts.Recorded(self.offset, now, scene.ROOM, post.actor, fact)
+        return events.Event(self.offset, now, scene.ROOM, post.actor, event)
 
 
 def climb(path: Path, count: int) -> list[Step]:
@@ -70,8 +70,8 @@ def climb(path: Path, count: int) -> list[Step]:
         Step(name, _measure(db, numbers, count, parts, with_id=with_id))
         for name, parts, with_id in (
             ("bare rows: one executemany and the commit", [_bare], False),
-            ("+ rows from facts, the room's last seq", [_rows], False),
-            ("+ the facts in the log", [_facts, _rows], False),
+            ("+ rows from events, the room's last seq", [_rows], False),
+            ("+ the events in the log", [_facts, _rows], False),
             ("+ client ids: a hash and its index", [_facts, _rows], True),
             ("+ look-up of duplicates", [_earlier, _facts, _rows], True),
             ("+ bans, mutes, roles", [_earlier, _standings, _facts, _rows], True),
@@ -79,7 +79,7 @@ def climb(path: Path, count: int) -> list[Step]:
     ]
     db.close()
     verbs = _verb(path, numbers.message + 10**9, count)
-    return [*steps, Step("+ the verb: its checks, facts, results", verbs)]
+    return [*steps, Step("+ the action: its checks, events, results", verbs)]
 
 
 def _measure(
@@ -99,7 +99,7 @@ def _bare(db: Database, posts: Posts) -> None:
     rows = [
         (m.message_id, scene.ROOM, m.seq, entry.offset, m.sender, m.nickname, m.content, entry.at)
         for entry in posts
-        if isinstance(m := entry.fact, facts.MessagePosted)
+        if isinstance(m := entry.payload, events.MessagePosted)
     ]
     db.connection().cursor().executemany(BARE, rows)
 
@@ -116,23 +116,23 @@ def _earlier(db: Database, posts: Posts) -> None:
     hashes = [
         projection.client_hash(scene.ROOM, m.sender, m.client_msg_id)
         for entry in posts
-        if isinstance(m := entry.fact, facts.MessagePosted) and m.client_msg_id is not None
+        if isinstance(m := entry.payload, events.MessagePosted) and m.client_msg_id is not None
     ]
     messages.earlier(db, hashes)
 
 
 def _standings(db: Database, posts: Posts) -> None:
     senders = {
-        (scene.ROOM, entry.fact.sender)
+        (scene.ROOM, entry.payload.sender)
         for entry in posts
-        if isinstance(entry.fact, facts.MessagePosted)
+        if isinstance(entry.payload, events.MessagePosted)
     }
-    messages.standings(db, senders)
+    messages.sender_statuses(db, senders)
 
 
 def _verb(path: Path, first: int, count: int) -> float:
-    """The verb as the writer runs it, without queue and event loop; client ids from ``first``."""
-    writing = Writing(lambda: sql.writing(path, durable=True), times.now)
+    """The action as the writer runs it, without queue and event loop; client ids from ``first``."""
+    writing = Writer(lambda: sql.writing(path, durable=True), times.now)
     batches = [
         [
             Call(verb.POST, (scene.post(scene.ROOM, number),), _ignore, 0)

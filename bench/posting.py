@@ -16,7 +16,7 @@ import ladder
 import report
 import scene
 
-from chatctl_server.conversation import messages
+from chatctl_server.actions import messages
 from chatctl_server.storage.store import Store
 
 IN_FLIGHT = 256

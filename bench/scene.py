@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chatctl_server.conversation import messages, rooms
-from chatctl_server.domain import facts, times
+from chatctl_server.actions import messages, rooms
+from chatctl_server.domain import events, times
 from chatctl_server.storage import maintenance, sql
 from chatctl_server.storage.store import Store
-from chatctl_server.storage.writing import Call, Writing
+from chatctl_server.storage.writer import Call, Writer
 
-ACTOR = facts.Actor("bench", "bench")
+ACTOR = events.Actor("bench", "bench")
 TEXT = "the quick brown fox jumps over the lazy dog and keeps running on, all right? " * 2
 FILL_BATCH = 1000
 FILL_STEP = 10 * times.SECOND  # the messages of a filled room are 10 ms apart, in steps of 10 s
@@ -72,7 +72,7 @@ def fill(path: Path, count: int) -> None:
     maintenance.prepare(path, durable=False)
     steps = -(-count // FILL_BATCH)
     clock = itertools.count(times.now() - steps * FILL_STEP, FILL_STEP)
-    writing = Writing(lambda: sql.writing(path, durable=False), lambda: next(clock))
+    writing = Writer(lambda: sql.writing(path, durable=False), lambda: next(clock))
     _run(writing, [Call(rooms.create, (ACTOR, "bench", ()), _ignore, 0)])
     for start in range(0, count, FILL_BATCH):
         numbers = range(start, min(start + FILL_BATCH, count))
@@ -83,7 +83,7 @@ def fill(path: Path, count: int) -> None:
     writing.close()
 
 
-def _run(writing: Writing, calls: list[Call]) -> None:
+def _run(writing: Writer, calls: list[Call]) -> None:
     for _, outcome, _ in writing.run(calls):
         if isinstance(outcome, BaseException):
             raise outcome

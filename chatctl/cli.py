@@ -15,9 +15,9 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from chatctl import arguments, exits, manual, registry
-from chatctl.failures import Failure, OutputLost, lost, usage
-from chatctl.visible import json_text, visible
+from chatctl.shell import arguments, exits, manual, registry
+from chatctl.shell.failures import Failure, OutputLost, lost, usage
+from chatctl.show.visible import json_text, visible
 
 # Objects. Most of what a command makes are the modules that it imports: none of it is garbage.
 COLLECT_AFTER = 50_000

@@ -7,18 +7,18 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatctl_server import errors
+from chatctl_server.actions import followers, sessions
 from chatctl_server.api import context as contexts
 from chatctl_server.api.context import Context
-from chatctl_server.api.gate import App, Gate
+from chatctl_server.api.edge import App, Edge
 from chatctl_server.api.metrics import Metrics
-from chatctl_server.api.rooms.audience import Audience
-from chatctl_server.api.routing import InParts, whole
-from chatctl_server.conversation import following, membership
-from chatctl_server.domain import facts, times
-from chatctl_server.live.bell import Bell
+from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+from chatctl_server.api.routes import InParts, whole
+from chatctl_server.domain import events, times
+from chatctl_server.live.attempts import Attempts
+from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Limits, Presence
-from chatctl_server.live.tries import Tries
-from chatctl_server.settings import Settings, database_path
+from chatctl_server.settings.sources import Settings, database_path
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
 from chatctl_server.workers import audit
@@ -27,11 +27,11 @@ from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
 
 if TYPE_CHECKING:
-    from chatctl_server.workers.callbacks import Callbacks
-    from chatctl_server.workers.telling import Told
+    from chatctl_server.workers.callbacks.attempt_log import AttemptProgress
+    from chatctl_server.workers.callbacks.service import Callbacks
 
 VERSION = version("chatctl")
-SIGN_OF_LIFE_SECONDS = 30.0
+HEARTBEAT_SECONDS = 30.0
 STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
 CALLBACKS_STOP_SECONDS = 2.0
@@ -60,16 +60,16 @@ class Application:
         self,
         context: Context,
         role: Role,
-        audience: Audience,
+        broadcaster: RoomBroadcaster,
         callbacks: "_OnDemand[Callbacks]",
         app: App,
     ) -> None:
         self.context = context
         self._callbacks = callbacks
         self._role = role
-        self._audience = audience
+        self._broadcaster = broadcaster
         self._workers = Workers()
-        self.gate = Gate(
+        self.gate = Edge(
             app,
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
@@ -101,16 +101,16 @@ class Application:
         await _end_sessions(context.store, "crashed")
         context.hub.advance(await context.store.read(log.newest_offset))
         followed = Follower(
-            audit.NAME, context.store, context.bell, audit.Audit(context.store).handle
+            audit.NAME, context.store, context.notifier, audit.Audit(context.store).handle
         )
         self._workers.start("audit", followed.run)
         await self._callbacks().start(self._workers)
-        self._workers.start("sign of life", self._show_life)
+        self._workers.start("heartbeat", self._heartbeat)
         self._workers.start("stalled clients", self._drop_stalled)
 
     async def _stop(self) -> None:
         self.stop_streams()
-        self._audience.stop()
+        self._broadcaster.stop()
         with contextlib.suppress(errors.ChatctlError):  # the next start ends them
             await _end_sessions(self.context.store, "stopped")
         await self._workers.stop()
@@ -120,12 +120,12 @@ class Application:
     def stop_streams(self) -> None:
         """Ends what would otherwise keep its connection for ever."""
         self.context.serving.stop()
-        self.context.bell.ring()
+        self.context.notifier.notify()
         self.context.tries.wake()
 
-    async def _show_life(self) -> None:
+    async def _heartbeat(self) -> None:
         store = self.context.store
-        await every(SIGN_OF_LIFE_SECONDS, lambda: store.write(following.sign_of_life))
+        await every(HEARTBEAT_SECONDS, lambda: store.write(followers.heartbeat))
 
     async def _drop_stalled(self) -> None:
         loop = asyncio.get_running_loop()
@@ -161,14 +161,14 @@ def create_app(
     is_serving = role == "server"
     store = Store(path, durable=durable, clock=times.now, is_serving=is_serving)
     presence = Presence(_limits(settings))
-    bell, due, tries, metrics = Bell(), Bell(), Tries(), Metrics()
+    notifier, due, tries, metrics = Notifier(), Notifier(), Attempts(), Metrics()
 
     def make() -> "Callbacks":
         """Few commands send callbacks, and all would pay for it."""
-        from chatctl_server.workers.callbacks import Callbacks
+        from chatctl_server.workers.callbacks.service import Callbacks
 
         hear = _listening_to_tries(tries, metrics)
-        return Callbacks(settings, store, bell, presence.current_users, VERSION, due, hear)
+        return Callbacks(settings, store, notifier, presence.current_users, VERSION, due, hear)
 
     callbacks = _OnDemand(make)
 
@@ -182,7 +182,7 @@ def create_app(
         store=store,
         presence=presence,
         started_at=times.now(),
-        bell=bell,
+        notifier=notifier,
         due=due,
         tries=tries,
         metrics=metrics,
@@ -192,10 +192,10 @@ def create_app(
         is_durable=durable,
         is_serving=is_serving,
     )
-    audience = Audience(context.hub, presence)
-    _connect(context, audience)
+    broadcaster = RoomBroadcaster(context.hub, presence)
+    _connect(context, broadcaster)
     routes = whole if is_serving else InParts
-    return Application(context, role, audience, callbacks, routes(context, audience))
+    return Application(context, role, broadcaster, callbacks, routes(context, broadcaster))
 
 
 def _limits(settings: Settings) -> Limits:
@@ -206,19 +206,19 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _connect(context: Context, audience: Audience) -> None:
+def _connect(context: Context, broadcaster: RoomBroadcaster) -> None:
     """What a commit sets in motion: the rooms' listeners, then whoever follows the log."""
 
     metrics = context.metrics
 
-    def committed(recorded: Sequence[facts.Recorded]) -> None:
+    def committed(recorded: Sequence[events.Event]) -> None:
         try:
             for entry in recorded:
-                audience.hear(entry)
-            posts = sum(isinstance(entry.fact, facts.MessagePosted) for entry in recorded)
+                broadcaster.hear(entry)
+            posts = sum(isinstance(entry.payload, events.MessagePosted) for entry in recorded)
             metrics.messages.inc(posts)
         finally:
-            context.bell.ring()
+            context.notifier.notify()
 
     def calls_run(calls: int, seconds: float) -> None:
         metrics.batch_size.observe(calls)
@@ -233,22 +233,22 @@ def _connect(context: Context, audience: Audience) -> None:
     context.hub.on_flush = frames_sent
 
 
-def _listening_to_tries(tries: Tries, metrics: Metrics) -> Callable[["Told"], None]:
-    from chatctl_server.workers import try_lines
+def _listening_to_tries(tries: Attempts, metrics: Metrics) -> Callable[["AttemptProgress"], None]:
+    from chatctl_server.workers.callbacks import attempt_lines
 
-    def hear(told: "Told") -> None:
+    def hear(told: "AttemptProgress") -> None:
         if told.outcome is not None and told.verdict is not None:
-            kind, outcome = told.endpoint.kind, try_lines.NEXT[type(told.verdict)]
+            kind, outcome = told.endpoint.kind, attempt_lines.NEXT[type(told.verdict)]
             metrics.callback_tries.labels(kind, outcome).inc()
             metrics.callback_latency_seconds.labels(kind).observe(
                 told.outcome.latency / times.SECOND
             )
         if tries.has_listeners:
-            tries.publish(try_lines.line(told, times.now()))
+            tries.publish(attempt_lines.line(told, times.now()))
 
     return hear
 
 
-async def _end_sessions(store: Store, reason: facts.LeaveReason) -> None:
-    while await store.write(membership.end_all, reason, SESSIONS_A_CALL) == SESSIONS_A_CALL:
+async def _end_sessions(store: Store, reason: events.LeaveReason) -> None:
+    while await store.write(sessions.end_all, reason, SESSIONS_A_CALL) == SESSIONS_A_CALL:
         pass

@@ -64,7 +64,7 @@ def _pattern(form: str) -> str:
     return exact if len(form) >= 8 else rf"(?<!\w){exact}(?!\w)"
 
 
-class Event(msgspec.Struct, omit_defaults=True):
+class LogLine(msgspec.Struct, omit_defaults=True):
     """A log record, masked and escaped."""
 
     time: str
@@ -96,8 +96,8 @@ class Handler(logging.Handler):
         line = _as_json(event) if self._form == "json" else _as_text(event, self._color)
         self._write(line + "\n")
 
-    def _event(self, record: logging.LogRecord) -> Event:
-        return Event(
+    def _event(self, record: logging.LogRecord) -> LogLine:
+        return LogLine(
             datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6]
             + "Z",
             record.levelname.lower(),
@@ -196,7 +196,7 @@ def _traceback(record: logging.LogRecord) -> str:
     return f"{text}{record.stack_info}" if record.stack_info else text
 
 
-def _as_json(event: Event) -> str:
+def _as_json(event: LogLine) -> str:
     row: dict[str, Plain] = {
         "time": event.time,
         "level": event.level,
@@ -209,7 +209,7 @@ def _as_json(event: Event) -> str:
     return msgspec.json.encode(row).decode()
 
 
-def _as_text(event: Event, color: bool) -> str:
+def _as_text(event: LogLine, color: bool) -> str:
     level = f"{event.level.upper():<7}"
     if color and event.level in _COLORS:
         level = f"{_COLORS[event.level]}{level}\x1b[0m"

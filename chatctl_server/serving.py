@@ -17,11 +17,12 @@ import msgspec
 import uvicorn
 import uvloop
 
-from chatctl_server import listening, lock, logs, marks, servers
+from chatctl_server import logs
 from chatctl_server.app import VERSION, Application, create_app
-from chatctl_server.live.websocket import ManagementProtocol, RoomProtocol
-from chatctl_server.place import Place, find_place
-from chatctl_server.settings import Loaded, Settings, secret_values
+from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
+from chatctl_server.process import fingerprints, lock, servers, sockets
+from chatctl_server.process.paths import Paths, find_paths
+from chatctl_server.settings.sources import Loaded, Settings, secret_values
 from chatctl_server.storage import maintenance
 
 logger = logging.getLogger("chatctl.server")
@@ -43,7 +44,7 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
     )
     directory = servers.runtime_dir()
     _remove_dead(directory)
-    place = find_place(settings, directory)
+    place = find_paths(settings, directory)
     place.warnings.extend(loaded.warnings)
     with lock.acquire(
         place.lock_path, "server", lock_timeout_seconds, database=str(place.database)
@@ -55,7 +56,7 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
                     f"{place.database} has a second name (a hard link): only one of them is locked"
                 )
             settings = _with_files(_with_key(settings, place), place, loaded.origin)
-            _run(settings, place, held, directory, marks.taken(loaded))
+            _run(settings, place, held, directory, fingerprints.taken(loaded))
         finally:
             place.remove_if_temporary()
     return 0
@@ -78,7 +79,7 @@ def _remove_dead(directory: Path) -> None:
                 shutil.rmtree(home, ignore_errors=True)
 
 
-def _with_key(settings: Settings, place: Place) -> Settings:
+def _with_key(settings: Settings, place: Paths) -> Settings:
     if settings.admin_api_key is not None:
         return settings
     key, is_new = place.admin_key()
@@ -88,7 +89,7 @@ def _with_key(settings: Settings, place: Place) -> Settings:
     return msgspec.structs.replace(settings, admin_api_key=key)
 
 
-def _with_files(settings: Settings, place: Place, origin: Mapping[str, str]) -> Settings:
+def _with_files(settings: Settings, place: Paths, origin: Mapping[str, str]) -> Settings:
     """Raises the limit of open files; a MAX_CONNECTIONS above it is lowered, and that is said."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.max_connections + SPARE_FILES
@@ -109,14 +110,14 @@ def _with_files(settings: Settings, place: Place, origin: Mapping[str, str]) -> 
 
 def _run(
     settings: Settings,
-    place: Place,
+    place: Paths,
     held: lock.Lock,
     directory: Path,
     configured: lock.Configured,
 ) -> None:
     settings = msgspec.structs.replace(settings, database_url=f"sqlite://{place.database}")
-    with listening.sockets(settings.bind_address, place.socket_path) as listeners:
-        urls = [listening.url(each) for each in listeners.tcp]
+    with sockets.sockets(settings.bind_address, place.socket_path) as listeners:
+        urls = [sockets.url(each) for each in listeners.tcp]
         shown = "memory" if place.is_temporary else str(place.database)
         app = create_app(settings, durable=place.is_durable, address=urls[0], shown=shown)
 
@@ -124,10 +125,10 @@ def _run(
             held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place), configured)
             servers.register(held, directory)
             _tell(settings, place, urls)
-            listening.notify_systemd("READY=1")
+            sockets.notify_systemd("READY=1")
 
         def stopping() -> None:
-            listening.notify_systemd("STOPPING=1")
+            sockets.notify_systemd("STOPPING=1")
             held.stopping()
             app.stop_streams()
             asyncio.get_running_loop().call_later(
@@ -153,17 +154,17 @@ async def _serve(app: Application, server: "_Server", sockets: list[Any]) -> Non
         await server.serve(sockets)
 
 
-def _key_file(place: Place) -> str | None:
+def _key_file(place: Paths) -> str | None:
     return str(place.key_file) if place.key_file.exists() else None
 
 
 def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
-    class Protocol(ManagementProtocol):
+    class Protocol(HttpProtocol):
         handshake_timeout_seconds = settings.handshake_timeout_seconds
         max_open = settings.max_connections + SPARE_FILES // 2
         log_refused = staticmethod(app.gate.log_refused)
 
-    class Upgraded(RoomProtocol):
+    class Upgraded(WebSocketProtocol):
         log_refused = staticmethod(app.gate.log_refused)
 
     return uvicorn.Config(
@@ -216,7 +217,7 @@ class _Server(uvicorn.Server):
         yield  # they stay: a second signal, in the middle of the stop, must not cut it off
 
 
-def _tell(settings: Settings, place: Place, urls: list[str]) -> None:
+def _tell(settings: Settings, place: Paths, urls: list[str]) -> None:
     logger.info("chatctl %s listens on %s", VERSION, ", ".join(urls))
     if place.is_temporary:
         logger.warning(
@@ -227,7 +228,7 @@ def _tell(settings: Settings, place: Place, urls: list[str]) -> None:
         logger.info("%s", notice)
     for warning in place.warnings:
         logger.warning("%s", warning)
-    public = [each for each in settings.bind_address if not listening.is_loopback(each.host)]
+    public = [each for each in settings.bind_address if not sockets.is_loopback(each.host)]
     if not public:
         logger.info(
             "only this machine can connect; to open it: %s--bind 0.0.0.0:%s, or a proxy",
@@ -235,4 +236,4 @@ def _tell(settings: Settings, place: Place, urls: list[str]) -> None:
             urls[0].rpartition(":")[2],
         )
     elif settings.room_identity == "open":
-        logger.warning("%s", listening.joins_as_anybody(public[0]))
+        logger.warning("%s", sockets.joins_as_anybody(public[0]))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from chatctl_server.app import create_app
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 
 PROBLEM = "application/problem+json"
 

@@ -44,7 +44,7 @@ class Sanction(NamedTuple):
 
 
 class ExpectedRoom:
-    """``facts`` are the types of what the log must hold for this room, in order."""
+    """``events`` are the types of what the log must hold for this room, in order."""
 
     def __init__(self, name: str, admins: set[str], now: int, interval_seconds: int) -> None:
         self.name = name
@@ -57,7 +57,7 @@ class ExpectedRoom:
         self.bans: dict[str, Sanction] = {}
         self.mutes: dict[str, Sanction] = {}
         self.peak_users = 0
-        self.facts = ["room.created"]
+        self.events = ["room.created"]
 
     # What is
 
@@ -97,7 +97,7 @@ class ExpectedRoom:
         self.messages.append(
             Message(seq, kind, sender, content, is_admin, client_id, max(now, newest))
         )
-        self.facts.append("message.posted")
+        self.events.append("message.posted")
         return seq, False
 
     def _refused(self, now: int, sender: str, guarded: bool) -> Refusal | None:
@@ -120,7 +120,7 @@ class ExpectedRoom:
         if message.is_deleted:
             return False
         message.is_deleted, message.content = True, ""
-        self.facts.append("message.deleted")
+        self.events.append("message.deleted")
         return True
 
     # Sessions
@@ -134,7 +134,7 @@ class ExpectedRoom:
         self.end(user_id, now, "replaced")
         self.stays.append(Stay(user_id, now))
         self.peak_users = max(self.peak_users, len(self.current))
-        self.facts.append("session.joined")
+        self.events.append("session.joined")
         return user_id in self.admins
 
     def end(self, user_id: str, now: int, reason: str) -> bool:
@@ -142,7 +142,7 @@ class ExpectedRoom:
         if stay is None:
             return False
         stay.leave_time, stay.reason = max(now, stay.join_time), reason
-        self.facts.append("session.left")
+        self.events.append("session.left")
         return True
 
     def crash(self, alive_at: int) -> None:
@@ -166,7 +166,7 @@ class ExpectedRoom:
                 return False
         expires_at = None if seconds is None else now + seconds * SECOND
         held[user_id] = Sanction(reason, now, expires_at)
-        self.facts.append(f"{kind}.set")
+        self.events.append(f"{kind}.set")
         if kind == "ban":
             self.end(user_id, now, "banned")
         return True
@@ -179,7 +179,7 @@ class ExpectedRoom:
         if earlier is None or not earlier.holds(now):
             return False
         del held[user_id]
-        self.facts.append(f"{kind}.lifted")
+        self.events.append(f"{kind}.lifted")
         return True
 
     def kick(self, now: int, user_id: str) -> bool | Refusal:
@@ -187,7 +187,7 @@ class ExpectedRoom:
             return Refusal("room_closed")
         if self.stay_of(user_id) is None:
             return False
-        self.facts.append("user.kicked")
+        self.events.append("user.kicked")
         return self.end(user_id, now, "kicked")
 
     def set_admins(self, admins: set[str]) -> bool | Refusal:
@@ -196,7 +196,7 @@ class ExpectedRoom:
         if admins == self.admins:
             return False
         self.admins = set(admins)
-        self.facts.append("room.admins_set")
+        self.events.append("room.admins_set")
         return True
 
     def change_admins(self, add: set[str], remove: set[str]) -> bool | Refusal:
@@ -210,14 +210,14 @@ class ExpectedRoom:
         if name == self.name:
             return False
         self.name = name
-        self.facts.append("room.renamed")
+        self.events.append("room.renamed")
         return True
 
     def close(self, now: int) -> bool | Refusal:
         if not self.is_open:
             return Refusal("room_closed")
         self.is_open = False
-        self.facts.append("room.closed")
+        self.events.append("room.closed")
         for stay in self.current:
             self.end(stay.user_id, now, "closed")
         return True

@@ -47,7 +47,7 @@ def _or_end(work: Callable[[], NoReturn]) -> NoReturn:
 
 
 def _import_all() -> None:
-    for name in ("cli", "client", "connection", "inprocess", "output"):
+    for name in ("cli", "link.client", "link.connection", "link.in_process", "show.output"):
         importlib.import_module(f"chatctl.{name}")
     importlib.import_module("chatctl_server.serving")
 

@@ -8,8 +8,8 @@ import apsw
 import msgspec
 from offline import HOST, SECOND, Offline
 
-from chatctl_server.conversation import following, membership, messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.actions import followers, messages, moderation, rooms, sessions
+from chatctl_server.domain import events
 from chatctl_server.storage import conversations
 from chatctl_server.storage.transaction import Tx
 
@@ -22,9 +22,9 @@ def live(path: Path) -> None:
     """
     scene = Offline(path)
     lobby = scene.create_room("lobby", "ann")
-    scene.run(membership.join, 1, "ann", "Ann")
-    scene.run(membership.join, 1, "bob", "Bob")
-    scene.run(membership.join, 1, "eve", "Eve")
+    scene.run(sessions.join, 1, "ann", "Ann")
+    scene.run(sessions.join, 1, "bob", "Bob")
+    scene.run(sessions.join, 1, "eve", "Eve")
     scene.post(1, "bob", "hello", client_msg_id="c1")
     scene.post(1, "ann", "welcome", client_msg_id="c1")
     scene.post(1, "bob", "a secret", client_msg_id="c2")
@@ -50,32 +50,32 @@ def live(path: Path) -> None:
 
 def _live_in_attic(scene: Offline) -> None:
     attic = scene.create_room("attic")
-    scene.run(membership.join, 2, "bob", "Bob")
+    scene.run(sessions.join, 2, "bob", "Bob")
     scene.post(2, "bob", "dust")
     payload = msgspec.Raw(b'{"wave": 1}')
     scene.run(announce, attic, payload)
     scene.run(rooms.close, attic)
     scene.run(rooms.end_sessions, attic)
-    scene.run(lambda tx, actor: following.plan(tx, "audit", 0, 5))
-    scene.run(lambda tx, actor: following.sign_of_life(tx))
+    scene.run(lambda tx, actor: followers.plan(tx, "audit", 0, 5))
+    scene.run(lambda tx, actor: followers.heartbeat(tx))
 
 
-def announce(tx: Tx, actor: facts.Actor, room_id: str, payload: msgspec.Raw) -> None:
+def announce(tx: Tx, actor: events.Actor, room_id: str, payload: msgspec.Raw) -> None:
     room = conversations.find_room(tx.db, room_id)
-    tx.record(facts.CustomSent("bob", "wave", payload), actor, room.id)
+    tx.record(events.CustomSent("bob", "wave", payload), actor, room.id)
 
 
 def smuggle(path: Path, conversation: int, sender: str) -> None:
-    """A message past all rules of posting, with its fact and everything that belongs to it."""
+    """A message past all rules of posting, with its event and everything that belongs to it."""
 
-    def post(tx: Tx, actor: facts.Actor) -> None:
+    def post(tx: Tx, actor: events.Actor) -> None:
         room = conversations.by_id(tx.db, conversation)
         assert room is not None
         number = tx.db.execute_sql("SELECT max(id) + 1 FROM message").fetchone()[0]
-        fact = facts.MessagePosted(
+        event = events.MessagePosted(
             number, room.last_seq + 1, "text", sender, sender, "let me in", tx.now
         )
-        tx.record(fact, actor, conversation)
+        tx.record(event, actor, conversation)
 
     scene = Offline(path, now=1_800_000_000 * SECOND)
     scene.run(post, actor=HOST)

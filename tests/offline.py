@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chatctl_server.conversation import membership, messages, rooms
-from chatctl_server.domain import facts
+from chatctl_server.actions import messages, rooms, sessions
+from chatctl_server.domain import events
 from chatctl_server.storage import maintenance, sql
-from chatctl_server.storage.writing import Batch, Call, Writing
+from chatctl_server.storage.writer import Batch, Call, Writer
 
 SECOND = 1_000_000
-HOST = facts.Actor(None, "test")
+HOST = events.Actor(None, "test")
 
 
 class Offline:
@@ -21,9 +21,9 @@ class Offline:
         self.now = now
         if not path.exists():
             maintenance.prepare(path, durable=False)
-        self.writing = Writing(lambda: sql.writing(path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
 
-    def run(self, verb: Callable[..., Any], *arguments: Any, actor: facts.Actor = HOST) -> Any:
+    def run(self, verb: Callable[..., Any], *arguments: Any, actor: events.Actor = HOST) -> Any:
         """What the verb returns; raises what it raises."""
         return self.call(verb, actor, *arguments)
 
@@ -46,7 +46,7 @@ class Offline:
     def restart(self) -> None:
         """A new connection that remembers nothing."""
         self.writing.close()
-        self.writing = Writing(lambda: sql.writing(self.path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: sql.writing(self.path, durable=False), lambda: self.now)
 
     def create_room(self, name: str, *admins: str) -> str:
         return str(self.run(rooms.create, name, admins).public_id)
@@ -54,9 +54,9 @@ class Offline:
     def stay(self, conversation: int, user_id: str, seconds: int) -> None:
         """A session that begins now and lasts that long; afterwards it is as late as before."""
         begun = self.now
-        session = self.run(membership.join, conversation, user_id, user_id)
+        session = self.run(sessions.join, conversation, user_id, user_id)
         self.now += seconds * SECOND
-        self.run(membership.leave, session.session_id, "left")
+        self.run(sessions.leave, session.session_id, "left")
         self.now = begun
 
     def close(self) -> None:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import failures, output, progress, receipt_lines, times
-from chatctl.failures import Failure
-from chatctl.options import Options, verb
-from chatctl.visible import visible
+from chatctl.input import times
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, verb
+from chatctl.show import output, progress
+from chatctl.show.visible import visible
+from chatctl.webhooks import receipt_lines
 
 if TYPE_CHECKING:
-    from chatctl.receipts import Receipts
-    from chatctl.receiving import Receiver, Reply, Request
+    from chatctl.webhooks.receipts import Receipts
+    from chatctl.webhooks.receiver import ReceivedRequest, ReceiverServer, Reply
 
 # The documents' variables, with the documents' paths.
 _PATHS = {
@@ -67,16 +70,17 @@ def listen(
     """Receive callbacks: show each, check signatures, order and digests; Ctrl-C sums up."""
     import asyncio
 
-    from chatctl import receiving, secret_files
-    from chatctl.receipts import Receipts
+    from chatctl.input import secret_files
+    from chatctl.webhooks import receiver
+    from chatctl.webhooks.receipts import Receipts
 
     receipts = Receipts(secret_files.keys(source))
     desk = Desk(options, receipts, _statuses(fail), count)
-    listening = receiving.Listening(host, port, _seconds(delay), desk.judge, desk.garbage)
-    desk.receiver = receiving.Receiver(listening)
+    listening = receiver.Listening(host, port, _seconds(delay), desk.judge, desk.garbage)
+    desk.receiver = receiver.ReceiverServer(listening)
     try:
         asyncio.run(desk.receiver.run(desk.ready))
-    except receiving.CannotListen as error:
+    except receiver.CannotListen as error:
         raise Failure(
             "address_unavailable",
             f"{host} port {port} cannot be listened on: {error}",
@@ -89,7 +93,7 @@ def listen(
 class Desk:
     """Judges what comes, and tells of it. ``statuses`` are answered in turn."""
 
-    receiver: "Receiver"
+    receiver: "ReceiverServer"
 
     def __init__(
         self, options: Options, receipts: "Receipts", statuses: list[int], count: int | None
@@ -98,7 +102,7 @@ class Desk:
         self._receipts = receipts
         self._statuses = itertools.cycle(statuses)
         self._count = count
-        self._lines = receipt_lines.Lines(options)
+        self._lines = receipt_lines.ReceiptLines(options)
 
     def ready(self, url: str) -> None:
         self._note(f"listens for callbacks on {url}; Ctrl-C ends it and sums up")
@@ -109,9 +113,9 @@ class Desk:
             settings = (f"  {name}={visible(url)}{path}\n" for name, path in _PATHS.items())
             progress.say(f"The server's settings for it:\n{''.join(settings)}")
 
-    def judge(self, request: "Request") -> "Reply":
-        from chatctl.receipts import Callback
-        from chatctl.receiving import Reply
+    def judge(self, request: "ReceivedRequest") -> "Reply":
+        from chatctl.webhooks.receipts import Callback
+        from chatctl.webhooks.receiver import Reply
 
         if request.method != "POST" and request.refusal is None:
             self._note(f"{request.method} {request.path} is no callback")

@@ -9,21 +9,15 @@ from typing import Annotated
 
 import typer
 
-from chatctl import (
-    connection,
-    endpoints,
-    event_types,
-    failures,
-    output,
-    secret_files,
-    subjects,
-    times,
-)
-from chatctl.client import Client, Json
-from chatctl.failures import Failure
-from chatctl.options import Options, Verb, verb
-from chatctl.output import Column
-from chatctl.visible import cell, visible
+from chatctl.input import endpoints, event_types, secret_files, targets, times
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, Verb, verb
+from chatctl.show import output
+from chatctl.show.output import Column
+from chatctl.show.visible import cell, visible
 
 _LIST = (
     Column("endpoint_id", "ID", "id"),
@@ -115,12 +109,12 @@ def add(
     events: Annotated[
         list[str],
         typer.Option(
-            "--events", metavar="GLOB,…", help="The facts it hears of: 'room.*,message.*', '*'."
+            "--events", metavar="GLOB,…", help="The events it hears of: 'room.*,message.*', '*'."
         ),
     ],
     source: SecretFile = None,
 ) -> None:
-    """Send facts to a further URL, from here on, and print the endpoint's id; - reads the URL."""
+    """Send events to a further URL, from here on, and print the endpoint's id; - reads the URL."""
     if url == source == "-":
         raise failures.usage("stdin is the URL or the secret, not both", "--secret-file FILE")
     body = {"url": _url(url), "events": event_types.globs(events, "--events")}
@@ -141,7 +135,7 @@ def add(
 def _url(given: str) -> str:
     url = given
     if given == "-":
-        url = subjects.text_of("-").strip()
+        url = targets.text_of("-").strip()
         if len(url) > _MOST_URL_BYTES or not endpoints.is_url(url):
             raise failures.usage("stdin holds no URL")
     if not _HTTP.match(url):

@@ -8,13 +8,16 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from chatctl import bulk, connection, endpoints, event_types, output, rooms, subjects, times
-from chatctl.bulk import Said
-from chatctl.client import Client, Json, Params
-from chatctl.failures import usage
-from chatctl.options import Options, verb
-from chatctl.output import Column
-from chatctl.subjects import DELIVERY
+from chatctl.input import endpoints, event_types, rooms, targets, times
+from chatctl.input.targets import DELIVERY
+from chatctl.link import connection
+from chatctl.link.client import Client, Json, Params
+from chatctl.shell import bulk
+from chatctl.shell.bulk import Said
+from chatctl.shell.failures import usage
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 COLUMNS = (
     Column("delivery_id", "DELIVERY", "id"),
@@ -38,11 +41,11 @@ _READ = (
     Column("planned_at", "PLANNED", "time"),
 )
 _USUAL = 100
-_EVENTS = (*event_types.CALLBACKS, *event_types.FACTS, event_types.SAMPLE)
+_EVENTS = (*event_types.CALLBACKS, *event_types.EVENTS, event_types.SAMPLE)
 _LARGEST_PAGE = 1000
 
 
-class Asked(NamedTuple):
+class DeliveryFilter(NamedTuple):
     """``before``: a delivery's id; ``most`` is None for all; ``since`` and ``until`` are Unix
     seconds."""
 
@@ -92,16 +95,16 @@ def _asked(
         typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
-) -> Asked:
+) -> DeliveryFilter:
     if everything and limit is not None:
         raise usage("--all and --limit contradict each other", "one of the two")
     if event is not None:
         event_types.check(event, "--event", _EVENTS)
     if before is not None:
-        (before,) = subjects.given([before], None, DELIVERY)
+        (before,) = targets.given([before], None, DELIVERY)
     most = None if everything else limit or _USUAL
     window = times.window(time.time(), ("since", since), ("until", until))
-    return Asked(status, event, room, endpoint, before, window, most)
+    return DeliveryFilter(status, event, room, endpoint, before, window, most)
 
 
 @verb(
@@ -114,7 +117,7 @@ def _asked(
     columns=COLUMNS,
     asked=_asked,
 )
-def deliveries(options: Options, asked: Asked) -> None:
+def deliveries(options: Options, asked: DeliveryFilter) -> None:
     """List deliveries with their last answers, the newest first."""
     with connection.open(options) as server:
         query = _query(server, asked)
@@ -123,7 +126,7 @@ def deliveries(options: Options, asked: Asked) -> None:
         _tell(options, asked, last["delivery_id"])
 
 
-def _query(server: Client, asked: Asked) -> Params:
+def _query(server: Client, asked: DeliveryFilter) -> Params:
     given: dict[str, str | int | None] = {
         "status": asked.status,
         "event": asked.event,
@@ -187,7 +190,7 @@ def with_times(delivery: Json) -> Json:
     return output.with_times(COLUMNS, delivery)
 
 
-def _tell(options: Options, asked: Asked, last: str) -> None:
+def _tell(options: Options, asked: DeliveryFilter, last: str) -> None:
     """That the list is cut, and the command that goes on behind ``last``: an age would have moved
     on."""
     given = {

@@ -10,12 +10,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from chatctl import connection, endpoints, output, pace, progress, stopping, times
-from chatctl.client import Client, Json
 from chatctl.commands.callbacks_deliveries import with_times
-from chatctl.failures import Failure
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.input import endpoints, pace, times
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell import signals
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, verb
+from chatctl.show import output, progress
+from chatctl.show.output import Column
 
 _RESULT = (
     Column("count", "deliveries", "number"),
@@ -71,18 +74,18 @@ def recover(
 ) -> None:
     """Send again what an outage has cost: what was given up, or what was never planned."""
     window = times.window(time.time(), ("since", since), ("until", until))
-    run = Run(options, {**window, "only": only, "dry_run": dry_run}, endpoint, rate, after)
+    run = RecoveryRun(options, {**window, "only": only, "dry_run": dry_run}, endpoint, rate, after)
     # A dry run writes, too, and takes it back. What is left for a server to send is told by what
     # was found.
     with (
-        stopping.told(options, run.so_far),
+        signals.told(options, run.so_far),
         connection.open(options, delivers=True) as server,
     ):
         run.over(server)
     run.tell()
 
 
-class Run:
+class RecoveryRun:
     """``after``: behind which place of the server's the next page begins."""
 
     def __init__(

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, endpoints, failures, output, stopping
-from chatctl.client import Client, Json
 from chatctl.commands.callbacks_show import answered, milliseconds
-from chatctl.failures import Failure
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.input import endpoints
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell import failures, signals
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 _COLUMNS = (
     Column("event", "EVENT", "id"),
@@ -59,7 +62,7 @@ def sample(
         raise failures.usage("test needs an ENDPOINT or --all", "chatctl callbacks test --all")
     samples = Samples()
     with (
-        stopping.told(options, samples.so_far),
+        signals.told(options, samples.so_far),
         connection.open(options, only_served=_ONLY_SERVED) as server,
     ):
         samples.begin(_asked(options, server, endpoint))

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, endpoints, ids, output
-from chatctl.client import Client, Json
 from chatctl.commands.callbacks_admin import SHOW
 from chatctl.commands.callbacks_deliveries import with_times
-from chatctl.failures import Failure
-from chatctl.options import Options, verb
-from chatctl.output import Column
-from chatctl.visible import cell, json_text, visible
+from chatctl.input import endpoints, ids
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
+from chatctl.show.visible import cell, json_text, visible
 
 _DELIVERY = (
     Column("delivery_id", "id", "id"),

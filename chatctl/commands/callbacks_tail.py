@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, endpoints, output, streams
-from chatctl.client import Json
 from chatctl.commands.callbacks_show import milliseconds
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.input import endpoints
+from chatctl.link import connection, streams
+from chatctl.link.client import Json
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 _COLUMNS = (
     Column("at", "AT", "id"),
@@ -46,14 +48,14 @@ def tail(
     ] = None,
 ) -> None:
     """Follow the tries of all callbacks: each as it begins, and as it ends."""
-    lines = Lines()
+    lines = AttemptRows()
     with connection.open(options, only_served=connection.NOT_FOLLOWED) as server:
         found = streams.live(options, server, f"{endpoints.PATH}/tries")
         for each in islice(found, count):
             _show(options, lines, each)
 
 
-def _show(options: Options, lines: "Lines", found: Json) -> None:
+def _show(options: Options, lines: "AttemptRows", found: Json) -> None:
     if options.json:
         output.json_line(found)
     elif "skipped" in found:
@@ -64,7 +66,7 @@ def _show(options: Options, lines: "Lines", found: Json) -> None:
         output.row_line(_COLUMNS, found)
 
 
-class Lines:
+class AttemptRows:
     """``--> RoomClosed room=ops #3``, ``<-- 500 in 212 ms, retry in 5 s``. An answer says what it
     answers unless that is the line above."""
 
@@ -83,7 +85,7 @@ class Lines:
 def _subject(found: Json) -> str:
     """The event as the documents write it: ``room_closed`` is their RoomClosed."""
     event = found["event"]
-    if found["kind"] != "facts":
+    if found["kind"] != "events":
         event = "".join(word.capitalize() for word in event.split("_"))
     room = found["room_name"] or found["room_id"]
     words = [event, *([] if room is None else [f"room={room}"]), f"#{found['number']}"]

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from chatctl import manual, stdout
-from chatctl.options import Options, verb
+from chatctl.shell import manual
+from chatctl.shell.options import Options, verb
+from chatctl.show import stdout
 
 Shell = Literal["bash", "zsh", "fish"]
 Command = tuple[str, Any, Sequence[Any]]
@@ -33,7 +34,7 @@ def completion(
 ) -> None:
     """Print a script that completes commands, options and rooms; for zsh: source <(…)."""
     # The commands' names stand with the command line, which imports this module.
-    from chatctl import registry
+    from chatctl.shell import registry
 
     commands = registry.commands()
     match shell:
@@ -170,7 +171,7 @@ def _first(params: Sequence[Any]) -> str:
 
 
 def _every_name() -> list[str]:
-    from chatctl import registry
+    from chatctl.shell import registry
 
     return [*(each.name for each in registry.VERBS), *registry.NOUNS]
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, elsewhere, output
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.link import connection, mismatches
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 if TYPE_CHECKING:
-    from chatctl_server.settings import Loaded
+    from chatctl_server.settings.sources import Loaded
 
 _SHOWN = (
     Column("name", "SETTING", "id"),
@@ -39,10 +40,10 @@ def show(
     ] = False,
 ) -> None:
     """List every setting with its value; secrets are masked."""
-    from chatctl_server.settings import SETTINGS
+    from chatctl_server.settings.sources import SETTINGS
 
     loaded = _loaded(options)
-    elsewhere.note_others(options, loaded)
+    mismatches.note_others(options, loaded)
     found = [
         {
             "name": name,
@@ -61,7 +62,7 @@ def check(options: Options) -> None:
     """Check every setting, and warn of combinations that are risky."""
     loaded = _loaded(options)
     warnings = [*loaded.warnings, *(text for risk in RISKS for text in risk(loaded))]
-    warnings += elsewhere.other_settings(loaded)
+    warnings += mismatches.other_settings(loaded)
     for warning in warnings:
         output.note(options, f"warning: {warning}")
     path = None if loaded.config_path is None else str(loaded.config_path)
@@ -78,12 +79,12 @@ def _loaded(options: Options) -> "Loaded":
     connection.acts_on_a_file(options)
     with connection.server_errors():
         loaded = connection.load(options)
-        elsewhere.note(options, connection.database_file(loaded), loaded.config_path)
+        mismatches.note(options, connection.database_file(loaded), loaded.config_path)
     return loaded
 
 
 def _open_to_the_network(loaded: "Loaded") -> list[str]:
-    from chatctl_server.listening import is_loopback, joins_as_anybody
+    from chatctl_server.process.sockets import is_loopback, joins_as_anybody
 
     settings = loaded.settings
     public = [each for each in settings.bind_address if not is_loopback(each.host)]
@@ -114,7 +115,7 @@ def _proxies(loaded: "Loaded") -> list[str]:
 
 
 def _database(loaded: "Loaded") -> list[str]:
-    from chatctl_server.settings import database_path
+    from chatctl_server.settings.sources import database_path
 
     path = database_path(loaded.settings.database_url)
     if path is None:
@@ -126,7 +127,7 @@ def _database(loaded: "Loaded") -> list[str]:
 
 def _secrets_in_readable_files(loaded: "Loaded") -> list[str]:
     """A secret that stands in the configuration itself, which others may read."""
-    from chatctl_server.settings import SETTINGS
+    from chatctl_server.settings.sources import SETTINGS
 
     secret = [loaded.origin[name] for name, setting in SETTINGS.items() if setting.secret]
     return [

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, failures, named_files, output, progress
-from chatctl.client import Json
 from chatctl.commands.rooms import ask
-from chatctl.failures import Failure
-from chatctl.options import Options, verb
-from chatctl.output import Column
-from chatctl.visible import visible
+from chatctl.input import named_files
+from chatctl.link import connection
+from chatctl.link.client import Json
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, verb
+from chatctl.show import output, progress
+from chatctl.show.output import Column
+from chatctl.show.visible import visible
 
 # A client that resumes asks by such a number (docs/rooms.md, Resume).
 _POSTED_SINCE = (
@@ -167,7 +170,7 @@ def seed(
         raise failures.usage("what to fill in is not said", "chatctl db seed --demo")
     path = connection.file_of(options)
     with connection.server_errors(), connection.alone(options, path):
-        from chatctl_server.conversation import demo as made_up
+        from chatctl_server.actions import demo as made_up
         from chatctl_server.domain import times
         from chatctl_server.storage import maintenance
 

@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, event_types, ids, output, rooms, sentences, streams, times
-from chatctl.client import Client, Json, Params
-from chatctl.failures import Failure, usage
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.input import event_types, ids, rooms, times
+from chatctl.link import connection, streams
+from chatctl.link.client import Client, Json, Params
+from chatctl.shell.failures import Failure, usage
+from chatctl.shell.options import Options, verb
+from chatctl.show import output, sentences
+from chatctl.show.output import Column
 
 _COLUMNS = (
     Column("offset", "OFFSET", "number"),
@@ -130,7 +132,7 @@ def tail(
         else:
             found = _newest(server, query, 10 if count is None else count)
         if follow:
-            reached = max([reached, *(fact["offset"] for fact in found)])
+            reached = max([reached, *(event["offset"] for event in found)])
             following = streams.follow(options, server, query, reached)
             _show_each(options, chain(found, following), rooms.Names(server))
         else:
@@ -181,7 +183,7 @@ def start(options: Options, since: str | None) -> dict[str, str | int]:
 
 
 def _first(server: Client, query: Params, count: int) -> tuple[list[Json], bool]:
-    """The first ``count`` facts, and whether there are more."""
+    """The first ``count`` events, and whether there are more."""
     found: list[Json] = []
     page_size = min(count, _LARGEST_PAGE)
     for page in server.pages("/management/events", {**query, "limit": page_size}):
@@ -218,30 +220,30 @@ def _list(options: Options, server: Client, found: list[Json]) -> None:
         output.rows(options, _COLUMNS, found)
     else:
         names = rooms.Names(server)
-        output.rows(options, _READ, [_read(fact, names) for fact in found])
+        output.rows(options, _READ, [_read(event, names) for event in found])
 
 
-def _read(fact: Json, names: rooms.Names) -> Json:
+def _read(event: Json, names: rooms.Names) -> Json:
     return {
-        **fact,
-        "when": times.point(fact["at"], 0, "at"),
-        "room": names.of(fact["room_id"]),
-        "what": sentences.of(fact["type"], fact["data"]),
+        **event,
+        "when": times.point(event["at"], 0, "at"),
+        "room": names.of(event["room_id"]),
+        "what": sentences.of(event["type"], event["data"]),
     }
 
 
-def _show_each(options: Options, facts: Iterable[Json], names: rooms.Names) -> None:
-    for fact in facts:
-        _show(options, fact, names)
+def _show_each(options: Options, events: Iterable[Json], names: rooms.Names) -> None:
+    for event in events:
+        _show(options, event, names)
 
 
-def _show(options: Options, fact: Json, names: rooms.Names) -> None:
+def _show(options: Options, event: Json, names: rooms.Names) -> None:
     if options.json:
-        output.json_line(fact)
+        output.json_line(event)
         return
     if sys.stdout.isatty():
-        said = sentences.of(fact["type"], fact["data"])
-        words = [str(fact["offset"]), fact["at"][11:19], names.of(fact["room_id"]) or "-", said]
+        said = sentences.of(event["type"], event["data"])
+        words = [str(event["offset"]), event["at"][11:19], names.of(event["room_id"]) or "-", said]
         output.talk_line("  ".join(words))
         return
-    output.row_line(_COLUMNS, fact)
+    output.row_line(_COLUMNS, event)

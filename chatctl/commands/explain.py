@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from chatctl import failures, manual, stdout
-from chatctl.options import Options, verb
+from chatctl.shell import failures, manual
+from chatctl.shell.options import Options, verb
+from chatctl.show import stdout
 
 
 @verb("help", examples=("chatctl help exit-codes", "chatctl help rooms create"))
@@ -19,7 +20,7 @@ def explain(
 ) -> None:
     """Explain a command, or exit codes, environment, options, input, output."""
     # The commands' names stand with the command line, which imports this module.
-    from chatctl import registry
+    from chatctl.shell import registry
 
     path = tuple(words or ())
     if path == ("markdown",):

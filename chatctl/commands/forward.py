@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import connection, event_types, output, rooms, stopping, streams
-from chatctl.client import Client, Json, Params
-from chatctl.commands.callbacks_tail import Lines
+from chatctl.commands.callbacks_tail import AttemptRows
 from chatctl.commands.events import Room, Since, filters, start
 from chatctl.commands.replay import PATH, Cursor, SecretFile
-from chatctl.cursor_files import OffsetFile
-from chatctl.failures import Failure
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.input import event_types, rooms
+from chatctl.input.cursor_files import OffsetFile
+from chatctl.link import connection, streams
+from chatctl.link.client import Client, Json, Params
+from chatctl.shell import signals
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 if TYPE_CHECKING:
-    from chatctl.posting import Outcome, Receiver
+    from chatctl.webhooks.poster import PostOutcome, PostReceiver
 
 _COLUMNS = (
     Column("at", "AT", "id"),
@@ -71,23 +74,23 @@ def forward(
     ] = None,
 ) -> None:
     """Follow a server's events and POST each to one's own machine, again until it is taken."""
-    from chatctl.posting import Receiver
+    from chatctl.webhooks.poster import PostReceiver
 
     globs = [] if events is None else event_types.globs([events], "--events")
-    receiver = Receiver(to, _MARK, secret_file, options.timeout_seconds)
+    receiver = PostReceiver(to, _MARK, secret_file, options.timeout_seconds)
     forwarding = _Forwarding(options, receiver, cursor)
     with (
         closing(receiver),
-        stopping.told(options, forwarding.so_far),
+        signals.told(options, forwarding.so_far),
         connection.open(options, only_served=connection.NOT_FOLLOWED) as server,
     ):
         query = filters(server, globs[0] if len(globs) == 1 else None, room)
         after = forwarding.begin(server, since)
         found = streams.follow(options, server, query, after)
-        wanted = (fact for fact in found if _is_wanted(fact, globs))
+        wanted = (event for event in found if _is_wanted(event, globs))
         names = rooms.Names(server)
-        for fact in itertools.islice(wanted, count):
-            forwarding.persist(fact, names)
+        for event in itertools.islice(wanted, count):
+            forwarding.persist(event, names)
 
 
 def _offset(server: Client, begin: Params, newest: int) -> int:
@@ -107,19 +110,19 @@ def _offset(server: Client, begin: Params, newest: int) -> int:
     return int(following[0]["offset"]) - 1 if following else newest
 
 
-def _is_wanted(fact: Json, globs: list[str]) -> bool:
-    return not globs or any(fnmatchcase(fact["type"], glob) for glob in globs)
+def _is_wanted(event: Json, globs: list[str]) -> bool:
+    return not globs or any(fnmatchcase(event["type"], glob) for glob in globs)
 
 
 class _Forwarding:
     """``cursor``: the file that keeps the place, or None."""
 
-    def __init__(self, options: Options, receiver: "Receiver", cursor: str | None) -> None:
+    def __init__(self, options: Options, receiver: "PostReceiver", cursor: str | None) -> None:
         self._options = options
         self._receiver = receiver
         self._place = OffsetFile(cursor)
         self._is_kept = cursor is not None
-        self._lines = Lines()
+        self._lines = AttemptRows()
         self._count = 0
         self._after: int | None = None
 
@@ -137,17 +140,17 @@ class _Forwarding:
         self._after = after
         return after
 
-    def persist(self, fact: Json, names: rooms.Names) -> None:
+    def persist(self, event: Json, names: rooms.Names) -> None:
         """Until it is taken: the ones behind it wait."""
         for number, pause in zip(itertools.count(1), _pauses(), strict=False):
-            self._show(_told(fact, number, state="sent"), names)
-            outcome = self._receiver.post(fact)
-            self._show(_answered(fact, number, outcome, pause), names)
+            self._show(_told(event, number, state="sent"), names)
+            outcome = self._receiver.post(event)
+            self._show(_answered(event, number, outcome, pause), names)
             if outcome.is_taken:
                 break
             time.sleep(pause)
-        self._place.write(fact["offset"])
-        self._count, self._after = self._count + 1, fact["offset"]
+        self._place.write(event["offset"])
+        self._count, self._after = self._count + 1, event["offset"]
 
     def so_far(self) -> tuple[str, str | None]:
         taken = f"{self._count:,} event{' was' if self._count == 1 else 's were'} taken"
@@ -163,7 +166,7 @@ class _Forwarding:
         elif sys.stdout.isatty():
             room = names.of(told["room_id"])
             # As a line of ``callbacks tail``, where the event's id is its delivery's.
-            alike = {"delivery_id": told["event_id"], "event": told["type"], "kind": "facts"}
+            alike = {"delivery_id": told["event_id"], "event": told["type"], "kind": "events"}
             line = self._lines.of({**told, **alike, "room_name": room})
             output.talk_line(f"{told['at'][11:19]}  {line}")
         else:
@@ -177,13 +180,13 @@ def _pauses() -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-def _told(fact: Json, number: int, state: str) -> Json:
+def _told(event: Json, number: int, state: str) -> Json:
     return {
         "at": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "offset": fact["offset"],
-        "event_id": fact["event_id"],
-        "type": fact["type"],
-        "room_id": fact["room_id"],
+        "offset": event["offset"],
+        "event_id": event["event_id"],
+        "type": event["type"],
+        "room_id": event["room_id"],
         "number": number,
         "mark": _MARK,
         "state": state,
@@ -191,9 +194,9 @@ def _told(fact: Json, number: int, state: str) -> Json:
     }
 
 
-def _answered(fact: Json, number: int, outcome: "Outcome", pause: float) -> Json:
+def _answered(event: Json, number: int, outcome: "PostOutcome", pause: float) -> Json:
     return {
-        **_told(fact, number, state="answered"),
+        **_told(event, number, state="answered"),
         "status": outcome.status,
         "error": outcome.error,
         "latency_ms": round(outcome.latency_ms, 3),

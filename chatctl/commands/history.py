@@ -9,11 +9,13 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from chatctl import connection, output, rooms, times
-from chatctl.client import Client, Json
-from chatctl.failures import usage
-from chatctl.options import Options, RoomOption, only_room, verb
-from chatctl.output import Column
+from chatctl.input import rooms, times
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell.failures import usage
+from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 _MESSAGES = (
     Column("message_id", "MESSAGE", "number"),
@@ -39,7 +41,7 @@ _SESSIONS_A_PAGE = 10_000
 Query = dict[str, int]
 
 
-class Asked(NamedTuple):
+class HistoryQuery(NamedTuple):
     """``most`` is None for all."""
 
     room: str
@@ -66,8 +68,8 @@ def _asked(
         typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
-) -> Asked:
-    return Asked(only_room(words, room), _window(since, until), _count(limit, everything))
+) -> HistoryQuery:
+    return HistoryQuery(only_room(words, room), _window(since, until), _count(limit, everything))
 
 
 @verb(
@@ -82,7 +84,7 @@ def _asked(
 )
 def history(
     options: Options,
-    asked: Asked,
+    asked: HistoryQuery,
     *,
     before: Annotated[
         int | None, typer.Option("--before", metavar="SEQ", min=1, help="Before this message.")
@@ -110,7 +112,7 @@ def history(
     columns=_SESSIONS,
     asked=_asked,
 )
-def sessions(options: Options, asked: Asked) -> None:
+def sessions(options: Options, asked: HistoryQuery) -> None:
     """List a room's finished sessions, the newest first; TIME is when they began."""
     window, count = asked.window, asked.most
     with connection.open(options) as server:

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms
-from chatctl.client import Client, Json
-from chatctl.failures import usage
-from chatctl.options import Options, RoomOption, only_room, verb
-from chatctl.output import Column
-from chatctl.visible import cell, visible
+from chatctl.input import rooms
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell.failures import usage
+from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.show import output
+from chatctl.show.output import Column
+from chatctl.show.visible import cell, visible
 
 _MEMBERS = (
     Column("user_id", "USER", "id"),

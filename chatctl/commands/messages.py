@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from chatctl import bulk, connection, failures, output, rooms, subjects
-from chatctl.bulk import Said
-from chatctl.client import Client, Json
-from chatctl.options import Options, RoomOption, room_and_rest, verb
-from chatctl.output import Column
-from chatctl.subjects import MESSAGE
-from chatctl.visible import visible
+from chatctl.input import rooms, targets
+from chatctl.input.targets import MESSAGE
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell import bulk, failures
+from chatctl.shell.bulk import Said
+from chatctl.shell.options import Options, RoomOption, room_and_rest, verb
+from chatctl.show import output
+from chatctl.show.output import Column
+from chatctl.show.visible import visible
 
 _SAID = (
     Column("message_id", "message", "id"),
@@ -91,7 +94,7 @@ def rm(
 def _content(text: list[str]) -> str:
     if not text:
         raise failures.usage("Missing argument 'TEXT'.", "- reads the text from stdin")
-    content = subjects.text_of("-").removesuffix("\n") if text == ["-"] else " ".join(text)
+    content = targets.text_of("-").removesuffix("\n") if text == ["-"] else " ".join(text)
     if not content:
         raise failures.usage("the text is empty")
     return content

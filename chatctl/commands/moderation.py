@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
-from chatctl import bulk, connection, failures, output, rooms, times
-from chatctl.bulk import Said
-from chatctl.client import Client, Json
-from chatctl.options import Options, RoomOption, only_room, verb
-from chatctl.output import Column
-from chatctl.subjects import USER
+from chatctl.input import rooms, times
+from chatctl.input.targets import USER
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell import bulk, failures
+from chatctl.shell.bulk import Said
+from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 _BANS = (
     Column("user_id", "USER", "id"),

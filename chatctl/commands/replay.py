@@ -9,27 +9,19 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl import (
-    connection,
-    ids,
-    named_files,
-    ndjson,
-    output,
-    pace,
-    progress,
-    stopping,
-    streams,
-    times,
-)
-from chatctl.client import Client, Json, Params
 from chatctl.commands.events import Room, Since, Type, filters, start
-from chatctl.cursor_files import OffsetFile
-from chatctl.failures import Failure, usage
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.input import ids, named_files, pace, times
+from chatctl.input.cursor_files import OffsetFile
+from chatctl.link import connection, streams
+from chatctl.link.client import Client, Json, Params
+from chatctl.shell import signals
+from chatctl.shell.failures import Failure, usage
+from chatctl.shell.options import Options, verb
+from chatctl.show import ndjson, output, progress
+from chatctl.show.output import Column
 
 if TYPE_CHECKING:
-    from chatctl.posting import Receiver
+    from chatctl.webhooks.poster import PostReceiver
 
 PATH = "/management/events"
 _PAGE = 1000
@@ -98,13 +90,13 @@ def replay(
     _check_targets(to, to_file, is_needed=not dry_run)
     _check_order(since, until)
     per_second = None if rate is None else pace.rate(rate, "--rate")
-    run = Run(options, per_second, cursor, is_dry=dry_run)
-    with stopping.told(options, run.so_far), connection.open(options) as server:
+    run = ReplayRun(options, per_second, cursor, is_dry=dry_run)
+    with signals.told(options, run.so_far), connection.open(options) as server:
         newest = streams.newest_offset(server)
         after = run.placed(newest)
         begin = _begin(options, since, after, cursor)
         beyond = _beyond(server, until, newest)
-        found = _facts(server, {**filters(server, type, room), **begin}, beyond)
+        found = _events(server, {**filters(server, type, room), **begin}, beyond)
         if dry_run:
             run.over(found, lambda _: None)
         else:
@@ -160,16 +152,16 @@ def _beyond(server: Client, until: str | None, newest: int) -> Beyond:
         last = min(newest, following[0]["offset"] - 1) if following else newest
     elif until is not None:
         moment = times.point(until, time.time(), "--until")
-        return lambda fact: fact["offset"] > newest or times.point(fact["at"], 0, "at") > moment
-    return lambda fact: bool(fact["offset"] > last)
+        return lambda event: event["offset"] > newest or times.point(event["at"], 0, "at") > moment
+    return lambda event: bool(event["offset"] > last)
 
 
-def _facts(server: Client, query: Params, beyond: Beyond) -> Iterator[Json]:
+def _events(server: Client, query: Params, beyond: Beyond) -> Iterator[Json]:
     for page in server.pages(PATH, {**query, "limit": _PAGE}):
-        for fact in page:
-            if beyond(fact):
+        for event in page:
+            if beyond(event):
                 return
-            yield fact
+            yield event
         server.renew()
 
 
@@ -184,11 +176,11 @@ def _target(
 ) -> Iterator[Take]:
     """``is_begun``: an earlier run has filled a part of the file."""
     if to is not None:
-        from chatctl.posting import Receiver
+        from chatctl.webhooks.poster import PostReceiver
 
-        receiver = Receiver(to, "replay", secret_file, options.timeout_seconds)
+        receiver = PostReceiver(to, "replay", secret_file, options.timeout_seconds)
         try:
-            yield lambda fact: _persist(receiver, fact)
+            yield lambda event: _persist(receiver, event)
         finally:
             receiver.close()
     elif to_file == "-":
@@ -207,10 +199,10 @@ def _lines(path: Path, *, is_begun: bool) -> Iterator[Take]:
         # Where there is no line to write, no file is made.
         file = opened.enter_context(_whole_lines(path)) if path.exists() else None
 
-        def take(fact: Json) -> None:
+        def take(event: Json) -> None:
             nonlocal file
             file = file or opened.enter_context(_whole_lines(path))
-            file.write(ndjson.encoded(fact) + b"\n")
+            file.write(ndjson.encoded(event) + b"\n")
             file.flush()
 
         yield take
@@ -235,10 +227,10 @@ def _cut(file: IO[bytes]) -> None:
     file.truncate(end)
 
 
-def _persist(receiver: "Receiver", fact: Json) -> None:
+def _persist(receiver: "PostReceiver", event: Json) -> None:
     """Raises Failure after the last try: ``unreachable`` when nothing has heard of it."""
     for pause in (*_PAUSES_SECONDS, None):
-        outcome = receiver.post(fact)
+        outcome = receiver.post(event)
         if outcome.is_taken:
             return
         if pause is not None:
@@ -246,12 +238,12 @@ def _persist(receiver: "Receiver", fact: Json) -> None:
     code = "unreachable" if outcome.error == "unreachable" else "partly_done"
     raise Failure(
         code,
-        f"the event {fact['offset']} was not taken in {len(_PAUSES_SECONDS) + 1} tries: "
+        f"the event {event['offset']} was not taken in {len(_PAUSES_SECONDS) + 1} tries: "
         f"{receiver.url} {outcome.detail}",
     )
 
 
-class Run:
+class ReplayRun:
     """What was told so far. ``cursor``: the file that keeps the place after each, or None."""
 
     def __init__(
@@ -274,14 +266,14 @@ class Run:
         self._is_placed = after is not None
         return after
 
-    def over(self, facts: Iterator[Json], take: Take) -> None:
+    def over(self, events: Iterator[Json], take: Take) -> None:
         """However it ends before its end, it says how to go on."""
         kept = pace.Pace(None if self._is_dry else self._per_second)
         try:
             with progress.shown(self._options, "telling events") as shown:
-                for fact in facts:
+                for event in events:
                     kept.rest()
-                    self._tell_one(fact, take)
+                    self._tell_one(event, take)
                     kept.did(1)
                     shown.done = self._count
         except Failure as failure:
@@ -291,18 +283,18 @@ class Run:
             failure.hint = rest if self._count else failure.hint or rest
             raise
 
-    def _tell_one(self, fact: Json, take: Take) -> None:
-        self._first = self._first or fact
-        self._behind = fact["offset"] - 1
+    def _tell_one(self, event: Json, take: Take) -> None:
+        self._first = self._first or event
+        self._behind = event["offset"] - 1
         try:
-            take(fact)
+            take(event)
         except Failure as failure:
             failure.code = "partly_done" if self._count else failure.code
             raise
-        self._last, self._behind = fact, fact["offset"]
+        self._last, self._behind = event, event["offset"]
         self._count += 1
         if not self._is_dry:
-            self._place.write(fact["offset"])
+            self._place.write(event["offset"])
             self._is_placed = self._is_kept
 
     def tell(self) -> None:

@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from chatctl import connection, output, rooms
-from chatctl.client import Client, Json
-from chatctl.failures import Failure, usage
-from chatctl.options import Options, RoomOption, only_room, room_and_rest, verb
-from chatctl.output import Column
-from chatctl.visible import cell, visible
+from chatctl.input import rooms
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.shell.failures import Failure, usage
+from chatctl.shell.options import Options, RoomOption, only_room, room_and_rest, verb
+from chatctl.show import output
+from chatctl.show.output import Column
+from chatctl.show.visible import cell, visible
 
 _LIST = (
     Column("room_id", "ID", "id"),

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from chatctl import connection
-from chatctl.options import Options, verb
+from chatctl.link import connection
+from chatctl.shell.options import Options, verb
 
 
 @verb(

@@ -1,8 +1,9 @@
 """``chatctl status``."""
 
-from chatctl import connection, output
-from chatctl.options import Options, verb
-from chatctl.output import Column
+from chatctl.link import connection
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
 
 _COLUMNS = (
     Column("version", "version", "id"),

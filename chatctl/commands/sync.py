@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from chatctl import connection, output, progress, rooms, stopping, times
-from chatctl.client import Client, Json
-from chatctl.failures import Failure, usage
-from chatctl.options import Options, verb
-from chatctl.output import Column
-from chatctl.settling import HISTORIES, Settled, Sync
+from chatctl.input import rooms, times
+from chatctl.link import connection
+from chatctl.link.client import Client, Json
+from chatctl.link.sync_progress import HISTORIES, SyncOutcome, SyncWatch
+from chatctl.shell import signals
+from chatctl.shell.failures import Failure, usage
+from chatctl.shell.options import Options, verb
+from chatctl.show import output, progress
+from chatctl.show.output import Column
 
 _STATES = ("data", "periodic")
 _VARIABLES = {
@@ -91,7 +94,7 @@ def push(
     body: Json = {"kinds": kinds, "full": full, **window}
     with (
         connection.open(options, delivers=True) as server,
-        stopping.told(options, lambda: _unfinished(server)),
+        signals.told(options, lambda: _unfinished(server)),
     ):
         if room is not None:
             body["room_id"] = rooms.find_id(server, room)
@@ -101,7 +104,7 @@ def push(
             done = _sync(options, server, body, deadline, wait=wait)
         _tell_unheard(options, server, kinds, is_asked=bool(kind))
     _judge(options, done, deadline)
-    figures = done._asdict() if done is not None else dict.fromkeys(Settled._fields)
+    figures = done._asdict() if done is not None else dict.fromkeys(SyncOutcome._fields)
     if done is None and not options.json:
         output.note(options, "the sync is requested; --wait waits for its callbacks")
     else:
@@ -128,11 +131,11 @@ def _kinds(given: Sequence[str] | None, *, is_again: bool) -> list[str]:
 
 def _sync(
     options: Options, server: Client, body: Json, deadline: float, *, wait: bool
-) -> Settled | None:
+) -> SyncOutcome | None:
     """None: a server does it, and nobody waits."""
     sync = None
     if server.is_served and wait:
-        sync = Sync(server, body["kinds"], body.get("room_id"))
+        sync = SyncWatch(server, body["kinds"], body.get("room_id"))
     server.post("/management/sync", body)
     if sync is not None:
         return sync.wait(deadline)
@@ -141,7 +144,7 @@ def _sync(
     server.renew(_GRACE_SECONDS)
     seconds = max(0.1, deadline - time.monotonic())
     output.note(options, f"sending what is due, for {seconds:.0f} s at most")
-    return Settled(**server.post("/management/sync/due", {"seconds": seconds}))
+    return SyncOutcome(**server.post("/management/sync/due", {"seconds": seconds}))
 
 
 def _unfinished(server: Client) -> tuple[str, str]:
@@ -166,7 +169,7 @@ def _tell_unheard(
     output.note(options, f"no endpoint is configured{what}: {names} {are} not set")
 
 
-def _judge(options: Options, done: Settled | None, deadline: float) -> None:
+def _judge(options: Options, done: SyncOutcome | None, deadline: float) -> None:
     """Raises Failure for what failed, or is left when the time is over. What is left before that
     nobody is there for: its URL, or the secret that the server had, is not among the settings
     here, or its endpoint is disabled."""

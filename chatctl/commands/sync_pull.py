@@ -10,26 +10,18 @@ from typing import IO, Annotated, NamedTuple
 
 import typer
 
-from chatctl import (
-    connection,
-    named_files,
-    ndjson,
-    output,
-    progress,
-    pulling,
-    rooms,
-    stdout,
-    stopping,
-    times,
-)
-from chatctl.client import Client, Json
 from chatctl.commands.sync import From, OnlyRoom, To
-from chatctl.cursor_files import CursorFile
-from chatctl.failures import Failure, usage
-from chatctl.options import Options, verb
-from chatctl.output import Column
-from chatctl.pulling import Piece, Position
-from chatctl.visible import json_text
+from chatctl.input import named_files, rooms, times
+from chatctl.input.cursor_files import CursorFile
+from chatctl.link import connection, room_pages
+from chatctl.link.client import Client, Json
+from chatctl.link.room_pages import RoomPiece, RoomPosition
+from chatctl.shell import signals
+from chatctl.shell.failures import Failure, usage
+from chatctl.shell.options import Options, verb
+from chatctl.show import ndjson, output, progress, stdout
+from chatctl.show.output import Column
+from chatctl.show.visible import json_text
 
 _COLUMNS = (
     Column("file", "file", "id"),
@@ -39,7 +31,7 @@ _COLUMNS = (
 )
 
 
-class Asked(NamedTuple):
+class PullQuery(NamedTuple):
     """As it was typed: what a run that goes on must have in common with the one before. ``window``
     is what the first of them made of it."""
 
@@ -69,10 +61,10 @@ def pull(
     until: To = None,
 ) -> None:
     """Pull rooms, messages and finished sessions, oldest first; a run that broke off goes on."""
-    asked = Asked(room, since, until, times.window(time.time(), ("from", since), ("to", until)))
+    asked = PullQuery(room, since, until, times.window(time.time(), ("from", since), ("to", until)))
     if target == "-":
         printed = Printed()
-        with stopping.told(options, printed.so_far), connection.open(options) as server:
+        with signals.told(options, printed.so_far), connection.open(options) as server:
             for piece in _pieces(options, server, _wanted(server, room), asked, None):
                 printed.add(piece)
         return
@@ -80,8 +72,8 @@ def pull(
     path = Path(target)
     if path.exists():
         raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)
-    part = Part(path, asked)
-    with stopping.told(options, part.so_far), connection.open(options) as server:
+    part = PulledPart(path, asked)
+    with signals.told(options, part.so_far), connection.open(options) as server:
         wanted = _wanted(server, room)
         with part:
             if part.position is not None:
@@ -105,8 +97,12 @@ def _wanted(server: Client, room: str | None) -> list[Json]:
 
 
 def _pieces(
-    options: Options, server: Client, wanted: list[Json], asked: Asked, begun: Position | None
-) -> Iterator[Piece]:
+    options: Options,
+    server: Client,
+    wanted: list[Json],
+    asked: PullQuery,
+    begun: RoomPosition | None,
+) -> Iterator[RoomPiece]:
     """What is left of the rooms."""
     behind = 0
     if begun is not None:
@@ -117,7 +113,7 @@ def _pieces(
     with progress.shown(options, "pulling rooms", len(wanted)) as shown:
         for number, room in enumerate(wanted[behind:], behind):
             shown.done = number
-            yield from pulling.room(server, room, asked.window, begun)
+            yield from room_pages.room(server, room, asked.window, begun)
             begun = None
 
 
@@ -127,7 +123,7 @@ class Printed:
     def __init__(self) -> None:
         self._count = 0
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: RoomPiece) -> None:
         for each in piece.lines:
             output.line(json_text(each))
         stdout.flush()
@@ -141,14 +137,14 @@ def _written(count: int) -> str:
     return f"{count:,} line{' is' if count == 1 else 's are'} written"
 
 
-class Part:
+class PulledPart:
     """FILE.part, and beside it how far it got: what is written behind that is cut off. At the end
     it becomes FILE. Entering it raises Failure where another run writes it, or began it for
     something else."""
 
-    def __init__(self, path: Path, asked: Asked) -> None:
+    def __init__(self, path: Path, asked: PullQuery) -> None:
         self.path = path.with_name(path.name + ".part")
-        self.position: Position | None = None
+        self.position: RoomPosition | None = None
         self.window = asked.window
         self._path = path
         self._typed = list(asked[:3])
@@ -162,7 +158,7 @@ class Part:
     def so_far(self) -> tuple[str, str]:
         return _written(self._counted.total()), "the same command, which goes on from there"
 
-    def __enter__(self) -> "Part":
+    def __enter__(self) -> "PulledPart":
         self._file: IO[bytes] = self.path.open("ab")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,7 +180,7 @@ class Part:
             return
         try:
             typed, size = found["asked"], int(found["bytes"])
-            position, counted = Position(*found["position"]), Counter(found["counts"])
+            position, counted = RoomPosition(*found["position"]), Counter(found["counts"])
             self.window = dict(found["window"])
         except (KeyError, TypeError, ValueError):
             raise self._misfit("holds no cursor of a pull") from None
@@ -198,7 +194,7 @@ class Part:
     def _misfit(self, what: str) -> Failure:
         return usage(f"{self._cursor.path} {what}", f"rm {self.path} {self._cursor.path}")
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: RoomPiece) -> None:
         """On the disk before the cursor says that it is."""
         self._file.write(ndjson.lines(piece.lines))
         self._sync()

@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, elsewhere, failures, ids, named_files, output, rooms, times
-from chatctl.client import Json
-from chatctl.failures import Failure
-from chatctl.options import Options, verb
-from chatctl.output import Column
-from chatctl.visible import visible
+from chatctl.input import ids, named_files, rooms, times
+from chatctl.link import connection, mismatches
+from chatctl.link.client import Json
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, verb
+from chatctl.show import output
+from chatctl.show.output import Column
+from chatctl.show.visible import visible
 
 LONGEST_TTL_SECONDS = 10 * 365 * 86_400
 _MOST_BYTES = 65_536
@@ -171,8 +174,8 @@ def _moment(value: object) -> object:
 def _secret(options: Options) -> str:
     with connection.server_errors():
         loaded = connection.load(options)
-        elsewhere.note(options, connection.database_file(loaded), loaded.config_path)
-        elsewhere.note_others(options, loaded, elsewhere.OF_TOKENS)
+        mismatches.note(options, connection.database_file(loaded), loaded.config_path)
+        mismatches.note_others(options, loaded, mismatches.OF_TOKENS)
     secret = loaded.settings.room_token_secret
     if secret is None:
         raise Failure("invalid_setting", "no ROOM_TOKEN_SECRET is set to sign tokens with", _FIX)

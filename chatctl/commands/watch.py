@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from chatctl import connection, output, rooms, sentences, stdout, streams
-from chatctl.client import Client, Json
-from chatctl.failures import Failure
-from chatctl.options import Options, RoomOption, only_room, verb
-from chatctl.visible import cell
+from chatctl.input import rooms
+from chatctl.link import connection, streams
+from chatctl.link.client import Client, Json
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.show import output, sentences, stdout
+from chatctl.show.visible import cell
 
 # What happens behind the room's back is not seen in it.
 _UNSEEN = ("room.created", "room.admins_set", "sync.requested")
@@ -48,8 +50,8 @@ def watch(
                 404,
             )
         try:
-            for fact in islice(_seen(options, server, room_id, since), count):
-                _show(options, fact)
+            for event in islice(_seen(options, server, room_id, since), count):
+                _show(options, event)
         except Failure as failure:
             if failure.code == "resync_required" and failure.hint:
                 failure.hint = failure.hint.replace("after_seq=", "--since ")
@@ -63,22 +65,22 @@ def _seen(options: Options, server: Client, room_id: str, since: int | None) -> 
         after = streams.newest_offset(server)
     else:
         query["after_seq"] = since
-    for fact in streams.follow(options, server, query, after):
-        if fact["type"] in _UNSEEN:
+    for event in streams.follow(options, server, query, after):
+        if event["type"] in _UNSEEN:
             continue
-        yield fact
-        if fact["type"] == "room.closed":
+        yield event
+        if event["type"] == "room.closed":
             return
 
 
-def _show(options: Options, fact: Json) -> None:
+def _show(options: Options, event: Json) -> None:
     if options.json:
-        output.json_line(fact)
+        output.json_line(event)
     elif sys.stdout.isatty():
-        output.talk_line(f"{fact['at'][11:19]}  {sentences.of(fact['type'], fact['data'])}")
+        output.talk_line(f"{event['at'][11:19]}  {sentences.of(event['type'], event['data'])}")
     else:
-        data = fact["data"]
+        data = event["data"]
         user = data.get("sender") or data.get("user_id") or ""
-        values = (fact["at"], fact["type"], data.get("seq", ""), user, data.get("content", ""))
+        values = (event["at"], event["type"], data.get("seq", ""), user, data.get("content", ""))
         output.fields([cell(str(value)) for value in values])
         stdout.flush()

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from chatctl_server.domain import facts
-from chatctl_server.setting_values import Network
+from chatctl_server.domain import events
+from chatctl_server.settings.values import Network
 
 Scope = Mapping[str, Any]
 FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
@@ -22,8 +22,8 @@ class Caller(msgspec.Struct, frozen=True):
     user_id: str | None = None
     is_trusted: bool = False
 
-    def actor(self) -> facts.Actor:
-        return facts.Actor(self.user_id, self.credential, self.address or None)
+    def actor(self) -> events.Actor:
+        return events.Actor(self.user_id, self.credential, self.address or None)
 
 
 def of(scope: Scope) -> Caller:

@@ -4,21 +4,21 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from chatctl_server.api.metrics import Metrics
-from chatctl_server.live.bell import Bell
+from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.hub import Hub
+from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Presence
-from chatctl_server.live.tries import Tries
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import deliveries
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.views.deliveries import Request
+from chatctl_server.views.deliveries import RequestObject
 
-RequestOf = Callable[[Database, deliveries.Stored], Request]
+RequestOf = Callable[[Database, deliveries.Delivery], RequestObject]
 
 
 class Callbacks(NamedTuple):
-    """``request_of`` is a question: what would be sent now. ``deliver_due`` sends for so many
+    """``request_of`` is a query: what would be sent now. ``deliver_due`` sends for so many
     seconds at most, and tells how many arrived, failed and are left; only a command on the file
     has it."""
 
@@ -53,9 +53,9 @@ class Context:
         store: Store,
         presence: Presence,
         started_at: int,
-        bell: Bell,
-        due: Bell,
-        tries: Tries,
+        notifier: Notifier,
+        due: Notifier,
+        tries: Attempts,
         metrics: Metrics,
         callbacks: Callable[[], Callbacks],
         address: str,
@@ -69,7 +69,7 @@ class Context:
         self.presence = presence
         self.started_at = started_at
         self.hub = Hub()
-        self.bell = bell
+        self.notifier = notifier
         self.due = due
         self.tries = tries
         self.metrics = metrics

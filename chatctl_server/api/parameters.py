@@ -8,7 +8,7 @@ from litestar import Request
 from litestar.params import QueryParameter
 
 from chatctl_server import errors
-from chatctl_server.api.gate import ESCAPED_SLASH
+from chatctl_server.api.edge import ESCAPED_SLASH
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 AnyRequest = Request[Any, Any, Any]

@@ -10,8 +10,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
 from chatctl_server import errors, logs
-from chatctl_server.api import access, caller, choices
-from chatctl_server.api.wording import in_words
+from chatctl_server.api import access_log, caller, choices
+from chatctl_server.api.validation_words import in_words
 
 logger = logging.getLogger("chatctl.api")
 QUERY_NAMES = {"from_time": "from", "to_time": "to", "type_glob": "type"}
@@ -78,12 +78,12 @@ def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Res
 
 def _log_refusal(level: int, request: Request[Any, Any, Any], reason: str) -> None:
     """With the caller's address: that is what a firewall is told to ban for a wrong key."""
-    address = access.shown_address(caller.of(request.scope).address)
+    address = access_log.shown_address(caller.of(request.scope).address)
     logger.log(
         level,
         "%s %s%s refused: %s",
         request.method,
-        access.shown_path(request.scope),
+        access_log.shown_path(request.scope),
         f" from {address}" if address else "",
         reason,
         extra={"address": address} if address else None,

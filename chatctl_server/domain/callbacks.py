@@ -1,7 +1,7 @@
-"""The rules of callbacks: which fact goes where, and what follows from the outcome of a try.
+"""The rules of callbacks: which event goes where, and what follows from the outcome of a try.
 
 An endpoint of the settings has a kind; its deliveries carry events named as the documents do.
-An added endpoint has globs of fact types. Times and delays are microseconds.
+An added endpoint has globs of event types. Times and delays are microseconds.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.domain.times import SECOND
 
 EndpointKind = Literal[
-    "data", "room_event", "chat_history", "session_history", "periodic_sync", "facts"
+    "data", "room_event", "chat_history", "session_history", "periodic_sync", "events"
 ]
 HistoryKind = Literal["chat_history", "session_history"]
 HISTORIES: tuple[HistoryKind, ...] = ("chat_history", "session_history")
@@ -37,9 +37,9 @@ EVENT_NAMES = (
     PERIODIC_SYNC,
     DATA_SYNC,
 )
-"""Of the endpoints in the settings; an added one gets the fact's type as the event's name."""
+"""Of the endpoints in the settings; an added one gets the event's type as the event's name."""
 
-RECEIVERS: dict[facts.SyncKind, EndpointKind] = {
+RECEIVERS: dict[events.SyncKind, EndpointKind] = {
     "data": "data",
     "periodic": "periodic_sync",
     "chat_history": "chat_history",
@@ -48,7 +48,7 @@ RECEIVERS: dict[facts.SyncKind, EndpointKind] = {
 """Which endpoint of the settings a kind of sync goes to."""
 
 
-def history_of(kind: facts.SyncKind) -> HistoryKind:
+def history_of(kind: events.SyncKind) -> HistoryKind:
     """Of a kind of sync that is one of a history."""
     return "chat_history" if kind == "chat_history" else "session_history"
 
@@ -62,27 +62,27 @@ FAILED_EVERY = 3600 * SECOND  # how often the time of the last failure is noted
 JITTER = 0.1
 
 
-def event_of(kind: EndpointKind, events: Sequence[str], fact: facts.Fact) -> str | None:
-    """The name under which an endpoint hears of a fact; None when it does not."""
-    if kind == "facts":
-        name = facts.type_name(fact)
-        return name if wants(kind, events, name) else None
-    match fact:
-        case facts.ConversationCreated():
+def event_of(kind: EndpointKind, globs: Sequence[str], payload: events.Payload) -> str | None:
+    """The name under which an endpoint hears of an event; None when it does not."""
+    if kind == "events":
+        name = events.type_name(payload)
+        return name if wants(kind, globs, name) else None
+    match payload:
+        case events.ConversationCreated():
             return {"room_event": "room_created", "data": DATA_SYNC}.get(kind)
-        case facts.ConversationClosed():
+        case events.ConversationClosed():
             return {"room_event": "room_closed", "data": DATA_SYNC}.get(kind)
-        case facts.SessionJoined():
+        case events.SessionJoined():
             return "user_joined" if kind == "room_event" else None
-        case facts.SessionLeft():
+        case events.SessionLeft():
             return "user_left" if kind == "room_event" else None
         case _:
             return None
 
 
-def wants(kind: EndpointKind, events: Sequence[str], type_name: str) -> bool:
-    """Whether an added endpoint has asked for facts of that type."""
-    return kind == "facts" and any(fnmatchcase(type_name, glob) for glob in events)
+def wants(kind: EndpointKind, globs: Sequence[str], type_name: str) -> bool:
+    """Whether an added endpoint has asked for events of that type."""
+    return kind == "events" and any(fnmatchcase(type_name, glob) for glob in globs)
 
 
 class Policy(msgspec.Struct, frozen=True):

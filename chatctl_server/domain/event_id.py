@@ -1,4 +1,4 @@
-"""The id of a fact: a UUID (RFC 9562, version 7) that carries the fact's time and offset.
+"""The id of an event: a UUID (RFC 9562, version 7) that carries the event's time and offset.
 
 48 bits of Unix milliseconds, 12 bits of microseconds within them, 62 bits of offset: unique
 without an index, and ``offset_of`` finds the row without a look-up table.

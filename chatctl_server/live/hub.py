@@ -68,12 +68,12 @@ class Channel:
 
 class Hub:
     def __init__(self) -> None:
-        self.published = 0  # the offset up to which all facts have passed
+        self.published = 0  # the offset up to which all events have passed
         self.on_flush: Callable[[int, float], None] = lambda frames, seconds: None
         self._channels: dict[int, Channel] = {}
 
     def publish(self, channel_id: int, offset: int, text: str) -> None:
-        """A fact's frame. ``advance`` follows for every fact, also for those without a frame."""
+        """An event's frame. ``advance`` follows for every event, also for those without a frame."""
         channel = self._channels.get(channel_id)
         if channel is None:
             return
@@ -101,7 +101,7 @@ class Hub:
         return channel_id in self._channels
 
     def signal(self, channel_id: int, text: str) -> None:
-        """A frame that is no fact: never stored or replayed, may be lost."""
+        """A frame that is no event: never stored or replayed, may be lost."""
         channel = self._channels.get(channel_id)
         if channel is not None:
             for subscriber in list(channel.members.values()):

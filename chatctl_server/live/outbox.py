@@ -21,7 +21,7 @@ class Frame(NamedTuple):
 
     text: str
     size: int
-    offset: int = 0  # of the fact that it tells of
+    offset: int = 0  # of the event that it tells of
 
 
 class Outbox:

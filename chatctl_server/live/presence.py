@@ -9,7 +9,7 @@ from chatctl_server import errors
 from chatctl_server.live.outbox import Outbox
 
 
-class Place(msgspec.Struct, eq=False):
+class Slot(msgspec.Struct, eq=False):
     """What a connection counts for, from before the upgrade to its very end."""
 
     user_id: str
@@ -21,7 +21,7 @@ class Connection(msgspec.Struct, eq=False):
     """A user's live connection to a conversation. ``join_time`` in microseconds.
 
     ``is_admin`` follows what was committed: who has no such role is refused by it, before the
-    writer is asked. What it lets pass is decided by the verb.
+    writer is asked. What it lets pass is decided by the action.
     """
 
     conversation: int
@@ -30,7 +30,7 @@ class Connection(msgspec.Struct, eq=False):
     session_id: int
     join_time: int
     outbox: Outbox
-    place: Place
+    place: Slot
     is_admin: bool = False
 
 
@@ -53,7 +53,7 @@ class Presence:
 
     # Places: taken before the upgrade, given back at the end
 
-    def take_place(self, user_id: str, address: str, *, replaces: bool = False) -> Place:
+    def take_slot(self, user_id: str, address: str, *, replaces: bool = False) -> Slot:
         """Raises ConnectionLimit at one of the limits. One that ``replaces`` the user's own
         connection to the room is let in beyond the limit per user."""
         limits = self._limits
@@ -73,14 +73,14 @@ class Presence:
         self.connections += 1
         self._per_user[user_id] += 1
         self._per_address[address] += 1
-        return Place(user_id, address)
+        return Slot(user_id, address)
 
-    def free_place(self, place: Place) -> None:
+    def free_slot(self, place: Slot) -> None:
         self.connections -= 1
         self._free_users(place)
         _less(self._per_address, place.address)
 
-    def _free_users(self, place: Place) -> None:
+    def _free_users(self, place: Slot) -> None:
         if place.is_users:
             place.is_users = False
             _less(self._per_user, place.user_id)

@@ -1,4 +1,4 @@
-"""Questions about conversations and their members."""
+"""Queries about conversations and their members."""
 
 import re
 
@@ -6,7 +6,7 @@ import msgspec
 from peewee import Database, fn
 
 from chatctl_server import errors
-from chatctl_server.storage.models import Conversation, Member
+from chatctl_server.storage.models import ConversationTable, MemberTable
 from chatctl_server.storage.sql import Row, Statement, Value
 
 SHORTEST_ID = 8  # characters of one that is shortened
@@ -15,7 +15,7 @@ SHORTEST_ID = 8  # characters of one that is shortened
 _SET_OR_BRACKET = re.compile(r"\[(!?+)(\][^\]]*|[^\]]+)\]|\[")
 
 
-class Found(msgspec.Struct, frozen=True):
+class Conversation(msgspec.Struct, frozen=True):
     """A row of ``conversation``; times in microseconds."""
 
     id: int
@@ -32,28 +32,30 @@ class Found(msgspec.Struct, frozen=True):
     total_joins: int
 
 
-class Listed(msgspec.Struct, frozen=True):
-    conversation: Found
+class WithAdmins(msgspec.Struct, frozen=True):
+    conversation: Conversation
     admins: tuple[str, ...]
 
 
 _COLUMNS = (
-    Conversation.id,
-    Conversation.public_id,
-    Conversation.kind,
-    Conversation.name,
-    Conversation.status,
-    Conversation.created_at,
-    Conversation.closed_at,
-    Conversation.last_seq,
-    Conversation.last_message_at,
-    Conversation.current_users,
-    Conversation.peak_users,
-    Conversation.total_joins,
+    ConversationTable.id,
+    ConversationTable.public_id,
+    ConversationTable.kind,
+    ConversationTable.name,
+    ConversationTable.status,
+    ConversationTable.created_at,
+    ConversationTable.closed_at,
+    ConversationTable.last_seq,
+    ConversationTable.last_message_at,
+    ConversationTable.current_users,
+    ConversationTable.peak_users,
+    ConversationTable.total_joins,
 )
-_BY_PUBLIC_ID = Statement(Conversation.select(*_COLUMNS).where(Conversation.public_id == ""))
-_BY_ID = Statement(Conversation.select(*_COLUMNS).where(Conversation.id == 0))
-_NEWEST_ID = Statement(Conversation.select(fn.MAX(Conversation.id)))
+_BY_PUBLIC_ID = Statement(
+    ConversationTable.select(*_COLUMNS).where(ConversationTable.public_id == "")
+)
+_BY_ID = Statement(ConversationTable.select(*_COLUMNS).where(ConversationTable.id == 0))
+_NEWEST_ID = Statement(ConversationTable.select(fn.MAX(ConversationTable.id)))
 _LISTED = f"""SELECT {", ".join(field.column_name for field in _COLUMNS)},
     (SELECT json_group_array(user_id ORDER BY user_id) FROM member WHERE conversation = c.id)"""
 _AMONG = "kind = :kind AND status IN (:status, :or_status)"
@@ -72,20 +74,22 @@ _MEANT = f"""WITH ranked AS MATERIALIZED (
 {_LISTED} FROM ranked c WHERE rank = (SELECT min(rank) FROM ranked) ORDER BY id
 LIMIT :limit"""
 _COUNT = Statement(
-    Conversation.select(Conversation.status, fn.COUNT(Conversation.id))
-    .where(Conversation.kind == "")
-    .group_by(Conversation.status)
+    ConversationTable.select(ConversationTable.status, fn.COUNT(ConversationTable.id))
+    .where(ConversationTable.kind == "")
+    .group_by(ConversationTable.status)
 )
 _ADMINS = Statement(
-    Member.select(Member.user_id).where(Member.conversation == 0).order_by(Member.user_id)
+    MemberTable.select(MemberTable.user_id)
+    .where(MemberTable.conversation == 0)
+    .order_by(MemberTable.user_id)
 )
 
 
-def by_public_id(db: Database, public_id: str) -> Found | None:
+def by_public_id(db: Database, public_id: str) -> Conversation | None:
     return _found(_BY_PUBLIC_ID.row(db, public_id))
 
 
-def find_room(db: Database, room_id: str) -> Found:
+def find_room(db: Database, room_id: str) -> Conversation:
     """Raises RoomNotFound."""
     room = by_public_id(db, room_id)
     if room is None:
@@ -93,7 +97,7 @@ def find_room(db: Database, room_id: str) -> Found:
     return room
 
 
-def find_open_room(db: Database, room_id: str) -> Found:
+def find_open_room(db: Database, room_id: str) -> Conversation:
     """Raises RoomNotFound or RoomClosed."""
     room = find_room(db, room_id)
     if room.status != "open":
@@ -101,7 +105,7 @@ def find_open_room(db: Database, room_id: str) -> Found:
     return room
 
 
-def by_id(db: Database, conversation: int) -> Found | None:
+def by_id(db: Database, conversation: int) -> Conversation | None:
     return _found(_BY_ID.row(db, conversation))
 
 
@@ -121,7 +125,7 @@ def page(
     statuses: tuple[str, str],
     limit: int | None,
     match: str | None = None,
-) -> list[Listed]:
+) -> list[WithAdmins]:
     """In order of creation; ``statuses`` names one status twice for one only. ``match``
     is a pattern for names as in a shell."""
     glob = None if match is None else _sqlite_glob(match)
@@ -131,7 +135,7 @@ def page(
 
 def meant_by(
     db: Database, kind: str, word: str, statuses: tuple[str, str], limit: int | None
-) -> list[Listed]:
+) -> list[WithAdmins]:
     """The one with that id; else those whose id begins so and the open ones of that name; else the
     closed ones of that name. In order of creation."""
     rows = db.execute_sql(_MEANT, {**_among(kind, statuses, limit), "word": word})
@@ -170,10 +174,10 @@ def _among(kind: str, statuses: tuple[str, str], limit: int | None) -> dict[str,
     }
 
 
-def _listed(row: Row) -> Listed:
+def _listed(row: Row) -> WithAdmins:
     *columns, admins = row
-    return Listed(Found(*columns), msgspec.json.decode(admins, type=tuple[str, ...]))
+    return WithAdmins(Conversation(*columns), msgspec.json.decode(admins, type=tuple[str, ...]))
 
 
-def _found(row: Row | None) -> Found | None:
-    return None if row is None else Found(*row)
+def _found(row: Row | None) -> Conversation | None:
+    return None if row is None else Conversation(*row)

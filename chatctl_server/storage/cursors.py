@@ -2,16 +2,20 @@
 
 from peewee import Database
 
-from chatctl_server.storage.models import Cursor
+from chatctl_server.storage.models import CursorTable
 from chatctl_server.storage.sql import Statement
 
-ALIVE = "server.alive"  # the time of its last sign of life
+HEARTBEAT = "server.alive"  # the time of its last heartbeat
 SIGNED = "server.signed"  # 1: it had a secret for callbacks
 ABOUT_SERVER = "server."  # so the names begin that are no follower's
-_READ = Statement(Cursor.select(Cursor.position).where(Cursor.name == ""))
-_ALL = Statement(Cursor.select(Cursor.name, Cursor.position).order_by(Cursor.name))
+_READ = Statement(CursorTable.select(CursorTable.position).where(CursorTable.name == ""))
+_ALL = Statement(
+    CursorTable.select(CursorTable.name, CursorTable.position).order_by(CursorTable.name)
+)
 _SET = Statement(
-    Cursor.insert_many([("", 0)], fields=[Cursor.name, Cursor.position]).on_conflict_replace()
+    CursorTable.insert_many(
+        [("", 0)], fields=[CursorTable.name, CursorTable.position]
+    ).on_conflict_replace()
 )
 
 

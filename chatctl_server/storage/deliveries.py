@@ -1,7 +1,7 @@
-"""Questions about deliveries: what is pending, in which order, and what became of it.
+"""Queries about deliveries: what is pending, in which order, and what became of it.
 
-A lane is an endpoint's pending deliveries of one conversation. They are tried in the order of
-their ids, one at a time; the lane's row says when its first may be tried.
+An ordering key is an endpoint's pending deliveries of one conversation. They are tried in the
+order of their ids, one at a time; the lane's row says when its first may be tried.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from peewee import SQL, Database, fn
 from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import Outcome
-from chatctl_server.storage.models import Attempt, Delivery, Lane
+from chatctl_server.storage.models import AttemptTable, DeliveryTable, OrderingKeyTable
 from chatctl_server.storage.sql import Bulk, Row, Statement, Value
 
 Status = Literal["pending", "delivered", "failed", "skipped"]
@@ -40,7 +40,7 @@ class Planned(msgspec.Struct, frozen=True):
     mark: str | None = None
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True):
     id: int
     endpoint: int
     conversation: int
@@ -60,7 +60,7 @@ class Stored(msgspec.Struct, frozen=True):
     body_hash: bytes | None
 
 
-class Try(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True):
     """One that was made. ``answer``: at most 4 KiB of it."""
 
     number: int
@@ -72,8 +72,9 @@ class Try(msgspec.Struct, frozen=True):
     answer: bytes | None
 
 
-class Move(NamedTuple):
-    """Of a lane, to the time when its first may be tried. ``is_slow``: its last try timed out."""
+class Rescheduled(NamedTuple):
+    """Of an ordering key, to the time when its first may be tried. ``is_slow``: its last try
+    timed out."""
 
     endpoint: int
     conversation: int
@@ -83,43 +84,48 @@ class Move(NamedTuple):
 
 
 _COLUMNS = (
-    Delivery.id,
-    Delivery.endpoint,
-    Delivery.conversation,
-    Delivery.event,
-    Delivery.first,
-    Delivery.last,
-    Delivery.until,
-    Delivery.number,
-    Delivery.from_time,
-    Delivery.to_time,
-    Delivery.mark,
-    Delivery.status,
-    Delivery.tries,
-    Delivery.tries_allowed,
-    Delivery.planned_at,
-    Delivery.finished_at,
-    Delivery.body_hash,
+    DeliveryTable.id,
+    DeliveryTable.endpoint,
+    DeliveryTable.conversation,
+    DeliveryTable.event,
+    DeliveryTable.first,
+    DeliveryTable.last,
+    DeliveryTable.until,
+    DeliveryTable.number,
+    DeliveryTable.from_time,
+    DeliveryTable.to_time,
+    DeliveryTable.mark,
+    DeliveryTable.status,
+    DeliveryTable.tries,
+    DeliveryTable.tries_allowed,
+    DeliveryTable.planned_at,
+    DeliveryTable.finished_at,
+    DeliveryTable.body_hash,
 )
-_NEWEST_ID = Statement(Delivery.select(fn.MAX(Delivery.id)))
-_ONE = Statement(Delivery.select(*_COLUMNS).where(Delivery.id == 0))
+_NEWEST_ID = Statement(DeliveryTable.select(fn.MAX(DeliveryTable.id)))
+_ONE = Statement(DeliveryTable.select(*_COLUMNS).where(DeliveryTable.id == 0))
 _ADD = Bulk.insert(
-    Delivery.id,
-    *(getattr(Delivery, name) for name in Planned.__struct_fields__),
-    Delivery.status,
-    Delivery.tries,
-    Delivery.planned_at,
+    DeliveryTable.id,
+    *(getattr(DeliveryTable, name) for name in Planned.__struct_fields__),
+    DeliveryTable.status,
+    DeliveryTable.tries,
+    DeliveryTable.planned_at,
 )
-_OPEN_LANES = Bulk.insert(
-    Lane.endpoint, Lane.conversation, Lane.due_at, Lane.delay, Lane.is_slow, ignore=True
+_OPEN_KEYS = Bulk.insert(
+    OrderingKeyTable.endpoint,
+    OrderingKeyTable.conversation,
+    OrderingKeyTable.due_at,
+    OrderingKeyTable.delay,
+    OrderingKeyTable.is_slow,
+    ignore=True,
 )
 # Peewee has no words for one step over many rows.
-_MOVE_LANES = Bulk(
+_RESCHEDULE = Bulk(
     """UPDATE lane SET due_at = v.column3, delay = v.column4, is_slow = v.column5
     FROM (VALUES {rows}) AS v WHERE endpoint = v.column1 AND conversation = v.column2""",
     5,
 )
-_END_LANES = Bulk(
+_END_KEYS = Bulk(
     """DELETE FROM lane WHERE (endpoint, conversation) IN (VALUES {rows}) AND NOT EXISTS (
         SELECT 1 FROM delivery WHERE endpoint = lane.endpoint
         AND conversation = lane.conversation AND status = 'pending')""",
@@ -142,7 +148,8 @@ _DUE = Statement.of_text(
     WHERE lane.endpoint = ? AND lane.is_slow = ? AND lane.due_at <= ? AND d.id > ?
     ORDER BY lane.due_at LIMIT ?"""
 )
-# A try under way is of a lane's first delivery, and what it says is stored with what came of it.
+# A try under way is of an ordering key's first delivery, and what it says is stored with what came
+# of it.
 _UNSURE = Statement.of_text(
     """SELECT d.id FROM lane JOIN delivery d ON d.id = (
         SELECT MIN(id) FROM delivery
@@ -170,46 +177,63 @@ _SETTLE = Bulk(
     5,
 )
 _REVIVE = Statement(
-    Delivery.update(
-        {Delivery.status: "", Delivery.tries_allowed: 0, Delivery.finished_at: None}
-    ).where(Delivery.id == 0)
+    DeliveryTable.update(
+        {DeliveryTable.status: "", DeliveryTable.tries_allowed: 0, DeliveryTable.finished_at: None}
+    ).where(DeliveryTable.id == 0)
 )
 _TRY_COLUMNS = (
-    Attempt.number,
-    Attempt.at,
-    Attempt.latency,
-    Attempt.status,
-    Attempt.error,
-    Attempt.detail,
-    Attempt.answer,
+    AttemptTable.number,
+    AttemptTable.at,
+    AttemptTable.latency,
+    AttemptTable.status,
+    AttemptTable.error,
+    AttemptTable.detail,
+    AttemptTable.answer,
 )
-_ADD_TRIES = Bulk.insert(Attempt.delivery, *_TRY_COLUMNS)
+_ADD_TRIES = Bulk.insert(AttemptTable.delivery, *_TRY_COLUMNS)
 _DROP_TRIES = Statement(
-    Attempt.delete().where((Attempt.delivery == 0) & (Attempt.number <= 0) & (Attempt.number > 1))
+    AttemptTable.delete().where(
+        (AttemptTable.delivery == 0) & (AttemptTable.number <= 0) & (AttemptTable.number > 1)
+    )
 )
 _TRIES = Statement(
-    Attempt.select(*_TRY_COLUMNS).where(Attempt.delivery == 0).order_by(Attempt.number)
+    AttemptTable.select(*_TRY_COLUMNS)
+    .where(AttemptTable.delivery == 0)
+    .order_by(AttemptTable.number)
 )
 _BACKLOG = Statement(
-    Delivery.select(Delivery.endpoint, fn.COUNT(Delivery.id), fn.MIN(Delivery.planned_at))
+    DeliveryTable.select(
+        DeliveryTable.endpoint, fn.COUNT(DeliveryTable.id), fn.MIN(DeliveryTable.planned_at)
+    )
     .where(_IS_PENDING)
-    .group_by(Delivery.endpoint)
+    .group_by(DeliveryTable.endpoint)
 )
 _MOVE_ENDPOINT = Statement(
-    Delivery.update({Delivery.endpoint: 0}).where((Delivery.endpoint == 0) & _IS_PENDING)
+    DeliveryTable.update({DeliveryTable.endpoint: 0}).where(
+        (DeliveryTable.endpoint == 0) & _IS_PENDING
+    )
 )
-_GIVE_TO = Statement(Delivery.update({Delivery.endpoint: 0}).where(Delivery.id == 0))
-_LANES_OF = Statement(Lane.select(Lane.conversation).where(Lane.endpoint == 0))
-_DROP_LANES = Statement(Lane.delete().where(Lane.endpoint == 0))
-_END_RUN = Statement(Delivery.update({Delivery.until: None}).where(Delivery.id == 0))
-_DELAY_OF_LANE = Statement(
-    Lane.select(Lane.delay).where((Lane.endpoint == 0) & (Lane.conversation == 0))
+_GIVE_TO = Statement(DeliveryTable.update({DeliveryTable.endpoint: 0}).where(DeliveryTable.id == 0))
+_KEYS_OF = Statement(
+    OrderingKeyTable.select(OrderingKeyTable.conversation).where(OrderingKeyTable.endpoint == 0)
+)
+_DROP_KEYS = Statement(OrderingKeyTable.delete().where(OrderingKeyTable.endpoint == 0))
+_END_RUN = Statement(DeliveryTable.update({DeliveryTable.until: None}).where(DeliveryTable.id == 0))
+_DELAY_OF_KEY = Statement(
+    OrderingKeyTable.select(OrderingKeyTable.delay).where(
+        (OrderingKeyTable.endpoint == 0) & (OrderingKeyTable.conversation == 0)
+    )
 )
 # Whether it waits for a retry is said by its delay: times are the sender's clock's. Those that were
 # hurried are due at 0, and so not read again.
-_WAITING_LANES = Statement(
-    Lane.select(Lane.conversation)
-    .where((Lane.endpoint == 0) & (Lane.is_slow << [0, 1]) & (Lane.due_at > 0) & (Lane.delay > 0))
+_WAITING_KEYS = Statement(
+    OrderingKeyTable.select(OrderingKeyTable.conversation)
+    .where(
+        (OrderingKeyTable.endpoint == 0)
+        & (OrderingKeyTable.is_slow << [0, 1])
+        & (OrderingKeyTable.due_at > 0)
+        & (OrderingKeyTable.delay > 0)
+    )
     .limit(1)
 )
 _OF_REMOVED = Statement.of_text(
@@ -227,12 +251,12 @@ def newest_id(db: Database) -> int:
     return _NEWEST_ID.value(db) or 0
 
 
-def one(db: Database, delivery: int) -> Stored | None:
+def one(db: Database, delivery: int) -> Delivery | None:
     row = _ONE.row(db, delivery)
-    return None if row is None else Stored(*row)
+    return None if row is None else Delivery(*row)
 
 
-def find(db: Database, delivery_id: str) -> Stored:
+def find(db: Database, delivery_id: str) -> Delivery:
     """By its webhook-id, or by its bare number. Raises DeliveryNotFound."""
     is_number = delivery_id.isascii() and delivery_id.isdigit()
     number = int(delivery_id) if is_number else event_id.offset_of(uuid.UUID(delivery_id))
@@ -242,12 +266,12 @@ def find(db: Database, delivery_id: str) -> Stored:
     return found
 
 
-def public_id(delivery: Stored) -> str:
+def public_id(delivery: Delivery) -> str:
     return event_id.make(delivery.planned_at, delivery.id)
 
 
-def tries(db: Database, delivery: int) -> list[Try]:
-    return [Try(*row) for row in _TRIES.rows(db, delivery)]
+def tries(db: Database, delivery: int) -> list[Attempt]:
+    return [Attempt(*row) for row in _TRIES.rows(db, delivery)]
 
 
 def add(db: Database, planned: Sequence[Planned], now: int, due_at: int) -> int:
@@ -259,16 +283,16 @@ def add(db: Database, planned: Sequence[Planned], now: int, due_at: int) -> int:
     ]
     _ADD.run(db, rows)
     lanes = {(each.endpoint, each.conversation) for each in planned}
-    _OPEN_LANES.run(db, [(*lane, due_at, 0, 0) for lane in lanes])
+    _OPEN_KEYS.run(db, [(*lane, due_at, 0, 0) for lane in lanes])
     return newest + len(rows)
 
 
 def due(
     db: Database, endpoint: int, *, is_slow: bool, now: int, limit: int, above: int = 0
-) -> list[Stored]:
+) -> list[Delivery]:
     """The first delivery of each lane whose time has come, the longest due first, if its id is
     above that one."""
-    return [Stored(*row) for row in _DUE.rows(db, endpoint, int(is_slow), now, above, limit)]
+    return [Delivery(*row) for row in _DUE.rows(db, endpoint, int(is_slow), now, above, limit)]
 
 
 def unsure(db: Database) -> frozenset[int]:
@@ -283,10 +307,10 @@ def next_due(db: Database, endpoint: int, now: int) -> int | None:
     return found
 
 
-def pending(db: Database, tried: Sequence[Stored]) -> dict[int, Stored]:
+def pending(db: Database, tried: Sequence[Delivery]) -> dict[int, Delivery]:
     """Those that are still pending and have not been tried since, as they are now."""
     known = {each.id: each for each in tried}
-    found: dict[int, Stored] = {}
+    found: dict[int, Delivery] = {}
     for text in _PENDING.values(db, [(number,) for number in known]):
         for number, tries, endpoint, until in msgspec.json.decode(text):
             if tries == known[number].tries:
@@ -296,7 +320,7 @@ def pending(db: Database, tried: Sequence[Stored]) -> dict[int, Stored]:
     return found
 
 
-def settle(db: Database, settled: Sequence[tuple[Stored, Status, bytes]], now: int) -> None:
+def settle(db: Database, settled: Sequence[tuple[Delivery, Status, bytes]], now: int) -> None:
     """After a try of each. Its hash stays that of the first body; empty says that there was
     none."""
     rows = [
@@ -320,15 +344,15 @@ def _try_row(delivery: int, number: int, at: int, outcome: Outcome) -> Sequence[
     return (delivery, number, at, outcome.latency, *told, answer)
 
 
-def move_lanes(db: Database, moves: Sequence[Move]) -> None:
-    """Each to its next time; a lane without pending deliveries ends. No lane is there twice: one
-    try of it at a time."""
-    _MOVE_LANES.run(db, [(*each[:4], int(each.is_slow)) for each in moves])
-    _END_LANES.run(db, [each[:2] for each in moves])
+def reschedule(db: Database, moves: Sequence[Rescheduled]) -> None:
+    """Each to its next time; an ordering key without pending deliveries ends. No lane is there
+    twice: one try of it at a time."""
+    _RESCHEDULE.run(db, [(*each[:4], int(each.is_slow)) for each in moves])
+    _END_KEYS.run(db, [each[:2] for each in moves])
 
 
-def open_lane(db: Database, endpoint: int, conversation: int, due_at: int) -> None:
-    _OPEN_LANES.run(db, [(endpoint, conversation, due_at, 0, 0)])
+def open_ordering_key(db: Database, endpoint: int, conversation: int, due_at: int) -> None:
+    _OPEN_KEYS.run(db, [(endpoint, conversation, due_at, 0, 0)])
 
 
 def has_waiting(db: Database, endpoint: int, conversation: int, event: str) -> bool:
@@ -336,10 +360,10 @@ def has_waiting(db: Database, endpoint: int, conversation: int, event: str) -> b
     return _WAITING.row(db, endpoint, conversation, event) is not None
 
 
-def revive(db: Database, delivery: Stored, due_at: int, tries: int) -> None:
+def revive(db: Database, delivery: Delivery, due_at: int, tries: int) -> None:
     """One that was given up is pending again, at its old place in the order."""
     _REVIVE.run(db, "pending", delivery.tries + tries, None, delivery.id)
-    open_lane(db, delivery.endpoint, delivery.conversation, due_at)
+    open_ordering_key(db, delivery.endpoint, delivery.conversation, due_at)
 
 
 @contextmanager
@@ -356,19 +380,19 @@ def end_run(db: Database, batch: int) -> None:
     _END_RUN.run(db, None, batch)
 
 
-def hurry_lane(db: Database, endpoint: int, conversation: int) -> bool:
+def hurry_ordering_key(db: Database, endpoint: int, conversation: int) -> bool:
     """Its first may be tried now; False when it waits for no retry."""
-    waits = bool(_DELAY_OF_LANE.value(db, endpoint, conversation))
+    waits = bool(_DELAY_OF_KEY.value(db, endpoint, conversation))
     if waits:
-        move_lanes(db, [Move(endpoint, conversation, due_at=0, delay=0, is_slow=False)])
+        reschedule(db, [Rescheduled(endpoint, conversation, due_at=0, delay=0, is_slow=False)])
     return waits
 
 
-def hurry_lanes(db: Database, endpoint: int, limit: int) -> int:
+def hurry_ordering_keys(db: Database, endpoint: int, limit: int) -> int:
     """As many as wait for a retry, up to the limit."""
-    found = _WAITING_LANES.rows(db, endpoint, 0, 1, 0, 0, limit)
+    found = _WAITING_KEYS.rows(db, endpoint, 0, 1, 0, 0, limit)
     for (conversation,) in found:
-        hurry_lane(db, endpoint, conversation)
+        hurry_ordering_key(db, endpoint, conversation)
     return len(found)
 
 
@@ -376,11 +400,11 @@ def skip_of_removed(db: Database, now: int, limit: int) -> int:
     """What was pending for added endpoints that are gone is not sent any more."""
     found = _OF_REMOVED.rows(db, limit)
     _SKIP.run(db, [(delivery, now) for delivery, *_ in found])
-    _END_LANES.run(db, list({tuple(lane) for _, *lane in found}))
+    _END_KEYS.run(db, list({tuple(lane) for _, *lane in found}))
     return len(found)
 
 
-def clamp_lanes(db: Database, now: int) -> None:
+def clamp_ordering_keys(db: Database, now: int) -> None:
     """No lane waits longer than it was told to: the clock of another run may have been ahead."""
     _CLAMP.run(db, now, now)
 
@@ -391,9 +415,9 @@ def give_to(db: Database, delivery: int, endpoint: int) -> None:
 
 def move_endpoint(db: Database, old: int, new: int, due_at: int) -> None:
     """What is pending for one endpoint goes to another."""
-    for row in _LANES_OF.rows(db, old):
-        open_lane(db, new, row[0], due_at)
-    _DROP_LANES.run(db, old)
+    for row in _KEYS_OF.rows(db, old):
+        open_ordering_key(db, new, row[0], due_at)
+    _DROP_KEYS.run(db, old)
     _MOVE_ENDPOINT.run(db, new, old)
 
 

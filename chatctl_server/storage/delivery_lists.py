@@ -1,4 +1,4 @@
-"""Questions for lists: which deliveries there are, and how far each kind got in each room."""
+"""Queries for lists: which deliveries there are, and how far each kind got in each room."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -16,7 +16,7 @@ SyncStatusKind = Literal["data", "periodic", "chat_history", "session_history", 
 Among = Literal["failed", "settled"]
 
 
-class Listed(msgspec.Struct, frozen=True):
+class DeliveryListed(msgspec.Struct, frozen=True):
     """With ids as the world knows them; times are microseconds. ``next_try_at``: only of the first
     in its lane. ``last_status`` and ``last_error`` are of the newest try."""
 
@@ -49,7 +49,7 @@ class Filter(NamedTuple):
 
 
 class Addressed(NamedTuple):
-    """That an endpoint has, or had, a delivery of a fact. One of the settings is known by its
+    """That an endpoint has, or had, a delivery of an event. One of the settings is known by its
     kind alone: its URL may have been another."""
 
     endpoint: int | EndpointKind
@@ -57,7 +57,7 @@ class Addressed(NamedTuple):
     offset: int
 
 
-class Counts(NamedTuple):
+class DeliveryCounts(NamedTuple):
     pending: int = 0
     failed: int = 0
     last_delivered_at: int | None = None
@@ -78,8 +78,8 @@ _LISTED = """SELECT d.id, e.public_id, e.kind, d.event, c.public_id, d.status, d
 _ONE = Statement.of_text(f"{_LISTED} WHERE d.id = ?")
 
 
-def _listed(row: Row) -> Listed:
-    listed = Listed(*row)
+def _listed(row: Row) -> DeliveryListed:
+    listed = DeliveryListed(*row)
     delivery_id = event_id.make(listed.planned_at, row[0])
     return msgspec.structs.replace(listed, delivery_id=delivery_id)
 
@@ -113,7 +113,7 @@ _AMONG: dict[Among, Statement] = {
     "failed": _among("status IN ('failed', 'skipped')"),
     "settled": _among("status <> 'pending'"),
 }
-# By the index of facts: batches have a number.
+# By the index of events: batches have a number.
 _ADDRESSED = Statement.of_text(
     f"""SELECT CASE e.origin WHEN 'settings' THEN e.kind ELSE e.id END, d.event, d.first
     FROM delivery d LEFT JOIN endpoint e ON e.id = d.endpoint
@@ -133,13 +133,13 @@ _SESSIONS_AFTER = Statement.of_text(
 )
 
 
-def page(db: Database, wanted: Filter, before: int, limit: int) -> list[Listed]:
+def page(db: Database, wanted: Filter, before: int, limit: int) -> list[DeliveryListed]:
     """The newest first, below that id."""
-    question = _OF_STATUS.get(wanted.status or "", _ANY)
-    return [_listed(row) for row in question.rows(db, before, *wanted, limit)]
+    query = _OF_STATUS.get(wanted.status or "", _ANY)
+    return [_listed(row) for row in query.rows(db, before, *wanted, limit)]
 
 
-def one(db: Database, delivery: int) -> Listed:
+def one(db: Database, delivery: int) -> DeliveryListed:
     row = _ONE.row(db, delivery)
     assert row is not None
     return _listed(row)
@@ -160,19 +160,19 @@ def among(
 
 
 def addressed(db: Database, after: int, first: int, last: int) -> set[Addressed]:
-    """Of the facts with those offsets, by the deliveries above that id."""
+    """Of the events with those offsets, by the deliveries above that id."""
     return {Addressed(*row) for row in _ADDRESSED.rows(db, after, first, last)}
 
 
-def counts(db: Database, first: int, last: int) -> dict[tuple[EndpointKind, int], Counts]:
+def counts(db: Database, first: int, last: int) -> dict[tuple[EndpointKind, int], DeliveryCounts]:
     """By kind and conversation, of the endpoints of the settings; both bounds inclusive."""
     return {
-        (kind, conversation): Counts(*figures)
+        (kind, conversation): DeliveryCounts(*figures)
         for kind, conversation, *figures in _COUNTS.rows(db, first, last)
     }
 
 
-def rooms(db: Database, after: int, limit: int) -> list[conversations.Found]:
+def rooms(db: Database, after: int, limit: int) -> list[conversations.Conversation]:
     """Open and closed ones, in order of creation."""
     found = [conversations.by_id(db, id_) for (id_,) in _ROOMS.rows(db, after, limit)]
     return [room for room in found if room is not None]

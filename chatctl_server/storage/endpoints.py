@@ -1,4 +1,4 @@
-"""Questions about endpoints: where callbacks go."""
+"""Queries about endpoints: where callbacks go."""
 
 import msgspec
 from peewee import Database, fn
@@ -6,12 +6,12 @@ from peewee import Database, fn
 from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.storage.models import Endpoint
+from chatctl_server.storage.models import EndpointTable
 from chatctl_server.storage.sql import Row, Statement
 
 
-class Stored(msgspec.Struct, frozen=True):
-    """``events``: globs of fact types, of an added endpoint, which hears of the facts above the
+class Endpoint(msgspec.Struct, frozen=True):
+    """``events``: globs of event types, of an added endpoint, which hears of the events above the
     offset ``since``. ``previous_secret``: one, or those that the settings had, with spaces between
     them; it signs, too, until ``previous_until``. ``failing_since``: of the failures after its last
     success, the first; ``failed_at``: the last, to the hour."""
@@ -39,35 +39,37 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = (
-    Endpoint.id,
-    Endpoint.public_id,
-    Endpoint.origin,
-    Endpoint.kind,
-    Endpoint.url,
-    Endpoint.events,
-    Endpoint.status,
-    Endpoint.disabled_reason,
-    Endpoint.since,
-    Endpoint.is_guarded,
-    Endpoint.secret,
-    Endpoint.previous_secret,
-    Endpoint.previous_until,
-    Endpoint.created_at,
-    Endpoint.failing_since,
-    Endpoint.failed_at,
+    EndpointTable.id,
+    EndpointTable.public_id,
+    EndpointTable.origin,
+    EndpointTable.kind,
+    EndpointTable.url,
+    EndpointTable.events,
+    EndpointTable.status,
+    EndpointTable.disabled_reason,
+    EndpointTable.since,
+    EndpointTable.is_guarded,
+    EndpointTable.secret,
+    EndpointTable.previous_secret,
+    EndpointTable.previous_until,
+    EndpointTable.created_at,
+    EndpointTable.failing_since,
+    EndpointTable.failed_at,
 )
-_ALL = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.status != "").order_by(Endpoint.id))
-_ONE = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.id == 0))
-_BY_PUBLIC_ID = Statement(Endpoint.select(*_COLUMNS).where(Endpoint.public_id == ""))
+_ALL = Statement(
+    EndpointTable.select(*_COLUMNS).where(EndpointTable.status != "").order_by(EndpointTable.id)
+)
+_ONE = Statement(EndpointTable.select(*_COLUMNS).where(EndpointTable.id == 0))
+_BY_PUBLIC_ID = Statement(EndpointTable.select(*_COLUMNS).where(EndpointTable.public_id == ""))
 _OF_SETTINGS = Statement(
-    Endpoint.select(*_COLUMNS).where((Endpoint.origin == "") & (Endpoint.kind == ""))
+    EndpointTable.select(*_COLUMNS).where((EndpointTable.origin == "") & (EndpointTable.kind == ""))
 )
-_EVERYONE = Statement(Endpoint.select(*_COLUMNS).order_by(Endpoint.id))
-_NEWEST_ID = Statement(Endpoint.select(fn.MAX(Endpoint.id)))
+_EVERYONE = Statement(EndpointTable.select(*_COLUMNS).order_by(EndpointTable.id))
+_NEWEST_ID = Statement(EndpointTable.select(fn.MAX(EndpointTable.id)))
 _SET = Statement(
-    Endpoint.insert_many([(0,) * len(_COLUMNS)], fields=_COLUMNS).on_conflict(
-        conflict_target=[Endpoint.id],
-        preserve=[column for column in _COLUMNS if column is not Endpoint.id],
+    EndpointTable.insert_many([(0,) * len(_COLUMNS)], fields=_COLUMNS).on_conflict(
+        conflict_target=[EndpointTable.id],
+        preserve=[column for column in _COLUMNS if column is not EndpointTable.id],
     )
 )
 
@@ -80,10 +82,10 @@ def new(
     kind: EndpointKind,
     url: str,
     events: tuple[str, ...] = (),
-) -> Stored:
+) -> Endpoint:
     """With the next id, and enabled. It is not saved yet."""
     new_id = newest_id(db) + 1
-    return Stored(
+    return Endpoint(
         id=new_id,
         public_id=event_id.make(now, new_id),
         origin=origin,
@@ -103,22 +105,22 @@ def new(
     )
 
 
-def present(db: Database) -> list[Stored]:
+def present(db: Database) -> list[Endpoint]:
     """Enabled and disabled ones, in order of their creation."""
     return [_stored(row) for row in _ALL.rows(db, "removed")]
 
 
-def everyone(db: Database) -> list[Stored]:
+def everyone(db: Database) -> list[Endpoint]:
     """Removed ones, too: their deliveries are kept."""
     return [_stored(row) for row in _EVERYONE.rows(db)]
 
 
-def one(db: Database, endpoint: int) -> Stored | None:
+def one(db: Database, endpoint: int) -> Endpoint | None:
     row = _ONE.row(db, endpoint)
     return None if row is None else _stored(row)
 
 
-def find(db: Database, public_id: str) -> Stored:
+def find(db: Database, public_id: str) -> Endpoint:
     """Raises EndpointNotFound."""
     found = find_any(db, public_id)
     if found.status == "removed":
@@ -126,7 +128,7 @@ def find(db: Database, public_id: str) -> Stored:
     return found
 
 
-def find_any(db: Database, public_id: str) -> Stored:
+def find_any(db: Database, public_id: str) -> Endpoint:
     """Also one that was removed. Raises EndpointNotFound."""
     row = _BY_PUBLIC_ID.row(db, public_id)
     if row is None:
@@ -134,7 +136,7 @@ def find_any(db: Database, public_id: str) -> Stored:
     return _stored(row)
 
 
-def of_settings(db: Database, kind: EndpointKind) -> list[Stored]:
+def of_settings(db: Database, kind: EndpointKind) -> list[Endpoint]:
     """Those that the settings have named for a kind, one for each URL."""
     return [_stored(row) for row in _OF_SETTINGS.rows(db, "settings", kind)]
 
@@ -143,15 +145,15 @@ def newest_id(db: Database) -> int:
     return _NEWEST_ID.value(db) or 0
 
 
-def save(db: Database, endpoint: Stored) -> None:
+def save(db: Database, endpoint: Endpoint) -> None:
     """Adds it, or replaces the one with its id."""
     values = msgspec.structs.asdict(endpoint)
     _SET.run(db, *(values | {"events": ",".join(endpoint.events)}).values())
 
 
-def _stored(row: Row) -> Stored:
-    values = dict(zip(Stored.__struct_fields__, row, strict=True))
+def _stored(row: Row) -> Endpoint:
+    values = dict(zip(Endpoint.__struct_fields__, row, strict=True))
     events = values["events"]
     values["events"] = tuple(events.split(",")) if events else ()
     values["is_guarded"] = bool(values["is_guarded"])
-    return Stored(**values)
+    return Endpoint(**values)

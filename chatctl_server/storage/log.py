@@ -1,7 +1,7 @@
 """The log: the only module that writes the table ``event``; checks of the file read it too.
 
-Offsets number all facts in commit order, from 1. The log is the audit log and is not trimmed;
-only the text of a deleted message is taken out of its fact.
+Offsets number all events in commit order, from 1. The log is the audit log and is not trimmed;
+only the text of a deleted message is taken out of its event.
 """
 
 import uuid
@@ -10,28 +10,30 @@ from collections.abc import Sequence
 import msgspec
 from peewee import SQL, Database, Select, fn
 
-from chatctl_server.domain import event_id, facts
-from chatctl_server.storage.models import Event
+from chatctl_server.domain import event_id, events
+from chatctl_server.storage.models import EventTable
 from chatctl_server.storage.sql import Bulk, Row, Statement
 
 _COLUMNS = (
-    Event.id,
-    Event.type,
-    Event.conversation,
-    Event.actor,
-    Event.credential,
-    Event.address,
-    Event.at,
-    Event.payload,
+    EventTable.id,
+    EventTable.type,
+    EventTable.conversation,
+    EventTable.actor,
+    EventTable.credential,
+    EventTable.address,
+    EventTable.at,
+    EventTable.payload,
 )
 _INSERT = Bulk.insert(*_COLUMNS)
-_NEWEST = Statement(Event.select(fn.MAX(Event.id)))
-_ONE = Statement(Event.select(*_COLUMNS).where(Event.id == 0))
-_AFTER = Statement(Event.select(*_COLUMNS).where(Event.id > 0).order_by(Event.id).limit(1))
+_NEWEST = Statement(EventTable.select(fn.MAX(EventTable.id)))
+_ONE = Statement(EventTable.select(*_COLUMNS).where(EventTable.id == 0))
+_AFTER = Statement(
+    EventTable.select(*_COLUMNS).where(EventTable.id > 0).order_by(EventTable.id).limit(1)
+)
 _OTHERS = Statement(
-    Event.select(*_COLUMNS)
-    .where((Event.id > 0) & (Event.id <= 0) & (Event.type != ""))
-    .order_by(Event.id)
+    EventTable.select(*_COLUMNS)
+    .where((EventTable.id > 0) & (EventTable.id <= 0) & (EventTable.type != ""))
+    .order_by(EventTable.id)
     .limit(1)
 )
 _WANTED = (
@@ -40,24 +42,29 @@ _WANTED = (
     & SQL("(? IS NULL OR actor = ?)", [None, None])
 )
 _FOUND = Statement(
-    Event.select(*_COLUMNS)
-    .where((Event.id > 0) & (Event.id <= 0) & _WANTED)
-    .order_by(Event.id)
+    EventTable.select(*_COLUMNS)
+    .where((EventTable.id > 0) & (EventTable.id <= 0) & _WANTED)
+    .order_by(EventTable.id)
     .limit(1)
 )
 _FOUND_LAST = Statement(
-    Event.select(*_COLUMNS).where((Event.id > 0) & _WANTED).order_by(Event.id.desc()).limit(1)
+    EventTable.select(*_COLUMNS)
+    .where((EventTable.id > 0) & _WANTED)
+    .order_by(EventTable.id.desc())
+    .limit(1)
 )
-_AT = Statement(Event.select(Event.at).where(Event.id == 0))
+_AT = Statement(EventTable.select(EventTable.at).where(EventTable.id == 0))
 FEW = "type NOT IN ('message.posted', 'session.joined', 'session.left')"  # as the index has it
 _BETWEEN = Statement(
-    Event.select(*_COLUMNS)
-    .where((Event.conversation == 0) & SQL(FEW) & (Event.id > 0) & (Event.id <= 0))
-    .order_by(Event.id)
+    EventTable.select(*_COLUMNS)
+    .where((EventTable.conversation == 0) & SQL(FEW) & (EventTable.id > 0) & (EventTable.id <= 0))
+    .order_by(EventTable.id)
     .limit(1)
 )
 _SOME_BETWEEN = (
-    Event.select(Event.id).where((Event.conversation == 0) & SQL(FEW) & (Event.id > 0)).limit(1)
+    EventTable.select(EventTable.id)
+    .where((EventTable.conversation == 0) & SQL(FEW) & (EventTable.id > 0))
+    .limit(1)
 )
 _COUNT_BETWEEN = Statement(Select([_SOME_BETWEEN], [fn.COUNT(SQL("*"))]))
 _ADMIN_REMOVED_AT = Statement.of_text(
@@ -69,12 +76,12 @@ _ADMIN_REMOVED_AT = Statement.of_text(
         ORDER BY id DESC LIMIT 1)
     ORDER BY id LIMIT 1"""
 )
-_REDACT = Statement(Event.update({Event.payload: ""}).where(Event.id == 0))
+_REDACT = Statement(EventTable.update({EventTable.payload: ""}).where(EventTable.id == 0))
 
 
 END = 2**62  # above every offset
 PAGE_BYTES = 256 * 1024
-SCAN = 200_000  # facts that one query looks at, where the whole log is looked through
+SCAN = 200_000  # events that one query looks at, where the whole log is looked through
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -85,7 +92,7 @@ class Wanted(msgspec.Struct, frozen=True):
     actor: str | None = None
 
 
-def append(db: Database, recorded: Sequence[facts.Recorded]) -> None:
+def append(db: Database, recorded: Sequence[events.Event]) -> None:
     _INSERT.run(db, [_row(entry) for entry in recorded])
 
 
@@ -94,32 +101,32 @@ def newest_offset(db: Database) -> int:
     return _NEWEST.value(db) or 0
 
 
-def read_after(db: Database, offset: int, limit: int) -> list[facts.Recorded]:
+def read_after(db: Database, offset: int, limit: int) -> list[events.Event]:
     return [_recorded(row) for row in _AFTER.rows(db, offset, limit)]
 
 
-def read_but_posts(db: Database, offset: int, limit: int) -> tuple[list[facts.Recorded], int]:
-    """The next facts that are no posted messages, and the offset up to which there is no other:
-    that of the newest fact, or one before it, from where there may be more."""
+def read_but_posts(db: Database, offset: int, limit: int) -> tuple[list[events.Event], int]:
+    """The next events that are no posted messages, and the offset up to which there is no other:
+    that of the newest event, or one before it, from where there may be more."""
     end = max(offset, min(newest_offset(db), offset + SCAN))
     found = [
-        _recorded(row) for row in _OTHERS.rows(db, offset, end, facts.MessagePosted.type, limit)
+        _recorded(row) for row in _OTHERS.rows(db, offset, end, events.MessagePosted.type, limit)
     ]
     return found, found[-1].offset if len(found) == limit else end
 
 
-def one(db: Database, offset: int) -> facts.Recorded | None:
+def one(db: Database, offset: int) -> events.Event | None:
     row = _ONE.row(db, offset)
     return None if row is None else _recorded(row)
 
 
 def find_after(
     db: Database, wanted: Wanted, offset: int, limit: int, until: int = END
-) -> list[facts.Recorded]:
+) -> list[events.Event]:
     return [_recorded(row) for row in _FOUND.rows(db, offset, until, *_given(wanted), limit)]
 
 
-def find_last(db: Database, wanted: Wanted, offset: int, limit: int) -> list[facts.Recorded]:
+def find_last(db: Database, wanted: Wanted, offset: int, limit: int) -> list[events.Event]:
     """The newest ``limit`` of those above the offset, oldest first."""
     rows = _FOUND_LAST.rows(db, offset, *_given(wanted), limit)
     return [_recorded(row) for row in reversed(rows)]
@@ -132,10 +139,10 @@ def _given(wanted: Wanted) -> tuple[str | int | None, ...]:
 
 def read_few(
     db: Database, conversation: int, after: int, until: int, limit: int
-) -> list[facts.Recorded]:
-    """A conversation's facts that are no messages or sessions, with after < offset <= until, up
+) -> list[events.Event]:
+    """A conversation's events that are no messages or sessions, with after < offset <= until, up
     to ``limit`` or 256 KiB of them, but at least one if there is one."""
-    found: list[facts.Recorded] = []
+    found: list[events.Event] = []
     size = 0
     for row in _BETWEEN.each(db, conversation, after, until, limit):
         size += len(row[-1])
@@ -169,10 +176,10 @@ def find(db: Database, wanted: str) -> int | None:
 
 
 def offset_at(db: Database, at: int) -> int:
-    """The offset before the first fact of that time or later, by bisection.
+    """The offset before the first event of that time or later, by bisection.
 
-    Facts have the wall clock's times: where it was set back, the answer is that of one of the
-    places in question.
+    Events have the wall clock's times: where it was set back, the answer is that of one of the
+    places in query.
     """
     low, high = 0, newest_offset(db)
     while low < high:
@@ -185,38 +192,38 @@ def offset_at(db: Database, at: int) -> int:
 
 
 def redact_message(db: Database, offset: int) -> None:
-    """Takes the text out of a posted message's fact; all else of it stays."""
+    """Takes the text out of a posted message's event; all else of it stays."""
     row = _ONE.row(db, offset)
     if row is None:
         return
-    fact = _recorded(row).fact
-    if isinstance(fact, facts.MessagePosted):
-        emptied = msgspec.structs.replace(fact, content="")
-        _REDACT.run(db, facts.encode(emptied).decode(), offset)
+    payload = _recorded(row).payload
+    if isinstance(payload, events.MessagePosted):
+        emptied = msgspec.structs.replace(payload, content="")
+        _REDACT.run(db, events.encode(emptied).decode(), offset)
 
 
 def _row(
-    entry: facts.Recorded,
+    entry: events.Event,
 ) -> tuple[int, str, int | None, str | None, str, str | None, int, str]:
     actor = entry.actor
     return (
         entry.offset,
-        facts.type_name(entry.fact),
+        events.type_name(entry.payload),
         entry.conversation,
         actor.user_id,
         actor.credential,
         actor.address,
         entry.at,
-        facts.encode(entry.fact).decode(),
+        events.encode(entry.payload).decode(),
     )
 
 
-def _recorded(row: Row) -> facts.Recorded:
+def _recorded(row: Row) -> events.Event:
     offset, type_name, conversation, actor, credential, address, at, payload = row
-    return facts.Recorded(
+    return events.Event(
         offset=offset,
         at=at,
         conversation=conversation,
-        actor=facts.Actor(actor, credential, address),
-        fact=facts.decode(type_name, payload),
+        actor=events.Actor(actor, credential, address),
+        payload=events.decode(type_name, payload),
     )

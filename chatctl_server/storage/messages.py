@@ -1,17 +1,17 @@
-"""Questions about messages. Pages are ranges of seq: no OFFSET, no COUNT."""
+"""Queries about messages. Pages are ranges of seq: no OFFSET, no COUNT."""
 
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 from peewee import SQL, Database, fn
 
-from chatctl_server.storage.models import Message
+from chatctl_server.storage.models import MessageTable
 from chatctl_server.storage.sql import Row, Statement
 
 PAGE_BYTES = 256 * 1024
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True):
     """A row of ``message``; ``content`` of a deleted one is empty."""
 
     id: int
@@ -28,8 +28,8 @@ class Stored(msgspec.Struct, frozen=True):
     deleted_at: int | None
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """What the tables say of a sender in a conversation, read in the verb's transaction."""
+class SenderStatus(msgspec.Struct, frozen=True):
+    """What the tables say of a sender in a conversation, read in the action's transaction."""
 
     is_admin: bool
     ban_set: bool
@@ -44,7 +44,7 @@ class Standing(msgspec.Struct, frozen=True):
         return self.mute_set and (self.mute_expires_at is None or self.mute_expires_at > now)
 
 
-class Earlier(msgspec.Struct, frozen=True):
+class Original(msgspec.Struct, frozen=True):
     """The first message of a client_msg_id."""
 
     message_id: int
@@ -53,60 +53,68 @@ class Earlier(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = (
-    Message.id,
-    Message.conversation,
-    Message.seq,
-    Message.event_offset,
-    Message.kind,
-    Message.sender,
-    Message.nickname,
-    Message.is_admin,
-    Message.content,
-    Message.client_msg_id,
-    Message.created_at,
-    Message.deleted_at,
+    MessageTable.id,
+    MessageTable.conversation,
+    MessageTable.seq,
+    MessageTable.event_offset,
+    MessageTable.kind,
+    MessageTable.sender,
+    MessageTable.nickname,
+    MessageTable.is_admin,
+    MessageTable.content,
+    MessageTable.client_msg_id,
+    MessageTable.created_at,
+    MessageTable.deleted_at,
 )
-_NEWEST_ID = Statement(Message.select(fn.MAX(Message.id)))
-_ONE = Statement(Message.select(*_COLUMNS).where((Message.conversation == 0) & (Message.id == 0)))
+_NEWEST_ID = Statement(MessageTable.select(fn.MAX(MessageTable.id)))
+_ONE = Statement(
+    MessageTable.select(*_COLUMNS).where((MessageTable.conversation == 0) & (MessageTable.id == 0))
+)
 _RANGE = Statement(
-    Message.select(*_COLUMNS)
-    .where((Message.conversation == 0) & (Message.seq >= 0) & (Message.seq <= 0))
-    .order_by(Message.seq)
+    MessageTable.select(*_COLUMNS)
+    .where((MessageTable.conversation == 0) & (MessageTable.seq >= 0) & (MessageTable.seq <= 0))
+    .order_by(MessageTable.seq)
 )
 _BELOW = Statement(
-    Message.select(*_COLUMNS)
-    .where((Message.conversation == 0) & (Message.seq < 0))
-    .order_by(Message.seq.desc())
+    MessageTable.select(*_COLUMNS)
+    .where((MessageTable.conversation == 0) & (MessageTable.seq < 0))
+    .order_by(MessageTable.seq.desc())
     .limit(1)
 )
 _TIME = Statement(
-    Message.select(Message.created_at).where((Message.conversation == 0) & (Message.seq == 0))
+    MessageTable.select(MessageTable.created_at).where(
+        (MessageTable.conversation == 0) & (MessageTable.seq == 0)
+    )
 )
 _PLACE = Statement(
-    Message.select(Message.event_offset).where((Message.conversation == 0) & (Message.seq == 0))
+    MessageTable.select(MessageTable.event_offset).where(
+        (MessageTable.conversation == 0) & (MessageTable.seq == 0)
+    )
 )
 _GIVEN = SQL("(SELECT value FROM json_each(?))", ["[]"])
 _EARLIER = Statement(
-    Message.select(
-        Message.conversation,
-        Message.sender,
-        Message.client_msg_id,
-        Message.id,
-        Message.seq,
-        Message.created_at,
-    ).where(Message.client_hash.is_null(False) & (Message.client_hash << _GIVEN))
+    MessageTable.select(
+        MessageTable.conversation,
+        MessageTable.sender,
+        MessageTable.client_msg_id,
+        MessageTable.id,
+        MessageTable.seq,
+        MessageTable.created_at,
+    ).where(MessageTable.client_hash.is_null(False) & (MessageTable.client_hash << _GIVEN))
 )
 _LAST_HEARD = Statement(
-    Message.select(Message.sender, fn.MAX(Message.created_at))
-    .where((Message.conversation == 0) & (Message.seq > 0) & (Message.kind == "text"))
-    .group_by(Message.sender)
+    MessageTable.select(MessageTable.sender, fn.MAX(MessageTable.created_at))
+    .where(
+        (MessageTable.conversation == 0) & (MessageTable.seq > 0) & (MessageTable.kind == "text")
+    )
+    .group_by(MessageTable.sender)
 )
 _LAST_OF_SENDER = Statement(
-    Message.select(fn.MAX(Message.created_at)).where(
-        (Message.conversation == 0) & (Message.seq > 0) & (Message.sender == "")
+    MessageTable.select(fn.MAX(MessageTable.created_at)).where(
+        (MessageTable.conversation == 0) & (MessageTable.seq > 0) & (MessageTable.sender == "")
     )
 )
-# One question for all senders of a batch: a look-up each costs 3 µs here and 30 by itself.
+# One query for all senders of a batch: a look-up each costs 3 µs here and 30 by itself.
 _STANDINGS = Statement.of_text(
     """SELECT value ->> 0, value ->> 1, member.role, ban.user_id, ban.expires_at,
         mute.user_id, mute.expires_at
@@ -121,28 +129,28 @@ def newest_id(db: Database) -> int:
     return _NEWEST_ID.value(db) or 0
 
 
-def one(db: Database, conversation: int, message_id: int) -> Stored | None:
+def one(db: Database, conversation: int, message_id: int) -> Message | None:
     row = _ONE.row(db, conversation, message_id)
     return None if row is None else _stored(row)
 
 
-def between(db: Database, conversation: int, first: int, last: int) -> list[Stored]:
+def between(db: Database, conversation: int, first: int, last: int) -> list[Message]:
     """Oldest first, first <= seq <= last."""
     return [_stored(row) for row in _RANGE.rows(db, conversation, first, last)]
 
 
-def from_seq(db: Database, conversation: int, first: int, limit: int) -> list[Stored]:
+def from_seq(db: Database, conversation: int, first: int, limit: int) -> list[Message]:
     """Oldest first, up to ``limit`` or 256 KiB of text, but at least one if there is one."""
     return _within_bytes(_RANGE.each(db, conversation, first, first + limit - 1))
 
 
-def newest_below(db: Database, conversation: int, before: int, limit: int) -> list[Stored]:
+def newest_below(db: Database, conversation: int, before: int, limit: int) -> list[Message]:
     """The newest with seq < before, oldest first, up to ``limit`` or 256 KiB of text."""
     return _within_bytes(_BELOW.each(db, conversation, before, limit))[::-1]
 
 
-def _within_bytes(rows: Iterable[Row]) -> list[Stored]:
-    taken: list[Stored] = []
+def _within_bytes(rows: Iterable[Row]) -> list[Message]:
+    taken: list[Message] = []
     size = 0
     for row in rows:
         found = _stored(row)
@@ -173,24 +181,24 @@ def first_seq_at(db: Database, conversation: int, last_seq: int, at: int) -> int
     return low
 
 
-def earlier(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], Earlier]:
+def earlier(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], Original]:
     """By conversation, sender and client_msg_id: what is stored under those hashes."""
     if not hashes:
         return {}
     return {
-        (conversation, sender, client_msg_id): Earlier(message_id, seq, created_at)
+        (conversation, sender, client_msg_id): Original(message_id, seq, created_at)
         for conversation, sender, client_msg_id, message_id, seq, created_at in _EARLIER.rows(
             db, msgspec.json.encode(hashes).decode()
         )
     }
 
 
-def standings(
+def sender_statuses(
     db: Database, senders: Collection[tuple[int, str]]
-) -> dict[tuple[int, str], Standing]:
+) -> dict[tuple[int, str], SenderStatus]:
     """Of senders in their conversations, all at once."""
     return {
-        (conversation, user_id): Standing(
+        (conversation, user_id): SenderStatus(
             role == "admin", banned is not None, ban_until, muted is not None, mute_until
         )
         for conversation, user_id, role, banned, ban_until, muted, mute_until in _STANDINGS.rows(
@@ -199,8 +207,8 @@ def standings(
     }
 
 
-def standing(db: Database, conversation: int, user_id: str) -> Standing:
-    return standings(db, [(conversation, user_id)])[conversation, user_id]
+def sender_status(db: Database, conversation: int, user_id: str) -> SenderStatus:
+    return sender_statuses(db, [(conversation, user_id)])[conversation, user_id]
 
 
 def last_heard(db: Database, conversation: int, after_seq: int) -> dict[str, int]:
@@ -213,6 +221,6 @@ def last_of_sender(db: Database, conversation: int, after_seq: int, sender: str)
     return found
 
 
-def _stored(row: Row) -> Stored:
+def _stored(row: Row) -> Message:
     *head, is_admin, content, client_msg_id, created_at, deleted_at = row
-    return Stored(*head, bool(is_admin), content, client_msg_id, created_at, deleted_at)  # type: ignore[call-arg]
+    return Message(*head, bool(is_admin), content, client_msg_id, created_at, deleted_at)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""The tables. Models are not bound to a database: a question is given the connection to ask.
+"""The tables. Models are not bound to a database: a query is given the connection to ask.
 
 Times are microseconds, ids are assigned by the writer, JSON is text. ``message`` and ``event``
 have no foreign keys: their rows are written by the hundred and conversations are never deleted.
@@ -15,12 +15,16 @@ from peewee import (
 )
 
 
+def _table_name(model: type[Model]) -> str:
+    return model.__name__.removesuffix("Table").lower()
+
+
 class Table(Model):
     class Meta:
-        legacy_table_names = False
+        table_function = _table_name
 
 
-class Conversation(Table):
+class ConversationTable(Table):
     id = BigIntegerField(primary_key=True)
     public_id = TextField(unique=True)
     kind = TextField()
@@ -35,8 +39,8 @@ class Conversation(Table):
     total_joins = BigIntegerField()
 
 
-class Member(Table):
-    conversation = ForeignKeyField(Conversation, column_name="conversation")
+class MemberTable(Table):
+    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
     user_id = TextField()
     role = TextField()  # admin
 
@@ -45,11 +49,11 @@ class Member(Table):
         without_rowid = True
 
 
-class Message(Table):
+class MessageTable(Table):
     id = BigIntegerField(primary_key=True)
     conversation = BigIntegerField()
     seq = BigIntegerField()
-    event_offset = BigIntegerField()  # of its message.posted fact
+    event_offset = BigIntegerField()  # of its message.posted event
     kind = TextField()  # text | system
     sender = TextField()
     nickname = TextField()
@@ -59,10 +63,10 @@ class Message(Table):
     client_hash = BigIntegerField(null=True)  # 64 bits of conversation, sender, client_msg_id
     created_at = BigIntegerField()
     deleted_at = BigIntegerField(null=True)
-    deleted_offset = BigIntegerField(null=True)  # of its message.deleted fact
+    deleted_offset = BigIntegerField(null=True)  # of its message.deleted event
 
 
-class Event(Table):
+class EventTable(Table):
     """The log. ``id`` is the offset."""
 
     id = BigIntegerField(primary_key=True)
@@ -75,19 +79,19 @@ class Event(Table):
     payload = TextField()
 
 
-class Session(Table):
+class SessionTable(Table):
     id = BigIntegerField(primary_key=True)
-    conversation = ForeignKeyField(Conversation, column_name="conversation")
+    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
     user_id = TextField()
     nickname = TextField()
     join_time = BigIntegerField()
     leave_time = BigIntegerField(null=True)
     reason = TextField(null=True)
-    left_offset = BigIntegerField(null=True)  # of its session.left fact
+    left_offset = BigIntegerField(null=True)  # of its session.left event
 
 
-class Ban(Table):
-    conversation = ForeignKeyField(Conversation, column_name="conversation")
+class BanTable(Table):
+    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
     user_id = TextField()
     reason = TextField(null=True)
     banned_by = TextField(null=True)
@@ -99,8 +103,8 @@ class Ban(Table):
         without_rowid = True
 
 
-class Mute(Table):
-    conversation = ForeignKeyField(Conversation, column_name="conversation")
+class MuteTable(Table):
+    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
     user_id = TextField()
     reason = TextField(null=True)
     muted_by = TextField(null=True)
@@ -112,7 +116,7 @@ class Mute(Table):
         without_rowid = True
 
 
-class Cursor(Table):
+class CursorTable(Table):
     """Where a follower stands in the log; ``server.alive`` holds a time instead, ``server.signed``
     whether it had a secret for callbacks."""
 
@@ -120,19 +124,19 @@ class Cursor(Table):
     position = BigIntegerField()
 
 
-class Endpoint(Table):
+class EndpointTable(Table):
     """Where callbacks go. ``kind`` of one from the settings: data, room_event, chat_history,
-    session_history, periodic_sync; of an added one: facts, and ``events`` says which."""
+    session_history, periodic_sync; of an added one: events, and ``events`` says which."""
 
     id = BigIntegerField(primary_key=True)
     public_id = TextField(unique=True)
     origin = TextField()  # settings | added
     kind = TextField()
     url = TextField()
-    events = TextField()  # globs of fact types, with commas between them
+    events = TextField()  # globs of event types, with commas between them
     status = TextField()  # enabled | disabled | removed
     disabled_reason = TextField(null=True)
-    since = BigIntegerField()  # it hears of the facts above this offset
+    since = BigIntegerField()  # it hears of the events above this offset
     is_guarded = BooleanField()
     secret = TextField(null=True)
     previous_secret = TextField(null=True)
@@ -142,12 +146,12 @@ class Endpoint(Table):
     failed_at = BigIntegerField(null=True)
 
 
-class Delivery(Table):
+class DeliveryTable(Table):
     """A reference to what is sent, with an upper bound: ``first`` and ``last`` are offsets of
-    facts, or the seq of messages. ``until``: where the run of batches ends that it belongs to."""
+    events, or the seq of messages. ``until``: where the run of batches ends that it belongs to."""
 
     id = BigIntegerField(primary_key=True)
-    endpoint = ForeignKeyField(Endpoint, column_name="endpoint")
+    endpoint = ForeignKeyField(EndpointTable, column_name="endpoint")
     conversation = BigIntegerField()  # 0 for none
     event = TextField()
     first = BigIntegerField()
@@ -165,10 +169,10 @@ class Delivery(Table):
     body_hash = BlobField(null=True)  # SHA-256 of the first body that was sent
 
 
-class Attempt(Table):
+class AttemptTable(Table):
     """One try. ``latency`` in microseconds; ``error`` when there was no answer."""
 
-    delivery = ForeignKeyField(Delivery, column_name="delivery")
+    delivery = ForeignKeyField(DeliveryTable, column_name="delivery")
     number = BigIntegerField()
     at = BigIntegerField()
     latency = BigIntegerField()
@@ -182,24 +186,25 @@ class Attempt(Table):
         without_rowid = True
 
 
-class Lane(Table):
+class OrderingKeyTable(Table):
     """An endpoint's pending deliveries of one conversation: they go one after the other.
 
     ``due_at`` and ``delay`` by the sender's clock, see ``domain.times.SteadyClock``.
     """
 
-    endpoint = ForeignKeyField(Endpoint, column_name="endpoint")
+    endpoint = ForeignKeyField(EndpointTable, column_name="endpoint")
     conversation = BigIntegerField()
     due_at = BigIntegerField()
     delay = BigIntegerField()
     is_slow = BooleanField()  # the last try timed out
 
     class Meta:
+        table_name = "lane"
         primary_key = CompositeKey("endpoint", "conversation")
         without_rowid = True
 
 
-class HistoryBatch(Table):
+class HistoryBatchTable(Table):
     """How far a room's history was taken: ``position`` is the seq of the last acknowledged
     message, or the offset at which the last acknowledged session ended. ``delivery`` is the
     batch under way, or the one that failed, with which the next run begins."""
@@ -216,7 +221,7 @@ class HistoryBatch(Table):
         without_rowid = True
 
 
-class Sync(Table):
+class SyncTable(Table):
     """A sync whose rooms are still to be planned. Its id is the offset of its request; ``room``:
     up to which room it is planned."""
 
@@ -224,5 +229,15 @@ class Sync(Table):
     room = BigIntegerField()
 
 
-CORE = (Conversation, Member, Message, Session, Ban, Mute)
-ALL = (*CORE, Event, Cursor, Endpoint, Delivery, Attempt, Lane, HistoryBatch, Sync)
+CORE = (ConversationTable, MemberTable, MessageTable, SessionTable, BanTable, MuteTable)
+ALL = (
+    *CORE,
+    EventTable,
+    CursorTable,
+    EndpointTable,
+    DeliveryTable,
+    AttemptTable,
+    OrderingKeyTable,
+    HistoryBatchTable,
+    SyncTable,
+)

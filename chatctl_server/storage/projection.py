@@ -1,6 +1,6 @@
-"""What each fact does to the tables. Verbs use it, and replaying the log uses it.
+"""What each event does to the tables. Actions use it, and replaying the log uses it.
 
-No clock, no randomness, no look-up: every stored value comes from the fact.
+No clock, no randomness, no look-up: every stored value comes from the event.
 """
 
 import functools
@@ -10,109 +10,122 @@ from typing import assert_never
 
 from peewee import Database
 
-from chatctl_server.domain import facts
-from chatctl_server.storage.models import Ban, Conversation, Member, Message, Mute, Session
+from chatctl_server.domain import events
+from chatctl_server.storage.models import (
+    BanTable,
+    ConversationTable,
+    MemberTable,
+    MessageTable,
+    MuteTable,
+    SessionTable,
+)
 from chatctl_server.storage.sql import Bulk, Statement
 
 _MESSAGE_COLUMNS = (
-    Message.id,
-    Message.conversation,
-    Message.seq,
-    Message.event_offset,
-    Message.kind,
-    Message.sender,
-    Message.nickname,
-    Message.is_admin,
-    Message.content,
-    Message.client_msg_id,
-    Message.client_hash,
-    Message.created_at,
+    MessageTable.id,
+    MessageTable.conversation,
+    MessageTable.seq,
+    MessageTable.event_offset,
+    MessageTable.kind,
+    MessageTable.sender,
+    MessageTable.nickname,
+    MessageTable.is_admin,
+    MessageTable.content,
+    MessageTable.client_msg_id,
+    MessageTable.client_hash,
+    MessageTable.created_at,
 )
 _BAN_COLUMNS = (
-    Ban.conversation,
-    Ban.user_id,
-    Ban.reason,
-    Ban.banned_by,
-    Ban.created_at,
-    Ban.expires_at,
+    BanTable.conversation,
+    BanTable.user_id,
+    BanTable.reason,
+    BanTable.banned_by,
+    BanTable.created_at,
+    BanTable.expires_at,
 )
 _MUTE_COLUMNS = (
-    Mute.conversation,
-    Mute.user_id,
-    Mute.reason,
-    Mute.muted_by,
-    Mute.created_at,
-    Mute.expires_at,
+    MuteTable.conversation,
+    MuteTable.user_id,
+    MuteTable.reason,
+    MuteTable.muted_by,
+    MuteTable.created_at,
+    MuteTable.expires_at,
 )
 _ADD_CONVERSATION = Statement(
-    Conversation.insert_many(
+    ConversationTable.insert_many(
         [(0,) * 10],
         fields=[
-            Conversation.id,
-            Conversation.public_id,
-            Conversation.kind,
-            Conversation.name,
-            Conversation.status,
-            Conversation.created_at,
-            Conversation.last_seq,
-            Conversation.current_users,
-            Conversation.peak_users,
-            Conversation.total_joins,
+            ConversationTable.id,
+            ConversationTable.public_id,
+            ConversationTable.kind,
+            ConversationTable.name,
+            ConversationTable.status,
+            ConversationTable.created_at,
+            ConversationTable.last_seq,
+            ConversationTable.current_users,
+            ConversationTable.peak_users,
+            ConversationTable.total_joins,
         ],
     )
 )
-_RENAME = Statement(Conversation.update({Conversation.name: ""}).where(Conversation.id == 0))
+_RENAME = Statement(
+    ConversationTable.update({ConversationTable.name: ""}).where(ConversationTable.id == 0)
+)
 _CLOSE = Statement(
-    Conversation.update({Conversation.status: "", Conversation.closed_at: 0}).where(
-        Conversation.id == 0
+    ConversationTable.update({ConversationTable.status: "", ConversationTable.closed_at: 0}).where(
+        ConversationTable.id == 0
     )
 )
 _MOVE_SEQ = Statement(
-    Conversation.update({Conversation.last_seq: 0, Conversation.last_message_at: 0}).where(
-        Conversation.id == 0
-    )
+    ConversationTable.update(
+        {ConversationTable.last_seq: 0, ConversationTable.last_message_at: 0}
+    ).where(ConversationTable.id == 0)
 )
 _COUNT_JOIN = Statement(
-    Conversation.update(
+    ConversationTable.update(
         {
-            Conversation.current_users: 0,
-            Conversation.peak_users: 0,
-            Conversation.total_joins: 0,
+            ConversationTable.current_users: 0,
+            ConversationTable.peak_users: 0,
+            ConversationTable.total_joins: 0,
         }
-    ).where(Conversation.id == 0)
+    ).where(ConversationTable.id == 0)
 )
 _COUNT_LEAVE = Statement(
-    Conversation.update({Conversation.current_users: 0}).where(Conversation.id == 0)
+    ConversationTable.update({ConversationTable.current_users: 0}).where(ConversationTable.id == 0)
 )
-_CLEAR_MEMBERS = Statement(Member.delete().where(Member.conversation == 0))
-_ADD_MEMBERS = Bulk.insert(Member.conversation, Member.user_id, Member.role)
+_CLEAR_MEMBERS = Statement(MemberTable.delete().where(MemberTable.conversation == 0))
+_ADD_MEMBERS = Bulk.insert(MemberTable.conversation, MemberTable.user_id, MemberTable.role)
 _ADD_MESSAGES = Bulk.insert(*_MESSAGE_COLUMNS)
 _DELETE_MESSAGE = Statement(
-    Message.update({Message.content: "", Message.deleted_at: 0, Message.deleted_offset: 0}).where(
-        Message.id == 0
-    )
+    MessageTable.update(
+        {MessageTable.content: "", MessageTable.deleted_at: 0, MessageTable.deleted_offset: 0}
+    ).where(MessageTable.id == 0)
 )
 _ADD_SESSION = Statement(
-    Session.insert_many(
+    SessionTable.insert_many(
         [(0,) * 5],
         fields=[
-            Session.id,
-            Session.conversation,
-            Session.user_id,
-            Session.nickname,
-            Session.join_time,
+            SessionTable.id,
+            SessionTable.conversation,
+            SessionTable.user_id,
+            SessionTable.nickname,
+            SessionTable.join_time,
         ],
     )
 )
 _END_SESSION = Statement(
-    Session.update({Session.leave_time: 0, Session.reason: "", Session.left_offset: 0}).where(
-        Session.id == 0
-    )
+    SessionTable.update(
+        {SessionTable.leave_time: 0, SessionTable.reason: "", SessionTable.left_offset: 0}
+    ).where(SessionTable.id == 0)
 )
-_SET_BAN = Statement(Ban.insert_many([(0,) * 6], fields=_BAN_COLUMNS).on_conflict_replace())
-_LIFT_BAN = Statement(Ban.delete().where((Ban.conversation == 0) & (Ban.user_id == "")))
-_SET_MUTE = Statement(Mute.insert_many([(0,) * 6], fields=_MUTE_COLUMNS).on_conflict_replace())
-_LIFT_MUTE = Statement(Mute.delete().where((Mute.conversation == 0) & (Mute.user_id == "")))
+_SET_BAN = Statement(BanTable.insert_many([(0,) * 6], fields=_BAN_COLUMNS).on_conflict_replace())
+_LIFT_BAN = Statement(
+    BanTable.delete().where((BanTable.conversation == 0) & (BanTable.user_id == ""))
+)
+_SET_MUTE = Statement(MuteTable.insert_many([(0,) * 6], fields=_MUTE_COLUMNS).on_conflict_replace())
+_LIFT_MUTE = Statement(
+    MuteTable.delete().where((MuteTable.conversation == 0) & (MuteTable.user_id == ""))
+)
 
 
 @functools.lru_cache(maxsize=1024)  # asked for twice: when duplicates are sought, when stored
@@ -122,93 +135,103 @@ def client_hash(conversation: int, sender: str, client_msg_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
 
 
-def apply_posts(db: Database, posts: Sequence[facts.Recorded]) -> None:
+def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
     """The posted messages of one batch, in log order."""
-    last: dict[int, facts.MessagePosted] = {}
+    last: dict[int, events.MessagePosted] = {}
     rows = []
     for entry in posts:
-        fact, conversation = entry.fact, entry.conversation
-        assert isinstance(fact, facts.MessagePosted)
+        payload, conversation = entry.payload, entry.conversation
+        assert isinstance(payload, events.MessagePosted)
         assert conversation is not None
-        last[conversation] = fact
-        rows.append(_message_row(conversation, entry.offset, fact))
+        last[conversation] = payload
+        rows.append(_message_row(conversation, entry.offset, payload))
     _ADD_MESSAGES.run(db, rows)
-    for conversation, fact in last.items():
-        _MOVE_SEQ.run(db, fact.seq, fact.created_at, conversation)
+    for conversation, payload in last.items():
+        _MOVE_SEQ.run(db, payload.seq, payload.created_at, conversation)
 
 
 def _message_row(
-    conversation: int, offset: int, fact: facts.MessagePosted
+    conversation: int, offset: int, payload: events.MessagePosted
 ) -> tuple[int | str | None, ...]:
-    client_id = fact.client_msg_id
+    client_id = payload.client_msg_id
     return (
-        fact.message_id,
+        payload.message_id,
         conversation,
-        fact.seq,
+        payload.seq,
         offset,
-        fact.kind,
-        fact.sender,
-        fact.nickname,
-        int(fact.is_admin),
-        fact.content,
+        payload.kind,
+        payload.sender,
+        payload.nickname,
+        int(payload.is_admin),
+        payload.content,
         client_id,
-        None if client_id is None else client_hash(conversation, fact.sender, client_id),
-        fact.created_at,
+        None if client_id is None else client_hash(conversation, payload.sender, client_id),
+        payload.created_at,
     )
 
 
-def apply(db: Database, entry: facts.Recorded) -> None:
-    fact = entry.fact
-    match fact:
-        case facts.MessagePosted():
+def apply(db: Database, entry: events.Event) -> None:
+    payload = entry.payload
+    match payload:
+        case events.MessagePosted():
             apply_posts(db, [entry])
-        case facts.SyncRequested() | facts.CustomSent() | facts.UserKicked():
+        case events.SyncRequested() | events.CustomSent() | events.UserKicked():
             pass  # recorded for the followers and the readers of the log; no table holds them
-        case facts.EndpointAdded() | facts.EndpointChanged() | facts.EndpointRemoved():
-            pass  # their table has secrets, which no fact may hold
-        case facts.DeliveryResent() | facts.CallbacksRecovered():
+        case events.EndpointAdded() | events.EndpointChanged() | events.EndpointRemoved():
+            pass  # their table has secrets, which no event may hold
+        case events.DeliveryResent() | events.CallbacksRecovered():
             pass  # deliveries are no part of what the log rebuilds
         case _:
             assert entry.conversation is not None
-            _apply_in_conversation(db, entry.conversation, entry, fact)
+            _apply_in_conversation(db, entry.conversation, entry, payload)
 
 
 def _apply_in_conversation(
     db: Database,
     conversation: int,
-    entry: facts.Recorded,
-    fact: facts.ConversationCreated
-    | facts.ConversationRenamed
-    | facts.ConversationClosed
-    | facts.AdminsSet
-    | facts.MessageDeleted
-    | facts.SessionJoined
-    | facts.SessionLeft
-    | facts.BanSet
-    | facts.BanLifted
-    | facts.MuteSet
-    | facts.MuteLifted,
+    entry: events.Event,
+    payload: events.ConversationCreated
+    | events.ConversationRenamed
+    | events.ConversationClosed
+    | events.AdminsSet
+    | events.MessageDeleted
+    | events.SessionJoined
+    | events.SessionLeft
+    | events.BanSet
+    | events.BanLifted
+    | events.MuteSet
+    | events.MuteLifted,
 ) -> None:
-    match fact:
-        case facts.ConversationCreated():
+    match payload:
+        case events.ConversationCreated():
             _ADD_CONVERSATION.run(
-                db, conversation, fact.public_id, fact.kind, fact.name, "open", entry.at, 0, 0, 0, 0
+                db,
+                conversation,
+                payload.public_id,
+                payload.kind,
+                payload.name,
+                "open",
+                entry.at,
+                0,
+                0,
+                0,
+                0,
             )
-            _set_admins(db, conversation, fact.admins)
-        case facts.ConversationRenamed():
-            _RENAME.run(db, fact.name, conversation)
-        case facts.ConversationClosed():
+            _set_admins(db, conversation, payload.admins)
+        case events.ConversationRenamed():
+            _RENAME.run(db, payload.name, conversation)
+        case events.ConversationClosed():
             _CLOSE.run(db, "closed", entry.at, conversation)
-        case facts.AdminsSet():
-            _set_admins(db, conversation, fact.admins)
-        case facts.MessageDeleted():
-            _delete_message(db, entry, fact)
-        case facts.SessionJoined() | facts.SessionLeft():
-            _apply_session(db, conversation, entry, fact)
-        case facts.BanSet() | facts.BanLifted() | facts.MuteSet() | facts.MuteLifted():
-            _apply_sanction(db, conversation, entry.at, fact)
+        case events.AdminsSet():
+            _set_admins(db, conversation, payload.admins)
+        case events.MessageDeleted():
+            _delete_message(db, entry, payload)
+        case events.SessionJoined() | events.SessionLeft():
+            _apply_session(db, conversation, entry, payload)
+        case events.BanSet() | events.BanLifted() | events.MuteSet() | events.MuteLifted():
+            _apply_sanction(db, conversation, entry.at, payload)
         case _:
-            assert_never(fact)
+            assert_never(payload)
 
 
 def _set_admins(db: Database, conversation: int, admins: Sequence[str]) -> None:
@@ -216,36 +239,40 @@ def _set_admins(db: Database, conversation: int, admins: Sequence[str]) -> None:
     _ADD_MEMBERS.run(db, [(conversation, user_id, "admin") for user_id in admins])
 
 
-def _delete_message(db: Database, entry: facts.Recorded, fact: facts.MessageDeleted) -> None:
-    _DELETE_MESSAGE.run(db, "", entry.at, entry.offset, fact.message_id)
+def _delete_message(db: Database, entry: events.Event, payload: events.MessageDeleted) -> None:
+    _DELETE_MESSAGE.run(db, "", entry.at, entry.offset, payload.message_id)
 
 
 def _apply_session(
     db: Database,
     conversation: int,
-    entry: facts.Recorded,
-    fact: facts.SessionJoined | facts.SessionLeft,
+    entry: events.Event,
+    payload: events.SessionJoined | events.SessionLeft,
 ) -> None:
-    if isinstance(fact, facts.SessionJoined):
-        _ADD_SESSION.run(db, fact.session_id, conversation, fact.user_id, fact.nickname, entry.at)
-        _COUNT_JOIN.run(db, fact.current_users, fact.peak_users, fact.total_joins, conversation)
+    if isinstance(payload, events.SessionJoined):
+        _ADD_SESSION.run(
+            db, payload.session_id, conversation, payload.user_id, payload.nickname, entry.at
+        )
+        _COUNT_JOIN.run(
+            db, payload.current_users, payload.peak_users, payload.total_joins, conversation
+        )
     else:
-        _END_SESSION.run(db, fact.leave_time, fact.reason, entry.offset, fact.session_id)
-        _COUNT_LEAVE.run(db, fact.current_users, conversation)
+        _END_SESSION.run(db, payload.leave_time, payload.reason, entry.offset, payload.session_id)
+        _COUNT_LEAVE.run(db, payload.current_users, conversation)
 
 
 def _apply_sanction(
     db: Database,
     conversation: int,
     at: int,
-    fact: facts.BanSet | facts.BanLifted | facts.MuteSet | facts.MuteLifted,
+    payload: events.BanSet | events.BanLifted | events.MuteSet | events.MuteLifted,
 ) -> None:
-    match fact:
-        case facts.BanSet(user_id, reason, banned_by, expires_at):
+    match payload:
+        case events.BanSet(user_id, reason, banned_by, expires_at):
             _SET_BAN.run(db, conversation, user_id, reason, banned_by, at, expires_at)
-        case facts.BanLifted(user_id):
+        case events.BanLifted(user_id):
             _LIFT_BAN.run(db, conversation, user_id)
-        case facts.MuteSet(user_id, reason, muted_by, expires_at):
+        case events.MuteSet(user_id, reason, muted_by, expires_at):
             _SET_MUTE.run(db, conversation, user_id, reason, muted_by, at, expires_at)
-        case facts.MuteLifted(user_id):
+        case events.MuteLifted(user_id):
             _LIFT_MUTE.run(db, conversation, user_id)

@@ -1,6 +1,6 @@
 """What a conversation's listener missed, a page at a time, in log order.
 
-Posts are read by seq from the messages, the few other facts by offset from the log.
+Posts are read by seq from the messages, the few other events by offset from the log.
 """
 
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 from peewee import Database
 
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.storage import log, messages
 
-Replayed = messages.Stored | facts.Recorded
+Replayed = messages.Message | events.Event
 PAGE = 500
 
 
@@ -24,7 +24,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Start(NamedTuple):
-    """``others``: how many facts besides messages and sessions follow, counted up to a limit."""
+    """``others``: how many events besides messages and sessions follow, counted up to a limit."""
 
     offset: int
     others: int
@@ -37,9 +37,9 @@ def start(db: Database, conversation: int, seq: int, limit: int) -> Start:
 
 
 def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
-    """Up to 500 messages or 256 KiB of them, and 500 other facts, after that place.
+    """Up to 500 messages or 256 KiB of them, and 500 other events, after that place.
 
-    The question runs in one snapshot: what it has not found up to its offset does not exist.
+    The query runs in one snapshot: what it has not found up to its offset does not exist.
     """
     posts = messages.from_seq(db, conversation, seq + 1, PAGE)
     more = posts and messages.event_offset(db, conversation, posts[-1].seq + 1)
@@ -54,9 +54,9 @@ def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
 
 
 def _offset(entry: Replayed) -> int:
-    return entry.offset if isinstance(entry, facts.Recorded) else entry.event_offset
+    return entry.offset if isinstance(entry, events.Event) else entry.event_offset
 
 
-def _is_told(entry: facts.Recorded, seq: int) -> bool:
+def _is_told(entry: events.Event, seq: int) -> bool:
     """Whether the message's own place in the replay has told of its deletion."""
-    return isinstance(entry.fact, facts.MessageDeleted) and entry.fact.seq > seq
+    return isinstance(entry.payload, events.MessageDeleted) and entry.payload.seq > seq

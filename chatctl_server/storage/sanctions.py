@@ -1,9 +1,9 @@
-"""Questions about bans and mutes. One that has expired is as good as none."""
+"""Queries about bans and mutes. One that has expired is as good as none."""
 
 import msgspec
 from peewee import Database
 
-from chatctl_server.storage.models import Ban, Mute
+from chatctl_server.storage.models import BanTable, MuteTable
 from chatctl_server.storage.sql import Statement
 
 
@@ -17,30 +17,47 @@ class Sanction(msgspec.Struct, frozen=True):
     expires_at: int | None
 
 
-_BAN_COLUMNS = (Ban.user_id, Ban.reason, Ban.banned_by, Ban.created_at, Ban.expires_at)
-_MUTE_COLUMNS = (Mute.user_id, Mute.reason, Mute.muted_by, Mute.created_at, Mute.expires_at)
+_BAN_COLUMNS = (
+    BanTable.user_id,
+    BanTable.reason,
+    BanTable.banned_by,
+    BanTable.created_at,
+    BanTable.expires_at,
+)
+_MUTE_COLUMNS = (
+    MuteTable.user_id,
+    MuteTable.reason,
+    MuteTable.muted_by,
+    MuteTable.created_at,
+    MuteTable.expires_at,
+)
 _BANS = Statement(
-    Ban.select(*_BAN_COLUMNS)
-    .where((Ban.conversation == 0) & (Ban.expires_at.is_null() | (Ban.expires_at > 0)))
-    .order_by(Ban.user_id)
+    BanTable.select(*_BAN_COLUMNS)
+    .where(
+        (BanTable.conversation == 0) & (BanTable.expires_at.is_null() | (BanTable.expires_at > 0))
+    )
+    .order_by(BanTable.user_id)
 )
 _BAN = Statement(
-    Ban.select(*_BAN_COLUMNS).where(
-        (Ban.conversation == 0)
-        & (Ban.user_id == "")
-        & (Ban.expires_at.is_null() | (Ban.expires_at > 0))
+    BanTable.select(*_BAN_COLUMNS).where(
+        (BanTable.conversation == 0)
+        & (BanTable.user_id == "")
+        & (BanTable.expires_at.is_null() | (BanTable.expires_at > 0))
     )
 )
 _MUTES = Statement(
-    Mute.select(*_MUTE_COLUMNS)
-    .where((Mute.conversation == 0) & (Mute.expires_at.is_null() | (Mute.expires_at > 0)))
-    .order_by(Mute.user_id)
+    MuteTable.select(*_MUTE_COLUMNS)
+    .where(
+        (MuteTable.conversation == 0)
+        & (MuteTable.expires_at.is_null() | (MuteTable.expires_at > 0))
+    )
+    .order_by(MuteTable.user_id)
 )
 _MUTE = Statement(
-    Mute.select(*_MUTE_COLUMNS).where(
-        (Mute.conversation == 0)
-        & (Mute.user_id == "")
-        & (Mute.expires_at.is_null() | (Mute.expires_at > 0))
+    MuteTable.select(*_MUTE_COLUMNS).where(
+        (MuteTable.conversation == 0)
+        & (MuteTable.user_id == "")
+        & (MuteTable.expires_at.is_null() | (MuteTable.expires_at > 0))
     )
 )
 

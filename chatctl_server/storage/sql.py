@@ -1,6 +1,6 @@
-"""Connections and prepared questions.
+"""Connections and prepared queries.
 
-Peewee builds each question once, at import; it is then executed with fresh parameters in the
+Peewee builds each query once, at import; it is then executed with fresh parameters in the
 order of its placeholders. Building it anew costs 200 µs a call, executing it 7 µs.
 """
 
@@ -16,7 +16,7 @@ from playhouse.apsw_ext import APSWDatabase as _APSWDatabase
 
 from chatctl_server import errors
 
-__all__ = ["Bulk", "Database", "Row", "Statement", "Value"]  # Database: what questions are asked of
+__all__ = ["Bulk", "Database", "Row", "Statement", "Value"]  # Database: what queries are asked of
 Row = tuple[Any, ...]
 Value = str | int | float | bytes | None
 _DIALECT = _APSWDatabase(None)
@@ -79,9 +79,9 @@ class Bulk:
     def insert(cls, *fields: Field, ignore: bool = False) -> Self:
         """``ignore``: a row whose key is there already."""
         names = ", ".join(f'"{field.column_name}"' for field in fields)
-        verb = "INSERT OR IGNORE" if ignore else "INSERT"
+        action = "INSERT OR IGNORE" if ignore else "INSERT"
         table = fields[0].model._meta.table_name
-        return cls(f'{verb} INTO "{table}" ({names}) VALUES {{rows}}', len(fields))
+        return cls(f'{action} INTO "{table}" ({names}) VALUES {{rows}}', len(fields))
 
     def run(self, db: Database, rows: Sequence[Sequence[Value]]) -> None:
         """In their order, in as few steps as there are ones in the binary form of their number,

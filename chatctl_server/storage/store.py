@@ -1,8 +1,8 @@
 """The store: one writer thread with group commit, and two pools of reader threads.
 
-Callers ``await store.write(verb, …)``. The writer takes what is waiting (at most 256 calls or
-1 MiB), runs each verb so that it alone fails, commits once, and hands all facts and results back
-to the event loop in one step, in log order: facts first to ``on_commit``, then each result.
+Callers ``await store.write(action, …)``. The writer takes what is waiting (at most 256 calls or
+1 MiB), runs each action so that it alone fails, commits once, and hands all events and results back
+to the event loop in one step, in log order: events first to ``on_commit``, then each result.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 from peewee import Database
 
 from chatctl_server import errors
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.storage import files, sql
-from chatctl_server.storage.checkpointing import Checkpointer
+from chatctl_server.storage.checkpointer import Checkpointer
 from chatctl_server.storage.readers import Readers
-from chatctl_server.storage.writing import Batch, Call, Outcome, Settled, Writing
+from chatctl_server.storage.writer import Batch, Call, Completed, Outcome, Writer
 
 logger = logging.getLogger("chatctl.storage")
 T = TypeVar("T")
@@ -46,10 +46,10 @@ class Store:
         clock: Callable[[], int],
         is_serving: bool = True,
     ) -> None:
-        """``on_commit`` and ``on_batch`` are called in the loop: every committed fact in log
+        """``on_commit`` and ``on_batch`` are called in the loop: every committed event in log
         order, and for every transaction how many calls and seconds it had."""
         self.path = path
-        self.on_commit: Callable[[Sequence[facts.Recorded]], None] = lambda recorded: None
+        self.on_commit: Callable[[Sequence[events.Event]], None] = lambda recorded: None
         self.on_batch: Callable[[int, float], None] = lambda calls, seconds: None
         self._durable = durable
         self._clock = clock
@@ -63,7 +63,7 @@ class Store:
         self._readers_closed = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
-        self._writing: Writing | None = None
+        self._writing: Writer | None = None
         self._use(sql.reading(path))
         self._checkpointer = Checkpointer(path, durable=durable)
         self._identity: tuple[int, int] | None = None
@@ -77,7 +77,7 @@ class Store:
         if not write:
             self._use(await self._loop.run_in_executor(None, files.reading, self.path))
             return
-        self._writing = Writing(
+        self._writing = Writer(
             lambda: sql.writing(self.path, durable=self._durable),
             self._clock,
             is_serving=self._is_serving,
@@ -119,7 +119,7 @@ class Store:
         for readers in (self._live, self._lists):
             readers.close()
 
-    # Questions about the store itself
+    # Queries about the store itself
 
     @property
     def trouble(self) -> errors.ChatctlError | None:
@@ -153,25 +153,25 @@ class Store:
     # Writing
 
     async def write(
-        self, verb: Callable[..., T] | Batch[Any, T], *arguments: Any, size: int = CALL_BYTES
+        self, action: Callable[..., T] | Batch[Any, T], *arguments: Any, size: int = CALL_BYTES
     ) -> T:
-        """Runs the verb in the writer; returns after its commit. Raises what the verb raises,
+        """Runs the action in the writer; returns after its commit. Raises what the action raises,
         Busy at the queue's limit, NotStored or OutcomeUnknown when the database failed."""
         future, settle = _future()
-        self.submit(verb, arguments, settle, size=size)
+        self.submit(action, arguments, settle, size=size)
         return await future  # type: ignore[no-any-return]
 
     async def write_urgent(
-        self, verb: Callable[..., T], *arguments: Any, size: int = CALL_BYTES
+        self, action: Callable[..., T], *arguments: Any, size: int = CALL_BYTES
     ) -> T:
         """As ``write``, overtaking what is queued: for what administrators do."""
         future, settle = _future()
-        self.submit(verb, arguments, settle, size=size, urgent=True)
+        self.submit(action, arguments, settle, size=size, urgent=True)
         return await future  # type: ignore[no-any-return]
 
     def submit(
         self,
-        verb: Callable[..., Any] | Batch[Any, Any],
+        action: Callable[..., Any] | Batch[Any, Any],
         arguments: tuple[Any, ...],
         done: Callable[[Outcome], None],
         *,
@@ -196,7 +196,7 @@ class Store:
             if full and not reserved:
                 raise errors.Busy("The writer's queue is full", retry_after=1)
             self._waiting_bytes += size
-            (self._urgent if urgent else self._waiting).append(Call(verb, arguments, done, size))
+            (self._urgent if urgent else self._waiting).append(Call(action, arguments, done, size))
         self._work.set()
 
     # The writer thread
@@ -222,8 +222,8 @@ class Store:
         self._readers_closed.wait()  # the last connection to close empties the write-ahead log
         writing.close()
 
-    def _refused(self, calls: Sequence[Call]) -> list[Settled]:
-        return [Settled(call, self._displaced(), ()) for call in calls]
+    def _refused(self, calls: Sequence[Call]) -> list[Completed]:
+        return [Completed(call, self._displaced(), ()) for call in calls]
 
     def _displaced(self) -> errors.StorageUnavailable:
         return errors.StorageUnavailable(
@@ -243,13 +243,13 @@ class Store:
             self._waiting_bytes -= size
         return taken
 
-    def _settle(self, settled: Sequence[Settled], seconds: float) -> None:
+    def _settle(self, settled: Sequence[Completed], seconds: float) -> None:
         for call, outcome, recorded in settled:
             try:
                 if recorded:
                     self.on_commit(recorded)
             except Exception:
-                logger.exception("facts could not be handed over")
+                logger.exception("events could not be handed over")
             try:
                 call.done(outcome)
             except Exception:

@@ -5,26 +5,28 @@ from typing import NamedTuple
 
 from peewee import Database
 
-from chatctl_server.storage.models import Sync
+from chatctl_server.storage.models import SyncTable
 from chatctl_server.storage.sql import Bulk, Statement
 
-_FIRST = Statement(Sync.select(Sync.id, Sync.room).order_by(Sync.id).limit(1))
-_NOT_BEGUN = Statement(Sync.select(Sync.id).where(Sync.room == 0).order_by(Sync.id))
-_ADD = Bulk.insert(Sync.id, Sync.room)
-_MOVE = Statement(Sync.update({Sync.room: 0}).where(Sync.id == 0))
-_END = Statement(Sync.delete().where(Sync.id == 0))
+_FIRST = Statement(SyncTable.select(SyncTable.id, SyncTable.room).order_by(SyncTable.id).limit(1))
+_NOT_BEGUN = Statement(
+    SyncTable.select(SyncTable.id).where(SyncTable.room == 0).order_by(SyncTable.id)
+)
+_ADD = Bulk.insert(SyncTable.id, SyncTable.room)
+_MOVE = Statement(SyncTable.update({SyncTable.room: 0}).where(SyncTable.id == 0))
+_END = Statement(SyncTable.delete().where(SyncTable.id == 0))
 
 
-class Position(NamedTuple):
+class SyncPosition(NamedTuple):
     """``offset``: of the request; ``room``: up to which room it is planned, 0 before the first."""
 
     offset: int
     room: int = 0
 
 
-def first(db: Database) -> Position | None:
+def first(db: Database) -> SyncPosition | None:
     row = _FIRST.row(db, 1)
-    return None if row is None else Position(*row)
+    return None if row is None else SyncPosition(*row)
 
 
 def not_begun(db: Database) -> list[int]:
@@ -33,7 +35,7 @@ def not_begun(db: Database) -> list[int]:
 
 
 def planned_up_to(db: Database, read: int) -> int:
-    """The offset up to which no sync waits, when facts were read up to the one given."""
+    """The offset up to which no sync waits, when events were read up to the one given."""
     found = first(db)
     return read if found is None else found.offset - 1
 
@@ -42,7 +44,7 @@ def add(db: Database, offsets: Sequence[int]) -> None:
     _ADD.run(db, [(offset, 0) for offset in offsets])
 
 
-def move(db: Database, reached: Position) -> None:
+def move(db: Database, reached: SyncPosition) -> None:
     _MOVE.run(db, reached.room, reached.offset)
 
 

@@ -1,10 +1,10 @@
-"""What a verb works with: the connection, the time, and the facts it has recorded so far."""
+"""What an action works with: the connection, the time, and the events it has recorded so far."""
 
 from collections.abc import Iterable, Sequence
 
 from peewee import Database
 
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.storage import log, projection
 
 MANY = 10_000  # users of one room that were heard, and rooms
@@ -14,7 +14,7 @@ class Throttles:
     """When users were last heard in a room, for as long as throttling needs it.
 
     Read from the messages on a room's first use; dropped whole whenever a transaction fails,
-    so that it never knows more than the database. Of a verb that alone is undone, the rooms are
+    so that it never knows more than the database. Of an action that alone is undone, the rooms are
     dropped in which it had accepted a message.
     """
 
@@ -40,7 +40,7 @@ class Throttles:
 
 
 class Tx:
-    """One verb's part of a transaction. ``now`` is in microseconds; ``heard_in`` are the rooms
+    """One action's part of a transaction. ``now`` is in microseconds; ``heard_in`` are the rooms
     in which it has accepted a message, whatever becomes of it.
 
     ``is_serving``: the sessions that are open belong to connections of this process. On the
@@ -56,32 +56,32 @@ class Tx:
         self.is_serving = is_serving
         self.now = now
         self.throttles = throttles
-        self.recorded: list[facts.Recorded] = []
+        self.recorded: list[events.Event] = []
         self.heard_in: set[int] = set()
         self._next_offset: int | None = None
 
     def record(
-        self, fact: facts.Fact, actor: facts.Actor, conversation: int | None
-    ) -> facts.Recorded:
-        """Appends the fact and applies it to the tables."""
-        entry = self.place(fact, actor, conversation)
+        self, payload: events.Payload, actor: events.Actor, conversation: int | None
+    ) -> events.Event:
+        """Appends the event and applies it to the tables."""
+        entry = self.place(payload, actor, conversation)
         log.append(self.db, [entry])
         projection.apply(self.db, entry)
         self.recorded.append(entry)
         return entry
 
-    def record_posts(self, posts: Sequence[facts.Recorded]) -> None:
+    def record_posts(self, posts: Sequence[events.Event]) -> None:
         """As ``record``, for posts that ``place`` gave their offsets."""
         log.append(self.db, posts)
         projection.apply_posts(self.db, posts)
         self.recorded.extend(posts)
 
     def place(
-        self, fact: facts.Fact, actor: facts.Actor, conversation: int | None
-    ) -> facts.Recorded:
-        """The fact at the next offset; every placed fact is then recorded, in order."""
+        self, payload: events.Payload, actor: events.Actor, conversation: int | None
+    ) -> events.Event:
+        """The event at the next offset; every placed event is then recorded, in order."""
         if self._next_offset is None:
             self._next_offset = log.newest_offset(self.db) + 1
         offset = self._next_offset
         self._next_offset = offset + 1
-        return facts.Recorded(offset, self.now, conversation, actor, fact)
+        return events.Event(offset, self.now, conversation, actor, payload)

@@ -7,14 +7,14 @@ from msgspec import UNSET, UnsetType
 
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.setting_table import masked
+from chatctl_server.settings.table import masked
 from chatctl_server.storage import deliveries, endpoints
-from chatctl_server.storage.delivery_lists import Listed, SyncStatusKind
+from chatctl_server.storage.delivery_lists import DeliveryListed, SyncStatusKind
 
-Next = Literal["delivered", "retry", "given_up", "skipped"]
+NextStep = Literal["delivered", "retry", "given_up", "skipped"]
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class EndpointObject(msgspec.Struct, frozen=True):
     """``url`` without what may be secret in it. Times are Unix seconds."""
 
     endpoint_id: str
@@ -34,13 +34,13 @@ class Endpoint(msgspec.Struct, frozen=True):
     changed: bool | UnsetType = UNSET
 
 
-class Delivery(Listed, frozen=True):
+class DeliveryObject(DeliveryListed, frozen=True):
     """Times are Unix seconds."""
 
     changed: bool | UnsetType = UNSET
 
 
-class Request(msgspec.Struct, frozen=True):
+class RequestObject(msgspec.Struct, frozen=True):
     """As it would be sent now; ``body`` is None when it cannot be put together."""
 
     url: str
@@ -48,7 +48,7 @@ class Request(msgspec.Struct, frozen=True):
     body: Any
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class AttemptObject(msgspec.Struct, frozen=True):
     """``answer``: the first 4 KiB of it."""
 
     number: int
@@ -60,14 +60,14 @@ class Attempt(msgspec.Struct, frozen=True):
     answer: str
 
 
-class DeliveryDetails(Listed, frozen=True):
+class DeliveryDetails(DeliveryListed, frozen=True):
     """Times are Unix seconds."""
 
-    request: Request
-    attempts: list[Attempt]
+    request: RequestObject
+    attempts: list[AttemptObject]
 
 
-class Try(msgspec.Struct, frozen=True):
+class AttemptLine(msgspec.Struct, frozen=True):
     """A line of the stream: a try that begins (``sent``) or has ended (``answered``)."""
 
     at: str
@@ -84,7 +84,7 @@ class Try(msgspec.Struct, frozen=True):
     status: int | None = None
     error: str | None = None
     latency_ms: float | None = None
-    next: Next | None = None
+    next: NextStep | None = None
     retry_in_seconds: float | None = None
 
 
@@ -104,18 +104,18 @@ class SyncStatus(msgspec.Struct, frozen=True):
 
 
 def endpoint(
-    stored: endpoints.Stored,
+    stored: endpoints.Endpoint,
     backlog: tuple[int, int] | None,
     now: int,
     *,
     has_common_secret: bool,
     changed: bool | UnsetType = UNSET,
-) -> Endpoint:
+) -> EndpointObject:
     """``backlog``: how many are pending, and when the oldest was planned. ``has_common_secret``:
     an endpoint without one of its own has that of the settings."""
     is_overlapping = stored.previous_until is not None and stored.previous_until > now
     pending, oldest = backlog or (0, None)
-    return Endpoint(
+    return EndpointObject(
         endpoint_id=stored.public_id,
         origin="added" if stored.is_added else "settings",
         kind=stored.kind,
@@ -134,16 +134,18 @@ def endpoint(
     )
 
 
-def delivery(listed: Listed, changed: bool | UnsetType = UNSET) -> Delivery:
-    return Delivery(**_in_seconds(listed), changed=changed)
+def delivery(listed: DeliveryListed, changed: bool | UnsetType = UNSET) -> DeliveryObject:
+    return DeliveryObject(**_in_seconds(listed), changed=changed)
 
 
-def details(listed: Listed, request: Request, tries: list[deliveries.Try]) -> DeliveryDetails:
+def details(
+    listed: DeliveryListed, request: RequestObject, tries: list[deliveries.Attempt]
+) -> DeliveryDetails:
     attempts = [_attempt(each) for each in tries]
     return DeliveryDetails(**_in_seconds(listed), request=request, attempts=attempts)
 
 
-def _in_seconds(listed: Listed) -> dict[str, Any]:
+def _in_seconds(listed: DeliveryListed) -> dict[str, Any]:
     return msgspec.structs.asdict(listed) | {
         "planned_at": times.seconds(listed.planned_at),
         "finished_at": _seconds(listed.finished_at),
@@ -151,8 +153,8 @@ def _in_seconds(listed: Listed) -> dict[str, Any]:
     }
 
 
-def _attempt(made: deliveries.Try) -> Attempt:
-    return Attempt(
+def _attempt(made: deliveries.Attempt) -> AttemptObject:
+    return AttemptObject(
         number=made.number,
         at=times.seconds(made.at),
         latency_ms=made.latency / 1000,

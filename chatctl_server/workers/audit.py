@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Sequence
 
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.storage import conversations
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
@@ -11,16 +11,16 @@ from chatctl_server.storage.store import Store
 logger = logging.getLogger("chatctl.audit")
 NAME = "audit"
 ACTS = (
-    facts.ConversationCreated,
-    facts.ConversationRenamed,
-    facts.ConversationClosed,
-    facts.AdminsSet,
-    facts.MessageDeleted,
-    facts.BanSet,
-    facts.BanLifted,
-    facts.MuteSet,
-    facts.MuteLifted,
-    facts.UserKicked,
+    events.ConversationCreated,
+    events.ConversationRenamed,
+    events.ConversationClosed,
+    events.AdminsSet,
+    events.MessageDeleted,
+    events.BanSet,
+    events.BanLifted,
+    events.MuteSet,
+    events.MuteLifted,
+    events.UserKicked,
 )
 
 
@@ -28,13 +28,13 @@ class Audit:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def handle(self, page: Sequence[facts.Recorded]) -> bool:
-        acts = [entry for entry in page if isinstance(entry.fact, ACTS)]
+    async def handle(self, page: Sequence[events.Event]) -> bool:
+        acts = [entry for entry in page if isinstance(entry.payload, ACTS)]
         if acts:
             rooms = await self._store.read(_room_ids, {entry.conversation for entry in acts})
             for entry in acts:
                 fields = _fields(entry, rooms.get(entry.conversation))
-                logger.info("%s", facts.type_name(entry.fact), extra=fields)
+                logger.info("%s", events.type_name(entry.payload), extra=fields)
         return bool(acts)
 
 
@@ -43,13 +43,13 @@ def _room_ids(db: Database, found: Collection[int | None]) -> dict[int | None, s
     return {each: room.public_id for each, room in rooms.items() if room is not None}
 
 
-def _fields(entry: facts.Recorded, room_id: str | None) -> dict[str, str | int]:
+def _fields(entry: events.Event, room_id: str | None) -> dict[str, str | int]:
     fields: dict[str, str | int | None] = {
         "offset": entry.offset,
         "room_id": room_id,
         "actor": entry.actor.user_id,
         "credential": entry.actor.credential,
         "address": entry.actor.address,
-        "user_id": getattr(entry.fact, "user_id", None),
+        "user_id": getattr(entry.payload, "user_id", None),
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A clock calls a verb at an interval. It counts by the monotonic clock: setting the wall clock
+"""A clock calls an action at an interval. It counts by the monotonic clock: setting the wall clock
 neither bursts nor stalls it."""
 
 import asyncio

@@ -1,53 +1,53 @@
 """A follower reads the log in order from its durable cursor.
 
 It reads a page in a reader thread, handles it, and moves its cursor by compare-and-set in one
-verb. A crash between any two lines loses nothing and repeats at most the page in flight.
+action. A crash between any two lines loses nothing and repeats at most the page in flight.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from chatctl_server.conversation import following
-from chatctl_server.domain import facts
-from chatctl_server.live.bell import Bell
+from chatctl_server.actions import followers
+from chatctl_server.domain import events
+from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import cursors, log
 from chatctl_server.storage.store import Store
 
 PAGE = 500
 LAZY_SECONDS = 5.0
 PAUSE_SECONDS = 0.002  # after what was handled: one that is far behind leaves others their turn
-Handle = Callable[[Sequence[facts.Recorded]], Awaitable[bool]]
+Handle = Callable[[Sequence[events.Event]], Awaitable[bool]]
 
 
 async def follow(
-    bell: Bell, step: Callable[[], Awaitable[bool]], catch_up: Callable[[], Awaitable[None]]
+    notifier: Notifier, step: Callable[[], Awaitable[bool]], catch_up: Callable[[], Awaitable[None]]
 ) -> None:
-    """Step by step, then as the bell rings. ``catch_up`` moves the cursor over what asked for
+    """Step by step, then as the notifier rings. ``catch_up`` moves the cursor over what asked for
     nothing, when it has been quiet for a while."""
     while True:
-        seen = bell.count
+        seen = notifier.count
         if await step():
             await asyncio.sleep(PAUSE_SECONDS)
-        elif not await bell.rings(seen, LAZY_SECONDS):
+        elif not await notifier.notified_within(seen, LAZY_SECONDS):
             await catch_up()
-            await bell.wait(seen)
+            await notifier.wait(seen)
 
 
 class Follower:
     """``handle`` says whether a page held anything of its own. If not, the cursor may wait: a
     commit for each lone message of others would cost as much as the message."""
 
-    def __init__(self, name: str, store: Store, bell: Bell, handle: Handle) -> None:
+    def __init__(self, name: str, store: Store, notifier: Notifier, handle: Handle) -> None:
         self.name = name
         self._store = store
-        self._bell = bell
+        self._notifier = notifier
         self._handle = handle
         self._read = 0  # up to where the log was read, and
         self._stored = 0  # where the cursor stands
 
     async def run(self) -> None:
         self._stored = self._read = await self._store.read(cursors.position, self.name)
-        await follow(self._bell, self.step, self._catch_up)
+        await follow(self._notifier, self.step, self._catch_up)
 
     async def step(self) -> bool:
         """Handles the next page; False when there is none."""
@@ -66,6 +66,6 @@ class Follower:
 
     async def _move(self) -> None:
         """By compare-and-set; when another has moved the cursor, reading begins there."""
-        if not await self._store.write(following.plan, self.name, self._stored, self._read):
+        if not await self._store.write(followers.plan, self.name, self._stored, self._read):
             self._read = await self._store.read(cursors.position, self.name)
         self._stored = self._read

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from chatctl import exits
+from chatctl.shell import exits
 
 Kind = Literal["product", "file", "stream", "sending"]
 """What is ``sending`` needs a server, as a stream does, because only a server sends."""

@@ -10,7 +10,7 @@ from same_process import Here
 from served import Served
 from world import Server
 
-from chatctl_server import lock
+from chatctl_server.process import lock
 
 
 @pytest.fixture

@@ -4,34 +4,34 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from chatctl.histories import Budget
-from chatctl.receipts import Callback, Receipt, Receipts
-from chatctl_server.storage import messages, sessions
-from chatctl_server.views import callbacks as views
-from chatctl_server.views.rooms import chat_entry, session_entry
+from chatctl.webhooks.histories import Budget
+from chatctl.webhooks.receipts import Callback, Receipt, Receipts
+from chatctl_server.storage import messages, room_sessions
+from chatctl_server.views.rooms import callbacks as views
+from chatctl_server.views.rooms.objects import chat_entry, session_entry
 
 ROOM = "7f0c2a52-9b1e-4c53-8a37-2f6f1f0d9a11"
 AT = 1_767_225_600
 SECOND = 1_000_000
 
 
-def message(seq: int, content: str = "hi", at: int | None = None) -> messages.Stored:
+def message(seq: int, content: str = "hi", at: int | None = None) -> messages.Message:
     """At its own second, unless told."""
     created_at = (AT + seq if at is None else at) * SECOND
-    return messages.Stored(
+    return messages.Message(
         id=seq, event_offset=seq, conversation=1, seq=seq, kind="text", sender="anna",
         nickname="Anna", is_admin=False, content=content, client_msg_id=None, created_at=created_at,
         deleted_at=None,
     )  # fmt: skip
 
 
-def session(number: int, join: int, leave: int, user: str = "anna") -> sessions.Stored:
+def session(number: int, join: int, leave: int, user: str = "anna") -> room_sessions.Session:
     """Times in seconds after AT; sessions of a second begin one after the other."""
     began, ended = (AT + join) * SECOND + number, (AT + leave) * SECOND
-    return sessions.Stored(number, 1, user, user, began, ended)
+    return room_sessions.Session(number, 1, user, user, began, ended)
 
 
-def chat(rows: Sequence[messages.Stored], number: int, *, is_last: bool = True) -> Any:
+def chat(rows: Sequence[messages.Message], number: int, *, is_last: bool = True) -> Any:
     entries = [vars_of(chat_entry(row)) for row in rows]
     return {
         "event_type": "ChatHistoryBatch", "room_id": ROOM, "messages": entries,
@@ -39,7 +39,7 @@ def chat(rows: Sequence[messages.Stored], number: int, *, is_last: bool = True) 
     }  # fmt: skip
 
 
-def ended(rows: Sequence[sessions.Stored], number: int) -> Any:
+def ended(rows: Sequence[room_sessions.Session], number: int) -> Any:
     entries = [vars_of(session_entry(row)) for row in rows]
     return {
         "event_type": "SessionHistoryBatch", "room_id": ROOM, "sessions": entries,
@@ -51,7 +51,7 @@ def vars_of(entry: Any) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in entry.__struct_fields__}
 
 
-def periodic(said: Sequence[messages.Stored], left: Sequence[sessions.Stored] = ()) -> Any:
+def periodic(said: Sequence[messages.Message], left: Sequence[room_sessions.Session] = ()) -> Any:
     """As the server computes it: the newest of both, sessions by when they began."""
     newest = sorted(left, key=lambda row: row.join_time)[-views.DIGEST_RECORDS :]
     counted = {"message_count": len(said), "session_count": len(left), "last_message_at": None}

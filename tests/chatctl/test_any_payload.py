@@ -50,8 +50,8 @@ def _run(here: Here, room: Room, *args: str) -> Finished:
     return done
 
 
-def _payloads(facts: list[dict[str, Any]]) -> list[Any]:
-    return [fact["data"]["payload"] for fact in facts if fact["type"] == "custom.sent"]
+def _payloads(events: list[dict[str, Any]]) -> list[Any]:
+    return [event["data"]["payload"] for event in events if event["type"] == "custom.sent"]
 
 
 EXPECTED = [
@@ -63,9 +63,9 @@ EXPECTED = [
 
 @pytest.mark.parametrize("verb", [("events", "ls"), ("events", "tail")], ids=" ".join)
 def test_a_list_holds_every_payload(here: Here, odd: Room, verb: tuple[str, ...]) -> None:
-    facts = _strictly(_run(here, odd, *verb, "--room", odd.id, "--json").stdout)
-    assert _payloads(facts) == EXPECTED
-    assert [fact["data"].get("content") for fact in facts][-1] == "after all that"
+    events = _strictly(_run(here, odd, *verb, "--room", odd.id, "--json").stdout)
+    assert _payloads(events) == EXPECTED
+    assert [event["data"].get("content") for event in events][-1] == "after all that"
 
 
 @pytest.mark.parametrize("verb", [("events", "ls"), ("events", "tail")], ids=" ".join)
@@ -82,9 +82,9 @@ def test_watch_goes_on_behind_them(here: Here, odd: Room) -> None:
     # The join, the custom events and the message.
     count = str(2 + len(EXPECTED))
     args = ("watch", odd.id, "--since", "0", "--count", count)
-    facts = [_strictly(line) for line in _run(here, odd, *args, "--json").stdout.splitlines()]
-    assert _payloads(facts) == EXPECTED
-    assert facts[-1]["data"]["content"] == "after all that"
+    events = [_strictly(line) for line in _run(here, odd, *args, "--json").stdout.splitlines()]
+    assert _payloads(events) == EXPECTED
+    assert events[-1]["data"]["content"] == "after all that"
     shown = _run(here, odd, *args).stdout.splitlines()
     assert [line.split("\t")[1] for line in shown][-1] == "message.posted"
 
@@ -100,19 +100,19 @@ def test_tail_follows_through_them(chatctl: Chatctl, room: Room) -> None:
             # The first one may come before the command has looked where the log ends.
             boss.say("before")
             while True:
-                fact = _strictly(tail.stdout.readline().decode())
-                if fact["type"] == "message.posted":
+                event = _strictly(tail.stdout.readline().decode())
+                if event["type"] == "message.posted":
                     break
             for payload in (LINE_BREAKS, LONGEST, BEYOND):
                 _custom(boss, payload)
             boss.say("after")
-            facts = [_strictly(tail.stdout.readline().decode()) for _ in range(4)]
+            events = [_strictly(tail.stdout.readline().decode()) for _ in range(4)]
         finally:
             tail.terminate()
             tail.wait(30)
         assert tail.stderr.read() == b""
-    assert _payloads(facts) == EXPECTED
-    assert facts[-1]["data"]["content"] == "after"
+    assert _payloads(events) == EXPECTED
+    assert events[-1]["data"]["content"] == "after"
 
 
 def test_a_line_that_is_no_json_ends_a_stream_with_a_sentence(here: Here, server: Prepared) -> None:
@@ -141,13 +141,13 @@ def test_times_are_rfc_3339_in_utc(here: Here, room: Room) -> None:
     tailed = _strictly(_run(here, room, "events", "tail", "--room", room.id, "--json").stdout)
     assert tailed == listed
     seen = set()
-    for fact in listed:
-        for key, value in {**fact, **fact["data"]}.items():
+    for event in listed:
+        for key, value in {**event, **event["data"]}.items():
             if key in KEYS_OF_TIMES or key.endswith(("_at", "_time")):
-                assert RFC3339.fullmatch(value), (fact["type"], key, value)
+                assert RFC3339.fullmatch(value), (event["type"], key, value)
                 seen.add(key)
     assert seen == KEYS_OF_TIMES
-    by_type = {fact["type"]: fact for fact in listed}
+    by_type = {event["type"]: event for event in listed}
     until = by_type["ban.set"]["data"]["expires_at"]
     assert _moment(until) - _moment(by_type["ban.set"]["at"]) == timedelta(hours=1)
     assert _moment(by_type["sync.requested"]["data"]["from_time"]).timestamp() == asked["from"]

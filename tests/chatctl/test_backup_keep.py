@@ -12,7 +12,8 @@ from offline import Offline
 from same_process import Here
 
 from chatctl_server.errors import ChatctlError
-from chatctl_server.storage import backups, maintenance, retention
+from chatctl_server.storage import maintenance
+from chatctl_server.storage.maintenance import backup_retention, backups
 
 DAY = 86_400_000_000
 FIRST = 1_700_000_000_000_000  # 2023-11-14T22:13:20Z
@@ -144,7 +145,7 @@ def test_half_a_copy_of_a_killed_backup_goes_after_a_day(database: Path, directo
 
 def test_what_cannot_be_removed_is_said(database: Path, directory: Path) -> None:
     nightly(database, directory, 0, 1)
-    (stuck,) = retention.own(database, directory)
+    (stuck,) = backup_retention.own(database, directory)
     stuck.unlink()
     stuck.mkdir()
     done = maintenance.backup_into(database, directory, 1, FIRST + DAY)
@@ -165,14 +166,14 @@ class TestCommand:
 
     def test_an_old_one_goes(self, here: Here, database: Path, directory: Path) -> None:
         nightly(database, directory, 0, None)
-        (old,) = retention.own(database, directory)
+        (old,) = backup_retention.own(database, directory)
         done = here("db", "backup", "backups", "--keep", "1", "--json", "--db", "sqlite:chat.db")
         assert json.loads(done.stdout)["removed"] == [str(old)]
         assert len(names(directory)) == 2
 
     def test_partly_done_is_exit_9(self, here: Here, database: Path, directory: Path) -> None:
         nightly(database, directory, 0, None)
-        (stuck,) = retention.own(database, directory)
+        (stuck,) = backup_retention.own(database, directory)
         stuck.unlink()
         stuck.mkdir()
         done = here("db", "backup", "backups", "--keep", "1", "--db", "sqlite:chat.db")

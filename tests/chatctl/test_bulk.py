@@ -17,8 +17,8 @@ from served import Served
 from terminal import on_terminal
 from world import PATIENCE_SECONDS, Room, eventually
 
-from chatctl import client
-from chatctl_server import lock
+from chatctl.link import client
+from chatctl_server.process import lock
 
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 BASE = f"/management/rooms/{ROOM_ID}"

@@ -16,7 +16,7 @@ from served import Served
 from standardwebhooks.webhooks import Webhook
 from world import KEY, Server, running
 
-from chatctl import endpoints
+from chatctl.input import endpoints
 
 USAGE, NOT_FOUND, NOT_ALLOWED, CONFLICT = 2, 3, 4, 5
 SECRET = f"whsec_{b64encode(bytes(range(32))).decode()}"
@@ -61,7 +61,7 @@ def test_an_endpoint_is_added_once(served: Served, url: str) -> None:
         for line in served("callbacks").stdout.splitlines()
         if line.startswith(endpoint_id)
     ]
-    assert row == [endpoint_id, "facts", url, "room.*,message.*", "enabled", "0", "", ""]
+    assert row == [endpoint_id, "events", url, "room.*,message.*", "enabled", "0", "", ""]
     assert shown in served.json("callbacks", "ls")
 
 
@@ -288,7 +288,7 @@ def test_what_is_no_secret_is_not_shown(served: Served, url: str, text: str) -> 
 
 
 ID = "01a2b3c4-0000-7000-8000-000000000001"
-KNOWN = {"endpoint_id": ID, "url": "http://hook.example/", "origin": "added", "kind": "facts"}
+KNOWN = {"endpoint_id": ID, "url": "http://hook.example/", "origin": "added", "kind": "events"}
 
 
 @pytest.mark.parametrize(
@@ -311,8 +311,8 @@ def test_a_made_secret_stays_as_long_as_it_may_be_in_force(
     assert (here.directory / "made").exists() == stays
 
 
-def _endpoint(number: str, url: str, kind: str = "facts") -> dict[str, str]:
-    origin = "added" if kind == "facts" else "settings"
+def _endpoint(number: str, url: str, kind: str = "events") -> dict[str, str]:
+    origin = "added" if kind == "events" else "settings"
     return {"endpoint_id": number, "url": url, "kind": kind, "origin": origin}
 
 
@@ -334,7 +334,7 @@ FOUR = [
         ("data", [3]),
         ("da7a", [2]),
         ("periodic-sync", []),
-        ("facts", []),
+        ("events", []),
         ("http://one.example/hook", [0, 1]),
         ("http://one.example/hook/", []),
         ("https://me:secret@two.example/hook?key=1", [2]),

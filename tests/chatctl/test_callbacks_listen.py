@@ -19,7 +19,7 @@ from prepared_server import Chatctl, Finished, lines, rows
 from same_process import Here
 from world import eventually, free_port, running
 
-from chatctl_server.workers import signing
+from chatctl_server.workers.callbacks import signer
 
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = b64encode(KEY).decode()
@@ -150,7 +150,7 @@ def signed(body: Any, webhook_id: str = "1", at: int | None = None) -> Send:
 
         content = json.dumps(body).encode()
         moment = int(time.time()) if at is None else at
-        return post(port, content, **dict(signing.headers(webhook_id, moment, content, [KEY])))
+        return post(port, content, **dict(signer.headers(webhook_id, moment, content, [KEY])))
 
     return send
 

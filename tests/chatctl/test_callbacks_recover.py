@@ -15,9 +15,9 @@ from same_process import Here
 from served import Served
 from world import PATIENCE_SECONDS, Server, eventually, running
 
-from chatctl import endpoints
-from chatctl.failures import Failure
-from chatctl.pace import Pace, rate
+from chatctl.input import endpoints
+from chatctl.input.pace import Pace, rate
+from chatctl.shell.failures import Failure
 
 USAGE, NOT_FOUND, INTERRUPTED, UNREACHABLE = 2, 3, 130, 6
 PATH = f"POST {endpoints.PATH}/recover"
@@ -137,7 +137,8 @@ def test_the_pages_keep_the_pace_but_for_the_last(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(
-        "chatctl.pace.Pace", lambda per_second: Pace(per_second, lambda: clock.now, clock.sleep)
+        "chatctl.input.pace.Pace",
+        lambda per_second: Pace(per_second, lambda: clock.now, clock.sleep),
     )
     server.answers[PATH] = _pages(50, 25, 10)
     assert _recover(here, server).exit == 0
@@ -180,7 +181,7 @@ def test_who_is_stopped_says_how_far_it_came_and_how_to_go_on(
 
     server.answers[PATH] = answered
     server.answers[f"GET {endpoints.PATH}"] = Answer(
-        [{"endpoint_id": f"{ID}9", "kind": "facts", "url": "http://one/", "origin": "added"}]
+        [{"endpoint_id": f"{ID}9", "kind": "events", "url": "http://one/", "origin": "added"}]
     )
     begun = chatctl.start(
         "callbacks", "recover", "--since", SINCE, "--only", "all", "--rate", "9/s",

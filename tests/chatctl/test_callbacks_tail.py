@@ -11,8 +11,8 @@ from receivers import Receiver, answer, receiver, when
 from same_process import Here
 from world import KEY, PATIENCE_SECONDS, Room, Server, eventually, running
 
-from chatctl import endpoints
-from chatctl.commands.callbacks_tail import Lines
+from chatctl.commands.callbacks_tail import AttemptRows
+from chatctl.input import endpoints
 
 UNREACHABLE, NOT_ALLOWED = 6, 4
 PATH = f"GET {endpoints.PATH}/tries"
@@ -53,7 +53,7 @@ FAILED = a_try(state="answered", status=500, latency_ms=212.3, next="retry", ret
              "<-- 500 in 212 ms, retry in 5 s (RoomClosed room=ops #3)"],
         ),
         (
-            [a_try(kind="facts", event="ban.set", room_name=None, mark="replay", number=1)],
+            [a_try(kind="events", event="ban.set", room_name=None, mark="replay", number=1)],
             ["--> ban.set room=r-1 #1 [replay]"],
         ),
         ([a_try(event="data_sync", room_id=None, room_name=None)], ["--> DataSync #3"]),
@@ -80,7 +80,7 @@ FAILED = a_try(state="answered", status=500, latency_ms=212.3, next="retry", ret
 )  # fmt: skip
 def test_a_try_as_a_line(tries: list[dict[str, Any]], shown: list[str]) -> None:
     """The answer says what it answers unless that stands above it."""
-    told = Lines()
+    told = AttemptRows()
     assert [told.of(each) for each in tries] == shown
 
 

@@ -337,14 +337,14 @@ def test_options_stand_behind_the_verb(chatctl: Chatctl) -> None:
 
 
 def test_events_that_are_cut_off_say_so(chatctl: Chatctl, prepared: Prepared) -> None:
-    facts = [
+    events = [
         {"offset": n, "event_id": "x", "type": "ban.set", "at": "2026-01-02T03:04:05.000000Z",
          "room_id": LOBBY_ID, "actor": None, "credential": "key", "address": None,
          "data": {"user_id": "a\tb"}}
         for n in (1, 2)
     ]  # fmt: skip
     link = {"Link": '</management/events?after=2&limit=2>; rel="next"'}
-    prepared.answers["GET /management/events"] = [Answer(facts, 200, link), Answer(facts[:1])]
+    prepared.answers["GET /management/events"] = [Answer(events, 200, link), Answer(events[:1])]
     done = _run(chatctl, prepared, "events", "--count", "2", "--room", "lobby", "--since", "0")
     assert done.stdout == rows(
         *(

@@ -8,7 +8,7 @@ import pytest
 from prepared_server import Chatctl, lines
 from same_process import Here
 
-from chatctl_server.settings import SETTINGS
+from chatctl_server.settings.sources import SETTINGS
 
 SECRET = "correct-horse-battery-staple-0123456789"
 SOUND = 'DATABASE_URL = "sqlite:./chat.db"\n'

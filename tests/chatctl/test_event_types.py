@@ -3,15 +3,15 @@
 import pytest
 from same_process import Here
 
-from chatctl import event_types
-from chatctl.failures import Failure
-from chatctl_server.domain import callbacks, facts
+from chatctl.input import event_types
+from chatctl.shell.failures import Failure
+from chatctl_server.domain import callbacks, events
 
 USAGE = 2
 
 
 def test_they_are_the_servers() -> None:
-    assert event_types.FACTS == facts.TYPE_NAMES
+    assert event_types.EVENTS == events.TYPE_NAMES
     assert event_types.CALLBACKS == callbacks.EVENT_NAMES
 
 

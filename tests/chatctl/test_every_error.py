@@ -19,11 +19,11 @@ from prepared_server import Chatctl, Finished
 from same_process import Here
 from world import KEY, Server, running
 
-from chatctl import exits
-from chatctl_server import lock
-from chatctl_server.conversation import batches, endpoints, moderation, settling
+from chatctl.shell import exits
+from chatctl_server.actions import attempts, endpoints, history_batches, moderation
 from chatctl_server.domain import callbacks
-from chatctl_server.settings import Settings
+from chatctl_server.process import lock
+from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import deliveries, maintenance
 
 # SQLite needs 32 KiB beside a database to open it; a whole new database needs more than this.
@@ -75,10 +75,10 @@ def _give_up_a_delivery(desk: Offline) -> None:
     number = desk.call(lambda tx: deliveries.add(tx.db, [planned], tx.now, 0))
     stored = desk.call(lambda tx: deliveries.one(tx.db, number))
     outcome = callbacks.Outcome(0, error="refused")
-    sizes = batches.Sizes(1, 1, 1)
+    sizes = history_batches.Sizes(1, 1, 1)
     verdict = callbacks.GivenUp()
-    tried = settling.Tried(stored, desk.now, outcome, verdict, b"", desk.now, sizes)
-    assert desk.call(settling.settle_one, tried)
+    tried = attempts.AttemptEnded(stored, desk.now, outcome, verdict, b"", desk.now, sizes)
+    assert desk.call(attempts.record_one, tried)
     changes = endpoints.Changes(None, None, None, "disabled", True)
     desk.run(endpoints.change, added.public_id, changes, settings)
 

@@ -19,7 +19,7 @@ from prepared_server import Chatctl, Finished
 from same_process import Here
 from world import Room, Server, eventually, running
 
-from chatctl import exits, registry
+from chatctl.shell import exits, registry
 from chatctl_server.domain import event_id
 
 # Of this moment, of this machine, or of a server alone.
@@ -225,7 +225,7 @@ def test_a_stream_is_the_same_at_both_servers(
         process.communicate(timeout=30)
         seen.append([same(json.loads(line)) for line in lines])
     assert seen[0] == seen[1]
-    assert all(fact["type"] for fact in seen[0])
+    assert all(event["type"] for event in seen[0])
 
 
 def test_what_is_sent_is_told_the_same_at_both_servers(here: Here, places: Places) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from chatctl import exits
-from chatctl.failures import Failure
+from chatctl.shell import exits
+from chatctl.shell.failures import Failure
 from chatctl_server import errors
 
 

@@ -10,7 +10,7 @@ import pytest
 from prepared_server import KEY, Answer, Prepared, lines
 from same_process import Here
 
-from chatctl_server import lock, servers
+from chatctl_server.process import lock, servers
 
 ON_FILE = ("--db", "sqlite:./chat.db")
 ROOMS = "GET /management/rooms"

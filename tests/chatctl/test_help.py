@@ -8,8 +8,8 @@ from prepared_server import Answer, Chatctl, Finished, Prepared, lines
 from same_process import Here
 from terminal import on_terminal
 
-from chatctl import exits, manual, registry
-from chatctl.options import COMMON
+from chatctl.shell import exits, manual, registry
+from chatctl.shell.options import COMMON
 
 COMMANDS = {path.removeprefix("chatctl "): verb for path, verb, _ in registry.commands()}
 TOPICS = list(manual.TOPICS)

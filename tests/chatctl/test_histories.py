@@ -2,10 +2,10 @@
 
 from received import AT, Desk, chat, codes_of, ended, message, periodic, session, vars_of
 
-from chatctl import histories
-from chatctl.histories import Budget
-from chatctl_server.views import callbacks as views
-from chatctl_server.views.rooms import chat_entry, session_entry
+from chatctl.webhooks import histories
+from chatctl.webhooks.histories import Budget
+from chatctl_server.views.rooms import callbacks as views
+from chatctl_server.views.rooms.objects import chat_entry, session_entry
 
 SAID = [message(seq, f"text {seq} 你好") for seq in range(1, 1301)]
 

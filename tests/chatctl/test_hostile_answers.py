@@ -13,7 +13,7 @@ from hostile import ANSWERED, REFUSED, STRINGS, acting, file_name
 from prepared_server import Answer, Finished, Prepared, problem
 from same_process import Here
 
-from chatctl.visible import exact, visible
+from chatctl.show.visible import exact, visible
 
 ASKING = [*of("product", "stream"), "token mint"]
 
@@ -79,7 +79,7 @@ def test_what_our_server_would_refuse_is_shown_of_another(
 
 
 def test_a_stream_on_a_terminal_is_quiet(here: Here, server: Prepared) -> None:
-    fact = {
+    event = {
         "offset": 2, "event_id": "x", "at": "2026-01-02T03:04:05.000006Z", "room_id": ROOM_ID,
         "actor": ANSWERED, "credential": "api-key", "address": None, "type": ANSWERED,
         "data": {ANSWERED: [ANSWERED]},
@@ -89,7 +89,7 @@ def test_a_stream_on_a_terminal_is_quiet(here: Here, server: Prepared) -> None:
     server.answers["GET /management/status"] = Answer({"last_offset": 1})
     server.answers["GET /management/events"] = Answer([])
     for options in ((), ("--json",)):
-        line = Answer(json.dumps(fact).encode() + b"\n")
+        line = Answer(json.dumps(event).encode() + b"\n")
         end = problem(404, "room_not_found", ANSWERED)
         server.answers["GET /management/events/stream"] = [line, end]
         done = _clean(
@@ -98,7 +98,7 @@ def test_a_stream_on_a_terminal_is_quiet(here: Here, server: Prepared) -> None:
         assert done.exit == 3
         assert done.stdout.count("\n") == 1
         if options:
-            assert json.loads(done.stdout) == fact
+            assert json.loads(done.stdout) == event
 
 
 @contextmanager

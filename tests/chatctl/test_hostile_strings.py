@@ -21,8 +21,9 @@ from same_process import Here
 from terminal import on_terminal
 from world import KEY, Room, Server, eventually, free_port, running
 
-from chatctl import progress, registry
-from chatctl.visible import exact, visible, width
+from chatctl.shell import registry
+from chatctl.show import progress
+from chatctl.show.visible import exact, visible, width
 from chatctl_server.domain import tokens
 
 TEXTS = frozenset(STRINGS.values())

@@ -16,7 +16,7 @@ from same_process import Here
 from websockets.sync.client import connect
 
 from chatctl.commands import init as module
-from chatctl_server import settings
+from chatctl_server.settings import sources
 from chatctl_server.storage import maintenance
 
 MARK = module.MARK
@@ -167,7 +167,8 @@ def _tree(directory: Path) -> dict[str, bytes | None]:
 _KILLED = """
 import os, signal, sys
 from chatctl import cli
-from chatctl_server import lock, settings
+from chatctl_server.process import lock
+from chatctl_server.settings import sources as settings
 from chatctl_server.storage import maintenance
 
 cli.run(["init", "warm", "--quiet"])  # so that no run has anything left to import
@@ -227,7 +228,7 @@ def test_after_a_kill_in_the_middle_the_next_one_completes_it(here: Here) -> Non
         directory = here.directory / str(number)
         made = {name for name, content in _tree(directory).items() if content}
         assert made - {"chat.db-wal", "chat.db-shm"} == whole
-        config = settings.load(config=str(directory / "chatctl.toml"), environ={})
+        config = sources.load(config=str(directory / "chatctl.toml"), environ={})
         maintenance.check_schema(Path(f"{directory}/chat.db"))
         assert config.settings.room_token_secret
 

@@ -10,7 +10,7 @@ import pytest
 from prepared_server import Answer, Asked, Prepared, problem
 from same_process import Here
 
-from chatctl import client, pulling
+from chatctl.link import client, room_pages
 
 ID = "01a2b3c4-0000-7000-8000-000000000001"
 PAGES = 5
@@ -123,7 +123,7 @@ def test_a_room_with_a_long_history(
     here: Here, server: Prepared, late: Late, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bisection finds its first message, and a chunk has several pages."""
-    monkeypatch.setattr(pulling, "_CHUNK", 2 * PAGES)
+    monkeypatch.setattr(room_pages, "_CHUNK", 2 * PAGES)
 
     def messages(asked: Asked) -> Answer:
         """One a page, each a second, of which the first three are too old."""

@@ -9,7 +9,7 @@ import pytest
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines, rows
 from same_process import Here
 
-from chatctl import registry
+from chatctl.shell import registry
 
 USAGE = 2
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"

@@ -11,8 +11,8 @@ from prepared_server import Chatctl, Finished
 from real_server import Serving
 from same_process import Here
 
-from chatctl_server import lock, marks
-from chatctl_server.settings import load
+from chatctl_server.process import fingerprints, lock
+from chatctl_server.settings.sources import load
 
 SECRET = "correct-horse-battery-staple-0123456789"
 OTHER = "another-horse-battery-staple-0123456789"
@@ -41,7 +41,7 @@ class Started:
         path = lock.lock_path(self._here.directory / "chat.db")
         mine = self._held.enter_context(lock.acquire(path, "server"))
         loaded = load(flags, environ=environ, cwd=self._here.directory)
-        taken = marks.taken(loaded) if marked else None
+        taken = fingerprints.taken(loaded) if marked else None
         mine.ready("http://127.0.0.1:1", None, "0.1.0", None, taken)
         self.pid = mine.holder.pid
 
@@ -150,9 +150,9 @@ class TestMarks:
     def test_no_value_is_in_them_and_every_start_has_its_own(self, started: Started) -> None:
         started.configure(ADMIN_API_KEY=OTHER)
         loaded = load(environ={}, cwd=started.file.parent)
-        one, two = marks.taken(loaded), marks.taken(loaded)
+        one, two = fingerprints.taken(loaded), fingerprints.taken(loaded)
         assert one.file == str(started.file)
-        assert all(len(mark) == marks.DIGITS for mark in one.marks.values())
+        assert all(len(mark) == fingerprints.DIGITS for mark in one.marks.values())
         assert all(one.marks[name] != two.marks[name] for name in one.marks)
         for text in (SECRET, OTHER, "127.0.0.1"):
             assert text not in repr(one)
@@ -163,15 +163,15 @@ class TestMarks:
         weak = load(environ={}, cwd=started.file.parent)
         started.configure(ADMIN_API_KEY=OTHER, DATA_CALLBACK_URL="http://u:no@127.0.0.1/?k=2")
         strong = load(environ={}, cwd=started.file.parent)
-        assert "ADMIN_API_KEY" not in marks.taken(weak).marks
-        assert marks.differing(marks.taken(weak), strong.settings) == []
-        assert marks.differing(marks.taken(strong), weak.settings) == []
+        assert "ADMIN_API_KEY" not in fingerprints.taken(weak).marks
+        assert fingerprints.differing(fingerprints.taken(weak), strong.settings) == []
+        assert fingerprints.differing(fingerprints.taken(strong), weak.settings) == []
 
     def test_a_secret_that_was_set_or_taken_away_differs(self, started: Started) -> None:
         without = load(environ={}, cwd=started.file.parent)
         started.configure(METRICS_KEY=OTHER)
-        taken = marks.taken(load(environ={}, cwd=started.file.parent))
-        assert marks.differing(taken, without.settings) == ["METRICS_KEY"]
+        taken = fingerprints.taken(load(environ={}, cwd=started.file.parent))
+        assert fingerprints.differing(taken, without.settings) == ["METRICS_KEY"]
 
     def test_what_others_may_read_holds_none(self, tmp_path: Path) -> None:
         path = tmp_path / "chat.db.lock"

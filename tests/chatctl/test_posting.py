@@ -1,4 +1,4 @@
-"""One fact posted to a receiver: what counts as an answer, and how long it may take."""
+"""One event posted to a receiver: what counts as an answer, and how long it may take."""
 
 from collections.abc import Iterator
 from unittest import mock
@@ -8,8 +8,8 @@ import pytest
 import receivers
 from receivers import Behaviour
 
-from chatctl import ndjson
-from chatctl.posting import Receiver
+from chatctl.show import ndjson
+from chatctl.webhooks.poster import PostReceiver
 
 FACT = {"offset": 1, "event_id": "id-1", "type": "ban.set", "data": {"reason": "spam"}}
 
@@ -35,7 +35,7 @@ def test_what_is_an_answer(
     hook: receivers.Receiver, behaviour: Behaviour, error: str | None
 ) -> None:
     hook.behave(behaviour)
-    receiver = Receiver(hook.url, "replay", None, 0.2)
+    receiver = PostReceiver(hook.url, "replay", None, 0.2)
     outcome = receiver.post(FACT)
     receiver.close()
     assert (outcome.is_taken, outcome.error) == (error is None, error)
@@ -43,7 +43,7 @@ def test_what_is_an_answer(
 
 def test_who_cannot_even_be_connected_to_has_heard_of_nothing() -> None:
     """A connection that times out needs a network that swallows packets."""
-    receiver = Receiver("http://192.0.2.1/", "replay", None, 0.2)
+    receiver = PostReceiver("http://192.0.2.1/", "replay", None, 0.2)
     with mock.patch.object(receiver, "_sent", side_effect=httpx.ConnectTimeout("")):
         outcome = receiver.post(FACT)
     receiver.close()

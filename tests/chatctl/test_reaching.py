@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prepared_server import KEY, Answer, Chatctl, Prepared, lines, problem
 
-from chatctl_server import lock, servers
+from chatctl_server.process import lock, servers
 
 ROOMS = "GET /management/rooms"
 NOTHING = Answer([])

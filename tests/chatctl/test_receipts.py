@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from received import AT, ROOM, Desk, chat, codes_of, ended, message, periodic, session, vars_of
 
-from chatctl import bodies, signatures
-from chatctl.failures import Failure
-from chatctl.receipts import Callback
-from chatctl_server.views.rooms import chat_entry
-from chatctl_server.workers import signing
+from chatctl.shell.failures import Failure
+from chatctl.show import callback_bodies
+from chatctl.webhooks import signatures
+from chatctl.webhooks.receipts import Callback
+from chatctl_server.views.rooms.objects import chat_entry
+from chatctl_server.workers.callbacks import signer
 
 KEY = b"0123456789abcdef0123456789abcdef"
 
@@ -65,7 +66,7 @@ def test_a_repeat_with_erased_text_takes_the_place_of_the_first() -> None:
 def test_ids_that_are_too_many_are_forgotten_the_oldest_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatctl.receipts.MOST_IDS", 2)
+    monkeypatch.setattr("chatctl.webhooks.receipts.MOST_IDS", 2)
     desk = Desk()
     for name in ("a", "b", "c", "d", "d", "a"):
         got = desk.get({}, webhook_id=name)
@@ -139,7 +140,7 @@ def test_the_same_words_within_a_second_are_no_doubles() -> None:
 
 
 def signed(body: bytes, key: bytes = KEY, at: int = AT, webhook_id: str = "one") -> dict[str, str]:
-    return dict(signing.headers(webhook_id, at, body, [key]))
+    return dict(signer.headers(webhook_id, at, body, [key]))
 
 
 OTHER = b"another secret of thirty-two byte"
@@ -150,7 +151,7 @@ OTHER = b"another secret of thirty-two byte"
     [
         ([KEY], signed(b"{}"), "ok"),
         ([OTHER, KEY], signed(b"{}"), "ok"),
-        ([KEY], dict(signing.headers("one", AT, b"{}", [OTHER, KEY])), "ok"),
+        ([KEY], dict(signer.headers("one", AT, b"{}", [OTHER, KEY])), "ok"),
         ([KEY], signed(b"{}", at=AT - 299), "ok"),
         ([KEY], signed(b"{}", at=AT + 299), "ok"),
         ([KEY], signed(b"{}", at=AT - 301), "bad"),
@@ -232,11 +233,13 @@ def test_a_bad_body_is_refused_with_a_sentence(body: Any) -> None:
 ODD = [None, 1, "x", [], {}, [{}], {"data": {}}, {"data": 1}, {"final_stats": 1, "stats": []}]
 
 
-@pytest.mark.parametrize("event", [*bodies._WORDS, "message.posted", "room.admins_set", "odd"])
+@pytest.mark.parametrize(
+    "event", [*callback_bodies._WORDS, "message.posted", "room.admins_set", "odd"]
+)
 @pytest.mark.parametrize("body", ODD, ids=str)
 def test_words_are_found_for_any_body(event: str, body: Any) -> None:
-    assert isinstance(bodies.told(event, body), str)
-    assert bodies.room_name(body) is None
+    assert isinstance(callback_bodies.told(event, body), str)
+    assert callback_bodies.room_name(body) is None
     assert Desk().get(body, **{"x-chatctl-event": event}).opened.event == event
 
 

@@ -10,7 +10,7 @@ from callback_sender import CREATED, Listen, raw, sent
 from same_process import Here
 from world import eventually
 
-from chatctl import receiving
+from chatctl.webhooks import receiver
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_http_is_spoken(
     listen: Listen, monkeypatch: pytest.MonkeyPatch,
     parts: list[bytes], statuses: list[int], count: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(receiving, "MOST_BODY_BYTES", 1000)
+    monkeypatch.setattr(receiver, "MOST_BODY_BYTES", 1000)
     send = [raw(*parts), sent(CREATED)]  # a stop would cut the first one off
     done = listen("--count", str(count + 1), "--quiet", send=send)
     assert listen.answers == [statuses, 200]
@@ -55,7 +55,7 @@ def test_http_is_spoken(
 def test_a_connection_too_many_is_closed_and_the_others_go_on(
     listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(receiver, "MOST_CONNECTIONS", 3)
 
     def while_many_are_open(port: int) -> tuple[int, bytes]:
         with contextlib.ExitStack() as opened:

@@ -12,9 +12,9 @@ from same_process import Here
 from served import Served
 from world import Server, running
 
-from chatctl import cursor_files
 from chatctl.commands import replay
-from chatctl_server.workers import signing
+from chatctl.input import cursor_files
+from chatctl_server.workers.callbacks import signer
 
 Fact = dict[str, Any]
 
@@ -33,7 +33,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def facts(log: Server) -> list[Fact]:
+def events(log: Server) -> list[Fact]:
     return list(log.http.get("/management/events").json())
 
 
@@ -56,25 +56,25 @@ def offsets(hook: Receiver) -> list[int]:
 
 
 def test_all_of_it_in_order_with_its_headers(
-    told: Served, here: Here, facts: list[Fact], hook: Receiver
+    told: Served, here: Here, events: list[Fact], hook: Receiver
 ) -> None:
     (here.directory / "secret").write_text(f"{SECRET}\n")
     done = told.json(
         "events", "replay", "--since", "0", "--to", hook.url, "--secret-file", "secret"
     )
-    assert [request.json for request in hook.requests] == facts
+    assert [request.json for request in hook.requests] == events
     assert done == {
-        "count": len(facts),
-        "first_offset": facts[0]["offset"], "first_at": facts[0]["at"],
-        "last_offset": facts[-1]["offset"], "last_at": facts[-1]["at"],
+        "count": len(events),
+        "first_offset": events[0]["offset"], "first_at": events[0]["at"],
+        "last_offset": events[-1]["offset"], "last_at": events[-1]["at"],
     }  # fmt: skip
-    for request, fact in zip(hook.requests, facts, strict=True):
+    for request, event in zip(hook.requests, events, strict=True):
         headers = request.headers
         assert headers["x-chatctl-mark"] == "replay"
-        assert headers["x-chatctl-event"] == fact["type"]
+        assert headers["x-chatctl-event"] == event["type"]
         assert headers["content-type"] == "application/json"
-        expected = signing.headers(
-            fact["event_id"], int(headers["webhook-timestamp"]), request.body, [signing.key(SECRET)]
+        expected = signer.headers(
+            event["event_id"], int(headers["webhook-timestamp"]), request.body, [signer.key(SECRET)]
         )
         assert [(name, headers[name]) for name, _ in expected] == expected
     assert hook.count_connections() == 1
@@ -93,15 +93,15 @@ def test_all_of_it_in_order_with_its_headers(
     ],
 )
 def test_from_somewhere_to_somewhere(
-    told: Served, facts: list[Fact], words: str, first: int | None, last: int | None
+    told: Served, events: list[Fact], words: str, first: int | None, last: int | None
 ) -> None:
     """A number is an offset, which counts from 1 without a hole here."""
-    ids = {str(fact["offset"]): fact["event_id"] for fact in facts}
-    for number, event_id in {**ids, "last": facts[-1]["event_id"]}.items():
+    ids = {str(event["offset"]): event["event_id"] for event in events}
+    for number, event_id in {**ids, "last": events[-1]["event_id"]}.items():
         words = words.replace(f"{{{number}}}", event_id)
     words = words.replace("0s", "2100-01-01")
     done = told("events", "replay", *words.split(), "--to-file", "-")
-    expected = [] if first is None else facts[first:last]
+    expected = [] if first is None else events[first:last]
     assert [json.loads(line) for line in done.stdout.splitlines()] == expected
     assert (done.stderr, done.exit) == ("", 0)
 
@@ -120,25 +120,25 @@ def test_what_happens_meanwhile_is_not_told(
     assert json.loads(here(*args, *until).stdout)["last_offset"] == 9
 
 
-def test_only_some_of_it(told: Served, facts: list[Fact], hook: Receiver) -> None:
+def test_only_some_of_it(told: Served, events: list[Fact], hook: Receiver) -> None:
     args = ("--since", "0", "--type", "message.*", "--room", "arena", "--to", hook.url)
     assert told.json("events", "replay", *args)["count"] == 3
     texts = [request.json["data"]["content"] for request in hook.requests]
     assert texts == ["one", "zwei 二", "three"]
     assert "二".encode() in hook.requests[1].body
-    assert offsets(hook)[0] > len(facts) // 2
+    assert offsets(hook)[0] > len(events) // 2
 
 
-def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, facts: list[Fact]) -> None:
+def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, events: list[Fact]) -> None:
     args = ("events", "replay", "--since", "0", "--dry-run", "--cursor", "place")
     assert "expected_seconds" not in told.json(*args)
     done = told.json(*args, "--rate", "1/h")
-    assert (done["count"], done["expected_seconds"]) == (len(facts), 3600 * len(facts))
+    assert (done["count"], done["expected_seconds"]) == (len(events), 3600 * len(events))
     assert list(here.directory.glob("place*")) == []
 
 
 def test_it_tries_four_times_and_then_stops(
-    told: Served, here: Here, facts: list[Fact], hook: Receiver
+    told: Served, here: Here, events: list[Fact], hook: Receiver
 ) -> None:
     """And the next run begins with what was refused."""
     hook.behave(answer(), answer(500), answer(301), answer(), *[answer(503)] * 4, answer())
@@ -153,9 +153,9 @@ def test_it_tries_four_times_and_then_stops(
     assert offsets(hook) == [1, 2, 2, 2, 3, 3, 3, 3]
     assert json.loads((here.directory / "place").read_text()) == {"after": 2}
     again = told(*args, "--json")
-    assert json.loads(again.stdout)["count"] == len(facts) - 2
+    assert json.loads(again.stdout)["count"] == len(events) - 2
     assert again.stderr == "chatctl: going on behind the event 2, as place says\n"
-    assert offsets(hook)[8:] == [fact["offset"] for fact in facts[2:]]
+    assert offsets(hook)[8:] == [event["offset"] for event in events[2:]]
     assert told.json(*args, "--quiet")["count"] == 0
 
 
@@ -189,9 +189,9 @@ def test_who_took_none_is_gone_on_with_where_it_stood(
     assert told(*args).stderr.endswith(" answered 500\n  try: the same command\n")
 
 
-def test_a_file_is_made_for_a_line(told: Served, here: Here, facts: list[Fact]) -> None:
+def test_a_file_is_made_for_a_line(told: Served, here: Here, events: list[Fact]) -> None:
     """One that is there loses the half of a line all the same."""
-    (here.directory / "place").write_text(json.dumps({"after": facts[-1]["offset"]}))
+    (here.directory / "place").write_text(json.dumps({"after": events[-1]["offset"]}))
     args = ("events", "replay", "--cursor", "place", "--to-file", "lines")
     assert told.json(*args, "--quiet")["count"] == 0
     assert not (here.directory / "lines").exists()
@@ -204,15 +204,15 @@ def test_a_receiver_that_goes_away_midway(
     told: Served, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a cursor the place is named."""
-    tell_one, left = replay.Run._tell_one, [4]
+    tell_one, left = replay.ReplayRun._tell_one, [4]
 
-    def told_one(run: replay.Run, fact: Fact, take: replay.Take) -> None:
-        tell_one(run, fact, take)
+    def told_one(run: replay.ReplayRun, event: Fact, take: replay.Take) -> None:
+        tell_one(run, event, take)
         left[0] -= 1
         if not left[0]:
             hook.shut()
 
-    monkeypatch.setattr(replay.Run, "_tell_one", told_one)
+    monkeypatch.setattr(replay.ReplayRun, "_tell_one", told_one)
     done = told("events", "replay", "--since", "0", "--to", hook.url)
     hook.reopen()
     assert (done.stdout, done.exit) == ("", 9)
@@ -222,32 +222,32 @@ def test_a_receiver_that_goes_away_midway(
     assert hint == "  try: the same with --since 4"
 
 
-def test_into_a_file_and_on_with_it(told: Served, here: Here, facts: list[Fact]) -> None:
+def test_into_a_file_and_on_with_it(told: Served, here: Here, events: list[Fact]) -> None:
     """Half a line, as of a run that was killed, is not kept."""
-    target = here.directory / "facts"
-    args = ("events", "replay", "--since", "0", "--to-file", "facts", "--cursor", "place")
+    target = here.directory / "events"
+    args = ("events", "replay", "--since", "0", "--to-file", "events", "--cursor", "place")
     assert told(*args, "--until", "4").exit == 0
     with target.open("ab") as file:
         file.write(b'{"offset":5,"half')
     assert told(*args).exit == 0
-    assert [json.loads(line) for line in target.read_bytes().splitlines()] == facts
+    assert [json.loads(line) for line in target.read_bytes().splitlines()] == events
     assert told.refused(*args[:-2]) == ("file_exists", 5)
 
 
 def test_the_cursor_is_never_ahead_of_the_file(
-    told: Served, here: Here, facts: list[Fact], monkeypatch: pytest.MonkeyPatch
+    told: Served, here: Here, events: list[Fact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, seen = cursor_files.OffsetFile.write, []
 
     def looked(place: cursor_files.OffsetFile, after: int) -> None:
-        lines = (here.directory / "facts").read_bytes().splitlines()
+        lines = (here.directory / "events").read_bytes().splitlines()
         seen.append(json.loads(lines[-1])["offset"] - after)
         write(place, after)
 
     monkeypatch.setattr(cursor_files.OffsetFile, "write", looked)
-    args = ("--since", "0", "--to-file", "facts", "--cursor", "place")
+    args = ("--since", "0", "--to-file", "events", "--cursor", "place")
     assert told("events", "replay", *args).exit == 0
-    assert seen == [0] * len(facts)
+    assert seen == [0] * len(events)
 
 
 def test_a_rate_is_kept(told: Served, hook: Receiver) -> None:

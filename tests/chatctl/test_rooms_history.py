@@ -16,7 +16,7 @@ from terminal import on_terminal
 from world import Room, Server, running
 
 from chatctl.commands.history import repeated
-from chatctl_server.conversation import messages as verbs
+from chatctl_server.actions import messages as verbs
 
 T = 1_700_000_000
 AT = "2023-11-14T22:13:"  # seconds follow: T is :20

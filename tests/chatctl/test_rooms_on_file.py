@@ -7,7 +7,7 @@ import pytest
 from offline import Offline
 from prepared_server import Chatctl
 
-from chatctl_server import lock
+from chatctl_server.process import lock
 
 ON_FILE = ("--db", "sqlite:./chat.db", "--quiet", "--json")
 

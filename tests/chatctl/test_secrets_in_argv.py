@@ -11,7 +11,7 @@ import pytest
 from prepared_server import Answer, Chatctl, Prepared
 from world import eventually
 
-from chatctl_server import lock
+from chatctl_server.process import lock
 
 SECRET = "correct-horse-battery-staple-0123456789"
 KEY = "key-that-nobody-may-see-0123456789"

@@ -8,10 +8,10 @@ import pytest
 from lived_in import texts
 from same_process import Here
 
-from chatctl_server import lock
-from chatctl_server.conversation import demo
+from chatctl_server.actions import demo
 from chatctl_server.domain import times
 from chatctl_server.errors import Conflict
+from chatctl_server.process import lock
 from chatctl_server.storage import maintenance
 
 DEMO = ("db", "seed", "--demo", "--db", "sqlite:./chat.db")

@@ -17,8 +17,9 @@ from receivers import Receiver, receiver
 from same_process import Here
 from world import PATIENCE_SECONDS, eventually
 
-from chatctl import pulling, registry
 from chatctl.commands import callbacks_samples, forward, replay, sync_pull
+from chatctl.link import room_pages
+from chatctl.shell import registry
 
 STOPS = [(KeyboardInterrupt(), 130), (SystemExit(143), 143)]
 AT = "2026-01-02T03:04:05.000006Z"
@@ -37,7 +38,7 @@ def hook() -> Iterator[Receiver]:
 @pytest.fixture
 def log(server: Prepared) -> Prepared:
     """With two events."""
-    stream = "".join(f"{json.dumps(fact)}\n" for fact in GONE).encode()
+    stream = "".join(f"{json.dumps(event)}\n" for event in GONE).encode()
     server.answers = {
         "GET /management/status": Answer({"last_offset": 9}),
         "GET /management/events": Answer(list(GONE)),
@@ -70,13 +71,13 @@ def rooms_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their histories are empty."""
 
     def room(
-        _: object, found: dict[str, str], __: object, begun: pulling.Position | None
-    ) -> Iterator[pulling.Piece]:
-        position = pulling.Position(found["room_id"], "done")
+        _: object, found: dict[str, str], __: object, begun: room_pages.RoomPosition | None
+    ) -> Iterator[room_pages.RoomPiece]:
+        position = room_pages.RoomPosition(found["room_id"], "done")
         if begun is None:
-            yield pulling.Piece([{"type": "room", **found}], position)
+            yield room_pages.RoomPiece([{"type": "room", **found}], position)
 
-    monkeypatch.setattr(pulling, "room", room)
+    monkeypatch.setattr(room_pages, "room", room)
 
 
 @pytest.mark.parametrize(("stop", "code"), STOPS)
@@ -86,14 +87,14 @@ def test_a_pull_says_how_far_it_came(
 ) -> None:
     args = ("sync", "pull", "--server", log.url, "-o")
     with monkeypatch.context() as patch:
-        _stop_behind(patch, sync_pull.Part, "add", 1, stop)
+        _stop_behind(patch, sync_pull.PulledPart, "add", 1, stop)
         assert here(*args, "all") == (
             "",
             "chatctl: 1 line is written\n  try: the same command, which goes on from there\n",
             code,
         )
     with monkeypatch.context() as patch:
-        _stop_behind(patch, sync_pull.Part, "add", 1, stop)
+        _stop_behind(patch, sync_pull.PulledPart, "add", 1, stop)
         done = here(*args, "all")
         assert done.stderr.splitlines()[-2] == "chatctl: 2 lines are written"
     assert here(*args, "all").exit == 0
@@ -108,11 +109,11 @@ def test_a_pull_goes_on_with_the_window_that_it_began_with(
 
     def room(_: object, found: dict[str, str], window: object, __: object) -> Iterator[object]:
         windows.append(window)
-        yield pulling.Piece([], pulling.Position(found["room_id"], "messages"))
+        yield room_pages.RoomPiece([], room_pages.RoomPosition(found["room_id"], "messages"))
         if len(windows) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pulling, "room", room)
+    monkeypatch.setattr(room_pages, "room", room)
     for now in (10_000, 20_000):
         monkeypatch.setattr(sync_pull, "time", SimpleNamespace(time=lambda now=now: now))
         here("sync", "pull", "-o", "all", "--from", "1h", "--server", log.url)
@@ -145,7 +146,7 @@ def test_a_pull_to_stdout_says_how_much_it_wrote(
     ("words", "owner", "name", "said"),
     [
         (("callbacks", "forward"), forward._Forwarding, "persist", "1 event was taken"),
-        (("events", "replay"), replay.Run, "_tell_one", "1 event was told"),
+        (("events", "replay"), replay.ReplayRun, "_tell_one", "1 event was told"),
     ],
 )
 def test_what_tells_events_says_where_it_stands(
@@ -210,7 +211,7 @@ def test_before_the_first_there_is_nothing_to_go_on_with(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chatctl.streams.newest_offset", stop)
+    monkeypatch.setattr("chatctl.link.streams.newest_offset", stop)
     for words, done in (("callbacks forward", "taken"), ("events replay", "told")):
         args = (*words.split(), "--since", "0", "--to", hook.url, "--server", log.url)
         assert here(*args) == ("", f"chatctl: 0 events were {done}\n", 130)
@@ -229,7 +230,7 @@ def test_a_time_to_begin_at_is_kept_as_a_place_at_once(
 
 
 def test_a_dry_run_has_counted(here: Here, log: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    _stop_behind(monkeypatch, replay.Run, "_tell_one", 2, KeyboardInterrupt())
+    _stop_behind(monkeypatch, replay.ReplayRun, "_tell_one", 2, KeyboardInterrupt())
     done = here("events", "replay", "--since", "0", "--dry-run", "--server", log.url)
     assert done == ("", "chatctl: 2 events were counted\n", 130)
 
@@ -240,7 +241,7 @@ def test_quiet_is_quiet_but_for_programs(
     args = ("events", "replay", "--since", "0", "--to", hook.url, "--server", log.url, "--quiet")
     for more in ((), ("--json",)):
         with monkeypatch.context() as patch:
-            _stop_behind(patch, replay.Run, "_tell_one", 1, KeyboardInterrupt())
+            _stop_behind(patch, replay.ReplayRun, "_tell_one", 1, KeyboardInterrupt())
             done = here(*args, *more)
         assert (done.stdout, done.exit) == ("", 130)
         assert bool(done.stderr) == bool(more)

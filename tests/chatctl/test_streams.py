@@ -35,12 +35,12 @@ LOG = [
 ]
 
 
-def _log(facts: list[dict[str, object]], at_once: int) -> Callable[[Asked], Answer]:
-    """A stream that breaks off after ``at_once`` facts, as at a restart."""
+def _log(events: list[dict[str, object]], at_once: int) -> Callable[[Asked], Answer]:
+    """A stream that breaks off after ``at_once`` events, as at a restart."""
 
     def answer(asked: Asked) -> Answer:
-        later = [fact for fact in facts if fact["offset"] > _position(asked.query)]  # type: ignore[operator]
-        text = "".join(json.dumps(fact) + "\n\n" for fact in later[:at_once])
+        later = [event for event in events if event["offset"] > _position(asked.query)]  # type: ignore[operator]
+        text = "".join(json.dumps(event) + "\n\n" for event in later[:at_once])
         return Answer(text.encode(), 200, {"Content-Type": "application/x-ndjson"})
 
     return answer

@@ -179,14 +179,14 @@ def test_wait_has_an_end(beside: Served, calling_server: Server, shared_hook: Re
 
 def _prepare(server: Prepared, lag: int, *lists: list[dict[str, object]]) -> None:
     """Whose planner is so far behind the log; ``lists`` are the answers on deliveries."""
-    fact = {"offset": 8, "at": "2026-01-02T03:04:05.000006Z"}
+    event = {"offset": 8, "at": "2026-01-02T03:04:05.000006Z"}
     status = {"last_offset": 9, "backlog": {"followers": {"syncs": lag}}}
     server.answers = {
         "GET /management/status": Answer(status),
         "GET /management/callbacks": Answer([]),
         "GET /management/callbacks/deliveries": [Answer(each) for each in lists],
         "POST /management/sync": Answer(None, 202),
-        "GET /management/events": Answer([fact]),
+        "GET /management/events": Answer([event]),
     }
 
 

@@ -15,7 +15,7 @@ from real_server import Serving
 from receivers import Receiver, answer, hang, receiver, when
 from same_process import Here
 
-from chatctl_server.workers import planning, signing
+from chatctl_server.workers.callbacks import delivery_planner, signer
 
 DATA, PERIODIC = "DATA_CALLBACK_URL", "PERIODIC_SYNC_CALLBACK_URL"
 CHAT, SESSIONS = "CHAT_HISTORY_CALLBACK_URL", "SESSION_HISTORY_CALLBACK_URL"
@@ -79,11 +79,11 @@ def test_on_the_file_it_delivers_and_returns(on_file: OnFile, hook: Receiver) ->
     headers = periodic.headers
     assert (
         dict(
-            signing.headers(
+            signer.headers(
                 headers["webhook-id"],
                 int(headers["webhook-timestamp"]),
                 periodic.body,
-                [signing.key(SECRET)],
+                [signer.key(SECRET)],
             )
         )["webhook-signature"]
         == headers["webhook-signature"]
@@ -220,8 +220,8 @@ def test_a_secret_that_the_server_has_no_more_is_not_missed(
 def test_on_the_file_nobody_is_kept_waiting_by_the_plan(
     on_file: OnFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "DELIVERIES_A_CALL", 1)
-    monkeypatch.setattr(planning, "PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(delivery_planner, "DELIVERIES_A_CALL", 1)
+    monkeypatch.setattr(delivery_planner, "PAUSE_SECONDS", 3600.0)
     for number in range(2):
         on_file("rooms", "create", f"room {number}")
     assert on_file("sync", "--timeout", "30s").exit == 0

@@ -13,8 +13,8 @@ from same_process import Here
 from served import Served
 from world import Room, Server, eventually, running
 
-from chatctl import pulling
 from chatctl.commands import sync_pull
+from chatctl.link import room_pages
 
 MESSAGES, SESSIONS = 25, 12
 Line = dict[str, Any]
@@ -51,8 +51,8 @@ def say(room: Room, text: str) -> None:
 def pull(
     here: Here, lived_in: Server, rooms: list[Room], monkeypatch: pytest.MonkeyPatch
 ) -> Served:
-    monkeypatch.setattr(pulling, "_CHUNK", 6)
-    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 4)
+    monkeypatch.setattr(room_pages, "_CHUNK", 6)
+    monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
     return Served(here, lived_in)
 
 
@@ -95,8 +95,8 @@ def test_everything_is_there_once_and_in_order(pull: Served, here: Here, rooms: 
 
 def test_a_room_and_a_window_of_it(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the file, where a message and a session come every ten seconds."""
-    monkeypatch.setattr(pulling, "_CHUNK", 6)
-    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 4)
+    monkeypatch.setattr(room_pages, "_CHUNK", 6)
+    monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
     desk = Offline(here.directory / "chat.db")
     desk.create_room("other")
     desk.create_room("lobby")
@@ -123,15 +123,15 @@ class Cut(Exception):
 
 def _after(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[Path], None]) -> None:
     """Acts behind the so-manyeth piece."""
-    add, left = sync_pull.Part.add, [number]
+    add, left = sync_pull.PulledPart.add, [number]
 
-    def counted(part: sync_pull.Part, piece: pulling.Piece) -> None:
+    def counted(part: sync_pull.PulledPart, piece: room_pages.RoomPiece) -> None:
         add(part, piece)
         left[0] -= 1
         if left[0] == 0:
             act(part.path)
 
-    monkeypatch.setattr(sync_pull.Part, "add", counted)
+    monkeypatch.setattr(sync_pull.PulledPart, "add", counted)
 
 
 def _cut(path: Path) -> None:
@@ -166,13 +166,13 @@ def test_what_is_posted_meanwhile_shifts_nothing(
     room = lived_in.create_room("growing")
     for number in range(14):
         say(room, str(number))
-    add = sync_pull.Part.add
+    add = sync_pull.PulledPart.add
 
-    def post_behind(part: sync_pull.Part, piece: pulling.Piece) -> None:
+    def post_behind(part: sync_pull.PulledPart, piece: room_pages.RoomPiece) -> None:
         add(part, piece)
         say(room, "meanwhile")
 
-    monkeypatch.setattr(sync_pull.Part, "add", post_behind)
+    monkeypatch.setattr(sync_pull.PulledPart, "add", post_behind)
     assert pull("sync", "pull", "--room", room.id, "-o", "one.ndjson").exit == 0
     found = lines((here.directory / "one.ndjson").read_text())
     assert [line["seq"] for line in found if line["type"] == "message"] == list(range(1, 16))
@@ -183,7 +183,7 @@ def test_more_sessions_in_one_second_than_a_page(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Made on the file, where the clock stands still for them."""
-    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 4)
+    monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
     desk = Offline(here.directory / "chat.db")
     desk.create_room("lobby")
     users = [f"user-{number:02}" for number in range(11)]
@@ -199,7 +199,7 @@ def test_sessions_of_one_second_that_end_meanwhile_are_read_anew(
     here: Here, server: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One ends behind the first page, and shifts the second."""
-    monkeypatch.setattr(pulling, "_SESSIONS_A_PAGE", 2)
+    monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 2)
     users = ["c", "b", "a"]
 
     def sessions(asked: Asked) -> Answer:

@@ -7,7 +7,7 @@ import pytest
 from prepared_server import Answer, Asked, Chatctl, Prepared
 from terminal import on_terminal
 
-from chatctl.output import Column, fitted
+from chatctl.show.output import Column, fitted
 
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 ROOM = {

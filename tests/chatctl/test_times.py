@@ -2,8 +2,8 @@ import pytest
 from prepared_server import Answer, Prepared
 from same_process import Here
 
-from chatctl import times
-from chatctl.failures import Failure
+from chatctl.input import times
+from chatctl.shell.failures import Failure
 
 NOW = 1_800_000_000.0
 

@@ -9,8 +9,8 @@ from same_process import Here
 from world import KEY, Server, running
 
 import chatctl
-from chatctl.failures import Failure
-from chatctl.versions import check
+from chatctl.link.versions import check
+from chatctl.shell.failures import Failure
 
 HEADER = "X-Chatctl-Version"
 

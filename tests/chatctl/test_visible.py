@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatctl.visible import cell, exact, json_text, shortened, visible, width
+from chatctl.show.visible import cell, exact, json_text, shortened, visible, width
 
 JOINERS = "\u200c\u200d"
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))

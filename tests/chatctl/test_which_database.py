@@ -9,7 +9,7 @@ from prepared_server import Answer, Chatctl, Prepared, lines
 from real_server import Serving
 from same_process import Here
 
-from chatctl_server import lock, servers
+from chatctl_server.process import lock, servers
 
 ROOMS = "GET /management/rooms"
 IN_MEMORY = "sqlite::memory:"

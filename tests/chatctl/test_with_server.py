@@ -7,7 +7,7 @@ import pytest
 from prepared_server import Chatctl, lines
 from real_server import Serving
 
-from chatctl_server import lock
+from chatctl_server.process import lock
 
 ON_FILE = ("--db", "sqlite:./chat.db")
 ODD_USERS = ["tab\there", "back\\slash", "..", "你好", "a b?c#d%20", "\u202eflipped", "ban"]

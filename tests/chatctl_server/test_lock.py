@@ -15,9 +15,9 @@ from typing import Protocol
 import msgspec
 import pytest
 
-from chatctl_server import lock, servers
 from chatctl_server.errors import LockHeld, StorageFull, StorageUnavailable
-from chatctl_server.lock import Holder
+from chatctl_server.process import lock, servers
+from chatctl_server.process.lock import Holder
 
 ROOT = Path(__file__).parents[2]
 DEAD = Holder("server", "ready", 4_194_305, 1, url="http://127.0.0.1:1")  # above any pid
@@ -26,7 +26,7 @@ DEAD = Holder("server", "ready", 4_194_305, 1, url="http://127.0.0.1:1")  # abov
 PROCESS = """
 import os, sys
 from pathlib import Path
-from chatctl_server import lock, servers
+from chatctl_server.process import lock, servers
 held = lock.acquire(Path(sys.argv[1]), sys.argv[2], 5, database=sys.argv[3] or None)
 print("held", flush=True)
 for line in sys.stdin:
@@ -284,7 +284,7 @@ class TestProbes:
     PROBE = """
 import sys
 from pathlib import Path
-from chatctl_server import lock
+from chatctl_server.process import lock
 print("probing", flush=True)
 while True:
     lock.read(Path(sys.argv[1]))
@@ -292,7 +292,7 @@ while True:
     COUNT = """
 import sys
 from pathlib import Path
-from chatctl_server import lock
+from chatctl_server.process import lock
 path, counter = Path(sys.argv[1]), Path(sys.argv[2])
 for _ in range(40):
     with lock.acquire(path, "command", 60):

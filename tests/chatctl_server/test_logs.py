@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pytest
 
 from chatctl_server import logs
-from chatctl_server.api import access
+from chatctl_server.api import access_log
 from chatctl_server.domain.visible import visible
 
 ROOT = Path(__file__).parents[2]
@@ -356,7 +356,7 @@ class TestAccess:
     ) -> None:
         out = log("json", level)
         logging.getLogger("chatctl.access").info("a request")
-        assert access.is_on() is shown
+        assert access_log.is_on() is shown
         assert bool(out.text) is shown
         if shown:
             assert out.json["area"] == "access"

@@ -1,4 +1,4 @@
-"""Rooms against a model in plain Python: whatever order the verbs come in, the tables, the
+"""Rooms against a model in plain Python: whatever order the actions come in, the tables, the
 histories and the log say what the model says. ``CHATCTL_PROOF=1`` runs the long form."""
 
 import os
@@ -16,25 +16,23 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from offline import HOST, Offline
 
 from chatctl_server import errors
-from chatctl_server.conversation import following, membership, messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.actions import followers, messages, moderation, rooms, sessions
+from chatctl_server.domain import events
 from chatctl_server.storage import (
     conversations,
-    histories,
+    history_pages,
     log,
     maintenance,
+    room_sessions,
     sanctions,
-    sessions,
     sql,
 )
-from chatctl_server.storage import (
-    messages as stored,
-)
+from chatctl_server.storage import messages as stored
 
 PROOF = os.environ.get("CHATCTL_PROOF") == "1"
 T = 1_700_000_000 * SECOND
 INTERVAL = 5
-EVERYTHING = histories.Window(None, None)
+EVERYTHING = history_pages.Window(None, None)
 USERS = st.sampled_from(["anna", "bert", "boss", "用户"])
 ROOMS = st.integers(0, 1)
 CLIENT_IDS = st.sampled_from([None, None, "c1", "c2", "c3"])
@@ -51,7 +49,7 @@ def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 class RoomMachine(RuleBasedStateMachine):
-    """Two rooms in one database; the verbs on one side, the model on the other."""
+    """Two rooms in one database; the actions on one side, the model on the other."""
 
     empty: Path
 
@@ -77,7 +75,7 @@ class RoomMachine(RuleBasedStateMachine):
         self.directory.cleanup()
 
     def both(self, wanted: object, verb: Callable[..., Any], *arguments: Any) -> None:
-        """Runs the verb as the host; it must be refused, or change something, as the model."""
+        """Runs the action as the host; it must be refused, or change something, as the model."""
         assert self.outcome(verb, HOST, *arguments) == wanted
 
     def outcome(self, verb: Callable[..., Any], *arguments: Any) -> object:
@@ -96,13 +94,13 @@ class RoomMachine(RuleBasedStateMachine):
 
     @rule()
     def the_server_shows_life(self) -> None:
-        self.desk.call(following.sign_of_life)
+        self.desk.call(followers.heartbeat)
         self.alive_at = self.desk.now
 
     @rule(how=st.sampled_from(["stopped", "crashed"]))
-    def the_server_restarts(self, how: facts.LeaveReason) -> None:
+    def the_server_restarts(self, how: events.LeaveReason) -> None:
         self.desk.restart()
-        ended = self.desk.call(membership.end_all, how, 100)
+        ended = self.desk.call(sessions.end_all, how, 100)
         assert ended == sum(len(room.current) for room in self.rooms)
         for room in self.rooms:
             if how == "crashed":
@@ -126,7 +124,7 @@ class RoomMachine(RuleBasedStateMachine):
 
     @rule(post=POSTS, kind=st.sampled_from(["text", "system"]))
     def the_host_posts(
-        self, post: tuple[int, str, str, str | None], kind: facts.MessageKind
+        self, post: tuple[int, str, str, str | None], kind: events.MessageKind
     ) -> None:
         room, user, text, client_id = post
         sender = "system" if kind == "system" else user
@@ -152,7 +150,7 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(room=ROOMS, user=USERS)
     def a_user_joins(self, room: int, user: str) -> None:
         wanted = self.rooms[room].join(self.desk.now, user)
-        (joined,) = self.desk.together((membership.join, HOST, room + 1, user, user))
+        (joined,) = self.desk.together((sessions.join, HOST, room + 1, user, user))
         if isinstance(joined, errors.ChatctlError):
             assert Refusal(joined.code) == wanted
             return
@@ -164,10 +162,10 @@ class RoomMachine(RuleBasedStateMachine):
 
     @rule(room=ROOMS, user=USERS)
     def a_user_leaves(self, room: int, user: str) -> None:
-        session = sessions.open_of_user(self.db, room + 1, user)
+        session = room_sessions.open_of_user(self.db, room + 1, user)
         session_id = 10**9 if session is None else session.id
         for wanted in (self.rooms[room].end(user, self.desk.now, "left"), False):
-            self.both(wanted, membership.leave, session_id, "left")
+            self.both(wanted, sessions.leave, session_id, "left")
 
     # Administration
 
@@ -204,7 +202,7 @@ class RoomMachine(RuleBasedStateMachine):
             wanted = Refusal("room_closed")
         elif expected.is_room_admin(user, now):
             wanted = expected.sanction("ban", now, other, None, None)
-        actor = facts.Actor(user, "room:open")
+        actor = events.Actor(user, "room:open")
         found = self.outcome(
             rooms.as_admin, actor, self.ids[room], moderation.ban, other, None, None
         )
@@ -255,7 +253,7 @@ class RoomMachine(RuleBasedStateMachine):
     @invariant()
     def histories_are_as_expected(self) -> None:
         for number, expected in enumerate(self.rooms):
-            page = histories.message_page(self.db, self.ids[number], EVERYTHING, 1, 1000)
+            page = history_pages.message_page(self.db, self.ids[number], EVERYTHING, 1, 1000)
             assert page.total == len(expected.messages)
             told = [
                 (row.seq, row.kind, row.sender, row.content, row.is_admin, row.created_at)
@@ -267,7 +265,7 @@ class RoomMachine(RuleBasedStateMachine):
             ]
             deleted = [row.deleted_at is not None for row in reversed(page.records)]
             assert deleted == [each.is_deleted for each in expected.messages]
-            finished = histories.session_page(self.db, self.ids[number], EVERYTHING, 1, 1000)
+            finished = history_pages.session_page(self.db, self.ids[number], EVERYTHING, 1, 1000)
             assert sorted(
                 (each.user_id, each.join_time, each.leave_time or 0) for each in finished.records
             ) == sorted(
@@ -282,10 +280,10 @@ class RoomMachine(RuleBasedStateMachine):
             assert entry.offset == self.seen_offset + 1
             self.seen_offset = entry.offset
             assert entry.conversation is not None
-            self.told.append((entry.conversation - 1, facts.type_name(entry.fact)))
+            self.told.append((entry.conversation - 1, events.type_name(entry.payload)))
         for number, expected in enumerate(self.rooms):
             found = [name for room, name in self.told if room == number]
-            assert found == expected.facts
+            assert found == expected.events
 
 
 def _as_told(outcome: object) -> tuple[int, bool] | Refusal:

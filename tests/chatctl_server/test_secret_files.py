@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from world import Server, running
 
-from chatctl_server import settings
 from chatctl_server.errors import InvalidSetting
-from chatctl_server.settings import SECRET_FILES, SETTINGS, Loaded
+from chatctl_server.settings import sources
+from chatctl_server.settings.sources import SECRET_FILES, SETTINGS, Loaded
 
 SECRET = "correct-horse-battery-staple-0123456789"
 SIGNING = "A" * 32
@@ -28,7 +28,7 @@ class Home:
         return path
 
     def load(self, environ: Mapping[str, str] | None = None) -> Loaded:
-        return settings.load(environ=environ or {}, cwd=self.path)
+        return sources.load(environ=environ or {}, cwd=self.path)
 
     def refused(self, **environ: str) -> InvalidSetting:
         with pytest.raises(InvalidSetting) as caught:
@@ -51,7 +51,7 @@ def test_every_secret_may_stand_in_a_file(home: Home, file_setting: str) -> None
     assert value == ((secret,) if "SIGNING" in file_setting else secret)
     assert loaded.origin[name] == f"file {path}"
     assert loaded.warnings == ()
-    assert set(settings.secret_values(loaded.settings)) == {secret}
+    assert set(sources.secret_values(loaded.settings)) == {secret}
 
 
 def test_only_secrets_have_one() -> None:

@@ -13,9 +13,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from chatctl_server import settings
 from chatctl_server.errors import InvalidSetting
-from chatctl_server.settings import SECRET_FILES, SETTINGS, Address, Loaded, Settings, database_path
+from chatctl_server.settings import sources
+from chatctl_server.settings.sources import (
+    SECRET_FILES,
+    SETTINGS,
+    Address,
+    Loaded,
+    Settings,
+    database_path,
+)
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"
@@ -37,7 +44,7 @@ class Place:
     def load(
         self, config: str | None = None, environ: Mapping[str, str] | None = None, **flags: str
     ) -> Loaded:
-        return settings.load(flags, config=config, environ=environ or {}, cwd=self.path)
+        return sources.load(flags, config=config, environ=environ or {}, cwd=self.path)
 
     def value(self, name: str, text: str) -> object:
         loaded = self.load(environ={name: text})
@@ -342,7 +349,7 @@ class TestSecrets:
                 "DATA_CALLBACK_URL": "http://u:hunt%20er2@host/hook",
             }
         )
-        assert settings.secret_values(loaded.settings) == [
+        assert sources.secret_values(loaded.settings) == [
             SECRET,
             "m-key",
             "hunt%20er2",
@@ -370,7 +377,7 @@ class TestSecrets:
         new, old = "whsec_" + "A" * 32, "B" * 32
         assert place.value("CALLBACK_SIGNING_SECRET", f"{new}  {old} {new}") == (new, old)
         loaded = place.load(environ={"CALLBACK_SIGNING_SECRET": f"{new} {old}"})
-        assert settings.secret_values(loaded.settings) == [new, old]
+        assert sources.secret_values(loaded.settings) == [new, old]
         for text, problem in ((f"{new} {old} ?", "(number 3 of 3) is not base64"),
                               (f"c2hvcnQ= {old}", "(number 1 of 2) holds 5 bytes")):  # fmt: skip
             refused = place.refused("CALLBACK_SIGNING_SECRET", text)
@@ -652,7 +659,7 @@ def test_every_default_is_legal(place: Place) -> None:
 def test_the_process_environment_and_directory_are_the_default(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RESUME_LIMIT=3\n")
     script = (
-        "from chatctl_server import settings\n"
+        "from chatctl_server.settings import sources as settings\n"
         "s = settings.load().settings\n"
         "print(s.resume_limit, s.max_connections)\n"
     )
@@ -670,7 +677,8 @@ def test_the_process_environment_and_directory_are_the_default(tmp_path: Path) -
 def test_loading_pulls_in_nothing_heavy(tmp_path: Path) -> None:
     """Every command pays for these imports."""
     script = (
-        "import sys\nfrom chatctl_server import lock, settings\nsettings.load()\n"
+        "import sys\nfrom chatctl_server.process import lock\n"
+        "from chatctl_server.settings import sources\nsources.load()\n"
         "print(sorted({'pydantic', 'litestar', 'peewee', 'apsw', 'uvicorn', 'httpx', 'asyncio',"
         " 'dotenv', 'tomllib'} & set(sys.modules)))\n"
     )

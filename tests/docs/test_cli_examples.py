@@ -18,7 +18,7 @@ from forks import program
 from receivers import Receiver, receiver
 from world import KEY, Server, clean_environment, eventually, free_port
 
-from chatctl import registry
+from chatctl.shell import registry
 
 EXAMPLES = [example for _, verb, _ in registry.commands() for example in verb.examples]
 SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
@@ -134,7 +134,8 @@ def test_beside_a_server(example: str, beside_server: tuple[Desk, Server], hook:
 
 
 def _endpoint_and_delivery(server: Server, hook: Receiver, *, is_there: bool) -> str:
-    """An endpoint for all facts, unless it is about to be added; and a delivery of the settings."""
+    """An endpoint for all events, unless it is about to be added; and a delivery of the
+    settings."""
     path = "/management/callbacks"
     for each in server.http.get(path).json():
         if each["origin"] == "added":

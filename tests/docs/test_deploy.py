@@ -16,8 +16,8 @@ import pytest
 from documents import ROOT, blocks, read
 from world import Server, clean_environment
 
-from chatctl import registry
-from chatctl_server import settings
+from chatctl.shell import registry
+from chatctl_server.settings import sources
 
 DEPLOY = ROOT / "docs/deploy"
 UNIT = (DEPLOY / "chatctl.service").read_text()
@@ -96,13 +96,13 @@ class TestUnit:
             if "%d/" in line
         }
         assert sorted(named.values()) == sorted(credentials)
-        assert set(named) <= set(settings.SECRET_FILES)
+        assert set(named) <= set(sources.SECRET_FILES)
 
     def test_a_stop_has_the_time_that_it_may_take(self) -> None:
         (seconds,) = self.lines("TimeoutStopSec")
-        assert int(seconds) > int(settings.SETTINGS["SHUTDOWN_TIMEOUT_SECONDS"].default)
+        assert int(seconds) > int(sources.SETTINGS["SHUTDOWN_TIMEOUT_SECONDS"].default)
         (files,) = self.lines("LimitNOFILE")
-        assert int(files) == int(settings.SETTINGS["MAX_CONNECTIONS"].default) + 200
+        assert int(files) == int(sources.SETTINGS["MAX_CONNECTIONS"].default) + 200
 
 
 class TestContainer:
@@ -113,15 +113,15 @@ class TestContainer:
             pair.split("=", 1) for line in re.findall(r"^ENV (.*)$", text, re.M)
             for pair in line.split()
         )  # fmt: skip
-        assert set(environ) - {"PATH", "HOME"} <= {*settings.SETTINGS, *settings.SECRET_FILES}
-        with pytest.raises(settings.InvalidSetting, match="/run/secrets/"):
-            settings.load(environ=environ, cwd=tmp_path)
+        assert set(environ) - {"PATH", "HOME"} <= {*sources.SETTINGS, *sources.SECRET_FILES}
+        with pytest.raises(sources.InvalidSetting, match="/run/secrets/"):
+            sources.load(environ=environ, cwd=tmp_path)
         for name in ("admin-api-key", "room-token-secret"):
             (tmp_path / name).write_text("x" * 40)
         here = {
             name: value.replace("/run/secrets", str(tmp_path)) for name, value in environ.items()
         }
-        loaded = settings.load(environ=here, cwd=tmp_path)
+        loaded = sources.load(environ=here, cwd=tmp_path)
         assert loaded.settings.room_identity == "token"
         home = environ["HOME"]
         assert loaded.settings.database_url == f"sqlite://{home}/chat.db"
@@ -179,7 +179,7 @@ class TestPage:
         for block in blocks(PAGE):
             if block.language == "toml":
                 (tmp_path / "chatctl.toml").write_text(block.text)
-                assert settings.load(environ={}, cwd=tmp_path).settings.trusted_proxies
+                assert sources.load(environ={}, cwd=tmp_path).settings.trusted_proxies
 
     def test_it_names_every_file_of_the_directory(self) -> None:
         for path in DEPLOY.iterdir():

@@ -13,9 +13,9 @@ import pytest
 from browser import Browser, chromium
 from world import Server
 
-from chatctl_server.api.reference import page, page_words, problem_words, prose
-from chatctl_server.api.reference.html import Html, element, line, together
-from chatctl_server.api.reference.languages import preferred
+from chatctl_server.api.openapi import page, page_words, problem_words, prose
+from chatctl_server.api.openapi.html import Html, element, line, together
+from chatctl_server.api.openapi.languages import preferred
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "

@@ -10,13 +10,13 @@ import pytest
 from documents import ROOT, read
 from peewee import Model
 
-from chatctl import registry
+from chatctl.shell import registry
 from chatctl_server import errors
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms import commands
 from chatctl_server.app import create_app
-from chatctl_server.domain import close_codes, facts
-from chatctl_server.settings import SECRET_FILES, SETTINGS, Settings
+from chatctl_server.domain import close_codes, events
+from chatctl_server.settings.sources import SECRET_FILES, SETTINGS, Settings
 from chatctl_server.storage import maintenance, models
 
 ROOMS = read("docs/rooms.md")
@@ -76,7 +76,7 @@ def test_every_error_code_has_its_row_with_its_status() -> None:
 
 
 def test_every_frame_has_its_row() -> None:
-    source = read("chatctl_server/views/frames.py")
+    source = read("chatctl_server/views/rooms/frames.py")
     names = set(re.findall(r'_frame\(\s*"(\w+)"|"type":"(\w+)"', source))
     sent = {one or other for one, other in names}
     table = section("From the server")
@@ -89,12 +89,12 @@ def test_every_command_of_a_client_has_its_row() -> None:
     assert sorted(names) == sorted(commands.NAMES)
 
 
-@pytest.mark.parametrize("fact", [*facts.LIFECYCLE, *facts.OTHERS])
-def test_every_fact_has_its_row_with_its_values(fact: Any) -> None:
-    name = f"room.{fact.type}" if fact in facts.LIFECYCLE else fact.type
-    assert name in facts.TYPE_NAMES
+@pytest.mark.parametrize("event", [*events.LIFECYCLE, *events.OTHERS])
+def test_every_fact_has_its_row_with_its_values(event: Any) -> None:
+    name = f"room.{event.type}" if event in events.LIFECYCLE else event.type
+    assert name in events.TYPE_NAMES
     data = row(name).split("|")[2]
-    assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data)) == list(fact.__struct_fields__)
+    assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data)) == list(event.__struct_fields__)
 
 
 def test_every_close_code_has_its_row() -> None:

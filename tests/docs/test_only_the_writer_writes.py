@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatctl_server import errors
-from chatctl_server.conversation import following
+from chatctl_server.actions import followers
 from chatctl_server.domain import times
 from chatctl_server.storage import cursors, maintenance
 from chatctl_server.storage.sql import Database
@@ -28,16 +28,16 @@ def forget_cursors(db: Database) -> None:
 
 
 async def test_a_question_cannot_write(store: Store) -> None:
-    await store.write(following.sign_of_life)
+    await store.write(followers.heartbeat)
     with pytest.raises(errors.StorageUnavailable):
         await store.read(forget_cursors)
-    assert await store.read(cursors.position, cursors.ALIVE) > 0
+    assert await store.read(cursors.position, cursors.HEARTBEAT) > 0
 
 
 async def test_a_process_that_only_reads_cannot_write(store: Store) -> None:
     reader = Store(store.path, clock=times.now)
     await reader.open(write=False)
     with pytest.raises(errors.StorageUnavailable):
-        await reader.write(following.sign_of_life)
-    assert await store.read(cursors.position, cursors.ALIVE) == 0
+        await reader.write(followers.heartbeat)
+    assert await store.read(cursors.position, cursors.HEARTBEAT) == 0
     await reader.close()

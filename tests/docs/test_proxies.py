@@ -146,16 +146,16 @@ class TestProxies:
             found = answer.iter_lines()
             for text in ("one", "two"):
                 behind.http.post(f"{room.path}/messages", json={"content": text})
-                fact = json.loads(next(line for line in found if line))
-                assert fact["data"]["content"] == text
+                event = json.loads(next(line for line in found if line))
+                assert event["data"]["content"] == text
 
     def test_the_server_learns_the_clients_address(self, proxy: Proxy, behind: Server) -> None:
         """The proxy's word counts, and not the client's."""
         body = {"room_name": "from afar", "admin_user_ids": []}
         made = proxy.http.post("/management/rooms", json=body).json()
         query = {"room": made["room_id"], "type": "room.created"}
-        (fact,) = behind.http.get("/management/events", params=query).json()
-        assert fact["address"] == "127.0.0.2"
+        (event,) = behind.http.get("/management/events", params=query).json()
+        assert event["address"] == "127.0.0.2"
 
     def test_a_refusal_before_the_upgrade_arrives(self, proxy: Proxy) -> None:
         gone = "/ws/rooms/7f0c2a52-9b1e-4c53-8a37-2f6f1f0d9a11?user_id=anna"

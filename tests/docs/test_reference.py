@@ -19,9 +19,9 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from world import KEY, Server, eventually, running
 
-from chatctl_server.api.reference import examples, names, page, prose, serving
+from chatctl_server.api.openapi import descriptions, examples, page, prose, routes
 from chatctl_server.app import create_app
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 
 DOCUMENT = declared.description()
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -30,7 +30,7 @@ OPERATIONS = {
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
 }
-OWN = {*serving.SCHEMA_PATHS, "/schema/{path}", "/docs", "/docs/style.css", "/docs/icon.svg"}
+OWN = {*routes.SCHEMA_PATHS, "/schema/{path}", "/docs", "/docs/style.css", "/docs/icon.svg"}
 # A command calls it in its own process; a server refuses it.
 OF_COMMANDS = {"/management/sync/due"}
 # What another server says differently.
@@ -100,11 +100,11 @@ def test_no_meaning_is_left_over() -> None:
     for title, schema in SCHEMAS.items():
         used |= {_source(title, name) for name in schema["properties"]}
     used |= {_source(owner, each["name"]) for owner, each in parameters()}
-    assert set(names.MEANINGS) - used == set()
+    assert set(descriptions.MEANINGS) - used == set()
 
 
 def _source(owner: str, name: str) -> str:
-    return own if (own := f"{owner}.{name}") in names.MEANINGS else name
+    return own if (own := f"{owner}.{name}") in descriptions.MEANINGS else name
 
 
 def test_times_say_their_unit() -> None:
@@ -153,7 +153,7 @@ def test_the_examples_run(server: Server) -> None:
 def during(server: Server, operation: str, real: Callable[[str], str]) -> None:
     """When a stream is open."""
     if operation == "follow_tries":
-        post(server, f"/management/callbacks/{real(names.ENDPOINT_ID)}/test")
+        post(server, f"/management/callbacks/{real(descriptions.ENDPOINT_ID)}/test")
 
 
 def post(server: Server, path: str, **body: str) -> None:
@@ -162,7 +162,7 @@ def post(server: Server, path: str, **body: str) -> None:
 
 
 def after(server: Server, operation: str, real: Callable[[str], str]) -> None:
-    room_id = real(names.ROOM_ID)
+    room_id = real(descriptions.ROOM_ID)
     if operation == "create_room":
         server.join(room_id, "anna", nickname="Anna").receive("WelcomeInfo")
         server.join(room_id, "boss").receive("WelcomeInfo")
@@ -170,7 +170,7 @@ def after(server: Server, operation: str, real: Callable[[str], str]) -> None:
         path = f"/management/rooms/{room_id}/messages"
         post(server, path, content="away with it", user_id="trudy")
     if operation in ("test_endpoint", "resend_delivery"):
-        path = f"/management/callbacks/deliveries/{real(names.DELIVERY_ID)}"
+        path = f"/management/callbacks/deliveries/{real(descriptions.DELIVERY_ID)}"
         eventually(lambda: server.http.get(path).json()["status"] == "failed")
 
 

@@ -33,7 +33,7 @@ from websockets.exceptions import InvalidStatus
 from world import KEY, Client, Server, running
 
 from chatctl_server.api.rooms.identity import identify
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 
 DOCUMENT = "docs/rooms.md"
 SECRET = "0123456789abcdef0123456789abcdef"

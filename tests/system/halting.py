@@ -93,7 +93,7 @@ def watch(board: Board) -> None:
     import apsw
 
     from chatctl_server.storage.store import Store
-    from chatctl_server.storage.writing import Writing
+    from chatctl_server.storage.writer import Writer
 
     hooked: set[apsw.Connection] = set()
 
@@ -118,7 +118,7 @@ def watch(board: Board) -> None:
             connection.exec_trace = before
 
     apsw.connection_hooks.append(trace)
-    _wrap(board, Writing, Store)
+    _wrap(board, Writer, Store)
 
 
 def _wrap(board: Board, writing: Any, store: Any) -> None:

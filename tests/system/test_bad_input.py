@@ -446,8 +446,8 @@ def test_joining_and_vanishing_by_the_hundred(room: Room) -> None:
     eventually(lambda: room.details()["current_users"] == 0)
     details = room.details()
     query = {"room": room.id, "type": "session.*", "limit": 1000}
-    facts = room.server.http.get("/management/events", params=query).json()
-    assert [each["type"] for each in facts] == ["session.joined", "session.left"] * details[
+    events = room.server.http.get("/management/events", params=query).json()
+    assert [each["type"] for each in events] == ["session.joined", "session.left"] * details[
         "total_joins"
     ]
 

@@ -10,15 +10,15 @@ from hooks import PATHS, QUIET, stored
 from receivers import refusing
 from world import Server, eventually, running
 
-from chatctl_server.conversation import membership, rooms
-from chatctl_server.domain import facts, times
+from chatctl_server.actions import rooms, sessions
+from chatctl_server.domain import events, times
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
 
 BACKLOG = proof.size(500, 100_000)
 ROOMS = proof.size(10, 100)
 EVENTS = "ROOM_EVENT_CALLBACK_URL"
-HOST = facts.Actor("host", "test")
+HOST = events.Actor("host", "test")
 MEGABYTE = 1024**2
 
 
@@ -35,8 +35,8 @@ async def fill(path: Path) -> None:
 
 
 async def visit(store: Store, room: int, user_id: str) -> None:
-    joined = await store.write(membership.join, HOST, room, user_id, user_id)
-    await store.write(membership.leave, HOST, joined.session_id, "left")
+    joined = await store.write(sessions.join, HOST, room, user_id, user_id)
+    await store.write(sessions.leave, HOST, joined.session_id, "left")
 
 
 def most_bytes(server: Server) -> int:
@@ -47,8 +47,8 @@ def most_bytes(server: Server) -> int:
 
 
 def is_behind(server: Server) -> bool:
-    """The follower that reads every fact, whoever is to hear of them. Its cursor follows after 5 s,
-    so that the short form does not wait for it."""
+    """The follower that reads every event, whoever is to hear of them. Its cursor follows after 5
+    s, so that the short form does not wait for it."""
     if not proof.IS_LONG:
         return False
     question = """SELECT 1 FROM cursor

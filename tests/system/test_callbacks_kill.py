@@ -75,7 +75,7 @@ class Watched(Server):
 
 
 class Scene:
-    """Rooms whose facts go to a receiver with moods. Each kill begins when all has arrived, but
+    """Rooms whose events go to a receiver with moods. Each kill begins when all has arrived, but
     those ``anywhere``."""
 
     def __init__(self, server: Watched, hook: Receiver) -> None:
@@ -106,7 +106,7 @@ class Scene:
         while not unsent:
             [leaving, *_] = self.join()
             self.wait()
-            self.server.board.halt_at(Place.COMMITTED, 1)  # after the commit of the fact itself
+            self.server.board.halt_at(Place.COMMITTED, 1)  # after the commit of the event itself
             leaving.drop()
             eventually(lambda: self.server.board.has_halted)
             unsent, _ = self._die()
@@ -164,7 +164,7 @@ class Scene:
 
 @pytest.mark.timeout(proof.time_limit())
 def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """Every fact of the log arrives, in the log's order, also when the receiver is unwell now and
+    """Every event of the log arrives, in the log's order, also when the receiver is unwell now and
     then; a second time only what a kill kept from being marked."""
     settings = {**QUIET, "CALLBACK_MAX_RETRIES": "50", "CALLBACK_TIMEOUT_SECONDS": "5"}
     with (
@@ -188,9 +188,9 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     repeats.subtract(repeats.keys())
     assert repeats <= scene.excuses
     assert len({(each.headers["webhook-id"], each.body) for each in taken}) == len(repeats)
-    facts = sum(map(len, expected.values()))
+    events = sum(map(len, expected.values()))
     requests = f"{len(hook.requests)} requests, {len(taken)} taken"
-    print(f"{scene.kills} kills, {facts} facts, {requests}, {repeats.total()} of them again")
+    print(f"{scene.kills} kills, {events} events, {requests}, {repeats.total()} of them again")
 
 
 def log_of(server: Server, room_id: str) -> list[tuple[str, str]]:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from chatctl_server.conversation import following, moderation, rooms
-from chatctl_server.domain import facts, times
-from chatctl_server.live.bell import Bell
+from chatctl_server.actions import followers, moderation, rooms
+from chatctl_server.domain import events, times
+from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import cursors, maintenance
 from chatctl_server.storage.store import Store
 from chatctl_server.workers.follower import Follower
 
-OPERATOR = facts.Actor(None, "api_key")
+OPERATOR = events.Actor(None, "api_key")
 
 
 class Broken(Exception):
@@ -34,7 +34,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def test_a_page_that_was_not_finished_is_read_again(store: Store) -> None:
     handled: list[int] = []
 
-    async def handle(page: Sequence[facts.Recorded]) -> bool:
+    async def handle(page: Sequence[events.Event]) -> bool:
         is_first = not handled
         handled.extend(entry.offset for entry in page)
         if is_first:
@@ -42,9 +42,9 @@ async def test_a_page_that_was_not_finished_is_read_again(store: Store) -> None:
         return True
 
     with pytest.raises(Broken):
-        await Follower("test", store, Bell(), handle).step()
+        await Follower("test", store, Notifier(), handle).step()
     assert await store.read(cursors.position, "test") == 0
-    after_the_crash = Follower("test", store, Bell(), handle)
+    after_the_crash = Follower("test", store, Notifier(), handle)
     assert await after_the_crash.step()
     assert handled == [1, 2, 3, 1, 2, 3]
     assert not await after_the_crash.step()
@@ -52,6 +52,6 @@ async def test_a_page_that_was_not_finished_is_read_again(store: Store) -> None:
 
 
 async def test_a_cursor_that_another_moved_stays(store: Store) -> None:
-    assert await store.write(following.plan, "test", 0, 2)
-    assert not await store.write(following.plan, "test", 0, 1)
+    assert await store.write(followers.plan, "test", 0, 2)
+    assert not await store.write(followers.plan, "test", 0, 1)
     assert await store.read(cursors.position, "test") == 2

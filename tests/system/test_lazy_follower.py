@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from chatctl_server.conversation import messages, moderation, rooms
-from chatctl_server.domain import facts, times
-from chatctl_server.live.bell import Bell
+from chatctl_server.actions import messages, moderation, rooms
+from chatctl_server.domain import events, times
+from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import cursors, maintenance
 from chatctl_server.storage.store import Store
 from chatctl_server.workers import audit, follower
 
-OPERATOR = facts.Actor(None, "test")
+OPERATOR = events.Actor(None, "test")
 
 
 class Scene:
@@ -22,9 +22,9 @@ class Scene:
     def __init__(self, path: Path) -> None:
         self.store = Store(path, durable=False, clock=times.now)
         self.store.on_batch = self._committed
-        self.bell = Bell()
+        self.notifier = Notifier()
         self.audit = follower.Follower(
-            audit.NAME, self.store, self.bell, audit.Audit(self.store).handle
+            audit.NAME, self.store, self.notifier, audit.Audit(self.store).handle
         )
         self.commits = 0
         self.room_id = ""
@@ -111,7 +111,7 @@ async def test_what_was_read_and_not_noted_is_read_again(scene: Scene) -> None:
     await scene.audit.step()
     await scene.ban("anna")
     after_the_crash = follower.Follower(
-        audit.NAME, scene.store, scene.bell, audit.Audit(scene.store).handle
+        audit.NAME, scene.store, scene.notifier, audit.Audit(scene.store).handle
     )
     await follow_until_a_commit(scene, after_the_crash)
     assert await scene.cursor() == 3

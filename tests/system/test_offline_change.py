@@ -4,7 +4,7 @@ import sqlite3
 
 from world import Room, Server, eventually
 
-from chatctl_server import lock
+from chatctl_server.process import lock
 
 
 def test_a_ban_on_the_file(server: Server) -> None:

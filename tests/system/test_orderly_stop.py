@@ -50,7 +50,7 @@ def test_a_full_server_turns_away_and_keeps_its_admin_socket(tmp_path: Path) -> 
 
 def test_a_long_question_is_interrupted_at_the_stop(tmp_path: Path) -> None:
     server = Server(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="6")
-    server.program = "slow_questions"
+    server.program = "slow_queries"
     server.environment["PYTHONPATH"] = str(Path(__file__).parent)
     try:
         server.start()

@@ -1,6 +1,6 @@
 """Power loss: kill -9 keeps the page cache, so here what was not synced is dropped.
 
-The real verbs run through the real ``Writing`` on a disk that remembers every write and sync.
+The real actions run through the real ``Writer`` on a disk that remembers every write and sync.
 """
 
 import random
@@ -12,17 +12,17 @@ import proof
 import pytest
 from unsynced import Disk, Survival
 
-from chatctl_server.conversation import membership, messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.actions import messages, moderation, rooms, sessions
+from chatctl_server.domain import events
 from chatctl_server.storage import log, maintenance, sql
 from chatctl_server.storage import messages as stored
-from chatctl_server.storage.writing import Call, Writing
+from chatctl_server.storage.writer import Call, Writer
 
 IMAGES = proof.size(20, 500)
 TRANSACTIONS = proof.size(60, 300)
 CHECKPOINT_PAGES = 40  # instead of 4,000, so that the losses meet checkpoints
 SURVIVALS: tuple[Survival, ...] = ("none", "prefix", "sectors")
-OPERATOR = facts.Actor(None, "api_key")
+OPERATOR = events.Actor(None, "api_key")
 START = 1_700_000_000_000_000
 
 
@@ -48,7 +48,7 @@ class Scene:
         if not is_durable:
             pragmas["synchronous"] = "normal"
         self._database._pragmas = list(pragmas.items())
-        self._writing = Writing(lambda: self._database, self._clock)
+        self._writing = Writer(lambda: self._database, self._clock)
         (self.room,) = self._run((rooms.create, (OPERATOR, "lobby", ["boss"])))
 
     def _clock(self) -> int:
@@ -62,9 +62,9 @@ class Scene:
         assert not [each for each in outcomes if isinstance(each, Exception)]
         recorded = [entry for each in settled for entry in each.recorded]
         posted = [
-            (e.fact.seq, e.fact.content)
+            (e.payload.seq, e.payload.content)
             for e in recorded
-            if isinstance(e.fact, facts.MessagePosted)
+            if isinstance(e.payload, events.MessagePosted)
         ]
         last = recorded[-1].offset if recorded else self.promises[-1].offset
         self.promises.append(Promise(last, posted))
@@ -75,7 +75,7 @@ class Scene:
         for number in range(transactions):
             user_id = f"user-{number % 7}"
             if number % 5 == 0:
-                self._run((membership.join, (OPERATOR, 1, user_id, user_id)))
+                self._run((sessions.join, (OPERATOR, 1, user_id, user_id)))
             elif number % 11 == 0:
                 self._run((moderation.mute, (OPERATOR, self.room.public_id, user_id, None, number)))
             else:

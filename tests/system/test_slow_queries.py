@@ -14,7 +14,7 @@ SLOW = 6  # more than there are threads for lists
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path)
-    server.program = "slow_questions"
+    server.program = "slow_queries"
     server.environment["PYTHONPATH"] = str(Path(__file__).parent)
     try:
         server.start()

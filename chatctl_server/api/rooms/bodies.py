@@ -1,10 +1,10 @@
-"""What the rooms routes take. Rules that need the database are the verbs'."""
+"""What the rooms routes take. Rules that need the database are the actions'."""
 
 from typing import Annotated
 
 import msgspec
 
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=100 * 366 * 86_400)]
 UnixTime = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
@@ -45,7 +45,7 @@ class PostMessage(msgspec.Struct, frozen=True):
 class RequestSync(msgspec.Struct, frozen=True, rename={"from_time": "from", "to_time": "to"}):
     """Without ``kinds``: the states or, with ``full``, ``from`` or ``to``, the histories."""
 
-    kinds: Annotated[tuple[facts.SyncKind, ...], msgspec.Meta(min_length=1)] | None = None
+    kinds: Annotated[tuple[events.SyncKind, ...], msgspec.Meta(min_length=1)] | None = None
     room_id: str | None = None
     from_time: UnixTime | None = None
     to_time: UnixTime | None = None
@@ -71,14 +71,14 @@ class Kicked(msgspec.Struct, frozen=True):
     kicked: bool
 
 
-class MessagePosted(msgspec.Struct, frozen=True):
+class PostedMessage(msgspec.Struct, frozen=True):
     message_id: int
     seq: int
     created_at: int
     duplicate: bool
 
 
-class Member(msgspec.Struct, frozen=True):
+class ConnectedUser(msgspec.Struct, frozen=True):
     user_id: str
     nickname: str
     is_admin: bool

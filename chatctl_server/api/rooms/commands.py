@@ -62,7 +62,7 @@ NAMES = tuple(each.__name__ for each in get_args(Command))
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 
 
-class BadText(Exception):
+class UnreadableText(Exception):
     """A command whose text is no valid Unicode; it is answered, not ignored."""
 
     def __init__(self, command: str, client_msg_id: str | None) -> None:
@@ -95,7 +95,7 @@ def _check_surrogates(text: str) -> None:
     except UnicodeEncodeError:
         payload = frame.get("payload")
         client_id = payload.get("client_msg_id") if isinstance(payload, dict) else None
-        raise BadText(frame["type"], _encodable(client_id)) from None
+        raise UnreadableText(frame["type"], _encodable(client_id)) from None
 
 
 def _encodable(client_id: object) -> str | None:

@@ -1,4 +1,5 @@
-"""One client in one room: what it sends becomes verbs, what it is sent goes through its outbox."""
+"""One client in one room: what it sends becomes actions, what it is sent goes through its
+outbox."""
 
 import asyncio
 import functools
@@ -10,15 +11,15 @@ from typing import Any
 import msgspec
 
 from chatctl_server import errors
+from chatctl_server.actions import announcements, messages, moderation, rooms
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
-from chatctl_server.conversation import announcements, messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.live.presence import Connection
-from chatctl_server.storage import histories
+from chatctl_server.storage import history_pages
 from chatctl_server.storage.messages import newest_below
 from chatctl_server.storage.store import CALL_BYTES
-from chatctl_server.views import frames
+from chatctl_server.views.rooms import frames
 
 logger = logging.getLogger("chatctl.rooms")
 
@@ -35,7 +36,7 @@ class RoomConnection:
         context: Context,
         connection: Connection,
         room_id: str,
-        actor: facts.Actor,
+        actor: events.Actor,
     ) -> None:
         self._context = context
         self._connection = connection
@@ -51,7 +52,7 @@ class RoomConnection:
         """Returns when the next command may be read."""
         try:
             command = commands.decode(frame)
-        except commands.BadText as bad:
+        except commands.UnreadableText as bad:
             self._refuse_text(bad)
             return
         match command:
@@ -108,7 +109,7 @@ class RoomConnection:
     def _refuse(self, refusal: errors.ChatctlError, client_msg_id: str | None = None) -> None:
         self._outbox.push(frames.error(refusal, client_msg_id))
 
-    def _refuse_text(self, bad: commands.BadText) -> None:
+    def _refuse_text(self, bad: commands.UnreadableText) -> None:
         """By rule, what a non-admin commands is ignored, whatever is wrong with it."""
         if bad.command in ADMIN_COMMANDS and not self._connection.is_admin:
             return
@@ -116,8 +117,8 @@ class RoomConnection:
 
     async def _load_history(self, payload: commands.HistoryPayload) -> None:
         limit = max(1, min(payload.limit, LOAD_LIMIT))
-        before = histories.LATEST if payload.before is None else payload.before
-        before = max(0, min(before, histories.LATEST))
+        before = history_pages.LATEST if payload.before is None else payload.before
+        before = max(0, min(before, history_pages.LATEST))
         store = self._context.store
         try:
             rows = await store.read_live(newest_below, self._conversation, before, limit)
@@ -150,10 +151,10 @@ class RoomConnection:
             self._refuse(refusal)
 
     async def _as_admin(
-        self, verb: Callable[..., Any], *arguments: Any, size: int = CALL_BYTES
+        self, action: Callable[..., Any], *arguments: Any, size: int = CALL_BYTES
     ) -> None:
         await self._context.store.write_urgent(
-            rooms.as_admin, self._actor, self._room_id, verb, *arguments, size=size
+            rooms.as_admin, self._actor, self._room_id, action, *arguments, size=size
         )
 
 

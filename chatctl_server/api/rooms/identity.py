@@ -5,9 +5,9 @@ from urllib.parse import parse_qs
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.domain import facts, text, tokens
+from chatctl_server.domain import events, text, tokens
 from chatctl_server.domain.times import SECOND
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 
 
 class Joiner(msgspec.Struct, frozen=True):
@@ -22,8 +22,8 @@ class Joiner(msgspec.Struct, frozen=True):
     granted_admin_at: int | None = None
     expires_at: float | None = None
 
-    def actor(self, address: str) -> facts.Actor:
-        return facts.Actor(self.user_id, self.credential, address or None)
+    def actor(self, address: str) -> events.Actor:
+        return events.Actor(self.user_id, self.credential, address or None)
 
 
 def identify(query_string: bytes, room_id: str, settings: Settings) -> Joiner:

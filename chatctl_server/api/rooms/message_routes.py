@@ -9,19 +9,19 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from chatctl_server import errors
+from chatctl_server.actions import messages
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
-from chatctl_server.conversation import messages
 from chatctl_server.domain import text, times
-from chatctl_server.storage import conversations, histories
+from chatctl_server.storage import conversations, history_pages
 from chatctl_server.storage.store import CALL_BYTES
-from chatctl_server.views import rooms as views
+from chatctl_server.views.rooms import objects as views
 
 REPEATED = ResponseSpec(
-    bodies.MessagePosted, generate_examples=False, description="A repeat: it was stored before"
+    bodies.PostedMessage, generate_examples=False, description="A repeat: it was stored before"
 )
 BeforeSeq = Annotated[int | None, QueryParameter(ge=1, description="Only messages below this seq")]
 MessageLimit = Annotated[
@@ -53,9 +53,9 @@ class Messages(Controller):
         A page may have fewer than `limit`: it ends at 256 KiB of text.
         """
         size = min(limit, context.settings.history_page_limit)
-        window, stored_id = histories.Window(from_time, to_time), room_uuid(room_id)
+        window, stored_id = history_pages.Window(from_time, to_time), room_uuid(room_id)
         found = await context.store.read(
-            histories.messages_below, stored_id, window, before_seq, size
+            history_pages.messages_below, stored_id, window, before_seq, size
         )
         headers = {}
         if found.has_more:
@@ -78,7 +78,7 @@ class Messages(Controller):
         context: NamedDependency[Context],
         room_id: FromPath[str],
         data: JSONBody[bodies.PostMessage],
-    ) -> Response[bodies.MessagePosted]:
+    ) -> Response[bodies.PostedMessage]:
         """Without `user_id` it is an announcement, and the sender is `system`.
 
         With `user_id` it is that user's message, with the user's role. Mutes and the throttle do
@@ -90,7 +90,7 @@ class Messages(Controller):
         write = context.store.write_urgent if sent.kind == "system" else context.store.write
         posted = await write(messages.post_one, sent, size=len(sent.content) + CALL_BYTES)
         return Response(
-            bodies.MessagePosted(
+            bodies.PostedMessage(
                 posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
             ),
             status_code=200 if posted.duplicate else 201,
@@ -115,7 +115,7 @@ class Messages(Controller):
         Its `seq` and its record stay, with empty content. Members get `MessageDeleted`.
         """
         actor = caller.of(request.scope).actor()
-        if not 0 < message_id < histories.LATEST:
+        if not 0 < message_id < history_pages.LATEST:
             raise errors.MessageNotFound(f"The room has no message {message_id}")
         deleted = await context.store.write_urgent(
             messages.delete, actor, room_uuid(room_id), message_id
@@ -139,7 +139,7 @@ def _post(who: caller.Caller, conversation: int, data: bodies.PostMessage) -> me
     )
 
 
-def _older(window: histories.Window, before_seq: int, limit: int) -> str:
+def _older(window: history_pages.Window, before_seq: int, limit: int) -> str:
     query = {
         "before_seq": before_seq,
         "limit": limit,

@@ -8,16 +8,16 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 
 from chatctl_server import errors
+from chatctl_server.actions import moderation
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
-from chatctl_server.conversation import moderation
 from chatctl_server.domain import times
 from chatctl_server.storage import conversations, sanctions
 from chatctl_server.storage.sql import Database
-from chatctl_server.views import rooms as views
+from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
 Wanted = JSONBody[bodies.SetSanction | None]
@@ -25,7 +25,7 @@ LISTS = may_refuse(*OPEN_ROOM, *READ)
 CHANGES = may_refuse(errors.BadText, *OPEN_ROOM, *WRITE)
 
 
-class Subject:
+class TargetUser:
     """The user whom the path names, in the room that it names, and who does something to them."""
 
     def __init__(
@@ -39,23 +39,23 @@ class Subject:
         self._actor = caller.of(request.scope).actor()
         self._room_id, self._user_id = room_uuid(room_id), path_text(user_id)
 
-    async def undergo(self, verb: Callable[..., T], *arguments: Any) -> T:
+    async def run(self, action: Callable[..., T], *arguments: Any) -> T:
         return await self._store.write_urgent(
-            verb, self._actor, self._room_id, self._user_id, *arguments
+            action, self._actor, self._room_id, self._user_id, *arguments
         )
 
     async def sanction(
-        self, verb: Callable[..., moderation.Set], wanted: bodies.SetSanction | None
+        self, action: Callable[..., moderation.Set], wanted: bodies.SetSanction | None
     ) -> moderation.Set:
         if wanted is None:
             wanted = bodies.SetSanction()
-        return await self.undergo(verb, wanted.reason, wanted.expires_in)
+        return await self.run(action, wanted.reason, wanted.expires_in)
 
 
 class Moderation(Controller):
     path = "/management/rooms/{room_id:str}"
     tags = ("moderation",)
-    dependencies = {"subject": Provide(Subject, sync_to_thread=False)}  # noqa: RUF012  never changed
+    dependencies = {"subject": Provide(TargetUser, sync_to_thread=False)}  # noqa: RUF012  never changed
 
     @get(
         "/bans",
@@ -77,7 +77,7 @@ class Moderation(Controller):
         opt=CHANGES,
     )
     async def ban_user(
-        self, subject: NamedDependency[Subject], data: Wanted = None
+        self, subject: NamedDependency[TargetUser], data: Wanted = None
     ) -> views.BanEntry:
         """Keeps the user out, now and at every later attempt; works on users who are not there.
 
@@ -93,9 +93,9 @@ class Moderation(Controller):
         response_description="Whether there was a ban to lift",
         opt=CHANGES,
     )
-    async def unban_user(self, subject: NamedDependency[Subject]) -> bodies.Changed:
+    async def unban_user(self, subject: NamedDependency[TargetUser]) -> bodies.Changed:
         """The user may join again. Also answers 200 when the user was not banned."""
-        return bodies.Changed(await subject.undergo(moderation.unban) is not None)
+        return bodies.Changed(await subject.run(moderation.unban) is not None)
 
     @get(
         "/mutes",
@@ -117,7 +117,7 @@ class Moderation(Controller):
         opt=CHANGES,
     )
     async def mute_user(
-        self, subject: NamedDependency[Subject], data: Wanted = None
+        self, subject: NamedDependency[TargetUser], data: Wanted = None
     ) -> views.MuteEntry:
         """The user stays and reads; what they send is refused with `YouAreMuted`.
 
@@ -132,9 +132,9 @@ class Moderation(Controller):
         response_description="Whether there was a mute to lift",
         opt=CHANGES,
     )
-    async def unmute_user(self, subject: NamedDependency[Subject]) -> bodies.Changed:
+    async def unmute_user(self, subject: NamedDependency[TargetUser]) -> bodies.Changed:
         """The user may send again. Also answers 200 when the user was not muted."""
-        return bodies.Changed(await subject.undergo(moderation.unmute) is not None)
+        return bodies.Changed(await subject.run(moderation.unmute) is not None)
 
     @post(
         "/kick/{user_id:str}",
@@ -143,9 +143,9 @@ class Moderation(Controller):
         response_description="`kicked` says whether there was anybody",
         opt=CHANGES,
     )
-    async def kick_user(self, subject: NamedDependency[Subject]) -> bodies.Kicked:
+    async def kick_user(self, subject: NamedDependency[TargetUser]) -> bodies.Kicked:
         """Closes the user's connection with 4506. Whoever should stay away is banned."""
-        is_kicked = await subject.undergo(moderation.kick) is not None
+        is_kicked = await subject.run(moderation.kick) is not None
         return bodies.Kicked(is_kicked, is_kicked)
 
 

@@ -10,25 +10,25 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 
 from chatctl_server import errors
+from chatctl_server.actions import rooms
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
-from chatctl_server.conversation import rooms
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, histories, sanctions
-from chatctl_server.storage.conversations import Listed
+from chatctl_server.storage import conversations, history_pages, sanctions
+from chatctl_server.storage.conversations import WithAdmins
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
-from chatctl_server.views import rooms as views
+from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
 STATUSES = {"open": ("open", "open"), "closed": ("closed", "closed"), "all": ("open", "closed")}
 LONGEST_GLOB = 1000
 
 
-class Subject:
+class TargetRoom:
     """The room that the path names, and who does something to it."""
 
     def __init__(
@@ -38,18 +38,16 @@ class Subject:
         self._actor = caller.of(request.scope).actor()
         self._store = context.store
 
-    async def undergo(
-        self, verb: Callable[..., T], *arguments: Any, users: Iterable[str] = ()
-    ) -> T:
+    async def run(self, action: Callable[..., T], *arguments: Any, users: Iterable[str] = ()) -> T:
         """``users``: of whom there may be many."""
         size = _size(users)
-        return await self._store.write_urgent(verb, self._actor, self.id, *arguments, size=size)
+        return await self._store.write_urgent(action, self._actor, self.id, *arguments, size=size)
 
 
 class Rooms(Controller):
     path = "/management/rooms"
     tags = ("rooms",)
-    dependencies = {"subject": Provide(Subject, sync_to_thread=False)}  # noqa: RUF012  never changed
+    dependencies = {"subject": Provide(TargetRoom, sync_to_thread=False)}  # noqa: RUF012  never changed
 
     @post(
         "/",
@@ -88,7 +86,7 @@ class Rooms(Controller):
         match: Annotated[str | None, QueryParameter(max_length=LONGEST_GLOB)] = None,
         room: FromQuery[str | None] = None,
         limit: Annotated[int | None, QueryParameter(ge=1, le=100_000)] = None,
-        cursor: Annotated[int, QueryParameter(ge=0, le=histories.LATEST)] = 0,
+        cursor: Annotated[int, QueryParameter(ge=0, le=history_pages.LATEST)] = 0,
     ) -> Response[list[views.RoomDetails]]:
         """The open rooms, unless `status` says otherwise. Without `limit` it is all of them.
 
@@ -119,7 +117,7 @@ class Rooms(Controller):
         opt=may_refuse(*ROOM, *READ),
     )
     async def show_room(
-        self, context: NamedDependency[Context], subject: NamedDependency[Subject]
+        self, context: NamedDependency[Context], subject: NamedDependency[TargetRoom]
     ) -> views.RoomDetails:
         """Its name, its admins, and how many users it has and had."""
         listed = await context.store.read(_listed, subject.id)
@@ -132,13 +130,13 @@ class Rooms(Controller):
         response_description="The room is closed",
         opt=may_refuse(*OPEN_ROOM, *WRITE),
     )
-    async def close_room(self, subject: NamedDependency[Subject]) -> None:
+    async def close_room(self, subject: NamedDependency[TargetRoom]) -> None:
         """For good: tells its members, closes their connections and ends their sessions.
 
         The id is never used again; the history stays readable.
         """
-        await subject.undergo(rooms.close)
-        while await subject.undergo(rooms.end_sessions):
+        await subject.run(rooms.close)
+        while await subject.run(rooms.end_sessions):
             pass
 
     @patch(
@@ -150,11 +148,11 @@ class Rooms(Controller):
     async def rename_room(
         self,
         context: NamedDependency[Context],
-        subject: NamedDependency[Subject],
+        subject: NamedDependency[TargetRoom],
         data: JSONBody[bodies.RenameRoom],
     ) -> views.RoomDetails:
         """The id stays. The same name again changes nothing."""
-        renamed = await subject.undergo(rooms.rename, data.room_name)
+        renamed = await subject.run(rooms.rename, data.room_name)
         listed = await context.store.read(_listed, subject.id)
         return _details(context, listed, changed=renamed is not None)
 
@@ -165,11 +163,11 @@ class Rooms(Controller):
         opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
     )
     async def replace_admins(
-        self, subject: NamedDependency[Subject], data: JSONBody[bodies.ResetAdmins]
+        self, subject: NamedDependency[TargetRoom], data: JSONBody[bodies.ResetAdmins]
     ) -> bodies.Changed:
         """The whole set, at once, also for connections that are open."""
         admins = data.admin_user_ids
-        recorded = await subject.undergo(rooms.set_admins, admins, users=admins)
+        recorded = await subject.run(rooms.set_admins, admins, users=admins)
         return bodies.Changed(recorded is not None)
 
     @patch(
@@ -179,11 +177,11 @@ class Rooms(Controller):
         opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
     )
     async def change_admins(
-        self, subject: NamedDependency[Subject], data: JSONBody[bodies.ChangeAdmins]
+        self, subject: NamedDependency[TargetRoom], data: JSONBody[bodies.ChangeAdmins]
     ) -> bodies.AdminsChanged:
         """Of two callers at the same time neither undoes what the other did."""
         users = (*data.add, *data.remove)
-        admins = await subject.undergo(rooms.change_admins, data.add, data.remove, users=users)
+        admins = await subject.run(rooms.change_admins, data.add, data.remove, users=users)
         return bodies.AdminsChanged(admins.changed, admins.user_ids)
 
     @get(
@@ -193,12 +191,12 @@ class Rooms(Controller):
         opt=may_refuse(*OPEN_ROOM, *READ),
     )
     async def list_members(
-        self, context: NamedDependency[Context], subject: NamedDependency[Subject]
-    ) -> list[bodies.Member]:
+        self, context: NamedDependency[Context], subject: NamedDependency[TargetRoom]
+    ) -> list[bodies.ConnectedUser]:
         """One entry for each user: a user has at most one connection to a room."""
         room, admins, muted = await context.store.read(_roles, subject.id, times.now())
         return [
-            bodies.Member(
+            bodies.ConnectedUser(
                 connection.user_id,
                 connection.nickname,
                 connection.user_id in admins,
@@ -215,7 +213,7 @@ def _size(users: Iterable[str]) -> int:
 
 
 def _details(
-    context: Context, listed: Listed, changed: bool | UnsetType = UNSET
+    context: Context, listed: WithAdmins, changed: bool | UnsetType = UNSET
 ) -> views.RoomDetails:
     current_users = context.presence.current_users(listed.conversation.id)
     return views.details(listed, current_users, changed)
@@ -225,9 +223,9 @@ def _with_match(query: str, match: str | None) -> str:
     return query if match is None else f"{query}&match={quote(match, safe='')}"
 
 
-def _listed(db: Database, room_id: str) -> Listed:
+def _listed(db: Database, room_id: str) -> WithAdmins:
     room = conversations.find_room(db, room_id)
-    return Listed(room, conversations.admins(db, room.id))
+    return WithAdmins(room, conversations.admins(db, room.id))
 
 
 def _roles(db: Database, room_id: str, now: int) -> tuple[int, set[str], set[str]]:

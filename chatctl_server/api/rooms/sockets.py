@@ -15,52 +15,54 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from chatctl_server import errors
-from chatctl_server.api import caller, gate
+from chatctl_server.actions import sessions
+from chatctl_server.api import caller, edge
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import room_uuid
-from chatctl_server.api.rooms.audience import Audience
+from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.api.rooms.connection import RoomConnection
 from chatctl_server.api.rooms.identity import Joiner, identify
-from chatctl_server.conversation import membership
 from chatctl_server.domain import close_codes, frame_rate
-from chatctl_server.live.catch_up import Missed, catch_up
 from chatctl_server.live.outbox import Outbox
-from chatctl_server.live.presence import Connection, Place
+from chatctl_server.live.presence import Connection, Slot
+from chatctl_server.live.resume import Missed, resume
 from chatctl_server.storage import conversations, replay
-from chatctl_server.storage.conversations import Found
-from chatctl_server.views import frames
+from chatctl_server.storage.conversations import Conversation
+from chatctl_server.views.rooms import frames
 
 logger = logging.getLogger("chatctl.rooms")
 CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
 
 
-def socket_route(context: Context, audience: Audience) -> ASGIRouteHandler:
+def socket_route(context: Context, broadcaster: RoomBroadcaster) -> ASGIRouteHandler:
     @asgi("/ws/rooms/{room_id:str}", copy_scope=False)
     async def room_socket(scope: Scope, receive: Receive, send: Send) -> None:
-        await _serve(context, audience, scope, receive, send)
+        await _serve(context, broadcaster, scope, receive, send)
 
     return room_socket
 
 
-async def _serve(context: Context, audience: Audience, scope: Any, receive: Any, send: Any) -> None:
+async def _serve(
+    context: Context, broadcaster: RoomBroadcaster, scope: Any, receive: Any, send: Any
+) -> None:
     address = caller.of(scope).address
     try:
         room, joiner = await _admit(context, scope)
         replaces = context.presence.find(room.id, joiner.user_id) is not None
-        place = context.presence.take_place(joiner.user_id, address, replaces=replaces)
+        place = context.presence.take_slot(joiner.user_id, address, replaces=replaces)
     except errors.ChatctlError as refusal:
-        await gate.refuse(scope, receive, send, refusal)
+        await edge.refuse(scope, receive, send, refusal)
         return
     try:
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        member = _Member(context, audience, scope, receive, send, room, joiner, place)
+        member = _Member(context, broadcaster, scope, receive, send, room, joiner, place)
         await member.run()
     finally:
-        context.presence.free_place(place)
+        context.presence.free_slot(place)
 
 
-async def _admit(context: Context, scope: Any) -> tuple[Found, Joiner]:
+async def _admit(context: Context, scope: Any) -> tuple[Conversation, Joiner]:
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
@@ -82,16 +84,16 @@ class _Member:
     def __init__(
         self,
         context: Context,
-        audience: Audience,
+        broadcaster: RoomBroadcaster,
         scope: Any,
         receive: Any,
         send: Any,
-        room: Found,
+        room: Conversation,
         joiner: Joiner,
-        place: Place,
+        place: Slot,
     ) -> None:
         self._context = context
-        self._audience = audience
+        self._broadcaster = broadcaster
         self._receive = receive
         self._room = room
         self._joiner = joiner
@@ -146,7 +148,7 @@ class _Member:
             self._joiner.granted_admin_at,
         )
         try:
-            store.submit(membership.join, arguments, self._on_joined)
+            store.submit(sessions.join, arguments, self._on_joined)
             await self._joined
         except errors.Banned as refusal:
             self._outbox.finish(close_codes.BANNED, frames.error(refusal))
@@ -158,7 +160,7 @@ class _Member:
 
     def _on_joined(self, outcome: object) -> None:
         """In log order: a ban that follows the join finds the connection already here."""
-        if isinstance(outcome, membership.Joined):
+        if isinstance(outcome, sessions.Joined):
             self._enter(outcome)
             outcome_error = None
         else:
@@ -170,7 +172,7 @@ class _Member:
         else:
             self._joined.set_result(None)
 
-    def _enter(self, joined: membership.Joined) -> None:
+    def _enter(self, joined: sessions.Joined) -> None:
         joiner = self._joiner
         connection = self._connection = Connection(
             joined.conversation,
@@ -188,7 +190,7 @@ class _Member:
                 joiner.user_id, joiner.nickname, joined.is_muted, joined.is_admin, joined.last_seq
             )
         )
-        self._audience.welcome(connection, joined.peak_users)
+        self._broadcaster.welcome(connection, joined.peak_users)
         if joiner.expires_at is not None:
             left = max(0.0, joiner.expires_at - time.time())
             loop = asyncio.get_running_loop()
@@ -202,12 +204,12 @@ class _Member:
             return
         if self._expiry is not None:
             self._expiry.cancel()
-        self._audience.dismiss(connection, "left")
+        self._broadcaster.dismiss(connection, "left")
         if self._context.serving.is_stopping:
             return  # the stop ends all sessions, with its own reason
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(
-                membership.leave,
+                sessions.leave,
                 (self._actor, connection.session_id, "left"),
                 _log_failure,
                 reserved=True,
@@ -247,7 +249,7 @@ class _Member:
         try:
             offset = await self._start(since)
             pages = _Pages(context, conversation, since)
-            await catch_up(context.hub, conversation, self._outbox, offset, pages.read)
+            await resume(context.hub, conversation, self._outbox, offset, pages.read)
         except errors.ChatctlError as refusal:
             if not isinstance(refusal, errors.ResyncRequired):
                 refusal = errors.ResyncRequired(refusal.detail)

@@ -10,15 +10,15 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
+from chatctl_server.actions import announcements
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
-from chatctl_server.conversation import announcements
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, histories, syncing
-from chatctl_server.views import rooms as views
+from chatctl_server.storage import conversations, history_pages, room_states
+from chatctl_server.views.rooms import objects as views
 
 PAGE = 10  # rooms read at once: each may hold SYNC_HISTORY_LIMIT long messages
 EVERYTHING = bodies.RequestSync()
@@ -31,7 +31,7 @@ EVERY_ROOM = ResponseSpec(
 )
 
 
-class Sync(Controller):
+class SyncRoutes(Controller):
     path = "/management/sync"
     tags = ("sync",)
 
@@ -114,9 +114,9 @@ class Sync(Controller):
         A page past the end, or `from` after `to`, has no records and the true totals.
         """
         size = min(limit, context.settings.history_page_limit)
-        window = histories.Window(from_time, to_time)
+        window = history_pages.Window(from_time, to_time)
         found = await context.store.read(
-            histories.message_page, room_uuid(room_id), window, page, size
+            history_pages.message_page, room_uuid(room_id), window, page, size
         )
         return views.ChatHistoryPage(
             found.room.public_id,
@@ -144,9 +144,9 @@ class Sync(Controller):
         A page past the end, or `from` after `to`, has no records and the true totals.
         """
         size = min(limit, context.settings.history_page_limit)
-        window = histories.Window(from_time, to_time)
+        window = history_pages.Window(from_time, to_time)
         found = await context.store.read(
-            histories.session_page, room_uuid(room_id), window, page, size
+            history_pages.session_page, room_uuid(room_id), window, page, size
         )
         return views.SessionHistoryPage(
             found.room.public_id,
@@ -159,12 +159,12 @@ def _microseconds(seconds: int | None) -> int | None:
     return None if seconds is None else seconds * times.SECOND
 
 
-async def _payloads(context: Context, after_id: int) -> list[syncing.RoomState]:
+async def _payloads(context: Context, after_id: int) -> list[room_states.RoomState]:
     limit = context.settings.sync_history_limit
-    return await context.store.read(syncing.open_rooms, after_id, PAGE, limit, times.now())
+    return await context.store.read(room_states.open_rooms, after_id, PAGE, limit, times.now())
 
 
-async def _array(context: Context, states: list[syncing.RoomState]) -> AsyncIterator[bytes]:
+async def _array(context: Context, states: list[room_states.RoomState]) -> AsyncIterator[bytes]:
     """A JSON array, a few rooms at a time."""
     separator = b"["
     while states:
@@ -175,7 +175,7 @@ async def _array(context: Context, states: list[syncing.RoomState]) -> AsyncIter
     yield b"[]" if separator == b"[" else b"]"
 
 
-def _payload(context: Context, state: syncing.RoomState) -> views.SyncPayload:
+def _payload(context: Context, state: room_states.RoomState) -> views.SyncPayload:
     return views.sync_payload(
         state.listed,
         context.presence.current_users(state.listed.conversation.id),

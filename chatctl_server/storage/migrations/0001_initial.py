@@ -51,7 +51,7 @@ STATEMENTS = (
         at INTEGER NOT NULL,
         payload TEXT NOT NULL
     )""",
-    # Posts and sessions, the many, have tables of their own; only the few other facts are indexed.
+    # Posts and sessions, the many, have tables of their own; only the few other events are indexed.
     """CREATE INDEX event_conversation ON event (conversation, id)
         WHERE type NOT IN ('message.posted', 'session.joined', 'session.left')""",
     """CREATE TABLE session (

@@ -1,4 +1,4 @@
-"""Endpoints, deliveries and their tries, lanes, and where the batches of each room stand.
+"""Endpoints, deliveries and their tries, ordering keys, and where the batches of each room stand.
 
 A session gets the offset of its end: batches carry sessions in the order in which they ended.
 """
@@ -50,7 +50,7 @@ STATEMENTS = (
         finished_at INTEGER,
         body_hash BLOB
     )""",
-    # The order of a lane: its lowest id is the next that is tried.
+    # The order of an ordering key: its lowest id is the next that is tried.
     """CREATE INDEX delivery_pending ON delivery (endpoint, conversation, id)
         WHERE status = 'pending'""",
     "CREATE INDEX delivery_failed ON delivery (id) WHERE status IN ('failed', 'skipped')",

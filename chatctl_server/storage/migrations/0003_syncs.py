@@ -1,5 +1,5 @@
 """Syncs wait in a table for their rooms to be planned; when an endpoint failed last; deliveries by
-their fact.
+their event.
 
 The cursor ``callbacks.room`` was how far the sync after the cursor ``callbacks`` was planned.
 """
@@ -7,14 +7,14 @@ The cursor ``callbacks.room`` was how far the sync after the cursor ``callbacks`
 STATEMENTS = (
     "CREATE TABLE sync (id INTEGER PRIMARY KEY, room INTEGER NOT NULL)",
     """INSERT INTO sync
-        SELECT facts.position + 1, rooms.position FROM cursor facts, cursor rooms
-        WHERE facts.name = 'callbacks' AND rooms.name = 'callbacks.room' AND rooms.position > 0""",
+        SELECT events.position + 1, rooms.position FROM cursor events, cursor rooms
+        WHERE events.name = 'callbacks' AND rooms.name = 'callbacks.room' AND rooms.position > 0""",
     # The rest of what that sync asks for was planned with its first rooms.
     """UPDATE cursor SET position = position + 1
         WHERE name = 'callbacks' AND EXISTS (SELECT 1 FROM sync)""",
     "DELETE FROM cursor WHERE name = 'callbacks.room'",
     "ALTER TABLE endpoint ADD COLUMN failed_at INTEGER",
-    # Of which facts an endpoint was told; batches have a number.
+    # Of which events an endpoint was told; batches have a number.
     "CREATE INDEX delivery_fact ON delivery (first) WHERE number IS NULL",
 )
 

@@ -11,7 +11,7 @@ import httpx
 from world import KEY
 
 from chatctl_server.app import Application, Role, create_app
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
 

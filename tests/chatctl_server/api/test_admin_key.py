@@ -8,7 +8,7 @@ from limits import read_only
 from world import Server
 
 from chatctl_server import errors
-from chatctl_server.place import Place
+from chatctl_server.process.paths import Paths
 
 FAILURES_A_MINUTE = 20  # API_KEY_FAILURES_PER_MINUTE, as it is without a word of the operator's
 
@@ -75,9 +75,9 @@ def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["chat.db.admin-key"]
 
 
-def place_in(directory: Path) -> Place:
+def place_in(directory: Path) -> Paths:
     database = directory / "chat.db"
-    return Place(
+    return Paths(
         database=database,
         lock_path=directory / "chat.db.lock",
         socket_path=directory / "chat.db.admin.sock",

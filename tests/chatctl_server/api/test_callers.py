@@ -10,10 +10,10 @@ import wire
 from world import Server
 
 from chatctl_server import errors
-from chatctl_server.api import auth, caller
-from chatctl_server.api.gate import PEER
+from chatctl_server.api import authentication, caller
+from chatctl_server.api.edge import PEER
 from chatctl_server.app import create_app
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -88,7 +88,7 @@ class Guesses:
 
     def __init__(self, per_minute: int = 3) -> None:
         self.now = 1000.0
-        self._failures = auth.Failures(per_minute, lambda: self.now)
+        self._failures = authentication.Failures(per_minute, lambda: self.now)
 
     def guess(self, address: str = "a") -> int | None:
         """How long to wait, or None when the guess was heard."""
@@ -118,8 +118,8 @@ def test_guesses_need_not_be_limited() -> None:
 def test_the_oldest_address_is_forgotten_first() -> None:
     """Whoever has many addresses fills no memory."""
     guesses = Guesses(per_minute=1)
-    for number in range(auth.ADDRESSES + 1):
+    for number in range(authentication.ADDRESSES + 1):
         assert guesses.guess(f"{number}") is None
-    assert guesses.guess(f"{auth.ADDRESSES}") == 60
+    assert guesses.guess(f"{authentication.ADDRESSES}") == 60
     assert guesses.guess("1") == 60
     assert guesses.guess("0") is None

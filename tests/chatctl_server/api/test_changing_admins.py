@@ -21,7 +21,7 @@ def changed(room: Room, **body: Any) -> tuple[bool, list[str]]:
     return found["changed"], found["admin_user_ids"]
 
 
-def facts(room: Room) -> list[list[str]]:
+def events(room: Room) -> list[list[str]]:
     query = {"room": room.id, "type": "room.admins_set"}
     found = room.server.http.get("/management/events", params=query).json()
     return [each["data"]["admins"] for each in found]
@@ -34,7 +34,7 @@ def test_add_and_remove(room: Room) -> None:
     assert changed(room, remove=["boss"]) == (False, ["adam", "carl", "zoe"])
     assert changed(room) == (False, ["adam", "carl", "zoe"])
     assert changed(room, remove=["adam", "carl", "zoe"]) == (True, [])
-    assert facts(room) == [["adam", "boss", "zoe"], ["adam", "carl", "zoe"], []]
+    assert events(room) == [["adam", "boss", "zoe"], ["adam", "carl", "zoe"], []]
 
 
 def test_an_admin_is_one_at_once_and_no_longer_at_once(room: Room) -> None:
@@ -74,4 +74,4 @@ def test_a_wrong_body_changes_nothing(
     answer = change(room, **body)
     assert answer.status_code == 400, answer.text
     assert (answer.json()["code"], answer.json()["field"].split("[")[0]) == (code, field)
-    assert facts(room) == []
+    assert events(room) == []

@@ -1,4 +1,4 @@
-"""A closed room is read, and nothing else: every verb that takes a room has its case here."""
+"""A closed room is read, and nothing else: every action that takes a room has its case here."""
 
 import re
 import uuid
@@ -81,8 +81,8 @@ def filled(texts: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any
 
 def message_of(room: Room) -> int:
     query = {"room": room.id, "type": "message.posted"}
-    fact = room.server.http.get("/management/events", params=query).json()[0]
-    return int(fact["data"]["message_id"])
+    event = room.server.http.get("/management/events", params=query).json()[0]
+    return int(event["data"]["message_id"])
 
 
 def log(room: Room) -> list[dict[str, Any]]:

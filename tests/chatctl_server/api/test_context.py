@@ -7,7 +7,7 @@ import pytest
 from application import in_process
 
 from chatctl_server.app import Role
-from chatctl_server.workers.callbacks import Callbacks
+from chatctl_server.workers.callbacks.service import Callbacks
 
 
 @pytest.mark.parametrize("role", ["server", "command"])
@@ -24,7 +24,7 @@ async def test_nothing_of_it_is_exchanged_later(tmp_path: Path, role: Role) -> N
 async def test_callbacks_are_made_in_the_thread_of_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: Role
 ) -> None:
-    """Also where a question, in a reader's thread, is the first to need them."""
+    """Also where a query, in a reader's thread, is the first to need them."""
     made_in: list[threading.Thread] = []
     make = Callbacks.__init__
 

@@ -17,7 +17,7 @@ from application import in_process
 from world import KEY, Room, Server, running
 
 from chatctl_server.api import refusals
-from chatctl_server.api.reference import examples
+from chatctl_server.api.openapi import examples
 from chatctl_server.app import Application
 
 MAX_BODY_BYTES = 4096  # what is above it still arrives in one piece, before the server closes

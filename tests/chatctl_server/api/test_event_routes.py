@@ -16,7 +16,7 @@ from world import Room, Server
 Fact = dict[str, Any]
 
 
-def facts(server: Server, **query: Any) -> list[Fact]:
+def events(server: Server, **query: Any) -> list[Fact]:
     answer = server.http.get("/management/events", params=query)
     assert answer.status_code == 200, answer.text
     return [dict(each) for each in answer.json()]
@@ -38,8 +38,8 @@ TYPES = ["room.created", "mute.set", "ban.set", "ban.lifted", *["message.posted"
 
 
 def test_a_fact(story: Room) -> None:
-    fact = facts(story.server, room=story.id, type="ban.set")[0]
-    assert list(fact) == [
+    event = events(story.server, room=story.id, type="ban.set")[0]
+    assert list(event) == [
         "offset",
         "event_id",
         "type",
@@ -50,12 +50,12 @@ def test_a_fact(story: Room) -> None:
         "address",
         "data",
     ]
-    assert uuid.UUID(fact["event_id"]).version == 7
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", fact["at"])
-    assert abs(datetime.fromisoformat(fact["at"]).timestamp() - time.time()) < 60
-    assert (fact["room_id"], fact["actor"]) == (story.id, None)
-    assert (fact["credential"], fact["address"]) == ("api-key", "127.0.0.1")
-    assert fact["data"] == {
+    assert uuid.UUID(event["event_id"]).version == 7
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["at"])
+    assert abs(datetime.fromisoformat(event["at"]).timestamp() - time.time()) < 60
+    assert (event["room_id"], event["actor"]) == (story.id, None)
+    assert (event["credential"], event["address"]) == ("api-key", "127.0.0.1")
+    assert event["data"] == {
         "user_id": "bert",
         "reason": "spam",
         "banned_by": None,
@@ -64,9 +64,9 @@ def test_a_fact(story: Room) -> None:
 
 
 def test_a_posted_message_as_a_fact(story: Room) -> None:
-    fact = facts(story.server, room=story.id, type="message.posted")[0]
-    data = fact["data"]
-    assert data.pop("created_at") == fact["at"]
+    event = events(story.server, room=story.id, type="message.posted")[0]
+    data = event["data"]
+    assert data.pop("created_at") == event["at"]
     assert data.pop("message_id") > 0
     assert data == {
         "seq": 1,
@@ -78,7 +78,7 @@ def test_a_posted_message_as_a_fact(story: Room) -> None:
 
 
 def test_in_log_order(story: Room) -> None:
-    found = facts(story.server, room=story.id)
+    found = events(story.server, room=story.id)
     assert [each["type"] for each in found] == TYPES
     offsets = [each["offset"] for each in found]
     assert offsets == sorted(set(offsets))
@@ -96,7 +96,7 @@ def test_in_log_order(story: Room) -> None:
     ],
 )
 def test_by_type(story: Room, pattern: str, types: list[str]) -> None:
-    found = facts(story.server, room=story.id, type=pattern)
+    found = events(story.server, room=story.id, type=pattern)
     assert [each["type"] for each in found] == types
 
 
@@ -105,27 +105,27 @@ def test_by_actor(room: Room) -> None:
     boss.say("hello")
     boss.send("MuteUser", {"user_id": "anna"})
     boss.receive("UserMuted")
-    found = facts(room.server, room=room.id, actor="boss")
+    found = events(room.server, room=room.id, actor="boss")
     assert [each["type"] for each in found] == ["session.joined", "message.posted", "mute.set"]
     assert {each["credential"] for each in found} == {"room:open"}
     assert found[-1]["data"]["muted_by"] == "boss"
-    assert facts(room.server, room=room.id, actor="nobody") == []
+    assert events(room.server, room=room.id, actor="nobody") == []
 
 
 def test_after_an_offset_or_an_event_id(story: Room) -> None:
-    everything = facts(story.server, room=story.id)
+    everything = events(story.server, room=story.id)
     for place in ("offset", "event_id"):
-        after = facts(story.server, room=story.id, after=everything[2][place])
+        after = events(story.server, room=story.id, after=everything[2][place])
         assert after == everything[3:]
-    newest = facts(story.server, tail="true", limit=1)[0]["offset"]
-    assert facts(story.server, after=newest + 1_000_000) == []
-    assert facts(story.server, after=10**30) == []
+    newest = events(story.server, tail="true", limit=1)[0]["offset"]
+    assert events(story.server, after=newest + 1_000_000) == []
+    assert events(story.server, after=10**30) == []
 
 
 def test_after_a_message(story: Room) -> None:
-    all_of_it = facts(story.server, room=story.id)
+    all_of_it = events(story.server, room=story.id)
     for seq, position in ((0, 0), (1, 5), (2, 6), (3, 7)):
-        assert facts(story.server, room=story.id, after_seq=seq) == all_of_it[position:]
+        assert events(story.server, room=story.id, after_seq=seq) == all_of_it[position:]
     answer = story.server.http.get(
         "/management/events", params={"room": story.id, "after_seq": 4}
     ).json()
@@ -137,12 +137,12 @@ def test_after_a_message(story: Room) -> None:
 
 
 def test_since_a_time(story: Room) -> None:
-    assert facts(story.server, room=story.id, since_time=0) == facts(story.server, room=story.id)
-    assert facts(story.server, room=story.id, since_time=int(time.time()) + 3600) == []
+    assert events(story.server, room=story.id, since_time=0) == events(story.server, room=story.id)
+    assert events(story.server, room=story.id, since_time=int(time.time()) + 3600) == []
 
 
 def test_pages_by_link(story: Room) -> None:
-    everything = facts(story.server, room=story.id)
+    everything = events(story.server, room=story.id)
     url = f"/management/events?room={story.id}&limit=3"
     found: list[list[Fact]] = []
     while True:
@@ -164,11 +164,11 @@ def test_the_filters_survive_the_link(story: Room) -> None:
 
 
 def test_the_tail_is_the_newest_still_ascending(story: Room) -> None:
-    everything = facts(story.server, room=story.id)
+    everything = events(story.server, room=story.id)
     answer = story.server.http.get(f"/management/events?room={story.id}&tail=true&limit=2")
     assert answer.json() == everything[-2:]
     assert "link" not in answer.headers  # a next page would begin where this one ends
-    assert facts(story.server, room=story.id, tail="true") == everything
+    assert events(story.server, room=story.id, tail="true") == everything
 
 
 @pytest.mark.parametrize(
@@ -220,21 +220,21 @@ def test_the_stream_follows(story: Room) -> None:
     with stream(story) as answer:
         told = lines(answer)
         story.ban("carl")
-        fact = next(told)
-        assert (fact["type"], fact["data"]["user_id"]) == ("ban.set", "carl")
+        event = next(told)
+        assert (event["type"], event["data"]["user_id"]) == ("ban.set", "carl")
         story.server.http.delete(f"{story.path}/bans/carl")
         assert next(told)["type"] == "ban.lifted"
-    assert facts(story.server, room=story.id)[-2] == fact
+    assert events(story.server, room=story.id)[-2] == event
 
 
 @pytest.mark.parametrize("place", ["offset", "event_id"])
 def test_the_stream_begins_at_a_place_and_goes_on(story: Room, place: str) -> None:
-    everything = facts(story.server, room=story.id)
+    everything = events(story.server, room=story.id)
     with stream(story, after=everything[0][place]) as answer:
         told = lines(answer)
         assert list(itertools.islice(told, len(TYPES) - 1)) == everything[1:]
         story.server.http.post(f"{story.path}/messages", json={"content": "live"})
-        assert next(told) == facts(story.server, room=story.id)[-1]
+        assert next(told) == events(story.server, room=story.id)[-1]
 
 
 def test_the_stream_begins_at_once_and_no_proxy_holds_it_back(story: Room) -> None:
@@ -273,7 +273,7 @@ def test_every_act_over_http_is_a_fact(room: Room) -> None:
     posted = http.post(f"{room.path}/messages", json={"content": "x"}).json()
     http.delete(f"{room.path}/messages/{posted['message_id']}")
     http.delete(room.path)
-    assert [each["type"] for each in facts(room.server, room=room.id)] == [
+    assert [each["type"] for each in events(room.server, room=room.id)] == [
         "room.created",
         "room.renamed",
         "room.admins_set",

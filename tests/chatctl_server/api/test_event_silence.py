@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from application import in_process
 
-from chatctl_server.api.admin import events
 from chatctl_server.api.context import Serving
+from chatctl_server.api.management import events
 from chatctl_server.domain import times
-from chatctl_server.live.bell import Bell
+from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.store import Store
@@ -25,11 +25,11 @@ async def test_what_others_do_does_not_put_the_empty_line_off(
     maintenance.prepare(tmp_path / "chat.db", durable=False)
     store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
     await store.open()
-    context = SimpleNamespace(store=store, bell=Bell(), serving=Serving())
+    context = SimpleNamespace(store=store, notifier=Notifier(), serving=Serving())
 
     async def be_busy() -> None:
         while True:
-            context.bell.ring()
+            context.notifier.notify()
             await asyncio.sleep(0.05)  # the pace of the others
 
     busy = asyncio.create_task(be_busy())
@@ -54,7 +54,7 @@ async def test_a_long_log_is_looked_through_part_by_part(
         newest = await context.store.read(log.newest_offset)
         (last,) = await context.store.read(log.find_last, Wanted(), 0, 1)
         wanted = Wanted(conversation=last.conversation)
-        lines = events._follow(context, wanted, 0, [], context.bell.count)
+        lines = events._follow(context, wanted, 0, [], context.notifier.count)
         async with asyncio.timeout(5):
             assert await anext(lines) == b"\n"
             assert msgspec.json.decode(await anext(lines))["offset"] == newest

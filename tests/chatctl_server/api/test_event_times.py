@@ -1,4 +1,4 @@
-"""Every time in a fact is RFC 3339 UTC with microseconds, in pages and on the stream."""
+"""Every time in an event is RFC 3339 UTC with microseconds, in pages and on the stream."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from world import Room, eventually
 
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 TIMES = {
     name
-    for fact in (*facts.LIFECYCLE, *facts.OTHERS)
-    for name in fact.__struct_fields__
+    for event in (*events.LIFECYCLE, *events.OTHERS)
+    for name in event.__struct_fields__
     if name.endswith(("_at", "_time"))
 }
 FROM, TO = 1_600_000_000, 1_600_000_001  # Unix seconds
@@ -28,7 +28,7 @@ def moment(text: str) -> datetime:
 
 @pytest.fixture
 def eventful(room: Room) -> Room:
-    """Every kind of fact that has times in its data."""
+    """Every kind of event that has times in its data."""
     http = room.server.http
     boss = room.join("boss")
     boss.say("hello")
@@ -63,33 +63,33 @@ def test_every_time_that_a_fact_can_have_is_told_so(eventful: Room) -> None:
     found = pages(eventful)
     assert streamed(eventful, len(found)) == found
     seen = set()
-    for fact in found:
-        if fact["type"] == "custom.sent":
+    for event in found:
+        if event["type"] == "custom.sent":
             continue
-        for name in TIMES & fact["data"].keys():
-            if fact["data"][name] is not None:
-                moment(fact["data"][name])
+        for name in TIMES & event["data"].keys():
+            if event["data"][name] is not None:
+                moment(event["data"][name])
                 seen.add(name)
     assert seen == TIMES
 
 
 def test_they_are_the_times_that_they_say(eventful: Room) -> None:
     found = pages(eventful)
-    of = {fact["type"]: fact for fact in found}
+    of = {event["type"]: event for event in found}
     joined, left = of["session.joined"], of["session.left"]
     assert left["data"]["join_time"] == joined["at"]
     assert left["data"]["leave_time"] == left["at"]
     assert of["message.posted"]["data"]["created_at"] == of["message.posted"]["at"]
-    sanctions = [fact for fact in found if fact["type"] in {"ban.set", "mute.set"}]
-    for fact in (sanctions[0], sanctions[2]):
-        ends = moment(fact["data"]["expires_at"])
-        assert ends - moment(fact["at"]) == timedelta(seconds=60)
+    sanctions = [event for event in found if event["type"] in {"ban.set", "mute.set"}]
+    for event in (sanctions[0], sanctions[2]):
+        ends = moment(event["data"]["expires_at"])
+        assert ends - moment(event["at"]) == timedelta(seconds=60)
     assert sanctions[1]["data"]["expires_at"] is None
     assert abs(moment(left["at"]).timestamp() - time.time()) < 60
 
 
 def test_a_sync_says_from_when_to_when(eventful: Room) -> None:
-    asked, _, whole = [fact for fact in pages(eventful) if fact["type"] == "sync.requested"]
+    asked, _, whole = [event for event in pages(eventful) if event["type"] == "sync.requested"]
     for name, seconds in (("from_time", FROM), ("to_time", TO)):
         assert moment(asked["data"][name]) == datetime.fromtimestamp(seconds, UTC)
         assert whole["data"][name] is None
@@ -97,5 +97,5 @@ def test_a_sync_says_from_when_to_when(eventful: Room) -> None:
 
 
 def test_what_a_client_calls_a_time_stays_as_it_wrote_it(eventful: Room) -> None:
-    (sent,) = [fact for fact in pages(eventful) if fact["type"] == "custom.sent"]
+    (sent,) = [event for event in pages(eventful) if event["type"] == "custom.sent"]
     assert sent["data"]["payload"] == {"created_at": 5}

@@ -6,30 +6,30 @@ from pathlib import Path
 
 import pytest
 from application import held, in_process, reached
-from test_audience import Sent
+from test_broadcaster import Sent
 
-from chatctl_server.api.rooms import audience
+from chatctl_server.actions import messages, rooms
+from chatctl_server.api.rooms import broadcaster
 from chatctl_server.app import Application
-from chatctl_server.conversation import messages, rooms
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.storage import log
 
-ANNA = facts.Actor("anna", "test", None)
+ANNA = events.Actor("anna", "test", None)
 BAD = "cannot be shown"
 
 
-def of_fact(entry: facts.Recorded) -> str | None:
-    if isinstance(entry.fact, facts.MessagePosted) and entry.fact.content == BAD:
+def of_event(entry: events.Event) -> str | None:
+    if isinstance(entry.payload, events.MessagePosted) and entry.payload.content == BAD:
         raise ValueError("no frame can be made")
     return real(entry)
 
 
-real = audience.frames.of_fact
+real = broadcaster.frames.of_event
 
 
 @pytest.fixture(autouse=True)
 def unshowable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audience.frames, "of_fact", of_fact)
+    monkeypatch.setattr(broadcaster.frames, "of_event", of_event)
 
 
 async def post_together(app: Application, room: int, *texts: str) -> None:
@@ -48,7 +48,7 @@ async def open_room(app: Application) -> int:
     (entry,) = [
         each
         for each in await app.context.store.read(log.read_after, 0, 10)
-        if isinstance(each.fact, facts.ConversationCreated)
+        if isinstance(each.payload, events.ConversationCreated)
     ]
     assert entry.conversation is not None
     return entry.conversation
@@ -59,14 +59,14 @@ async def test_one_of_a_batch_costs_that_one_and_its_room_a_resync(
 ) -> None:
     async with in_process(tmp_path, "server") as (app, _):
         room, other = await open_room(app), 1000
-        hub, bell = app.context.hub, app.context.bell
+        hub, notifier = app.context.hub, app.context.notifier
         listener, stranger = Sent(), Sent()
         hub.join(room, listener.outbox, hub.published)
         hub.join(other, stranger.outbox, hub.published)
-        seen = bell.count
+        seen = notifier.count
         with caplog.at_level(logging.ERROR):
             await post_together(app, room, "one", BAD, "three")
-        assert bell.count > seen
+        assert notifier.count > seen
         newest = await app.context.store.read(log.newest_offset)
         assert hub.published == newest
         for each in (listener, stranger):
@@ -78,7 +78,7 @@ async def test_one_of_a_batch_costs_that_one_and_its_room_a_resync(
         assert shown[1]["payload"]["code"] == "resync_required"
         assert stranger.frames == []
         (line,) = [each for each in caplog.records if each.exc_info]
-        assert line.getMessage() == f"the fact at offset {newest - 1} could not be shown"
+        assert line.getMessage() == f"the event at offset {newest - 1} could not be shown"
 
 
 async def test_who_comes_back_is_not_sent_the_rest_as_if_it_were_all(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def answers(client: Client) -> list[dict[str, Any]]:
 
 def told(room: Room) -> list[str]:
     """What the log holds, besides who came and went."""
-    facts = room.server.http.get("/management/events", params={"room": room.id}).json()
-    types = [str(each["type"]) for each in facts]
+    events = room.server.http.get("/management/events", params={"room": room.id}).json()
+    types = [str(each["type"]) for each in events]
     return [each for each in types if not each.startswith("session.")]
 
 

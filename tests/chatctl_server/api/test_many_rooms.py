@@ -1,4 +1,4 @@
-"""A server with more rooms and facts than one question reads: nothing is left out."""
+"""A server with more rooms and events than one query reads: nothing is left out."""
 
 import itertools
 import json
@@ -8,7 +8,7 @@ import pytest
 from offline import HOST, Offline
 from world import Server, eventually, running
 
-from chatctl_server.conversation import following, rooms
+from chatctl_server.actions import followers, rooms
 
 ROOMS = 1001
 NAMES = [f"room {number}" for number in range(ROOMS)]
@@ -19,7 +19,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("large")
     desk = Offline(directory / "chat.db")
     desk.together(*((rooms.create, HOST, name, ()) for name in NAMES))
-    desk.call(following.sign_of_life)
+    desk.call(followers.heartbeat)
     desk.close()
     with running(directory) as server:
         yield server
@@ -35,7 +35,7 @@ def test_all_rooms_are_listed(large: Server) -> None:
 def test_a_stream_tells_all_that_was_before_it(large: Server) -> None:
     with large.http.stream("GET", "/management/events/stream", params={"after": 0}) as answer:
         told = (json.loads(line) for line in answer.iter_lines() if line)
-        offsets = [fact["offset"] for fact in itertools.islice(told, ROOMS)]
+        offsets = [event["offset"] for event in itertools.islice(told, ROOMS)]
     assert offsets == list(range(1, ROOMS + 1))
 
 

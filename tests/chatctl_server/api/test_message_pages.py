@@ -11,7 +11,7 @@ import pytest
 from offline import SECOND, Offline
 from world import Room, running
 
-from chatctl_server.conversation import messages as verbs
+from chatctl_server.actions import messages as actions
 
 T = 1_700_000_000
 LONG = "x" * 30_000
@@ -54,7 +54,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     for number, second in enumerate((0, 0, 10, 10, 10, 20, 30)):
         desk.now = (T + second) * SECOND + number * 1000 + 1
         desk.post(2, f"u{number}", f"text {number}")
-    desk.run(verbs.delete, room_id, 6)
+    desk.run(actions.delete, room_id, 6)
     desk.close()
     with running(directory) as server:
         yield Told(server, room_id)

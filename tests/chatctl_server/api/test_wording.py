@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from world import Server
 
-from chatctl_server.api.wording import in_words
+from chatctl_server.api.validation_words import in_words
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_query(shared_server: Server) -> None:
     ("changed", "said"),
     [
         ({"url": f"http://127.0.0.1/{'a' * 2048}"}, "url is longer than 2048 characters"),
-        ({"events": ["X" * 100_000]}, f"events: '{'X' * 80}…' is no pattern of a fact's type"),
+        ({"events": ["X" * 100_000]}, f"events: '{'X' * 80}…' is no pattern of an event's type"),
     ],
 )
 def test_what_is_too_long_is_not_repeated(

@@ -1,6 +1,6 @@
 """A room whose writer, hub and readers move one step at a time, in any order.
 
-The verbs, the database, the replay, the hub, the outboxes and the audience are the real ones.
+The actions, the database, the replay, the hub, the outboxes and the audience are the real ones.
 Held and let go by the test are: the hand-over of a commit, each slice of a flush, each read (its
 snapshot and its answer apart), and each client's transport.
 """
@@ -16,18 +16,18 @@ from typing import Any
 
 import msgspec
 
-from chatctl_server.api.rooms.audience import Audience
+from chatctl_server.actions import announcements, messages, moderation
+from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.api.rooms.sockets import _Pages
-from chatctl_server.conversation import announcements, messages, moderation
-from chatctl_server.domain import facts, times
-from chatctl_server.live.catch_up import catch_up
+from chatctl_server.domain import events, times
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Limits, Presence
+from chatctl_server.live.resume import resume
 from chatctl_server.storage import replay, sql
-from chatctl_server.storage.writing import Call, Writing
+from chatctl_server.storage.writer import Call, Writer
 
-OPERATOR = facts.Actor("boss", "websocket")
+OPERATOR = events.Actor("boss", "websocket")
 ROOM = 1
 TURNS = 12  # of the loop: more than any chain of tasks here has links
 
@@ -98,7 +98,7 @@ class Listener:
         start, _ = await self.store.read_live(replay.start, ROOM, since, 1)
         context: Any = SimpleNamespace(store=self.store)
         pages = _Pages(context, ROOM, since)
-        await catch_up(self._room.hub, ROOM, self.outbox, start, pages.read)
+        await resume(self._room.hub, ROOM, self.outbox, start, pages.read)
 
     @property
     def is_inside(self) -> bool:
@@ -132,12 +132,12 @@ class Listener:
 class SteppedRoom:
     def __init__(self, path: Path) -> None:
         self.hub = Hub()
-        self.audience = Audience(self.hub, Presence(Limits(1000)))
-        self.writing = Writing(lambda: sql.writing(path, durable=False), times.now)
+        self.broadcaster = RoomBroadcaster(self.hub, Presence(Limits(1000)))
+        self.writing = Writer(lambda: sql.writing(path, durable=False), times.now)
         self.reader = sql.reading(path)
         self.reader.connect()
-        self.recorded: list[facts.Recorded] = []
-        self.committed: deque[Sequence[facts.Recorded]] = deque()
+        self.recorded: list[events.Event] = []
+        self.committed: deque[Sequence[events.Event]] = deque()
         self.last_seq = 0
         self.listeners: list[Listener] = []
         self.hub.advance(1)  # the room's own creation, before this server's start
@@ -172,7 +172,7 @@ class SteppedRoom:
     def hand_over(self) -> None:
         if self.committed:
             for entry in self.committed.popleft():
-                self.audience.hear(entry)
+                self.broadcaster.hear(entry)
 
     async def settle(self) -> None:
         for _ in range(TURNS):
@@ -204,7 +204,7 @@ class SteppedRoom:
 
 def told(frames: list[dict[str, Any]], since: int) -> tuple[list[str], set[int]]:
     """What a client learned, in order, each message by its first mention; and which messages it
-    knows to be deleted. A deletion may be told twice: in the message's place and by its fact."""
+    knows to be deleted. A deletion may be told twice: in the message's place and by its event."""
     learned: list[str] = []
     mentioned: set[int] = set()
     deleted: set[int] = set()
@@ -227,20 +227,20 @@ def told(frames: list[dict[str, Any]], since: int) -> tuple[list[str], set[int]]
     return learned, deleted
 
 
-def expected(recorded: list[facts.Recorded], start: int) -> tuple[list[str], set[int]]:
+def expected(recorded: list[events.Event], start: int) -> tuple[list[str], set[int]]:
     """The same of everything above that place in the log."""
     learned: list[str] = []
     deleted: set[int] = set()
     for entry in recorded:
         if entry.offset <= start:
             continue
-        match entry.fact:
-            case facts.MessagePosted(seq=seq):
+        match entry.payload:
+            case events.MessagePosted(seq=seq):
                 learned.append(f"message {seq}")
-            case facts.MessageDeleted(seq=seq):
+            case events.MessageDeleted(seq=seq):
                 deleted.add(seq)
-            case facts.CustomSent(payload=payload):
+            case events.CustomSent(payload=payload):
                 learned.append(f"custom {bytes(payload).decode()}")
-            case facts.MuteSet(user_id=user_id):
+            case events.MuteSet(user_id=user_id):
                 learned.append(f"muted {user_id}")
     return learned, deleted

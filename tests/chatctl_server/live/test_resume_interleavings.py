@@ -12,11 +12,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from interleaving import OPERATOR, Listener, SteppedLoop, SteppedRoom, expected, told
 
-from chatctl_server.conversation import rooms
+from chatctl_server.actions import rooms
 from chatctl_server.domain import times
 from chatctl_server.live import hub
 from chatctl_server.storage import maintenance, replay, sql
-from chatctl_server.storage.writing import Call, Writing
+from chatctl_server.storage.writer import Call, Writer
 
 EXAMPLES = 3000 if os.environ.get("CHATCTL_PROOF") == "1" else 80
 # What is broken on purpose need not be explained by a small example.
@@ -39,7 +39,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A file with one room, and that room's id."""
     path = tmp_path_factory.mktemp("template") / "chat.db"
     maintenance.prepare(path, durable=False)
-    writing = Writing(lambda: sql.writing(path, durable=False), times.now)
+    writing = Writer(lambda: sql.writing(path, durable=False), times.now)
     (created,) = writing.run([Call(rooms.create, (OPERATOR, "lobby", ["boss"]), print, 256)])
     writing.close()
     return path, created.outcome.public_id
@@ -145,9 +145,9 @@ def _seq_at(room: SteppedRoom, listener: Listener) -> int:
     if listener.since is not None:
         return listener.since
     seqs = [
-        e.fact.seq
+        e.payload.seq
         for e in room.recorded
-        if e.offset <= listener.start and hasattr(e.fact, "content")
+        if e.offset <= listener.start and hasattr(e.payload, "content")
     ]
     return seqs[-1] if seqs else 0
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from chatctl_server.actions import rooms
 from chatctl_server.app import Application, create_app
-from chatctl_server.conversation import rooms
-from chatctl_server.domain import facts
+from chatctl_server.domain import events
 from chatctl_server.live.outbox import STALLED_SECONDS, Outbox
 from chatctl_server.live.presence import Limits, Presence
-from chatctl_server.settings import Settings
+from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 
-OPERATOR = facts.Actor(None, "test")
+OPERATOR = events.Actor(None, "test")
 
 
 class Line:
@@ -162,7 +162,7 @@ async def test_a_client_is_looked_at_also_when_it_was_thrown_out(app: Applicatio
     socket = Socket(app, room.public_id, "anna")
     await socket.line.is_stuck.wait()
     (member,) = context.presence.members(1)
-    app._audience.dismiss(member, "banned")
+    app._broadcaster.dismiss(member, "banned")
     assert context.presence.members(1) == []
     context.presence.drop_stalled(later(STALLED_SECONDS + 1))
     assert socket.line.is_aborted

@@ -1,4 +1,4 @@
-"""Lists of rooms and the rooms that a word may mean: one question of the database each."""
+"""Lists of rooms and the rooms that a word may mean: one query of the database each."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from offline import HOST, Offline
 
-from chatctl_server.conversation import rooms
+from chatctl_server.actions import rooms
 from chatctl_server.storage import conversations, sql
 from chatctl_server.storage.sql import Database
 

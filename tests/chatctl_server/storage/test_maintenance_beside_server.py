@@ -10,8 +10,8 @@ from lived_in import texts
 from websockets.exceptions import ConnectionClosed
 from world import Server, running
 
-from chatctl_server import lock
 from chatctl_server.errors import LockHeld
+from chatctl_server.process import lock
 from chatctl_server.storage import maintenance
 
 

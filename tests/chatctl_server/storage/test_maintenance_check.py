@@ -23,9 +23,9 @@ def test_a_database_that_was_lived_in_is_sound(database: Path) -> None:
 
 BROKEN = [
     ("offsets", "none before", "DELETE FROM event WHERE id = 3"),
-    ("facts", "fact 1 is damaged", "UPDATE event SET payload = '{' WHERE id = 1"),
-    ("facts", "room.exploded", "UPDATE event SET type = 'room.exploded' WHERE id = 1"),
-    ("facts", "conversation 99", "UPDATE event SET conversation = 99 WHERE id = 2"),
+    ("events", "event 1 is damaged", "UPDATE event SET payload = '{' WHERE id = 1"),
+    ("events", "room.exploded", "UPDATE event SET type = 'room.exploded' WHERE id = 1"),
+    ("events", "conversation 99", "UPDATE event SET conversation = 99 WHERE id = 2"),
     ("cursors", "audit", "UPDATE cursor SET position = 1000 WHERE name = 'audit'"),
     ("cursors", "audit", "UPDATE cursor SET position = -1 WHERE name = 'audit'"),
     ("seq", "last seq is 99", "UPDATE conversation SET last_seq = 99 WHERE id = 1"),
@@ -90,7 +90,7 @@ def test_two_open_sessions_of_one_user_are_found_without_the_index(database: Pat
 def test_a_message_above_its_senders_ban_is_found(database: Path) -> None:
     smuggle(database, 1, "eve")
     assert [str(problem) for problem in maintenance.check(database)] == [
-        f"banned: message 9 was posted while fact {ban_of(database, 'eve')} banned its sender"
+        f"banned: message 9 was posted while event {ban_of(database, 'eve')} banned its sender"
     ]
 
 

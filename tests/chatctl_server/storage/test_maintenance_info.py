@@ -9,8 +9,8 @@ from limits import read_only
 from lived_in import names, tamper
 from offline import Offline
 
-from chatctl_server import lock
 from chatctl_server.errors import StorageUnavailable
+from chatctl_server.process import lock
 from chatctl_server.storage import maintenance
 
 
@@ -22,8 +22,8 @@ def test_it_counts_what_the_database_holds(database: Path) -> None:
     assert (found.schema, found.pending, found.unknown) == ("0003_syncs", (), ())
     assert found.bytes == found.pages * found.page_bytes == len(before)
     assert (found.journal_mode, found.sqlite_version) == ("wal", apsw.sqlite_lib_version())
-    assert found.first_fact_at == "2023-11-14T22:13:20.000000Z"
-    assert found.last_fact_at == "2023-11-14T22:13:40.000000Z"
+    assert found.first_event_at == "2023-11-14T22:13:20.000000Z"
+    assert found.last_event_at == "2023-11-14T22:13:40.000000Z"
     assert found.cursors == {"audit": 5, "callbacks": 0}
     assert found.in_use_by is None
     assert database.read_bytes() == before
@@ -94,7 +94,7 @@ def test_an_empty_file_has_no_schema(tmp_path: Path) -> None:
         ("0001_initial", "0002_callbacks", "0003_syncs"),
         0,
     )
-    assert (found.last_offset, found.last_fact_at) == (0, None)
+    assert (found.last_offset, found.last_event_at) == (0, None)
 
 
 def test_names_that_mean_something_in_a_uri_are_names(tmp_path: Path, database: Path) -> None:

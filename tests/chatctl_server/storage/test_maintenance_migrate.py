@@ -12,7 +12,8 @@ from lived_in import names, tamper, texts
 from offline import Offline
 
 from chatctl_server.errors import ChatctlError, SchemaMismatch, StorageFull, StorageUnavailable
-from chatctl_server.storage import maintenance, schemas
+from chatctl_server.storage import maintenance
+from chatctl_server.storage.maintenance import schemas
 
 NEXT = """
 def up(migrator, db):

@@ -22,7 +22,8 @@ from chatctl_server.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from chatctl_server.storage import maintenance, restoring
+from chatctl_server.storage import maintenance
+from chatctl_server.storage.maintenance import restoration
 
 YEAR_LATER = 1_800_000_000_000_000
 ROOT = Path(__file__).parents[3]
@@ -225,7 +226,7 @@ def test_whoever_reads_the_database_is_waited_for(database: Path, backup: Path) 
 def test_whoever_goes_on_reading_is_not_robbed(
     database: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restoring, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(restoration, "PATIENCE_SECONDS", 0.1)
     go_on(database, "later")
     reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     reader.execute("SELECT count(*) FROM message").fetchall()

@@ -9,7 +9,8 @@ from limits import file_size
 from lived_in import names, tamper
 
 from chatctl_server.errors import StorageFull
-from chatctl_server.storage import maintenance, models, schemas
+from chatctl_server.storage import maintenance, models
+from chatctl_server.storage.maintenance import schemas
 
 COLUMNS = [
     (model._meta.table_name, field.column_name, [key.column_name for key in keys(model)])

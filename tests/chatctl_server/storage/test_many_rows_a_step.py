@@ -7,11 +7,11 @@ import pytest
 from peewee import Database
 
 from chatctl_server.storage import maintenance, sql
-from chatctl_server.storage.models import Cursor
+from chatctl_server.storage.models import CursorTable
 from chatctl_server.storage.sql import Bulk
 
-INSERT = Bulk.insert(Cursor.name, Cursor.position)
-IGNORE = Bulk.insert(Cursor.name, Cursor.position, ignore=True)
+INSERT = Bulk.insert(CursorTable.name, CursorTable.position)
+IGNORE = Bulk.insert(CursorTable.name, CursorTable.position, ignore=True)
 SUM = Bulk("SELECT SUM(column2) FROM (VALUES {rows})", 2)
 
 

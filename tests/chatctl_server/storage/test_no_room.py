@@ -6,7 +6,9 @@ import limits
 import pytest
 from offline import Offline
 
-from chatctl_server import errors, place, settings
+from chatctl_server import errors
+from chatctl_server.process import paths
+from chatctl_server.settings import sources
 from chatctl_server.storage import files, maintenance
 
 INDEX_BYTES = 32 * 1024  # what SQLite needs beside a database to open it
@@ -37,8 +39,8 @@ def test_a_database_without_a_log_is_read_without_room(crashed: Path) -> None:
 
 
 def test_a_key_that_does_not_fit_in(tmp_path: Path) -> None:
-    found = place.find_place(
-        settings.load({"DATABASE_URL": f"sqlite:{tmp_path}/chat.db"}, environ={}).settings, tmp_path
+    found = paths.find_paths(
+        sources.load({"DATABASE_URL": f"sqlite:{tmp_path}/chat.db"}, environ={}).settings, tmp_path
     )
     with limits.file_size(10), pytest.raises(errors.StorageFull, match=f"write {found.key_file}"):
         found.admin_key()

@@ -1,4 +1,4 @@
-"""Applying facts: the only way into the tables, and the same way again in a replay."""
+"""Applying events: the only way into the tables, and the same way again in a replay."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from offline import HOST, SECOND, Offline
 from peewee import Database
 
-from chatctl_server.conversation import announcements, membership, messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.actions import announcements, messages, moderation, rooms, sessions
+from chatctl_server.domain import events
 from chatctl_server.errors import ChatctlError
-from chatctl_server.storage import maintenance, models, projection, schemas
+from chatctl_server.storage import maintenance, models, projection
+from chatctl_server.storage.maintenance import schemas
 
 Rows = dict[str, list[tuple[Any, ...]]]
-CREATED = facts.ConversationCreated("room", "r1", "lobby", ("ann",))
+CREATED = events.ConversationCreated("room", "r1", "lobby", ("ann",))
 
 
 def tables(db: Database) -> Rows:
@@ -27,12 +28,12 @@ def tables(db: Database) -> Rows:
     }
 
 
-def recorded(offset: int, fact: facts.Fact, conversation: int | None = 1) -> facts.Recorded:
-    return facts.Recorded(offset, offset * SECOND, conversation, HOST, fact)
+def recorded(offset: int, event: events.Payload, conversation: int | None = 1) -> events.Event:
+    return events.Event(offset, offset * SECOND, conversation, HOST, event)
 
 
-def post(number: int, client_msg_id: str | None = None) -> facts.Recorded:
-    fact = facts.MessagePosted(
+def post(number: int, client_msg_id: str | None = None) -> events.Event:
+    event = events.MessagePosted(
         number,
         number,
         "text",
@@ -43,7 +44,7 @@ def post(number: int, client_msg_id: str | None = None) -> facts.Recorded:
         False,
         client_msg_id,
     )
-    return recorded(number + 1, fact)
+    return recorded(number + 1, event)
 
 
 def test_posts_applied_together_are_the_same_as_one_by_one() -> None:
@@ -59,18 +60,18 @@ def test_posts_applied_together_are_the_same_as_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "fact",
+    "event",
     [
-        facts.CustomSent("ann", "wave", msgspec.Raw(b"{}")),
-        facts.UserKicked("ann"),
-        facts.SyncRequested(("data",), 1),
+        events.CustomSent("ann", "wave", msgspec.Raw(b"{}")),
+        events.UserKicked("ann"),
+        events.SyncRequested(("data",), 1),
     ],
 )
-def test_facts_for_the_readers_of_the_log_change_no_table(fact: facts.Fact) -> None:
+def test_facts_for_the_readers_of_the_log_change_no_table(event: events.Payload) -> None:
     with schemas.scratch() as db:
         projection.apply(db, recorded(1, CREATED))
         before = tables(db)
-        projection.apply(db, recorded(2, fact))
+        projection.apply(db, recorded(2, event))
         assert tables(db) == before
 
 
@@ -105,12 +106,12 @@ def steps() -> st.SearchStrategy[Step]:
             st.sampled_from([None, "c1", "c2"]),
         ),
         st.builds(
-            lambda room, user: lambda scene, ids: scene.run(membership.join, room + 1, user, user),
+            lambda room, user: lambda scene, ids: scene.run(sessions.join, room + 1, user, user),
             ROOMS,
             USERS,
         ),
         st.builds(
-            lambda number: lambda scene, ids: scene.run(membership.leave, number, "left"),
+            lambda number: lambda scene, ids: scene.run(sessions.leave, number, "left"),
             st.integers(1, 6),
         ),
         st.just(lambda scene, ids: scene.run(end_all)),
@@ -133,8 +134,8 @@ def pass_time(scene: Offline, wait: int) -> None:
     scene.now += wait * SECOND
 
 
-def end_all(tx: Any, actor: facts.Actor) -> int:
-    return membership.end_all(tx, "crashed", 10)
+def end_all(tx: Any, actor: events.Actor) -> int:
+    return sessions.end_all(tx, "crashed", 10)
 
 
 @settings(max_examples=60, deadline=None)

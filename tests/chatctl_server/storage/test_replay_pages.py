@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from offline import Offline
 
-from chatctl_server.conversation import announcements, moderation
-from chatctl_server.domain import facts
+from chatctl_server.actions import announcements, moderation
+from chatctl_server.domain import events
 from chatctl_server.storage import log, replay, sql
 
 ROOM = 1
@@ -27,7 +27,7 @@ def scene(tmp_path: Path) -> Iterator[Offline]:
 
 def custom(room_id: str, number: int, size: int) -> tuple[Any, ...]:
     payload = msgspec.Raw(json.dumps([number, "x" * size]).encode())
-    boss = facts.Actor("boss", "test")
+    boss = events.Actor("boss", "test")
     return announcements.send_custom_event, boss, room_id, "boss", "large", payload
 
 
@@ -49,16 +49,16 @@ def pages(scene: Offline) -> list[replay.Page]:
 
 def size(page: replay.Page) -> int:
     return sum(
-        len(each.fact.payload)
+        len(each.payload.payload)
         for each in page.entries
-        if isinstance(each, facts.Recorded) and isinstance(each.fact, facts.CustomSent)
+        if isinstance(each, events.Event) and isinstance(each.payload, events.CustomSent)
     )
 
 
 def places(found: list[replay.Page]) -> list[int]:
     """The offsets of all entries, as they are sent."""
     return [
-        each.offset if isinstance(each, facts.Recorded) else each.event_offset
+        each.offset if isinstance(each, events.Event) else each.event_offset
         for page in found
         for each in page.entries
     ]
@@ -74,12 +74,12 @@ def test_large_events_are_paged_by_their_bytes(scene: Offline) -> None:
 
 
 def test_nothing_is_missing_or_told_twice_among_messages(scene: Offline) -> None:
-    """Messages and other facts are read apart; whichever page ends first ends both."""
+    """Messages and other events are read apart; whichever page ends first ends both."""
     room_id = scene.create_room("lobby")
     for number in range(30):
         scene.together(
             *(custom(room_id, number, LARGE if number % 3 else 10) for _ in range(number % 4)),
-            (moderation.mute, facts.Actor(None, "test"), room_id, f"{number}", None, None),
+            (moderation.mute, events.Actor(None, "test"), room_id, f"{number}", None, None),
         )
         for turn in range(number % 5):
             scene.post(ROOM, "anna", f"{turn}" * (20_000 if number % 7 == 0 else 5))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from chatctl_server import errors
-from chatctl_server.conversation import messages, moderation, rooms
-from chatctl_server.domain import facts, times
+from chatctl_server.actions import messages, moderation, rooms
+from chatctl_server.domain import events, times
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
-from chatctl_server.storage.writing import Outcome
+from chatctl_server.storage.writer import Outcome
 
-OPERATOR = facts.Actor(None, "api_key")
+OPERATOR = events.Actor(None, "api_key")
 INTERLEAVINGS = 1000
 POSTS = 6
 
@@ -32,10 +32,12 @@ async def test_no_message_above_its_senders_ban(tmp_path: Path, is_urgent: bool)
         recorded = await store.read(log.read_after, 0, 100_000)
     finally:
         await store.close()
-    banned_at = {e.fact.user_id: e.offset for e in recorded if isinstance(e.fact, facts.BanSet)}
-    posted = [e for e in recorded if isinstance(e.fact, facts.MessagePosted)]
+    banned_at = {
+        e.payload.user_id: e.offset for e in recorded if isinstance(e.payload, events.BanSet)
+    }
+    posted = [e for e in recorded if isinstance(e.payload, events.MessagePosted)]
     assert len(banned_at) == INTERLEAVINGS
-    assert [e for e in posted if e.offset > banned_at[e.fact.sender]] == []
+    assert [e for e in posted if e.offset > banned_at[e.payload.sender]] == []
     refused = [each for each in race.outcomes if isinstance(each, Exception)]
     assert {type(each) for each in refused} == {errors.Banned}
     assert len(posted) + len(refused) == INTERLEAVINGS * POSTS

@@ -8,15 +8,15 @@ import apsw
 import pytest
 
 from chatctl_server import errors
-from chatctl_server.conversation import messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.actions import messages, moderation, rooms
+from chatctl_server.domain import events
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import log, maintenance, sql
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.transaction import Tx
-from chatctl_server.storage.writing import Batch, Call, Settled, Writing
+from chatctl_server.storage.writer import Batch, Call, Completed, Writer
 
-OPERATOR = facts.Actor(None, "api_key")
+OPERATOR = events.Actor(None, "api_key")
 START = 1_700_000_000 * SECOND
 
 
@@ -25,21 +25,21 @@ class Scene:
         self.path = path
         self.now = START
         maintenance.prepare(path, durable=False)
-        self.writing = Writing(lambda: sql.writing(path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
         (created,) = self.run((rooms.create, (OPERATOR, "lobby", [])))
         self.room_id: str = created.outcome.public_id
 
-    def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Settled]:
+    def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Completed]:
         return self.writing.run([Call(verb, given, print, 256) for verb, given in calls])
 
     def post(self, *posts: messages.Post) -> list[Any]:
         return [each.outcome for each in self.run(*((messages.POST, (post,)) for post in posts))]
 
-    def rows(self) -> list[stored.Stored]:
+    def rows(self) -> list[stored.Message]:
         return list(self._ask(stored.between, 1, 1, 2**40))
 
     def types(self) -> list[str]:
-        return [facts.type_name(entry.fact) for entry in self._ask(log.read_after, 0, 1000)]
+        return [events.type_name(entry.payload) for entry in self._ask(log.read_after, 0, 1000)]
 
     def _ask(self, question: Any, *arguments: Any) -> Any:
         database = sql.reading(self.path)
@@ -149,7 +149,7 @@ def test_a_refusal_costs_no_room_a_look_at_its_messages(
 ) -> None:
     scene.post(text("before", interval_seconds=3))
     found = reads(scene, monkeypatch)
-    refused = (rooms.as_admin, (facts.Actor("anna", "room:open"), scene.room_id, moderation.ban))
+    refused = (rooms.as_admin, (events.Actor("anna", "room:open"), scene.room_id, moderation.ban))
     others = [(messages.POST, (text("throttled", interval_seconds=3),))] if beside else []
     *_, settled = scene.run(*others, refused)
     assert isinstance(settled.outcome, errors.Forbidden)
@@ -222,12 +222,12 @@ def test_a_commit_that_failed_and_took_effect_is_told_later(
     (unknown,) = scene.post(text("second", "c2"))
     assert isinstance(unknown, errors.OutcomeUnknown)
     settled = scene.run((messages.POST, (text("third"),)))
-    told = [entry.fact.content for each in settled for entry in each.recorded]
+    told = [entry.payload.content for each in settled for entry in each.recorded]
     assert told == ["second", "third"]
     assert scene.post(text("second", "c2"))[0].duplicate
 
 
-def _fail_after_commit(writing: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+def _fail_after_commit(writing: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next COMMIT takes effect and raises all the same, as when an fsync's answer is lost."""
     database = writing._open()
     execute = database.execute_sql

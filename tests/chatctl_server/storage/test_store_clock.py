@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatctl_server import errors
-from chatctl_server.conversation import membership, messages, moderation, rooms
-from chatctl_server.domain import facts
+from chatctl_server.actions import messages, moderation, rooms, sessions
+from chatctl_server.domain import events
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import histories, log, maintenance, sessions, sql
+from chatctl_server.storage import history_pages, log, maintenance, room_sessions, sql
 from chatctl_server.storage import messages as stored
-from chatctl_server.storage.writing import Call, Outcome, Writing
+from chatctl_server.storage.writer import Call, Outcome, Writer
 
-OPERATOR = facts.Actor(None, "api_key")
+OPERATOR = events.Actor(None, "api_key")
 NOON = 1_700_000_000 * SECOND
 HOUR = 3600
 
@@ -27,7 +27,7 @@ class Scene:
         self.path = path
         self.now = NOON
         maintenance.prepare(path, durable=False)
-        self.writing = Writing(lambda: sql.writing(path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
         self.room_id = self.do(rooms.create, OPERATOR, "lobby", []).public_id
 
     def pass_seconds(self, seconds: int) -> None:
@@ -69,7 +69,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def test_order_is_kept_whatever_the_clock_does(scene: Scene, jumps: list[int]) -> None:
     for number, jump in enumerate(jumps):
         scene.pass_seconds(jump)
-        scene.do(membership.join, OPERATOR, 1, f"user-{number % 3}", "")
+        scene.do(sessions.join, OPERATOR, 1, f"user-{number % 3}", "")
         assert isinstance(scene.say("anna"), messages.Posted)
     rows = scene.ask(stored.between, 1, 1, 2**40)
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
@@ -87,7 +87,7 @@ def test_a_page_by_time_holds_what_its_times_say(scene: Scene) -> None:
         scene.say("anna")
     forward = (NOON // SECOND) + HOUR
     page = scene.ask(
-        histories.message_page, scene.room_id, histories.Window(forward, forward), 1, 10
+        history_pages.message_page, scene.room_id, history_pages.Window(forward, forward), 1, 10
     )
     # What was said after the clock was set back stands at the last time before that.
     assert [record.seq for record in page.records] == [4, 3, 2]
@@ -95,10 +95,10 @@ def test_a_page_by_time_holds_what_its_times_say(scene: Scene) -> None:
 
 
 def test_a_session_never_ends_before_it_began(scene: Scene) -> None:
-    joined = scene.do(membership.join, OPERATOR, 1, "anna", "Anna")
+    joined = scene.do(sessions.join, OPERATOR, 1, "anna", "Anna")
     scene.pass_seconds(-HOUR)
-    scene.do(membership.leave, OPERATOR, joined.session_id, "left")
-    session = scene.ask(sessions.one, joined.session_id)
+    scene.do(sessions.leave, OPERATOR, joined.session_id, "left")
+    session = scene.ask(room_sessions.one, joined.session_id)
     assert session.leave_time == session.join_time
 
 

@@ -13,13 +13,13 @@ import pytest
 from peewee import Database
 
 from chatctl_server import errors
-from chatctl_server.conversation import membership, messages, moderation, rooms
-from chatctl_server.domain import facts, times
+from chatctl_server.actions import messages, moderation, rooms, sessions
+from chatctl_server.domain import events, times
 from chatctl_server.storage import log, maintenance, sql
 from chatctl_server.storage import messages as stored
-from chatctl_server.storage.writing import Call, Settled, Writing
+from chatctl_server.storage.writer import Call, Completed, Writer
 
-OPERATOR = facts.Actor(None, "api_key")
+OPERATOR = events.Actor(None, "api_key")
 BIG = 400_000  # bytes: 100 pages
 PLACES = {"first": 0, "middle": 3, "last": 6}
 
@@ -31,7 +31,7 @@ class Scene:
         self.path = self.uri = directory / "chat.db"
         maintenance.prepare(self.path, durable=True)
         self.pragmas: dict[str, int] = {}
-        self.writing = Writing(self._connect, times.now)
+        self.writing = Writer(self._connect, times.now)
         (created,) = self.run((rooms.create, (OPERATOR, "lobby", [])))
         self.room_id: str = created.outcome.public_id
         self.posted: dict[str, int] = {}
@@ -51,17 +51,17 @@ class Scene:
         if self.writing._db is not None:
             self.writing._db.execute_sql("PRAGMA max_page_count = 1073741823")
 
-    def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Settled]:
+    def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Completed]:
         return self.writing.run([Call(verb, given, print, 256) for verb, given in calls])
 
-    def batch(self, name: str, big_place: int) -> list[Settled]:
+    def batch(self, name: str, big_place: int) -> list[Completed]:
         """Seven calls, posts and others mixed; the post at that place is big. What is answered
         with a seq is noted."""
         calls = []
         for place in range(7):
             user_id = f"{name}-{place}"
             if place in (2, 5):
-                calls.append((membership.join, (OPERATOR, 1, user_id, user_id)))
+                calls.append((sessions.join, (OPERATOR, 1, user_id, user_id)))
             elif place == 4:
                 calls.append((moderation.mute, (OPERATOR, self.room_id, user_id, None, None)))
             else:
@@ -100,7 +100,7 @@ def _post(user_id: str, is_big: bool) -> messages.Post:
     return messages.Post(1, OPERATOR, user_id, user_id, content, f"id-{user_id}", is_guarded=False)
 
 
-def _failures(settled: list[Settled]) -> list[Exception]:
+def _failures(settled: list[Completed]) -> list[Exception]:
     return [each.outcome for each in settled if isinstance(each.outcome, Exception)]
 
 
@@ -159,7 +159,7 @@ def test_a_limit_of_the_system_at_commit(scene: Scene) -> None:
         assert len(_failures(scene.batch("and again", 3))) == len(settled)
     scene.is_back()
     repeated = scene.batch("commit", 3)
-    assert [each.outcome.duplicate for each in repeated if each.call.verb is messages.POST] == (
+    assert [each.outcome.duplicate for each in repeated if each.call.action is messages.POST] == (
         [False] * 4
     )
     assert scene.stored() == scene.posted
@@ -206,12 +206,12 @@ def test_a_sync_without_room_may_have_committed(scene: Scene, disk: "Disk") -> N
     disk.syncing = _io_error(apsw.SQLITE_IOERR_FSYNC)
     _all_failed(scene.batch("sync", 3), errors.OutcomeUnknown)
     disk.is_well()
-    posts = [each for each in scene.batch("sync", 3) if each.call.verb is messages.POST]
+    posts = [each for each in scene.batch("sync", 3) if each.call.action is messages.POST]
     assert [each.outcome.duplicate for each in posts] == [True] * 4
     scene.is_back()
 
 
-def _all_failed(settled: list[Settled], failure: type[errors.ChatctlError]) -> None:
+def _all_failed(settled: list[Completed], failure: type[errors.ChatctlError]) -> None:
     assert [type(each.outcome) for each in settled] == [failure] * len(settled)
 
 

@@ -1,4 +1,4 @@
-"""A store that is closed while questions run, and what a stopping server says to them."""
+"""A store that is closed while queries run, and what a stopping server says to them."""
 
 import asyncio
 import threading

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chatctl_server.live.bell import Bell
+from chatctl_server.live.notifier import Notifier
 from chatctl_server.workers import follower
 
 
@@ -23,5 +23,5 @@ async def test_one_that_is_far_behind_leaves_others_their_turn(
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await follower.follow(Bell(), step, catch_up)
+            await follower.follow(Notifier(), step, catch_up)
     assert len(steps) == 1

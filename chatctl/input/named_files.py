@@ -1,0 +1,29 @@
+"""Files that are named on the command line: a slip is told with the option's name, as it was typed,
+before anything is done."""
+
+import shlex
+from pathlib import Path
+
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+
+
+def check_read(named: str, option: str) -> None:
+    """Raises Failure ``usage`` for a directory. That a file is missing whoever opens it says."""
+    if Path(named).is_dir():
+        hint = f"{option} FILE" if option.startswith("-") else None
+        raise failures.usage(f"{option}: '{named}' is a directory, not a file", hint)
+
+
+def check_written(named: str, option: str) -> None:
+    """Raises Failure also where the directory is missing."""
+    check_read(named, option)
+    directory = Path(named).parent
+    if not directory.exists():
+        raise Failure(
+            "file_not_found",
+            f"{option}: '{named}' cannot be written: the directory {directory} is missing",
+            f"mkdir -p {shlex.quote(str(directory))}",
+        )
+    if not directory.is_dir():
+        raise failures.usage(f"{option}: '{named}' cannot be written: {directory} is no directory")

@@ -1,0 +1,56 @@
+"""Secrets of endpoints: read from a file, or made and put into one. None is ever an argument."""
+
+import os
+from base64 import b64encode
+from pathlib import Path
+
+from chatctl.input import named_files, targets
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+from chatctl.webhooks import signatures
+
+_BYTES = 32
+_OPTION = "--secret-file"
+
+
+def read(source: str) -> str:
+    """The one secret in a file; ``-`` is stdin. Raises Failure, in which it is not shown."""
+    text = targets.text_of(source, _OPTION)
+    if len(signatures.keys(text, _shown(source))) > 1:
+        raise failures.usage(f"{_shown(source)} holds several secrets, and an endpoint has one")
+    return text.strip()
+
+
+def keys(source: str | None) -> list[bytes]:
+    """Of all secrets in a file; none without one. Raises Failure, in which none is shown."""
+    if source is None:
+        return []
+    return signatures.keys(targets.text_of(source, _OPTION), _shown(source))
+
+
+def _shown(source: str) -> str:
+    return "stdin" if source == "-" else source
+
+
+def made() -> str:
+    """As Standard Webhooks writes it."""
+    return f"whsec_{b64encode(os.urandom(_BYTES)).decode()}"
+
+
+def write(path: str, secret: str) -> None:
+    """Into a new file that nobody else may read. Raises Failure ``file_exists``."""
+    named_files.check_written(path, "--out")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise Failure(
+            "file_exists", f"{path} exists already; nothing was changed", "--out with a new name"
+        ) from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        Path(path).unlink(missing_ok=True)
+        raise

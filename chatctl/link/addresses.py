@@ -1,0 +1,45 @@
+"""Where a server listens: which addresses may be named, and the link to one."""
+
+import ssl
+from ipaddress import ip_address
+
+import httpx
+
+from chatctl.link.client import Link
+from chatctl.shell import failures
+
+
+def over_tcp(url: httpx.URL, key: str | None) -> Link:
+    # The system's certificates; without TLS the context is not worth its start-up time.
+    verify = ssl.create_default_context() if url.scheme == "https" else False
+    return Link(str(url), httpx.HTTPTransport(verify=verify), base_url=str(url), api_key=key)
+
+
+def over_socket(path: str, pid: int) -> Link:
+    return Link(f"the server (pid {pid})", httpx.HTTPTransport(uds=path, verify=False))
+
+
+def server_url(address: str) -> httpx.URL:
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise failures.usage(f"--server: '{address}' is no URL: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        raise failures.usage(
+            f"--server: '{address}' is not the URL of a server", "--server http://127.0.0.1:3000"
+        )
+    if url.userinfo:
+        raise failures.usage(
+            "--server: a URL with a user or password is visible to everyone on this machine",
+            "--api-key-file FILE",
+        )
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

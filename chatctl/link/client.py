@@ -1,0 +1,352 @@
+"""Requests to one server: paths, the total time limit, and refusals as ``Failure``."""
+
+import json
+import math
+import time
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+import chatctl
+from chatctl.link import versions
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options
+from chatctl.show import output, progress
+
+Json = Any
+"""The server's JSON: its shapes are the API's, the command line only shows them."""
+
+Params = Mapping[str, str | int]
+
+# The server says something every 15 s on a stream; two missed heartbeats are a lost contact.
+STREAM_SILENCE_SECONDS = 40.0
+_MOST_ERROR_BYTES = 65_536
+_RETRY_SECONDS = 0.05
+CALLBACKS_WAIT = "callbacks wait for the next start of the server, or: chatctl sync"
+_UNKNOWN = "whether it did what was asked is not known"
+
+
+class LostContact(Exception):
+    """The server went away, or was not there. ``sent`` is False when no request reached it."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class Link:
+    """One way to one server. ``name`` is how messages call it; ``is_served``: it is a server, and
+    not the application in this process. ``is_heard``: what is changed through it has callbacks."""
+
+    def __init__(
+        self,
+        name: str,
+        transport: httpx.BaseTransport,
+        *,
+        base_url: str = "http://localhost",
+        api_key: str | None = None,
+        is_served: bool = True,
+        is_heard: bool = False,
+    ) -> None:
+        self.name = name
+        self.is_served = is_served
+        self.is_heard = is_heard
+        headers = {versions.HEADER.encode(): chatctl.__version__.encode()}
+        if api_key is not None:
+            headers[b"x-api-key"] = api_key.encode()
+        self.http = httpx.Client(
+            transport=transport,
+            base_url=base_url,
+            headers=headers,
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    def close(self) -> None:
+        self.http.close()
+
+    def send(
+        self, method: str, path: str, params: Params, body: Json, deadline: float
+    ) -> httpx.Response:
+        """The whole answer. Raises LostContact, or Failure ``timed_out`` at the deadline."""
+        with _told(self.name, changes=method != "GET"):
+            request = self.http.build_request(
+                method,
+                path,
+                params=dict(params),
+                timeout=_remaining(deadline, self.name),
+                **_json(body),
+            )
+            response = self.http.send(request, stream=True)
+            try:
+                content = bytearray()
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    _remaining(deadline, self.name)
+            finally:
+                response.close()
+        return httpx.Response(
+            response.status_code,
+            headers=_without_encoding(response.headers),
+            content=bytes(content),
+            request=request,
+        )
+
+    def follow(self, path: str, params: Params) -> Iterator[bytes]:
+        """Lines of an endless answer; the blank ones keep it alive."""
+        timeout = httpx.Timeout(10.0, read=STREAM_SILENCE_SECONDS)
+        with (
+            _told(self.name, silence=True),
+            self.http.stream("GET", path, params=dict(params), timeout=timeout) as response,
+        ):
+            if response.status_code != 200:
+                raise refusal(self.name, response, _some(response))
+            pending = b""
+            for chunk in response.iter_bytes():
+                *lines, pending = (pending + chunk).split(b"\n")
+                yield from lines
+        raise LostContact(f"{self.name} ended the stream", sent=True)
+
+
+class Client:
+    """What commands talk to. A server that restarts meanwhile is looked for again.
+
+    ``relink`` gives another way to the server, or None where one was named: then it is that one.
+    """
+
+    def __init__(
+        self, link: Link, options: Options, relink: Callable[[], Link] | None = None
+    ) -> None:
+        self._link = link
+        self._options = options
+        self._relink = relink
+        self._is_version_told = False
+        self._is_waiting_told = False
+        self.renew()
+
+    def renew(self, more_seconds: float = 0) -> None:
+        """The time limit begins anew, and so much longer: for verbs that ask often and get on, or
+        ask for what takes all of it."""
+        self._deadline = time.monotonic() + self._options.timeout_seconds + more_seconds
+
+    @property
+    def name(self) -> str:
+        return self._link.name
+
+    @property
+    def is_served(self) -> bool:
+        return self._link.is_served
+
+    def note_waiting(self) -> None:
+        """Says once, and of a file alone, that callbacks wait."""
+        if not (self.is_served or self._is_waiting_told):
+            self._is_waiting_told = True
+            output.note(self._options, CALLBACKS_WAIT)
+
+    def get(self, path: str, params: Params = types.MappingProxyType({})) -> Json:
+        return _parsed(self.name, self.answer("GET", path, params))
+
+    def put(self, path: str, body: Json) -> Json:
+        return self._changed("PUT", path, body)
+
+    def patch(self, path: str, body: Json) -> Json:
+        return self._changed("PATCH", path, body)
+
+    def post(self, path: str, body: Json = None) -> Json:
+        return self._changed("POST", path, body)
+
+    def delete(self, path: str) -> Json:
+        return self._changed("DELETE", path)
+
+    def _changed(self, method: str, path: str, body: Json = None) -> Json:
+        """What is refused, or done already, has no callbacks that wait."""
+        found = _parsed(self.name, self.answer(method, path, body=body))
+        if self._link.is_heard and found.get("changed", True):
+            self.note_waiting()
+        return found
+
+    def pages(self, path: str, params: Params) -> Iterator[list[Json]]:
+        """Every page of a list, by the answers' ``Link: rel="next"``."""
+        query: Params = params
+        while True:
+            response = self.answer("GET", path, query)
+            yield _parsed(self.name, response)
+            following = response.links.get("next")
+            if following is None:
+                return
+            try:
+                query = dict(httpx.URL(following["url"]).params)
+            except httpx.InvalidURL:
+                raise _not_chatctl(self.name, response) from None
+
+    def follow(self, path: str, params: Params) -> Iterator[Json | None]:
+        """Objects of a stream, None for a heartbeat. Raises LostContact when it ends: none
+        ends by itself."""
+        for line in self._link.follow(path, params):
+            # What is asked beside an endless answer has its own time each.
+            self._deadline = time.monotonic() + self._options.timeout_seconds
+            try:
+                yield loads(line) if line.strip() else None
+            except ValueError:
+                raise Failure("not_chatctl", f"{self.name} sent a line that is no JSON") from None
+
+    def reconnect(self) -> None:
+        """Looks for the server again, as after a restart."""
+        if self._relink is not None:
+            self._link = self._relink()
+
+    def answer(
+        self, method: str, path: str, params: Params = types.MappingProxyType({}), body: Json = None
+    ) -> httpx.Response:
+        with progress.shown(self._options, f"waiting for {self.name}"):
+            response = self._sent(method, path, params, body)
+        versions.check(self.name, response.headers.get(versions.HEADER), self._tell_version)
+        if not response.is_success:
+            raise refusal(self.name, response, response.content)
+        return response
+
+    def _tell_version(self, text: str) -> None:
+        if not self._is_version_told:
+            self._is_version_told = True
+            output.note(self._options, text)
+
+    def _sent(self, method: str, path: str, params: Params, body: Json) -> httpx.Response:
+        while True:
+            try:
+                return self._link.send(method, path, params, body, self._deadline)
+            except LostContact as lost:
+                unreachable = _unreachable(lost)
+                again = method == "GET" or not lost.sent
+            if self._relink is None or not again:
+                raise unreachable
+            # A stopping server releases its lock in a moment; relink waits for what takes longer.
+            time.sleep(_RETRY_SECONDS)
+            self._link = self._relink()
+            if time.monotonic() + _RETRY_SECONDS > self._deadline:
+                raise unreachable
+
+
+def loads(document: bytes | str) -> Json:
+    """JSON; a number beyond what a float holds stays the text it was, or we would print
+    ``Infinity``, which is no JSON."""
+    return json.loads(document, parse_float=_float)
+
+
+def _float(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def segment(text: str, name: str) -> str:
+    """User text as one segment of a path; ``..`` is escaped, too, because it would climb."""
+    if not text:
+        raise failures.usage(f"{name} is empty")
+    try:
+        quoted = quote(text, safe="")
+    except UnicodeEncodeError:
+        raise Failure("bad_text", f"{name} is no valid Unicode: {text}") from None
+    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
+
+
+def refusal(name: str, response: httpx.Response, content: bytes) -> Failure:
+    """The problem body (RFC 9457) of an answer as a failure."""
+    if "problem+json" not in response.headers.get("content-type", ""):
+        return _not_chatctl(name, response)
+    try:
+        problem = json.loads(content)
+        code, detail = str(problem["code"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        return _not_chatctl(name, response)
+    hint = problem.get("hint")
+    if hint is None and response.status_code == 401:
+        hint = "--api-key-file FILE, or ADMIN_API_KEY in the environment"
+    return Failure(code, detail, None if hint is None else str(hint), response.status_code)
+
+
+def _not_chatctl(name: str, response: httpx.Response) -> Failure:
+    location = response.headers.get("location")
+    return Failure(
+        "not_chatctl",
+        f"{name} answered {response.status_code}, but not as a chatctl server does",
+        f"--server with the address it points to: {location}" if location else None,
+    )
+
+
+def _unreachable(lost: LostContact) -> Failure:
+    if not lost.sent:
+        return Failure("unreachable", lost.reason)
+    return Failure(
+        "unreachable",
+        f"{lost.reason}; {_UNKNOWN}",
+        "the same command again: what is done already stays as it is",
+    )
+
+
+@contextmanager
+def _told(name: str, *, silence: bool = False, changes: bool = False) -> Iterator[None]:
+    """httpx's errors in our words; ``silence`` is a lost contact where a stream went quiet."""
+    try:
+        yield
+    except httpx.InvalidURL:
+        raise Failure("too_large", "an argument is too long for a request") from None
+    except httpx.TimeoutException:
+        if silence:
+            raise LostContact(f"{name} went silent", sent=True) from None
+        raise _timed_out(name, changes=changes) from None
+    except httpx.ConnectError as error:
+        raise LostContact(f"{name} cannot be reached: {error}", sent=False) from None
+    except httpx.UnsupportedProtocol as error:
+        raise failures.usage(f"{name}: {error}") from None
+    except httpx.TransportError:
+        raise LostContact(f"{name} went away before it answered", sent=True) from None
+
+
+def _remaining(deadline: float, name: str) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise _timed_out(name)
+    return left
+
+
+def _timed_out(name: str, *, changes: bool = False) -> Failure:
+    unknown = f"; {_UNKNOWN}" if changes else ""
+    return Failure("timed_out", f"{name} did not answer in time{unknown}", "--timeout 2m")
+
+
+def _parsed(name: str, response: httpx.Response) -> Json:
+    if not response.content:
+        return {}
+    try:
+        return loads(response.content)
+    except ValueError:
+        raise _not_chatctl(name, response) from None
+
+
+def _json(body: Json) -> dict[str, Any]:
+    if body is None:
+        return {}
+    # ASCII: a lone surrogate arrives as an escape, and the server says what is wrong with it.
+    content = json.dumps(body).encode()
+    return {"content": content, "headers": {"content-type": "application/json"}}
+
+
+def _some(response: httpx.Response) -> bytes:
+    content = b""
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > _MOST_ERROR_BYTES:
+            break
+    return content
+
+
+def _without_encoding(headers: httpx.Headers) -> httpx.Headers:
+    """The content was decoded on the way in."""
+    return httpx.Headers(
+        [(name, value) for name, value in headers.raw if name.lower() != b"content-encoding"]
+    )

@@ -1,0 +1,42 @@
+"""The words of the command line before Typer reads them: what Typer would take wrongly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chatctl.shell.failures import usage
+
+
+def checked(command: Any, args: Sequence[str]) -> None:
+    """Raises Failure for what is no text, and for an option as another one's value.
+
+    ``command`` is Typer's, with its sub-commands; Typer would make ``--json`` the admin of
+    ``rooms create lobby --admin --json``.
+    """
+    for arg in args:
+        if not _is_unicode(arg):
+            raise usage(f"the argument {arg!a} is no valid UTF-8")
+    words = list(args[: args.index("--") + 1]) if "--" in args else list(args)
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    takes_value = {
+        name: not each.is_flag for each in command.params for name in each.opts if name[0] == "-"
+    }
+    takes_value |= dict.fromkeys(("-h", "--help", "--"), False)
+    left = iter(words)
+    for word in left:
+        if not takes_value.get(word):
+            continue
+        value = next(left, None)
+        if value in takes_value:
+            meant = f"{word}={value}" if word[:2] == "--" else f"{word}{value}"
+            raise usage(
+                f"{word} needs a value, and {value} is an option", f"{meant}, if it is the value"
+            )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,196 @@
+"""The options that stand behind every verb, and what makes a function a verb."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+
+import typer
+from typer.core import TyperCommand
+
+from chatctl.input import times
+from chatctl.shell import failures
+from chatctl.show import stdout
+
+if TYPE_CHECKING:
+    from chatctl.show.output import Column
+
+P = ParamSpec("P")
+
+DEFAULT_TIMEOUT = "30s"
+DEFAULT_LOCK_TIMEOUT = "10s"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the common options said. ``None`` is "not given"."""
+
+    server: str | None = None
+    db: str | None = None
+    config: str | None = None
+    api_key_file: str | None = None
+    json: bool = False
+    quiet: bool = False
+    timeout_seconds: float = 30.0
+    no_color: bool = False
+    lock_timeout_seconds: float = 10.0
+
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="Talk to this server (CHATCTL_SERVER)."),
+]
+Db = Annotated[
+    str | None, typer.Option("--db", metavar="URL", help="The database, e.g. sqlite:./chat.db.")
+]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
+]
+ApiKeyFile = Annotated[
+    str | None,
+    typer.Option("--api-key-file", metavar="FILE", help="The admin API key; - is stdin."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No notes, no progress (help output).")]
+Timeout = Annotated[
+    str, typer.Option("--timeout", metavar="TIME", help="Wait this long for the server.")
+]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour.")]
+LockTimeout = Annotated[
+    str, typer.Option("--lock-timeout", metavar="TIME", help="Wait this long for the file.")
+]
+
+
+def _common(
+    *,
+    server: Server = None,
+    db: Db = None,
+    config: Config = None,
+    api_key_file: ApiKeyFile = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    no_color: NoColor = False,
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
+) -> Options:
+    return Options(
+        server=server,
+        db=db,
+        config=config,
+        api_key_file=api_key_file,
+        json=json,
+        quiet=quiet,
+        timeout_seconds=times.duration(timeout, "--timeout"),
+        no_color=no_color,
+        lock_timeout_seconds=times.duration(lock_timeout, "--lock-timeout"),
+    )
+
+
+COMMON = tuple(inspect.signature(_common).parameters)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: its function takes the common options first. The docstring is its sentence.
+
+    ``exits``: each code, with the reason that this command has for it, or "". ``asked`` makes one
+    value of options that several commands share; the function takes it second. ``timeout``: what
+    ``--timeout`` is unless given.
+    """
+
+    name: str
+    run: Callable[..., None]
+    examples: Sequence[str]
+    exits: Mapping[int, str]
+    changes: bool
+    columns: Sequence["Column"]
+    asked: Callable[..., object] | None
+    timeout: str
+
+    @property
+    def sentence(self) -> str:
+        return (inspect.getdoc(self.run) or "").split("\n")[0]
+
+    def add_to(self, app: typer.Typer, cls: type[TyperCommand]) -> None:
+        """``cls`` writes the help."""
+        app.command(self.name, cls=cls)(self._with_common_options())
+
+    def _with_common_options(self) -> Callable[..., None]:
+        makers = (_common,) if self.asked is None else (_common, self.asked)
+        common, *shared = (inspect.signature(maker).parameters for maker in makers)
+        own = list(inspect.signature(self.run).parameters.values())[len(makers) :]
+
+        def command(**given: Any) -> None:
+            made = [
+                maker(**{name: given.pop(name) for name in names})
+                for maker, names in zip(makers, (common, *shared), strict=True)
+            ]
+            self.run(*made, **given)
+            try:
+                stdout.flush()
+            except failures.OutputLost as lost:
+                done = self.changes and not given.get("dry_run")
+                raise failures.lost(lost, "what was asked is done" if done else "") from lost
+
+        usual = {**common, "timeout": common["timeout"].replace(default=self.timeout)}
+        parameters = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for group in (*(each.values() for each in shared), own, usual.values())
+            for parameter in group
+        ]
+        # Typer reads a command's parameters from its signature.
+        vars(command)["__signature__"] = inspect.Signature(parameters)
+        return command
+
+
+# What any command may meet: usage, no server, a held lock, a timeout, something unexpected.
+_ALWAYS = (0, 1, 2, 6, 7, 8)
+
+
+def verb(
+    name: str,
+    *,
+    examples: tuple[str, str],
+    exits: Sequence[int] = (),
+    because: Mapping[int, str] = MappingProxyType({}),
+    changes: bool = False,
+    columns: Sequence["Column"] = (),
+    asked: Callable[..., object] | None = None,
+    timeout: str = DEFAULT_TIMEOUT,
+) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
+    """``exits`` are the codes beside those that every command has, ``because`` what one of them
+    says here; ``changes``: it does not only read; ``columns``: of the list that it prints."""
+
+    def made(function: Callable[Concatenate[Options, P], None]) -> Verb:
+        codes = {code: because.get(code, "") for code in (*_ALWAYS, *exits)}
+        return Verb(name, function, examples, codes, changes, columns, asked, timeout)
+
+    return made
+
+
+RoomOption = Annotated[
+    str | None,
+    typer.Option("-R", "--room", metavar="ROOM", help="The room, instead of the first argument."),
+]
+
+
+def room_and_rest(
+    words: Sequence[str] | None, room: str | None, metavar: str
+) -> tuple[str, list[str]]:
+    """ROOM is the first word, unless ``--room`` names it."""
+    given = list(words or ())
+    if room is None:
+        if not given:
+            raise failures.usage(f"Missing argument '{metavar.split(maxsplit=1)[0]}'.")
+        room = given.pop(0)
+    if not room:
+        raise failures.usage("ROOM is empty")
+    return room, given
+
+
+def only_room(words: Sequence[str] | None, room: str | None) -> str:
+    found, rest = room_and_rest(words, room, "ROOM")
+    if rest:
+        raise failures.usage(f"Got unexpected extra argument ({rest[0]})")
+    return found

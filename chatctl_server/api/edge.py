@@ -1,0 +1,167 @@
+"""The outermost layer: who calls, the request's id, what the admin socket may reach.
+
+Plain ASGI around the framework, so that refusals are the same wherever they arise.
+"""
+
+import os
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from chatctl_server import errors, logs
+from chatctl_server.api import access_log, caller, problems
+from chatctl_server.api.caller import Caller
+from chatctl_server.settings.values import Network
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+VERSION_HEADER = b"x-chatctl-version"
+PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
+ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+class Edge:
+    def __init__(
+        self,
+        app: App,
+        *,
+        version: str,
+        trusted_proxies: tuple[Network, ...],
+        in_process: bool = False,
+    ) -> None:
+        self._app = app
+        self._version = version
+        self._trusted_proxies = trusted_proxies
+        self._in_process = in_process
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        token = logs.request_id.set(request_id)
+        send = _with_header(send, (b"x-request-id", request_id.encode()))
+        if access_log.is_on() and not self._in_process:
+            send = access_log.timed(send, scope, self._address(scope))
+        try:
+            # The server keeps its own scope: it logs the path, and can write no surrogates.
+            scope = {**scope, "path": _path(scope)}
+            scope[caller.KEY] = self._caller(scope)
+            _check_reachable(scope)
+            if scope["path"].startswith("/management"):
+                send = _with_header(send, (VERSION_HEADER, self._version.encode()))
+                self._check_version(scope)
+        except errors.ChatctlError as refusal:
+            await refuse(scope, receive, send, refusal)
+        else:
+            await self._app(scope, receive, send)
+        finally:
+            logs.request_id.reset(token)
+
+    def log_refused(self, scope: Message, status: int) -> None:
+        """Of a request that a protocol has answered by itself."""
+        if access_log.is_on():
+            access_log.write(scope, self._address(scope), status, time.perf_counter())
+
+    def _address(self, scope: Message) -> str:
+        """Empty on the admin socket."""
+        is_local = PEER in scope.get("extensions", {})
+        return "" if is_local else caller.address(scope, self._trusted_proxies)
+
+    def _check_version(self, scope: Message) -> None:
+        """A command of another major version is told so before it has changed anything."""
+        theirs = caller.header(scope, VERSION_HEADER)
+        if theirs is None or theirs.split(b".")[0] == self._version.split(".")[0].encode():
+            return
+        raise errors.VersionMismatch(
+            f"The server is chatctl {self._version}, the command {theirs.decode('latin-1')[:20]}",
+            hint=f"the chatctl of the server: pip install chatctl=={self._version}",
+        )
+
+    def _caller(self, scope: Message) -> Caller:
+        peer = scope.get("extensions", {}).get(PEER)
+        if self._in_process:
+            return Caller("", "command", user_id=f"uid:{os.getuid()}", is_trusted=True)
+        if peer is None:
+            return Caller(self._address(scope), "api-key")
+        if peer["uid"] not in (0, os.getuid()):
+            raise errors.Forbidden("This socket is for the server's own user")
+        if caller.has_forwarded_header(scope):
+            raise errors.Forbidden("This socket is not for proxies: it takes no Forwarded headers")
+        if not scope["path"].startswith("/management/"):
+            raise errors.NotFound("This socket serves /management only")
+        return Caller("", "socket", user_id=f"uid:{peer['uid']}", is_trusted=True)
+
+
+def _path(scope: Message) -> str:
+    """The path, in which an escaped slash stays apart from those between segments.
+
+    Bytes that are no UTF-8 become lone surrogates, which every text that is stored is checked for.
+    """
+    raw = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return str(scope["path"])
+    parts = re.split(rb"%2[fF]", raw)
+    return ESCAPED_SLASH.join(
+        unquote_to_bytes(part).decode(errors="surrogateescape") for part in parts
+    )
+
+
+def _check_reachable(scope: Message) -> None:
+    segments = [each for each in scope["path"].split("/") if each]
+    is_room = len(segments) == 3 and segments[:2] == ["ws", "rooms"]
+    if scope["type"] == "websocket" and not is_room:
+        raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
+    if scope["type"] == "http" and is_room:
+        raise errors.InvalidInput("This is a WebSocket: the request must ask for an upgrade")
+
+
+def _request_id(scope: Message) -> str:
+    given = caller.header(scope, b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return _uuid7()
+
+
+def _uuid7() -> str:
+    """RFC 9562, version 7: 48 bits of Unix milliseconds, the rest random."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
+    return str(uuid.UUID(int=value))
+
+
+def _with_header(send: Send, line: tuple[bytes, bytes]) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            message["headers"] = [*message.get("headers", ()), line]
+        await send(message)
+
+    return sending
+
+
+async def refuse(
+    scope: Message, receive: Receive, send: Send, refusal: errors.ChatctlError
+) -> None:
+    """The problem body; for a WebSocket before its upgrade."""
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+        kind = "websocket.http.response"
+    body = problems.body(refusal)
+    lines = {**problems.headers(refusal, scope["path"]), "content-length": str(len(body))}
+    await send(
+        {
+            "type": f"{kind}.start",
+            "status": refusal.status,
+            "headers": [(name.encode(), value.encode()) for name, value in lines.items()],
+        }
+    )
+    await send({"type": f"{kind}.body", "body": body})

@@ -1,0 +1,236 @@
+"""What was sent, what waits, what was given up; and once more, one by one or after an outage."""
+
+import re
+import uuid
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from chatctl_server import errors
+from chatctl_server.actions import recovery
+from chatctl_server.api import caller
+from chatctl_server.api.context import Context, RequestOf
+from chatctl_server.api.management import callback_bodies
+from chatctl_server.api.management.endpoints import ENDPOINT
+from chatctl_server.api.parameters import AnyRequest, room_uuid
+from chatctl_server.api.refusals import READ, WRITE, may_refuse
+from chatctl_server.domain import event_id, events, times
+from chatctl_server.storage import (
+    conversations,
+    deliveries,
+    delivery_lists,
+    endpoints,
+    history_pages,
+)
+from chatctl_server.storage.sql import Database
+from chatctl_server.views import deliveries as views
+
+DELIVERY = (errors.InvalidInput, errors.DeliveryNotFound)
+UnixTime = Annotated[int | None, QueryParameter(ge=0, le=253_402_300_799)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
+Glob = Annotated[str | None, QueryParameter(max_length=255)]
+Phase = Literal["deliveries", "events"]
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_CURSOR = re.compile(r"(deliveries|events)(?:-([0-9]{1,18})-([0-9]{1,18}))?")
+
+
+class DeliveryQuery:
+    """Which deliveries, as the query says it."""
+
+    def __init__(
+        self,
+        endpoint_id: FromQuery[str | None] = None,
+        room: FromQuery[str | None] = None,
+        status: FromQuery[Literal["pending", "delivered", "failed", "skipped"] | None] = None,
+        event: Glob = None,
+        since: UnixTime = None,
+        until: UnixTime = None,
+        before: FromQuery[str | None] = None,
+    ) -> None:
+        self.query: dict[str, Any] = {
+            "endpoint_id": endpoint_id,
+            "room": room,
+            "status": status,
+            "event": event,
+            "since": since,
+            "until": until,
+        }
+        self.endpoint_id = None if endpoint_id is None else room_uuid(endpoint_id, "endpoint_id")
+        self.room_id = None if room is None else room_uuid(room, "room")
+        self.status = status
+        self.event_glob = event
+        self.window = history_pages.Window(since, until).microseconds()
+        self.before = history_pages.LATEST if before is None else _number(before)
+
+
+class Deliveries(Controller):
+    path = "/management/callbacks/deliveries"
+    tags = ("callbacks",)
+    dependencies = {"asked": Provide(DeliveryQuery, sync_to_thread=False)}  # noqa: RUF012  never changed
+
+    @get(
+        "/",
+        summary="List deliveries, the newest first",
+        response_description="The deliveries; the header `Link` has the next page, if any",
+        opt=may_refuse(*ENDPOINT, errors.RoomNotFound, *READ),
+    )
+    async def list_deliveries(
+        self,
+        context: NamedDependency[Context],
+        asked: NamedDependency[DeliveryQuery],
+        limit: Limit = 100,
+    ) -> Response[list[views.DeliveryObject]]:
+        """A delivery is one event for one endpoint, however often it is tried. `failed` are those
+        that were given up, `skipped` those that will not be sent.
+        """
+        found = await context.store.read(_page, asked, limit + 1)
+        headers = {}
+        if len(found) > limit:
+            found = found[:limit]
+            headers["link"] = f'<{_next(asked, limit, found[-1])}>; rel="next"'
+        return Response([views.delivery(each) for each in found], headers=headers)
+
+    @get(
+        "/{delivery_id:str}",
+        summary="Show a delivery: the request, and every try",
+        response_description="The delivery",
+        opt=may_refuse(*DELIVERY, *READ),
+    )
+    async def show_delivery(
+        self, context: NamedDependency[Context], delivery_id: FromPath[str]
+    ) -> views.DeliveryDetails:
+        """`delivery_id` is its `webhook-id`; its bare number will do, too. The request is shown as
+        it would be sent now, without its signature.
+        """
+        request_of = context.callbacks().request_of
+        return await context.store.read(_details, request_of, _checked(delivery_id))
+
+    @post(
+        "/{delivery_id:str}/resend",
+        status_code=200,
+        summary="Send a delivery again",
+        response_description="The delivery, and whether that changed anything",
+        opt=may_refuse(*DELIVERY, errors.Conflict, *WRITE),
+    )
+    async def resend_delivery(
+        self, request: AnyRequest, context: NamedDependency[Context], delivery_id: FromPath[str]
+    ) -> views.DeliveryObject:
+        """One that is finished is pending again, with the same `webhook-id` and a fresh number of
+        tries. One that waits for a retry is due now. One that was never tried is not changed.
+
+        When its endpoint was removed: 409.
+        """
+        actor = caller.of(request.scope).actor()
+        resent = await context.store.write_urgent(
+            recovery.resend, actor, _checked(delivery_id), context.settings
+        )
+        context.due.notify()
+        return views.delivery(resent.delivery, resent.changed)
+
+
+@post(
+    "/management/callbacks/recover",
+    status_code=200,
+    tags=("callbacks",),
+    summary="Send again what an outage has cost",
+    response_description="One page: how many, the first and the last of them",
+    opt=may_refuse(*ENDPOINT, *WRITE),
+)
+async def recover_deliveries(
+    request: AnyRequest, context: NamedDependency[Context], data: JSONBody[callback_bodies.Recover]
+) -> callback_bodies.Recovered:
+    """`failed`: what was given up or skipped is pending again. `missing`: deliveries are made of
+    events of which an enabled endpoint was not told, as far back as deliveries are kept. `all`:
+    both, and what has arrived, again.
+
+    A call does one page: repeat it with `next` as `after`, as fast as the receivers can take it,
+    until `next` is null; a page may be empty before that. `dry_run` changes nothing.
+    """
+    outage = recovery.Outage(
+        data.only,
+        history_pages.Window(data.since, data.until).microseconds(),
+        None if data.endpoint_id is None else room_uuid(data.endpoint_id, "endpoint_id"),
+        data.limit,
+        data.dry_run,
+    )
+    phase, place = _position(data.after, data.only)
+    actor = caller.of(request.scope).actor()
+    portion = await _recover(context, actor, outage, phase, place)
+    context.due.notify()
+    return callback_bodies.Recovered(
+        portion.size,
+        None if portion.first is None else views.delivery(portion.first),
+        None if portion.last is None else views.delivery(portion.last),
+        _cursor(portion.following, phase, data.only),
+    )
+
+
+async def _recover(
+    context: Context,
+    actor: events.Actor,
+    outage: recovery.Outage,
+    phase: Phase,
+    place: recovery.PortionStart,
+) -> recovery.Portion:
+    store, settings = context.store, context.settings
+    if phase == "deliveries":
+        return await store.write(recovery.revive, actor, outage, place, settings)
+    missing = await store.read(recovery.find_missing, outage, place, settings, times.now())
+    return await store.write(recovery.plan_missing, actor, outage, missing)
+
+
+def _position(cursor: str | None, only: events.RecoveryKind) -> tuple[Phase, recovery.PortionStart]:
+    if cursor is None:
+        return ("events" if only == "missing" else "deliveries"), recovery.PortionStart()
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise errors.InvalidInput(f"after: {cursor!r} is no `next` of a recovery", field="after")
+    place = (
+        recovery.PortionStart()
+        if found[2] is None
+        else recovery.PortionStart(int(found[2]), int(found[3]))
+    )
+    return ("events" if found[1] == "events" else "deliveries"), place
+
+
+def _cursor(
+    following: recovery.PortionStart | None, phase: Phase, only: events.RecoveryKind
+) -> str | None:
+    if following is not None:
+        return f"{phase}-{following.after}-{following.end}"
+    return "events" if phase == "deliveries" and only == "all" else None
+
+
+def _checked(delivery_id: str, field: str = "delivery_id") -> str:
+    """A webhook-id, or a number."""
+    if _NUMBER.fullmatch(delivery_id):
+        return delivery_id
+    return room_uuid(delivery_id, field)
+
+
+def _number(delivery_id: str) -> int:
+    checked = _checked(delivery_id, "before")
+    return int(checked) if checked.isdigit() else event_id.offset_of(uuid.UUID(checked))
+
+
+def _next(asked: DeliveryQuery, limit: int, last: delivery_lists.DeliveryListed) -> str:
+    query = {**asked.query, "before": last.delivery_id, "limit": limit}
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"/management/callbacks/deliveries?{urlencode(given)}"
+
+
+def _page(db: Database, asked: DeliveryQuery, limit: int) -> list[delivery_lists.DeliveryListed]:
+    room = None if asked.room_id is None else conversations.find_room(db, asked.room_id).id
+    endpoint = None if asked.endpoint_id is None else endpoints.find_any(db, asked.endpoint_id).id
+    wanted = delivery_lists.Filter(endpoint, room, asked.status, asked.event_glob, *asked.window)
+    return delivery_lists.page(db, wanted, asked.before, limit)
+
+
+def _details(db: Database, request_of: RequestOf, delivery_id: str) -> views.DeliveryDetails:
+    stored = deliveries.find(db, delivery_id)
+    request = request_of(db, stored)
+    tries = deliveries.tries(db, stored.id)
+    return views.details(delivery_lists.one(db, stored.id), request, tries)

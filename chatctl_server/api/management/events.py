@@ -1,0 +1,249 @@
+"""The log over HTTP: pages, and a stream that follows it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency, Provide
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery, QueryParameter
+from litestar.response import Stream
+
+from chatctl_server import errors
+from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import room_uuid
+from chatctl_server.api.refusals import READ, ROOM, may_refuse
+from chatctl_server.domain import events, times
+from chatctl_server.storage import conversations, history_pages, log, messages
+from chatctl_server.storage.log import Wanted
+from chatctl_server.storage.sql import Database
+from chatctl_server.views.events import EventObject, event_object
+
+STREAM_PAGE = 500
+KEEP_ALIVE_SECONDS = 15.0
+After = Annotated[
+    str | None,
+    QueryParameter(description="An offset or an event id; what follows it"),
+]
+AfterSeq = Annotated[
+    int | None,
+    QueryParameter(
+        description="The seq of a message of room; what follows it", ge=0, le=history_pages.LATEST
+    ),
+]
+Since = Annotated[
+    int | None,
+    QueryParameter(description="Unix seconds", ge=0, le=253_402_300_799),
+]
+TypeGlob = Annotated[
+    str | None,
+    QueryParameter(name="type", max_length=255, description="As in a shell: message.*"),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
+Last = Annotated[int, QueryParameter(ge=0, le=1000, description="Begin with the newest of them")]
+
+LINES = ResponseSpec(
+    str,
+    generate_examples=False,
+    description="Lines that are each a `EventObject`, or empty",
+    media_type="application/x-ndjson",
+)
+
+
+class EventQuery:
+    """Which events: what the page and the stream ask alike."""
+
+    def __init__(
+        self,
+        after: After = None,
+        after_seq: AfterSeq = None,
+        since_time: Since = None,
+        type_glob: TypeGlob = None,
+        room: FromQuery[str | None] = None,
+        actor: FromQuery[str | None] = None,
+    ) -> None:
+        self.after = after
+        self.after_seq = after_seq
+        self.since_time = since_time
+        self.type_glob = type_glob
+        self.actor = actor
+        self.room = None if room is None else room_uuid(room, "room")
+        if after_seq is not None and room is None:
+            raise errors.InvalidInput(
+                "after_seq counts the messages of a room: room is missing", field="room"
+            )
+
+    @property
+    def has_start(self) -> bool:
+        return (self.after, self.after_seq, self.since_time) != (None, None, None)
+
+
+class Events(Controller):
+    path = "/management/events"
+    tags = ("events",)
+    dependencies = {"asked": Provide(EventQuery, sync_to_thread=False)}  # noqa: RUF012  never changed
+
+    @get(
+        "/",
+        summary="Events, in log order",
+        response_description="Events, ascending; the header `Link` has the next page, if any",
+        opt=may_refuse(errors.ResyncRequired, *ROOM, *READ),
+    )
+    async def list_events(
+        self,
+        context: NamedDependency[Context],
+        asked: NamedDependency[EventQuery],
+        limit: Limit = 100,
+        tail: FromQuery[bool] = False,
+    ) -> Response[list[EventObject]]:
+        """All that changed, with who did it. The times of events are RFC 3339.
+
+        Also the events of a closed room. `tail=true` asks for the newest `limit`, still ascending.
+        """
+        found = await context.store.read(_page, asked, limit + 1, tail)
+        is_cut = len(found) > limit
+        shown = (found[-limit:] if tail else found[:limit]) if is_cut else found
+        headers = {}
+        if is_cut and not tail:
+            headers["link"] = f'<{_next(asked, limit, shown[-1].offset)}>; rel="next"'
+        return Response(shown, headers=headers)
+
+    @get(
+        "/stream",
+        summary="Events as NDJSON, followed until the client goes",
+        responses={200: LINES},
+        opt=may_refuse(errors.ResyncRequired, *ROOM, *READ),
+    )
+    async def follow_events(
+        self,
+        context: NamedDependency[Context],
+        asked: NamedDependency[EventQuery],
+        tail: Last = 0,
+    ) -> Stream:
+        """A line for each event, as it is committed; an empty line when there was none for 15 s.
+
+        Without `after`, `after_seq`, `since_time` and `tail` it begins with what comes. It ends
+        when the server stops: connect again with `after` and the last `offset`.
+        """
+        seen = context.notifier.count
+        wanted, start, first = await context.store.read(_start, asked, tail)
+        lines = _follow(context, wanted, start, first, seen)
+        return Stream(lines, media_type="application/x-ndjson", headers={"x-accel-buffering": "no"})
+
+
+async def _follow(
+    context: Context, wanted: Wanted, position: int, first: list[EventObject], seen: int
+) -> AsyncIterator[bytes]:
+    """A line per event; a blank line when there was none for 15 s, whatever others there were."""
+    loop = asyncio.get_running_loop()
+    yield _lines(first) or b"\n"
+    silent_at = loop.time() + KEEP_ALIVE_SECONDS
+    while not context.serving.is_stopping:
+        found, position, has_more = await context.store.read(_following, wanted, position)
+        if found or loop.time() >= silent_at:
+            yield _lines(found) or b"\n"
+            silent_at = loop.time() + KEEP_ALIVE_SECONDS
+            continue
+        if has_more:
+            continue
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(silent_at):
+                await context.notifier.wait(seen)
+        seen = context.notifier.count
+
+
+def _lines(found: list[EventObject]) -> bytes:
+    """One line each: a custom event's payload is its sender's JSON, line breaks and all."""
+    encoded = (msgspec.json.encode(each) for each in found)
+    return b"".join(msgspec.json.format(line, indent=-1) + b"\n" for line in encoded)
+
+
+def _next(asked: EventQuery, limit: int, offset: int) -> str:
+    query: dict[str, Any] = {
+        "after": offset,
+        "type": asked.type_glob,
+        "room": asked.room,
+        "actor": asked.actor,
+        "limit": limit,
+    }
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"/management/events?{urlencode(given)}"
+
+
+def _page(db: Database, asked: EventQuery, limit: int, tail: bool) -> list[EventObject]:
+    wanted, start = _wanted(db, asked), _position(db, asked)
+    find = log.find_last if tail else log.find_after
+    return _objects(db, find(db, wanted, start, limit))
+
+
+def _start(db: Database, asked: EventQuery, tail: int) -> tuple[Wanted, int, list[EventObject]]:
+    """Where a stream begins: at a given place, or now, with the newest ``tail`` before it."""
+    wanted = _wanted(db, asked)
+    if asked.has_start:
+        return wanted, _position(db, asked), []
+    newest = log.newest_offset(db)
+    found = log.find_last(db, wanted, 0, tail) if tail else []
+    return wanted, newest, _objects(db, found)
+
+
+def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[EventObject], int, bool]:
+    """What follows, the position up to which all has been seen, and whether more follows."""
+    newest = log.newest_offset(db)
+    end = max(position, min(newest, position + log.SCAN))
+    found = log.find_after(db, wanted, position, STREAM_PAGE, end)
+    reached = found[-1].offset if len(found) == STREAM_PAGE else end
+    return _objects(db, found), reached, reached < newest
+
+
+def _wanted(db: Database, asked: EventQuery) -> Wanted:
+    room = None if asked.room is None else conversations.find_room(db, asked.room).id
+    return Wanted(asked.type_glob, room, asked.actor)
+
+
+def _position(db: Database, asked: EventQuery) -> int:
+    if asked.after is not None:
+        return _after(db, asked.after)
+    if asked.after_seq is not None and asked.room is not None:
+        return _after_message(db, asked.room, asked.after_seq)
+    if asked.since_time is not None:
+        return log.offset_at(db, asked.since_time * times.SECOND)
+    return 0
+
+
+def _after(db: Database, after: str) -> int:
+    if after.isascii() and after.isdigit():
+        return min(int(after[:19]), history_pages.LATEST)
+    offset = log.find(db, after)
+    if offset is None:
+        raise errors.InvalidInput(f"after: {after!r} is no offset or known event id", field="after")
+    return offset
+
+
+def _after_message(db: Database, room_id: str, seq: int) -> int:
+    """Raises ResyncRequired for a message that is still to come: it is a mistyped number."""
+    room = conversations.find_room(db, room_id)
+    if seq > room.last_seq:
+        raise errors.ResyncRequired(
+            f"The room's newest message is {room.last_seq}, not yet {seq}"
+            if room.last_seq
+            else f"The room has 0 messages, not yet {seq}",
+            field="after_seq",
+            hint=f"after_seq={room.last_seq}",
+        )
+    return messages.event_offset(db, room.id, seq)
+
+
+def _objects(db: Database, found: list[events.Event]) -> list[EventObject]:
+    rooms: dict[int, str | None] = {}
+    shown = []
+    for entry in found:
+        conversation = entry.conversation
+        if conversation is not None and conversation not in rooms:
+            row = conversations.by_id(db, conversation)
+            rooms[conversation] = row.public_id if row else None
+        shown.append(event_object(entry, rooms.get(conversation) if conversation else None))
+    return shown

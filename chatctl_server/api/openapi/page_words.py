@@ -1,0 +1,108 @@
+"""The page's own words in its two languages. What describes the routes stays English."""
+
+from typing import Final, NamedTuple
+
+from chatctl_server.api.openapi.languages import Language
+
+
+class PageWords(NamedTuple):
+    title: str
+    skip: str
+    contents: str
+    intro: str
+    key: str
+    no_key: str
+    metrics_key: str
+    parameters: str
+    body: str
+    example: str
+    answer: str
+    problems: str
+    fix: str
+    objects: str
+    all_problems: str
+    required: str
+    optional: str
+    default: str
+    such_as: str
+    or_null: str
+    array_of: str
+    places: dict[str, str]
+    tags: dict[str, str]
+
+
+ENGLISH: Final = PageWords(
+    title="HTTP API",
+    skip="Skip to the content",
+    contents="Contents",
+    intro="""\
+Rooms for another product to embed: the host product manages them over HTTP, its users talk over
+WebSocket. The protocol in full is in `docs/rooms.md`. The same as here, for programs, in
+OpenAPI 3.1: """,
+    key="Needs the header `X-Api-Key` with the value of the setting `ADMIN_API_KEY`.",
+    no_key="Needs no key.",
+    metrics_key="With the setting `METRICS_KEY`: needs `Authorization: Bearer METRICS_KEY`.",
+    parameters="Parameters",
+    body="Body",
+    example="Example",
+    answer="Answer",
+    problems="Problems",
+    fix="What to do:",
+    objects="Objects",
+    all_problems="Problem codes",
+    required="required",
+    optional="optional",
+    default="default",
+    such_as="such as",
+    or_null="or null",
+    array_of="array of",
+    places={"path": "path", "query": "query"},
+    tags={
+        "rooms": "Rooms",
+        "messages": "Messages",
+        "moderation": "Moderation",
+        "sync": "Histories and sync",
+        "callbacks": "Callbacks",
+        "events": "The log",
+        "server": "The server itself",
+        "websocket": "WebSocket",
+    },
+)
+CHINESE: Final = PageWords(
+    title="HTTP 接口",
+    skip="跳到正文",
+    contents="目录",
+    intro="""\
+供其他产品嵌入的聊天房间：宿主产品通过 HTTP 管理房间，其用户通过 WebSocket 交谈。
+完整协议见 `docs/rooms.md`；各接口的说明为英文。供程序读取的 OpenAPI 3.1 描述：""",
+    key="需要请求头 `X-Api-Key`，其值为配置项 `ADMIN_API_KEY`。",
+    no_key="不需要密钥。",
+    metrics_key="设置了 `METRICS_KEY` 时，需要 `Authorization: Bearer METRICS_KEY`。",
+    parameters="参数",
+    body="请求体",
+    example="示例",
+    answer="响应",
+    problems="错误码",
+    fix="处理办法：",
+    objects="对象",
+    all_problems="全部错误码",
+    required="必填",
+    optional="可选",
+    default="默认",
+    such_as="例如",
+    or_null="或 null",
+    array_of="数组，元素为",
+    places={"path": "路径", "query": "查询"},
+    tags={
+        "rooms": "房间",
+        "messages": "消息",
+        "moderation": "管理成员",
+        "sync": "历史与同步",
+        "callbacks": "回调",
+        "events": "事件日志",
+        "server": "服务器",
+        "websocket": "WebSocket",
+    },
+)
+WORDS: Final[dict[Language, PageWords]] = {"en": ENGLISH, "zh": CHINESE}
+LANGUAGE_TAGS: Final[dict[Language, str]] = {"en": "en", "zh": "zh-Hans"}

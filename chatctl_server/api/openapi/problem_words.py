@@ -1,0 +1,125 @@
+"""What each problem code means to a caller, and what to do about it, in the page's languages."""
+
+from typing import Final, NamedTuple
+
+from chatctl_server.api.openapi.languages import Language
+
+
+class Words(NamedTuple):
+    meaning: str
+    fix: str
+
+
+ENGLISH: Final = {
+    "invalid_input": Words(
+        "A parameter or the body is wrong.", "Change the input that `field` names."
+    ),
+    "bad_text": Words(
+        "Text with U+0000, or that is no valid Unicode.",
+        "Send valid UTF-8 without U+0000 in what `field` names.",
+    ),
+    "unauthorized": Words(
+        "The key is missing or wrong.",
+        "Send it in the header that `WWW-Authenticate` and `detail` name.",
+    ),
+    "banned": Words("The user is banned from the room.", "Lift the ban first."),
+    "not_found": Words("There is no such path.", "Compare the path with this description."),
+    "room_not_found": Words("There is no such room.", "Take the id from the list of rooms."),
+    "room_closed": Words(
+        "The room was closed, which is for good.", "Create another room. Its history can be read."
+    ),
+    "message_not_found": Words(
+        "The room has no such message.", "Take `message_id` from the room's messages."
+    ),
+    "endpoint_not_found": Words(
+        "There is no such endpoint, or not any more.", "Take the id from the list of endpoints."
+    ),
+    "delivery_not_found": Words(
+        "There is no such delivery.", "Take the id from the list of deliveries."
+    ),
+    "conflict": Words(
+        "It cannot be done in the state that the thing is in.", "See `detail`, and `hint`."
+    ),
+    "method_not_allowed": Words(
+        "The path has other methods.", "Take one that the header `Allow` names."
+    ),
+    "version_mismatch": Words(
+        "The header `X-Chatctl-Version` names another major version than the server's.",
+        "Use the version that `hint` names, or leave the header out.",
+    ),
+    "resync_required": Words(
+        "The room has no message with that `seq` yet.", "Take the `seq` that `hint` names."
+    ),
+    "too_large": Words(
+        "The body, or a text in it, is too large.",
+        "Send less, or raise `MAX_BODY_BYTES` or `MAX_MESSAGE_BYTES`.",
+    ),
+    "throttled": Words(
+        "Too many wrong keys came from this address.",
+        "Send the right key, which always passes, or wait for `retry_after` seconds.",
+    ),
+    "internal": Words("Something unexpected.", "Look for `request_id` in the server's log."),
+    "busy": Words("Too many calls are waiting.", "Repeat after `retry_after` seconds."),
+    "query_timeout": Words(
+        "The database took too long to answer.",
+        "Ask for less: a later start, a shorter time, one room, or fewer at once.",
+    ),
+    "not_stored": Words(
+        "The database failed; nothing was stored.", "Repeat after `retry_after` seconds."
+    ),
+    "unknown": Words(
+        "The commit itself failed: it is stored, or it is not.",
+        "Look what is stored. Repeat a message with the same `client_msg_id`.",
+    ),
+    "storage_unavailable": Words(
+        "The database cannot be used now, or the server stops.",
+        "Repeat later. When it stays, see `/health` and the server's log.",
+    ),
+    "storage_full": Words("The disk is full; nothing was stored.", "Make room, then repeat."),
+}
+CHINESE: Final = {
+    "invalid_input": Words("参数或请求体有误。", "修改 `field` 指出的输入。"),
+    "bad_text": Words(
+        "文本含 U+0000，或不是有效的 Unicode。", "`field` 所指的文本须为有效 UTF-8，且不含 U+0000。"
+    ),
+    "unauthorized": Words(
+        "缺少密钥，或密钥错误。", "按 `WWW-Authenticate` 与 `detail` 的说明在请求头中发送密钥。"
+    ),
+    "banned": Words("该用户已被此房间封禁。", "先解除封禁。"),
+    "not_found": Words("没有这个路径。", "对照本说明检查路径。"),
+    "room_not_found": Words("没有这个房间。", "从房间列表中取得 id。"),
+    "room_closed": Words("房间已关闭，不可恢复。", "新建房间；原房间的历史仍可读取。"),
+    "message_not_found": Words("房间里没有这条消息。", "从房间的消息列表中取得 `message_id`。"),
+    "endpoint_not_found": Words("没有这个端点，或已被移除。", "从端点列表中取得 id。"),
+    "delivery_not_found": Words("没有这个投递。", "从投递列表中取得 id。"),
+    "conflict": Words("当前状态不允许此操作。", "查看 `detail` 与 `hint`。"),
+    "method_not_allowed": Words("该路径不支持此方法。", "使用响应头 `Allow` 列出的方法。"),
+    "version_mismatch": Words(
+        "请求头 `X-Chatctl-Version` 的主版本与服务器不同。",
+        "使用 `hint` 指出的版本，或不发送该请求头。",
+    ),
+    "resync_required": Words("房间里还没有该 `seq` 的消息。", "使用 `hint` 指出的 `seq`。"),
+    "too_large": Words(
+        "请求体或其中的文本过大。", "减小内容，或调高 `MAX_BODY_BYTES`、`MAX_MESSAGE_BYTES`。"
+    ),
+    "throttled": Words(
+        "该地址的错误密钥过多。", "发送正确的密钥（始终有效），或等待 `retry_after` 秒。"
+    ),
+    "internal": Words("意外错误。", "在服务器日志中查找 `request_id`。"),
+    "busy": Words("等待处理的调用过多。", "`retry_after` 秒后重试。"),
+    "query_timeout": Words(
+        "数据库查询耗时过长，已中止。",
+        "缩小查询范围：更晚的起点、更短的时间、单个房间或更小的数量。",
+    ),
+    "not_stored": Words("数据库出错，未保存任何内容。", "`retry_after` 秒后重试。"),
+    "unknown": Words(
+        "提交本身失败：可能已保存，也可能没有。",
+        "先查看已保存的内容；消息请用相同的 `client_msg_id` 重发。",
+    ),
+    "storage_unavailable": Words(
+        "数据库暂时不可用，或服务器正在停止。",
+        "稍后重试；若持续出现，查看 `/health` 与服务器日志。",
+    ),
+    "storage_full": Words("磁盘已满，未保存任何内容。", "腾出空间后重试。"),
+}
+WORDS: Final[dict[Language, dict[str, Words]]] = {"en": ENGLISH, "zh": CHINESE}

@@ -1,0 +1,38 @@
+"""The description's own words: the whole, and its parts in their order."""
+
+from typing import Final
+
+INFO: Final = """\
+Rooms for another product to embed: the host product manages them over HTTP, its users talk over
+WebSocket. The protocol in full is in `docs/rooms.md`.
+
+Routes under `/management/`, except `/management/health`, ask for the header `X-Api-Key`. Bodies
+are JSON. Times are Unix seconds; those of the log and of `/health` are RFC 3339. A refusal is a
+problem body (RFC 9457) with a stable `code`. A request may send `X-Request-Id`; every answer has
+one, and so have the log lines about it."""
+
+TAGS: Final = {
+    "rooms": "Rooms are created, shown, renamed, given admins, and closed for good.",
+    "messages": "What was said in a room; announcements; taking a text back.",
+    "moderation": "Bans keep users out, mutes keep them quiet, a kick disconnects.",
+    "sync": "What the host product pulls: rooms, histories, and the whole.",
+    "callbacks": """\
+Where the server tells the host product what happens: the URLs of the settings, and endpoints that
+are added here, which hear of any events. Each delivery is tried until it arrives or is given
+up.""",
+    "events": "The log: every change is an event in it, with who did it.",
+    "server": "What the server says of itself.",
+    "websocket": """\
+Users join at `GET /ws/rooms/{room_id}?user_id=U` with an upgrade; `nickname` is what others see,
+`since` the `seq` to resume after, and `token` shows who it is with `ROOM_IDENTITY=token`. What is
+refused before the upgrade gets its status and a problem body: 400, 401, 403, 404 or 503.
+
+Frames are JSON texts `{"type": Name, "payload": {…}}`. The first one is `WelcomeInfo`. All users
+send `SendMessage`, `Ping` and `LoadHistory`; admins also `KickUser`, `MuteUser`, `UnmuteUser` and
+`CustomEvent`. The room gets `Message`, `System`, `MessageDeleted`, `UserMuted`, `CustomEvent`,
+`UserJoined`, `UserLeft` and `RoomStats`. To one connection go `Ack`, `Pong`, `History`, `Error`,
+`YouAreMuted` and `YouAreKicked`.
+
+A `client_msg_id` asks for an `Ack` and makes a repeat safe: nothing is acknowledged before it is
+committed. All frames, the resume and the close codes are in `docs/rooms.md`, section WebSocket.""",
+}

@@ -1,0 +1,132 @@
+"""The description at ``/schema`` and the page at ``/docs``: open to all, since they show nothing
+of this server but its version. Made at the first request, then kept as bytes.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from litestar import Litestar, Response, Router, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from chatctl_server import errors
+from chatctl_server.api.openapi.languages import Language, preferred
+from chatctl_server.api.parameters import AnyRequest
+
+SCHEMA_PATHS: Final = ("/schema", "/schema/openapi.json")
+SCHEMA_TYPE: Final = "application/vnd.oai.openapi+json"
+HEADERS: Final = {
+    "cache-control": "no-cache",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Kept(NamedTuple):
+    body: bytes
+    media_type: str
+    etag: str
+
+
+class Document:
+    """Nothing in it changes while the server runs."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Kept] = {}
+        self._document: dict[str, Any] | None = None
+        self._making = asyncio.Lock()
+
+    async def schema(self, request: AnyRequest) -> Response[bytes]:
+        def make() -> bytes:
+            return msgspec.json.encode(self._described(request.app))
+
+        return await self._answer(request, "schema", SCHEMA_TYPE, make)
+
+    async def page(self, request: AnyRequest, language: Language) -> Response[bytes]:
+        def make() -> bytes:
+            from chatctl_server.api.openapi import page
+
+            return page.render(self._described(request.app), language)
+
+        answer = await self._answer(request, language, "text/html", make)
+        answer.headers["vary"] = "Accept-Language"
+        answer.headers["content-language"] = language
+        return answer
+
+    async def file(self, request: AnyRequest, name: str, media_type: str) -> Response[bytes]:
+        return await self._answer(
+            request, name, media_type, Path(__file__).with_name(name).read_bytes
+        )
+
+    def _described(self, app: Litestar) -> dict[str, Any]:
+        """In a thread: it takes a fifth of a second, and nothing of it is needed at the start."""
+        from chatctl_server.api.openapi import document
+
+        if self._document is None:
+            self._document = document.build(app)
+        return self._document
+
+    async def _answer(
+        self, request: AnyRequest, name: str, media_type: str, make: Callable[[], bytes]
+    ) -> Response[bytes]:
+        async with self._making:
+            if name not in self._kept:
+                body = await asyncio.to_thread(make)
+                etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+                self._kept[name] = Kept(body, media_type, etag)
+        kept = self._kept[name]
+        headers = {**HEADERS, "etag": kept.etag}
+        if _has(request, kept.etag):
+            return Response(b"", status_code=304, headers=headers, media_type=media_type)
+        return Response(kept.body, headers=headers, media_type=media_type)
+
+
+def _has(request: AnyRequest, etag: str) -> bool:
+    given = request.headers.get("if-none-match", "").split(",")
+    return any(each.strip().removeprefix("W/") in (etag, "*") for each in given)
+
+
+def config(reference: Document, version: str) -> OpenAPIConfig:
+    """The framework's own routes below ``/schema`` never run: the hook answers first."""
+
+    async def answer(request: AnyRequest) -> Response[bytes]:
+        if request.scope["path"].rstrip("/") not in SCHEMA_PATHS:
+            raise errors.NotFound(f"There is nothing at {request.scope['path']}")
+        return await reference.schema(request)
+
+    return OpenAPIConfig(
+        title="chatctl",
+        version=version,
+        use_handler_docstrings=True,
+        operation_id_creator=lambda handler, *_: handler.handler_name,
+        openapi_router=Router(
+            "/schema", route_handlers=[], before_request=answer, include_in_schema=False
+        ),
+        render_plugins=[JsonRenderPlugin()],
+    )
+
+
+def routes(reference: Document) -> list[HTTPRouteHandler]:
+    @get("/docs", include_in_schema=False)
+    async def docs(request: AnyRequest) -> Response[bytes]:
+        wanted = request.query_params.get("lang"), request.headers.get("accept-language", "")
+        return await reference.page(request, preferred(*wanted))
+
+    @get("/docs/style.css", include_in_schema=False)
+    async def style(request: AnyRequest) -> Response[bytes]:
+        return await reference.file(request, "style.css", "text/css")
+
+    @get("/docs/icon.svg", include_in_schema=False)
+    async def icon(request: AnyRequest) -> Response[bytes]:
+        return await reference.file(request, "icon.svg", "image/svg+xml")
+
+    return [docs, style, icon]

@@ -1,0 +1,123 @@
+"""What the rooms' listeners see of each committed event: frames, signals, closed sockets."""
+
+import asyncio
+import logging
+
+from chatctl_server import errors
+from chatctl_server.domain import close_codes, events
+from chatctl_server.live.hub import Hub
+from chatctl_server.live.presence import Connection, Presence
+from chatctl_server.views.rooms import frames
+
+logger = logging.getLogger("chatctl.rooms")
+STATS_SECONDS = 1.0
+NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
+
+NOT_SHOWN = frames.error(
+    errors.ResyncRequired("Something that happened in the room could not be shown")
+)
+# How a session's end closes its socket.
+CLOSE_CODES: dict[events.LeaveReason, int] = {
+    "replaced": close_codes.REPLACED,
+    "kicked": close_codes.KICKED,
+    "banned": close_codes.BANNED,
+    "closed": close_codes.ROOM_CLOSED,
+    "stopped": close_codes.RESTART,
+}
+
+
+class RoomBroadcaster:
+    def __init__(self, hub: Hub, presence: Presence) -> None:
+        self._hub = hub
+        self._presence = presence
+        self._peaks: dict[int, int] = {}
+        self._due: dict[int, asyncio.TimerHandle] = {}
+
+    def hear(self, entry: events.Event) -> None:
+        """Called in the loop for every committed event, in log order. One that cannot be shown
+        costs its room a resync, and nobody else anything."""
+        try:
+            self._show(entry)
+        except Exception:
+            logger.exception("the event at offset %d could not be shown", entry.offset)
+            if entry.conversation is not None:
+                self._hub.skip(entry.conversation, entry.offset, NOT_SHOWN)
+        self._hub.advance(entry.offset)
+
+    def _show(self, entry: events.Event) -> None:
+        conversation = entry.conversation
+        if conversation is not None:
+            if self._hub.listens(conversation):
+                self._publish(conversation, entry)
+            match entry.payload:
+                case events.SessionJoined() as joined:
+                    self._joined(conversation, joined)
+                case events.SessionLeft() as left:
+                    self._left(conversation, left)
+                case events.AdminsSet(admins=admins):
+                    self._presence.set_admins(conversation, frozenset(admins))
+
+    def _publish(self, conversation: int, entry: events.Event) -> None:
+        text = frames.of_event(entry)
+        if text is None:
+            return
+        if isinstance(entry.payload, events.MessageDeleted):
+            self._hub.revise(conversation, entry.payload.posted_offset, text)
+        self._hub.publish(conversation, entry.offset, text)
+
+    def stop(self) -> None:
+        for timer in self._due.values():
+            timer.cancel()
+        self._due.clear()
+
+    def welcome(self, connection: Connection, peak_users: int) -> None:
+        """The connection is live: it counts, and the room will be told how many there are."""
+        self._presence.add(connection)
+        self._peaks[connection.conversation] = peak_users
+        self._tell_soon(connection.conversation)
+
+    def _joined(self, conversation: int, payload: events.SessionJoined) -> None:
+        if self._presence.current_users(conversation) + 1 < NAMES_BELOW:  # the joiner is the last
+            self._hub.signal(conversation, frames.user_joined(payload.user_id, payload.nickname))
+
+    def _left(self, conversation: int, payload: events.SessionLeft) -> None:
+        connection = self._presence.find(conversation, payload.user_id)
+        if connection is not None and connection.session_id == payload.session_id:
+            self.dismiss(connection, payload.reason)
+        if payload.reason == "closed":
+            self._peaks.pop(conversation, None)
+            return
+        if self._presence.current_users(conversation) < NAMES_BELOW:
+            self._hub.signal(conversation, frames.user_left(payload.user_id, payload.nickname))
+        self._tell_soon(conversation)
+
+    def dismiss(self, connection: Connection, reason: events.LeaveReason) -> None:
+        """Takes the connection out of its room and closes its socket for that reason."""
+        self._hub.leave(connection.conversation, connection.outbox)
+        self._presence.remove(connection)
+        match reason:
+            case "replaced" | "kicked" | "banned":
+                connection.outbox.finish(
+                    CLOSE_CODES[reason], frames.YOU_ARE_KICKED, overtaking=True
+                )
+            case "closed":
+                connection.outbox.finish(CLOSE_CODES[reason], frames.ROOM_CLOSED)
+            case "stopped":
+                connection.outbox.finish(CLOSE_CODES[reason])
+            case "left" | "crashed":
+                pass
+
+    def _tell_soon(self, conversation: int) -> None:
+        """Joins and leaves within a second are one RoomStats."""
+        if conversation not in self._due:
+            loop = asyncio.get_running_loop()
+            self._due[conversation] = loop.call_later(STATS_SECONDS, self._tell, conversation)
+
+    def _tell(self, conversation: int) -> None:
+        del self._due[conversation]
+        current = self._presence.current_users(conversation)
+        if not current:
+            self._peaks.pop(conversation, None)
+            return
+        peak = self._peaks.get(conversation, current)
+        self._hub.signal(conversation, frames.room_stats(current, peak))

@@ -1,0 +1,112 @@
+"""How far the callbacks of the settings got: per kind and room."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
+
+from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import room_uuid
+from chatctl_server.api.refusals import READ, ROOM, may_refuse
+from chatctl_server.domain import times
+from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
+from chatctl_server.storage import (
+    conversations,
+    delivery_lists,
+    endpoints,
+    history_batches,
+    history_pages,
+)
+from chatctl_server.storage.delivery_lists import DeliveryCounts, SyncStatusKind
+from chatctl_server.storage.sql import Database
+from chatctl_server.views.deliveries import SyncStatus
+
+RECEIVERS: dict[SyncStatusKind, EndpointKind] = {
+    "data": "data",
+    "room_event": "room_event",
+    "periodic": "periodic_sync",
+    "chat_history": "chat_history",
+    "session_history": "session_history",
+}
+
+
+@get(
+    "/management/sync/status",
+    tags=("sync",),
+    summary="How far each kind of callback got in each room",
+    response_description="By room, in order of creation; the header `Link` has the next page",
+    opt=may_refuse(*ROOM, *READ),
+)
+async def sync_status(
+    context: NamedDependency[Context],
+    room: FromQuery[str | None] = None,
+    kind: FromQuery[SyncStatusKind | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+    cursor: Annotated[int, QueryParameter(ge=0, le=history_pages.LATEST)] = 0,
+) -> Response[list[SyncStatus]]:
+    """Of the kinds that have a URL in the settings. `limit` counts rooms, open and closed ones."""
+    room_id = None if room is None else room_uuid(room, "room")
+    rows, more = await context.store.read(_statuses, room_id, kind, cursor, limit)
+    headers = {}
+    if more is not None:
+        query: dict[str, Any] = {"limit": limit, "cursor": more}
+        query |= {} if kind is None else {"kind": kind}
+        headers["link"] = f'</management/sync/status?{urlencode(query)}>; rel="next"'
+    return Response(rows, headers=headers)
+
+
+def _statuses(
+    db: Database, room_id: str | None, kind: SyncStatusKind | None, cursor: int, limit: int
+) -> tuple[list[SyncStatus], int | None]:
+    """The rows, and where the next page begins."""
+    if room_id is None:
+        rooms = delivery_lists.rooms(db, cursor, limit + 1)
+    else:
+        rooms = [conversations.find_room(db, room_id)]
+    more = rooms[limit - 1].id if len(rooms) > limit else None
+    rooms = rooms[:limit]
+    known = {each.kind for each in endpoints.present(db) if not each.is_added}
+    kinds = [each for each in RECEIVERS if kind in (None, each) and RECEIVERS[each] in known]
+    if not rooms or not kinds:
+        return [], more
+    counts = delivery_lists.counts(db, rooms[0].id, rooms[-1].id)
+    rows = [
+        _status(db, room, each, counts.get((RECEIVERS[each], room.id), DeliveryCounts()))
+        for room in rooms
+        for each in kinds
+    ]
+    return rows, more
+
+
+def _status(
+    db: Database, room: conversations.Conversation, kind: SyncStatusKind, counts: DeliveryCounts
+) -> SyncStatus:
+    delivered_to, newest, lag = _progress(db, room, kind)
+    last = counts.last_delivered_at
+    return SyncStatus(
+        kind=kind,
+        room_id=room.public_id,
+        room_name=room.name,
+        pending=counts.pending,
+        failed=counts.failed,
+        last_delivered_at=None if last is None else times.seconds(last),
+        delivered_to=delivered_to,
+        newest=newest,
+        lag=lag,
+    )
+
+
+def _progress(
+    db: Database, room: conversations.Conversation, kind: SyncStatusKind
+) -> tuple[int | None, int | None, int | None]:
+    """Of a history: up to where it was taken, how far it goes, and how many records that leaves."""
+    if kind not in ("chat_history", "session_history"):
+        return None, None, None
+    history: HistoryKind = "chat_history" if kind == "chat_history" else "session_history"
+    position = history_batches.progress(db, history, room.id).position
+    if history == "chat_history":
+        return position, room.last_seq, room.last_seq - position
+    left = delivery_lists.sessions_after(db, room.id, position)
+    return position, history_batches.last_end(db, room.id), left

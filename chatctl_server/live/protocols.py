@@ -1,0 +1,251 @@
+"""The protocol classes given to uvicorn: the only file that touches uvicorn's internals.
+
+What they add: limits on the time and size until a request's headers are complete, the peer's
+uid on the admin socket, a way to abort a client that does not read, and 1007 for invalid UTF-8
+(uvicorn logs a traceback for each).
+"""
+
+import asyncio
+import json
+import logging
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from chatctl_server.domain import close_codes
+
+logger = logging.getLogger("chatctl.server")
+BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
+MAX_HEAD_BYTES = 64 * 1024
+
+
+def _refusal(line: str, code: str, detail: str) -> bytes:
+    """A whole answer, for connections that the application never sees."""
+    status, title = line.split(" ", 1)
+    problem = {"type": "about:blank", "title": title, "status": int(status), "code": code}
+    body = json.dumps({**problem, "detail": detail, "error": detail, "request_id": ""})
+    head = (
+        f"HTTP/1.1 {line}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nretry-after: 5\r\n\r\n"
+    )
+    return (head + body).encode()
+
+
+HEAD_TOO_LARGE = _refusal(
+    "431 Request Header Fields Too Large",
+    "too_large",
+    f"The request's headers are larger than {MAX_HEAD_BYTES} bytes",
+)
+FULL = _refusal(
+    "503 Service Unavailable",
+    "connection_limit",
+    "The server has no place for another connection (MAX_CONNECTIONS)",
+)
+
+
+# Takes what the access log asks of an ASGI scope, and the status of the answer.
+LogRefused = Callable[[Any, int], None]
+
+
+def _not_logged(scope: Any, status: int) -> None:
+    pass
+
+
+class Control:
+    """The scope extension ``chatctl.control`` of a WebSocket."""
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """``log_refused`` is set by the composition root."""
+
+    log_refused: LogRefused = staticmethod(_not_logged)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # Headers beyond the parser's limits: uvicorn neither answers nor closes.
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Whatever state the connection is in, the next one has its turn."""
+        try:
+            super().shutdown()
+        except Exception as error:
+            logger.debug("a connection could not be closed in order: %r", error)
+            self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        """As uvicorn's, which logs an error for every refusal before the upgrade."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except Exception:
+            logger.exception("a WebSocket failed")
+            self.send_500_response()
+        finally:
+            if self.close_timer is None:
+                self.transport.close()
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions["chatctl.control"] = Control(self.transport)
+            peer = peer_credentials(self.transport)
+            if peer is not None:
+                extensions["chatctl.peer"] = peer
+        else:
+            self._log_handshake(event)
+
+    def _log_handshake(self, event: Any) -> None:
+        """No upgrade by the rules of RFC 6455; the application never sees it."""
+        named = event.headers.raw_items()
+        lines = [(key.lower().encode(), value.encode("latin-1", "replace")) for key, value in named]
+        scope = {"client": self.client, "headers": lines, "raw_path": event.path.encode()}
+        self.log_refused(scope, self.response.status_code)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            data = b"".join(self.frames)
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(close_codes.INVALID_PAYLOAD)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """``handshake_timeout_seconds``, ``max_open`` and ``log_refused`` are set by the composition
+    root.
+
+    Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
+    files are left for the database and the admin socket.
+    """
+
+    handshake_timeout_seconds: float = 10.0
+    max_open: int = 100_000
+    log_refused: LogRefused = staticmethod(_not_logged)
+    _is_surplus = False
+    _has_body_to_come = False
+    _head_bytes = 0  # of a request whose headers are not complete
+    _handshake_timer: asyncio.TimerHandle | None = None
+    _peer: dict[object, object] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._peer = peer_credentials(transport)
+        self._is_surplus = self._peer is None and len(self.connections) > self.max_open
+        self._start_handshake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_handshake()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._handshake_timer is None or self._has_body_to_come or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._peer is not None:
+            self.scope["extensions"] = {"chatctl.peer": self._peer}
+        if self._handshake_timer is None:
+            self._start_handshake()
+
+    def on_headers_complete(self) -> None:
+        self._end_handshake()
+        if self._is_surplus:
+            self.transport.write(FULL)
+            self.transport.close()
+            self._log_surplus()
+            return
+        self._has_body_to_come = True
+        self._start_handshake(BODY_PATIENCE)
+        super().on_headers_complete()
+
+    def _log_surplus(self) -> None:
+        path = self.url.partition(b"?")[0]
+        method = self.parser.get_method().decode("ascii")
+        self.log_refused({**self.scope, "method": method, "raw_path": path}, 503)
+
+    def on_body(self, body: bytes) -> None:
+        if not self._is_surplus:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._has_body_to_come = False
+        self._end_handshake()
+        if not self._is_surplus:
+            super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """A request that is not here yet is not waited for: nothing of it has been done."""
+        if self._has_body_to_come and not self.pipeline:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def on_response_complete(self) -> None:
+        """Whoever was answered before the end of their request may not go on with it."""
+        super().on_response_complete()
+        if self._has_body_to_come:
+            self.transport.close()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._end_handshake()
+        if self._is_surplus:
+            return
+        super().handle_websocket_upgrade()
+
+    def _start_handshake(self, patience: int = 1) -> None:
+        self._head_bytes = 0
+        self._handshake_timer = self.loop.call_later(
+            patience * self.handshake_timeout_seconds, self._give_up_handshake
+        )
+
+    def _end_handshake(self) -> None:
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+            self._handshake_timer = None
+
+    def _give_up_handshake(self) -> None:
+        self._handshake_timer = None
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+
+def peer_credentials(transport: asyncio.BaseTransport) -> dict[object, object] | None:
+    """``{"uid": …}`` of the process at the other end of a Unix socket; None over TCP."""
+    connection = transport.get_extra_info("socket")
+    if connection is None or connection.family != socket.AF_UNIX:
+        return None
+    packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", packed)
+    return {"uid": uid}

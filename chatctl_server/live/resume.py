@@ -1,0 +1,47 @@
+"""Resume: from a place in the log to live, without a gap, a repeat or starvation.
+
+Pages from the database until the position lies in the channel's ring; then, without an await,
+the ring's rest and the join. The ring is pinned first: however busy the channel, one page that
+reaches the ring is enough.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from chatctl_server import errors
+from chatctl_server.live.hub import Hub
+from chatctl_server.live.outbox import Outbox
+
+LIMIT_SECONDS = 10.0
+
+
+class Missed(NamedTuple):
+    """Frames in log order, and the offset up to which nothing is missing."""
+
+    frames: list[str]
+    offset: int
+
+
+async def resume(
+    hub: Hub,
+    channel_id: int,
+    outbox: Outbox,
+    offset: int,
+    read_page: Callable[[int], Awaitable[Missed]],
+) -> None:
+    """Raises ResyncRequired when the client is not inside after 10 s; it is joined all the same,
+    to what happens from now on."""
+    hub.pin(channel_id)
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not hub.join(channel_id, outbox, offset):
+                missed = await read_page(offset)
+                outbox.replay(missed.frames)
+                offset = missed.offset
+                await outbox.drained()
+    except TimeoutError:
+        hub.join(channel_id, outbox, hub.published)
+        raise errors.ResyncRequired("The connection could not catch up in 10 s") from None
+    finally:
+        hub.unpin(channel_id)

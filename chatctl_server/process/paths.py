@@ -1,0 +1,121 @@
+"""Where a server's files are: the database, and what lies beside it."""
+
+import hashlib
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from chatctl_server.errors import StorageUnavailable, unusable
+from chatctl_server.process import lock
+from chatctl_server.settings.sources import Settings, database_path
+
+LONGEST_SOCKET_PATH = 107  # bytes that sockaddr_un holds
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """``is_temporary``: the database is in memory, in a directory of its own."""
+
+    database: Path
+    lock_path: Path
+    socket_path: Path
+    key_file: Path
+    is_temporary: bool
+    notices: list[str] = []  # for the start, once the server listens
+    warnings: list[str] = []
+
+    @property
+    def is_durable(self) -> bool:
+        return not self.is_temporary
+
+    def admin_key(self) -> tuple[str, bool]:
+        """The key in the key file, and whether it was generated now.
+
+        The file has mode 0600 and is there whole or not at all; an empty one is as good as none.
+        Raises StorageUnavailable, StorageFull.
+        """
+        try:
+            found = self.key_file.read_text().strip() if self.key_file.exists() else ""
+            if found:
+                if self.key_file.stat().st_mode & 0o077:
+                    self.warnings.append(
+                        f"others may read the API key, and commands refuse it: "
+                        f"chmod 600 {self.key_file}"
+                    )
+                return found, False
+            key = secrets.token_urlsafe(32)
+            _write_secret(self.key_file, key)
+        except OSError as error:
+            raise unusable(self.key_file, error) from error
+        except UnicodeDecodeError as error:
+            raise StorageUnavailable(f"{self.key_file} cannot be used: {error}") from error
+        return key, True
+
+    def remove_if_temporary(self) -> None:
+        if self.is_temporary:
+            shutil.rmtree(self.database.parent, ignore_errors=True)
+            self.key_file.unlink(missing_ok=True)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def find_paths(settings: Settings, directory: Path) -> Paths:
+    """``directory`` is where this user's servers register."""
+    path = database_path(settings.database_url)
+    if path is None:
+        lock_path = lock.memory_lock_path(directory)
+        return Paths(
+            database=_temporary_directory() / "chat.db",
+            lock_path=lock_path,
+            socket_path=lock_path.with_suffix(".sock"),
+            key_file=lock_path.with_suffix(".admin-key"),
+            is_temporary=True,
+        )
+    real = Path(os.path.realpath(path))
+    if not real.parent.is_dir():
+        raise StorageUnavailable(
+            f"There is no directory {real.parent}", hint=f"mkdir {real.parent}"
+        )
+    return Paths(
+        database=real,
+        lock_path=lock.lock_path(real),
+        socket_path=_socket_path(real, directory),
+        key_file=real.with_name(real.name + ".admin-key"),
+        is_temporary=False,
+    )
+
+
+def _temporary_directory() -> Path:
+    """0700, in memory where the machine offers it."""
+    shared = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a directory of our own in it
+    root = shared if os.access(shared, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="chatctl-", dir=root))
+
+
+def _socket_path(database: Path, directory: Path) -> Path:
+    beside = database.with_name(database.name + ".admin.sock")
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
+        return beside
+    digest = hashlib.sha256(os.fsencode(database)).hexdigest()
+    return directory / f"{digest[:32]}.sock"

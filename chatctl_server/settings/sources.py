@@ -1,0 +1,173 @@
+"""The settings in force: each from the strongest source that names it.
+
+A source wins over those behind it: flag, environment, ``.env``, TOML file, systemd's credentials,
+default. An empty value counts as unset. The only module that reads the environment.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import unquote
+
+import msgspec
+
+from chatctl_server.errors import InvalidSetting
+from chatctl_server.settings import secret_files, values
+from chatctl_server.settings.files import FoundSetting, config_file, read_dotenv, read_toml
+from chatctl_server.settings.table import (
+    FLAGS,
+    SECRET_FILES,
+    SETTINGS,
+    Setting,
+    Settings,
+    as_text,
+    masked,
+)
+from chatctl_server.settings.values import Address, Refused
+
+__all__ = [
+    "FLAGS",
+    "SECRET_FILES",
+    "SETTINGS",
+    "Address",
+    "Loaded",
+    "Setting",
+    "Settings",
+    "database_path",
+    "load",
+    "secret_values",
+]
+
+KNOWN = (*SETTINGS, *SECRET_FILES)
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """``origin`` says for every NAME where its value is from: ``.env line 4``, ``default``.
+
+    ``warnings``: files with secrets that others may read.
+    """
+
+    settings: Settings
+    origin: dict[str, str]
+    config_path: Path | None
+    warnings: tuple[str, ...] = ()
+
+
+def load(
+    flags: Mapping[str, str | None] = MappingProxyType({}),
+    *,
+    config: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    cwd: Path = Path(),
+) -> Loaded:
+    """``flags`` maps setting names to what the command line said; ``config`` is ``--config``."""
+    dotenv = read_dotenv(cwd / ".env", {*KNOWN, "CHAT_CONFIG", "RUST_LOG"})
+    named = config or environ.get("CHAT_CONFIG") or _text(dotenv, "CHAT_CONFIG")
+    file = config_file(named, cwd)
+    toml = read_toml(*file, KNOWN) if file else {}
+    found = secret_files.credentials(environ.get("CREDENTIALS_DIRECTORY"), SECRET_FILES, cwd)
+    for source in (toml, dotenv, _from_environment(environ), _from_flags(flags)):
+        found |= secret_files.merged(source, SECRET_FILES)
+    warnings = _read_secrets(found, cwd)
+    if "LOG_LEVEL" not in found and "RUST_LOG" in found:
+        found["LOG_LEVEL"] = _from_rust_log(found["RUST_LOG"])
+    settings = _parsed(found)
+    origin = {name: found[name].origin if name in found else "default" for name in SETTINGS}
+    _check_together(settings, origin)
+    return Loaded(settings, origin, file[0].absolute() if file else None, tuple(warnings))
+
+
+def _read_secrets(found: dict[str, FoundSetting], cwd: Path) -> list[str]:
+    """Puts the secrets into the place of their files' names; what is to be warned of."""
+    warnings = []
+    for name, one in found.items():
+        if one.file_setting:
+            found[name], warning = secret_files.read(one, cwd)
+            warnings += [warning] if warning else []
+    return warnings
+
+
+def _text(source: Mapping[str, FoundSetting], name: str) -> str | None:
+    return source[name].text.strip() if name in source else None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, FoundSetting]:
+    names = (*KNOWN, "RUST_LOG")
+    return {name: FoundSetting(environ[name], "environment") for name in names if name in environ}
+
+
+def _from_flags(flags: Mapping[str, str | None]) -> dict[str, FoundSetting]:
+    return {name: FoundSetting(text, f"flag {FLAGS[name]}") for name, text in flags.items() if text}
+
+
+def _from_rust_log(found: FoundSetting) -> FoundSetting:
+    return FoundSetting(values.rust_log(found.text), f"RUST_LOG, {found.origin}")
+
+
+def _parsed(found: Mapping[str, FoundSetting]) -> Settings:
+    fields = {
+        setting.field: _value(setting, found[name])
+        for name, setting in SETTINGS.items()
+        if name in found
+    }
+    return Settings(**fields)  # type: ignore[arg-type]  # each kind parses to its field's type
+
+
+def _value(setting: Setting, found: FoundSetting) -> object:
+    text = found.text.strip()
+    try:
+        _refuse_unwritable(text)
+        return setting.kind.parse(text)
+    except Refused as refused:
+        raise _invalid(setting, found.origin, setting.shown(text), refused) from None
+
+
+def _refuse_unwritable(text: str) -> None:
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise Refused("holds a line break or another control character")
+    if re.search(r"[\ud800-\udfff]", text):
+        raise Refused("is not valid UTF-8")
+
+
+def _invalid(setting: Setting, origin: str, shown: str, refused: Refused) -> InvalidSetting:
+    value = "the value" if setting.secret else repr(shown if len(shown) < 80 else shown[:79] + "…")
+    return InvalidSetting(
+        f"{setting.name} (from {origin}): {value} {refused.problem}; allowed: {setting.allowed}",
+        field=setting.name,
+        hint=refused.hint,
+    )
+
+
+def _check_together(settings: Settings, origin: Mapping[str, str]) -> None:
+    if settings.room_identity == "token" and not settings.room_token_secret:
+        raise InvalidSetting(
+            f"ROOM_IDENTITY (from {origin['ROOM_IDENTITY']}): 'token' needs ROOM_TOKEN_SECRET; "
+            f"allowed: {SETTINGS['ROOM_TOKEN_SECRET'].allowed}",
+            field="ROOM_TOKEN_SECRET",
+            hint="openssl rand -hex 32 writes a good one",
+        )
+
+
+def database_path(url: str) -> Path | None:
+    """The file of a DATABASE_URL, relative as written; None for the database in memory."""
+    try:
+        return values.parse_database(url.strip())
+    except Refused as refused:
+        setting = SETTINGS["DATABASE_URL"]
+        detail = f"{masked(url)!r} {refused.problem}; allowed: {setting.allowed}"
+        raise InvalidSetting(detail, field="DATABASE_URL", hint=refused.hint) from None
+
+
+def secret_values(settings: Settings) -> list[str]:
+    """What must never appear in a log: secrets, and the passwords inside addresses."""
+    found: list[str] = []
+    for setting in SETTINGS.values():
+        value = getattr(settings, setting.field)
+        text = as_text(value)
+        if setting.secret:
+            found += value if isinstance(value, tuple) else [text]
+        elif setting.name.endswith("_URL") and (match := re.search(r"//[^/@:]*:([^/@]*)@", text)):
+            found += [match[1], unquote(match[1])]
+    return [text for text in dict.fromkeys(found) if text]

@@ -1,0 +1,276 @@
+"""Every setting of the product: its name, what it may be, its default and a sentence about it.
+
+``settings`` loads them; nothing here reads a file or the environment.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from chatctl_server.settings import values
+from chatctl_server.settings.values import Address, Kind, Network, seconds, whole
+
+FLAGS = {
+    "BIND_ADDRESS": "--bind",
+    "DATABASE_URL": "--db",
+    "LOG_FORMAT": "--log-format",
+    "LOG_LEVEL": "--log-level",
+}
+
+
+class About(NamedTuple):
+    kind: Kind
+    sentence: str
+    secret: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds, bytes and counts as the names say; None and an empty tuple are "unset"."""
+
+    database_url: Annotated[
+        str, About(values.DATABASE, "Where everything is stored; in memory it is lost at the stop.")
+    ] = "sqlite::memory:"
+    bind_address: Annotated[
+        tuple[Address, ...],
+        About(values.ADDRESSES, "Addresses to listen on; port 0 takes any free one."),
+    ] = (Address("127.0.0.1", 3000),)
+    admin_api_key: Annotated[
+        str | None,
+        About(
+            values.secret(),
+            "Key of the management API (header X-Api-Key); generated at the first start.",
+            secret=True,
+        ),
+    ] = None
+    metrics_key: Annotated[
+        str | None,
+        About(values.secret(), "Key that GET /metrics asks for; without one it is open.", True),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        About(values.NETWORKS, "Networks whose X-Forwarded-For header is believed."),
+    ] = ()
+    cors_origins: Annotated[
+        tuple[str, ...],
+        About(values.ORIGINS, "Web origins whose pages may use the server; * is any."),
+    ] = ("*",)
+
+    log_level: Annotated[
+        str,
+        About(
+            values.LOG_LEVEL,
+            "The least level logged, in general and per area; access=info adds the requests.",
+        ),
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "text", "json"],
+        About(
+            values.choice("auto", "text", "json"),
+            "How log lines look; auto is text on a terminal and JSON otherwise.",
+        ),
+    ] = "auto"
+
+    room_identity: Annotated[
+        Literal["open", "token"],
+        About(
+            values.choice("open", "token"),
+            "open believes the user_id a client names; token asks for a signed token.",
+        ),
+    ] = "open"
+    room_token_secret: Annotated[
+        str | None,
+        About(
+            values.secret(least_bytes=values.LEAST_TOKEN_SECRET_BYTES),
+            "Signs the tokens of ROOM_IDENTITY=token (HS256).",
+            secret=True,
+        ),
+    ] = None
+    user_message_interval_secs: Annotated[
+        int,
+        About(seconds(least=0, off=True), "Seconds between two messages of one user in a room."),
+    ] = 0
+
+    max_connections: Annotated[
+        int, About(whole("connections", least=1), "WebSocket connections in all; more get 503.")
+    ] = 100_000
+    max_connections_per_user: Annotated[
+        int, About(whole("connections", least=0, off=True), "WebSocket connections of one user.")
+    ] = 0
+    max_connections_per_address: Annotated[
+        int,
+        About(whole("connections", least=0, off=True), "WebSocket connections of one IP address."),
+    ] = 0
+    max_message_bytes: Annotated[
+        int, About(whole("bytes", least=1, most=2**24), "UTF-8 bytes of one message's text.")
+    ] = 32_768
+    max_frame_bytes: Annotated[
+        int,
+        About(whole("bytes", least=1024, most=2**24), "Bytes of one inbound WebSocket message."),
+    ] = 65_536
+    inbound_frames_per_second: Annotated[
+        int,
+        About(
+            whole("frames", least=0, off=True),
+            "WebSocket messages a client may send in a second, after three seconds' worth at once.",
+        ),
+    ] = 100
+    max_body_bytes: Annotated[
+        int, About(whole("bytes", least=1024, most=2**30), "Bytes of one HTTP request's body.")
+    ] = 1_048_576
+    history_page_limit: Annotated[
+        int, About(whole("records", least=1, most=100_000), "Most records of one history page.")
+    ] = 10_000
+    resume_limit: Annotated[
+        int,
+        About(whole("messages", least=0), "Messages a client may be behind and still resume."),
+    ] = 10_000
+    handshake_timeout_seconds: Annotated[
+        int, About(seconds(), "Seconds a connection may stay without authentication.")
+    ] = 10
+    shutdown_timeout_seconds: Annotated[
+        int, About(seconds(), "Seconds a stop may take before what still runs is cut off.")
+    ] = 10
+    api_key_failures_per_minute: Annotated[
+        int,
+        About(
+            whole("failures", least=0, off=True),
+            "Wrong API keys one IP address may send in a minute.",
+        ),
+    ] = 20
+
+    data_callback_url: Annotated[
+        str | None,
+        About(values.URL, "Receives the data of a room at its creation, close and sync."),
+    ] = None
+    room_event_callback_url: Annotated[
+        str | None, About(values.URL, "Receives creation and close of rooms, joins and leaves.")
+    ] = None
+    chat_history_callback_url: Annotated[
+        str | None, About(values.URL, "Receives the messages of each room in batches.")
+    ] = None
+    session_history_callback_url: Annotated[
+        str | None, About(values.URL, "Receives the finished sessions of each room in batches.")
+    ] = None
+    periodic_sync_callback_url: Annotated[
+        str | None, About(values.URL, "Receives the state of each open room at every sync.")
+    ] = None
+    chat_history_batch_size: Annotated[
+        int, About(whole("messages", least=1, most=10_000), "Most messages of one batch.")
+    ] = 1000
+    session_history_batch_size: Annotated[
+        int, About(whole("sessions", least=1, most=10_000), "Most sessions of one batch.")
+    ] = 500
+    chat_history_batch_interval_seconds: Annotated[
+        int, About(seconds(least=0, off=True), "Seconds between two runs of message batches.")
+    ] = 300
+    session_history_batch_interval_seconds: Annotated[
+        int, About(seconds(least=0, off=True), "Seconds between two runs of session batches.")
+    ] = 600
+    sync_interval_seconds: Annotated[
+        int, About(seconds(least=0, off=True), "Seconds between two syncs of all open rooms.")
+    ] = 300
+    sync_history_limit: Annotated[
+        int,
+        About(
+            whole("entries", least=0, most=10_000),
+            "Newest history entries that a room's sync data carries; 0 is none.",
+        ),
+    ] = 100
+    callback_timeout_seconds: Annotated[
+        int, About(seconds(), "Seconds one try of a callback may take in total.")
+    ] = 30
+    callback_max_retries: Annotated[
+        int, About(whole("retries", least=0, most=100), "Tries after the first one has failed.")
+    ] = 3
+    callback_retry_delay_seconds: Annotated[
+        int, About(seconds(least=0), "Seconds between the end of a try and the start of the next.")
+    ] = 5
+    callback_retention_days: Annotated[
+        int,
+        About(
+            whole("days", least=1, most=3650),
+            "Days a delivered callback is kept; a dead letter is kept four times as long.",
+        ),
+    ] = 7
+    callback_backoff: Annotated[
+        Literal["fixed", "exponential"],
+        About(
+            values.choice("fixed", "exponential"),
+            "How the delay grows for endpoints added through the API or the command line.",
+        ),
+    ] = "exponential"
+    callback_signing_secret: Annotated[
+        tuple[str, ...],
+        About(
+            values.SIGNING_SECRETS,
+            "Signs callbacks as Standard Webhooks do; with several, by each of them.",
+            secret=True,
+        ),
+    ] = ()
+    callback_allow_networks: Annotated[
+        tuple[Network, ...],
+        About(values.NETWORKS, "Private networks that callbacks added later may reach."),
+    ] = ()
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={text!r}' for name, text in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        """rich prints the fields of a struct from here, past ``__repr__``."""
+        return [(s.field, s.shown(getattr(self, s.field))) for s in SETTINGS.values()]
+
+
+class Setting(NamedTuple):
+    """One row of the table that `chatctl config show` prints. ``default`` is as one writes it."""
+
+    name: str
+    field: str
+    default: str
+    sentence: str
+    allowed: str
+    secret: bool
+    kind: Kind
+
+    def shown(self, value: object) -> str:
+        """The value for people to read: secrets, and passwords in addresses, are masked."""
+        text = as_text(value)
+        if self.secret:
+            return "********" if text else ""
+        return masked(text) if self.name.endswith("_URL") else text
+
+
+def as_text(value: object) -> str:
+    if isinstance(value, tuple) and not isinstance(value, Address):
+        return ",".join(str(part) for part in value)
+    return "" if value is None else str(value)
+
+
+def masked(address: str) -> str:
+    without_user = re.sub(r"^([a-zA-Z+]+:)?(/*).*@", r"\1\2…@", address)
+    return re.sub(r"[?#].*", "?…", without_user)
+
+
+def _setting(field: str, default: object) -> Setting:
+    about: About = Settings.__annotations__[field].__metadata__[0]
+    return Setting(
+        field.upper(), field, as_text(default), about.sentence, about.kind.allowed, about.secret,
+        about.kind,
+    )  # fmt: skip
+
+
+SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {
+        field.upper(): _setting(field, default)
+        for field, default in zip(
+            Settings.__struct_fields__, Settings.__struct_defaults__, strict=True
+        )
+    }
+)
+
+SECRET_FILES: Mapping[str, str] = MappingProxyType(
+    {f"{name}_FILE": name for name, setting in SETTINGS.items() if setting.secret}
+)
+"""``NAME_FILE`` of every secret setting: the file that holds it instead."""

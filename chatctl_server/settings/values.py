@@ -1,0 +1,323 @@
+"""What the text of one setting may be, and the value it stands for.
+
+A ``Kind`` parses the text and raises ``Refused`` with the end of a sentence that starts with the
+value. Nothing here knows a setting's name or its source: ``settings`` puts those in front.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+T = TypeVar("T")
+Network = IPv4Network | IPv6Network
+
+AREAS = ("server", "api", "rooms", "sync", "callbacks", "storage", "audit", "access")
+LEVELS = ("debug", "info", "warning", "error")
+_LEVEL_ALIASES = {"trace": "debug", "warn": "warning", "off": "error"}
+# The crate names of the original, which its users have in RUST_LOG.
+_RUST_CRATES = ("chat_server", "rust_demo", "chatctl", "chatctl_server")
+
+YEAR_SECONDS = 31_536_000
+MOST_COUNT = 2**31 - 1
+LEAST_TOKEN_SECRET_BYTES = 32
+
+
+class Refused(Exception):
+    """``problem`` continues the value: ``is not a whole number``."""
+
+    def __init__(self, problem: str, hint: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.hint = hint
+
+
+class Kind(NamedTuple):
+    parse: Callable[[str], object]
+    allowed: str
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def whole(unit: str, *, least: int, most: int = MOST_COUNT, off: bool = False) -> Kind:
+    """``off`` only says what 0 means. The two widest limits are not worth a reader's time."""
+    first = f"{least} (off)" if off else str(least)
+    wide = most in (MOST_COUNT, YEAR_SECONDS)
+    allowed = f"{first} or more" if wide else f"{first} to {most}"
+
+    def parse(text: str) -> int:
+        # int() alone also takes underscores, other scripts' digits and hours of digits.
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+            raise Refused(f"is not a whole number of {unit}")
+        number = int(text)
+        if number < least:
+            raise Refused(f"is below {least}")
+        if number > most:
+            raise Refused(f"is above {most}")
+        return number
+
+    return Kind(parse, allowed)
+
+
+def seconds(*, least: int = 1, off: bool = False) -> Kind:
+    return whole("seconds", least=least, most=YEAR_SECONDS, off=off)
+
+
+def choice(*words: str) -> Kind:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise Refused("is not one of them", _did_you_mean(text.lower(), words))
+        return text.lower()
+
+    return Kind(parse, ", ".join(words))
+
+
+def secret(*, least_bytes: int = 1) -> Kind:
+    def parse(text: str) -> str:
+        if len(text.encode()) < least_bytes:
+            raise Refused(
+                f"is shorter than {least_bytes} bytes", "openssl rand -hex 32 writes a good one"
+            )
+        return text
+
+    allowed = "any text" if least_bytes == 1 else f"text of {least_bytes} bytes or more"
+    return Kind(parse, allowed)
+
+
+def _signing_secret(text: str) -> str:
+    encoded = text.removeprefix("whsec_")
+    try:
+        size = len(b64decode(encoded, validate=True))
+    except ValueError:
+        raise Refused("is not base64", "openssl rand -base64 32 writes a good one") from None
+    if not 24 <= size <= 64:
+        raise Refused(f"holds {size} bytes", "openssl rand -base64 32 writes a good one")
+    return text
+
+
+def _signing_secrets(text: str) -> tuple[str, ...]:
+    """A problem names its secret by its place: none is ever shown."""
+    parts = text.split()
+    for place, part in enumerate(parts, 1):
+        try:
+            _signing_secret(part)
+        except Refused as refused:
+            where = f"(number {place} of {len(parts)}) " if len(parts) > 1 else ""
+            raise Refused(f"{where}{refused.problem}", refused.hint) from None
+    return _unique(parts)
+
+
+def _url(text: str) -> str:
+    parts = _split_url(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Refused("is not an http address", "write it whole, as in http://127.0.0.1:8000/hook")
+    if re.search(r"\s", text) or parts.fragment:
+        raise Refused("holds a space or a #fragment")
+    return text
+
+
+def _split_url(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises when it is no number or above 65535
+    except ValueError:
+        raise Refused("is not an address") from None
+    return parts
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    if text == "*":
+        return ("*",)
+    return _unique(_origin(part) for part in _parts(text))
+
+
+def _origin(text: str) -> str:
+    if text == "*":
+        raise Refused("mixes * with single origins", "leave out either")
+    parts = _split_url(text)
+    if not parts.scheme or not parts.hostname or "@" in parts.netloc:
+        raise Refused("is not a list of origins", "an origin looks like https://chat.example.com")
+    if parts.path or parts.query or parts.fragment:
+        raise Refused("names a path; an origin has none", f"write {parts.scheme}://{parts.netloc}")
+    # Browsers leave the default port out of the Origin header.
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    host = parts.netloc.lower()
+    return f"{parts.scheme}://{host.removesuffix(f':{default}') if default else host}"
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return _unique(_network(part) for part in _parts(text))
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(text, strict=False)
+    except ValueError:
+        raise Refused(f"holds {text[:50]!r}, which is no network") from None
+    raise Refused(f"has bits set to the right of the prefix in {text}", f"write {meant}")
+
+
+def _addresses(text: str) -> tuple[Address, ...]:
+    addresses = [_address(part) for part in _parts(text)]
+    fixed = [address for address in addresses if address.port]
+    if len(set(fixed)) < len(fixed):
+        raise Refused("names one address twice")
+    return tuple(addresses)
+
+
+def _address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not host:
+        raise Refused("names no host and port", f"write 127.0.0.1:{port or 3000}")
+    if ":" in host and not bracketed:
+        raise Refused("needs brackets around the IPv6 address", "write it as in [::1]:3000")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise Refused("names no port", "a port is 0 (any free one) to 65535")
+    return Address(_ipv6(host[1:-1]) if bracketed else _host(host), int(port))
+
+
+def _ipv6(text: str) -> str:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        raise Refused("holds no IPv6 address between the brackets") from None
+    return text
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(r"[0-9.]+", text):
+        try:
+            ip_address(text)
+        except ValueError:
+            raise Refused("holds no valid IPv4 address") from None
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", text):
+        raise Refused("holds no valid host name", "write host:port, as in 127.0.0.1:3000")
+    return text
+
+
+def _log_level(text: str) -> str:
+    """Canonical: the general level first, then the areas in their order."""
+    general, areas = "info", {}
+    for part in _parts(text.lower()):
+        area, equals, level = part.partition("=")
+        level = _LEVEL_ALIASES.get(level if equals else area, level if equals else area)
+        if level not in LEVELS:
+            raise Refused(f"names no level in {part[:50]!r}", _did_you_mean(level, LEVELS))
+        if not equals:
+            general = level
+        elif area in AREAS:
+            areas[area] = level
+        else:
+            raise Refused(f"names no area in {part[:50]!r}", _did_you_mean(area, AREAS))
+    return _joined_level(general, areas)
+
+
+def _joined_level(general: str, areas: dict[str, str]) -> str:
+    return ",".join([general, *(f"{area}={areas[area]}" for area in AREAS if area in areas)])
+
+
+def rust_log(text: str) -> str:
+    """What ``RUST_LOG`` says about us, as a LOG_LEVEL.
+
+    Other programs read the variable, too: what is not ours is skipped and nothing is an error.
+    """
+    general, areas = "info", {}
+    for part in _parts(text.lower().partition("/")[0]):
+        target, equals, level = part.partition("=")
+        level = _LEVEL_ALIASES.get(level, level) if equals else "debug"
+        bare = _LEVEL_ALIASES.get(target, target)
+        area = target.rpartition("::")[2]
+        if not equals and bare in LEVELS:
+            general = bare
+        elif level in LEVELS and area in AREAS:
+            areas[area] = level
+        elif level in LEVELS and target in _RUST_CRATES:
+            general = level
+    return _joined_level(general, areas)
+
+
+def _database(text: str) -> str:
+    parse_database(text)
+    return text
+
+
+def parse_database(text: str) -> Path | None:
+    """The file a DATABASE_URL names, as written; None is the database in memory."""
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower()
+    if scheme in ("postgresql", "postgres"):
+        raise Refused(
+            "needs PostgreSQL, which is not built yet", "use a file, as in sqlite:./chat.db"
+        )
+    if not colon or scheme != "sqlite":
+        hint = f"write sqlite:{text}" if re.fullmatch(r"[\w./-]+", text) else None
+        raise Refused("does not start with sqlite:", hint)
+    directory, slash, name = rest.rpartition("/")
+    name, query, options = name.partition("?")
+    if query and options not in ("mode=rwc", "mode=rw"):
+        raise Refused("has options after a ?, which have no meaning here", "leave them out")
+    rest = f"{directory}{slash}{name}"
+    if rest.lstrip("/") == ":memory:":
+        return None
+    return _database_file(rest)
+
+
+def _database_file(rest: str) -> Path:
+    if rest.startswith("///"):
+        rest = "/" + rest.lstrip("/")
+    elif rest.startswith("//"):
+        name = rest[2:].removeprefix("./")
+        name = name if re.fullmatch(r"[\w./-]+", name) else "chat.db"
+        raise Refused(
+            "has two slashes, which could mean either of two files",
+            f"write sqlite:./{name} (this directory) or sqlite:///{name} (from the root)",
+        )
+    if not rest or rest.endswith(("/", "/.", "/..")) or rest in (".", ".."):
+        raise Refused("names no file", "write sqlite:./chat.db")
+    if rest.startswith("~/"):
+        return Path.home() / rest[2:]
+    return Path(rest)
+
+
+def _parts(text: str) -> list[str]:
+    return [part for raw in text.split(",") if (part := raw.strip())]
+
+
+def _unique(values: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _did_you_mean(word: str, words: Iterable[str]) -> str | None:
+    close = get_close_matches(word, list(words), n=1)
+    return f"did you mean {close[0]}?" if close else None
+
+
+DATABASE = Kind(_database, "sqlite::memory:, sqlite:./file.db or sqlite:///abs/file.db")
+ADDRESSES = Kind(_addresses, "host:port, or several with commas between them")
+URL = Kind(_url, "an http:// or https:// address")
+ORIGINS = Kind(_origins, "*, or origins as in https://chat.example.com,https://example.com")
+NETWORKS = Kind(_networks, "networks as in 10.0.0.0/8,fd00::/8, with commas between them")
+LOG_LEVEL = Kind(
+    _log_level,
+    f"a level ({', '.join(LEVELS)}), then area=level for {', '.join(AREAS)}, as in info,sync=debug",
+)
+_BASE64 = "base64 of 24 to 64 bytes, with or without whsec_ before it"
+SIGNING_SECRET = Kind(_signing_secret, _BASE64)
+SIGNING_SECRETS = Kind(
+    _signing_secrets, f"{_BASE64}; several, the newest first, with spaces between them"
+)

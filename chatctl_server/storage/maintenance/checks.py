@@ -1,0 +1,104 @@
+"""Whether a database is sound: the file, the references, and the rules of the tables."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import msgspec
+from peewee import Database, PeeweeException
+
+from chatctl_server import errors
+from chatctl_server.storage import files, projection, sql
+from chatctl_server.storage.maintenance import invariants, schemas
+
+SHOWN = 20  # of each rule
+
+
+class BrokenRule(msgspec.Struct, frozen=True):
+    """``detail`` may hold a user's text."""
+
+    rule: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.detail}"
+
+
+def check(path: Path) -> list[BrokenRule]:
+    """In one snapshot, also beside a running server; at most 20 problems of each rule.
+
+    Raises StorageUnavailable, or SchemaMismatch unless the schema is this version's.
+    """
+    try:
+        with files.snapshot(path) as db:
+            schemas.refuse_other(schemas.of(db, path), path)
+            return problems(db)
+    except errors.CheckFailed as error:
+        return [BrokenRule("integrity", error.detail)]
+
+
+def problems(db: Database) -> list[BrokenRule]:
+    """Of a database with this version's schema."""
+    db.connection().create_scalar_function(
+        invariants.HASH, projection.client_hash, 3, deterministic=True
+    )
+    found = [*damage(db), *_schema(db)]
+    for invariant in invariants.ALL:
+        found += _first(invariant.name, _broken(db, invariant))
+    return found
+
+
+def damage(db: Database) -> list[BrokenRule]:
+    """Of the file and the references between the tables, whatever its schema."""
+    return [*_first("integrity", _integrity(db)), *_first("references", _references(db))]
+
+
+def _first(rule: str, details: Iterator[str]) -> Iterator[BrokenRule]:
+    """Damage that stops a query is a problem, too; the other queries go on."""
+    try:
+        for detail in itertools.islice(details, SHOWN):
+            yield BrokenRule(rule, detail)
+        if next(details, None) is not None:
+            yield BrokenRule(rule, f"there are more; only the first {SHOWN} are shown")
+    except (apsw.Error, PeeweeException) as error:
+        if not files.has_cause(error, apsw.CorruptError):
+            raise
+        yield BrokenRule(rule, f"cannot be checked: {sql.sqlite_error(error)}")
+
+
+def _integrity(db: Database) -> Iterator[str]:
+    for (line,) in db.execute_sql(f"PRAGMA integrity_check({SHOWN + 1})"):
+        if line != "ok":
+            yield line
+
+
+def _references(db: Database) -> Iterator[str]:
+    for table, rowid, parent, _ in db.execute_sql("PRAGMA foreign_key_check"):
+        which = "a row" if rowid is None else f"row {rowid}"
+        yield f"{which} of {table} refers to a missing {parent}"
+
+
+def _schema(db: Database) -> Iterator[BrokenRule]:
+    """Tables and indexes other than the migrations make them: unique indexes are rules, too."""
+    with schemas.scratch() as fresh:
+        expected = _definitions(fresh)
+    found = _definitions(db)
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            yield BrokenRule("schema", f"{name} is missing")
+        elif found[name] != expected.get(name):
+            yield BrokenRule("schema", f"{name} is not as chatctl makes it")
+
+
+def _definitions(db: Database) -> dict[str, str]:
+    return dict(
+        db.execute_sql(
+            "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*'"
+        ).fetchall()
+    )
+
+
+def _broken(db: Database, invariant: invariants.Invariant) -> Iterator[str]:
+    for row in db.execute_sql(invariant.query):
+        yield invariant.sentence.format(*row)

@@ -1,0 +1,249 @@
+"""The rooms face's API objects, from rows. Times are Unix seconds; sets are sorted arrays."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from chatctl_server.domain import events, times
+from chatctl_server.storage import conversations, messages, room_sessions, sanctions
+
+
+class RoomDetails(msgspec.Struct, frozen=True):
+    room_id: str
+    room_name: str
+    admin_user_ids: tuple[str, ...]
+    start_time: int
+    current_users: int
+    peak_users: int
+    total_joins: int
+    closed_at: int | UnsetType = UNSET
+    changed: bool | UnsetType = UNSET
+
+
+class RoomBasicInfo(msgspec.Struct, frozen=True):
+    room_id: str
+    room_name: str
+    admin_user_ids: tuple[str, ...]
+    current_connections: int
+    created_at: int
+    last_activity: int
+
+
+class ChatEntry(msgspec.Struct, frozen=True):
+    user_id: str
+    nickname: str
+    content: str
+    created_at: int
+
+
+class MessageEntry(msgspec.Struct, frozen=True):
+    """For moderation: with the ids that deleting needs. ``content`` of a deleted one is empty."""
+
+    message_id: int
+    seq: int
+    kind: events.MessageKind
+    user_id: str
+    nickname: str
+    is_admin: bool
+    content: str
+    created_at: int
+    deleted: bool
+
+
+class SessionEntry(msgspec.Struct, frozen=True):
+    user_id: str
+    nickname: str
+    join_time: int
+    leave_time: int
+    duration_seconds: int
+
+
+class Pagination(msgspec.Struct, frozen=True):
+    current_page: int
+    page_size: int
+    total_pages: int
+    total_records: int
+    has_next: bool
+    has_prev: bool
+
+
+class ChatHistoryPage(msgspec.Struct, frozen=True):
+    room_id: str
+    records: list[ChatEntry]
+    pagination: Pagination
+
+
+class SessionHistoryPage(msgspec.Struct, frozen=True):
+    room_id: str
+    records: list[SessionEntry]
+    pagination: Pagination
+
+
+class Stats(msgspec.Struct, frozen=True):
+    current_users: int
+    peak_users: int
+    total_joins: int
+
+
+class SyncPayload(msgspec.Struct, frozen=True):
+    """The union of what the documents and the original's readers use."""
+
+    room_id: str
+    room_name: str
+    admin_user_ids: tuple[str, ...]
+    banned_user_ids: tuple[str, ...]
+    current_connections: int
+    created_at: int
+    last_activity: int
+    start_time: int
+    current_users: int
+    peak_users: int
+    total_joins: int
+    chat_history: list[ChatEntry]
+    session_history: list[SessionEntry]
+    stats: Stats
+    chat_history_total: int
+    session_history_total: int
+
+
+class BanEntry(msgspec.Struct, frozen=True):
+    user_id: str
+    reason: str | None
+    banned_by: str | None
+    created_at: int
+    expires_at: int | None
+    changed: bool | UnsetType = UNSET
+
+
+class MuteEntry(msgspec.Struct, frozen=True):
+    user_id: str
+    reason: str | None
+    muted_by: str | None
+    created_at: int
+    expires_at: int | None
+    changed: bool | UnsetType = UNSET
+
+
+def details(
+    listed: conversations.WithAdmins, current_users: int, changed: bool | UnsetType = UNSET
+) -> RoomDetails:
+    room = listed.conversation
+    return RoomDetails(
+        room_id=room.public_id,
+        room_name=room.name,
+        admin_user_ids=listed.admins,
+        start_time=times.seconds(room.created_at),
+        current_users=current_users,
+        peak_users=room.peak_users,
+        total_joins=room.total_joins,
+        closed_at=UNSET if room.closed_at is None else times.seconds(room.closed_at),
+        changed=changed,
+    )
+
+
+def basic_info(listed: conversations.WithAdmins, current_users: int) -> RoomBasicInfo:
+    room = listed.conversation
+    return RoomBasicInfo(
+        room_id=room.public_id,
+        room_name=room.name,
+        admin_user_ids=listed.admins,
+        current_connections=current_users,
+        created_at=times.seconds(room.created_at),
+        last_activity=_last_activity(room),
+    )
+
+
+def sync_payload(
+    listed: conversations.WithAdmins,
+    current_users: int,
+    banned_user_ids: Sequence[str],
+    newest_messages: Sequence[messages.Message],
+    newest_sessions: Sequence[room_sessions.Session],
+    session_total: int,
+) -> SyncPayload:
+    """Both histories oldest first."""
+    room = listed.conversation
+    created_at = times.seconds(room.created_at)
+    return SyncPayload(
+        room_id=room.public_id,
+        room_name=room.name,
+        admin_user_ids=listed.admins,
+        banned_user_ids=tuple(banned_user_ids),
+        current_connections=current_users,
+        created_at=created_at,
+        last_activity=_last_activity(room),
+        start_time=created_at,
+        current_users=current_users,
+        peak_users=room.peak_users,
+        total_joins=room.total_joins,
+        chat_history=[chat_entry(row) for row in newest_messages],
+        session_history=[session_entry(row) for row in newest_sessions],
+        stats=Stats(current_users, room.peak_users, room.total_joins),
+        chat_history_total=room.last_seq,
+        session_history_total=session_total,
+    )
+
+
+def chat_entry(row: messages.Message) -> ChatEntry:
+    return ChatEntry(row.sender, row.nickname, row.content, times.seconds(row.created_at))
+
+
+def message_entry(row: messages.Message) -> MessageEntry:
+    return MessageEntry(
+        message_id=row.id,
+        seq=row.seq,
+        kind="system" if row.kind == "system" else "text",
+        user_id=row.sender,
+        nickname=row.nickname,
+        is_admin=row.is_admin,
+        content=row.content,
+        created_at=times.seconds(row.created_at),
+        deleted=row.deleted_at is not None,
+    )
+
+
+def session_entry(row: room_sessions.Session) -> SessionEntry:
+    """Of a finished session."""
+    assert row.leave_time is not None
+    join_time, leave_time = times.seconds(row.join_time), times.seconds(row.leave_time)
+    return SessionEntry(row.user_id, row.nickname, join_time, leave_time, leave_time - join_time)
+
+
+def pagination(page: int, size: int, total: int) -> Pagination:
+    pages = -(-total // size)
+    return Pagination(
+        current_page=page,
+        page_size=size,
+        total_pages=pages,
+        total_records=total,
+        has_next=page < pages,
+        has_prev=page > 1,
+    )
+
+
+def ban_entry(row: sanctions.Sanction, changed: bool | UnsetType = UNSET) -> BanEntry:
+    return BanEntry(
+        row.user_id,
+        row.reason,
+        row.set_by,
+        times.seconds(row.created_at),
+        None if row.expires_at is None else times.seconds(row.expires_at),
+        changed,
+    )
+
+
+def mute_entry(row: sanctions.Sanction, changed: bool | UnsetType = UNSET) -> MuteEntry:
+    return MuteEntry(
+        row.user_id,
+        row.reason,
+        row.set_by,
+        times.seconds(row.created_at),
+        None if row.expires_at is None else times.seconds(row.expires_at),
+        changed,
+    )
+
+
+def _last_activity(room: conversations.Conversation) -> int:
+    last = room.created_at if room.last_message_at is None else room.last_message_at
+    return times.seconds(last)

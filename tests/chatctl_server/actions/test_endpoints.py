@@ -1,0 +1,305 @@
+"""Actions of endpoints and deliveries, on the file, at the times that a test sets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from offline import HOST, SECOND, Offline
+
+from chatctl_server import errors
+from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
+from chatctl_server.domain.callbacks import Delivered, GivenUp, Outcome, Verdict
+from chatctl_server.settings.sources import Settings
+from chatctl_server.storage import cursors, deliveries, delivery_lists, log, sql
+from chatctl_server.storage import endpoints as stored_endpoints
+from chatctl_server.storage import history_batches as stored_batches
+from chatctl_server.storage.transaction import Tx
+from chatctl_server.views import deliveries as views
+
+SETTINGS = Settings()
+SIZES = history_batches.Sizes(messages=2, sessions=2, tries=4)
+DAY = 24 * 3600 * SECOND
+SECRETS = ["QUFB" * 8, "QkJC" * 8, "Q0ND" * 8]
+URL = "http://127.0.0.1:9/hook"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Offline]:
+    made = Offline(tmp_path / "chat.db")
+    yield made
+    made.close()
+
+
+def add(desk: Offline, *events: str, **more: Any) -> stored_endpoints.Endpoint:
+    url, secret = more.get("url", URL), more.get("secret")
+    added = desk.run(endpoints.add, url, events or ("*",), secret, True, SETTINGS)
+    stored: stored_endpoints.Endpoint = added.endpoint
+    return stored
+
+
+def change(desk: Offline, endpoint: stored_endpoints.Endpoint, **changes: Any) -> Any:
+    wanted = endpoints.Changes(
+        changes.get("url"), changes.get("events"), changes.get("secret"), changes.get("status"),
+        changes.get("is_own_word", True),
+    )  # fmt: skip
+    settings = changes.get("settings", SETTINGS)
+    return desk.run(endpoints.change, endpoint.public_id, wanted, settings).endpoint
+
+
+def plan(desk: Offline, endpoint: int, offsets: range, conversation: int = 1) -> None:
+    """As the planner would, and its cursor goes with it."""
+
+    def run(tx: Tx) -> None:
+        planned = [
+            deliveries.Planned(endpoint, conversation, "ban.set", each, each, 4) for each in offsets
+        ]
+        at = cursors.position(tx.db, callbacks.NAME)
+        assert callbacks.plan(tx, at, max(at, offsets.stop - 1), planned, [], 0)
+
+    desk.call(run)
+
+
+def settle(desk: Offline, number: int, verdict: Verdict) -> None:
+    def run(tx: Tx) -> bool:
+        stored = deliveries.one(tx.db, number)
+        assert stored is not None
+        outcome = Outcome(5, status=200)
+        return attempts.record_one(
+            tx, attempts.AttemptEnded(stored, tx.now, outcome, verdict, b"1", 0, SIZES)
+        )
+
+    assert desk.call(run)
+
+
+def every(
+    desk: Offline, status: deliveries.Status | None = None
+) -> list[delivery_lists.DeliveryListed]:
+    wanted = delivery_lists.Filter(None, None, status, None, 0, 2**62)
+    found = desk.call(lambda tx: delivery_lists.page(tx.db, wanted, 2**62, 10_000))
+    return list(found[::-1])
+
+
+def test_a_secret_overlaps_for_a_day(desk: Offline) -> None:
+    endpoint = add(desk, secret=SECRETS[0])
+    desk.now += 1
+    changed = change(desk, endpoint, secret=SECRETS[1])
+    assert (changed.secret, changed.previous_secret) == (SECRETS[1], SECRETS[0])
+    assert changed.previous_until == desk.now + DAY
+    desk.now += DAY // 2
+    again = change(desk, endpoint, secret=SECRETS[2])
+    both = f"{SECRETS[1]} {SECRETS[0]}"
+    assert (again.previous_secret, again.previous_until) == (both, desk.now + DAY)
+    for now, until in ((desk.now, (desk.now + DAY) // SECOND), (desk.now + DAY, None)):
+        shown = views.endpoint(again, None, now, has_common_secret=False)
+        assert shown.secret_overlap_until == until
+
+
+def test_a_secret_whose_day_is_over_signs_no_more(desk: Offline) -> None:
+    endpoint = add(desk, secret=SECRETS[0])
+    change(desk, endpoint, secret=SECRETS[1])
+    desk.now += DAY
+    assert change(desk, endpoint, secret=SECRETS[2]).previous_secret == SECRETS[1]
+
+
+def test_the_first_secret_overlaps_with_that_of_the_settings(desk: Offline) -> None:
+    unsigned, signed = add(desk, "ban.*"), add(desk, "mute.*")
+    assert change(desk, unsigned, secret=SECRETS[0]).previous_until is None
+    settings = Settings(callback_signing_secret=(SECRETS[1], SECRETS[2]))
+    changed = change(desk, signed, secret=SECRETS[0], settings=settings)
+    both = f"{SECRETS[1]} {SECRETS[2]}"
+    assert (changed.previous_secret, changed.previous_until) == (both, desk.now + DAY)
+
+
+def test_no_fact_holds_a_secret(desk: Offline) -> None:
+    endpoint = add(desk, url="http://me:word@127.0.0.1/?token=x1", secret=SECRETS[0])
+    change(desk, endpoint, url="http://you:word@127.0.0.1/?token=x2", secret=SECRETS[1])
+    rows = desk.call(lambda tx: tx.db.execute_sql("SELECT payload FROM event").fetchall())
+    told = str(rows)
+    assert "…" in told
+    assert not [each for each in (*SECRETS, "word", "x1", "x2") if each in told]
+
+
+def test_it_hears_of_what_is_above_its_own_fact(desk: Offline) -> None:
+    desk.create_room("before")
+    endpoint = add(desk)
+    newest = desk.call(lambda tx: log.newest_offset(tx.db))
+    assert endpoint.since == newest
+    assert change(desk, endpoint, events=("ban.*",)).since == newest
+
+
+def test_enabling_forgets_past_failures(desk: Offline) -> None:
+    endpoint = add(desk)
+
+    def fail(tx: Tx) -> None:
+        stored = stored_endpoints.find(tx.db, endpoint.public_id)
+        failing = {"status": "disabled", "disabled_reason": "gone", "failing_since": 1}
+        stored_endpoints.save(tx.db, msgspec.structs.replace(stored, **failing))
+
+    desk.call(fail)
+    enabled = change(desk, endpoint, status="enabled")
+    assert (enabled.status, enabled.disabled_reason, enabled.failing_since) == (
+        "enabled",
+        None,
+        None,
+    )
+
+
+def test_what_is_pending_for_a_removed_one_is_skipped_in_slices(desk: Offline) -> None:
+    kept, gone = add(desk, "ban.*"), add(desk, "mute.*", secret=SECRETS[0])
+    plan(desk, gone.id, range(1, 1501))
+    plan(desk, kept.id, range(1, 4), conversation=2)
+    desk.run(endpoints.remove, gone.public_id)
+    assert desk.call(endpoints.skip_of_removed) is True
+    assert len(every(desk, "skipped")) == 1000
+    desk.restart()  # as after a crash
+    assert desk.call(endpoints.skip_of_removed) is False
+    assert len(every(desk, "skipped")) == 1500
+    assert [each.endpoint_id for each in every(desk, "pending")] == [kept.public_id] * 3
+    lanes = desk.call(lambda tx: tx.db.execute_sql("SELECT endpoint FROM lane").fetchall())
+    assert lanes == [(kept.id,)]
+    removed = desk.call(lambda tx: stored_endpoints.one(tx.db, gone.id))
+    assert (removed.status, removed.secret) == ("removed", None)
+    with pytest.raises(errors.EndpointNotFound):
+        desk.run(endpoints.remove, gone.public_id)
+
+
+def test_each_sample_has_a_lane_of_its_own(desk: Offline) -> None:
+    endpoint = add(desk)
+    for _ in range(2):
+        (made,) = desk.call(endpoints.request_test, endpoint.public_id, None)
+        assert made.conversation == -made.id
+        assert (made.mark, made.tries_allowed) == ("test", 1)
+
+
+def batch(desk: Offline, messages: int) -> list[delivery_lists.DeliveryListed]:
+    """A run over a room of so many messages, up to its second batch."""
+    desk.create_room("lobby")
+    for number in range(messages):
+        desk.post(1, "anna", f"text {number}")
+    desk.call(callbacks.configure, {"chat_history": URL}, 0)
+    desk.call(history_batches.start_run, 1, "chat_history", 1, SIZES, 0)
+    settle(desk, 1, Delivered())
+    return every(desk)
+
+
+@pytest.mark.parametrize("messages", [2, 5])
+def test_a_batch_that_has_arrived_is_sent_again_alone(desk: Offline, messages: int) -> None:
+    """The run that it belongs to went on, or was over, long ago."""
+    before = batch(desk, messages)
+    first = before[0]
+    first_row = desk.call(lambda tx: deliveries.one(tx.db, 1))
+    was_last = first_row.last == first_row.until
+    resent = desk.run(recovery.resend, "1", SETTINGS)
+    assert (resent.changed, resent.delivery.status) == (True, "pending")
+    row = desk.call(lambda tx: deliveries.one(tx.db, 1))
+    assert (row.last == row.until) == was_last  # so the body says the same
+    settle(desk, 1, Delivered())
+    assert [each.delivery_id for each in every(desk)] == [each.delivery_id for each in before]
+    progress = desk.call(lambda tx: stored_batches.progress(tx.db, "chat_history", 1))
+    under_way = 2 if messages > 2 else None
+    assert progress == stored_batches.BatchProgress(2, len(before), under_way)
+    assert first.number == 1
+
+
+def test_a_batch_that_failed_goes_on_with_its_run(desk: Offline) -> None:
+    batch(desk, 5)
+    settle(desk, 2, GivenUp())
+    desk.run(recovery.resend, "2", SETTINGS)
+    settle(desk, 2, Delivered())
+    assert [(each.number, each.status) for each in every(desk)] == [
+        (1, "delivered"),
+        (2, "delivered"),
+        (3, "pending"),
+    ]
+
+
+def test_what_two_recoveries_find_missing_is_planned_once(desk: Offline) -> None:
+    endpoint = add(desk, "room.*")
+    for number in range(3):
+        desk.create_room(f"room {number}")
+    plan(desk, endpoint.id, range(5, 5))  # the planner has all of it behind it
+    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
+
+    def find() -> recovery.Missing:
+        found: recovery.Missing = desk.call(
+            lambda tx: recovery.find_missing(
+                tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now
+            )
+        )
+        return found
+
+    one, other = find(), find()
+    assert [each.first for each in one.planned] == [2, 3, 4]
+    assert desk.run(recovery.plan_missing, outage, one).size == 3
+    assert desk.run(recovery.plan_missing, outage, other).size == 0
+    assert find().planned == []
+
+
+def test_what_the_planner_has_before_it_is_not_missing(desk: Offline) -> None:
+    add(desk, "room.*")
+    desk.create_room("lobby")
+    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
+    found = desk.call(
+        lambda tx: recovery.find_missing(tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now)
+    )
+    assert (found.planned, found.following) == ([], None)
+
+
+def test_what_is_older_than_the_kept_deliveries_is_not_missing(desk: Offline) -> None:
+    endpoint = add(desk, "room.*")
+    desk.create_room("old")
+    desk.now += SETTINGS.callback_retention_days * DAY + SECOND
+    desk.create_room("new")
+    plan(desk, endpoint.id, range(4, 4))
+    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
+    found = desk.call(
+        lambda tx: recovery.find_missing(tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now)
+    )
+    assert [each.first for each in found.planned] == [3]
+
+
+def dump(path: Path) -> list[str]:
+    db = sql.reading(path)
+    db.connect()
+    rows = [
+        str(row)
+        for table in ("delivery", "attempt", "lane", "batch", "event", "cursor")
+        for row in db.execute_sql(f"SELECT * FROM {table}").fetchall()
+    ]
+    db.close()
+    return rows
+
+
+@pytest.mark.parametrize("only", ["failed", "all"])
+def test_a_dry_run_changes_nothing(desk: Offline, only: Any) -> None:
+    endpoint = add(desk, "room.*")
+    plan(desk, endpoint.id, range(1, 4))
+    settle(desk, 1, GivenUp())
+    settle(desk, 2, Delivered())
+    desk.create_room("untold")
+    plan(desk, endpoint.id, range(3, 3))
+    before = dump(desk.path)
+    outage = recovery.Outage(only, (0, 2**62), None, 100, True)
+    portion = desk.run(recovery.revive, outage, recovery.PortionStart(), SETTINGS)
+    assert (portion.size, portion.first.status) == (1 if only == "failed" else 2, "failed")
+    missing = desk.call(
+        lambda tx: recovery.find_missing(tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now)
+    )
+    assert desk.run(recovery.plan_missing, outage, missing).size == 1
+    assert dump(desk.path) == before
+
+
+def test_what_went_to_a_former_url_goes_to_the_present_one(desk: Offline) -> None:
+    desk.call(callbacks.configure, {"room_event": URL}, 0)
+    plan(desk, 1, range(1, 2))
+    settle(desk, 1, GivenUp())
+    desk.call(callbacks.configure, {"room_event": f"{URL}/new"}, 0)
+    resent = desk.run(recovery.resend, "1", SETTINGS)
+    present = desk.call(lambda tx: stored_endpoints.present(tx.db))
+    assert [each.url for each in present] == [f"{URL}/new"]
+    assert resent.delivery.endpoint_id == present[0].public_id
+    desk.call(callbacks.configure, {"room_event": None}, 0)
+    with pytest.raises(errors.Conflict):
+        desk.run(recovery.resend, "1", SETTINGS, actor=HOST)

@@ -1,0 +1,187 @@
+"""Deliveries are listed, shown, and sent again."""
+
+from typing import Any
+
+import pytest
+from admin import Admin
+from receivers import Receiver, answer
+from world import Room, eventually
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def banned(room: Room, *users: str) -> None:
+    for user in users:
+        room.ban(user)
+
+
+def ids(found: list[dict[str, Any]]) -> list[str]:
+    return [each["delivery_id"] for each in found]
+
+
+def test_lists_are_filtered(admin: Admin, hook: Receiver) -> None:
+    hook.behave(answer(500), answer(200))
+    endpoint = admin.add(hook.url, "ban.*", "mute.*")
+    first, second = (admin.server.create_room(name) for name in ("first", "second"))
+    banned(first, "anna")
+    admin.settled(endpoint, 1)
+    banned(second, "bert")
+    admin.settled(endpoint, 2)
+    admin.server.http.put(f"{second.path}/mutes/carl", json={})
+    mute, good, bad = admin.settled(endpoint, 3)
+    assert (bad["status"], bad["last_status"], bad["room_id"]) == ("failed", 500, first.id)
+    assert (good["status"], good["event"], good["room_id"]) == ("delivered", "ban.set", second.id)
+    assert bad == {
+        "delivery_id": hook.requests[0].headers["webhook-id"],
+        "endpoint_id": endpoint["endpoint_id"],
+        "kind": "events",
+        "event": "ban.set",
+        "room_id": first.id,
+        "status": "failed",
+        "mark": None,
+        "number": None,
+        "tries": 1,
+        "tries_allowed": 1,
+        "planned_at": bad["planned_at"],
+        "finished_at": bad["finished_at"],
+        "next_try_at": None,
+        "last_status": 500,
+        "last_error": None,
+    }
+    assert admin.deliveries(endpoint, status="failed") == [bad]
+    assert admin.deliveries(endpoint, status="delivered") == [mute, good]
+    assert admin.deliveries(endpoint, status="skipped") == []
+    assert admin.deliveries(endpoint, status="pending") == []
+    assert admin.deliveries(endpoint, event="mute.*") == [mute]
+    assert admin.deliveries(room=first.id) == [bad]
+    now = bad["planned_at"]
+    assert admin.deliveries(endpoint, since=now - 60, until=now + 60) == [mute, good, bad]
+    assert admin.deliveries(endpoint, since=now + 60) == []
+    assert admin.deliveries(endpoint, until=now - 60) == []
+
+
+def test_lists_have_pages(admin: Admin, hook: Receiver) -> None:
+    endpoint = admin.add(hook.url)
+    banned(admin.server.create_room(), *"abcde")
+    expected = ids(admin.settled(endpoint, 5))
+    found: list[str] = []
+    http = admin.server.http
+    query = {"endpoint_id": endpoint["endpoint_id"], "event": "ban.*", "limit": 2}
+    answered = http.get("/management/callbacks/deliveries", params=query)
+    pages = 1
+    while True:
+        found += ids(answered.json())
+        link = answered.headers.get("link")
+        if link is None:
+            break
+        assert link.endswith('>; rel="next"')
+        answered = http.get(link[1 : link.index(">")])
+        pages += 1
+    assert (found, pages) == (expected, 3)
+    webhook_id = expected[1]
+    number = str(int(webhook_id[19:].replace("-", ""), 16) & ~(0b10 << 62))
+    for before in (webhook_id, number):
+        assert ids(admin.deliveries(endpoint, before=before)) == expected[2:]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [
+        ({"endpoint_id": "no-uuid"}, 400, "endpoint_id"),
+        ({"endpoint_id": UNKNOWN}, 404, "endpoint_id"),
+        ({"room": "no-uuid"}, 400, "room"),
+        ({"room": UNKNOWN}, 404, "room_id"),
+        ({"status": "lost"}, 400, "status"),
+        ({"since": "-1"}, 400, "since"),
+        ({"until": "then"}, 400, "until"),
+        ({"before": "that one"}, 400, "before"),
+        ({"limit": "1001"}, 400, "limit"),
+        ({"event": "x" * 256}, 400, "event"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_named(
+    admin: Admin, query: dict[str, str], status: int, field: str
+) -> None:
+    assert admin.ask("GET", "/deliveries", status, params=query)["field"] == field
+
+
+def test_one_is_shown_whole(admin: Admin, hook: Receiver) -> None:
+    hook.behave(answer(503, b"not \xff now" + b"x" * 5000), answer(200, b"thanks"))
+    secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+    endpoint = admin.add(f"{hook.url}?token=1", secret=secret)
+    room = admin.server.create_room()
+    banned(room, "anna")
+    (failed,) = admin.settled(endpoint)
+    admin.resend(failed)
+    sent = hook.wait_for(2)[1]
+    (listed,) = admin.settled(endpoint)
+    webhook_id = sent.headers["webhook-id"]
+    shown = admin.ask("GET", f"/deliveries/{webhook_id}")
+    number = str(int(webhook_id[19:].replace("-", ""), 16) & ~(0b10 << 62))
+    for other in (webhook_id.upper(), number):
+        assert admin.ask("GET", f"/deliveries/{other}").keys() == shown.keys()
+    assert {name: shown[name] for name in listed} == listed
+    assert shown["request"]["body"] == sent.json
+    assert shown["request"]["body"]["room_id"] == room.id
+    assert shown["request"]["url"] == f"{hook.url}?…"
+    headers = shown["request"]["headers"]
+    assert (headers["webhook-timestamp"], headers["webhook-signature"]) == ("…", "…")
+    assert headers["x-chatctl-event"] == "ban.set"
+    assert headers["webhook-id"] == webhook_id == shown["delivery_id"]
+    first, second = shown["attempts"]
+    assert (first["number"], first["status"], first["error"]) == (1, 503, None)
+    assert first["answer"].startswith("not \ufffd nowx")
+    assert len(first["answer"]) == 4096
+    assert first["latency_ms"] > 0
+    assert (second["number"], second["status"], second["answer"]) == (2, 200, "thanks")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"), [(UNKNOWN, 404), ("999999", 404), ("no-id", 400), ("9" * 19, 400)]
+)
+def test_an_unknown_delivery(admin: Admin, wanted: str, status: int) -> None:
+    for method, path in (("GET", ""), ("POST", "/resend")):
+        refused = admin.ask(method, f"/deliveries/{wanted}{path}", status)
+        assert refused["field"] == "delivery_id"
+
+
+def test_one_that_failed_or_arrived_is_sent_again(admin: Admin, hook: Receiver) -> None:
+    hook.behave(answer(500), answer(200))
+    endpoint = admin.add(hook.url)
+    banned(admin.server.create_room(), "anna")
+    (failed,) = admin.settled(endpoint)
+    for tries in (2, 3):
+        again = admin.resend(failed)
+        assert (again["changed"], again["status"]) == (True, "pending")
+        assert again["tries_allowed"] == tries
+        (arrived,) = admin.settled(endpoint)
+        assert (arrived["status"], arrived["tries"]) == ("delivered", tries)
+    requests = hook.wait_for(3)
+    assert len({request.headers["webhook-id"] for request in requests}) == 1
+    assert len({request.body for request in requests}) == 1
+    assert not any("x-chatctl-changed" in request.headers for request in requests)
+    query = {"type": "delivery.resent", "tail": "true", "limit": 1}
+    (event,) = admin.server.http.get("/management/events", params=query).json()
+    assert event["data"] == {
+        "endpoint_id": endpoint["endpoint_id"],
+        "delivery_id": failed["delivery_id"],
+    }
+
+
+def test_one_that_waits_is_due_now_and_one_never_tried_is_not_changed(
+    late_admin: Admin, hook: Receiver
+) -> None:
+    hook.behave(answer(500), answer(200))
+    endpoint = late_admin.add(hook.url)
+    banned(late_admin.server.create_room(), "anna", "bert")
+    hook.wait_for(1)
+    eventually(lambda: [each["tries"] for each in late_admin.deliveries(endpoint)] == [0, 1])
+    behind, waits = late_admin.deliveries(endpoint)
+    assert waits["next_try_at"] - waits["planned_at"] >= 3600
+    assert (behind["next_try_at"], behind["finished_at"]) == (None, None)
+    assert late_admin.resend(behind)["changed"] is False
+    assert len(hook.requests) == 1
+    assert late_admin.resend(waits)["changed"] is True
+    told = [each.json["data"]["user_id"] for each in hook.wait_for(3)]
+    assert told == ["anna", "anna", "bert"]
+    assert {each["status"] for each in late_admin.settled(endpoint, 2)} == {"delivered"}

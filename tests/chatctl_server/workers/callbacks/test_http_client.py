@@ -1,0 +1,695 @@
+"""The client that sends callbacks, against receivers that behave well and badly."""
+
+import asyncio
+import base64
+import contextlib
+import errno
+import random
+import socket
+import ssl
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+import receivers
+from receivers import Behaviour, Receiver, answer, receiver, say
+
+from chatctl_server.workers.callbacks import http_connection
+from chatctl_server.workers.callbacks.address_guard import Guard
+from chatctl_server.workers.callbacks.http_client import Answer, HttpClient, SendFailed
+
+JSON = [("Content-Type", "application/json")]
+SECONDS = 10.0  # far more than any of the tests needs
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpClient]:
+    async with opened(HttpClient(user_agent="chatctl/1")) as made:
+        yield made
+
+
+@asynccontextmanager
+async def opened(client: HttpClient) -> AsyncIterator[HttpClient]:
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def leading_to(*addresses: str) -> Callable[[str], Awaitable[Sequence[str]]]:
+    async def resolve(host: str) -> Sequence[str]:
+        return addresses
+
+    return resolve
+
+
+async def post(
+    client: HttpClient, url: str, body: bytes = b"{}", seconds: float = SECONDS
+) -> Answer:
+    return await client.post(url, JSON, body, timeout_seconds=seconds)
+
+
+async def failure(
+    client: HttpClient, url: str, body: bytes = b"{}", seconds: float = SECONDS
+) -> SendFailed:
+    with pytest.raises(SendFailed) as raised:
+        await post(client, url, body, seconds)
+    return raised.value
+
+
+async def all_closed(hook: Receiver) -> None:
+    await asyncio.to_thread(hook.wait_for_connections, 0)  # the client has its turn meanwhile
+
+
+async def has_come(hook: Receiver, requests: int) -> None:
+    await asyncio.to_thread(hook.wait_for, requests)
+
+
+async def test_a_request_as_it_arrives(client: HttpClient) -> None:
+    with receiver(answer(201, b"thanks")) as hook:
+        found = await post(client, f"{hook.origin}/a/b?c=d%20e&f", b'{"n": 1}')
+        (request,) = hook.requests
+    assert found == Answer(201, None, b"thanks", is_cut=False)
+    assert (request.method, request.path, request.json) == ("POST", "/a/b?c=d%20e&f", {"n": 1})
+    assert request.headers == {
+        "host": f"127.0.0.1:{hook.port}",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "user-agent": "chatctl/1",
+        "content-type": "application/json",
+        "content-length": "8",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "arrives"),
+    [("", "/"), ("?q=1", "/?q=1"), ("/聊天?房=间", "/%E8%81%8A%E5%A4%A9?%E6%88%BF=%E9%97%B4")],
+)
+async def test_what_is_asked_for(client: HttpClient, path: str, arrives: str) -> None:
+    with receiver() as hook:
+        await post(client, f"{hook.origin}{path}")
+        assert [request.path for request in hook.requests] == [arrives]
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 304, 400, 404, 410, 429, 500, 503, 599, 999])
+async def test_every_status_is_an_answer(client: HttpClient, status: int) -> None:
+    with receiver(answer(status)) as hook:
+        assert await post(client, hook.url) == Answer(status, None, b"", is_cut=False)
+
+
+@pytest.mark.parametrize("after", [120, -1, 315_360_000, "Tue, 02 Jan 2035 03:04:05 GMT", "soon"])
+async def test_retry_after_is_handed_on_as_it_came(client: HttpClient, after: int | str) -> None:
+    with receiver(receivers.busy(after)) as hook:
+        assert (await post(client, hook.url)).retry_after == str(after)
+
+
+async def test_a_redirect_is_not_followed(client: HttpClient) -> None:
+    with receiver() as canary, receiver(receivers.redirect(canary.url, 307)) as hook:
+        assert (await post(client, hook.url)).status == 307
+        assert canary.count_connections() == 0
+
+
+async def test_cookies_and_proxies_are_of_no_interest(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        receiver() as canary,
+        receiver(answer(200, headers=[("Set-Cookie", "a=b; Path=/")])) as hook,
+    ):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, canary.origin)
+        async with opened(HttpClient()) as client:
+            await post(client, hook.url)
+            await post(client, hook.url)
+        assert "cookie" not in hook.requests[1].headers
+        assert canary.count_connections() == 0
+
+
+async def test_user_and_password_of_the_url(client: HttpClient) -> None:
+    with receiver() as hook:
+        await post(client, hook.url.replace("//", "//ann%40b:p%C3%A4ss:w@"))
+        given = hook.requests[0].headers["authorization"]
+    assert given.startswith("Basic ")
+    assert base64.b64decode(given.removeprefix("Basic ")).decode() == "ann@b:päss:w"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("X-A", "b\r\nX-Injected: yes")],
+        [("X-A", "b\nX-Injected: yes")],
+        [("X-A", "b\rc")],
+        [("X-A", "b\0c")],
+        [("X-A", "聊")],
+        [("X-A\r\nX-Injected", "yes")],
+        [("X A", "b")],
+        [("", "b")],
+        [("Content-Length", "0")],
+        [("transfer-encoding", "chunked")],
+        [("Host", "elsewhere")],
+    ],
+)
+async def test_headers_that_cannot_be_sent(
+    client: HttpClient, headers: list[tuple[str, str]]
+) -> None:
+    with receiver() as hook:
+        with pytest.raises(ValueError, match=r"header|latin-1"):
+            await client.post(hook.url, headers, b"{}", timeout_seconds=SECONDS)
+        assert hook.count_connections() == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason", "detail"),
+    [
+        (receivers.reset(), "reset", "reset the connection."),
+        (receivers.close(), "reset", "closed the connection without an answer."),
+        (receivers.reset_in_request(), "reset", "reset the connection."),
+        (say(b"HTTP/1.1 200 OK\r\nConte", "close"), "reset", "closed the connection without an"),
+        (say(b"SSH-2.0-OpenSSH_9.2\r\n", "hang"), "bad_answer", "sent no HTTP answer"),
+        (say(b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), "bad_answer", "101"),
+        (say(b"HTTP/1.1 101 Go\r\n\r\n"), "bad_answer", "answered with status 101"),
+        (say(b"HTTP/1.1 007 Go\r\n\r\n"), "bad_answer", "answered with status 007"),
+        (say(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), "bad_answer", "sent no HTTP"),
+    ],
+)
+async def test_no_answer(
+    client: HttpClient, behaviour: Behaviour, reason: str, detail: str
+) -> None:
+    with receiver(behaviour) as hook:
+        error = await failure(client, hook.url.replace("//", "//user:secret@") + "?token=secret")
+        assert hook.wait_for(1)
+        await all_closed(hook)
+    assert error.reason == reason
+    assert error.detail.startswith(f"{hook.origin} ")
+    assert detail in error.detail
+    assert "secret" not in error.detail
+
+
+async def test_nobody_listens(client: HttpClient) -> None:
+    with receivers.refusing() as url:
+        error = await failure(client, url)
+    assert (error.reason, error.detail) == (
+        "refused",
+        f"{url.removesuffix('/hook')} refused the connection.",
+    )
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http://", "http://a b/", "http://h:0/"])
+async def test_what_is_no_url(client: HttpClient, url: str) -> None:
+    assert (await failure(client, url)).reason == "not_allowed"
+
+
+async def test_a_name_that_does_not_exist(client: HttpClient) -> None:
+    error = await failure(client, receivers.NO_SUCH_NAME)
+    assert error.reason == "dns"
+    assert error.detail.startswith("The name of http://no-such-host.invalid was not found: ")
+
+
+async def test_a_name_without_addresses() -> None:
+    async with opened(HttpClient(resolve=leading_to())) as client:
+        assert (await failure(client, "http://hooks.example/")).reason == "dns"
+
+
+async def test_no_way_to_it() -> None:
+    async def resolve(host: str) -> Sequence[str]:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    async with opened(HttpClient(resolve=resolve)) as client:
+        error = await failure(client, "http://hooks.example/")
+    assert error.reason == "network"
+    assert error.detail == "http://hooks.example could not be reached: Network is unreachable."
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [receivers.hang(), receivers.drip(), say(b"HTTP/1.1 102 Wait\r\n\r\n", "hang")],
+)
+async def test_the_time_is_for_all_together(client: HttpClient, behaviour: Behaviour) -> None:
+    with receiver(behaviour) as hook:
+        error = await failure(client, hook.url, seconds=0.2)
+        await all_closed(hook)
+    assert (error.reason, error.detail) == ("timeout", f"{hook.origin} did not answer in time.")
+
+
+async def test_time_runs_out_while_the_name_is_looked_up() -> None:
+    async def resolve(host: str) -> Sequence[str]:
+        return await asyncio.get_running_loop().create_future()
+
+    async with opened(HttpClient(resolve=resolve)) as client:
+        assert (await failure(client, "http://hooks.example/", seconds=0.05)).reason == "timeout"
+
+
+async def test_time_runs_out_before_a_connection(client: HttpClient) -> None:
+    with socket.socket() as deaf:
+        url = deafen(deaf, 0)
+        assert (await failure(client, url, seconds=0.1)).reason == "timeout"
+
+
+async def test_time_runs_out_in_the_handshake(client: HttpClient) -> None:
+    """It accepts, and never says a word of TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+        assert (await failure(client, url, seconds=0.1)).reason == "timeout"
+
+
+async def test_the_next_address_is_tried_when_one_refuses() -> None:
+    with receiver(host="127.0.0.2") as hook:
+        async with opened(HttpClient(resolve=leading_to("127.0.0.3", "127.0.0.2"))) as client:
+            assert (await post(client, f"http://hooks.example:{hook.port}/")).status == 200
+
+
+async def test_an_address_that_does_not_react_takes_only_its_share() -> None:
+    with receiver(host="127.0.0.2") as hook, socket.socket() as deaf:
+        deafen(deaf, hook.port)
+        async with opened(HttpClient(resolve=leading_to("127.0.0.1", "127.0.0.2"))) as client:
+            found = await post(client, f"http://hooks.example:{hook.port}/", seconds=2)
+    assert found.status == 200
+
+
+def deafen(listener: socket.socket, port: int) -> str:
+    """It listens, but its backlog is full: packets to it are dropped."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(0)
+    for _ in range(3):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(listener.getsockname())
+        FILLERS.append(filler)
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
+FILLERS: list[socket.socket] = []
+
+
+@pytest.fixture(autouse=True)
+def no_fillers_left() -> Iterator[None]:
+    yield
+    while FILLERS:
+        FILLERS.pop().close()
+
+
+KIB_64 = 64 * 1024
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        (answer(200, b"x" * KIB_64), Answer(200, None, b"x" * KIB_64, is_cut=False)),
+        (answer(200, b"x" * KIB_64 + b"y"), Answer(200, None, b"x" * KIB_64, is_cut=True)),
+        (receivers.huge(), Answer(200, None, bytes(KIB_64), is_cut=True)),
+        (receivers.endless(500), Answer(500, None, bytes(KIB_64), is_cut=True)),
+        (receivers.answer_and_close(200, b"to the end"), Answer(200, None, b"to the end", False)),
+        (receivers.answer_then_reset(200), Answer(200, None, b"", is_cut=False)),
+        (receivers.reset_in_answer(200), Answer(200, None, b"the beginning", is_cut=True)),
+        (receivers.reset_in_answer(500), Answer(500, None, b"the beginning", is_cut=True)),
+        (
+            say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "close"),
+            Answer(200, None, b"short", is_cut=True),
+        ),
+        (
+            say(b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n", "hang"),
+            Answer(200, None, b"ab", is_cut=True),
+        ),
+        (
+            say(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"2\r\nab\r\n1\r\nc\r\n0\r\nRetry-After: 5\r\n\r\n"
+            ),
+            Answer(200, None, b"abc", is_cut=False),
+        ),
+        (
+            say(
+                b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nRetry-After: 5\r\n\r\n"
+                b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok"
+            ),
+            Answer(202, None, b"ok", is_cut=False),
+        ),
+        (
+            say(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n"),
+            Answer(200, None, b"", is_cut=False),
+        ),
+    ],
+)
+async def test_what_is_kept_of_a_body(
+    client: HttpClient, behaviour: Behaviour, expected: Answer
+) -> None:
+    with receiver(behaviour) as hook:
+        assert await post(client, hook.url) == expected
+        if expected.is_cut:
+            await all_closed(hook)
+
+
+async def test_a_bomb_stays_packed(client: HttpClient) -> None:
+    bomb = receivers.gzip_bomb()
+    with receiver(bomb) as hook:
+        found = await post(client, hook.url)
+    assert found.body == bomb.said.partition(b"\r\n\r\n")[2]
+
+
+async def test_chunks_with_more_framing_than_body_end_somewhere(client: HttpClient) -> None:
+    chunk = b"1;" + b"x" * 1000 + b"\r\ny\r\n"
+    with receiver(replace(receivers.endless(), endless=chunk)) as hook:
+        found = await post(client, hook.url)
+        await all_closed(hook)
+    assert (found.status, found.is_cut) == (200, True)
+    assert len(found.body) < 4096
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 12_000,
+        b"HTTP/1.1 200 " + b"x" * 70_000,
+        b"HTTP/1.1 102 Wait\r\nX: y\r\n\r\n" * 6_000,
+    ],
+)
+async def test_a_head_has_an_end(client: HttpClient, said: bytes) -> None:
+    with receiver(say(said, "hang")) as hook:
+        error = await failure(client, hook.url)
+        await all_closed(hook)
+    assert (error.reason, error.detail) == (
+        "bad_answer",
+        f"{hook.origin} sent a head of more than 64 KiB.",
+    )
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [receivers.hang_in_body(200), receivers.drip_body(200), receivers.hang_in_body(500)],
+)
+@pytest.mark.parametrize(("body_seconds", "seconds"), [(0.1, SECONDS), (SECONDS, 0.2)])
+async def test_the_head_decides_and_the_body_is_not_waited_for(
+    client: HttpClient,
+    behaviour: Behaviour,
+    body_seconds: float,
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert http_connection.BODY_SECONDS == 1.0
+    monkeypatch.setattr(http_connection, "BODY_SECONDS", body_seconds)
+    with receiver(behaviour) as hook:
+        started = time.monotonic()
+        found = await post(client, hook.url, seconds=seconds)
+        assert time.monotonic() - started < SECONDS
+        await all_closed(hook)
+    assert (found.status, found.is_cut) == (int(behaviour.said[9:12]), True)
+
+
+async def test_connections_are_used_again(client: HttpClient) -> None:
+    with receiver(answer(200), answer(500), answer(204), answer(200, b"x" * 1000)) as hook:
+        for _ in range(5):
+            await post(client, hook.url)
+        assert {request.connection for request in hook.requests} == {1}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        answer(200, headers=[("Connection", "close")]),
+        answer(200, b"x" * 100_000),
+        receivers.answer_and_close(200),
+        receivers.reset_in_answer(200),
+        say(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        say(receivers.head(200, 0) * 2),
+        say(receivers.head(200, 0) + b"HTTP/1.1 2"),
+    ],
+)
+async def test_connections_that_are_used_once(client: HttpClient, first: Behaviour) -> None:
+    with receiver(first, answer(200)) as hook:
+        found = [(await post(client, hook.url)).status for _ in range(2)]
+        assert [request.connection for request in hook.requests] == [1, 2]
+    assert found == [200, 200]
+
+
+async def test_what_comes_unasked_ends_an_idle_connection() -> None:
+    """Else it could be taken for the answer to the next request."""
+    forged = b"HTTP/1.1 299 Forged\r\nContent-Length: 0\r\n\r\n"
+    with receiver(replace(answer(200), dripped=forged), answer(201)) as hook:
+        async with opened(HttpClient(idle_seconds=60)) as client:
+            assert (await post(client, hook.url)).status == 200
+            await all_closed(hook)
+            assert (await post(client, hook.url)).status == 201
+
+
+async def test_an_idle_connection_waits_only_so_long() -> None:
+    with receiver() as hook:
+        async with opened(HttpClient(idle_seconds=0.05)) as client:
+            await post(client, hook.url)
+            await all_closed(hook)
+            await post(client, hook.url)
+            assert [request.connection for request in hook.requests] == [1, 2]
+
+
+async def test_a_connection_that_is_too_old_is_not_taken() -> None:
+    with receiver() as hook:
+        async with opened(HttpClient(idle_seconds=0)) as client:
+            await post(client, hook.url)
+            await post(client, hook.url)
+        assert [request.connection for request in hook.requests] == [1, 2]
+
+
+async def test_a_connection_that_the_receiver_closed_is_not_taken(client: HttpClient) -> None:
+    with receiver() as hook:
+        await post(client, hook.url)
+        hook.shut()
+        hook.reopen()
+        assert (await post(client, hook.url)).status == 200
+        assert len(hook.requests) == 2
+
+
+async def test_connections_of_others_are_not_taken() -> None:
+    """Host and port are another's, or the guard is: the address may not have been checked."""
+    guard = Guard((ip_network("127.0.0.0/8"),))
+    with receiver() as hook:
+        async with opened(HttpClient(resolve=leading_to("127.0.0.1"))) as client:
+            for host, by in (
+                ("127.0.0.1", None),
+                ("a.example", None),
+                ("a.example", guard),
+                ("a.example", Guard((*guard.networks, ip_network("10.0.0.0/8")))),
+            ):
+                url = f"http://{host}:{hook.port}/"
+                await client.post(url, JSON, b"", timeout_seconds=SECONDS, guard=by)
+        assert [request.connection for request in hook.requests] == [1, 2, 3, 4]
+
+
+async def test_many_at_once_have_a_connection_each(client: HttpClient) -> None:
+    with receiver() as hook:
+        hook.pause()
+        tasks = [asyncio.create_task(post(client, f"{hook.url}/{n}")) for n in range(128)]
+        await has_come(hook, 128)
+        assert hook.open_connections == 128
+        hook.release()
+        assert {found.status for found in await asyncio.gather(*tasks)} == {200}
+        await asyncio.gather(*(post(client, hook.url) for _ in range(128)))
+        assert hook.count_connections() == 128
+
+
+async def test_a_used_connection_that_dies_is_no_failure(client: HttpClient) -> None:
+    with receiver(answer(200), receivers.reset(), answer(202)) as hook:
+        found = [(await post(client, hook.url, b"%d" % n)).status for n in range(2)]
+        came = [(request.connection, request.body) for request in hook.requests]
+    assert found == [200, 202]
+    assert came == [(1, b"0"), (1, b"1"), (2, b"1")]
+
+
+@pytest.mark.parametrize(
+    ("then", "detail", "requests"),
+    [
+        ([receivers.reset(), receivers.reset()], "reset the connection.", 3),  # not for ever
+        ([say(b"H", "close")], "closed the connection without an answer.", 2),  # but it had begun
+        ([say(b"HTTP/2 200\r\n\r\n")], "sent no HTTP answer (Expected dot).", 2),
+    ],
+)
+async def test_a_used_connection_gets_one_more_try_only_if_it_died_unheard(
+    client: HttpClient, then: list[Behaviour], detail: str, requests: int
+) -> None:
+    with receiver(answer(200), *then) as hook:
+        await post(client, hook.url)
+        error = await failure(client, hook.url)
+        assert error.detail == f"{hook.origin} {detail}"
+        assert len(hook.requests) == requests
+
+
+@pytest.mark.parametrize(
+    "then", [[receivers.hang()], [receivers.reset(), receivers.hang()]], ids=["one try", "both"]
+)
+async def test_the_time_is_that_of_both_tries(client: HttpClient, then: list[Behaviour]) -> None:
+    with receiver(answer(200), *then) as hook:
+        await post(client, hook.url)
+        error = await failure(client, hook.url, seconds=1)  # time enough to come to the last
+        assert error.detail == f"{hook.origin} did not answer in time."
+        assert len(hook.requests) == 1 + len(then)
+
+
+async def test_a_head_that_comes_before_its_body_is_acknowledged_at_once(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a receiver that writes them apart holds the body back for 40 ms."""
+    found: list[int] = []
+    acknowledge = http_connection._acknowledge
+
+    def recorded(transport: asyncio.Transport) -> None:
+        acknowledge(transport)
+        used = transport.get_extra_info("socket")
+        found.append(used.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK))
+
+    monkeypatch.setattr(http_connection, "_acknowledge", recorded)
+    apart = Behaviour(receivers.head(200, 4), dripped=b"body", drip_seconds=0.001)
+    with receiver(*[answer(200, b"whole")] * 5, apart) as hook:
+        for _ in range(5):
+            await post(client, hook.url)
+        assert found == []
+        assert (await post(client, hook.url)).body == b"body"
+    assert found == [1]
+
+
+@pytest.mark.parametrize("size", [256 * 1024, 8 * 1024**2])
+async def test_large_bodies_arrive_whole(client: HttpClient, size: int) -> None:
+    body = random.Random(1).randbytes(size)
+    with receiver() as hook:
+        assert (await post(client, hook.url, body)).status == 200
+        assert (await post(client, hook.url, b"small")).status == 200
+        assert [request.body for request in hook.requests] == [body, b"small"]
+        assert {request.connection for request in hook.requests} == {1}
+
+
+async def test_a_receiver_that_does_not_read_costs_no_memory(client: HttpClient) -> None:
+    body = bytes(64 * 1024**2)
+    unread = Behaviour(then="hang", reads_body=False)
+    with receiver(unread) as hook:
+        tracemalloc.start()
+        error = await failure(client, hook.url, body, seconds=0.2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert error.reason == "timeout"
+    assert peak < 4 * 1024**2
+
+
+async def test_an_answer_before_the_body_is_sent_counts(client: HttpClient) -> None:
+    with receiver(receivers.answer_unread(413), answer(200)) as hook:
+        assert (await post(client, hook.url, bytes(8 * 1024**2))).status == 413
+        assert (await post(client, hook.url)).status == 200
+        assert [request.connection for request in hook.requests] == [1, 2]
+
+
+async def test_a_reset_while_the_body_is_sent(client: HttpClient) -> None:
+    with receiver(receivers.reset_in_request()) as hook:
+        assert (await failure(client, hook.url, bytes(8 * 1024**2))).reason == "reset"
+
+
+@pytest.mark.parametrize("behaviour", [receivers.hang(), receivers.drip_body()])
+async def test_cancelled_it_closes_at_once(client: HttpClient, behaviour: Behaviour) -> None:
+    with receiver(behaviour) as hook:
+        task = asyncio.create_task(post(client, hook.url))
+        await has_come(hook, 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await all_closed(hook)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_cancelled_before_all_is_sent(client: HttpClient, scheme: str) -> None:
+    """In the body, and in the handshake of TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"
+        task = asyncio.create_task(post(client, url, bytes(16 * 1024**2)))
+        accepted, _ = await asyncio.to_thread(silent.accept)
+        with accepted:
+            accepted.settimeout(SECONDS)
+            await asyncio.to_thread(accepted.recv, 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.to_thread(read_to_the_end, accepted)
+
+
+def read_to_the_end(connection: socket.socket) -> None:
+    with contextlib.suppress(ConnectionResetError):
+        while connection.recv(65536):
+            pass
+
+
+async def test_closed_it_ends_what_is_open() -> None:
+    client = HttpClient()
+    with receiver(answer(200), receivers.hang()) as hook:
+        await asyncio.gather(post(client, hook.url))
+        task = asyncio.create_task(post(client, hook.url))
+        await has_come(hook, 2)
+        await client.close()
+        with pytest.raises(SendFailed):
+            await task
+        assert (await failure(client, hook.url)).detail == "The client was closed."
+        await all_closed(hook)
+        assert len(hook.requests) == 2
+
+
+async def test_https() -> None:
+    own = receivers.certificate("127.0.0.1")
+    body = random.Random(2).randbytes(3 * 1024**2)
+    with receiver(tls=own) as hook:
+        async with opened(HttpClient(tls=own.trusted())) as client:
+            assert (await post(client, hook.url)).status == 200
+            assert (await post(client, hook.url, body)).status == 200
+        assert [request.body for request in hook.requests] == [b"{}", body]
+        assert {request.connection for request in hook.requests} == {1}
+
+
+@pytest.mark.parametrize("guard", [None, Guard((ip_network("127.0.0.1"),))])
+async def test_the_certificate_is_that_of_the_name_whatever_the_address(
+    guard: Guard | None,
+) -> None:
+    right, wrong = receivers.certificate("hooks.example"), receivers.certificate("127.0.0.1")
+    with receiver(tls=right) as hook, receiver(tls=wrong) as other:
+        trusted = ssl.create_default_context(cafile=right.path)
+        trusted.load_verify_locations(wrong.path)
+        async with opened(HttpClient(tls=trusted, resolve=leading_to("127.0.0.1"))) as client:
+            for host in ("hooks.example", "hooks.example."):
+                url = f"https://{host}:{hook.port}/"
+                found = await client.post(url, JSON, b"", timeout_seconds=SECONDS, guard=guard)
+                assert found.status == 200
+            url = f"https://hooks.example:{other.port}/"
+            with pytest.raises(SendFailed) as raised:
+                await client.post(url, JSON, b"", timeout_seconds=SECONDS, guard=guard)
+        assert hook.server_names == ["hooks.example", "hooks.example"]
+        assert hook.requests[0].headers["host"] == f"hooks.example:{hook.port}"
+    assert raised.value.reason == "tls"
+    assert "Hostname mismatch" in raised.value.detail
+
+
+async def test_a_certificate_that_nobody_trusts(client: HttpClient) -> None:
+    with receiver(tls=receivers.certificate()) as hook:
+        error = await failure(client, hook.url)
+    assert error.reason == "tls"
+    assert "self-signed certificate" in error.detail
+
+
+async def test_no_tls_where_it_was_expected_and_the_other_way_round(client: HttpClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        task = asyncio.create_task(failure(client, f"https://127.0.0.1:{plain.getsockname()[1]}/"))
+        accepted, _ = await asyncio.to_thread(plain.accept)
+        with accepted:
+            accepted.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            assert (await task).reason == "tls"
+    with receiver(tls=receivers.certificate()) as hook:
+        error = await failure(client, hook.url.replace("https", "http"))
+    assert error.reason in ("reset", "bad_answer")
+
+
+async def test_ipv6() -> None:
+    with receiver(host="::1") as hook:
+        async with opened(HttpClient(resolve=leading_to("::1"))) as client:
+            await post(client, f"http://[0:0:0:0:0:0:0:1]:{hook.port}/")
+            await post(client, f"http://Hooks.Example:{hook.port}/")
+        hosts = [request.headers["host"] for request in hook.requests]
+    assert hosts == [f"[::1]:{hook.port}", f"hooks.example:{hook.port}"]
+
+
+async def test_the_systems_own_resolver(client: HttpClient) -> None:
+    with receiver() as hook:
+        assert (await post(client, f"http://localhost:{hook.port}/")).status == 200

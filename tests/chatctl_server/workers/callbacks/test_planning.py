@@ -1,0 +1,407 @@
+"""Deliveries are planned in one step with the cursor: whatever breaks off, none is missing, none
+is there twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatctl_server.actions import (
+    announcements,
+    callbacks,
+    followers,
+    history_batches,
+    messages,
+    rooms,
+    syncs,
+)
+from chatctl_server.actions import endpoints as operating
+from chatctl_server.domain import events, times
+from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.live.notifier import Notifier
+from chatctl_server.settings.sources import Settings
+from chatctl_server.storage import cursors, deliveries, endpoints, log, maintenance
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import Store
+from chatctl_server.storage.transaction import Tx
+from chatctl_server.workers import follower
+from chatctl_server.workers.callbacks import delivery_planner, sync_planner
+from chatctl_server.workers.callbacks.sync_runs import SyncRuns
+
+OPERATOR = events.Actor(None, "api_key")
+SIZES = history_batches.Sizes(100, 100, 4)
+URL = "http://127.0.0.1:1/"
+URLS: dict[EndpointKind, str | None] = {
+    "room_event": URL,
+    "data": URL,
+    "periodic_sync": URL,
+    "chat_history": URL,
+}
+
+
+class Broken(Exception):
+    """What ends a planner in the middle of its work."""
+
+
+class Scene:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def planner(self) -> delivery_planner.Planner:
+        """As a start makes it: it goes on from the stored cursor."""
+        clock = times.SteadyClock()
+        planner = delivery_planner.Planner(
+            self.store, Notifier(), Notifier(), Notifier(), clock, lambda endpoint: 4
+        )
+        await planner.begin()
+        return planner
+
+    def sync_planner(self) -> sync_planner.SyncPlanner:
+        clock = times.SteadyClock()
+        return sync_planner.SyncPlanner(
+            self.store, Notifier(), Notifier(), SIZES, clock, SyncRuns()
+        )
+
+    async def plan_all(self) -> None:
+        for planner in (await self.planner(), self.sync_planner()):
+            while await planner.step():
+                pass
+
+    async def planned(self) -> list[tuple[str, int]]:
+        return await self.store.read(_planned)
+
+    async def create(self, count: int) -> None:
+        for number in range(count):
+            await self.store.write(rooms.create, OPERATOR, f"room {number}", [])
+
+
+def _planned(db: Database) -> list[tuple[str, int]]:
+    newest = deliveries.newest_id(db)
+    found = [deliveries.one(db, number) for number in range(1, newest + 1)]
+    return [(each.event, each.conversation) for each in found if each is not None]
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    maintenance.prepare(tmp_path / "chat.db", durable=False)
+    store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
+    await store.open()
+    await store.write(callbacks.configure, URLS, 0)
+    yield Scene(store)
+    await store.close()
+
+
+async def test_a_planner_that_starts_again_plans_nothing_twice(scene: Scene) -> None:
+    await scene.create(3)
+    await scene.plan_all()
+    before = await scene.planned()
+    assert len(before) == 6
+    await scene.plan_all()
+    assert await scene.planned() == before
+
+
+async def test_of_two_planners_one_is_refused_and_reads_again(scene: Scene) -> None:
+    await scene.create(2)
+    first, second = await scene.planner(), await scene.planner()
+    await first.step()
+    await second.step()
+    await second.step()
+    assert len(await scene.planned()) == 4
+
+
+async def test_a_planner_that_is_overtaken_plans_what_came_meanwhile(scene: Scene) -> None:
+    planner = await scene.planner()
+    await scene.create(1)
+    await scene.store.write(followers.plan, callbacks.NAME, 0, 1)
+    await scene.create(1)
+    assert await planner.step(), "there is more to plan"
+    assert not await planner.step()
+    assert sorted(await scene.planned()) == [("data_sync", 2), ("room_created", 2)]
+
+
+async def test_a_clock_asks_for_no_second_sync_before_the_first_has_begun(scene: Scene) -> None:
+    await scene.create(1)
+    states = announcements.STATE_KINDS
+    assert await scene.store.write(syncs.request_regularly, OPERATOR, states)
+    await (await scene.planner()).step()
+    assert not await scene.store.write(syncs.request_regularly, OPERATOR, states)
+    assert await scene.store.write(syncs.request_regularly, OPERATOR, ("chat_history",))
+    await scene.sync_planner().step()
+    assert await scene.store.write(syncs.request_regularly, OPERATOR, states)
+
+
+async def test_a_page_whose_commit_fails_is_planned_later(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.create(2)
+
+    def fail(*_: object) -> None:
+        raise Broken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cursors, "move", fail)
+        with pytest.raises(Broken):
+            await scene.plan_all()
+    assert await scene.planned() == []
+    await scene.plan_all()
+    assert len(await scene.planned()) == 4
+
+
+def amounts_planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many deliveries each transaction adds from here on."""
+    amounts: list[int] = []
+    plan = callbacks.plan
+
+    def counted(tx: Tx, *given: Any) -> bool:
+        amounts.append(len(given[2]))
+        return plan(tx, *given)
+
+    monkeypatch.setattr(callbacks, "plan", counted)
+    return amounts
+
+
+async def test_the_writer_is_given_a_few_deliveries_at_a_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Posts wait behind them. Where nobody posts they go together."""
+    monkeypatch.setattr(delivery_planner, "DELIVERIES_A_CALL", 3)
+    amounts = amounts_planned(monkeypatch)
+    await scene.create(5)
+    await scene.plan_all()
+    await scene.create(5)
+    await (await scene.planner()).step(in_haste=True)
+    assert amounts == [4, 4, 2, 10]
+    assert len(await scene.planned()) == 20
+
+
+async def test_between_two_plans_the_writer_is_left_to_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[tuple[float, list[int]]] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append((seconds, list(amounts)))
+
+    await scene.create(5)
+    planner = await scene.planner()
+    monkeypatch.setattr(delivery_planner, "DELIVERIES_A_CALL", 4)
+    amounts = amounts_planned(monkeypatch)
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    await planner.step()
+    assert rests == [(follower.PAUSE_SECONDS, [4]), (follower.PAUSE_SECONDS, [4, 4])]
+
+
+async def test_what_one_step_plans_has_a_limit(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many endpoints there are: each event asks for two deliveries."""
+    monkeypatch.setattr(delivery_planner, "DELIVERIES_IN_HASTE", 4)
+    monkeypatch.setattr(delivery_planner, "DELIVERIES_A_CALL", 1)
+    amounts = amounts_planned(monkeypatch)
+    await scene.create(5)
+    planner = await scene.planner()
+    assert await planner.step()
+    assert amounts == [2, 2]
+    assert await planner.step(in_haste=True)
+    assert amounts == [2, 2, 4]
+    await scene.plan_all()
+    assert len(await scene.planned()) == 10
+
+
+async def test_of_two_planners_the_slower_one_breaks_off_between_two_parts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_planner, "DELIVERIES_A_CALL", 2)
+    await scene.create(6)
+    await asyncio.gather(*[(await scene.planner()).step() for _ in range(2)])
+    await scene.plan_all()
+    assert sorted(await scene.planned()) == sorted(
+        (event, room) for room in range(1, 7) for event in ("data_sync", "room_created")
+    )
+
+
+async def test_a_sync_that_breaks_off_between_two_parts_goes_on_behind_the_first(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_planner, "ROOMS_A_CALL", 2)
+    await scene.create(5)
+    await scene.plan_all()
+    before = len(await scene.planned())
+    await scene.store.write(announcements.request_sync, OPERATOR)
+    await (await scene.planner()).step()
+    await scene.sync_planner().step()  # the first two rooms; then the process is gone
+    await scene.plan_all()
+    synced = (await scene.planned())[before:]
+    assert sorted(synced) == sorted(
+        (event, room) for room in range(1, 6) for event in ("data_sync", "periodic_sync")
+    )
+
+
+async def test_a_sync_of_many_rooms_keeps_no_fact_waiting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_planner, "ROOMS_A_CALL", 1)
+    await scene.create(3)
+    await scene.plan_all()
+    before = len(await scene.planned())
+    await scene.store.write(announcements.request_sync, OPERATOR)
+    planner = await scene.planner()
+    await planner.step()
+    await scene.sync_planner().step()  # one room of three
+    await scene.create(1)
+    await planner.step()
+    planned = (await scene.planned())[before:]
+    assert ("room_created", 4) in planned
+    assert ("periodic_sync", 3) not in planned
+
+
+async def test_of_two_planners_of_a_sync_one_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_planner, "ROOMS_A_CALL", 2)
+    await scene.create(3)
+    await scene.plan_all()
+    before = len(await scene.planned())
+    await scene.store.write(announcements.request_sync, OPERATOR, ("periodic",))
+    await (await scene.planner()).step()
+    part = await scene.store.read(sync_planner._next_part)
+    assert part is not None
+    assert await scene.store.write(syncs.plan, part, SIZES, 0) == 2
+    assert await scene.store.write(syncs.plan, part, SIZES, 0) is None
+    assert (await scene.planned())[before:] == [("periodic_sync", 1), ("periodic_sync", 2)]
+
+
+async def test_a_state_that_waits_already_is_not_planned_twice(scene: Scene) -> None:
+    """A receiver that is down for a week finds one state of each room, not 2,000."""
+    await scene.create(1)
+    for _ in range(4):
+        await scene.store.write(announcements.request_sync, OPERATOR)
+    await scene.plan_all()
+    events = [event for event, _ in await scene.planned()]
+    # One may be under way already, so a second one waits behind it.
+    assert events.count("periodic_sync") == 2
+    assert events.count("data_sync") == 2
+
+
+async def test_messages_of_any_number_are_passed_over_part_by_part(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One query over all of them would be interrupted."""
+    monkeypatch.setattr(log, "SCAN", 3)
+    await scene.create(1)
+    for number in range(10):
+        post = messages.Post(1, OPERATOR, "anna", "anna", f"{number}")
+        await scene.store.write(messages.POST, post)
+    await scene.create(1)
+    planner = await scene.planner()
+    steps = 1
+    while await planner.step():
+        steps += 1
+    assert steps == 4
+    assert [room for _, room in await scene.planned()] == [1, 1, 2, 2]
+
+
+async def test_posted_messages_cost_the_cursor_no_commit_of_their_own(scene: Scene) -> None:
+    await scene.create(1)
+    await scene.plan_all()
+    planner = await scene.planner()
+    commits: list[int] = []
+    scene.store.on_batch = lambda calls, seconds: commits.append(calls)
+    post = messages.Post(1, OPERATOR, "anna", "anna", "hello")
+    await scene.store.write(messages.post_one, post)
+    assert not await planner.step()
+    assert len(commits) == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "globs", "is_heard"),
+    [
+        (4, ("room.*",), True),
+        (5, ("room.*",), False),
+        (0, ("message.*", "*.renamed"), True),
+        (0, ("message.*",), False),
+    ],
+)
+def test_an_added_endpoint_hears_of_what_it_asked_for_since_it_is_there(
+    since: int, globs: tuple[str, ...], is_heard: bool
+) -> None:
+    event = events.ConversationRenamed("room", "new")
+    entry = events.Event(5, 1, 7, OPERATOR, event)
+    endpoint = endpoints.Endpoint(
+        id=3,
+        public_id="",
+        origin="added",
+        kind="events",
+        url=URL,
+        events=globs,
+        status="enabled",
+        disabled_reason=None,
+        since=since,
+        is_guarded=True,
+        secret=None,
+        previous_secret=None,
+        previous_until=None,
+        created_at=0,
+        failing_since=None,
+        failed_at=None,
+    )
+    planned = delivery_planner.planned_for(entry, [endpoint], lambda endpoint: 33)
+    wanted = deliveries.Planned(3, 7, "room.renamed", 5, 5, 33)
+    assert planned == ([wanted] if is_heard else [])
+
+
+async def test_a_stop_leaves_nothing_for_endpoints_that_come_later(scene: Scene) -> None:
+    await scene.store.write(callbacks.configure, dict.fromkeys(URLS), 0)  # none
+    await scene.create(1)
+    planner = await scene.planner()
+    await planner.step()
+    await planner.catch_up()
+    await scene.store.write(callbacks.configure, URLS, 0)
+    await scene.plan_all()
+    assert await scene.planned() == []
+
+
+async def test_an_endpoint_for_all_facts_hears_of_a_sync_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_planner, "ROOMS_A_CALL", 1)
+    actor = events.Actor("uid:0", "socket")
+    await scene.store.write(operating.add, actor, URL, ["sync.*"], None, True, Settings())
+    await scene.create(3)
+    await scene.store.write(announcements.request_sync, OPERATOR)
+    await scene.plan_all()
+    names = [event for event, _ in await scene.planned()]
+    assert names.count("sync.requested") == 1
+    assert names.count("periodic_sync") == 3
+
+
+async def test_a_stop_after_a_failure_skips_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full when it planned, and has room again when the server stops."""
+    await scene.create(2)
+    planner = await scene.planner()
+
+    def fail(*_: object) -> None:
+        raise Broken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cursors, "move", fail)
+        with pytest.raises(Broken):
+            await planner.step()
+    await planner.catch_up()
+    await scene.plan_all()
+    assert len(await scene.planned()) == 4
+
+
+async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(scene: Scene) -> None:
+    of_kind = {each.kind: each.id for each in await scene.store.read(endpoints.present)}
+    planned = [
+        deliveries.Planned(of_kind[kind], 1, event, 1, 1, 4)
+        for kind, event in (("data", "data_sync"), ("room_event", "room_created"))
+    ]
+    await scene.store.write(callbacks.configure, {"data": None}, 0)
+    assert await scene.store.write(callbacks.plan, 0, 0, planned, [], 0)
+    assert await scene.planned() == [("room_created", 1)]

@@ -1,0 +1,149 @@
+"""What follows from a try: the settings' endpoints by fixed delays, added ones with patience."""
+
+from email.utils import format_datetime
+
+import pytest
+
+from chatctl_server.domain import callbacks, events
+from chatctl_server.domain.callbacks import (
+    Again,
+    Delivered,
+    GivenUp,
+    Outcome,
+    Policy,
+    Skipped,
+    Verdict,
+    judge,
+    retry_after,
+)
+from chatctl_server.domain.times import EPOCH, SECOND
+
+NOW = 1_800_000_000 * SECOND
+FIXED = Policy(5 * SECOND, 4)
+ADDED = Policy(5 * SECOND, callbacks.GROWING_TRIES, is_patient=True, is_growing=True)
+REFUSED = Outcome(1000, error="refused")
+
+
+def answered(status: int, after: str | None = None) -> Outcome:
+    return Outcome(1000, status=status, retry_after=after)
+
+
+def after(
+    policy: Policy,
+    outcome: Outcome,
+    tries: int = 1,
+    event: str = "room_created",
+    jitter: float = 0.0,
+) -> Verdict:
+    return judge(policy, event, tries, policy.tries, outcome, NOW, jitter)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+@pytest.mark.parametrize("policy", [FIXED, ADDED])
+def test_two_hundred_and_something_has_arrived(policy: Policy, status: int) -> None:
+    assert after(policy, answered(status)) == Delivered()
+
+
+@pytest.mark.parametrize("outcome", [answered(s) for s in (199, 300, 302, 404, 410, 500)])
+def test_all_else_is_tried_again_after_the_delay(outcome: Outcome) -> None:
+    assert after(FIXED, outcome) == Again(5 * SECOND)
+    assert after(FIXED, REFUSED, tries=3) == Again(5 * SECOND)
+
+
+def test_the_last_try_gives_up() -> None:
+    assert after(FIXED, REFUSED, tries=4) == GivenUp()
+    assert after(ADDED, REFUSED, tries=callbacks.GROWING_TRIES) == GivenUp()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_may_not_hear_of_a_state_is_skipped(status: int) -> None:
+    for event in (callbacks.DATA_SYNC, callbacks.PERIODIC_SYNC):
+        assert after(FIXED, answered(status), event=event) == Skipped()
+    assert after(FIXED, answered(status), event="user_left") == Again(5 * SECOND)
+
+
+def test_only_an_added_endpoint_is_gone() -> None:
+    assert after(ADDED, answered(410)) == GivenUp(is_gone=True)
+    assert after(FIXED, answered(410)) == Again(5 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("tries", "seconds"), [(1, 5), (2, 10), (3, 20), (10, 2560), (11, 3600), (32, 3600)]
+)
+def test_delays_double_up_to_an_hour_within_ten_percent(tries: int, seconds: int) -> None:
+    for jitter in (-1.0, 0.0, 0.5, 1.0):
+        delay = int(seconds * SECOND * (1 + jitter / 10))
+        assert after(ADDED, REFUSED, tries=tries, jitter=jitter) == Again(delay)
+        assert after(FIXED, REFUSED, tries=1, jitter=jitter) == Again(5 * SECOND)
+
+
+def test_they_add_up_to_about_a_day() -> None:
+    waited = 0
+    for tries in range(1, callbacks.GROWING_TRIES):
+        verdict = after(ADDED, REFUSED, tries=tries)
+        assert isinstance(verdict, Again)
+        waited += verdict.delay
+    assert 20 * 3600 < waited / SECOND < 28 * 3600
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_added_endpoint_says_when_to_come_again(status: int) -> None:
+    assert after(ADDED, answered(status, "1200")) == Again(1200 * SECOND)
+    assert after(FIXED, answered(status, "1200")) == Again(5 * SECOND)
+    soon = after(ADDED, answered(500, "1200"))
+    assert isinstance(soon, Again)
+    assert soon.delay < 6 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("0", 0),
+        ("30", 30),
+        ("3600", 3600),
+        ("315360000", 3600),
+        ("9" * 400, 3600),
+        ("-5", 0),
+        ("1.5", 0),
+        ("soon", 0),
+        ("\u0663", 0),
+        (format_datetime(EPOCH.fromtimestamp(NOW // SECOND + 60, EPOCH.tzinfo), usegmt=True), 60),
+        (format_datetime(EPOCH.fromtimestamp(NOW // SECOND - 60, EPOCH.tzinfo), usegmt=True), 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+        ("Fri, 99 Dec 9999 23:59:59 GMT", 0),
+        (format_datetime(EPOCH.fromtimestamp(NOW // SECOND + 60, EPOCH.tzinfo))[:-5] + "-0000", 60),
+    ],
+)
+def test_retry_after_in_seconds_or_as_a_date_is_capped(text: str | None, seconds: int) -> None:
+    assert retry_after(text, NOW) == seconds * SECOND
+
+
+CREATED = events.ConversationCreated("room", "id", "lobby", ())
+CLOSED = events.ConversationClosed("room", 0, 0, 0)
+JOINED = events.SessionJoined(1, "ann", "Ann", 1, 1, 1)
+LEFT = events.SessionLeft(1, "ann", "Ann", 1, 2, "left", 0)
+BANNED = events.BanSet("ann", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("room_event", ["room_created", "room_closed", "user_joined", "user_left", None]),
+        ("data", ["data_sync", "data_sync", None, None, None]),
+        ("chat_history", [None] * 5),
+        ("session_history", [None] * 5),
+        ("periodic_sync", [None] * 5),
+    ],
+)
+def test_which_fact_goes_where(kind: callbacks.EndpointKind, told: list[str | None]) -> None:
+    given = (CREATED, CLOSED, JOINED, LEFT, BANNED)
+    assert [callbacks.event_of(kind, (), event) for event in given] == told
+
+
+def test_an_added_endpoint_hears_by_the_name_of_the_fact() -> None:
+    globs = ("room.*", "ban.set")
+    given = (CREATED, CLOSED, JOINED, LEFT, BANNED)
+    heard = [callbacks.event_of("events", globs, event) for event in given]
+    assert heard == ["room.created", "room.closed", None, None, "ban.set"]

@@ -1,0 +1,215 @@
+"""Which deliveries a recovery takes, when they are tried, and what is recorded of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from offline import SECOND, Offline
+
+from chatctl_server import errors
+from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
+from chatctl_server.domain.callbacks import Again, EndpointKind, GivenUp, Outcome, Verdict
+from chatctl_server.settings.sources import Settings
+from chatctl_server.storage import cursors, deliveries, delivery_lists, log
+from chatctl_server.storage import endpoints as stored_endpoints
+from chatctl_server.storage.transaction import Tx
+
+SETTINGS = Settings()
+SIZES = history_batches.Sizes(messages=2, sessions=2, tries=4)
+ALWAYS = (0, 2**62)
+URL = "http://127.0.0.1:9/hook"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Offline]:
+    made = Offline(tmp_path / "chat.db")
+    yield made
+    made.close()
+
+
+def add(desk: Offline, *events: str) -> stored_endpoints.Endpoint:
+    added: endpoints.Result = desk.run(endpoints.add, URL, events, None, True, SETTINGS)
+    return added.endpoint
+
+
+def deliver(desk: Offline, endpoint: int, verdict: Verdict | None, mark: str | None = None) -> int:
+    """One more, to the same room; None: it is not tried."""
+
+    def run(tx: Tx) -> int:
+        planned = deliveries.Planned(endpoint, 1, "room.renamed", 1, 1, 4, mark=mark)
+        number = deliveries.add(tx.db, [planned], tx.now, 0)
+        stored = deliveries.one(tx.db, number)
+        assert stored is not None
+        if verdict is not None:
+            outcome = Outcome(5, status=500)
+            tried = attempts.AttemptEnded(stored, tx.now, outcome, verdict, b"1", tx.now, SIZES)
+            assert attempts.record_one(tx, tried)
+        return number
+
+    return int(desk.call(run))
+
+
+def outage(**more: object) -> recovery.Outage:
+    return recovery.Outage("failed", ALWAYS, None, 100, False)._replace(**more)
+
+
+def revive(desk: Offline, **more: object) -> recovery.Portion:
+    found: recovery.Portion = desk.run(
+        recovery.revive, outage(**more), recovery.PortionStart(), SETTINGS
+    )
+    return found
+
+
+def missing(desk: Offline, **more: object) -> recovery.Missing:
+    desk.call(lambda tx: cursors.move(tx.db, callbacks.NAME, log.newest_offset(tx.db)))
+    asked = outage(only="missing", **more)
+    found: recovery.Missing = desk.call(
+        lambda tx: recovery.find_missing(tx.db, asked, recovery.PortionStart(), SETTINGS, tx.now)
+    )
+    return found
+
+
+def listed(desk: Offline, number: int) -> delivery_lists.DeliveryListed:
+    found: delivery_lists.DeliveryListed = desk.call(lambda tx: delivery_lists.one(tx.db, number))
+    return found
+
+
+def count_facts(desk: Offline) -> int:
+    return int(desk.call(lambda tx: log.newest_offset(tx.db)))
+
+
+def due(desk: Offline, endpoint: int) -> list[int]:
+    """What may be tried at once."""
+
+    def run(tx: Tx) -> list[int]:
+        found = deliveries.due(tx.db, endpoint, is_slow=False, now=0, limit=9)
+        return [each.id for each in found]
+
+    return list(desk.call(run))
+
+
+def test_what_was_given_up_is_due_though_its_room_waits_for_a_retry(desk: Offline) -> None:
+    endpoint = add(desk, "room.*").id
+    lost = deliver(desk, endpoint, GivenUp())
+    deliver(desk, endpoint, Again(3600 * SECOND))
+    assert due(desk, endpoint) == []
+    assert revive(desk).size == 1
+    assert due(desk, endpoint) == [lost]
+
+
+def test_what_moves_to_another_url_is_due_there(desk: Offline) -> None:
+    desk.call(callbacks.configure, {"room_event": URL}, 0)
+    lost = deliver(desk, 1, GivenUp())
+    named: dict[EndpointKind, str | None] = {"data": URL, "room_event": f"{URL}/new"}
+    desk.call(callbacks.configure, named, 0)
+    home = next(
+        each
+        for each in desk.call(lambda tx: stored_endpoints.present(tx.db))
+        if each.kind == "room_event"
+    )
+    assert revive(desk).size == 1
+    assert listed(desk, lost).endpoint_id == home.public_id
+    assert (due(desk, home.id), due(desk, 1)) == ([lost], [])
+
+
+def test_only_of_enabled_endpoints_or_of_the_one_that_is_named(desk: Offline) -> None:
+    first, other = add(desk, "room.*"), add(desk, "ban.*")
+    for each in (first, other):
+        deliver(desk, each.id, GivenUp())
+    one = revive(desk, endpoint_id=other.public_id, is_dry_run=True)
+    assert (one.size, one.first and one.first.endpoint_id) == (1, other.public_id)
+    off = endpoints.Changes(None, None, None, "disabled", True)
+    desk.run(endpoints.change, first.public_id, off, SETTINGS)
+    rest = revive(desk, is_dry_run=True)
+    assert (rest.size, rest.last and rest.last.endpoint_id) == (1, other.public_id)
+    assert revive(desk, endpoint_id=first.public_id, is_dry_run=True).size == 1
+
+
+def test_one_whose_endpoint_was_removed_stays(desk: Offline) -> None:
+    desk.call(callbacks.configure, {"room_event": URL}, 0)
+    gone = add(desk, "room.*")
+    lost = deliver(desk, gone.id, GivenUp())
+    desk.run(endpoints.remove, gone.public_id)
+    assert revive(desk).size == 0
+    with pytest.raises(errors.Conflict):
+        desk.run(recovery.resend, str(lost), SETTINGS)
+
+
+def test_missing_ones_of_an_endpoint_that_goes_meanwhile_are_not_planned(desk: Offline) -> None:
+    endpoint = add(desk, "room.*")
+    desk.create_room("lobby")
+    found = missing(desk)
+    assert len(found.planned) == 1
+    desk.run(endpoints.remove, endpoint.public_id)
+    assert desk.run(recovery.plan_missing, outage(only="missing"), found).size == 0
+
+
+@pytest.mark.parametrize(("until", "count"), [(0, 1), (-1, 0)])
+def test_the_end_of_the_time_is_a_part_of_it(desk: Offline, until: int, count: int) -> None:
+    add(desk, "room.*")
+    desk.now += SECOND
+    desk.create_room("lobby")
+    at = desk.now
+    desk.now += SECOND
+    desk.create_room("later")
+    assert len(missing(desk, window=(0, at + until)).planned) == count
+
+
+def test_what_was_posted_is_missing_too(desk: Offline) -> None:
+    add(desk, "message.*")
+    desk.create_room("lobby")
+    desk.post(1, "anna", "hello")
+    found = missing(desk)
+    assert [each.event for each in found.planned] == ["message.posted"]
+    assert found.following is None
+
+
+def test_what_changes_nothing_is_not_recorded(desk: Offline) -> None:
+    endpoint = add(desk, "room.*")
+    untried = deliver(desk, endpoint.id, None)
+    before = count_facts(desk)
+    assert revive(desk).size == 0
+    assert desk.run(recovery.resend, str(untried), SETTINGS).changed is False
+    assert count_facts(desk) == before
+
+
+def test_a_sample_that_is_sent_again_is_tried_once(desk: Offline) -> None:
+    endpoint = add(desk, "room.*")
+    number = deliver(desk, endpoint.id, GivenUp(), deliveries.TEST)
+    desk.run(recovery.resend, str(number), SETTINGS)
+    again = listed(desk, number)
+    assert (again.tries, again.tries_allowed) == (1, 2)
+
+
+def test_patterns_count_once_and_in_any_order(desk: Offline) -> None:
+    endpoint = add(desk, "room.*", "ban.*", "room.*")
+    assert endpoint.events == ("room.*", "ban.*")
+    turned = endpoints.Changes(None, ["ban.*", "room.*"], None, None, True)
+    result = desk.run(endpoints.change, endpoint.public_id, turned, SETTINGS)
+    assert (result.changed, result.endpoint.events) == (False, ("room.*", "ban.*"))
+
+
+def test_a_removed_one_keeps_no_secret(desk: Offline) -> None:
+    endpoint = add(desk, "room.*")
+    for secret in ("QUFB" * 8, "QkJC" * 8):
+        changes = endpoints.Changes(None, None, secret, None, True)
+        desk.run(endpoints.change, endpoint.public_id, changes, SETTINGS)
+    desk.run(endpoints.remove, endpoint.public_id)
+    gone = desk.call(lambda tx: stored_endpoints.one(tx.db, endpoint.id))
+    assert (gone.secret, gone.previous_secret, gone.previous_until) == (None, None, None)
+
+
+@pytest.mark.parametrize("backoff", ["fixed", "exponential"])
+def test_only_of_added_endpoints_the_answers_are_believed(desk: Offline, backoff: str) -> None:
+    desk.call(callbacks.configure, {"room_event": URL}, 0)
+    add(desk, "room.*")
+    settings = msgspec.structs.replace(SETTINGS, callback_backoff=backoff)
+    named, added = (
+        endpoints.policy_of(each, settings)
+        for each in desk.call(lambda tx: stored_endpoints.present(tx.db))
+    )
+    assert (named.is_patient, named.is_growing, named.tries) == (False, False, 4)
+    is_growing = backoff == "exponential"
+    assert (added.is_patient, added.is_growing) == (True, is_growing)
+    assert added.tries == (33 if is_growing else 4)
