@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from chatctl_server import errors
 from chatctl_server.actions import followers, sessions
 from chatctl_server.api import context as contexts
+from chatctl_server.api import faces as api_faces
 from chatctl_server.api.context import Context
-from chatctl_server.api.edge import App, Edge
+from chatctl_server.api.edge import Edge
+from chatctl_server.api.faces import Broadcasters, Faces
+from chatctl_server.api.management.face import MANAGEMENT
 from chatctl_server.api.metrics import Metrics
-from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+from chatctl_server.api.rooms.face import ROOMS
 from chatctl_server.api.routes import InParts, whole
 from chatctl_server.domain import events, times
 from chatctl_server.live.attempts import Attempts
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from chatctl_server.workers.callbacks.service import Callbacks
 
 VERSION = version("chatctl")
+FACES: Faces = (ROOMS, MANAGEMENT)
 HEARTBEAT_SECONDS = 30.0
 STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
@@ -60,20 +64,21 @@ class Application:
         self,
         context: Context,
         role: Role,
-        broadcaster: RoomBroadcaster,
+        faces: Faces,
         callbacks: "_OnDemand[Callbacks]",
-        app: App,
     ) -> None:
         self.context = context
         self._callbacks = callbacks
         self._role = role
-        self._broadcaster = broadcaster
         self._workers = Workers()
+        is_server = role == "server"
+        self.broadcasters = api_faces.broadcasters(faces, context) if is_server else {}
         self.gate = Edge(
-            app,
+            whole(context, faces, self.broadcasters) if is_server else InParts(context, faces),
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
-            in_process=role != "server",
+            sockets=[path for each in faces for path in each.sockets],
+            in_process=not is_server,
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -110,7 +115,8 @@ class Application:
 
     async def _stop(self) -> None:
         self.stop_streams()
-        self._broadcaster.stop()
+        for each in self.broadcasters.values():
+            each.stop()
         with contextlib.suppress(errors.ChatctlError):  # the next start ends them
             await _end_sessions(self.context.store, "stopped")
         await self._workers.stop()
@@ -149,6 +155,7 @@ def create_app(
     durable: bool = True,
     address: str = "",
     shown: str | None = None,
+    faces: Faces = FACES,
 ) -> Application:
     """``settings.database_url`` names a file that exists; in memory is the serving's affair.
     ``address`` and ``shown``, a name of the database, are what its status says.
@@ -192,10 +199,9 @@ def create_app(
         is_durable=durable,
         is_serving=is_serving,
     )
-    broadcaster = RoomBroadcaster(context.hub, presence)
-    _connect(context, broadcaster)
-    routes = whole if is_serving else InParts
-    return Application(context, role, broadcaster, callbacks, routes(context, broadcaster))
+    app = Application(context, role, faces, callbacks)
+    _connect(context, app.broadcasters)
+    return app
 
 
 def _limits(settings: Settings) -> Limits:
@@ -206,15 +212,15 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _connect(context: Context, broadcaster: RoomBroadcaster) -> None:
-    """What a commit sets in motion: the rooms' listeners, then whoever follows the log."""
-
+def _connect(context: Context, broadcasters: Broadcasters) -> None:
+    """What a commit sets in motion: the faces' listeners, then whoever follows the log."""
     metrics = context.metrics
 
     def committed(recorded: Sequence[events.Event]) -> None:
         try:
             for entry in recorded:
-                broadcaster.hear(entry)
+                api_faces.publish(broadcasters, entry)
+                context.hub.advance(entry.offset)
             posts = sum(isinstance(entry.payload, events.MessagePosted) for entry in recorded)
             metrics.messages.inc(posts)
         finally:

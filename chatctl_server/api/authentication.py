@@ -1,16 +1,25 @@
-"""Admin authentication: the key in X-Api-Key, or a transport that needs none."""
+"""Who calls, by what they show: an authenticator for each credential; a face takes some of them."""
 
 import hmac
 import math
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import msgspec
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from chatctl_server import errors
 from chatctl_server.api import caller
+from chatctl_server.api.caller import Caller, Scope
+
+if TYPE_CHECKING:
+    from chatctl_server.api.context import Context
+
+# Is given the caller as the edge knows them from the transport. None when its credential is not
+# shown; Unauthorized when it is, and is bad.
+Authenticator = Callable[[Scope, Caller], Awaitable[Caller | None]]
 
 ADDRESSES = 10_000
 WINDOW_SECONDS = 60.0
@@ -41,8 +50,13 @@ class Failures:
             self._seen.popitem(last=False)
 
 
-class AdminGuard:
-    """A Litestar guard. The key is compared in constant time, on bytes.
+async def by_transport(_: Scope, who: Caller) -> Caller | None:
+    """The local socket, or the command's own process: the edge has seen to it."""
+    return who if who.is_trusted else None
+
+
+class AdminKey:
+    """In ``X-Api-Key``; compared in constant time, on bytes.
 
     The right key passes whatever else came from its address: behind a proxy that is everybody's.
     """
@@ -51,18 +65,52 @@ class AdminGuard:
         self._key = key.encode() if key else None
         self._failures = failures
 
-    async def __call__(
-        self,
-        connection: ASGIConnection[Any, Any, Any, Any],
-        _: BaseRouteHandler,
-    ) -> None:
-        who = caller.of(connection.scope)
-        if who.is_trusted:
-            return
-        given = caller.header(connection.scope, b"x-api-key")
+    async def __call__(self, scope: Scope, who: Caller) -> Caller | None:
+        given = caller.header(scope, b"x-api-key")
         if given is None:
-            raise errors.Unauthorized("The header X-Api-Key is missing")
+            return None
         if self._key is None or not hmac.compare_digest(given, self._key):
             self._failures.check(who.address)
             self._failures.add(who.address)
             raise errors.Unauthorized("The key in X-Api-Key is wrong")
+        return msgspec.structs.replace(who, credential="api-key")
+
+
+class Credentials(NamedTuple):
+    """What opens a face's routes. ``missing`` is told a caller who shows none of it; ``security``
+    is what the API's description calls it."""
+
+    authenticators: Callable[["Context"], Sequence[Authenticator]]
+    missing: str
+    security: Sequence[str] = ()
+
+
+class Guard:
+    """A Litestar guard: the first authenticator that knows the caller counts."""
+
+    def __init__(self, credentials: Credentials, context: "Context") -> None:
+        self._authenticators = credentials.authenticators(context)
+        self._missing = credentials.missing
+
+    async def __call__(
+        self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+    ) -> None:
+        scope = cast("dict[str, Any]", connection.scope)
+        seen = caller.of(scope)
+        for authenticate in self._authenticators:
+            who = await authenticate(scope, seen)
+            if who is not None:
+                caller.put(scope, who)
+                return
+        raise errors.Unauthorized(self._missing)
+
+    def __deepcopy__(self, _: object) -> "Guard":
+        """The framework copies a face's routes with all they have; failures are counted once."""
+        return self
+
+
+def _operator(context: "Context") -> tuple[Authenticator, ...]:
+    return by_transport, AdminKey(context.settings.admin_api_key, context.key_failures)
+
+
+OPERATOR = Credentials(_operator, "The header X-Api-Key is missing", ("ApiKey",))

@@ -1,6 +1,6 @@
-"""Who is calling: worked out once per request from the transport, never from the body."""
+"""Who is calling: from the transport and from what they show, never from the body."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -15,10 +15,11 @@ KEY = "chatctl.caller"
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """``is_trusted``: the transport has shown it, no key is asked for."""
+    """``credential`` is what showed who they are, empty as long as nothing has. ``is_trusted``: it
+    was the transport, no key is asked for."""
 
     address: str
-    credential: str
+    credential: str = ""
     user_id: str | None = None
     is_trusted: bool = False
 
@@ -30,6 +31,10 @@ def of(scope: Scope) -> Caller:
     caller = scope[KEY]
     assert isinstance(caller, Caller)
     return caller
+
+
+def put(scope: MutableMapping[str, Any], who: Caller) -> None:
+    scope[KEY] = who
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

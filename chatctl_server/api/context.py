@@ -1,8 +1,10 @@
 """What the routes work with, made by the composition root."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from chatctl_server.api.authentication import Failures
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.hub import Hub
@@ -79,3 +81,4 @@ class Context:
         self.is_durable = is_durable
         self.is_serving = is_serving
         self.serving = Serving()
+        self.key_failures = Failures(settings.api_key_failures_per_minute, time.monotonic)

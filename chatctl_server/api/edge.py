@@ -1,4 +1,4 @@
-"""The outermost layer: who calls, the request's id, what the admin socket may reach.
+"""The outermost layer: from where they call, the request's id, what is reachable from there.
 
 Plain ASGI around the framework, so that refusals are the same wherever they arise.
 """
@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -21,6 +21,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
+MANAGEMENT = "/management"  # what the operator does, of every face
 VERSION_HEADER = b"x-chatctl-version"
 PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
 ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
@@ -34,11 +35,13 @@ class Edge:
         *,
         version: str,
         trusted_proxies: tuple[Network, ...],
+        sockets: Iterable[str] = (),
         in_process: bool = False,
     ) -> None:
         self._app = app
         self._version = version
         self._trusted_proxies = trusted_proxies
+        self._sockets = [_segments(path) for path in sockets]
         self._in_process = in_process
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -54,8 +57,8 @@ class Edge:
             # The server keeps its own scope: it logs the path, and can write no surrogates.
             scope = {**scope, "path": _path(scope)}
             scope[caller.KEY] = self._caller(scope)
-            _check_reachable(scope)
-            if scope["path"].startswith("/management"):
+            self._check_reachable(scope)
+            if scope["path"].startswith(MANAGEMENT):
                 send = _with_header(send, (VERSION_HEADER, self._version.encode()))
                 self._check_version(scope)
         except errors.ChatctlError as refusal:
@@ -90,14 +93,22 @@ class Edge:
         if self._in_process:
             return Caller("", "command", user_id=f"uid:{os.getuid()}", is_trusted=True)
         if peer is None:
-            return Caller(self._address(scope), "api-key")
+            return Caller(self._address(scope))
         if peer["uid"] not in (0, os.getuid()):
             raise errors.Forbidden("This socket is for the server's own user")
         if caller.has_forwarded_header(scope):
             raise errors.Forbidden("This socket is not for proxies: it takes no Forwarded headers")
-        if not scope["path"].startswith("/management/"):
-            raise errors.NotFound("This socket serves /management only")
+        if not scope["path"].startswith(f"{MANAGEMENT}/"):
+            raise errors.NotFound(f"This socket serves {MANAGEMENT} only")
         return Caller("", "socket", user_id=f"uid:{peer['uid']}", is_trusted=True)
+
+    def _check_reachable(self, scope: Message) -> None:
+        given = _segments(scope["path"])
+        is_socket = any(_fits(given, template) for template in self._sockets)
+        if scope["type"] == "websocket" and not is_socket:
+            raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
+        if scope["type"] == "http" and is_socket:
+            raise errors.InvalidInput("This is a WebSocket: the request must ask for an upgrade")
 
 
 def _path(scope: Message) -> str:
@@ -114,13 +125,16 @@ def _path(scope: Message) -> str:
     )
 
 
-def _check_reachable(scope: Message) -> None:
-    segments = [each for each in scope["path"].split("/") if each]
-    is_room = len(segments) == 3 and segments[:2] == ["ws", "rooms"]
-    if scope["type"] == "websocket" and not is_room:
-        raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
-    if scope["type"] == "http" and is_room:
-        raise errors.InvalidInput("This is a WebSocket: the request must ask for an upgrade")
+def _segments(path: str) -> list[str]:
+    return [each for each in path.split("/") if each]
+
+
+def _fits(given: list[str], template: list[str]) -> bool:
+    """What a template has in braces may be anything."""
+    return len(given) == len(template) and all(
+        wanted.startswith("{") or wanted == each
+        for each, wanted in zip(given, template, strict=True)
+    )
 
 
 def _request_id(scope: Message) -> str:

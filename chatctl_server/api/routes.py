@@ -1,75 +1,28 @@
-"""All routes behind the framework, or in parts.
+"""All routes of the faces behind the framework, or in parts.
 
 A server has them all. A command in its own process asks for little, and loading every route would
 be a quarter of its time: there each part is loaded when something of it is asked for.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, asgi
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
+from litestar.handlers import ASGIRouteHandler
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler
 
 from chatctl_server.api import problems
-from chatctl_server.api.authentication import AdminGuard, Failures
+from chatctl_server.api.authentication import Guard
 from chatctl_server.api.context import Context
-from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+from chatctl_server.api.faces import Broadcasters, Face, Faces, Handlers
 from chatctl_server.settings.sources import Settings
 
 EXPOSED = ["Link", "Retry-After", "X-Request-Id"]
-Handlers = list[ControllerRouterHandler]
-
-
-def _rooms() -> Handlers:
-    from chatctl_server.api.rooms.message_routes import Messages
-    from chatctl_server.api.rooms.moderation_routes import Moderation
-    from chatctl_server.api.rooms.routes import Rooms
-
-    return [Rooms, Messages, Moderation]
-
-
-def _sync() -> Handlers:
-    from chatctl_server.api.rooms.sync_due import deliver_due
-    from chatctl_server.api.rooms.sync_routes import SyncRoutes
-    from chatctl_server.api.rooms.sync_status import sync_status
-
-    return [SyncRoutes, sync_status, deliver_due]
-
-
-def _callbacks() -> Handlers:
-    from chatctl_server.api.management.attempts import follow_tries
-    from chatctl_server.api.management.deliveries import Deliveries, recover_deliveries
-    from chatctl_server.api.management.endpoints import Endpoints
-
-    return [Endpoints, Deliveries, recover_deliveries, follow_tries]
-
-
-def _events() -> Handlers:
-    from chatctl_server.api.management.events import Events
-
-    return [Events]
-
-
-def _status() -> Handlers:
-    from chatctl_server.api.management.status import status
-
-    return [status]
-
-
-# The routes that ask for the admin key, by how their paths begin.
-PARTS: dict[str, Callable[[], Handlers]] = {
-    "/management/rooms": _rooms,
-    "/management/sync": _sync,
-    "/management/callbacks": _callbacks,
-    "/management/events": _events,
-    "/management/status": _status,
-}
 
 
 class Framework(Litestar):
@@ -80,22 +33,16 @@ class Framework(Litestar):
         return [*plugins, MsgspecDIPlugin()]
 
 
-def whole(context: Context, broadcaster: RoomBroadcaster) -> Framework:
-    from chatctl_server.api.management import status
+def whole(context: Context, faces: Faces, broadcasters: Broadcasters) -> Framework:
     from chatctl_server.api.openapi import routes as reference
-    from chatctl_server.api.rooms.sockets import socket_route
 
     described = reference.Document()
-    guarded = [handler for handlers in PARTS.values() for handler in handlers()]
     return _litestar(
         context,
         [
-            _guarded(context.settings, guarded),
-            socket_route(context, broadcaster),
-            status.management_health,
-            status.health,
-            status.simple_health,
-            status.metrics,
+            *(_guarded(context, each, _loaded(each.parts.values())) for each in faces),
+            *_loaded(each.unguarded for each in faces),
+            *_live(context, faces, broadcasters),
             *reference.routes(described),
         ],
         openapi_config=reference.config(described, context.version),
@@ -103,30 +50,46 @@ def whole(context: Context, broadcaster: RoomBroadcaster) -> Framework:
 
 
 class InParts:
-    """ASGI: what ``whole`` is, in a command's own process."""
+    """ASGI: what ``whole`` is, in a command's own process. Nobody listens there."""
 
-    def __init__(self, context: Context, broadcaster: RoomBroadcaster) -> None:
+    def __init__(self, context: Context, faces: Faces) -> None:
         self._context = context
-        self._broadcaster = broadcaster
+        self._faces = faces
+        self._parts = {begin: each for each in faces for begin in each.parts}
         self._loaded: dict[str | None, Framework] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        begin = next((each for each in PARTS if scope["path"].startswith(each)), None)
+        begin = next((each for each in self._parts if scope["path"].startswith(each)), None)
         if begin not in self._loaded:
             self._loaded[begin] = self._load(begin)
         await self._loaded[begin](scope, receive, send)
 
     def _load(self, begin: str | None) -> Framework:
         if begin is None:
-            return whole(self._context, self._broadcaster)
-        guarded = _guarded(self._context.settings, PARTS[begin]())
+            return whole(self._context, self._faces, {})
+        face = self._parts[begin]
+        guarded = _guarded(self._context, face, face.parts[begin]())
         return _litestar(self._context, [guarded], openapi_config=None)
 
 
-def _guarded(settings: Settings, handlers: Handlers) -> Router:
-    failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
-    guard = AdminGuard(settings.admin_api_key, failures)
-    return Router("/", route_handlers=handlers, guards=[guard])
+def _loaded(parts: Iterable[Callable[[], Handlers]]) -> Handlers:
+    return [handler for load in parts for handler in load()]
+
+
+def _guarded(context: Context, face: Face[Any], handlers: Handlers) -> Router:
+    return Router(
+        "/",
+        route_handlers=handlers,
+        guards=[Guard(face.credentials, context)],
+        security=[{name: []} for name in face.credentials.security],
+    )
+
+
+def _live(context: Context, faces: Faces, broadcasters: Broadcasters) -> Iterator[ASGIRouteHandler]:
+    for face in faces:
+        if (broadcaster := broadcasters.get(face.name)) is not None:
+            for path, make in (*face.sockets.items(), *face.streams.items()):
+                yield asgi(path, copy_scope=False)(make(context, broadcaster))
 
 
 def _litestar(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from chatctl_server.api.rooms.bodies import UnixTime
+from chatctl_server.api.bodies import UnixTime
 from chatctl_server.domain import events
 from chatctl_server.views.deliveries import DeliveryObject
 

@@ -12,11 +12,11 @@ from msgspec import UNSET, UnsetType
 from chatctl_server import errors
 from chatctl_server.actions import endpoints as actions
 from chatctl_server.api import caller
+from chatctl_server.api.bodies import Changed
 from chatctl_server.api.context import Context
 from chatctl_server.api.management import callback_bodies
 from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
-from chatctl_server.api.rooms.bodies import Changed
 from chatctl_server.domain import times
 from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.sql import Database

@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 
 from chatctl_server import errors
 from chatctl_server.api import refusals
-from chatctl_server.api.authentication import AdminGuard
+from chatctl_server.api.authentication import Guard
 from chatctl_server.api.openapi import descriptions, examples
 from chatctl_server.api.openapi.problem_words import ENGLISH
 from chatctl_server.api.openapi.prose import INFO, TAGS
@@ -79,7 +79,8 @@ def _in_order(paths: Schema) -> Schema:
     """As the examples are: what belongs together stands together."""
 
     def place(operation: Schema) -> int:
-        return examples.ORDER.index(operation["operationId"])
+        name = operation["operationId"]
+        return examples.ORDER.index(name) if name in examples.OF else len(examples.ORDER)
 
     ordered = {
         path: dict(sorted(methods.items(), key=lambda each: place(each[1])))
@@ -103,15 +104,14 @@ def _refusals(
 
 def _is_guarded(handler: HTTPRouteHandler) -> bool:
     guards = (guard for layer in handler.ownership_layers for guard in layer.guards or ())
-    return any(isinstance(guard, AdminGuard) for guard in guards)
+    return any(isinstance(guard, Guard) for guard in guards)
 
 
 def _complete(
     operation: Schema, handler: HTTPRouteHandler, mine: set[type[errors.ChatctlError]]
 ) -> None:
-    example = examples.OF[operation["operationId"]]
-    if _is_guarded(handler):
-        operation["security"] = [{"ApiKey": []}]
+    name = operation["operationId"]
+    example = examples.OF.get(name, examples.Example(name))
     for parameter in operation.get("parameters", ()):
         _complete_parameter(parameter, example)
     for content in operation.get("requestBody", {}).get("content", {}).values():

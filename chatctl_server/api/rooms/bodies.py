@@ -4,10 +4,11 @@ from typing import Annotated
 
 import msgspec
 
+from chatctl_server.api.bodies import Changed as Changed  # noqa: PLC0414  of the rooms, too
+from chatctl_server.api.bodies import UnixTime
 from chatctl_server.domain import events
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=100 * 366 * 86_400)]
-UnixTime = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
 
 
 class CreateRoom(msgspec.Struct, frozen=True):
@@ -55,10 +56,6 @@ class RequestSync(msgspec.Struct, frozen=True, rename={"from_time": "from", "to_
 class Created(msgspec.Struct, frozen=True):
     room_id: str
     websocket_url: str
-
-
-class Changed(msgspec.Struct, frozen=True):
-    changed: bool
 
 
 class AdminsChanged(msgspec.Struct, frozen=True):

@@ -1,7 +1,6 @@
 """What the rooms' listeners see of each committed event: frames, signals, closed sockets."""
 
 import asyncio
-import logging
 
 from chatctl_server import errors
 from chatctl_server.domain import close_codes, events
@@ -9,7 +8,6 @@ from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.views.rooms import frames
 
-logger = logging.getLogger("chatctl.rooms")
 STATS_SECONDS = 1.0
 NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
 
@@ -33,22 +31,11 @@ class RoomBroadcaster:
         self._peaks: dict[int, int] = {}
         self._due: dict[int, asyncio.TimerHandle] = {}
 
-    def hear(self, entry: events.Event) -> None:
-        """Called in the loop for every committed event, in log order. One that cannot be shown
-        costs its room a resync, and nobody else anything."""
-        try:
-            self._show(entry)
-        except Exception:
-            logger.exception("the event at offset %d could not be shown", entry.offset)
-            if entry.conversation is not None:
-                self._hub.skip(entry.conversation, entry.offset, NOT_SHOWN)
-        self._hub.advance(entry.offset)
-
-    def _show(self, entry: events.Event) -> None:
+    def publish(self, entry: events.Event) -> None:
         conversation = entry.conversation
         if conversation is not None:
             if self._hub.listens(conversation):
-                self._publish(conversation, entry)
+                self._send(conversation, entry)
             match entry.payload:
                 case events.SessionJoined() as joined:
                     self._joined(conversation, joined)
@@ -57,13 +44,17 @@ class RoomBroadcaster:
                 case events.AdminsSet(admins=admins):
                     self._presence.set_admins(conversation, frozenset(admins))
 
-    def _publish(self, conversation: int, entry: events.Event) -> None:
+    def _send(self, conversation: int, entry: events.Event) -> None:
         text = frames.of_event(entry)
         if text is None:
             return
         if isinstance(entry.payload, events.MessageDeleted):
             self._hub.revise(conversation, entry.payload.posted_offset, text)
         self._hub.publish(conversation, entry.offset, text)
+
+    def skip(self, entry: events.Event) -> None:
+        if entry.conversation is not None:
+            self._hub.skip(entry.conversation, entry.offset, NOT_SHOWN)
 
     def stop(self) -> None:
         for timer in self._due.values():

@@ -10,14 +10,13 @@ import logging
 import time
 from typing import Any
 
-from litestar import asgi
-from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from chatctl_server import errors
 from chatctl_server.actions import sessions
 from chatctl_server.api import caller, edge
 from chatctl_server.api.context import Context
+from chatctl_server.api.faces import Endpoint
 from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.api.rooms.connection import RoomConnection
@@ -34,12 +33,11 @@ logger = logging.getLogger("chatctl.rooms")
 CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
 
 
-def socket_route(context: Context, broadcaster: RoomBroadcaster) -> ASGIRouteHandler:
-    @asgi("/ws/rooms/{room_id:str}", copy_scope=False)
-    async def room_socket(scope: Scope, receive: Receive, send: Send) -> None:
+def room_socket(context: Context, broadcaster: RoomBroadcaster) -> Endpoint:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         await _serve(context, broadcaster, scope, receive, send)
 
-    return room_socket
+    return serve
 
 
 async def _serve(

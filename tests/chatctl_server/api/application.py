@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 from world import KEY
 
-from chatctl_server.app import Application, Role, create_app
+from chatctl_server.api.faces import Faces
+from chatctl_server.app import FACES, Application, Role, create_app
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
@@ -18,11 +19,11 @@ from chatctl_server.storage.store import Store
 
 @contextlib.asynccontextmanager
 async def in_process(
-    directory: Path, role: Role = "command"
+    directory: Path, role: Role = "command", faces: Faces = FACES
 ) -> AsyncIterator[tuple[Application, httpx.AsyncClient]]:
     path = directory / "chat.db"
     maintenance.migrate(path)
-    app = create_app(Settings(database_url=f"sqlite:{path}", admin_api_key=KEY), role)
+    app = create_app(Settings(database_url=f"sqlite:{path}", admin_api_key=KEY), role, faces=faces)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.lifespan(),

@@ -42,7 +42,7 @@ async def test_a_session_ended_during_its_resume_is_dropped(
         Connection(ROOM, "anna", "anna", 7, 0, sent.outbox, presence.take_slot("anna", "")), 1
     )
     left = events.SessionLeft(7, "anna", "anna", 0, 1, reason, 0)
-    broadcaster.hear(events.Event(1, 1, ROOM, events.Actor(None, "test"), left))
+    broadcaster.publish(events.Event(1, 1, ROOM, events.Actor(None, "test"), left))
     async with asyncio.timeout(5):
         await sent.outbox.run()
     broadcaster.stop()
@@ -60,7 +60,7 @@ async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None
     broadcaster.welcome(later, 1)
     broadcaster.dismiss(earlier, "left")
     left = events.SessionLeft(7, "anna", "anna", 0, 1, "left", 1)
-    broadcaster.hear(events.Event(1, 1, ROOM, events.Actor(None, "test"), left))
+    broadcaster.publish(events.Event(1, 1, ROOM, events.Actor(None, "test"), left))
     broadcaster.stop()
     assert presence.find(ROOM, "anna") is later
     assert not new.outbox.is_finished

@@ -78,7 +78,7 @@ async def test_one_of_a_batch_costs_that_one_and_its_room_a_resync(
         assert shown[1]["payload"]["code"] == "resync_required"
         assert stranger.frames == []
         (line,) = [each for each in caplog.records if each.exc_info]
-        assert line.getMessage() == f"the event at offset {newest - 1} could not be shown"
+        assert line.getMessage() == f"rooms: the event at offset {newest - 1} could not be shown"
 
 
 async def test_who_comes_back_is_not_sent_the_rest_as_if_it_were_all(tmp_path: Path) -> None:

@@ -172,7 +172,8 @@ class SteppedRoom:
     def hand_over(self) -> None:
         if self.committed:
             for entry in self.committed.popleft():
-                self.broadcaster.hear(entry)
+                self.broadcaster.publish(entry)
+                self.hub.advance(entry.offset)
 
     async def settle(self) -> None:
         for _ in range(TURNS):

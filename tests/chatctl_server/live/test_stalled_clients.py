@@ -162,7 +162,7 @@ async def test_a_client_is_looked_at_also_when_it_was_thrown_out(app: Applicatio
     socket = Socket(app, room.public_id, "anna")
     await socket.line.is_stuck.wait()
     (member,) = context.presence.members(1)
-    app._broadcaster.dismiss(member, "banned")
+    app.broadcasters["rooms"].dismiss(member, "banned")
     assert context.presence.members(1) == []
     context.presence.drop_stalled(later(STALLED_SECONDS + 1))
     assert socket.line.is_aborted

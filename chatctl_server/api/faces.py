@@ -1,0 +1,74 @@
+"""What a face declares of itself, and how it hears of what was committed.
+
+The composition root names the faces; nothing else does. Whatever is loaded for a face is loaded
+when it is asked for: a command on the file asks for one part.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+
+from chatctl_server.api.authentication import Credentials
+from chatctl_server.api.context import Context
+from chatctl_server.domain import events
+
+logger = logging.getLogger("chatctl.api")
+Handlers = list[ControllerRouterHandler]
+Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]  # plain ASGI
+
+
+class Broadcaster(Protocol):
+    """What a face's listeners see of the log. Called in the loop's thread."""
+
+    def publish(self, entry: events.Event) -> None:
+        """Every committed event, in log order: the face picks what concerns it."""
+
+    def skip(self, entry: events.Event) -> None:
+        """In place of an event that ``publish`` has failed at: its listeners read anew."""
+
+    def stop(self) -> None:
+        """Nothing is told of its own accord any more."""
+
+
+B = TypeVar("B", bound=Broadcaster)
+
+
+class Face(msgspec.Struct, Generic[B], frozen=True):
+    """``parts`` are the routes that ask for its credentials, by how their paths begin; those of
+    ``unguarded`` ignore every credential.
+
+    ``sockets`` and ``streams`` have their paths as the framework writes them, and find out by
+    themselves who calls. They are made with the broadcaster, which a face that has some has, too.
+    """
+
+    name: str
+    credentials: Credentials
+    parts: Mapping[str, Callable[[], Handlers]] = {}
+    unguarded: Callable[[], Handlers] = list
+    sockets: Mapping[str, Callable[[Context, B], Endpoint]] = {}
+    streams: Mapping[str, Callable[[Context, B], Endpoint]] = {}
+    broadcaster: Callable[[Context], B] | None = None
+
+
+Faces = Sequence[Face[Any]]
+Broadcasters = Mapping[str, Broadcaster]  # by the face's name
+
+
+def broadcasters(faces: Faces, context: Context) -> dict[str, Broadcaster]:
+    return {each.name: each.broadcaster(context) for each in faces if each.broadcaster is not None}
+
+
+def publish(listening: Broadcasters, entry: events.Event) -> None:
+    """An event that a face cannot show costs that face a resync, and nobody else anything."""
+    for name, broadcaster in listening.items():
+        for show in (broadcaster.publish, broadcaster.skip):
+            try:
+                show(entry)
+                break
+            except Exception:
+                logger.exception(
+                    "%s: the event at offset %d could not be shown", name, entry.offset
+                )

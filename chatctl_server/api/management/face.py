@@ -1,0 +1,44 @@
+"""The operator's own: the log, callbacks, and what the server says of itself."""
+
+from typing import Any
+
+from chatctl_server.api.authentication import OPERATOR
+from chatctl_server.api.faces import Face, Handlers
+
+
+def _callbacks() -> Handlers:
+    from chatctl_server.api.management.attempts import follow_tries
+    from chatctl_server.api.management.deliveries import Deliveries, recover_deliveries
+    from chatctl_server.api.management.endpoints import Endpoints
+
+    return [Endpoints, Deliveries, recover_deliveries, follow_tries]
+
+
+def _events() -> Handlers:
+    from chatctl_server.api.management.events import Events
+
+    return [Events]
+
+
+def _status() -> Handlers:
+    from chatctl_server.api.management.status import status
+
+    return [status]
+
+
+def _unguarded() -> Handlers:
+    from chatctl_server.api.management import status
+
+    return [status.management_health, status.health, status.simple_health, status.metrics]
+
+
+MANAGEMENT: Face[Any] = Face(
+    "management",
+    credentials=OPERATOR,
+    parts={
+        "/management/callbacks": _callbacks,
+        "/management/events": _events,
+        "/management/status": _status,
+    },
+    unguarded=_unguarded,
+)

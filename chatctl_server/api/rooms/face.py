@@ -1,0 +1,47 @@
+"""The rooms: what the host product manages over HTTP, and where its users chat."""
+
+from typing import TYPE_CHECKING
+
+from chatctl_server.api.authentication import OPERATOR
+from chatctl_server.api.context import Context
+from chatctl_server.api.faces import Endpoint, Face, Handlers
+
+if TYPE_CHECKING:
+    from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+
+
+def _rooms() -> Handlers:
+    from chatctl_server.api.rooms.message_routes import Messages
+    from chatctl_server.api.rooms.moderation_routes import Moderation
+    from chatctl_server.api.rooms.routes import Rooms
+
+    return [Rooms, Messages, Moderation]
+
+
+def _sync() -> Handlers:
+    from chatctl_server.api.rooms.sync_due import deliver_due
+    from chatctl_server.api.rooms.sync_routes import SyncRoutes
+    from chatctl_server.api.rooms.sync_status import sync_status
+
+    return [SyncRoutes, sync_status, deliver_due]
+
+
+def _broadcaster(context: Context) -> "RoomBroadcaster":
+    from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+
+    return RoomBroadcaster(context.hub, context.presence)
+
+
+def _socket(context: Context, broadcaster: "RoomBroadcaster") -> Endpoint:
+    from chatctl_server.api.rooms.sockets import room_socket
+
+    return room_socket(context, broadcaster)
+
+
+ROOMS = Face(
+    "rooms",
+    credentials=OPERATOR,
+    parts={"/management/rooms": _rooms, "/management/sync": _sync},
+    broadcaster=_broadcaster,
+    sockets={"/ws/rooms/{room_id:str}": _socket},
+)
