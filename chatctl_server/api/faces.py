@@ -40,8 +40,9 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     """``parts`` are the routes that ask for its credentials, by how their paths begin; those of
     ``unguarded`` ignore every credential.
 
-    ``sockets`` and ``streams`` have their paths as the framework writes them, and find out by
-    themselves who calls. They are made with the broadcaster, which a face that has some has, too.
+    ``sockets`` (WebSockets) and ``streams`` (HTTP) have their paths as the framework writes them,
+    a parameter for one segment. They find out by themselves who calls, and are made with the
+    broadcaster, which a face that has some has, too.
     """
 
     name: str

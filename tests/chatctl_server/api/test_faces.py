@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,12 @@ from chatctl_server.api.faces import Endpoint, Face, Handlers
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.app import FACES, Application
 from chatctl_server.domain import events
-from chatctl_server.storage import log
+from chatctl_server.storage import log, maintenance
 
 GUEST = {"X-Guest-Token": "guest of anna"}
 ADMIN = {"X-Api-Key": KEY}
 CLERK = events.Actor(None, "test")
+SYNC = ("due", "routes", "status")
 
 
 async def guest(scope: Mapping[str, Any], who: Caller) -> Caller | None:
@@ -179,6 +182,36 @@ async def test_what_a_process_is_trusted_with_is_said_by_the_face(tmp_path: Path
         assert (await client.get("/guests/me")).status_code == 401
         assert (await client.get("/guests/me", headers=GUEST)).status_code == 200
         assert (await client.get("/welcome")).text == "come in"
+
+
+LOADED = """
+import sys
+from chatctl.cli import run
+assert run(sys.argv[1:]) == 0
+begin = "chatctl_server.api."
+names = [each.removeprefix(begin) for each in sys.modules if each.startswith(begin)]
+print(*(each for each in names if each.startswith(("rooms.", "management.", "openapi"))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "loaded"),
+    [
+        (("status",), {"management.status"}),
+        (("events", "ls"), {"management.events"}),
+        (("sync", "status"), {"rooms.bodies", *(f"rooms.sync_{each}" for each in SYNC)}),
+    ],
+)
+def test_a_command_on_the_file_loads_what_it_asks_for(
+    tmp_path: Path, command: tuple[str, ...], loaded: set[str]
+) -> None:
+    maintenance.migrate(tmp_path / "chat.db")
+    words = [sys.executable, "-c", LOADED, *command, "--db", f"sqlite:{tmp_path}/chat.db"]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.splitlines()[-1].split()) == {"management.face", "rooms.face"} | loaded
 
 
 async def test_wrong_admin_keys_are_counted_over_all_faces(tmp_path: Path) -> None:
