@@ -239,6 +239,7 @@ OTHERS = (
     DeliveryResent,
     CallbacksRecovered,
 )
+ERASURES = (MessageDeleted,)  # the text that they are about must leave the database's files
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -123,6 +123,7 @@ def writing(path: Path, *, durable: bool, create: bool = False) -> Database:
         "synchronous": "full" if durable else "off",
         "wal_autocheckpoint": CHECKPOINT_PAGES,
         "journal_size_limit": 64 * 1024 * 1024,
+        "secure_delete": 1,  # what is freed is zeroed: no page keeps an erased text
     }
     return _database(path, flags, {**pragmas, "cache_size": -WRITER_CACHE_KIB})
 

@@ -85,6 +85,8 @@ class Store:
         await self._loop.run_in_executor(None, self._writing.check)
         self._identity = _identity(self.path)
         self._checkpointer.start()
+        if self._is_serving:
+            self._checkpointer.erased()  # maybe, before a crash
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -99,12 +101,13 @@ class Store:
         self._work.set()
         if self._thread is not None:
             await loop.run_in_executor(None, self._drained.wait)
-            await loop.run_in_executor(None, self._checkpointer.stop)
         closing = loop.run_in_executor(None, self._close_readers)
         while not closing.done():
             self.interrupt()
             await asyncio.wait([closing], timeout=INTERRUPT_SECONDS)
         await closing
+        if self._thread is not None:
+            await loop.run_in_executor(None, self._checkpointer.stop)
         self._readers_closed.set()
         if self._thread is not None:
             await loop.run_in_executor(None, self._thread.join)
@@ -218,6 +221,8 @@ class Store:
             seconds = time.perf_counter() - started
             loop.call_soon_threadsafe(self._settle, settled, seconds)
             self._checkpointer.written()
+            if _has_erased(settled):
+                self._checkpointer.erased()
         self._drained.set()
         self._readers_closed.wait()  # the last connection to close empties the write-ahead log
         writing.close()
@@ -255,6 +260,11 @@ class Store:
             except Exception:
                 logger.exception("a result could not be handed over")
         self.on_batch(len(settled), seconds)
+
+
+def _has_erased(settled: Sequence[Completed]) -> bool:
+    recorded = (entry for completed in settled for entry in completed.recorded)
+    return any(isinstance(entry.payload, events.ERASURES) for entry in recorded)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
