@@ -16,8 +16,9 @@ import report
 import scene
 import served
 
-from chatctl_server.actions import rooms, sessions
+from chatctl_server.actions import conversations, sessions
 from chatctl_server.domain import times
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
 
@@ -30,16 +31,16 @@ async def fill(path: Path, deliveries: int) -> None:
     maintenance.prepare(path, durable=False)
     store = Store(path, durable=False, clock=times.now)
     await store.open()
-    for number in range(ROOMS):
-        await store.write(rooms.create, scene.ACTOR, f"room {number}", [])
+    rooms = [
+        (await store.write(conversations.create_room, scene.ACTOR, f"room {number}", [])).ref
+        for number in range(ROOMS)
+    ]
     for number in range(deliveries // 2 // ROOMS):
-        await asyncio.gather(
-            *(visit(store, room, f"user {number}") for room in range(1, ROOMS + 1))
-        )
+        await asyncio.gather(*(visit(store, room, f"user {number}") for room in rooms))
     await store.close()
 
 
-async def visit(store: Store, room: int, user_id: str) -> None:
+async def visit(store: Store, room: ConversationRef, user_id: str) -> None:
     joined = await store.write(sessions.join, scene.ACTOR, room, user_id, user_id)
     await store.write(sessions.leave, scene.ACTOR, joined.session_id, "left")
 

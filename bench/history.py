@@ -14,7 +14,7 @@ import scene
 import served
 
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, history_pages, messages, sql
+from chatctl_server.storage import history_pages, messages, rooms, sql
 from chatctl_server.storage.store import Store
 
 LIMIT = 1000
@@ -48,27 +48,26 @@ def show(name: str, runs: Runs, *, at_most: float | None = None) -> None:
         report.line(f"{name}, p{percent}", statistics.median(values), "ms", at_most=target)
 
 
-def room_and_span(path: Path) -> tuple[str, history_pages.Window]:
-    """The room's id, and a window that holds all its messages but has to look for both ends."""
+def room_and_span(path: Path) -> tuple[rooms.Room, history_pages.Window]:
+    """The room, and a window that holds all its messages but has to look for both ends."""
     db = sql.reading(path)
     db.connect()
-    room = conversations.by_id(db, scene.ROOM)
-    assert room is not None
-    first, last = (messages.between(db, room.id, seq, seq)[0] for seq in (1, room.last_seq))
+    room = rooms.get(db, scene.ROOM)
+    first, last = (messages.between(db, room.ref, seq, seq)[0] for seq in (1, room.last_seq))
     db.close()
     window = history_pages.Window(times.seconds(first.created_at), times.seconds(last.created_at))
-    return room.public_id, window
+    return room, window
 
 
 def questions(path: Path, samples: int, repeat: int) -> None:
-    room_id, span = room_and_span(path)
+    room, span = room_and_span(path)
     db = sql.reading(path)
     db.connect()
     for window, which in ((OPEN, ""), (span, ", from and to")):
         for page in PAGES:
 
             def ask(window: history_pages.Window = window, page: int = page) -> None:
-                found = history_pages.message_page(db, room_id, window, page, LIMIT)
+                found = history_pages.message_page(db, room, window, page, LIMIT)
                 assert len(found.records) == LIMIT
 
             runs = measure(ask, samples, repeat)
@@ -79,7 +78,7 @@ def questions(path: Path, samples: int, repeat: int) -> None:
 
 
 async def reads(
-    store: Store, room_id: str, span: history_pages.Window, samples: int, repeat: int
+    store: Store, room: rooms.Room, span: history_pages.Window, samples: int, repeat: int
 ) -> None:
     for window, which in ((OPEN, ""), (span, ", from and to")):
         for page in PAGES:
@@ -87,13 +86,13 @@ async def reads(
             for run in runs:
                 for _ in range(samples):
                     started = time.perf_counter()
-                    await store.read(history_pages.message_page, room_id, window, page, LIMIT)
+                    await store.read(history_pages.message_page, room, window, page, LIMIT)
                     run.append(time.perf_counter() - started)
             show(f"Store.read, page {page}{which}", runs, at_most=TARGET_MILLISECONDS)
 
 
 def requests(path: Path, samples: int, repeat: int) -> None:
-    room_id, span = room_and_span(path)
+    room, span = room_and_span(path)
     windows: dict[str, dict[str, int]] = {
         "": {},
         ", from and to": {"from": span.from_time or 0, "to": span.to_time or 0},
@@ -105,7 +104,7 @@ def requests(path: Path, samples: int, repeat: int) -> None:
 
                 def ask(window: dict[str, int] = window, page: int = page) -> None:
                     answer = client.get(
-                        f"/management/sync/chat-history/{room_id}",
+                        f"/management/sync/chat-history/{room.public_id}",
                         params={"page": page, "limit": LIMIT, **window},
                     )
                     assert answer.status_code == 200, answer.text
@@ -122,10 +121,10 @@ def main() -> None:
         path = scene.filled(folder, given.rows, given.keep)
         report.line("messages in the room", given.rows, "")
         questions(path, given.samples, given.repeat)
-        room_id, span = room_and_span(path)
+        room, span = room_and_span(path)
 
         async def work(store: Store) -> None:
-            await reads(store, room_id, span, given.samples, given.repeat)
+            await reads(store, room, span, given.samples, given.repeat)
 
         scene.run(scene.with_store(path, work))
         requests(path, given.samples, given.repeat)

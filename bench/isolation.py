@@ -22,7 +22,7 @@ import report
 import scene
 import served
 
-from chatctl_server.actions import rooms
+from chatctl_server.actions import conversations
 from chatctl_server.domain import times
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
@@ -163,7 +163,7 @@ async def fill(path: Path, backlog: int) -> str:
     maintenance.prepare(path, durable=False)
     store = Store(path, durable=False, clock=times.now)
     await store.open()
-    made = await store.write(rooms.create, scene.ACTOR, "chat", [])
+    made = await store.write(conversations.create_room, scene.ACTOR, "chat", [])
     await store.close()
     return made.public_id
 

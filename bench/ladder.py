@@ -12,14 +12,14 @@ from typing import NamedTuple
 import scene
 from peewee import Database
 
-from chatctl_server.actions import messages as verb
+from chatctl_server.actions import messages as posting
 from chatctl_server.domain import events, times
-from chatctl_server.storage import conversations, log, messages, projection, sql
+from chatctl_server.storage import counters, log, messages, projection, rooms, sql
 from chatctl_server.storage.writer import Call, Writer
 
 BATCH = 256
-BARE = """INSERT INTO message (id, conversation, seq, event_offset, kind, sender, nickname,
-    is_admin, content, created_at) VALUES (?, ?, ?, ?, 'text', ?, ?, 0, ?, ?)"""
+BARE = """INSERT INTO message (id, conversation, seq, event_offset, kind, sender, sender_kind,
+    nickname, is_admin, content, created_at) VALUES (?, ?, ?, ?, 'text', ?, 'user', ?, 0, ?, ?)"""
 Posts = Sequence[events.Event]
 Part = Callable[[Database, Posts], object]
 
@@ -33,10 +33,8 @@ class Numbers:
     """The next message, seq, offset and client id of the filled database."""
 
     def __init__(self, db: Database) -> None:
-        room = conversations.by_id(db, scene.ROOM)
-        assert room is not None
-        self.seq = room.last_seq
-        self.message = messages.newest_id(db)
+        self.seq = rooms.get(db, scene.ROOM).last_seq
+        self.message = counters.values(db)["message"]
         self.offset = log.newest_offset(db)
 
     def batch(self, *, with_id: bool) -> list[events.Event]:
@@ -58,7 +56,8 @@ class Numbers:
             created_at=now,
             client_msg_id=post.client_msg_id,
         )
-        return events.Event(self.offset, now, scene.ROOM, post.actor, event)
+        room = scene.ROOM
+        return events.Event(self.offset, now, room.scope, room.id, post.actor, event)
 
 
 def climb(path: Path, count: int) -> list[Step]:
@@ -71,15 +70,16 @@ def climb(path: Path, count: int) -> list[Step]:
         for name, parts, with_id in (
             ("bare rows: one executemany and the commit", [_bare], False),
             ("+ rows from events, the room's last seq", [_rows], False),
-            ("+ the events in the log", [_facts, _rows], False),
-            ("+ client ids: a hash and its index", [_facts, _rows], True),
-            ("+ look-up of duplicates", [_earlier, _facts, _rows], True),
-            ("+ bans, mutes, roles", [_earlier, _standings, _facts, _rows], True),
+            ("+ the events in the log", [_events, _rows], False),
+            ("+ client ids: a hash and its index", [_events, _rows], True),
+            ("+ look-up of duplicates", [_earlier, _events, _rows], True),
+            ("+ bans, mutes, roles", [_earlier, _senders, _events, _rows], True),
         )
     ]
+    counters.save(db, {"message": numbers.message, "event": numbers.offset})
     db.close()
-    verbs = _verb(path, numbers.message + 10**9, count)
-    return [*steps, Step("+ the action: its checks, events, results", verbs)]
+    actions = _action(path, numbers.message + 10**9, count)
+    return [*steps, Step("+ the action: its checks, events, results", actions)]
 
 
 def _measure(
@@ -97,7 +97,16 @@ def _measure(
 
 def _bare(db: Database, posts: Posts) -> None:
     rows = [
-        (m.message_id, scene.ROOM, m.seq, entry.offset, m.sender, m.nickname, m.content, entry.at)
+        (
+            m.message_id,
+            scene.ROOM.id,
+            m.seq,
+            entry.offset,
+            m.sender,
+            m.nickname,
+            m.content,
+            entry.at,
+        )
         for entry in posts
         if isinstance(m := entry.payload, events.MessagePosted)
     ]
@@ -108,34 +117,34 @@ def _rows(db: Database, posts: Posts) -> None:
     projection.apply_posts(db, posts)
 
 
-def _facts(db: Database, posts: Posts) -> None:
+def _events(db: Database, posts: Posts) -> None:
     log.append(db, posts)
 
 
 def _earlier(db: Database, posts: Posts) -> None:
     hashes = [
-        projection.client_hash(scene.ROOM, m.sender, m.client_msg_id)
+        projection.client_hash(scene.ROOM.id, m.sender, m.client_msg_id)
         for entry in posts
         if isinstance(m := entry.payload, events.MessagePosted) and m.client_msg_id is not None
     ]
-    messages.earlier(db, hashes)
+    messages.originals(db, hashes)
 
 
-def _standings(db: Database, posts: Posts) -> None:
+def _senders(db: Database, posts: Posts) -> None:
     senders = {
-        (scene.ROOM, entry.payload.sender)
+        (scene.ROOM.id, scene.ROOM.scope, entry.payload.sender)
         for entry in posts
         if isinstance(entry.payload, events.MessagePosted)
     }
     messages.sender_statuses(db, senders)
 
 
-def _verb(path: Path, first: int, count: int) -> float:
+def _action(path: Path, first: int, count: int) -> float:
     """The action as the writer runs it, without queue and event loop; client ids from ``first``."""
     writing = Writer(lambda: sql.writing(path, durable=True), times.now)
     batches = [
         [
-            Call(verb.POST, (scene.post(scene.ROOM, number),), _ignore, 0)
+            Call(posting.POST, (scene.post(scene.ROOM, number),), _ignore, 0)
             for number in range(start, start + BATCH)
         ]
         for start in range(first, first + count // BATCH * BATCH, BATCH)
@@ -143,7 +152,7 @@ def _verb(path: Path, first: int, count: int) -> float:
     started = time.thread_time()
     for batch in batches:
         outcome = writing.run(batch)[-1].outcome
-        if not isinstance(outcome, verb.Posted) or outcome.duplicate:
+        if not isinstance(outcome, posting.Posted) or outcome.duplicate:
             raise TypeError(f"not stored: {outcome}")
     spent = time.thread_time() - started
     writing.close()

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chatctl_server.actions import messages, rooms
+from chatctl_server.actions import conversations, messages
 from chatctl_server.domain import events, times
+from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import maintenance, sql
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.writer import Call, Writer
@@ -22,7 +23,7 @@ ACTOR = events.Actor("bench", "bench")
 TEXT = "the quick brown fox jumps over the lazy dog and keeps running on, all right? " * 2
 FILL_BATCH = 1000
 FILL_STEP = 10 * times.SECOND  # the messages of a filled room are 10 ms apart, in steps of 10 s
-ROOM = 1
+ROOM = RoomRef(1, ROOMS)
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:
@@ -40,9 +41,9 @@ def directory() -> Iterator[Path]:
         yield Path(name)
 
 
-def post(conversation: int, number: int, *, with_id: bool = True) -> messages.Post:
+def post(room: RoomRef, number: int, *, with_id: bool = True) -> messages.Post:
     return messages.Post(
-        conversation=conversation,
+        ref=room,
         actor=ACTOR,
         sender=f"user-{number % 200}",
         nickname=f"User {number % 200}",
@@ -68,12 +69,12 @@ def filled(folder: Path, rows: int, keep: Path | None = None) -> Path:
 
 
 def fill(path: Path, count: int) -> None:
-    """A new database whose room's conversation id is ROOM; its newest message is of now."""
+    """A new database whose room is ROOM; its newest message is of now."""
     maintenance.prepare(path, durable=False)
     steps = -(-count // FILL_BATCH)
     clock = itertools.count(times.now() - steps * FILL_STEP, FILL_STEP)
     writing = Writer(lambda: sql.writing(path, durable=False), lambda: next(clock))
-    _run(writing, [Call(rooms.create, (ACTOR, "bench", ()), _ignore, 0)])
+    _run(writing, [Call(conversations.create_room, (ACTOR, "bench", ()), _ignore, 0)])
     for start in range(0, count, FILL_BATCH):
         numbers = range(start, min(start + FILL_BATCH, count))
         _run(

@@ -73,7 +73,7 @@ class Application:
         self._workers = Workers()
         is_server = role == "server"
         self.broadcasters = api_faces.broadcasters(faces, context) if is_server else {}
-        self.gate = Edge(
+        self.edge = Edge(
             whole(context, faces, self.broadcasters) if is_server else InParts(context, faces),
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
@@ -82,7 +82,7 @@ class Application:
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.gate(scope, receive, send)
+        await self.edge(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -179,9 +179,11 @@ def create_app(
 
     callbacks = _OnDemand(make)
 
-    def routes_callbacks() -> contexts.Callbacks:
+    def routes_callbacks() -> contexts.CallbackCalls:
         made = callbacks()
-        return contexts.Callbacks(made.request_of, made.deliver_due if role == "command" else None)
+        return contexts.CallbackCalls(
+            made.request_of, made.deliver_due if role == "command" else None
+        )
 
     context = Context(
         settings=settings,

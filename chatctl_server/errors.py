@@ -54,23 +54,37 @@ class Forbidden(ChatctlError):
     code, status, title = "forbidden", 403, "Not allowed"
 
 
+class NotAParticipant(ChatctlError):
+    code, status, title = "not_a_participant", 403, "Not a participant"
+
+
 class Banned(ChatctlError):
-    code, status, title = "banned", 403, "Banned from this room"
+    code, status, title = "banned", 403, "Banned"
 
 
 class Muted(ChatctlError):
-    code, status, title = "muted", 403, "Muted in this room"
+    code, status, title = "muted", 403, "Muted"
 
 
 class NotFound(ChatctlError):
     code, status, title = "not_found", 404, "Not found"
 
 
-class RoomNotFound(NotFound):
+class ConversationNotFound(NotFound):
+    code, title = "conversation_not_found", "Conversation not found"
+
+
+class ConversationIsClosed(NotFound):
+    code, title = "conversation_closed", "Conversation is closed"
+
+
+class RoomNotFound(ConversationNotFound):
+    """As the rooms' clients know it."""
+
     code, title = "room_not_found", "Room not found"
 
 
-class RoomClosed(NotFound):
+class RoomIsClosed(ConversationIsClosed):
     code, title = "room_closed", "Room is closed"
 
 

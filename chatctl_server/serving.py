@@ -162,10 +162,10 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
     class Protocol(HttpProtocol):
         handshake_timeout_seconds = settings.handshake_timeout_seconds
         max_open = settings.max_connections + SPARE_FILES // 2
-        log_refused = staticmethod(app.gate.log_refused)
+        log_refused = staticmethod(app.edge.log_refused)
 
     class Upgraded(WebSocketProtocol):
-        log_refused = staticmethod(app.gate.log_refused)
+        log_refused = staticmethod(app.edge.log_refused)
 
     return uvicorn.Config(
         app,
@@ -173,7 +173,7 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
         ws=Upgraded,
         lifespan="off",
         log_config=None,
-        access_log=False,  # the gate knows the caller's address, uvicorn only the proxy's
+        access_log=False,  # the edge knows the caller's address, uvicorn only the proxy's
         proxy_headers=False,
         server_header=False,
         backlog=4096,

@@ -1,6 +1,6 @@
-"""A room in plain Python: what the verbs must do, written without looking at how they do it.
+"""A room in plain Python: what the actions must do, written without looking at how they do it.
 
-Every act returns what the verb's caller must see, or the code of the refusal as a Refusal.
+Every act returns what the action's caller must see, or the code of the refusal as a Refusal.
 Times in microseconds.
 """
 
@@ -24,6 +24,7 @@ class Message:
     client_id: str | None
     created_at: int
     is_deleted: bool = False
+    is_erased: bool = False
 
 
 @dataclasses.dataclass
@@ -90,7 +91,7 @@ class ExpectedRoom:
         if kind == "text" and (refusal := self._refused(now, sender, guarded)):
             return refusal
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         newest = self.messages[-1].created_at if self.messages else 0
         is_admin = kind == "text" and sender in self.admins
         seq = len(self.messages) + 1
@@ -112,15 +113,28 @@ class ExpectedRoom:
         return Refusal("throttled") if is_early and sender not in self.admins else None
 
     def delete(self, seq: int) -> bool | Refusal:
+        """A soft one: the text stays."""
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         if not 1 <= seq <= len(self.messages):
             return Refusal("message_not_found")
         message = self.messages[seq - 1]
         if message.is_deleted:
             return False
-        message.is_deleted, message.content = True, ""
+        message.is_deleted = True
         self.events.append("message.deleted")
+        return True
+
+    def erase(self, seq: int) -> bool | Refusal:
+        """Also in a closed room."""
+        if not 1 <= seq <= len(self.messages):
+            return Refusal("message_not_found")
+        message = self.messages[seq - 1]
+        if message.is_erased:
+            return False
+        message.is_deleted = message.is_erased = True
+        message.content = ""
+        self.events.append("message.erased")
         return True
 
     # Sessions
@@ -128,7 +142,7 @@ class ExpectedRoom:
     def join(self, now: int, user_id: str) -> bool | Refusal:
         """Whether the user is an admin."""
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         if user_id in self.banned(now):
             return Refusal("banned")
         self.end(user_id, now, "replaced")
@@ -157,7 +171,7 @@ class ExpectedRoom:
         self, kind: str, now: int, user_id: str, reason: str | None, seconds: int | None
     ) -> bool | Refusal:
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         held = self.bans if kind == "ban" else self.mutes
         earlier = held.get(user_id)
         if earlier is not None and earlier.holds(now):
@@ -173,7 +187,7 @@ class ExpectedRoom:
 
     def lift(self, kind: str, now: int, user_id: str) -> bool | Refusal:
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         held = self.bans if kind == "ban" else self.mutes
         earlier = held.get(user_id)
         if earlier is None or not earlier.holds(now):
@@ -184,7 +198,7 @@ class ExpectedRoom:
 
     def kick(self, now: int, user_id: str) -> bool | Refusal:
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         if self.stay_of(user_id) is None:
             return False
         self.events.append("user.kicked")
@@ -192,7 +206,7 @@ class ExpectedRoom:
 
     def set_admins(self, admins: set[str]) -> bool | Refusal:
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         if admins == self.admins:
             return False
         self.admins = set(admins)
@@ -206,7 +220,7 @@ class ExpectedRoom:
 
     def rename(self, name: str) -> bool | Refusal:
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         if name == self.name:
             return False
         self.name = name
@@ -215,7 +229,7 @@ class ExpectedRoom:
 
     def close(self, now: int) -> bool | Refusal:
         if not self.is_open:
-            return Refusal("room_closed")
+            return Refusal("conversation_closed")
         self.is_open = False
         self.events.append("room.closed")
         for stay in self.current:

@@ -8,29 +8,37 @@ import apsw
 import msgspec
 from offline import HOST, SECOND, Offline
 
-from chatctl_server.actions import followers, messages, moderation, rooms, sessions
+from chatctl_server.actions import (
+    conversations,
+    custom_events,
+    followers,
+    messages,
+    moderation,
+    sessions,
+)
 from chatctl_server.domain import events
-from chatctl_server.storage import conversations
+from chatctl_server.domain.references import ROOMS, RoomRef
+from chatctl_server.storage import rooms
 from chatctl_server.storage.transaction import Tx
 
 
 def live(path: Path) -> None:
     """``lobby`` (conversation 1) is open, with bob in it; ``attic`` (2) is closed.
 
-    Messages: 1 and 2 have the same client id of two senders; 3 is deleted; eve, banned, wrote 5;
+    Messages: 1 and 2 have the same client id of two senders; 3 is erased; eve, banned, wrote 5;
     carl wrote 6 after his ban had expired, dave 7 after his was lifted; 8 is in the attic.
     """
     scene = Offline(path)
     lobby = scene.create_room("lobby", "ann")
-    scene.run(sessions.join, 1, "ann", "Ann")
-    scene.run(sessions.join, 1, "bob", "Bob")
-    scene.run(sessions.join, 1, "eve", "Eve")
-    scene.post(1, "bob", "hello", client_msg_id="c1")
-    scene.post(1, "ann", "welcome", client_msg_id="c1")
-    scene.post(1, "bob", "a secret", client_msg_id="c2")
-    scene.run(messages.delete, lobby, 3)
-    scene.post(1, "system", "be kind", kind="system", is_guarded=False)
-    scene.post(1, "eve", "buy this")
+    scene.run(sessions.join, lobby, "ann", "Ann")
+    scene.run(sessions.join, lobby, "bob", "Bob")
+    scene.run(sessions.join, lobby, "eve", "Eve")
+    scene.post(lobby, "bob", "hello", client_msg_id="c1")
+    scene.post(lobby, "ann", "welcome", client_msg_id="c1")
+    scene.post(lobby, "bob", "a secret", client_msg_id="c2")
+    scene.run(messages.erase, lobby, 3)
+    scene.post(lobby, "system", "be kind", kind="system", is_guarded=False)
+    scene.post(lobby, "eve", "buy this")
     scene.run(moderation.ban, lobby, "eve", "advertising", None)
     scene.run(moderation.ban, lobby, "carl", None, 10)
     scene.run(moderation.ban, lobby, "dave", None, None)
@@ -39,43 +47,42 @@ def live(path: Path) -> None:
     scene.run(moderation.mute, lobby, "ann", None, None)
     scene.run(moderation.unmute, lobby, "ann")
     scene.now += 20 * SECOND
-    scene.post(1, "carl", "back again", client_msg_id="c1")
-    scene.post(1, "dave", "thank you")
+    scene.post(lobby, "carl", "back again", client_msg_id="c1")
+    scene.post(lobby, "dave", "thank you")
     scene.run(moderation.kick, lobby, "ann")
-    scene.run(rooms.rename, lobby, "the lobby")
-    scene.run(rooms.set_admins, lobby, ("ann", "carl"))
+    scene.run(conversations.rename, lobby, "the lobby")
+    scene.run(conversations.set_admins, lobby, ("ann", "carl"))
     _live_in_attic(scene)
     scene.close()
 
 
 def _live_in_attic(scene: Offline) -> None:
     attic = scene.create_room("attic")
-    scene.run(sessions.join, 2, "bob", "Bob")
-    scene.post(2, "bob", "dust")
+    scene.run(sessions.join, attic, "bob", "Bob")
+    scene.post(attic, "bob", "dust")
     payload = msgspec.Raw(b'{"wave": 1}')
-    scene.run(announce, attic, payload)
-    scene.run(rooms.close, attic)
-    scene.run(rooms.end_sessions, attic)
+    scene.run(custom_events.send, attic, "bob", "wave", payload)
+    scene.run(conversations.close, attic)
+    scene.run(conversations.end_sessions, attic)
     scene.run(lambda tx, actor: followers.plan(tx, "audit", 0, 5))
     scene.run(lambda tx, actor: followers.heartbeat(tx))
-
-
-def announce(tx: Tx, actor: events.Actor, room_id: str, payload: msgspec.Raw) -> None:
-    room = conversations.find_room(tx.db, room_id)
-    tx.record(events.CustomSent("bob", "wave", payload), actor, room.id)
 
 
 def smuggle(path: Path, conversation: int, sender: str) -> None:
     """A message past all rules of posting, with its event and everything that belongs to it."""
 
     def post(tx: Tx, actor: events.Actor) -> None:
-        room = conversations.by_id(tx.db, conversation)
-        assert room is not None
-        number = tx.db.execute_sql("SELECT max(id) + 1 FROM message").fetchone()[0]
-        event = events.MessagePosted(
-            number, room.last_seq + 1, "text", sender, sender, "let me in", tx.now
+        ref = RoomRef(conversation, ROOMS)
+        payload = events.MessagePosted(
+            tx.take("message"),
+            rooms.get(tx.db, ref).last_seq + 1,
+            "text",
+            sender,
+            sender,
+            "let me in",
+            tx.at,
         )
-        tx.record(event, actor, conversation)
+        tx.record(payload, actor, ref)
 
     scene = Offline(path, now=1_800_000_000 * SECOND)
     scene.run(post, actor=HOST)

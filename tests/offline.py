@@ -1,16 +1,22 @@
-"""Verbs on a database file without a server, at the time that the test sets."""
+"""Actions on a database file without a server, at the time that the test sets."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chatctl_server.actions import messages, rooms, sessions
+from chatctl_server.actions import conversations, messages, sessions
 from chatctl_server.domain import events
-from chatctl_server.storage import maintenance, sql
+from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
+from chatctl_server.storage import maintenance, rooms, sql
 from chatctl_server.storage.writer import Batch, Call, Writer
 
 SECOND = 1_000_000
 HOST = events.Actor(None, "test")
+
+
+def room(number: int) -> RoomRef:
+    """The reference to the room with that internal number: the first one is 1."""
+    return RoomRef(number, ROOMS)
 
 
 class Offline:
@@ -23,12 +29,12 @@ class Offline:
             maintenance.prepare(path, durable=False)
         self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
 
-    def run(self, verb: Callable[..., Any], *arguments: Any, actor: events.Actor = HOST) -> Any:
-        """What the verb returns; raises what it raises."""
-        return self.call(verb, actor, *arguments)
+    def run(self, action: Callable[..., Any], *arguments: Any, actor: events.Actor = HOST) -> Any:
+        """What the action returns; raises what it raises."""
+        return self.call(action, actor, *arguments)
 
-    def call(self, verb: Callable[..., Any] | Batch[Any, Any], *arguments: Any) -> Any:
-        (outcome,) = self.together((verb, *arguments))
+    def call(self, action: Callable[..., Any] | Batch[Any, Any], *arguments: Any) -> Any:
+        (outcome,) = self.together((action, *arguments))
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
@@ -38,8 +44,10 @@ class Offline:
         queued = [Call(call[0], call[1:], lambda _: None, 256) for call in calls]
         return [settled.outcome for settled in self.writing.run(queued)]
 
-    def post(self, conversation: int, sender: str, content: str, **more: Any) -> messages.Posted:
-        sent = messages.Post(conversation, HOST, sender, sender, content, **more)
+    def post(
+        self, room: ConversationRef, sender: str, content: str, **more: Any
+    ) -> messages.Posted:
+        sent = messages.Post(room, HOST, sender, sender, content, **more)
         posted: messages.Posted = self.call(messages.POST, sent)
         return posted
 
@@ -48,13 +56,20 @@ class Offline:
         self.writing.close()
         self.writing = Writer(lambda: sql.writing(self.path, durable=False), lambda: self.now)
 
-    def create_room(self, name: str, *admins: str) -> str:
-        return str(self.run(rooms.create, name, admins).public_id)
+    def create_room(self, name: str, *admins: str) -> RoomRef:
+        ref: RoomRef = self.run(conversations.create_room, name, admins).ref
+        return ref
 
-    def stay(self, conversation: int, user_id: str, seconds: int) -> None:
+    def rooms(self) -> list[rooms.Room]:
+        """All that there are, also closed ones; nothing stays open."""
+        found: list[rooms.Room] = self.call(lambda tx: rooms.page(tx.db, 0, "all", None))
+        self.close()
+        return found
+
+    def stay(self, room: RoomRef, user_id: str, seconds: int) -> None:
         """A session that begins now and lasts that long; afterwards it is as late as before."""
         begun = self.now
-        session = self.run(sessions.join, conversation, user_id, user_id)
+        session = self.run(sessions.join, room, user_id, user_id)
         self.now += seconds * SECOND
         self.run(sessions.leave, session.session_id, "left")
         self.now = begun

@@ -28,6 +28,7 @@ _LIST = (
     Column("pending", "PENDING", "number"),
     Column("oldest_pending_at", "OLDEST", "time"),
     Column("failing_since", "FAILING", "time"),
+    Column("scope", "SCOPE", "id"),
 )
 # What a person reads.
 _READ = (
@@ -41,6 +42,7 @@ SHOW = (
     Column("endpoint_id", "id", "id"),
     Column("origin", "origin", "id"),
     Column("kind", "kind", "id"),
+    Column("scope", "scope", "id"),
     Column("url", "url", "id"),
     Column("events", "events"),
     Column("status", "status", "id"),
@@ -53,6 +55,8 @@ SHOW = (
     Column("pending", "pending", "number"),
     Column("oldest_pending_at", "oldest pending", "time"),
 )
+_ROOMS = "rooms"
+_SCOPE = re.compile(f"{_ROOMS}|all|(workspace|site):[1-9][0-9]{{0,17}}", re.ASCII)
 _MOST_URL_BYTES = 8192
 _HTTP = re.compile("https?://", re.IGNORECASE)
 _SERVER_BROKE = 500  # and whatever is above (RFC 9110, 15.6)
@@ -77,9 +81,21 @@ def ls(options: Options) -> None:
     if options.json:
         output.document([output.with_times(SHOW, each) for each in found])
     elif sys.stdout.isatty():
-        output.rows(options, _READ, [{**each, **_read(each)} for each in found])
+        columns = [*_READ, *(each for each in _LIST if each.key == "scope" and _is_told(found))]
+        output.rows(options, columns, [{**each, **_read(each)} for each in found])
     else:
         output.rows(options, _LIST, found)
+
+
+def _is_told(found: list[Json]) -> bool:
+    """Where all hear of rooms, a person is not told so."""
+    return any(each.get("scope", _ROOMS) != _ROOMS for each in found)
+
+
+def shown(options: Options, endpoint: Json) -> None:
+    is_short = sys.stdout.isatty() and not _is_told([endpoint])
+    columns = [each for each in SHOW if each.key != "scope" or not is_short]
+    output.record(options, columns, endpoint)
 
 
 def _read(endpoint: Json) -> Json:
@@ -113,11 +129,21 @@ def add(
         ),
     ],
     source: SecretFile = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help="Of what: rooms (unless given), workspace:N, site:N, or all.",
+        ),
+    ] = None,
 ) -> None:
     """Send events to a further URL, from here on, and print the endpoint's id; - reads the URL."""
     if url == source == "-":
         raise failures.usage("stdin is the URL or the secret, not both", "--secret-file FILE")
     body = {"url": _url(url), "events": event_types.globs(events, "--events")}
+    if scope is not None:
+        body["scope"] = _checked_scope(scope)
     if source is not None:
         body["secret"] = secret_files.read(source)
     with connection.open(options, writes=True) as server:
@@ -130,6 +156,14 @@ def add(
         output.line(visible(str(added["endpoint_id"])))
     else:
         output.fields([cell(str(added["endpoint_id"])), output.changed(added)])
+
+
+def _checked_scope(given: str) -> str:
+    if not _SCOPE.fullmatch(given):
+        raise failures.usage(
+            f"--scope: '{given}' is no scope", "--scope rooms, all, workspace:7 or site:7"
+        )
+    return given
 
 
 def _url(given: str) -> str:

@@ -41,7 +41,7 @@ _READ = (
     Column("planned_at", "PLANNED", "time"),
 )
 _USUAL = 100
-_EVENTS = (*event_types.CALLBACKS, *event_types.EVENTS, event_types.SAMPLE)
+_OTHER_EVENTS = (*event_types.CALLBACKS, event_types.SAMPLE)
 _LARGEST_PAGE = 1000
 
 
@@ -99,7 +99,7 @@ def _asked(
     if everything and limit is not None:
         raise usage("--all and --limit contradict each other", "one of the two")
     if event is not None:
-        event_types.check(event, "--event", _EVENTS)
+        event_types.check(event, "--event", _OTHER_EVENTS)
     if before is not None:
         (before,) = targets.given([before], None, DELIVERY)
     most = None if everything else limit or _USUAL

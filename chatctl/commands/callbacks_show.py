@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chatctl.commands.callbacks_admin import SHOW
+from chatctl.commands import callbacks_admin
 from chatctl.commands.callbacks_deliveries import with_times
 from chatctl.input import endpoints, ids
 from chatctl.link import connection
@@ -54,7 +54,7 @@ def show(
     with connection.open(options) as server:
         found = _find(server, named)
     if "attempts" not in found:
-        output.record(options, SHOW, found)
+        callbacks_admin.shown(options, found)
     elif options.json:
         attempts = [output.with_times(_ATTEMPT, each) for each in found["attempts"]]
         output.document({**with_times(found), "attempts": attempts})

@@ -58,7 +58,7 @@ USER_MESSAGE_INTERVAL_SECS = 3
 
 
 @dataclass
-class Target:
+class InitTarget:
     """Where the parts go. ``made`` are those that this run has made, to be undone if it fails."""
 
     directory: Path
@@ -107,19 +107,19 @@ def init(
     _tell(options, place)
 
 
-def _place(options: Options, directory: Path) -> Target:
+def _place(options: Options, directory: Path) -> InitTarget:
     home = Path(os.path.realpath(directory))
     if not str(home).isprintable():
         raise failures.usage(f"{home} has a name that no configuration can hold")
     if options.db is None:
-        return Target(home, home / "chat.db")
+        return InitTarget(home, home / "chat.db")
     with connection.server_errors():
         from chatctl_server.settings.sources import database_path
 
         path = database_path(options.db)
     if path is None:
         raise failures.usage("a production database is a file", "--db sqlite:///var/lib/chat.db")
-    found = Target(home, Path(os.path.realpath(path)))
+    found = InitTarget(home, Path(os.path.realpath(path)))
     if not found.database.parent.is_dir() and found.database.parent != home:
         parent = found.database.parent
         raise Failure("file_not_found", f"there is no directory {parent}", f"mkdir -p {parent}")
@@ -127,7 +127,7 @@ def _place(options: Options, directory: Path) -> Target:
 
 
 @contextlib.contextmanager
-def _begun(place: Target) -> Iterator[None]:
+def _begun(place: InitTarget) -> Iterator[None]:
     """The mark is there, and held by nobody else. What a failing run has made goes with it."""
     new = [each for each in (place.directory, *place.directory.parents) if not each.exists()]
     place.directory.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def _held(mark: Path) -> tuple[int, bool]:
         os.close(descriptor)
 
 
-def _refuse_existing(place: Target) -> None:
+def _refuse_existing(place: InitTarget) -> None:
     for each in place.parts():
         if os.path.lexists(each):
             raise Failure(
@@ -186,7 +186,7 @@ def _undo(made: Path) -> None:
             made.with_name(made.name + suffix).unlink(missing_ok=True)
 
 
-def _make(options: Options, place: Target) -> None:
+def _make(options: Options, place: InitTarget) -> None:
     """The configuration last: with it everything else is there."""
     from chatctl_server.storage import files, maintenance
 
@@ -205,7 +205,7 @@ def _make(options: Options, place: Target) -> None:
     files.sync(place.directory)
 
 
-def _write(place: Target, path: Path, text: str, mode: int = 0o600) -> None:
+def _write(place: InitTarget, path: Path, text: str, mode: int = 0o600) -> None:
     """Whole or not at all, and on the disk. One that an interrupted run has made stays."""
     from chatctl_server.storage import files
 
@@ -236,7 +236,7 @@ def _write(place: Target, path: Path, text: str, mode: int = 0o600) -> None:
         files.sync(path.parent)
 
 
-def _configuration(place: Target) -> str:
+def _configuration(place: InitTarget) -> str:
     return _TEXT.format(
         database=_quoted(f"sqlite://{place.database}"),
         admin_api_key=_quoted(str(place.admin_api_key)),
@@ -249,7 +249,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _tell(options: Options, place: Target) -> None:
+def _tell(options: Options, place: InitTarget) -> None:
     written = {
         "configuration": str(place.configuration),
         "database": str(place.database),
@@ -271,14 +271,14 @@ def _tell(options: Options, place: Target) -> None:
         )
 
 
-def _next(place: Target) -> list[str]:
+def _next(place: InitTarget) -> list[str]:
     if Path.cwd() == place.directory or place.directory == Path("/etc/chatctl"):
         return ["chatctl serve", "chatctl rooms create lobby"]
     config = f"--config {shlex.quote(str(place.configuration))}"
     return [f"chatctl serve {config}", f"chatctl rooms create lobby {config}"]
 
 
-def _warn_of_others(options: Options, place: Target) -> None:
+def _warn_of_others(options: Options, place: InitTarget) -> None:
     """The environment and ``.env`` win over what was written."""
     from chatctl_server.errors import InvalidSetting
     from chatctl_server.settings import sources

@@ -79,7 +79,7 @@ def _show(options: Options, event: Json) -> None:
     elif sys.stdout.isatty():
         output.talk_line(f"{event['at'][11:19]}  {sentences.of(event['type'], event['data'])}")
     else:
-        data = event["data"]
+        data = event["data"] if isinstance(event["data"], dict) else {}
         user = data.get("sender") or data.get("user_id") or ""
         values = (event["at"], event["type"], data.get("seq", ""), user, data.get("content", ""))
         output.fields([cell(str(value)) for value in values])

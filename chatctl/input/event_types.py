@@ -1,7 +1,4 @@
-"""The types of events, and GLOBs on the command line: one that fits none is a slip of the pen.
-
-A test compares them with the server's.
-"""
+"""The types of events, and GLOBs on the command line: one that fits none is a slip of the pen."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,28 +6,6 @@ from fnmatch import fnmatchcase
 
 from chatctl.shell.failures import usage
 
-EVENTS = (
-    "ban.lifted",
-    "ban.set",
-    "callbacks.recovered",
-    "custom.sent",
-    "delivery.resent",
-    "endpoint.added",
-    "endpoint.changed",
-    "endpoint.removed",
-    "message.deleted",
-    "message.posted",
-    "mute.lifted",
-    "mute.set",
-    "room.admins_set",
-    "room.closed",
-    "room.created",
-    "room.renamed",
-    "session.joined",
-    "session.left",
-    "sync.requested",
-    "user.kicked",
-)
 CALLBACKS = (
     "room_created",
     "room_closed",
@@ -47,6 +22,13 @@ SAMPLE = "test"
 _REST = re.compile(r"([._]).*")
 
 
+def events() -> tuple[str, ...]:
+    """Those of the server, whose table only the commands load that ask for it."""
+    from chatctl_server.domain.events import TYPE_NAMES
+
+    return TYPE_NAMES
+
+
 def globs(given: Iterable[str], option: str) -> list[str]:
     """Of events: each may be several, with commas between them. Raises Failure ``usage``."""
     found = [glob.strip() for each in given for glob in each.split(",")]
@@ -55,10 +37,11 @@ def globs(given: Iterable[str], option: str) -> list[str]:
     return found
 
 
-def check(glob: str, option: str, names: Sequence[str] = EVENTS) -> None:
-    """Raises Failure ``usage`` when none of the names fits."""
+def check(glob: str, option: str, others: Sequence[str] = ()) -> None:
+    """Raises Failure ``usage`` when it fits no event, nor any of the other names."""
     if not glob:
         raise usage(f"{option}: one of them is empty", f"{option} 'room.*,message.*'")
+    names = (*events(), *others)
     # A shell negates a set with !, the server's SQLite with ^.
     if any(fnmatchcase(name, glob.replace("[^", "[!")) for name in names):
         return

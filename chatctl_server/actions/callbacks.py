@@ -6,7 +6,14 @@ import msgspec
 
 from chatctl_server.actions import followers
 from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.storage import cursors, deliveries, delivery_retention, endpoints, syncs
+from chatctl_server.domain.references import ROOMS
+from chatctl_server.storage import (
+    deliveries,
+    delivery_retention,
+    endpoints,
+    server_state,
+    syncs,
+)
 from chatctl_server.storage.transaction import Tx
 
 NAME = "callbacks"
@@ -32,7 +39,10 @@ def _configure(tx: Tx, kind: EndpointKind, url: str | None, due_at: int) -> None
     if url is None:
         return
     if url not in known:
-        known[url] = endpoints.new(tx.db, tx.now, origin="settings", kind=kind, url=url)
+        new_id = tx.take("endpoint")
+        known[url] = endpoints.new(
+            tx.now, new_id, origin="settings", kind=kind, scope=ROOMS, url=url
+        )
         endpoints.save(tx.db, known[url])
     for each in known.values():
         if each.url != url:
@@ -41,7 +51,7 @@ def _configure(tx: Tx, kind: EndpointKind, url: str | None, due_at: int) -> None
 
 def note_signing(tx: Tx, is_signed: bool) -> None:
     """For commands on the file, whose shell may lack the secret of the server's settings."""
-    cursors.move(tx.db, cursors.SIGNED, int(is_signed))
+    server_state.set_value(tx.db, server_state.SIGNED, int(is_signed))
 
 
 def plan(
@@ -66,7 +76,7 @@ def _add(tx: Tx, planned: Sequence[deliveries.Planned], due_at: int) -> None:
     if planned:
         present = {each.id for each in endpoints.present(tx.db)}
         wanted = [each for each in planned if each.endpoint in present]
-        deliveries.add(tx.db, wanted, tx.now, due_at)
+        deliveries.add(tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, due_at)
 
 
 def forget(tx: Tx, finished: Sequence[int]) -> None:

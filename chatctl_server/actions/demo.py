@@ -6,10 +6,11 @@ from typing import NamedTuple
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.actions import messages, moderation, rooms, sessions
+from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, log, sql
+from chatctl_server.storage import log, sql
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writer import Call, Writer
 
@@ -143,45 +144,57 @@ def _fill(tx: Tx) -> None:
             hint="a new one: chatctl db migrate --db sqlite:./demo.db",
         )
     end = tx.now
-    made = {}
-    tx.now = end - AGE
+    made: dict[str, RoomRef] = {}
+    tx.now = tx.at = end - AGE
     for talk in TALKS:
-        made[talk.name] = rooms.create(tx, HOST, talk.name, talk.admins).public_id
+        created = conversations.create_room(tx, HOST, talk.name, talk.admins)
+        made[talk.name] = RoomRef(created.ref.id, created.ref.scope)
     steps = sum(len(talk.lines) for talk in TALKS) + 1
     for talk in TALKS:
         _hold(tx, talk, made[talk.name], AGE // steps)
-    tx.now = end - 5 * MINUTE
+    tx.now = tx.at = end - 5 * MINUTE
     moderation.mute(tx, _actor("zoe"), made["design review"], "bert", "not his topic", 86_400)
-    rooms.close(tx, HOST, made["office move"])
+    conversations.close(tx, HOST, made["office move"])
 
 
-def _hold(tx: Tx, talk: Talk, room_id: str, pause: int) -> None:
+def _hold(tx: Tx, talk: Talk, room: RoomRef, pause: int) -> None:
     """Everybody comes before their first word and goes after the last one of all."""
-    room = conversations.find_open_room(tx.db, room_id)
     inside: dict[str, int] = {}
     for number, (user, content) in enumerate(talk.lines, 1):
         # Uneven pauses, as people make them.
-        tx.now += pause * (number % 3 + 1) // 2
+        _wait(tx, pause * (number % 3 + 1) // 2)
         if user in NICKNAMES and user not in inside:
-            joined = sessions.join(tx, _actor(user), room.id, user, NICKNAMES[user])
+            joined = sessions.join(tx, _actor(user), room, user, NICKNAMES[user])
             inside[user] = joined.session_id
-            tx.now += 20 * SECOND
-        posted = messages.post_one(tx, _post(room.id, user, content))
+            _wait(tx, 20 * SECOND)
+        posted = messages.post_one(tx, _post(room, user, content))
         if number == talk.deleted:
-            tx.now += MINUTE
-            moderation.ban(tx, _actor(talk.admins[0]), room_id, user, "advertising", None)
-            messages.delete(tx, _actor(talk.admins[0]), room_id, posted.message_id)
+            _wait(tx, MINUTE)
+            moderation.ban(tx, _actor(talk.admins[0]), room, user, "advertising", None)
+            messages.erase(tx, _actor(talk.admins[0]), room, posted.message_id)
     for user, session_id in inside.items():
-        tx.now += 5 * SECOND
+        _wait(tx, 5 * SECOND)
         sessions.leave(tx, _actor(user), session_id, "left")
 
 
-def _post(conversation: int, user: str, content: str) -> messages.Post:
+def _wait(tx: Tx, microseconds: int) -> None:
+    tx.now += microseconds
+    tx.at += microseconds
+
+
+def _post(room: RoomRef, user: str, content: str) -> messages.Post:
     if user == messages.SYSTEM:
         return messages.Post(
-            conversation, HOST, user, user, content, kind="system", is_guarded=False
+            room,
+            HOST,
+            user,
+            user,
+            content,
+            kind="system",
+            sender_kind="system",
+            is_guarded=False,
         )
-    return messages.Post(conversation, _actor(user), user, NICKNAMES[user], content)
+    return messages.Post(room, _actor(user), user, NICKNAMES[user], content)
 
 
 def _actor(user: str) -> events.Actor:

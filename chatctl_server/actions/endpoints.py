@@ -17,7 +17,7 @@ from chatctl_server.domain import callback_urls, callbacks, events, times
 from chatctl_server.domain.callbacks import BATCH_EVENTS, EndpointKind
 from chatctl_server.settings import values
 from chatctl_server.settings.table import Settings, masked
-from chatctl_server.storage import deliveries, endpoints
+from chatctl_server.storage import deliveries, endpoints, scopes
 from chatctl_server.storage.transaction import Tx
 
 MOST_SECRETS = 8  # that sign besides the newest
@@ -69,19 +69,30 @@ def add(
     secret: str | None,
     is_own_word: bool,
     settings: Settings,
+    scope: str = "rooms",
 ) -> Result:
-    """It hears of what happens from here on. The same URL and events again change nothing.
-    Raises Conflict when there are as many as there can be."""
+    """It hears of what happens in the scope of that name from here on. The same URL, events and
+    scope again change nothing. Raises Conflict when there are as many as there can be."""
     _check_url(url, is_own_word, settings)
     globs = _checked_globs(globs)
     _check_secret(secret)
+    scope_id = _scope(tx, scope)
     present = [each for each in endpoints.present(tx.db) if each.is_added]
     for known in present:
-        if known.url == url and set(known.events) == set(globs):
+        same = known.url == url and known.scope == scope_id
+        if same and set(known.events) == set(globs):
             _check_same_secret(known, secret)
             return Result(known, False)
     _check_count(len(present))
-    made = endpoints.new(tx.db, tx.now, origin="added", kind="events", url=url, events=globs)
+    made = endpoints.new(
+        tx.now,
+        tx.take("endpoint"),
+        origin="added",
+        kind="events",
+        scope=scope_id,
+        url=url,
+        events=globs,
+    )
     entry = tx.record(events.EndpointAdded(made.public_id, masked(url), globs), actor, None)
     added = msgspec.structs.replace(
         made, since=entry.offset, is_guarded=not is_own_word, secret=secret
@@ -145,14 +156,14 @@ def request_test(tx: Tx, endpoint_id: str, event: str | None) -> list[deliveries
         raise errors.InvalidInput(
             f"event {event!r} is none of this endpoint's", field="event", hint=", ".join(possible)
         )
-    newest = deliveries.newest_id(tx.db)
     wanted = possible if event is None else (event,)
+    first = tx.take("delivery", len(wanted))
     samples = [
-        deliveries.Planned(stored.id, -(newest + n), each, 0, 0, 1, mark=deliveries.TEST)
-        for n, each in enumerate(wanted, 1)
+        deliveries.Planned(stored.id, -number, each, 0, 0, 1, mark=deliveries.TEST)
+        for number, each in enumerate(wanted, first)
     ]
-    last = deliveries.add(tx.db, samples, tx.now, 0)
-    found = [deliveries.one(tx.db, number) for number in range(newest + 1, last + 1)]
+    last = deliveries.add(tx.db, first, samples, tx.now, 0)
+    found = [deliveries.one(tx.db, number) for number in range(first, last + 1)]
     return [each for each in found if each is not None]
 
 
@@ -204,6 +215,17 @@ def _with_secret(
         previous_secret=" ".join(kept) or None,
         previous_until=tx.now + OVERLAP if kept else None,
     )
+
+
+def _scope(tx: Tx, name: str) -> int:
+    found = scopes.named(tx.db, name)
+    if found is None:
+        raise errors.InvalidInput(
+            f"scope: there is no {_begin(name)!r}",
+            field="scope",
+            hint="rooms, all, workspace:NUMBER or site:NUMBER",
+        )
+    return found
 
 
 def _check_url(url: str, is_own_word: bool, settings: Settings) -> None:
@@ -263,7 +285,7 @@ def _check_same_secret(known: endpoints.Endpoint, secret: str | None) -> None:
     if secret is None or hmac.compare_digest(known.secret or "", secret):
         return
     raise errors.Conflict(
-        f"The endpoint {known.public_id} has this URL and these events, and another secret",
+        f"The endpoint {known.public_id} has this URL, these events, this scope, another secret",
         field="secret",
         hint=f"chatctl callbacks rotate-secret {known.public_id}, or PATCH "
         f"/management/callbacks/{known.public_id}, changes it",

@@ -1,6 +1,6 @@
 """How followers move through the log, and the server's heartbeat."""
 
-from chatctl_server.storage import cursors
+from chatctl_server.storage import cursors, server_state
 from chatctl_server.storage.transaction import Tx
 
 
@@ -14,4 +14,4 @@ def plan(tx: Tx, follower: str, expected: int, position: int) -> bool:
 
 def heartbeat(tx: Tx) -> None:
     """Writes the time, so that a crash's sessions can be ended at about the right moment."""
-    cursors.move(tx.db, cursors.HEARTBEAT, tx.now)
+    server_state.set_value(tx.db, server_state.HEARTBEAT, tx.now)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 from chatctl_server.domain.callbacks import BATCH_EVENTS, HistoryKind
+from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import (
-    conversations,
     deliveries,
     history_batches,
     history_pages,
     messages,
+    rooms,
 )
 from chatctl_server.storage.transaction import Tx
 
@@ -69,8 +70,9 @@ def start_again(
     first, until = 1, _end(tx, kind, conversation)
     if kind == "chat_history":
         newest = until
-        first = messages.first_seq_at(tx.db, conversation, newest, window[0])
-        until = messages.first_seq_at(tx.db, conversation, newest, window[1] + 1) - 1
+        room = RoomRef(conversation, ROOMS)
+        first = messages.first_seq_at(tx.db, room, newest, window[0])
+        until = messages.first_seq_at(tx.db, room, newest, window[1] + 1) - 1
     progress = history_batches.progress(tx.db, kind, conversation)
     run = _Run(endpoint, kind, conversation, until, window)
     return _plan_next(tx, run, first, progress, sizes, due_at)
@@ -134,7 +136,7 @@ def _plan_next(
         to_time=to_time,
         mark=None if run.window is None else AGAIN,
     )
-    batch = deliveries.add(tx.db, [planned], tx.now, due_at)
+    batch = deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, due_at)
     under_way = batch if run.window is None else progress.delivery
     saved = history_batches.BatchProgress(progress.position, progress.number + 1, under_way)
     history_batches.save(tx.db, run.kind, run.conversation, saved)
@@ -142,7 +144,7 @@ def _plan_next(
 
 
 def _end(tx: Tx, kind: HistoryKind, conversation: int) -> int:
-    room = conversations.by_id(tx.db, conversation)
+    room = rooms.by_id(tx.db, conversation)
     assert room is not None
     return (
         room.last_seq if kind == "chat_history" else history_batches.last_end(tx.db, conversation)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.domain import events, text, throttle
+from chatctl_server.domain import admission, events, text, throttle
+from chatctl_server.domain.references import ConversationRef, Kind
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import conversations, log, messages, projection
 from chatctl_server.storage.transaction import Tx
@@ -24,13 +25,16 @@ class Post(msgspec.Struct, frozen=True):
     A post in a user's name is stored with that user's role; ``kind`` system has neither.
     """
 
-    conversation: int
+    ref: ConversationRef
     actor: events.Actor
     sender: str
     nickname: str
     content: str
     client_msg_id: str | None = None
     kind: events.MessageKind = "text"
+    sender_kind: events.SenderKind = "user"
+    reply_to: int | None = None
+    attachments: tuple[str, ...] = ()
     is_guarded: bool = True
     interval_seconds: int = 0
 
@@ -77,17 +81,15 @@ class _Batch:
         self.tx = tx
         self.posts = posts
         self.earlier: dict[Key, Posted] = {}
-        self.sender_statuses = messages.sender_statuses(
-            tx.db, {(post.conversation, post.sender) for post in posts}
+        self.senders = messages.sender_statuses(
+            tx.db, {(post.ref.id, post.ref.scope, post.sender) for post in posts}
         )
-        self.open: dict[int, conversations.Conversation | None] = {}
-        self.last: dict[int, tuple[int, int]] = {}  # conversation → last seq, its time
+        self.found: dict[int, conversations.Conversation] = {}
+        self.last_seq: dict[int, int] = {}  # by conversation, with what this run has accepted
         self.accepted: list[events.Event] = []
-        self.next_id = 0
 
     def run(self) -> list[Posted | errors.ChatctlError]:
-        self._find_earlier()
-        self.next_id = messages.newest_id(self.tx.db) + 1
+        self._find_originals()
         outcomes: list[Posted | errors.ChatctlError] = []
         for post in self.posts:
             try:
@@ -98,80 +100,69 @@ class _Batch:
             self.tx.record_posts(self.accepted)
         return outcomes
 
-    def _find_earlier(self) -> None:
+    def _find_originals(self) -> None:
         hashes = [
-            projection.client_hash(post.conversation, post.sender, post.client_msg_id)
+            projection.client_hash(post.ref.id, post.sender, post.client_msg_id)
             for post in self.posts
             if post.client_msg_id is not None
         ]
-        for key, found in messages.earlier(self.tx.db, hashes).items():
+        for key, found in messages.originals(self.tx.db, hashes).items():
             self.earlier[key] = Posted(found.message_id, found.seq, found.created_at, True)
 
     def _post(self, post: Post) -> Posted:
         if post.client_msg_id is not None:
-            repeated = self.earlier.get((post.conversation, post.sender, post.client_msg_id))
+            repeated = self.earlier.get((post.ref.id, post.sender, post.client_msg_id))
             if repeated is not None:
                 return repeated
-        is_admin = post.kind == "text" and self._admit(post)
-        return self._accept(post, is_admin)
+        found = self._conversation(post.ref)
+        is_admin = post.kind == "text" and self._admit(post, found.kind)
+        if found.status != "open":
+            raise errors.ConversationIsClosed(f"The {post.ref.noun} is closed")
+        return self._accept(post, found.last_seq, is_admin)
 
-    def _admit(self, post: Post) -> bool:
-        """Whether the sender is an admin. Raises Banned, Muted or Throttled."""
-        sender_status = self.sender_statuses[post.conversation, post.sender]
-        if sender_status.is_banned(self.tx.now):
-            raise errors.Banned("你已被踢出该房间，无法再次加入", field="user_id")
-        if post.is_guarded:
-            if sender_status.is_muted(self.tx.now):
-                raise errors.Muted("You are muted in this room")
-            if post.interval_seconds and not sender_status.is_admin:
-                self._throttle(post)
-        return sender_status.is_admin
-
-    def _throttle(self, post: Post) -> None:
-        heard = self._last_accepted(post).get(post.sender)
-        wait = throttle.seconds_left(heard, self.tx.now, post.interval_seconds)
-        if wait:
-            raise errors.Throttled(f"发送过于频繁，请{wait}秒后再试", retry_after=wait)
+    def _admit(self, post: Post, kind: Kind) -> bool:
+        """Whether the sender is an admin. Raises what ``admission.check`` raises."""
+        status, now = self.senders[post.ref.id, post.sender], self.tx.now
+        wait = 0
+        if post.interval_seconds and post.is_guarded and not status.is_admin:
+            heard = self._last_accepted(post).get(post.sender)
+            wait = throttle.seconds_left(heard, now, post.interval_seconds)
+        sender = admission.Author(
+            status.role, status.is_banned(now), status.is_muted(now), wait, post.is_guarded
+        )
+        admission.check(kind, sender)
+        return sender.is_admin
 
     def _last_accepted(self, post: Post) -> dict[str, int]:
         rooms_heard = self.tx.throttles.last_accepted
         since = self.tx.now - post.interval_seconds * SECOND
-        if post.conversation not in rooms_heard:
-            rooms_heard[post.conversation] = self._read_heard(post.conversation, since)
-        self.tx.throttles.prune(post.conversation, since)
-        return rooms_heard[post.conversation]
+        if post.ref.id not in rooms_heard:
+            rooms_heard[post.ref.id] = self._read_heard(post.ref, since)
+        self.tx.throttles.prune(post.ref.id, since)
+        return rooms_heard[post.ref.id]
 
-    def _read_heard(self, conversation: int, since: int) -> dict[str, int]:
+    def _read_heard(self, ref: ConversationRef, since: int) -> dict[str, int]:
         """From the stored messages, and from what this batch has accepted before them."""
-        found = self.open.get(conversation) or conversations.by_id(self.tx.db, conversation)
-        last_seq = found.last_seq if found else 0
-        first = messages.first_seq_at(self.tx.db, conversation, last_seq, since)
-        heard = messages.last_heard(self.tx.db, conversation, first - 1)
+        stored = self._conversation(ref).last_seq
+        first = messages.first_seq_at(self.tx.db, ref, stored, since)
+        heard = messages.last_heard(self.tx.db, ref, first - 1)
         for entry in self.accepted:
             payload = entry.payload
-            if isinstance(payload, events.MessagePosted) and entry.conversation == conversation:
+            if isinstance(payload, events.MessagePosted) and entry.conversation == ref.id:
                 heard[payload.sender] = payload.created_at
         return heard
 
-    def _conversation(self, conversation: int) -> tuple[str, int, int]:
-        """Status, last seq and its time, with what this batch has accepted so far."""
-        if conversation not in self.open:
-            self.open[conversation] = conversations.by_id(self.tx.db, conversation)
-        found = self.open[conversation]
-        if found is None:
-            raise errors.RoomNotFound("There is no such room", field="room_id")
-        last_seq, last_at = self.last.get(
-            conversation, (found.last_seq, found.last_message_at or 0)
-        )
-        return found.status, last_seq, last_at
+    def _conversation(self, ref: ConversationRef) -> conversations.Conversation:
+        """As it was at the begin of the run. Raises ConversationNotFound."""
+        found = self.found.get(ref.id)
+        if found is None or found.ref != ref:
+            found = self.found[ref.id] = conversations.get(self.tx.db, ref)
+        return found
 
-    def _accept(self, post: Post, is_admin: bool) -> Posted:
-        status, last_seq, last_at = self._conversation(post.conversation)
-        if status != "open":
-            raise errors.RoomClosed("The room is closed", field="room_id")
-        posted = Posted(self.next_id, last_seq + 1, max(self.tx.now, last_at))
-        self.next_id += 1
-        self.last[post.conversation] = (posted.seq, posted.created_at)
+    def _accept(self, post: Post, stored_seq: int, is_admin: bool) -> Posted:
+        seq = self.last_seq.get(post.ref.id, stored_seq) + 1
+        posted = Posted(self.tx.take("message"), seq, self.tx.at)
+        self.last_seq[post.ref.id] = seq
         payload = events.MessagePosted(
             posted.message_id,
             posted.seq,
@@ -182,30 +173,54 @@ class _Batch:
             posted.created_at,
             is_admin,
             post.client_msg_id,
+            post.sender_kind,
+            post.reply_to,
+            post.attachments,
         )
-        self.accepted.append(self.tx.place(payload, post.actor, post.conversation))
+        self.accepted.append(self.tx.place(payload, post.actor, post.ref))
         self._remember(post, posted)
         return posted
 
     def _remember(self, post: Post, posted: Posted) -> None:
         if post.client_msg_id is not None:
-            key = (post.conversation, post.sender, post.client_msg_id)
+            key = (post.ref.id, post.sender, post.client_msg_id)
             self.earlier[key] = Posted(posted.message_id, posted.seq, posted.created_at, True)
         if post.kind == "text":
-            self.tx.heard_in.add(post.conversation)
-            heard = self.tx.throttles.last_accepted.get(post.conversation)
+            self.tx.heard_in.add(post.ref.id)
+            heard = self.tx.throttles.last_accepted.get(post.ref.id)
             if heard is not None:
                 heard[post.sender] = self.tx.now
 
 
-def delete(tx: Tx, actor: events.Actor, room_id: str, message_id: int) -> events.Event | None:
-    """Takes the text out of the message and of the log; None when it is gone already."""
-    room = conversations.find_open_room(tx.db, room_id)
-    found = messages.one(tx.db, room.id, message_id)
-    if found is None:
-        raise errors.MessageNotFound(f"The room has no message {message_id}", field="message_id")
+def delete(
+    tx: Tx, actor: events.Actor, ref: ConversationRef, message_id: int
+) -> events.Event | None:
+    """A soft delete: no view of messages shows it, the log keeps it; None when it is deleted
+    already. Raises ConversationNotFound, ConversationIsClosed or MessageNotFound."""
+    conversations.get_open(tx.db, ref)
+    found = _find(tx, ref, message_id)
     if found.deleted_at is not None:
         return None
-    log.redact_message(tx.db, found.event_offset)
     payload = events.MessageDeleted(message_id, found.seq, found.event_offset)
-    return tx.record(payload, actor, room.id)
+    return tx.record(payload, actor, ref)
+
+
+def erase(
+    tx: Tx, actor: events.Actor, ref: ConversationRef, message_id: int
+) -> events.Event | None:
+    """Takes the text out of the message and of the log, also in a closed conversation; None when
+    it is gone already. Raises ConversationNotFound or MessageNotFound."""
+    conversations.get(tx.db, ref)
+    found = _find(tx, ref, message_id)
+    if found.erased_at is not None:
+        return None
+    log.redact_message(tx.db, found.event_offset)
+    payload = events.MessageErased(message_id, found.seq, found.event_offset)
+    return tx.record(payload, actor, ref)
+
+
+def _find(tx: Tx, ref: ConversationRef, message_id: int) -> messages.Message:
+    found = messages.one(tx.db, ref, message_id)
+    if found is None:
+        raise errors.MessageNotFound(f"There is no message {message_id}", field="message_id")
+    return found

@@ -1,11 +1,17 @@
-"""Bans, mutes and kicks. What would change nothing records nothing."""
+"""Bans, mutes and kicks. What would change nothing records nothing.
+
+A ban or a mute is of a conversation or, by its id, of a whole scope: of every conversation in it,
+also of those that are made later.
+"""
 
 from typing import NamedTuple
 
 from chatctl_server.actions import sessions
 from chatctl_server.domain import events, text
+from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import conversations, room_sessions, sanctions
+from chatctl_server.storage.sanctions import Where
 from chatctl_server.storage.transaction import Tx
 
 
@@ -19,7 +25,7 @@ class Set(NamedTuple):
 def ban(
     tx: Tx,
     actor: events.Actor,
-    room_id: str,
+    where: Where,
     user_id: str,
     reason: str | None,
     expires_in_seconds: int | None,
@@ -29,68 +35,87 @@ def ban(
     The same ban again changes nothing; another reason or end replaces it.
     """
     _check(user_id, reason)
-    room = conversations.find_open_room(tx.db, room_id)
-    earlier = sanctions.ban(tx.db, room.id, user_id, tx.now)
+    _check_open(tx, where)
+    earlier = sanctions.ban(tx.db, where, user_id, tx.now)
     if earlier is not None and _is_same(earlier, reason, expires_in_seconds):
         return Set(earlier, False)
     expires_at = _end(tx, expires_in_seconds)
-    tx.record(events.BanSet(user_id, reason, actor.user_id, expires_at), actor, room.id)
-    _end_session(tx, actor, room.id, user_id, "banned")
-    return Set(sanctions.Sanction(user_id, reason, actor.user_id, tx.now, expires_at), True)
+    _record(tx, events.BanSet(user_id, reason, actor.user_id, expires_at), actor, where)
+    _end_sessions(tx, actor, where, user_id, "banned")
+    return Set(sanctions.Sanction(user_id, reason, actor.user_id, tx.at, expires_at), True)
 
 
-def unban(tx: Tx, actor: events.Actor, room_id: str, user_id: str) -> events.Event | None:
+def unban(tx: Tx, actor: events.Actor, where: Where, user_id: str) -> events.Event | None:
     text.check_name(user_id, "user_id")
-    room = conversations.find_open_room(tx.db, room_id)
-    if sanctions.ban(tx.db, room.id, user_id, tx.now) is None:
+    _check_open(tx, where)
+    if sanctions.ban(tx.db, where, user_id, tx.now) is None:
         return None
-    return tx.record(events.BanLifted(user_id), actor, room.id)
+    return _record(tx, events.BanLifted(user_id), actor, where)
 
 
 def mute(
     tx: Tx,
     actor: events.Actor,
-    room_id: str,
+    where: Where,
     user_id: str,
     reason: str | None,
     expires_in_seconds: int | None,
 ) -> Set:
     """As a ban, but the user stays connected and may read."""
     _check(user_id, reason)
-    room = conversations.find_open_room(tx.db, room_id)
-    earlier = sanctions.mute(tx.db, room.id, user_id, tx.now)
+    _check_open(tx, where)
+    earlier = sanctions.mute(tx.db, where, user_id, tx.now)
     if earlier is not None and _is_same(earlier, reason, expires_in_seconds):
         return Set(earlier, False)
     expires_at = _end(tx, expires_in_seconds)
-    tx.record(events.MuteSet(user_id, reason, actor.user_id, expires_at), actor, room.id)
-    return Set(sanctions.Sanction(user_id, reason, actor.user_id, tx.now, expires_at), True)
+    _record(tx, events.MuteSet(user_id, reason, actor.user_id, expires_at), actor, where)
+    return Set(sanctions.Sanction(user_id, reason, actor.user_id, tx.at, expires_at), True)
 
 
-def unmute(tx: Tx, actor: events.Actor, room_id: str, user_id: str) -> events.Event | None:
+def unmute(tx: Tx, actor: events.Actor, where: Where, user_id: str) -> events.Event | None:
     text.check_name(user_id, "user_id")
-    room = conversations.find_open_room(tx.db, room_id)
-    if sanctions.mute(tx.db, room.id, user_id, tx.now) is None:
+    _check_open(tx, where)
+    if sanctions.mute(tx.db, where, user_id, tx.now) is None:
         return None
-    return tx.record(events.MuteLifted(user_id), actor, room.id)
+    return _record(tx, events.MuteLifted(user_id), actor, where)
 
 
-def kick(tx: Tx, actor: events.Actor, room_id: str, user_id: str) -> events.Event | None:
+def kick(tx: Tx, actor: events.Actor, ref: RoomRef, user_id: str) -> events.Event | None:
     """A soft kick: ends the session, the user may return. None when there is no session."""
     text.check_name(user_id, "user_id")
-    room = conversations.find_open_room(tx.db, room_id)
-    if not tx.is_serving or room_sessions.open_of_user(tx.db, room.id, user_id) is None:
+    conversations.get_open(tx.db, ref)
+    if not tx.is_serving or room_sessions.open_of_user(tx.db, ref, user_id) is None:
         return None
-    entry = tx.record(events.UserKicked(user_id), actor, room.id)
-    _end_session(tx, actor, room.id, user_id, "kicked")
+    entry = tx.record(events.UserKicked(user_id), actor, ref)
+    _end_sessions(tx, actor, ref, user_id, "kicked")
     return entry
 
 
-def _end_session(
-    tx: Tx, actor: events.Actor, conversation: int, user_id: str, reason: events.LeaveReason
+def _check_open(tx: Tx, where: Where) -> None:
+    if isinstance(where, ConversationRef):
+        conversations.get_open(tx.db, where)
+
+
+def _record(tx: Tx, payload: events.Payload, actor: events.Actor, where: Where) -> events.Event:
+    if isinstance(where, ConversationRef):
+        return tx.record(payload, actor, where)
+    return tx.record(payload, actor, scope=where)
+
+
+def _end_sessions(
+    tx: Tx, actor: events.Actor, where: Where, user_id: str, reason: events.LeaveReason
 ) -> None:
-    session = room_sessions.open_of_user(tx.db, conversation, user_id)
-    if session is not None and tx.is_serving:
-        sessions.end(tx, actor, session, reason)
+    if not tx.is_serving:
+        return
+    if isinstance(where, RoomRef):
+        found = [room_sessions.open_of_user(tx.db, where, user_id)]
+    elif where == ROOMS:
+        found = [*room_sessions.open_of_user_anywhere(tx.db, user_id)]
+    else:
+        return
+    for session in found:
+        if session is not None:
+            sessions.end(tx, actor, session, reason)
 
 
 def _check(user_id: str, reason: str | None) -> None:

@@ -139,10 +139,10 @@ def plan_missing(tx: Tx, actor: events.Actor, outage: Outage, missing: Missing) 
         if each.endpoint in targets
         and Addressed(_known_as(targets[each.endpoint]), each.event, each.first) not in known
     ]
+    first = tx.take("delivery", len(planned))
     with deliveries.undone(tx.db) if outage.is_dry_run else contextlib.nullcontext():
-        last = deliveries.add(tx.db, planned, tx.now, 0) if planned else 0
-        numbers = range(last - len(planned) + 1, last + 1)
-        portion = _portion(tx.db, numbers, missing.following)
+        last = deliveries.add(tx.db, first, planned, tx.now, 0)
+        portion = _portion(tx.db, range(first, last + 1), missing.following)
     return _recorded(tx, actor, outage, portion)
 
 
@@ -227,7 +227,7 @@ def _untold(
 ) -> list[deliveries.Planned]:
     planned = []
     for endpoint in targets:
-        event = callbacks.event_of(endpoint.kind, endpoint.events, entry.payload)
+        event = callbacks.event_of(endpoint.kind, endpoint.events, endpoint.scope, entry)
         if event is None or entry.offset <= endpoint.since:
             continue
         if Addressed(_known_as(endpoint), event, entry.offset) not in known:

@@ -1,10 +1,17 @@
-"""Who is in a conversation: sessions begin, are replaced, end."""
+"""Room sessions: connections' stays in a room begin, are replaced, end."""
 
 import msgspec
 
 from chatctl_server import errors
 from chatctl_server.domain import events
-from chatctl_server.storage import conversations, cursors, log, messages, room_sessions
+from chatctl_server.domain.references import ROOMS, RoomRef
+from chatctl_server.storage import (
+    messages,
+    participants,
+    room_sessions,
+    rooms,
+    server_state,
+)
 from chatctl_server.storage.transaction import Tx
 
 
@@ -12,7 +19,7 @@ class Joined(msgspec.Struct, frozen=True):
     """``offset`` is that of the session.joined event."""
 
     session_id: int
-    conversation: int
+    room: RoomRef
     is_admin: bool
     is_muted: bool
     last_seq: int
@@ -24,51 +31,49 @@ class Joined(msgspec.Struct, frozen=True):
 def join(
     tx: Tx,
     actor: events.Actor,
-    conversation: int,
+    ref: RoomRef,
     user_id: str,
     nickname: str,
     granted_admin_at: int | None = None,
 ) -> Joined:
-    """Begins the user's one session in an open conversation, ending an earlier one.
+    """Begins the user's one session in an open room, ending an earlier one.
 
     ``granted_admin_at``: a token issued then makes the user an admin of the room, unless an
     administrator has taken the role away since.
-    Raises RoomClosed or Banned.
+    Raises ConversationNotFound, ConversationIsClosed or Banned.
     """
-    found = conversations.by_id(tx.db, conversation)
-    if found is None or found.status != "open":
-        raise errors.RoomClosed("The room is closed", field="room_id")
-    sender_status = messages.sender_status(tx.db, conversation, user_id)
-    if sender_status.is_banned(tx.now):
-        raise errors.Banned("你已被踢出该房间，无法再次加入", field="user_id")
+    room = rooms.get_open(tx.db, ref)
+    sender = messages.sender_status(tx.db, ref, user_id)
+    if sender.is_banned(tx.now):
+        raise errors.Banned("You are banned from this conversation", field="user_id")
     becomes_admin = False
-    if granted_admin_at is not None and not sender_status.is_admin:
-        removed_at = log.admin_removed_at(tx.db, conversation, user_id)
-        becomes_admin = removed_at is None or granted_admin_at > removed_at
+    if granted_admin_at is not None and not sender.is_admin:
+        lost_at = participants.admin_lost_at(tx.db, ref, user_id)
+        becomes_admin = lost_at is None or granted_admin_at > lost_at
     if becomes_admin:
-        admins = {*conversations.admins(tx.db, conversation), user_id}
-        tx.record(events.AdminsSet("room", tuple(sorted(admins))), actor, conversation)
-    earlier = room_sessions.open_of_user(tx.db, conversation, user_id)
+        admins = tuple(sorted({*room.admins, user_id}))
+        tx.record(events.AdminsSet("room", admins), actor, ref)
+    earlier = room_sessions.open_of_user(tx.db, ref, user_id)
     if earlier is not None:
         end(tx, actor, earlier, "replaced")
-    users = found.current_users + (earlier is None)
+    users = room.current_users + (earlier is None)
     payload = events.SessionJoined(
-        session_id=room_sessions.newest_id(tx.db) + 1,
+        session_id=tx.take("room_session"),
         user_id=user_id,
         nickname=nickname,
         current_users=users,
-        peak_users=max(found.peak_users, users),
-        total_joins=found.total_joins + 1,
+        peak_users=max(room.peak_users, users),
+        total_joins=room.total_joins + 1,
     )
-    entry = tx.record(payload, actor, conversation)
+    entry = tx.record(payload, actor, ref)
     return Joined(
         session_id=payload.session_id,
-        conversation=conversation,
-        is_admin=sender_status.is_admin or becomes_admin,
-        is_muted=sender_status.is_muted(tx.now),
-        last_seq=found.last_seq,
+        room=ref,
+        is_admin=sender.is_admin or becomes_admin,
+        is_muted=sender.is_muted(tx.now),
+        last_seq=room.last_seq,
         peak_users=payload.peak_users,
-        joined_at=tx.now,
+        joined_at=entry.at,
         offset=entry.offset,
     )
 
@@ -90,35 +95,32 @@ def end(
     reason: events.LeaveReason,
     leave_time: int | None = None,
 ) -> events.Event:
-    found = conversations.by_id(tx.db, session.conversation)
-    assert found is not None
+    ref = RoomRef(session.conversation, ROOMS)
     payload = events.SessionLeft(
         session_id=session.id,
         user_id=session.user_id,
         nickname=session.nickname,
         join_time=session.join_time,
-        leave_time=max(session.join_time, tx.now if leave_time is None else leave_time),
+        leave_time=max(session.join_time, tx.at if leave_time is None else leave_time),
         reason=reason,
-        current_users=found.current_users - 1,
+        current_users=rooms.get(tx.db, ref).current_users - 1,
     )
-    return tx.record(payload, actor, session.conversation)
+    return tx.record(payload, actor, ref)
 
 
 def end_all(tx: Tx, reason: events.LeaveReason, limit: int) -> int:
-    """Ends up to ``limit`` open sessions of any conversation; how many there were."""
+    """Ends up to ``limit`` open sessions of any room; how many there were."""
     found = room_sessions.open_anywhere(tx.db, limit)
     for session in found:
-        leave_time = _last_sign(tx, session) if reason == "crashed" else None
+        leave_time = _last_heartbeat(tx, session) if reason == "crashed" else None
         end(tx, events.SERVER, session, reason, leave_time)
     return len(found)
 
 
-def _last_sign(tx: Tx, session: room_sessions.Session) -> int:
+def _last_heartbeat(tx: Tx, session: room_sessions.Session) -> int:
     """The latest of the join, the user's last message and the server's last heartbeat."""
-    alive = cursors.position(tx.db, cursors.HEARTBEAT)
-    room = conversations.by_id(tx.db, session.conversation)
-    assert room is not None
-    since = max(session.join_time, alive)
-    first = messages.first_seq_at(tx.db, room.id, room.last_seq, since)
-    last_message = messages.last_of_sender(tx.db, room.id, first - 1, session.user_id)
+    ref = RoomRef(session.conversation, ROOMS)
+    since = max(session.join_time, server_state.value(tx.db, server_state.HEARTBEAT))
+    first = messages.first_seq_at(tx.db, ref, rooms.get(tx.db, ref).last_seq, since)
+    last_message = messages.last_of_sender(tx.db, ref, first - 1, session.user_id)
     return max(since, last_message or 0)

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from chatctl_server.actions import announcements, history_batches
+from chatctl_server.actions import history_batches
 from chatctl_server.domain import callbacks, events
-from chatctl_server.storage import conversations, deliveries, history_pages, log, syncs
+from chatctl_server.domain.references import ROOMS, RoomRef
+from chatctl_server.storage import conversations, deliveries, history_pages, log, rooms, syncs
 from chatctl_server.storage.transaction import Tx
+
+STATES: tuple[events.SyncKind, ...] = ("data", "periodic")
 
 
 class SyncPart(NamedTuple):
@@ -23,6 +26,42 @@ class SyncPart(NamedTuple):
     def tells_states(self) -> bool:
         """Whether the log tells its end: not that of a history, nor of one room."""
         return self.is_of_all_rooms and bool(self.receivers.keys() - set(callbacks.HISTORIES))
+
+
+def request(
+    tx: Tx,
+    actor: events.Actor,
+    kinds: Sequence[events.SyncKind] = (),
+    room: RoomRef | None = None,
+    from_time: int | None = None,
+    to_time: int | None = None,
+    full: bool = False,
+) -> list[events.Event]:
+    """Of one room or, without ``room``, of all. Times in microseconds.
+
+    Without kinds: both states or, when a part of the history is asked for, both histories. The
+    states of a room need it to be open. An event of its own for each set of rooms.
+    """
+    wanted = kinds or (
+        callbacks.HISTORIES if full or from_time is not None or to_time is not None else STATES
+    )
+    states = tuple(kind for kind in STATES if kind in wanted)
+    groups = [states] if states else []
+    groups += [(kind,) for kind in callbacks.HISTORIES if kind in wanted]
+    if room is not None:
+        (conversations.get_open if states else conversations.get)(tx.db, room)
+    return [
+        _record(tx, events.SyncRequested(group, tx.at, from_time, to_time, full), actor, room)
+        for group in groups
+    ]
+
+
+def _record(
+    tx: Tx, payload: events.SyncRequested, actor: events.Actor, room: RoomRef | None
+) -> events.Event:
+    if room is None:
+        return tx.record(payload, actor, scope=ROOMS)
+    return tx.record(payload, actor, room)
 
 
 def plan(tx: Tx, part: SyncPart, sizes: history_batches.Sizes, due_at: int) -> int | None:
@@ -53,7 +92,7 @@ def request_regularly(tx: Tx, actor: events.Actor, kinds: tuple[events.SyncKind,
             continue
         if isinstance(entry.payload, events.SyncRequested) and entry.payload.kinds == kinds:
             return False
-    announcements.request_sync(tx, actor, kinds)
+    request(tx, actor, kinds)
     return True
 
 
@@ -91,12 +130,12 @@ def _plan_state(
     due_at: int,
 ) -> bool:
     """A state that waits already will tell the newest when it is sent: no second one."""
-    room = conversations.by_id(tx.db, conversation)
+    room = rooms.by_id(tx.db, conversation)
     event = callbacks.DATA_SYNC if kind == "data" else callbacks.PERIODIC_SYNC
     if room is None or room.status != "open":
         return False
     if deliveries.has_waiting(tx.db, endpoint, conversation, event):
         return False
     wanted = deliveries.Planned(endpoint, conversation, event, offset, offset, sizes.tries)
-    deliveries.add(tx.db, [wanted], tx.now, due_at)
+    deliveries.add(tx.db, tx.take("delivery"), [wanted], tx.now, due_at)
     return True

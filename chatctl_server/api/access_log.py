@@ -1,4 +1,4 @@
-"""The access log: a line per request and per upgrade, with the address that the gate has found."""
+"""The access log: a line per request and per upgrade, with the address that the edge has found."""
 
 import logging
 import time

@@ -19,7 +19,7 @@ from chatctl_server.views.deliveries import RequestObject
 RequestOf = Callable[[Database, deliveries.Delivery], RequestObject]
 
 
-class Callbacks(NamedTuple):
+class CallbackCalls(NamedTuple):
     """``request_of`` is a query: what would be sent now. ``deliver_due`` sends for so many
     seconds at most, and tells how many arrived, failed and are left; only a command on the file
     has it."""
@@ -59,7 +59,7 @@ class Context:
         due: Notifier,
         tries: Attempts,
         metrics: Metrics,
-        callbacks: Callable[[], Callbacks],
+        callbacks: Callable[[], CallbackCalls],
         address: str,
         database: str,
         is_durable: bool,

@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
+from chatctl_server import errors
 from chatctl_server.api.authentication import Credentials
 from chatctl_server.api.context import Context
 from chatctl_server.domain import events
@@ -43,6 +44,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     ``sockets`` (WebSockets) and ``streams`` (HTTP) have their paths as the framework writes them,
     a parameter for one segment. They find out by themselves who calls, and are made with the
     broadcaster, which a face that has some has, too.
+    ``in_words``: the core's refusals as the face's clients know them.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     sockets: Mapping[str, Callable[[Context, B], Endpoint]] = {}
     streams: Mapping[str, Callable[[Context, B], Endpoint]] = {}
     broadcaster: Callable[[Context], B] | None = None
+    in_words: Callable[[errors.ChatctlError], errors.ChatctlError] | None = None
 
 
 Faces = Sequence[Face[Any]]

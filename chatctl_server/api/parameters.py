@@ -17,7 +17,7 @@ To = Annotated[int | None, QueryParameter(name="to", description="Unix seconds, 
 
 
 def path_text(segment: str) -> str:
-    """A path segment as the caller meant it: the gate marks an escaped slash."""
+    """A path segment as the caller meant it: the edge marks an escaped slash."""
     return segment.replace(ESCAPED_SLASH, "/")
 
 

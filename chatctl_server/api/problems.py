@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -74,6 +75,17 @@ def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Res
     level = logging.ERROR if is_trouble else logging.INFO
     _log_refusal(level, request, error.detail)
     return response(request, error)
+
+
+def handlers_in_words(
+    translate: Callable[[errors.ChatctlError], errors.ChatctlError],
+) -> ExceptionHandlersMap:
+    """For the routes of a face that has words of its own."""
+
+    def handle(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
+        return _of_ours(request, translate(error))
+
+    return {errors.ChatctlError: handle}
 
 
 def _log_refusal(level: int, request: Request[Any, Any, Any], reason: str) -> None:

@@ -16,7 +16,7 @@ BODY: Refusals = (errors.InvalidInput, errors.TooLarge)
 READ: Refusals = (errors.Busy, errors.QueryTimeout, errors.StorageUnavailable)
 WRITE: Refusals = (*READ, errors.NotStored, errors.OutcomeUnknown, errors.StorageFull)
 ROOM: Refusals = (errors.InvalidInput, errors.RoomNotFound)
-OPEN_ROOM: Refusals = (*ROOM, errors.RoomClosed)
+OPEN_ROOM: Refusals = (*ROOM, errors.RoomIsClosed)
 
 
 def may_refuse(*refusals: type[errors.ChatctlError]) -> dict[str, Any]:

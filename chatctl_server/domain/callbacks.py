@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from chatctl_server.domain import events
+from chatctl_server.domain.references import EVERY_SCOPE
 from chatctl_server.domain.times import SECOND
 
 EndpointKind = Literal[
@@ -62,22 +63,25 @@ FAILED_EVERY = 3600 * SECOND  # how often the time of the last failure is noted
 JITTER = 0.1
 
 
-def event_of(kind: EndpointKind, globs: Sequence[str], payload: events.Payload) -> str | None:
-    """The name under which an endpoint hears of an event; None when it does not."""
+_ROOM_EVENTS: dict[type[events.Payload], dict[EndpointKind, str]] = {
+    events.ConversationCreated: {"room_event": "room_created", "data": DATA_SYNC},
+    events.ConversationClosed: {"room_event": "room_closed", "data": DATA_SYNC},
+    events.SessionJoined: {"room_event": "user_joined"},
+    events.SessionLeft: {"room_event": "user_left"},
+}
+
+
+def event_of(
+    kind: EndpointKind, globs: Sequence[str], scope: int, entry: events.Event
+) -> str | None:
+    """The name under which an endpoint of that scope hears of an event; None when it does not. Of
+    a type of a newer version nobody knows here what may be told."""
+    if scope not in (EVERY_SCOPE, entry.scope) or isinstance(entry.payload, events.Unknown):
+        return None
     if kind == "events":
-        name = events.type_name(payload)
+        name = events.type_name(entry.payload)
         return name if wants(kind, globs, name) else None
-    match payload:
-        case events.ConversationCreated():
-            return {"room_event": "room_created", "data": DATA_SYNC}.get(kind)
-        case events.ConversationClosed():
-            return {"room_event": "room_closed", "data": DATA_SYNC}.get(kind)
-        case events.SessionJoined():
-            return "user_joined" if kind == "room_event" else None
-        case events.SessionLeft():
-            return "user_left" if kind == "room_event" else None
-        case _:
-            return None
+    return _ROOM_EVENTS.get(type(entry.payload), {}).get(kind)
 
 
 def wants(kind: EndpointKind, globs: Sequence[str], type_name: str) -> bool:

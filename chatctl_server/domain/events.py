@@ -1,17 +1,25 @@
 """The events of the log: what happened, with every value that the tables store.
 
 An event is applied without clock, randomness or look-up, so replaying the log rebuilds the
-tables. Lifecycle events of a conversation are named by its kind (``room.created``).
-Times are microseconds; user ids are opaque strings.
+tables. ``TYPES`` is the one table of their types: decoder, views, command line, documentation and
+tests are made from it. Payloads only gain fields, with a default; a type of a newer version
+decodes to ``Unknown``. Times are microseconds; user ids are opaque strings.
 """
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 
-Kind = Literal["room"]
+from chatctl_server.domain.references import Kind, ScopeType
+
 MessageKind = Literal["text", "system"]
+SenderKind = Literal["user", "system", "bot", "agent", "visitor"]
+Role = Literal["owner", "admin", "agent", "member"]
 LeaveReason = Literal["left", "replaced", "kicked", "banned", "closed", "stopped", "crashed"]
+EventClass = Literal["message", "session", "state", "system"]
+"""What a reader of the log can leave out: messages and sessions have tables of their own, what is
+of the system concerns no listener of a conversation; all else is state."""
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -25,35 +33,74 @@ class Actor(msgspec.Struct, frozen=True):
 SERVER = Actor(None, "server")
 
 
-class ConversationCreated(msgspec.Struct, frozen=True):
-    type: ClassVar[str] = "created"
+class Payload(msgspec.Struct, frozen=True):
+    """What an event says. ``type`` is its name in the log or, of the life of a conversation, the
+    part of it behind that of the conversation's kind."""
+
+    type: ClassVar[str]
+
+
+class Unknown(Payload, frozen=True):
+    """Of a type of a newer version: shown as it is, passed over by every follower."""
+
+    type_name: str
+    values: msgspec.Raw
+
+
+class ScopeCreated(Payload, frozen=True):
+    type: ClassVar[str] = "scope.created"
+    scope_type: ScopeType
+    number: int
+
+
+class Lifecycle(Payload, frozen=True):
+    """Of the life of a conversation: named by its kind, such as ``room.created``."""
+
     kind: Kind
+
+
+class ConversationCreated(Lifecycle, frozen=True):
+    type: ClassVar[str] = "created"
     public_id: str
     name: str
     admins: tuple[str, ...]
 
 
-class ConversationRenamed(msgspec.Struct, frozen=True):
+class ConversationRenamed(Lifecycle, frozen=True):
     type: ClassVar[str] = "renamed"
-    kind: Kind
     name: str
 
 
-class ConversationClosed(msgspec.Struct, frozen=True):
+class ConversationClosed(Lifecycle, frozen=True):
+    """The figures are those of a room."""
+
     type: ClassVar[str] = "closed"
-    kind: Kind
-    current_users: int
-    peak_users: int
-    total_joins: int
+    current_users: int = 0
+    peak_users: int = 0
+    total_joins: int = 0
 
 
-class AdminsSet(msgspec.Struct, frozen=True):
+class AdminsSet(Lifecycle, frozen=True):
     type: ClassVar[str] = "admins_set"
-    kind: Kind
     admins: tuple[str, ...]
 
 
-class MessagePosted(msgspec.Struct, frozen=True, omit_defaults=True):
+class ParticipantJoined(Payload, frozen=True):
+    """A stay begins: the user has a role in the conversation from here on."""
+
+    type: ClassVar[str] = "participant.joined"
+    user_id: str
+    role: Role
+
+
+class ParticipantLeft(Payload, frozen=True):
+    """The stay ends here; this event is still in it."""
+
+    type: ClassVar[str] = "participant.left"
+    user_id: str
+
+
+class MessagePosted(Payload, frozen=True, omit_defaults=True):
     type: ClassVar[str] = "message.posted"
     message_id: int
     seq: int
@@ -64,10 +111,14 @@ class MessagePosted(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: int
     is_admin: bool = False
     client_msg_id: str | None = None
+    sender_kind: SenderKind = "user"
+    reply_to: int | None = None
+    attachments: tuple[str, ...] = ()
 
 
-class MessageDeleted(msgspec.Struct, frozen=True):
-    """``posted_offset`` is that of the message.posted event, whose text goes with it."""
+class MessageDeleted(Payload, frozen=True):
+    """A soft delete: hidden by every view of messages, kept in table and log. ``posted_offset``
+    is that of the message.posted event."""
 
     type: ClassVar[str] = "message.deleted"
     message_id: int
@@ -75,7 +126,16 @@ class MessageDeleted(msgspec.Struct, frozen=True):
     posted_offset: int
 
 
-class SessionJoined(msgspec.Struct, frozen=True):
+class MessageErased(Payload, frozen=True):
+    """``posted_offset`` is that of the message.posted event, whose text goes with it."""
+
+    type: ClassVar[str] = "message.erased"
+    message_id: int
+    seq: int
+    posted_offset: int
+
+
+class SessionJoined(Payload, frozen=True):
     type: ClassVar[str] = "session.joined"
     session_id: int
     user_id: str
@@ -85,7 +145,7 @@ class SessionJoined(msgspec.Struct, frozen=True):
     total_joins: int
 
 
-class SessionLeft(msgspec.Struct, frozen=True):
+class SessionLeft(Payload, frozen=True):
     type: ClassVar[str] = "session.left"
     session_id: int
     user_id: str
@@ -96,7 +156,9 @@ class SessionLeft(msgspec.Struct, frozen=True):
     current_users: int
 
 
-class BanSet(msgspec.Struct, frozen=True):
+class BanSet(Payload, frozen=True):
+    """Of an event without a conversation: in every conversation of its scope."""
+
     type: ClassVar[str] = "ban.set"
     user_id: str
     reason: str | None
@@ -104,12 +166,12 @@ class BanSet(msgspec.Struct, frozen=True):
     expires_at: int | None
 
 
-class BanLifted(msgspec.Struct, frozen=True):
+class BanLifted(Payload, frozen=True):
     type: ClassVar[str] = "ban.lifted"
     user_id: str
 
 
-class MuteSet(msgspec.Struct, frozen=True):
+class MuteSet(Payload, frozen=True):
     type: ClassVar[str] = "mute.set"
     user_id: str
     reason: str | None
@@ -117,19 +179,19 @@ class MuteSet(msgspec.Struct, frozen=True):
     expires_at: int | None
 
 
-class MuteLifted(msgspec.Struct, frozen=True):
+class MuteLifted(Payload, frozen=True):
     type: ClassVar[str] = "mute.lifted"
     user_id: str
 
 
-class UserKicked(msgspec.Struct, frozen=True):
+class UserKicked(Payload, frozen=True):
     """A soft kick: the user may return."""
 
     type: ClassVar[str] = "user.kicked"
     user_id: str
 
 
-class CustomSent(msgspec.Struct, frozen=True):
+class CustomSent(Payload, frozen=True):
     """``payload`` is the sender's JSON, byte for byte."""
 
     type: ClassVar[str] = "custom.sent"
@@ -141,7 +203,7 @@ class CustomSent(msgspec.Struct, frozen=True):
 SyncKind = Literal["data", "periodic", "chat_history", "session_history"]
 
 
-class SyncRequested(msgspec.Struct, frozen=True):
+class SyncRequested(Payload, frozen=True):
     """A sync of one room (the event's conversation) or of all open rooms is due."""
 
     type: ClassVar[str] = "sync.requested"
@@ -152,7 +214,7 @@ class SyncRequested(msgspec.Struct, frozen=True):
     full: bool = False
 
 
-class EndpointAdded(msgspec.Struct, frozen=True):
+class EndpointAdded(Payload, frozen=True):
     """A receiver of callbacks, without its secret. ``events`` are globs of event types."""
 
     type: ClassVar[str] = "endpoint.added"
@@ -161,7 +223,7 @@ class EndpointAdded(msgspec.Struct, frozen=True):
     events: tuple[str, ...]
 
 
-class EndpointChanged(msgspec.Struct, frozen=True):
+class EndpointChanged(Payload, frozen=True):
     """``changed`` names what is different: url, events, status, secret."""
 
     type: ClassVar[str] = "endpoint.changed"
@@ -173,12 +235,12 @@ class EndpointChanged(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-class EndpointRemoved(msgspec.Struct, frozen=True):
+class EndpointRemoved(Payload, frozen=True):
     type: ClassVar[str] = "endpoint.removed"
     endpoint_id: str
 
 
-class DeliveryResent(msgspec.Struct, frozen=True):
+class DeliveryResent(Payload, frozen=True):
     """An operator has asked for one more time."""
 
     type: ClassVar[str] = "delivery.resent"
@@ -189,7 +251,7 @@ class DeliveryResent(msgspec.Struct, frozen=True):
 RecoveryKind = Literal["failed", "missing", "all"]
 
 
-class CallbacksRecovered(msgspec.Struct, frozen=True):
+class CallbacksRecovered(Payload, frozen=True):
     """One page of a recovery: so many deliveries are pending that were not."""
 
     type: ClassVar[str] = "callbacks.recovered"
@@ -198,75 +260,201 @@ class CallbacksRecovered(msgspec.Struct, frozen=True):
     count: int
 
 
-Payload = (
-    ConversationCreated
-    | ConversationRenamed
-    | ConversationClosed
-    | AdminsSet
-    | MessagePosted
-    | MessageDeleted
-    | SessionJoined
-    | SessionLeft
-    | BanSet
-    | BanLifted
-    | MuteSet
-    | MuteLifted
-    | UserKicked
-    | CustomSent
-    | SyncRequested
-    | EndpointAdded
-    | EndpointChanged
-    | EndpointRemoved
-    | DeliveryResent
-    | CallbacksRecovered
+class EventType(NamedTuple):
+    """``sentence`` says it to a person: it is formatted with the values as the API gives them,
+    and with what ``_Words`` makes of them. ``is_audited``: the server's log gets a line."""
+
+    name: str
+    event_class: EventClass
+    payload: type[Payload]
+    sentence: str
+    is_audited: bool = False
+
+
+FAMILIES: dict[Kind, str] = {
+    "room": "room",
+    "single": "chat",
+    "group": "chat",
+    "private": "chat",
+    "public": "chat",
+    "support": "support",
+}
+"""What the events of a kind's life are named after."""
+
+
+def _lifecycle(family: str, noun: str) -> tuple[EventType, ...]:
+    return (
+        EventType(
+            f"{family}.created",
+            "state",
+            ConversationCreated,
+            f"* the {noun} {{name}} was created",
+            is_audited=True,
+        ),
+        EventType(
+            f"{family}.renamed",
+            "state",
+            ConversationRenamed,
+            f"* the {noun} is now called {{name}}",
+            is_audited=True,
+        ),
+        EventType(
+            f"{family}.closed",
+            "state",
+            ConversationClosed,
+            f"* the {noun} was closed",
+            is_audited=True,
+        ),
+        EventType(
+            f"{family}.admins_set",
+            "state",
+            AdminsSet,
+            f"* the {noun}'s admins are {{admins}}",
+            is_audited=True,
+        ),
+    )
+
+
+TYPES: tuple[EventType, ...] = (
+    *_lifecycle("room", "room"),
+    *_lifecycle("chat", "chat"),
+    *_lifecycle("support", "conversation"),
+    EventType(
+        "scope.created",
+        "system",
+        ScopeCreated,
+        "* the {scope_type} {number} was created",
+        is_audited=True,
+    ),
+    EventType(
+        "participant.joined", "state", ParticipantJoined, "* {user_id} is a participant ({role})"
+    ),
+    EventType(
+        "participant.left", "state", ParticipantLeft, "* {user_id} is no longer a participant"
+    ),
+    EventType("message.posted", "message", MessagePosted, "{who} {what}"),
+    EventType(
+        "message.deleted",
+        "message",
+        MessageDeleted,
+        "* message {seq} was deleted",
+        is_audited=True,
+    ),
+    EventType(
+        "message.erased", "message", MessageErased, "* message {seq} was erased", is_audited=True
+    ),
+    EventType("session.joined", "session", SessionJoined, "* {user_id} joined"),
+    EventType("session.left", "session", SessionLeft, "* {user_id} left{because}"),
+    EventType(
+        "ban.set", "state", BanSet, "* {user_id} was banned{until}{because}", is_audited=True
+    ),
+    EventType(
+        "ban.lifted", "state", BanLifted, "* the ban of {user_id} was lifted", is_audited=True
+    ),
+    EventType(
+        "mute.set", "state", MuteSet, "* {user_id} was muted{until}{because}", is_audited=True
+    ),
+    EventType("mute.lifted", "state", MuteLifted, "* {user_id} may speak again", is_audited=True),
+    EventType("user.kicked", "state", UserKicked, "* {user_id} was kicked", is_audited=True),
+    EventType("custom.sent", "state", CustomSent, "* {user_id} sent {event_type}"),
+    EventType("sync.requested", "system", SyncRequested, "* a sync was requested: {kinds}"),
+    EventType("endpoint.added", "system", EndpointAdded, "* callbacks go to {url}: {events}"),
+    EventType(
+        "endpoint.changed",
+        "system",
+        EndpointChanged,
+        "* callbacks to {url} changed: {changed}{because}",
+    ),
+    EventType(
+        "endpoint.removed",
+        "system",
+        EndpointRemoved,
+        "* callbacks no longer go to endpoint {endpoint_id}",
+    ),
+    EventType("delivery.resent", "system", DeliveryResent, "* delivery {delivery_id} was resent"),
+    EventType(
+        "callbacks.recovered",
+        "system",
+        CallbacksRecovered,
+        "* deliveries that are pending again: {count}",
+    ),
 )
-LIFECYCLE = (ConversationCreated, ConversationRenamed, ConversationClosed, AdminsSet)
-OTHERS = (
-    MessagePosted,
-    MessageDeleted,
-    SessionJoined,
-    SessionLeft,
-    BanSet,
-    BanLifted,
-    MuteSet,
-    MuteLifted,
-    UserKicked,
-    CustomSent,
-    SyncRequested,
-    EndpointAdded,
-    EndpointChanged,
-    EndpointRemoved,
-    DeliveryResent,
-    CallbacksRecovered,
-)
-ERASURES = (MessageDeleted,)  # the text that they are about must leave the database's files
+BY_NAME: dict[str, EventType] = {each.name: each for each in TYPES}
+TYPE_NAMES = tuple(sorted(BY_NAME))
+_DECODERS = {each.name: msgspec.json.Decoder(each.payload) for each in TYPES}
+encode = msgspec.json.Encoder().encode
+ERASURES = (MessageErased,)  # the text that they are about must leave the database's files
 
 
 class Event(msgspec.Struct, frozen=True):
-    """An event in its place in the log."""
+    """An entry of the log. ``scope``: whose conversation it is about; None: the server's."""
 
     offset: int
     at: int
+    scope: int | None
     conversation: int | None
     actor: Actor
     payload: Payload
 
 
+_CLASS_OF = {each.name: each.event_class for each in TYPES}
+
+
+def name_and_class(payload: Payload) -> tuple[str, EventClass]:
+    """What the log's columns ``type`` and ``class`` say of it."""
+    name = type_name(payload)
+    return name, _CLASS_OF[name]
+
+
 def type_name(payload: Payload) -> str:
     """The name in the log's ``type`` column."""
-    if isinstance(payload, LIFECYCLE):
-        return f"{payload.kind}.{payload.type}"
-    return payload.type
+    if isinstance(payload, Lifecycle):
+        return f"{FAMILIES[payload.kind]}.{payload.type}"
+    return payload.type_name if isinstance(payload, Unknown) else payload.type
 
 
-_DECODERS: dict[str, msgspec.json.Decoder[Payload]] = {
-    **{cls.type: msgspec.json.Decoder(cls) for cls in OTHERS},
-    **{f"room.{cls.type}": msgspec.json.Decoder(cls) for cls in LIFECYCLE},
-}
-TYPE_NAMES = tuple(sorted(_DECODERS))
-encode = msgspec.json.Encoder().encode
+def is_audited(payload: Payload) -> bool:
+    found = BY_NAME.get(type_name(payload))
+    return found is not None and found.is_audited
 
 
 def decode(type_name: str, payload: str | bytes) -> Payload:
-    """Raises KeyError for a type of a newer version, msgspec.DecodeError for a damaged payload."""
-    return _DECODERS[type_name].decode(payload)
+    """Raises msgspec.DecodeError for a damaged payload."""
+    decoder = _DECODERS.get(type_name)
+    if decoder is None:
+        return Unknown(type_name, msgspec.json.decode(payload, type=msgspec.Raw))
+    return decoder.decode(payload)
+
+
+def sentence(type_name: str, values: Mapping[str, Any]) -> str:
+    """For a person; ``values`` as the API gives them. Escaping them is the reader's affair."""
+    found = BY_NAME.get(type_name)
+    if found is None:
+        return f"* {type_name}, of a newer version"
+    return found.sentence.format_map(_Words(values))
+
+
+class _Words(dict[str, Any]):
+    """The values, and what a sentence says of them in other words."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__({name: _words(value) for name, value in values.items()})
+        if values.get("expires_at"):
+            self["until"] = f" until {values['expires_at']}".replace(".000000Z", "Z")
+        if values.get("reason") not in (None, "", "left"):
+            self["because"] = f" ({values['reason']})"
+        if "status" in values.get("changed", ()):
+            said = [self["status"] if each == "status" else each for each in values["changed"]]
+            self["changed"] = _words(said)
+        self["who"] = "*" if values.get("kind") == "system" else f"{self['nickname']}:"
+        attached = values.get("attachments")
+        self["what"] = self["content"] or (f"({_words(attached)})" if attached else "(erased)")
+
+
+def _words(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "nobody"
+    return "" if value is None else value

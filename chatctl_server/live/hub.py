@@ -8,10 +8,9 @@ not hold up an admin's action. The hub never waits for a client: outboxes are bo
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
-from chatctl_server.domain.text import byte_length
-from chatctl_server.live.outbox import Frame, Outbox
+from chatctl_server.live.outbox import Frame, Outbox, frame
 
 RING_FRAMES = 1000
 RING_BYTES = 1024 * 1024
@@ -70,61 +69,61 @@ class Hub:
     def __init__(self) -> None:
         self.published = 0  # the offset up to which all events have passed
         self.on_flush: Callable[[int, float], None] = lambda frames, seconds: None
-        self._channels: dict[int, Channel] = {}
+        self._channels: dict[Hashable, Channel] = {}
 
-    def publish(self, channel_id: int, offset: int, text: str) -> None:
+    def publish(self, key: Hashable, offset: int, data: bytes) -> None:
         """An event's frame. ``advance`` follows for every event, also for those without a frame."""
-        channel = self._channels.get(channel_id)
+        channel = self._channels.get(key)
         if channel is None:
             return
-        channel.add(Frame(text, byte_length(text), offset))
+        channel.add(frame(data, offset))
         self._start_flush(channel)
 
-    def revise(self, channel_id: int, offset: int, text: str) -> None:
-        """Puts another text in an earlier frame's place: nobody is sent the first one any more."""
-        channel = self._channels.get(channel_id)
+    def revise(self, key: Hashable, offset: int, data: bytes) -> None:
+        """Puts another frame in an earlier one's place: nobody is sent the first one any more."""
+        channel = self._channels.get(key)
         if channel is not None:
-            channel.revise(Frame(text, byte_length(text), offset))
+            channel.revise(frame(data, offset))
 
-    def skip(self, channel_id: int, offset: int, text: str) -> None:
-        """In place of a frame that could not be made: the members are sent this text, and who
+    def skip(self, key: Hashable, offset: int, data: bytes) -> None:
+        """In place of a frame that could not be made: the members are sent this, and who
         comes back reads from the database."""
-        channel = self._channels.get(channel_id)
+        channel = self._channels.get(key)
         if channel is not None:
-            channel.skip(Frame(text, byte_length(text), offset))
+            channel.skip(frame(data, offset))
             self._start_flush(channel)
 
     def advance(self, offset: int) -> None:
         self.published = offset
 
-    def listens(self, channel_id: int) -> bool:
-        return channel_id in self._channels
+    def listens(self, key: Hashable) -> bool:
+        return key in self._channels
 
-    def signal(self, channel_id: int, text: str) -> None:
+    def signal(self, key: Hashable, data: bytes) -> None:
         """A frame that is no event: never stored or replayed, may be lost."""
-        channel = self._channels.get(channel_id)
+        channel = self._channels.get(key)
         if channel is not None:
             for subscriber in list(channel.members.values()):
-                subscriber.outbox.push(text)
+                subscriber.outbox.push(data)
 
     # Joining
 
-    def pin(self, channel_id: int) -> None:
+    def pin(self, key: Hashable) -> None:
         """Keeps a ring for the channel from now on, until ``unpin``."""
-        self._channel(channel_id).pins += 1
+        self._channel(key).pins += 1
 
-    def unpin(self, channel_id: int) -> None:
-        self._channels[channel_id].pins -= 1
-        self._drop_if_idle(channel_id)
+    def unpin(self, key: Hashable) -> None:
+        self._channels[key].pins -= 1
+        self._drop_if_idle(key)
 
-    def join(self, channel_id: int, outbox: Outbox, after: int) -> bool:
+    def join(self, key: Hashable, outbox: Outbox, after: int) -> bool:
         """Joins at that position, sending the ring's rest first; without an await.
 
         False when the ring does not reach back to it: read on from the database.
         """
-        channel = self._channel(channel_id)
+        channel = self._channel(key)
         if after < channel.floor and after < self.published:
-            self._drop_if_idle(channel_id)
+            self._drop_if_idle(key)
             return False
         rest = [frame for frame in channel.ring if frame.offset > after]
         if rest:
@@ -133,22 +132,22 @@ class Hub:
         channel.members[outbox] = Subscriber(outbox, after)
         return True
 
-    def leave(self, channel_id: int, outbox: Outbox) -> None:
-        channel = self._channels.get(channel_id)
+    def leave(self, key: Hashable, outbox: Outbox) -> None:
+        channel = self._channels.get(key)
         if channel is not None:
             channel.members.pop(outbox, None)
-            self._drop_if_idle(channel_id)
+            self._drop_if_idle(key)
 
-    def _channel(self, channel_id: int) -> Channel:
-        channel = self._channels.get(channel_id)
+    def _channel(self, key: Hashable) -> Channel:
+        channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[channel_id] = Channel(self.published)
+            channel = self._channels[key] = Channel(self.published)
         return channel
 
-    def _drop_if_idle(self, channel_id: int) -> None:
-        channel = self._channels[channel_id]
+    def _drop_if_idle(self, key: Hashable) -> None:
+        channel = self._channels[key]
         if not channel.members and not channel.pins:
-            del self._channels[channel_id]
+            del self._channels[key]
 
     # Flushing
 

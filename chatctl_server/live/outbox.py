@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from chatctl_server.domain import close_codes
-from chatctl_server.domain.text import byte_length
 
 logger = logging.getLogger("chatctl.rooms")
 
@@ -17,11 +16,15 @@ GONE = 1006  # never sent: the connection is lost
 
 
 class Frame(NamedTuple):
-    """``size`` in bytes: counted once, however many it is sent to."""
+    """Of UTF-8 text, of ``size`` bytes: decoded once, however many it is sent to."""
 
     text: str
     size: int
     offset: int = 0  # of the event that it tells of
+
+
+def frame(data: bytes, offset: int = 0) -> Frame:
+    return Frame(data.decode(), len(data), offset)
 
 
 class Outbox:
@@ -56,10 +59,10 @@ class Outbox:
     def is_finished(self) -> bool:
         return self._close_code is not None
 
-    def push(self, text: str) -> None:
+    def push(self, data: bytes) -> None:
         """For this connection alone; what is pushed after ``finish`` is dropped."""
-        frame = Frame(text, byte_length(text))
-        self.extend((frame,), frame.size)
+        pushed = frame(data)
+        self.extend((pushed,), pushed.size)
 
     def extend(self, frames: Iterable[Frame], size: int) -> None:
         """``size`` is the frames' bytes together."""
@@ -73,21 +76,21 @@ class Outbox:
         self._empty.clear()
         self._wake.set()
 
-    def replay(self, texts: Sequence[str]) -> None:
+    def replay(self, found: Sequence[bytes]) -> None:
         """As ``extend``, for what the sender waits to be drained of: it has no limit."""
-        frames = [Frame(text, byte_length(text)) for text in texts]
-        size = sum(frame.size for frame in frames)
+        frames = [frame(data) for data in found]
+        size = sum(each.size for each in frames)
         self._replayed += size
         self.extend(frames, size)
 
-    def finish(self, code: int, last: str | None = None, *, overtaking: bool = False) -> None:
+    def finish(self, code: int, last: bytes | None = None, *, overtaking: bool = False) -> None:
         """Closes after what is queued or, overtaking, in place of it."""
         if self._close_code is not None:
             return
         if overtaking:
             self._frames.clear()
         if last is not None:
-            self._frames.append(Frame(last, byte_length(last)))
+            self._frames.append(frame(last))
         self._close_code = code
         self._wake.set()
 
@@ -117,9 +120,9 @@ class Outbox:
 
     async def _send_queued(self) -> None:
         while self._frames:
-            frame = self._frames.popleft()
-            await self._timed(self._send(frame.text))
-            self._size = max(0, self._size - frame.size)
+            sent = self._frames.popleft()
+            await self._timed(self._send(sent.text))
+            self._size = max(0, self._size - sent.size)
 
     async def _timed(self, sending: Awaitable[None]) -> None:
         self._sending_since = asyncio.get_running_loop().time()

@@ -6,6 +6,7 @@ from collections.abc import Collection
 import msgspec
 
 from chatctl_server import errors
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.live.outbox import Outbox
 
 
@@ -24,7 +25,7 @@ class Connection(msgspec.Struct, eq=False):
     writer is asked. What it lets pass is decided by the action.
     """
 
-    conversation: int
+    conversation: ConversationRef
     user_id: str
     nickname: str
     session_id: int
@@ -45,7 +46,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Presence:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._by_conversation: dict[int, dict[str, Connection]] = {}
+        self._by_conversation: dict[ConversationRef, dict[str, Connection]] = {}
         self._outboxes: set[Outbox] = set()
         self._per_user: Counter[str] = Counter()
         self._per_address: Counter[str] = Counter()
@@ -107,19 +108,19 @@ class Presence:
             if not members:
                 del self._by_conversation[connection.conversation]
 
-    def set_admins(self, conversation: int, user_ids: Collection[str]) -> None:
+    def set_admins(self, conversation: ConversationRef, user_ids: Collection[str]) -> None:
         for connection in self._by_conversation.get(conversation, {}).values():
             connection.is_admin = connection.user_id in user_ids
 
-    def find(self, conversation: int, user_id: str) -> Connection | None:
+    def find(self, conversation: ConversationRef, user_id: str) -> Connection | None:
         return self._by_conversation.get(conversation, {}).get(user_id)
 
-    def members(self, conversation: int) -> list[Connection]:
+    def members(self, conversation: ConversationRef) -> list[Connection]:
         """Sorted by user id."""
         found = self._by_conversation.get(conversation, {})
         return [found[user_id] for user_id in sorted(found)]
 
-    def current_users(self, conversation: int) -> int:
+    def current_users(self, conversation: ConversationRef) -> int:
         return len(self._by_conversation.get(conversation, ()))
 
     @property

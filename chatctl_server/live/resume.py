@@ -6,7 +6,7 @@ reaches the ring is enough.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import NamedTuple
 
 from chatctl_server import errors
@@ -19,29 +19,29 @@ LIMIT_SECONDS = 10.0
 class Missed(NamedTuple):
     """Frames in log order, and the offset up to which nothing is missing."""
 
-    frames: list[str]
+    frames: list[bytes]
     offset: int
 
 
 async def resume(
     hub: Hub,
-    channel_id: int,
+    key: Hashable,
     outbox: Outbox,
     offset: int,
     read_page: Callable[[int], Awaitable[Missed]],
 ) -> None:
     """Raises ResyncRequired when the client is not inside after 10 s; it is joined all the same,
     to what happens from now on."""
-    hub.pin(channel_id)
+    hub.pin(key)
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            while not hub.join(channel_id, outbox, offset):
+            while not hub.join(key, outbox, offset):
                 missed = await read_page(offset)
                 outbox.replay(missed.frames)
                 offset = missed.offset
                 await outbox.drained()
     except TimeoutError:
-        hub.join(channel_id, outbox, hub.published)
+        hub.join(key, outbox, hub.published)
         raise errors.ResyncRequired("The connection could not catch up in 10 s") from None
     finally:
-        hub.unpin(channel_id)
+        hub.unpin(key)

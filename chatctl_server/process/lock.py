@@ -31,12 +31,12 @@ State = Literal["starting", "ready", "stopping", "working"]
 
 
 class Configured(msgspec.Struct, frozen=True):
-    """What a server was started with; see ``marks``. ``file``: the configuration file it read;
-    ``environment``: the settings whose values came from its environment."""
+    """What a server was started with; see ``fingerprints``. ``file``: the configuration file it
+    read; ``environment``: the settings whose values came from its environment."""
 
     file: str | None
     salt: str
-    marks: dict[str, str]
+    fingerprints: dict[str, str]
     environment: list[str] = []
 
 

@@ -1,32 +1,22 @@
-"""Where each follower stands in the log, and what the last server has left about itself."""
+"""Where each follower stands in the log."""
 
 from peewee import Database
 
-from chatctl_server.storage.models import CursorTable
-from chatctl_server.storage.sql import Statement
+from chatctl_server.storage.sql import Query
 
-HEARTBEAT = "server.alive"  # the time of its last heartbeat
-SIGNED = "server.signed"  # 1: it had a secret for callbacks
-ABOUT_SERVER = "server."  # so the names begin that are no follower's
-_READ = Statement(CursorTable.select(CursorTable.position).where(CursorTable.name == ""))
-_ALL = Statement(
-    CursorTable.select(CursorTable.name, CursorTable.position).order_by(CursorTable.name)
-)
-_SET = Statement(
-    CursorTable.insert_many(
-        [("", 0)], fields=[CursorTable.name, CursorTable.position]
-    ).on_conflict_replace()
-)
+_POSITION = Query("SELECT position FROM cursor WHERE name = :name")
+_ALL = Query("SELECT name, position FROM cursor ORDER BY name")
+_MOVE = Query("INSERT OR REPLACE INTO cursor (name, position) VALUES (:name, :position)")
 
 
 def position(db: Database, name: str) -> int:
     """0 for a follower that has not read yet."""
-    return _READ.value(db, name) or 0
+    return _POSITION.value(db, name=name) or 0
 
 
 def of_followers(db: Database) -> dict[str, int]:
-    return {name: at for name, at in _ALL.rows(db) if not name.startswith(ABOUT_SERVER)}
+    return dict(_ALL.rows(db))
 
 
 def move(db: Database, name: str, position: int) -> None:
-    _SET.run(db, name, position)
+    _MOVE.run(db, name=name, position=position)

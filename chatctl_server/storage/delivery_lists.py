@@ -8,9 +8,8 @@ from peewee import Database
 
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.storage import conversations
 from chatctl_server.storage.deliveries import TEST, Status
-from chatctl_server.storage.sql import Row, Statement
+from chatctl_server.storage.sql import Query, Row
 
 SyncStatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
 Among = Literal["failed", "settled"]
@@ -18,7 +17,7 @@ Among = Literal["failed", "settled"]
 
 class DeliveryListed(msgspec.Struct, frozen=True):
     """With ids as the world knows them; times are microseconds. ``next_try_at``: only of the first
-    in its lane. ``last_status`` and ``last_error`` are of the newest try."""
+    in its ordering key. ``last_status`` and ``last_error`` are of the newest try."""
 
     delivery_id: str
     endpoint_id: str
@@ -69,13 +68,12 @@ _LISTED = """SELECT d.id, e.public_id, e.kind, d.event, c.public_id, d.status, d
     CASE WHEN d.status = 'pending' AND d.id = (
         SELECT MIN(id) FROM delivery
         WHERE endpoint = d.endpoint AND conversation = d.conversation AND status = 'pending')
-    THEN MAX(l.due_at, d.planned_at) END, a.status, a.error
+    THEN MAX(k.due_at, d.planned_at) END, a.status, a.error
     FROM delivery d
     LEFT JOIN endpoint e ON e.id = d.endpoint
-    LEFT JOIN conversation c ON c.id = d.conversation
-    LEFT JOIN lane l ON l.endpoint = d.endpoint AND l.conversation = d.conversation
+    LEFT JOIN conversation c ON c.id = d.conversation AND c.kind = 'room'
+    LEFT JOIN ordering_key k ON k.endpoint = d.endpoint AND k.conversation = d.conversation
     LEFT JOIN attempt a ON a.delivery = d.id AND a.number = d.tries"""
-_ONE = Statement.of_text(f"{_LISTED} WHERE d.id = ?")
 
 
 def _listed(row: Row) -> DeliveryListed:
@@ -84,12 +82,14 @@ def _listed(row: Row) -> DeliveryListed:
     return msgspec.structs.replace(listed, delivery_id=delivery_id)
 
 
-def _page(condition: str) -> Statement:
-    return Statement.of_text(
-        f"""{_LISTED} WHERE d.id < ?1 AND {condition}
-        AND (?2 IS NULL OR d.endpoint = ?2) AND (?3 IS NULL OR d.conversation = ?3)
-        AND (?4 IS NULL OR d.status = ?4) AND (?5 IS NULL OR d.event GLOB ?5)
-        AND d.planned_at >= ?6 AND d.planned_at <= ?7 ORDER BY d.id DESC LIMIT ?8"""
+def _page(condition: str) -> Query:
+    return Query(
+        f"""{_LISTED} WHERE d.id < :before AND {condition}
+        AND (:endpoint IS NULL OR d.endpoint = :endpoint)
+        AND (:conversation IS NULL OR d.conversation = :conversation)
+        AND (:status IS NULL OR d.status = :status)
+        AND (:event_glob IS NULL OR d.event GLOB :event_glob)
+        AND d.planned_at >= :since AND d.planned_at <= :until ORDER BY d.id DESC LIMIT :limit"""
     )
 
 
@@ -101,48 +101,34 @@ _OF_STATUS = {  # as the partial indexes have them
 }
 
 
-def _among(condition: str) -> Statement:
-    return Statement.of_text(
-        f"""SELECT id FROM delivery WHERE {condition} AND id > ? AND id <= ? AND planned_at >= ?
-        AND planned_at <= ? AND mark IS NOT '{TEST}'
-        AND endpoint IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"""
-    )
-
-
-_AMONG: dict[Among, Statement] = {
-    "failed": _among("status IN ('failed', 'skipped')"),
-    "settled": _among("status <> 'pending'"),
-}
-# By the index of events: batches have a number.
-_ADDRESSED = Statement.of_text(
-    f"""SELECT CASE e.origin WHEN 'settings' THEN e.kind ELSE e.id END, d.event, d.first
-    FROM delivery d LEFT JOIN endpoint e ON e.id = d.endpoint
-    WHERE +d.id > ? AND d.first >= ? AND d.first <= ? AND d.number IS NULL
-    AND d.mark IS NOT '{TEST}'"""
-)
-_COUNTS = Statement.of_text(
-    """SELECT e.kind, d.conversation, SUM(d.status = 'pending'), SUM(d.status = 'failed'),
-    MAX(CASE d.status WHEN 'delivered' THEN d.finished_at END)
-    FROM delivery d JOIN endpoint e ON e.id = d.endpoint
-    WHERE e.origin = 'settings' AND d.conversation >= ? AND d.conversation <= ?
-    GROUP BY e.kind, d.conversation"""
-)
-_ROOMS = Statement.of_text("SELECT id FROM conversation WHERE id > ? ORDER BY id LIMIT ?")
-_SESSIONS_AFTER = Statement.of_text(
-    "SELECT COUNT(*) FROM session WHERE conversation = ? AND left_offset > ?"
-)
-
-
 def page(db: Database, wanted: Filter, before: int, limit: int) -> list[DeliveryListed]:
     """The newest first, below that id."""
     query = _OF_STATUS.get(wanted.status or "", _ANY)
-    return [_listed(row) for row in query.rows(db, before, *wanted, limit)]
+    rows = query.rows(db, before=before, limit=limit, **wanted._asdict())
+    return [_listed(row) for row in rows]
+
+
+_ONE = Query(f"{_LISTED} WHERE d.id = :delivery")
 
 
 def one(db: Database, delivery: int) -> DeliveryListed:
-    row = _ONE.row(db, delivery)
+    row = _ONE.row(db, delivery=delivery)
     assert row is not None
     return _listed(row)
+
+
+def _among(condition: str) -> Query:
+    return Query(
+        f"""SELECT id FROM delivery WHERE {condition} AND id > :after AND id <= :last
+        AND planned_at >= :since AND planned_at <= :until AND mark IS NOT '{TEST}'
+        AND endpoint IN (SELECT value FROM json_each(:endpoints)) ORDER BY id LIMIT :limit"""
+    )
+
+
+_AMONG: dict[Among, Query] = {
+    "failed": _among("status IN ('failed', 'skipped')"),
+    "settled": _among("status <> 'pending'"),
+}
 
 
 def among(
@@ -155,29 +141,61 @@ def among(
 ) -> list[int]:
     """Ids in their order, of what was given up, or of all that is not pending; no samples.
     ``ids``: above the first of the two, and up to the second."""
-    encoded = msgspec.json.encode(list(endpoints)).decode()
-    return [id_ for (id_,) in _AMONG[which].rows(db, *ids, *window, encoded, limit)]
+    (after, last), (since, until) = ids, window
+    rows = _AMONG[which].rows(
+        db,
+        after=after,
+        last=last,
+        since=since,
+        until=until,
+        endpoints=msgspec.json.encode(list(endpoints)).decode(),
+        limit=limit,
+    )
+    return [id_ for (id_,) in rows]
+
+
+# By the index of events: batches have a number.
+_ADDRESSED = Query(
+    f"""SELECT CASE e.origin WHEN 'settings' THEN e.kind ELSE e.id END, d.event, d.first
+    FROM delivery d LEFT JOIN endpoint e ON e.id = d.endpoint
+    WHERE +d.id > :after AND d.first >= :first AND d.first <= :last AND d.number IS NULL
+    AND d.mark IS NOT '{TEST}'"""
+)
 
 
 def addressed(db: Database, after: int, first: int, last: int) -> set[Addressed]:
     """Of the events with those offsets, by the deliveries above that id."""
-    return {Addressed(*row) for row in _ADDRESSED.rows(db, after, first, last)}
+    return {Addressed(*row) for row in _ADDRESSED.rows(db, after=after, first=first, last=last)}
+
+
+# CROSS: whatever statistics the file has, the deliveries are read once.
+_COUNTS = Query(
+    """SELECT e.kind, d.conversation, SUM(d.status = 'pending'), SUM(d.status = 'failed'),
+    MAX(CASE d.status WHEN 'delivered' THEN d.finished_at END)
+    FROM delivery d
+    CROSS JOIN endpoint e ON e.id = d.endpoint
+    CROSS JOIN conversation c ON c.id = d.conversation
+    WHERE e.origin = 'settings' AND c.kind = 'room'
+    AND d.conversation >= :first AND d.conversation <= :last
+    GROUP BY e.kind, d.conversation"""
+)
 
 
 def counts(db: Database, first: int, last: int) -> dict[tuple[EndpointKind, int], DeliveryCounts]:
     """By kind and conversation, of the endpoints of the settings; both bounds inclusive."""
     return {
         (kind, conversation): DeliveryCounts(*figures)
-        for kind, conversation, *figures in _COUNTS.rows(db, first, last)
+        for kind, conversation, *figures in _COUNTS.rows(db, first=first, last=last)
     }
 
 
-def rooms(db: Database, after: int, limit: int) -> list[conversations.Conversation]:
-    """Open and closed ones, in order of creation."""
-    found = [conversations.by_id(db, id_) for (id_,) in _ROOMS.rows(db, after, limit)]
-    return [room for room in found if room is not None]
+# By the index of scopes: all rooms have the first one.
+_SESSIONS_AFTER = Query(
+    """SELECT count(*) FROM room_session
+    WHERE conversation = :conversation AND left_offset > :offset"""
+)
 
 
 def sessions_after(db: Database, conversation: int, offset: int) -> int:
     """How many ended above that offset."""
-    return int(_SESSIONS_AFTER.value(db, conversation, offset))
+    return int(_SESSIONS_AFTER.value(db, conversation=conversation, offset=offset))

@@ -5,27 +5,16 @@ from collections.abc import Sequence
 from peewee import Database
 
 from chatctl_server.storage.deliveries import newest_id
-from chatctl_server.storage.models import DeliveryTable
-from chatctl_server.storage.sql import Bulk, Statement
+from chatctl_server.storage.sql import Bulk, Query
 
-# In the order of ids: the oldest come first. What a history goes on from is kept, and the newest,
-# so that no id is given twice.
-_FINISHED = Statement.of_text(
+# In the order of ids: the oldest come first. What a history goes on from is kept.
+_FINISHED = Query(
     """SELECT id FROM delivery
-    WHERE id > ? AND id < ? AND (status = 'delivered' AND finished_at < ?
-        OR status IN ('failed', 'skipped') AND finished_at < ?)
-    AND id < (SELECT MAX(id) FROM delivery)
+    WHERE id > :after AND id < :end AND (status = 'delivered' AND finished_at < :delivered_before
+        OR status IN ('failed', 'skipped') AND finished_at < :failed_before)
     AND id NOT IN (SELECT delivery FROM batch WHERE delivery IS NOT NULL)
-    ORDER BY id LIMIT ?"""
+    ORDER BY id LIMIT :limit"""
 )
-_PLANNED = Statement(
-    DeliveryTable.select(DeliveryTable.id, DeliveryTable.planned_at)
-    .where(DeliveryTable.id >= 0)
-    .order_by(DeliveryTable.id)
-    .limit(1)
-)
-# The tries go with it: their table refers to it so.
-_FORGET = Bulk("DELETE FROM delivery WHERE id IN (VALUES {rows}) AND status != 'pending'", 1)
 
 
 def finished(
@@ -33,9 +22,18 @@ def finished(
 ) -> list[int]:
     """Ids above ``after`` that were delivered, or given up, before those times. The later of them
     is the first: what was planned since then is not even looked at."""
-    end = _first_planned_at(db, delivered_before)
-    rows = _FINISHED.rows(db, after, end, delivered_before, failed_before, limit)
+    rows = _FINISHED.rows(
+        db,
+        after=after,
+        end=_first_planned_at(db, delivered_before),
+        delivered_before=delivered_before,
+        failed_before=failed_before,
+        limit=limit,
+    )
     return [number for (number,) in rows]
+
+
+_PLANNED = Query("SELECT id, planned_at FROM delivery WHERE id >= :id ORDER BY id LIMIT 1")
 
 
 def _first_planned_at(db: Database, at: int) -> int:
@@ -43,12 +41,18 @@ def _first_planned_at(db: Database, at: int) -> int:
     low, high = 1, newest_id(db) + 1
     while low < high:
         middle = (low + high) // 2
-        row = _PLANNED.row(db, middle, 1)
+        row = _PLANNED.row(db, id=middle)
         if row is None or row[1] >= at:
             high = middle
         else:
             low = row[0] + 1
     return low
+
+
+# The tries go with it: their table refers to it so.
+_FORGET = Bulk(
+    "DELETE FROM delivery WHERE {columns} IN (VALUES {rows}) AND status != 'pending'", "id"
+)
 
 
 def forget(db: Database, deliveries: Sequence[int]) -> None:

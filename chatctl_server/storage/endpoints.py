@@ -1,25 +1,26 @@
 """Queries about endpoints: where callbacks go."""
 
 import msgspec
-from peewee import Database, fn
+from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.storage.models import EndpointTable
-from chatctl_server.storage.sql import Row, Statement
+from chatctl_server.storage.sql import Query, Row
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """``events``: globs of event types, of an added endpoint, which hears of the events above the
-    offset ``since``. ``previous_secret``: one, or those that the settings had, with spaces between
-    them; it signs, too, until ``previous_until``. ``failing_since``: of the failures after its last
-    success, the first; ``failed_at``: the last, to the hour."""
+    """``scope``: whose events it hears of; 0 for all. ``events``: globs of event types, of an added
+    endpoint, which hears of the events above the offset ``since``. ``previous_secret``: one, or
+    those that the settings had, with spaces between them; it signs, too, until ``previous_until``.
+    ``failing_since``: of the failures after its last success, the first; ``failed_at``: the last,
+    to the hour."""
 
     id: int
     public_id: str
     origin: str
     kind: EndpointKind
+    scope: int
     url: str
     events: tuple[str, ...]
     status: str
@@ -38,58 +39,27 @@ class Endpoint(msgspec.Struct, frozen=True):
         return self.origin == "added"
 
 
-_COLUMNS = (
-    EndpointTable.id,
-    EndpointTable.public_id,
-    EndpointTable.origin,
-    EndpointTable.kind,
-    EndpointTable.url,
-    EndpointTable.events,
-    EndpointTable.status,
-    EndpointTable.disabled_reason,
-    EndpointTable.since,
-    EndpointTable.is_guarded,
-    EndpointTable.secret,
-    EndpointTable.previous_secret,
-    EndpointTable.previous_until,
-    EndpointTable.created_at,
-    EndpointTable.failing_since,
-    EndpointTable.failed_at,
-)
-_ALL = Statement(
-    EndpointTable.select(*_COLUMNS).where(EndpointTable.status != "").order_by(EndpointTable.id)
-)
-_ONE = Statement(EndpointTable.select(*_COLUMNS).where(EndpointTable.id == 0))
-_BY_PUBLIC_ID = Statement(EndpointTable.select(*_COLUMNS).where(EndpointTable.public_id == ""))
-_OF_SETTINGS = Statement(
-    EndpointTable.select(*_COLUMNS).where((EndpointTable.origin == "") & (EndpointTable.kind == ""))
-)
-_EVERYONE = Statement(EndpointTable.select(*_COLUMNS).order_by(EndpointTable.id))
-_NEWEST_ID = Statement(EndpointTable.select(fn.MAX(EndpointTable.id)))
-_SET = Statement(
-    EndpointTable.insert_many([(0,) * len(_COLUMNS)], fields=_COLUMNS).on_conflict(
-        conflict_target=[EndpointTable.id],
-        preserve=[column for column in _COLUMNS if column is not EndpointTable.id],
-    )
-)
+_COLUMNS = """id, public_id, origin, kind, scope, url, events, status, disabled_reason, since,
+    is_guarded, secret, previous_secret, previous_until, created_at, failing_since, failed_at"""
 
 
 def new(
-    db: Database,
     now: int,
+    new_id: int,
     *,
     origin: str,
     kind: EndpointKind,
+    scope: int,
     url: str,
     events: tuple[str, ...] = (),
 ) -> Endpoint:
-    """With the next id, and enabled. It is not saved yet."""
-    new_id = newest_id(db) + 1
+    """Enabled. It is not saved yet."""
     return Endpoint(
         id=new_id,
         public_id=event_id.make(now, new_id),
         origin=origin,
         kind=kind,
+        scope=scope,
         url=url,
         events=events,
         status="enabled",
@@ -105,9 +75,15 @@ def new(
     )
 
 
+_PRESENT = Query(f"SELECT {_COLUMNS} FROM endpoint WHERE status != 'removed' ORDER BY id")
+
+
 def present(db: Database) -> list[Endpoint]:
     """Enabled and disabled ones, in order of their creation."""
-    return [_stored(row) for row in _ALL.rows(db, "removed")]
+    return [_stored(row) for row in _PRESENT.rows(db)]
+
+
+_EVERYONE = Query(f"SELECT {_COLUMNS} FROM endpoint ORDER BY id")
 
 
 def everyone(db: Database) -> list[Endpoint]:
@@ -115,8 +91,11 @@ def everyone(db: Database) -> list[Endpoint]:
     return [_stored(row) for row in _EVERYONE.rows(db)]
 
 
+_ONE = Query(f"SELECT {_COLUMNS} FROM endpoint WHERE id = :endpoint")
+
+
 def one(db: Database, endpoint: int) -> Endpoint | None:
-    row = _ONE.row(db, endpoint)
+    row = _ONE.row(db, endpoint=endpoint)
     return None if row is None else _stored(row)
 
 
@@ -128,27 +107,42 @@ def find(db: Database, public_id: str) -> Endpoint:
     return found
 
 
+_BY_PUBLIC_ID = Query(f"SELECT {_COLUMNS} FROM endpoint WHERE public_id = :public_id")
+
+
 def find_any(db: Database, public_id: str) -> Endpoint:
     """Also one that was removed. Raises EndpointNotFound."""
-    row = _BY_PUBLIC_ID.row(db, public_id)
+    row = _BY_PUBLIC_ID.row(db, public_id=public_id)
     if row is None:
         raise errors.EndpointNotFound(f"There is no endpoint {public_id}", field="endpoint_id")
     return _stored(row)
 
 
+_OF_SETTINGS = Query(f"SELECT {_COLUMNS} FROM endpoint WHERE origin = 'settings' AND kind = :kind")
+
+
 def of_settings(db: Database, kind: EndpointKind) -> list[Endpoint]:
     """Those that the settings have named for a kind, one for each URL."""
-    return [_stored(row) for row in _OF_SETTINGS.rows(db, "settings", kind)]
+    return [_stored(row) for row in _OF_SETTINGS.rows(db, kind=kind)]
 
 
-def newest_id(db: Database) -> int:
-    return _NEWEST_ID.value(db) or 0
+_SAVE = Query(
+    f"""INSERT INTO endpoint ({_COLUMNS}) VALUES (:id, :public_id, :origin, :kind, :scope, :url,
+        :events, :status, :disabled_reason, :since, :is_guarded, :secret, :previous_secret,
+        :previous_until, :created_at, :failing_since, :failed_at)
+    ON CONFLICT (id) DO UPDATE SET
+        public_id = :public_id, origin = :origin, kind = :kind, scope = :scope, url = :url,
+        events = :events, status = :status, disabled_reason = :disabled_reason, since = :since,
+        is_guarded = :is_guarded, secret = :secret, previous_secret = :previous_secret,
+        previous_until = :previous_until, created_at = :created_at,
+        failing_since = :failing_since, failed_at = :failed_at"""
+)
 
 
 def save(db: Database, endpoint: Endpoint) -> None:
     """Adds it, or replaces the one with its id."""
     values = msgspec.structs.asdict(endpoint)
-    _SET.run(db, *(values | {"events": ",".join(endpoint.events)}).values())
+    _SAVE.run(db, **values | {"events": ",".join(endpoint.events)})
 
 
 def _stored(row: Row) -> Endpoint:

@@ -1,17 +1,11 @@
 """Queries about batches of history: how far each room's was taken, and what is left."""
 
 import msgspec
-from peewee import Database, fn
+from peewee import Database
 
 from chatctl_server.domain.callbacks import HistoryKind
 from chatctl_server.storage import room_sessions
-from chatctl_server.storage.models import (
-    ConversationTable,
-    HistoryBatchTable,
-    MessageTable,
-    SessionTable,
-)
-from chatctl_server.storage.sql import Statement
+from chatctl_server.storage.sql import Query
 
 BATCH_BYTES = 1024 * 1024  # of texts in one batch of messages
 
@@ -32,94 +26,77 @@ class BatchBounds(msgspec.Struct, frozen=True):
     last: int
 
 
-_PROGRESS = Statement(
-    HistoryBatchTable.select(
-        HistoryBatchTable.position, HistoryBatchTable.number, HistoryBatchTable.delivery
-    ).where((HistoryBatchTable.kind == "") & (HistoryBatchTable.conversation == 0))
+_PROGRESS = Query(
+    """SELECT position, number, delivery FROM batch
+    WHERE kind = :kind AND conversation = :conversation"""
 )
-_SAVE = Statement(
-    HistoryBatchTable.insert_many(
-        [("", 0, 0, 0, 0)],
-        fields=[
-            HistoryBatchTable.kind,
-            HistoryBatchTable.conversation,
-            HistoryBatchTable.position,
-            HistoryBatchTable.number,
-            HistoryBatchTable.delivery,
-        ],
-    ).on_conflict_replace()
+_SAVE = Query(
+    """INSERT OR REPLACE INTO batch (kind, conversation, position, number, delivery)
+    VALUES (:kind, :conversation, :position, :number, :delivery)"""
 )
-_SIZES = Statement(
-    MessageTable.select(MessageTable.seq, fn.OCTET_LENGTH(MessageTable.content))
-    .where((MessageTable.conversation == 0) & (MessageTable.seq >= 0) & (MessageTable.seq <= 0))
-    .order_by(MessageTable.seq)
+# Rooms whose history goes on behind what was taken, or whose last batch failed; by the index of
+# scopes: all rooms have the first one.
+_WITH_MORE: dict[HistoryKind, Query] = {
+    "chat_history": Query(
+        """SELECT c.id FROM conversation c
+        LEFT JOIN batch b ON b.kind = 'chat_history' AND b.conversation = c.id
+        WHERE c.scope = 1 AND c.kind = 'room' AND c.id > :after_id
+        AND c.last_seq > COALESCE(b.position, 0) ORDER BY c.id LIMIT :limit"""
+    ),
+    "session_history": Query(
+        """SELECT c.id FROM conversation c
+        LEFT JOIN batch b ON b.kind = 'session_history' AND b.conversation = c.id
+        WHERE c.scope = 1 AND c.kind = 'room' AND c.id > :after_id AND EXISTS (
+            SELECT 1 FROM room_session s WHERE s.conversation = c.id
+            AND s.left_offset IS NOT NULL AND s.left_offset > COALESCE(b.position, 0))
+        ORDER BY c.id LIMIT :limit"""
+    ),
+}
+_ALL_ROOMS = Query(
+    """SELECT id FROM conversation
+    WHERE scope = 1 AND kind = 'room' AND id > :after_id ORDER BY id LIMIT :limit"""
 )
-_ENDED = (
-    (SessionTable.conversation == 0)
-    & SessionTable.left_offset.is_null(False)
-    & (SessionTable.left_offset >= 0)
-    & (SessionTable.left_offset <= 0)
+_LAST_END = Query(
+    """SELECT MAX(left_offset) FROM room_session
+    WHERE conversation = :conversation AND left_offset IS NOT NULL"""
 )
-_IN_TIME = (SessionTable.join_time >= 0) & (SessionTable.join_time <= 0)
-_ENDS = Statement(
-    SessionTable.select(SessionTable.left_offset)
-    .where(_ENDED & _IN_TIME)
-    .order_by(SessionTable.left_offset)
-    .limit(1)
+_SIZES = Query(
+    """SELECT seq, OCTET_LENGTH(content) FROM message
+    WHERE conversation = :conversation AND seq >= :first AND seq <= :last ORDER BY seq"""
 )
-_LAST_END = Statement(
-    SessionTable.select(fn.MAX(SessionTable.left_offset)).where(
-        (SessionTable.conversation == 0) & SessionTable.left_offset.is_null(False)
-    )
+_ENDED = """conversation = :conversation AND left_offset IS NOT NULL
+    AND left_offset >= :first AND left_offset <= :last
+    AND join_time >= :since AND join_time <= :until"""
+_ENDS = Query(
+    f"SELECT left_offset FROM room_session WHERE {_ENDED} ORDER BY left_offset LIMIT :limit"
 )
-_SESSIONS = Statement(
-    SessionTable.select(*room_sessions.COLUMNS)
-    .where(_ENDED & _IN_TIME)
-    .order_by(SessionTable.left_offset)
-)
-# Rooms whose history goes on behind what was taken, or whose last batch failed.
-_WITH_MESSAGES = Statement.of_text(
-    """SELECT c.id FROM conversation c
-    LEFT JOIN batch b ON b.kind = 'chat_history' AND b.conversation = c.id
-    WHERE c.id > ? AND c.last_seq > COALESCE(b.position, 0) ORDER BY c.id LIMIT ?"""
-)
-_WITH_SESSIONS = Statement.of_text(
-    """SELECT c.id FROM conversation c
-    LEFT JOIN batch b ON b.kind = 'session_history' AND b.conversation = c.id
-    WHERE c.id > ? AND EXISTS (
-        SELECT 1 FROM session s WHERE s.conversation = c.id AND s.left_offset IS NOT NULL
-        AND s.left_offset > COALESCE(b.position, 0))
-    ORDER BY c.id LIMIT ?"""
-)
-_ALL_ROOMS = Statement(
-    ConversationTable.select(ConversationTable.id)
-    .where(ConversationTable.id > 0)
-    .order_by(ConversationTable.id)
-    .limit(1)
+_SESSIONS = Query(
+    f"SELECT {room_sessions.COLUMNS} FROM room_session WHERE {_ENDED} ORDER BY left_offset"
 )
 
 
 def progress(db: Database, kind: HistoryKind, conversation: int) -> BatchProgress:
-    row = _PROGRESS.row(db, kind, conversation)
+    row = _PROGRESS.row(db, kind=kind, conversation=conversation)
     return BatchProgress() if row is None else BatchProgress(*row)
 
 
 def save(db: Database, kind: HistoryKind, conversation: int, progress: BatchProgress) -> None:
-    _SAVE.run(db, kind, conversation, *msgspec.structs.astuple(progress))
+    _SAVE.run(db, kind=kind, conversation=conversation, **msgspec.structs.asdict(progress))
 
 
 def rooms_with_more(db: Database, kind: HistoryKind, after_id: int, limit: int) -> list[int]:
-    query = _WITH_MESSAGES if kind == "chat_history" else _WITH_SESSIONS
-    return [conversation for (conversation,) in query.rows(db, after_id, limit)]
+    rows = _WITH_MORE[kind].rows(db, after_id=after_id, limit=limit)
+    return [conversation for (conversation,) in rows]
 
 
 def all_rooms(db: Database, after_id: int, limit: int) -> list[int]:
-    return [conversation for (conversation,) in _ALL_ROOMS.rows(db, after_id, limit)]
+    rows = _ALL_ROOMS.rows(db, after_id=after_id, limit=limit)
+    return [conversation for (conversation,) in rows]
 
 
 def last_end(db: Database, conversation: int) -> int:
     """The offset at which the room's last session ended; 0 for none."""
-    return _LAST_END.value(db, conversation) or 0
+    return _LAST_END.value(db, conversation=conversation) or 0
 
 
 def messages_within(
@@ -128,7 +105,7 @@ def messages_within(
     """At most ``limit`` messages, and 1 MiB of text if it is more than one."""
     last = size = 0
     most = min(until, first + limit - 1)
-    for seq, length in _SIZES.each(db, conversation, first, most):
+    for seq, length in _SIZES.each(db, conversation=conversation, first=first, last=most):
         size += length
         if last and size > BATCH_BYTES:
             break
@@ -141,7 +118,15 @@ def sessions_within(
 ) -> BatchBounds | None:
     """At most ``limit`` sessions that ended at those offsets and began within the window; up to
     ``until`` itself when these are all."""
-    ends = _ENDS.rows(db, conversation, first, until, *window, limit + 1)
+    ends = _ENDS.rows(
+        db,
+        conversation=conversation,
+        first=first,
+        last=until,
+        since=window[0],
+        until=window[1],
+        limit=limit + 1,
+    )
     if not ends:
         return None
     return BatchBounds(first, until if len(ends) <= limit else ends[limit - 1][0])
@@ -151,5 +136,7 @@ def sessions_between(
     db: Database, conversation: int, first: int, last: int, window: tuple[int, int]
 ) -> list[room_sessions.Session]:
     """In the order in which they ended."""
-    rows = _SESSIONS.rows(db, conversation, first, last, *window)
+    rows = _SESSIONS.rows(
+        db, conversation=conversation, first=first, last=last, since=window[0], until=window[1]
+    )
     return [room_sessions.Session(*row) for row in rows]

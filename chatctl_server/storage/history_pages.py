@@ -5,7 +5,8 @@ from typing import NamedTuple
 from peewee import Database
 
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, messages, room_sessions
+from chatctl_server.storage import messages, room_sessions
+from chatctl_server.storage.rooms import Room
 
 LATEST = 2**62
 
@@ -24,7 +25,7 @@ class Window(NamedTuple):
 
 
 class MessagePage(NamedTuple):
-    room: conversations.Conversation
+    room: Room
     records: list[messages.Message]
     total: int
 
@@ -32,61 +33,58 @@ class MessagePage(NamedTuple):
 class MessageSlice(NamedTuple):
     """Newest first. ``has_more``: older ones of the window follow."""
 
-    room: conversations.Conversation
+    room: Room
     records: list[messages.Message]
     has_more: bool
 
 
 class SessionPage(NamedTuple):
-    room: conversations.Conversation
+    room: Room
     records: list[room_sessions.Session]
     total: int
 
 
-def message_page(db: Database, room_id: str, window: Window, page: int, size: int) -> MessagePage:
-    """``page`` is 1-based. Raises RoomNotFound; a closed room stays readable."""
-    room = conversations.find_room(db, room_id)
+def message_page(db: Database, room: Room, window: Window, page: int, size: int) -> MessagePage:
+    """``page`` is 1-based."""
     first, last = _seq_range(db, room, window)
     newest = last - (page - 1) * size
     oldest = max(first, newest - size + 1)
-    records = messages.between(db, room.id, oldest, newest) if newest >= first else []
+    records = messages.between(db, room.ref, oldest, newest) if newest >= first else []
     return MessagePage(room, records[::-1], max(0, last - first + 1))
 
 
 def messages_below(
-    db: Database, room_id: str, window: Window, before_seq: int | None, limit: int
+    db: Database, room: Room, window: Window, before_seq: int | None, limit: int
 ) -> MessageSlice:
-    """Up to ``limit`` messages or 256 KiB of text. Raises RoomNotFound."""
-    room = conversations.find_room(db, room_id)
+    """Up to ``limit`` messages or 256 KiB of text."""
     first, last = _seq_range(db, room, window)
     newest = last if before_seq is None else min(last, before_seq - 1)
     # seq has no holes, so the window's begin is a number of messages.
     wanted = min(limit, newest - first + 1)
     if wanted < 1:
         return MessageSlice(room, [], False)
-    records = messages.newest_below(db, room.id, newest + 1, wanted)[::-1]
+    records = messages.newest_below(db, room.ref, newest + 1, wanted)[::-1]
     return MessageSlice(room, records, records[-1].seq > first)
 
 
-def session_page(db: Database, room_id: str, window: Window, page: int, size: int) -> SessionPage:
-    """Finished sessions only. Raises RoomNotFound."""
-    room = conversations.find_room(db, room_id)
+def session_page(db: Database, room: Room, window: Window, page: int, size: int) -> SessionPage:
+    """Finished sessions only."""
     first, last = window.microseconds()
-    total = room_sessions.finished_total(db, room.id, first, last)
+    total = room_sessions.finished_total(db, room.ref, first, last)
     skip = (page - 1) * size
-    records = (
-        room_sessions.finished_page(db, room.id, first, last, skip, size) if skip < total else []
-    )
+    records = []
+    if skip < total:
+        records = room_sessions.finished_page(db, room.ref, first, last, skip, size)
     return SessionPage(room, records, total)
 
 
-def _seq_range(db: Database, room: conversations.Conversation, window: Window) -> tuple[int, int]:
+def _seq_range(db: Database, room: Room, window: Window) -> tuple[int, int]:
     start, end = window.microseconds()
     first, last = 1, room.last_seq
     if window.from_time is not None:
-        first = messages.first_seq_at(db, room.id, room.last_seq, start)
+        first = messages.first_seq_at(db, room.ref, room.last_seq, start)
     if window.to_time is not None:
-        last = messages.first_seq_at(db, room.id, room.last_seq, end + 1) - 1
+        last = messages.first_seq_at(db, room.ref, room.last_seq, end + 1) - 1
     return first, last
 
 

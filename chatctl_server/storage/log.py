@@ -1,87 +1,59 @@
 """The log: the only module that writes the table ``event``; checks of the file read it too.
 
-Offsets number all events in commit order, from 1. The log is the audit log and is not trimmed;
-only the text of a deleted message is taken out of its event.
+Offsets number all events in commit order. The log is the audit log and is not trimmed; only the
+text of an erased message is taken out of its event, and the events of a removed room with it.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
-from peewee import SQL, Database, Select, fn
+from peewee import Database
 
 from chatctl_server.domain import event_id, events
-from chatctl_server.storage.models import EventTable
-from chatctl_server.storage.sql import Bulk, Row, Statement
-
-_COLUMNS = (
-    EventTable.id,
-    EventTable.type,
-    EventTable.conversation,
-    EventTable.actor,
-    EventTable.credential,
-    EventTable.address,
-    EventTable.at,
-    EventTable.payload,
-)
-_INSERT = Bulk.insert(*_COLUMNS)
-_NEWEST = Statement(EventTable.select(fn.MAX(EventTable.id)))
-_ONE = Statement(EventTable.select(*_COLUMNS).where(EventTable.id == 0))
-_AFTER = Statement(
-    EventTable.select(*_COLUMNS).where(EventTable.id > 0).order_by(EventTable.id).limit(1)
-)
-_OTHERS = Statement(
-    EventTable.select(*_COLUMNS)
-    .where((EventTable.id > 0) & (EventTable.id <= 0) & (EventTable.type != ""))
-    .order_by(EventTable.id)
-    .limit(1)
-)
-_WANTED = (
-    SQL("(? IS NULL OR type GLOB ?)", [None, None])
-    & SQL("(? IS NULL OR conversation = ?)", [None, None])
-    & SQL("(? IS NULL OR actor = ?)", [None, None])
-)
-_FOUND = Statement(
-    EventTable.select(*_COLUMNS)
-    .where((EventTable.id > 0) & (EventTable.id <= 0) & _WANTED)
-    .order_by(EventTable.id)
-    .limit(1)
-)
-_FOUND_LAST = Statement(
-    EventTable.select(*_COLUMNS)
-    .where((EventTable.id > 0) & _WANTED)
-    .order_by(EventTable.id.desc())
-    .limit(1)
-)
-_AT = Statement(EventTable.select(EventTable.at).where(EventTable.id == 0))
-FEW = "type NOT IN ('message.posted', 'session.joined', 'session.left')"  # as the index has it
-_BETWEEN = Statement(
-    EventTable.select(*_COLUMNS)
-    .where((EventTable.conversation == 0) & SQL(FEW) & (EventTable.id > 0) & (EventTable.id <= 0))
-    .order_by(EventTable.id)
-    .limit(1)
-)
-_SOME_BETWEEN = (
-    EventTable.select(EventTable.id)
-    .where((EventTable.conversation == 0) & SQL(FEW) & (EventTable.id > 0))
-    .limit(1)
-)
-_COUNT_BETWEEN = Statement(Select([_SOME_BETWEEN], [fn.COUNT(SQL("*"))]))
-_ADMIN_REMOVED_AT = Statement.of_text(
-    f"""SELECT at FROM event
-    WHERE conversation = ?1 AND {FEW} AND type = 'room.admins_set' AND id > (
-        SELECT id FROM event
-        WHERE conversation = ?1 AND {FEW} AND type IN ('room.created', 'room.admins_set')
-        AND EXISTS (SELECT 1 FROM json_each(payload, '$.admins') WHERE value = ?2)
-        ORDER BY id DESC LIMIT 1)
-    ORDER BY id LIMIT 1"""
-)
-_REDACT = Statement(EventTable.update({EventTable.payload: ""}).where(EventTable.id == 0))
-
+from chatctl_server.domain.references import ConversationRef
+from chatctl_server.storage.sql import Bulk, Query, Row
 
 END = 2**62  # above every offset
 PAGE_BYTES = 256 * 1024
 SCAN = 200_000  # events that one query looks at, where the whole log is looked through
+
+COLUMNS = "id, type, scope, conversation, actor, credential, address, at, payload"
+_INSERT = Bulk(
+    "INSERT INTO event ({columns}) VALUES {rows}",
+    "id, type, class, scope, conversation, actor, credential, address, at, payload",
+)
+_NEWEST = Query("SELECT max(id) FROM event")
+_NEWEST_AT = Query("SELECT at FROM event ORDER BY id DESC LIMIT 1")
+_ONE = Query(f"SELECT {COLUMNS} FROM event WHERE id = :offset")
+_AFTER = Query(f"SELECT {COLUMNS} FROM event WHERE id > :after ORDER BY id LIMIT :limit")
+_BUT_POSTS = Query(
+    f"""SELECT {COLUMNS} FROM event
+    WHERE id > :after AND id <= :until AND type != 'message.posted' ORDER BY id LIMIT :limit"""
+)
+_WANTED = """(:type_glob IS NULL OR type GLOB :type_glob)
+    AND (:conversation IS NULL OR conversation = :conversation)
+    AND (:actor IS NULL OR actor = :actor)"""
+_FOUND = Query(
+    f"""SELECT {COLUMNS} FROM event
+    WHERE id > :after AND id <= :until AND {_WANTED} ORDER BY id LIMIT :limit"""
+)
+_FOUND_LAST = Query(
+    f"""SELECT {COLUMNS} FROM event
+    WHERE id > :after AND {_WANTED} ORDER BY id DESC LIMIT :limit"""
+)
+_AT_OR_BEHIND = Query("SELECT at FROM event WHERE id >= :offset ORDER BY id LIMIT 1")
+_STATE = Query(
+    f"""SELECT {COLUMNS} FROM event
+    WHERE conversation = :conversation AND class = 'state' AND id > :after AND id <= :until
+    ORDER BY id LIMIT :limit"""
+)
+_COUNT_STATE = Query(
+    """SELECT count(*) FROM (
+        SELECT 1 FROM event WHERE conversation = :conversation AND class = 'state' AND id > :after
+        LIMIT :limit)"""
+)
+_REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -101,66 +73,59 @@ def newest_offset(db: Database) -> int:
     return _NEWEST.value(db) or 0
 
 
+def newest_at(db: Database) -> int:
+    """The time of the newest event, which no later one's is before; 0 for an empty log."""
+    return _NEWEST_AT.value(db) or 0
+
+
 def read_after(db: Database, offset: int, limit: int) -> list[events.Event]:
-    return [_recorded(row) for row in _AFTER.rows(db, offset, limit)]
+    return _events(_AFTER.rows(db, after=offset, limit=limit))
 
 
 def read_but_posts(db: Database, offset: int, limit: int) -> tuple[list[events.Event], int]:
     """The next events that are no posted messages, and the offset up to which there is no other:
     that of the newest event, or one before it, from where there may be more."""
     end = max(offset, min(newest_offset(db), offset + SCAN))
-    found = [
-        _recorded(row) for row in _OTHERS.rows(db, offset, end, events.MessagePosted.type, limit)
-    ]
+    found = _events(_BUT_POSTS.rows(db, after=offset, until=end, limit=limit))
     return found, found[-1].offset if len(found) == limit else end
 
 
 def one(db: Database, offset: int) -> events.Event | None:
-    row = _ONE.row(db, offset)
-    return None if row is None else _recorded(row)
+    row = _ONE.row(db, offset=offset)
+    return None if row is None else event(row)
 
 
 def find_after(
     db: Database, wanted: Wanted, offset: int, limit: int, until: int = END
 ) -> list[events.Event]:
-    return [_recorded(row) for row in _FOUND.rows(db, offset, until, *_given(wanted), limit)]
+    asked = msgspec.structs.asdict(wanted)
+    return _events(_FOUND.rows(db, after=offset, until=until, limit=limit, **asked))
 
 
 def find_last(db: Database, wanted: Wanted, offset: int, limit: int) -> list[events.Event]:
     """The newest ``limit`` of those above the offset, oldest first."""
-    rows = _FOUND_LAST.rows(db, offset, *_given(wanted), limit)
-    return [_recorded(row) for row in reversed(rows)]
+    rows = _FOUND_LAST.rows(db, after=offset, limit=limit, **msgspec.structs.asdict(wanted))
+    return _events(reversed(rows))
 
 
-def _given(wanted: Wanted) -> tuple[str | int | None, ...]:
-    pairs = (wanted.type_glob, wanted.conversation, wanted.actor)
-    return tuple(value for value in pairs for _ in range(2))
-
-
-def read_few(
-    db: Database, conversation: int, after: int, until: int, limit: int
+def read_state(
+    db: Database, ref: ConversationRef, after: int, until: int, limit: int
 ) -> list[events.Event]:
-    """A conversation's events that are no messages or sessions, with after < offset <= until, up
-    to ``limit`` or 256 KiB of them, but at least one if there is one."""
+    """A conversation's state events with after < offset <= until, up to ``limit`` or 256 KiB of
+    them, but at least one if there is one."""
     found: list[events.Event] = []
     size = 0
-    for row in _BETWEEN.each(db, conversation, after, until, limit):
+    for row in _STATE.each(db, conversation=ref.id, after=after, until=until, limit=limit):
         size += len(row[-1])
         if found and size > PAGE_BYTES:
             break
-        found.append(_recorded(row))
+        found.append(event(row))
     return found
 
 
-def count_few(db: Database, conversation: int, after: int, limit: int) -> int:
+def count_state(db: Database, ref: ConversationRef, after: int, limit: int) -> int:
     """How many of those there are after the offset, counted up to the limit."""
-    return int(_COUNT_BETWEEN.value(db, conversation, after, limit))
-
-
-def admin_removed_at(db: Database, conversation: int, user_id: str) -> int | None:
-    """When the user, who is no admin of the room, ceased to be one; None when they never were."""
-    found: int | None = _ADMIN_REMOVED_AT.value(db, conversation, user_id)
-    return found
+    return int(_COUNT_STATE.value(db, conversation=ref.id, after=after, limit=limit))
 
 
 def find(db: Database, wanted: str) -> int | None:
@@ -169,22 +134,18 @@ def find(db: Database, wanted: str) -> int | None:
         offset = event_id.offset_of(uuid.UUID(wanted))
     except ValueError:
         return None
-    row = _ONE.row(db, offset)
-    if row is None or event_id.make(row[6], row[0]) != str(uuid.UUID(wanted)):
+    found = one(db, offset)
+    if found is None or event_id.make(found.at, offset) != str(uuid.UUID(wanted)):
         return None
     return offset
 
 
 def offset_at(db: Database, at: int) -> int:
-    """The offset before the first event of that time or later, by bisection.
-
-    Events have the wall clock's times: where it was set back, the answer is that of one of the
-    places in query.
-    """
+    """The offset before the first event of that time or later, by bisection: times never fall."""
     low, high = 0, newest_offset(db)
     while low < high:
         middle = (low + high) // 2
-        if _AT.value(db, middle + 1) < at:
+        if _AT_OR_BEHIND.value(db, offset=middle + 1) < at:
             low = middle + 1
         else:
             high = middle
@@ -193,22 +154,18 @@ def offset_at(db: Database, at: int) -> int:
 
 def redact_message(db: Database, offset: int) -> None:
     """Takes the text out of a posted message's event; all else of it stays."""
-    row = _ONE.row(db, offset)
-    if row is None:
-        return
-    payload = _recorded(row).payload
-    if isinstance(payload, events.MessagePosted):
-        emptied = msgspec.structs.replace(payload, content="")
-        _REDACT.run(db, events.encode(emptied).decode(), offset)
+    found = one(db, offset)
+    if found is not None and isinstance(found.payload, events.MessagePosted):
+        emptied = msgspec.structs.replace(found.payload, content="", attachments=())
+        _REDACT.run(db, payload=events.encode(emptied).decode(), offset=offset)
 
 
-def _row(
-    entry: events.Event,
-) -> tuple[int, str, int | None, str | None, str, str | None, int, str]:
+def _row(entry: events.Event) -> tuple[int | str | None, ...]:
     actor = entry.actor
     return (
         entry.offset,
-        events.type_name(entry.payload),
+        *events.name_and_class(entry.payload),
+        entry.scope,
         entry.conversation,
         actor.user_id,
         actor.credential,
@@ -218,11 +175,17 @@ def _row(
     )
 
 
-def _recorded(row: Row) -> events.Event:
-    offset, type_name, conversation, actor, credential, address, at, payload = row
+def _events(rows: Iterable[Row]) -> list[events.Event]:
+    return [event(row) for row in rows]
+
+
+def event(row: Row) -> events.Event:
+    """From the columns ``COLUMNS``. Raises msgspec.DecodeError for a damaged payload."""
+    offset, type_name, scope, conversation, actor, credential, address, at, payload = row
     return events.Event(
         offset=offset,
         at=at,
+        scope=scope,
         conversation=conversation,
         actor=events.Actor(actor, credential, address),
         payload=events.decode(type_name, payload),

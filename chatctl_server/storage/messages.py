@@ -3,45 +3,57 @@
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
-from peewee import SQL, Database, fn
+from peewee import Database
 
-from chatctl_server.storage.models import MessageTable
-from chatctl_server.storage.sql import Row, Statement
+from chatctl_server.domain.events import MessageKind, Role, SenderKind
+from chatctl_server.domain.references import ConversationRef
+from chatctl_server.storage.sql import Query, Row
 
 PAGE_BYTES = 256 * 1024
+NEVER = 2**62  # when a ban or a mute ends that has no end
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A row of ``message``; ``content`` of a deleted one is empty."""
+    """A row of ``message``; ``content`` of an erased one is empty, of one that is only deleted it
+    is not, and no view shows it."""
 
     id: int
     conversation: int
     seq: int
     event_offset: int
-    kind: str
+    kind: MessageKind
     sender: str
+    sender_kind: SenderKind
     nickname: str
     is_admin: bool
     content: str
+    reply_to: int | None
+    attachments: tuple[str, ...]
     client_msg_id: str | None
     created_at: int
+    edited_at: int | None
     deleted_at: int | None
+    erased_at: int | None
+    changed_offset: int | None
 
 
 class SenderStatus(msgspec.Struct, frozen=True):
-    """What the tables say of a sender in a conversation, read in the action's transaction."""
+    """What the tables say of a sender in a conversation, read in the action's transaction: when
+    the last of the bans and of the mutes ends that are of the conversation or of its scope."""
 
-    is_admin: bool
-    ban_set: bool
-    ban_expires_at: int | None
-    mute_set: bool
-    mute_expires_at: int | None
+    role: Role | None
+    ban_ends_at: int
+    mute_ends_at: int
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role in ("owner", "admin")
 
     def is_banned(self, now: int) -> bool:
-        return self.ban_set and (self.ban_expires_at is None or self.ban_expires_at > now)
+        return self.ban_ends_at > now
 
     def is_muted(self, now: int) -> bool:
-        return self.mute_set and (self.mute_expires_at is None or self.mute_expires_at > now)
+        return self.mute_ends_at > now
 
 
 class Original(msgspec.Struct, frozen=True):
@@ -52,108 +64,102 @@ class Original(msgspec.Struct, frozen=True):
     created_at: int
 
 
-_COLUMNS = (
-    MessageTable.id,
-    MessageTable.conversation,
-    MessageTable.seq,
-    MessageTable.event_offset,
-    MessageTable.kind,
-    MessageTable.sender,
-    MessageTable.nickname,
-    MessageTable.is_admin,
-    MessageTable.content,
-    MessageTable.client_msg_id,
-    MessageTable.created_at,
-    MessageTable.deleted_at,
+_COLUMNS = """id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin,
+    content, reply_to, attachments, client_msg_id, created_at, edited_at, deleted_at, erased_at,
+    changed_offset"""
+_ONE = Query(f"SELECT {_COLUMNS} FROM message WHERE conversation = :conversation AND id = :id")
+_RANGE = Query(
+    f"""SELECT {_COLUMNS} FROM message
+    WHERE conversation = :conversation AND seq >= :first AND seq <= :last ORDER BY seq"""
 )
-_NEWEST_ID = Statement(MessageTable.select(fn.MAX(MessageTable.id)))
-_ONE = Statement(
-    MessageTable.select(*_COLUMNS).where((MessageTable.conversation == 0) & (MessageTable.id == 0))
+_BELOW = Query(
+    f"""SELECT {_COLUMNS} FROM message
+    WHERE conversation = :conversation AND seq < :before ORDER BY seq DESC LIMIT :limit"""
 )
-_RANGE = Statement(
-    MessageTable.select(*_COLUMNS)
-    .where((MessageTable.conversation == 0) & (MessageTable.seq >= 0) & (MessageTable.seq <= 0))
-    .order_by(MessageTable.seq)
+_CHANGED = Query(
+    f"""SELECT {_COLUMNS} FROM message
+    WHERE conversation = :conversation AND changed_offset IS NOT NULL AND seq <= :seq
+    AND changed_offset > :after AND changed_offset <= :until
+    ORDER BY changed_offset LIMIT :limit"""
 )
-_BELOW = Statement(
-    MessageTable.select(*_COLUMNS)
-    .where((MessageTable.conversation == 0) & (MessageTable.seq < 0))
-    .order_by(MessageTable.seq.desc())
-    .limit(1)
+_COUNT_CHANGED = Query(
+    """SELECT count(*) FROM (
+        SELECT 1 FROM message
+        WHERE conversation = :conversation AND changed_offset IS NOT NULL AND seq <= :seq
+        AND changed_offset > :after LIMIT :limit)"""
 )
-_TIME = Statement(
-    MessageTable.select(MessageTable.created_at).where(
-        (MessageTable.conversation == 0) & (MessageTable.seq == 0)
-    )
+_TIME = Query("SELECT created_at FROM message WHERE conversation = :conversation AND seq = :seq")
+_OFFSET = Query(
+    "SELECT event_offset FROM message WHERE conversation = :conversation AND seq = :seq"
 )
-_PLACE = Statement(
-    MessageTable.select(MessageTable.event_offset).where(
-        (MessageTable.conversation == 0) & (MessageTable.seq == 0)
-    )
+_ORIGINALS = Query(
+    """SELECT conversation, sender, client_msg_id, id, seq, created_at FROM message
+    WHERE client_hash IS NOT NULL AND client_hash IN (SELECT value FROM json_each(:hashes))"""
 )
-_GIVEN = SQL("(SELECT value FROM json_each(?))", ["[]"])
-_EARLIER = Statement(
-    MessageTable.select(
-        MessageTable.conversation,
-        MessageTable.sender,
-        MessageTable.client_msg_id,
-        MessageTable.id,
-        MessageTable.seq,
-        MessageTable.created_at,
-    ).where(MessageTable.client_hash.is_null(False) & (MessageTable.client_hash << _GIVEN))
+_LAST_HEARD = Query(
+    """SELECT sender, max(created_at) FROM message
+    WHERE conversation = :conversation AND seq > :after_seq AND kind = 'text' GROUP BY sender"""
 )
-_LAST_HEARD = Statement(
-    MessageTable.select(MessageTable.sender, fn.MAX(MessageTable.created_at))
-    .where(
-        (MessageTable.conversation == 0) & (MessageTable.seq > 0) & (MessageTable.kind == "text")
-    )
-    .group_by(MessageTable.sender)
-)
-_LAST_OF_SENDER = Statement(
-    MessageTable.select(fn.MAX(MessageTable.created_at)).where(
-        (MessageTable.conversation == 0) & (MessageTable.seq > 0) & (MessageTable.sender == "")
-    )
+_LAST_OF_SENDER = Query(
+    """SELECT max(created_at) FROM message
+    WHERE conversation = :conversation AND seq > :after_seq AND sender = :sender"""
 )
 # One query for all senders of a batch: a look-up each costs 3 µs here and 30 by itself.
-_STANDINGS = Statement.of_text(
-    """SELECT value ->> 0, value ->> 1, member.role, ban.user_id, ban.expires_at,
-        mute.user_id, mute.expires_at
-    FROM json_each(?)
-    LEFT JOIN member ON member.conversation = value ->> 0 AND member.user_id = value ->> 1
-    LEFT JOIN ban ON ban.conversation = value ->> 0 AND ban.user_id = value ->> 1
-    LEFT JOIN mute ON mute.conversation = value ->> 0 AND mute.user_id = value ->> 1"""
+_SENDERS = Query(
+    f"""WITH s AS MATERIALIZED (
+        SELECT value ->> 0 AS conversation, value ->> 1 AS scope, value ->> 2 AS user_id
+        FROM json_each(:senders))
+    SELECT s.conversation, s.user_id, p.role,
+        (SELECT max(coalesce(expires_at, {NEVER})) FROM ban b WHERE b.scope = s.scope
+            AND b.conversation IN (0, s.conversation) AND b.user_id = s.user_id),
+        (SELECT max(coalesce(expires_at, {NEVER})) FROM mute m WHERE m.scope = s.scope
+            AND m.conversation IN (0, s.conversation) AND m.user_id = s.user_id)
+    FROM s LEFT JOIN participant p ON p.conversation = s.conversation AND p.user_id = s.user_id
+        AND p.left_offset IS NULL"""
 )
 
 
-def newest_id(db: Database) -> int:
-    return _NEWEST_ID.value(db) or 0
+def one(db: Database, ref: ConversationRef, message_id: int) -> Message | None:
+    row = _ONE.row(db, conversation=ref.id, id=message_id)
+    return None if row is None else _message(row)
 
 
-def one(db: Database, conversation: int, message_id: int) -> Message | None:
-    row = _ONE.row(db, conversation, message_id)
-    return None if row is None else _stored(row)
-
-
-def between(db: Database, conversation: int, first: int, last: int) -> list[Message]:
+def between(db: Database, ref: ConversationRef, first: int, last: int) -> list[Message]:
     """Oldest first, first <= seq <= last."""
-    return [_stored(row) for row in _RANGE.rows(db, conversation, first, last)]
+    return [_message(row) for row in _RANGE.rows(db, conversation=ref.id, first=first, last=last)]
 
 
-def from_seq(db: Database, conversation: int, first: int, limit: int) -> list[Message]:
+def from_seq(db: Database, ref: ConversationRef, first: int, limit: int) -> list[Message]:
     """Oldest first, up to ``limit`` or 256 KiB of text, but at least one if there is one."""
-    return _within_bytes(_RANGE.each(db, conversation, first, first + limit - 1))
+    rows = _RANGE.each(db, conversation=ref.id, first=first, last=first + limit - 1)
+    return _within_bytes(rows)
 
 
-def newest_below(db: Database, conversation: int, before: int, limit: int) -> list[Message]:
+def newest_below(db: Database, ref: ConversationRef, before: int, limit: int) -> list[Message]:
     """The newest with seq < before, oldest first, up to ``limit`` or 256 KiB of text."""
-    return _within_bytes(_BELOW.each(db, conversation, before, limit))[::-1]
+    rows = _BELOW.each(db, conversation=ref.id, before=before, limit=limit)
+    return _within_bytes(rows)[::-1]
+
+
+def changed(
+    db: Database, ref: ConversationRef, seq: int, after: int, until: int, limit: int
+) -> list[Message]:
+    """Of the messages up to that seq those that were changed last by an event with
+    after < offset <= until, in the order of those events."""
+    rows = _CHANGED.rows(db, conversation=ref.id, seq=seq, after=after, until=until, limit=limit)
+    return [_message(row) for row in rows]
+
+
+def count_changed(db: Database, ref: ConversationRef, seq: int, after: int, limit: int) -> int:
+    """How many of those there are after the offset, counted up to the limit."""
+    return int(_COUNT_CHANGED.value(db, conversation=ref.id, seq=seq, after=after, limit=limit))
 
 
 def _within_bytes(rows: Iterable[Row]) -> list[Message]:
     taken: list[Message] = []
     size = 0
     for row in rows:
-        found = _stored(row)
+        found = _message(row)
         size += len(found.content)
         if taken and size > PAGE_BYTES:
             break
@@ -161,66 +167,66 @@ def _within_bytes(rows: Iterable[Row]) -> list[Message]:
     return taken
 
 
-def event_offset(db: Database, conversation: int, seq: int) -> int:
+def event_offset(db: Database, ref: ConversationRef, seq: int) -> int:
     """Where the message with that seq stands in the log; 0 for seq 0."""
-    return _PLACE.value(db, conversation, seq) or 0
+    return _OFFSET.value(db, conversation=ref.id, seq=seq) or 0
 
 
-def first_seq_at(db: Database, conversation: int, last_seq: int, at: int) -> int:
+def first_seq_at(db: Database, ref: ConversationRef, last_seq: int, at: int) -> int:
     """The first seq created at that time or later, ``last_seq`` + 1 for none.
 
-    Times never fall within a conversation, so this is a bisection: 20 look-ups in a million.
+    Times never fall, so this is a bisection: 20 look-ups in a million.
     """
     low, high = 1, last_seq + 1
     while low < high:
         middle = (low + high) // 2
-        if _TIME.value(db, conversation, middle) < at:
+        if _TIME.value(db, conversation=ref.id, seq=middle) < at:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-def earlier(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], Original]:
+def originals(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], Original]:
     """By conversation, sender and client_msg_id: what is stored under those hashes."""
     if not hashes:
         return {}
+    rows = _ORIGINALS.rows(db, hashes=msgspec.json.encode(hashes).decode())
     return {
         (conversation, sender, client_msg_id): Original(message_id, seq, created_at)
-        for conversation, sender, client_msg_id, message_id, seq, created_at in _EARLIER.rows(
-            db, msgspec.json.encode(hashes).decode()
-        )
+        for conversation, sender, client_msg_id, message_id, seq, created_at in rows
     }
 
 
 def sender_statuses(
-    db: Database, senders: Collection[tuple[int, str]]
+    db: Database, senders: Collection[tuple[int, int, str]]
 ) -> dict[tuple[int, str], SenderStatus]:
-    """Of senders in their conversations, all at once."""
+    """Of senders, each with a conversation's id and scope, all at once: by conversation and
+    sender."""
+    rows = _SENDERS.rows(db, senders=msgspec.json.encode(list(senders)).decode())
     return {
-        (conversation, user_id): SenderStatus(
-            role == "admin", banned is not None, ban_until, muted is not None, mute_until
-        )
-        for conversation, user_id, role, banned, ban_until, muted, mute_until in _STANDINGS.rows(
-            db, msgspec.json.encode(list(senders)).decode()
-        )
+        (conversation, user_id): SenderStatus(role, ban_ends_at or 0, mute_ends_at or 0)
+        for conversation, user_id, role, ban_ends_at, mute_ends_at in rows
     }
 
 
-def sender_status(db: Database, conversation: int, user_id: str) -> SenderStatus:
-    return sender_statuses(db, [(conversation, user_id)])[conversation, user_id]
+def sender_status(db: Database, ref: ConversationRef, user_id: str) -> SenderStatus:
+    return sender_statuses(db, [(ref.id, ref.scope, user_id)])[ref.id, user_id]
 
 
-def last_heard(db: Database, conversation: int, after_seq: int) -> dict[str, int]:
+def last_heard(db: Database, ref: ConversationRef, after_seq: int) -> dict[str, int]:
     """Sender → time of the newest message above that seq."""
-    return dict(_LAST_HEARD.rows(db, conversation, after_seq, "text"))
+    return dict(_LAST_HEARD.rows(db, conversation=ref.id, after_seq=after_seq))
 
 
-def last_of_sender(db: Database, conversation: int, after_seq: int, sender: str) -> int | None:
-    found: int | None = _LAST_OF_SENDER.value(db, conversation, after_seq, sender)
+def last_of_sender(db: Database, ref: ConversationRef, after_seq: int, sender: str) -> int | None:
+    found: int | None = _LAST_OF_SENDER.value(
+        db, conversation=ref.id, after_seq=after_seq, sender=sender
+    )
     return found
 
 
-def _stored(row: Row) -> Message:
-    *head, is_admin, content, client_msg_id, created_at, deleted_at = row
-    return Message(*head, bool(is_admin), content, client_msg_id, created_at, deleted_at)  # type: ignore[call-arg]
+def _message(row: Row) -> Message:
+    head, is_admin, content, reply_to, attachments, *rest = (*row[:8],), *row[8:]
+    files = msgspec.json.decode(attachments, type=tuple[str, ...]) if attachments else ()
+    return Message(*head, bool(is_admin), content, reply_to, files, *rest)  # type: ignore[call-arg]

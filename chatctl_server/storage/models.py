@@ -24,28 +24,65 @@ class Table(Model):
         table_function = _table_name
 
 
+class ScopeTable(Table):
+    id = BigIntegerField(primary_key=True)
+    type = TextField()  # rooms | workspace | site
+    number = BigIntegerField()
+
+
 class ConversationTable(Table):
     id = BigIntegerField(primary_key=True)
+    kind = TextField()  # room | single | group | private | public | support
+    scope = ForeignKeyField(ScopeTable, column_name="scope")
     public_id = TextField(unique=True)
-    kind = TextField()
     name = TextField()
     status = TextField()  # open | closed
     created_at = BigIntegerField()
     closed_at = BigIntegerField(null=True)
     last_seq = BigIntegerField()
     last_message_at = BigIntegerField(null=True)
+
+
+class RoomStatsTable(Table):
+    """What only rooms have."""
+
+    conversation = ForeignKeyField(ConversationTable, column_name="conversation", primary_key=True)
     current_users = BigIntegerField()
     peak_users = BigIntegerField()
     total_joins = BigIntegerField()
 
+    class Meta:
+        table_name = "room_stats"
 
-class MemberTable(Table):
+
+class RoomSessionTable(Table):
+    """A connection's stay in a room."""
+
+    id = BigIntegerField(primary_key=True)
     conversation = ForeignKeyField(ConversationTable, column_name="conversation")
     user_id = TextField()
-    role = TextField()  # admin
+    nickname = TextField()
+    join_time = BigIntegerField()
+    leave_time = BigIntegerField(null=True)
+    reason = TextField(null=True)
+    left_offset = BigIntegerField(null=True)  # of its session.left event
 
     class Meta:
-        primary_key = CompositeKey("conversation", "user_id")
+        table_name = "room_session"
+
+
+class ParticipantTable(Table):
+    """A stay in a role: from the event at ``joined_offset`` to the one at ``left_offset``, which is
+    still in it."""
+
+    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
+    user_id = TextField()
+    joined_offset = BigIntegerField()
+    left_offset = BigIntegerField(null=True)
+    role = TextField()  # owner | admin | agent | member
+
+    class Meta:
+        primary_key = CompositeKey("conversation", "user_id", "joined_offset")
         without_rowid = True
 
 
@@ -56,14 +93,51 @@ class MessageTable(Table):
     event_offset = BigIntegerField()  # of its message.posted event
     kind = TextField()  # text | system
     sender = TextField()
+    sender_kind = TextField()  # user | system | bot | agent | visitor
     nickname = TextField()
     is_admin = BooleanField()
-    content = TextField()
+    content = TextField()  # empty when it was erased
+    reply_to = BigIntegerField(null=True)
+    attachments = TextField(null=True)  # a JSON array
     client_msg_id = TextField(null=True)
     client_hash = BigIntegerField(null=True)  # 64 bits of conversation, sender, client_msg_id
     created_at = BigIntegerField()
+    edited_at = BigIntegerField(null=True)
     deleted_at = BigIntegerField(null=True)
-    deleted_offset = BigIntegerField(null=True)  # of its message.deleted event
+    erased_at = BigIntegerField(null=True)
+    changed_offset = BigIntegerField(null=True)  # of the event that has changed it last
+
+
+class BanTable(Table):
+    """``conversation`` 0: in every conversation of the scope."""
+
+    scope = ForeignKeyField(ScopeTable, column_name="scope")
+    conversation = BigIntegerField()
+    user_id = TextField()
+    reason = TextField(null=True)
+    banned_by = TextField(null=True)
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("scope", "conversation", "user_id")
+        without_rowid = True
+
+
+class MuteTable(Table):
+    """``conversation`` 0: in every conversation of the scope."""
+
+    scope = ForeignKeyField(ScopeTable, column_name="scope")
+    conversation = BigIntegerField()
+    user_id = TextField()
+    reason = TextField(null=True)
+    muted_by = TextField(null=True)
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("scope", "conversation", "user_id")
+        without_rowid = True
 
 
 class EventTable(Table):
@@ -71,6 +145,8 @@ class EventTable(Table):
 
     id = BigIntegerField(primary_key=True)
     type = TextField()
+    class_ = TextField(column_name="class")  # message | session | state | system
+    scope = BigIntegerField(null=True)
     conversation = BigIntegerField(null=True)
     actor = TextField(null=True)
     credential = TextField()
@@ -79,49 +155,31 @@ class EventTable(Table):
     payload = TextField()
 
 
-class SessionTable(Table):
-    id = BigIntegerField(primary_key=True)
-    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
-    user_id = TextField()
-    nickname = TextField()
-    join_time = BigIntegerField()
-    leave_time = BigIntegerField(null=True)
-    reason = TextField(null=True)
-    left_offset = BigIntegerField(null=True)  # of its session.left event
-
-
-class BanTable(Table):
-    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
-    user_id = TextField()
-    reason = TextField(null=True)
-    banned_by = TextField(null=True)
-    created_at = BigIntegerField()
-    expires_at = BigIntegerField(null=True)
-
-    class Meta:
-        primary_key = CompositeKey("conversation", "user_id")
-        without_rowid = True
-
-
-class MuteTable(Table):
-    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
-    user_id = TextField()
-    reason = TextField(null=True)
-    muted_by = TextField(null=True)
-    created_at = BigIntegerField()
-    expires_at = BigIntegerField(null=True)
-
-    class Meta:
-        primary_key = CompositeKey("conversation", "user_id")
-        without_rowid = True
-
-
 class CursorTable(Table):
-    """Where a follower stands in the log; ``server.alive`` holds a time instead, ``server.signed``
-    whether it had a secret for callbacks."""
+    """Where a follower stands in the log."""
 
     name = TextField(primary_key=True)
     position = BigIntegerField()
+
+
+class ServerStateTable(Table):
+    """What the last server has left about itself."""
+
+    name = TextField(primary_key=True)
+    value = BigIntegerField()
+
+    class Meta:
+        table_name = "server_state"
+
+
+class CounterTable(Table):
+    """The highest number that was ever given out; none is given twice."""
+
+    name = TextField(primary_key=True)
+    value = BigIntegerField()
+
+    class Meta:
+        without_rowid = True
 
 
 class EndpointTable(Table):
@@ -132,6 +190,7 @@ class EndpointTable(Table):
     public_id = TextField(unique=True)
     origin = TextField()  # settings | added
     kind = TextField()
+    scope = BigIntegerField()  # 0: whatever the scope
     url = TextField()
     events = TextField()  # globs of event types, with commas between them
     status = TextField()  # enabled | disabled | removed
@@ -199,7 +258,7 @@ class OrderingKeyTable(Table):
     is_slow = BooleanField()  # the last try timed out
 
     class Meta:
-        table_name = "lane"
+        table_name = "ordering_key"
         primary_key = CompositeKey("endpoint", "conversation")
         without_rowid = True
 
@@ -229,11 +288,22 @@ class SyncTable(Table):
     room = BigIntegerField()
 
 
-CORE = (ConversationTable, MemberTable, MessageTable, SessionTable, BanTable, MuteTable)
+CORE = (
+    ScopeTable,
+    ConversationTable,
+    RoomStatsTable,
+    RoomSessionTable,
+    ParticipantTable,
+    MessageTable,
+    BanTable,
+    MuteTable,
+)
 ALL = (
     *CORE,
     EventTable,
     CursorTable,
+    ServerStateTable,
+    CounterTable,
     EndpointTable,
     DeliveryTable,
     AttemptTable,

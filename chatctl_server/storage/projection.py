@@ -6,125 +6,96 @@ No clock, no randomness, no look-up: every stored value comes from the event.
 import functools
 import hashlib
 from collections.abc import Sequence
-from typing import assert_never
 
+import msgspec
 from peewee import Database
 
 from chatctl_server.domain import events
-from chatctl_server.storage.models import (
-    BanTable,
-    ConversationTable,
-    MemberTable,
-    MessageTable,
-    MuteTable,
-    SessionTable,
-)
-from chatctl_server.storage.sql import Bulk, Statement
+from chatctl_server.storage.sanctions import WHOLE_SCOPE
+from chatctl_server.storage.sql import Bulk, Query
 
-_MESSAGE_COLUMNS = (
-    MessageTable.id,
-    MessageTable.conversation,
-    MessageTable.seq,
-    MessageTable.event_offset,
-    MessageTable.kind,
-    MessageTable.sender,
-    MessageTable.nickname,
-    MessageTable.is_admin,
-    MessageTable.content,
-    MessageTable.client_msg_id,
-    MessageTable.client_hash,
-    MessageTable.created_at,
+_ADD_SCOPE = Query("INSERT INTO scope (id, type, number) VALUES (:scope, :type, :number)")
+_ADD_CONVERSATION = Query(
+    """INSERT INTO conversation (id, kind, scope, public_id, name, status, created_at, last_seq)
+    VALUES (:conversation, :kind, :scope, :public_id, :name, 'open', :at, 0)"""
 )
-_BAN_COLUMNS = (
-    BanTable.conversation,
-    BanTable.user_id,
-    BanTable.reason,
-    BanTable.banned_by,
-    BanTable.created_at,
-    BanTable.expires_at,
+_ADD_ROOM_STATS = Query(
+    """INSERT INTO room_stats (conversation, current_users, peak_users, total_joins)
+    VALUES (:conversation, 0, 0, 0)"""
 )
-_MUTE_COLUMNS = (
-    MuteTable.conversation,
-    MuteTable.user_id,
-    MuteTable.reason,
-    MuteTable.muted_by,
-    MuteTable.created_at,
-    MuteTable.expires_at,
+_RENAME = Query("UPDATE conversation SET name = :name WHERE id = :conversation")
+_CLOSE = Query(
+    "UPDATE conversation SET status = 'closed', closed_at = :at WHERE id = :conversation"
 )
-_ADD_CONVERSATION = Statement(
-    ConversationTable.insert_many(
-        [(0,) * 10],
-        fields=[
-            ConversationTable.id,
-            ConversationTable.public_id,
-            ConversationTable.kind,
-            ConversationTable.name,
-            ConversationTable.status,
-            ConversationTable.created_at,
-            ConversationTable.last_seq,
-            ConversationTable.current_users,
-            ConversationTable.peak_users,
-            ConversationTable.total_joins,
-        ],
-    )
+_MOVE_SEQ = Query(
+    """UPDATE conversation SET last_seq = :seq, last_message_at = :at
+    WHERE id = :conversation"""
 )
-_RENAME = Statement(
-    ConversationTable.update({ConversationTable.name: ""}).where(ConversationTable.id == 0)
+_END_ADMINS = Query(
+    """UPDATE participant SET left_offset = :offset
+    WHERE conversation = :conversation AND role = 'admin' AND left_offset IS NULL
+    AND user_id NOT IN (SELECT value FROM json_each(:admins))"""
 )
-_CLOSE = Statement(
-    ConversationTable.update({ConversationTable.status: "", ConversationTable.closed_at: 0}).where(
-        ConversationTable.id == 0
-    )
+_ADD_ADMINS = Query(
+    """INSERT INTO participant (conversation, user_id, joined_offset, role)
+    SELECT :conversation, value, :offset, 'admin' FROM json_each(:admins)
+    WHERE NOT EXISTS (SELECT 1 FROM participant p
+        WHERE p.conversation = :conversation AND p.user_id = value AND p.left_offset IS NULL)"""
 )
-_MOVE_SEQ = Statement(
-    ConversationTable.update(
-        {ConversationTable.last_seq: 0, ConversationTable.last_message_at: 0}
-    ).where(ConversationTable.id == 0)
+_ADD_PARTICIPANT = Query(
+    """INSERT INTO participant (conversation, user_id, joined_offset, role)
+    VALUES (:conversation, :user_id, :offset, :role)"""
 )
-_COUNT_JOIN = Statement(
-    ConversationTable.update(
-        {
-            ConversationTable.current_users: 0,
-            ConversationTable.peak_users: 0,
-            ConversationTable.total_joins: 0,
-        }
-    ).where(ConversationTable.id == 0)
+_END_STAY = Query(
+    """UPDATE participant SET left_offset = :offset
+    WHERE conversation = :conversation AND user_id = :user_id AND left_offset IS NULL"""
 )
-_COUNT_LEAVE = Statement(
-    ConversationTable.update({ConversationTable.current_users: 0}).where(ConversationTable.id == 0)
+_ADD_MESSAGES = Bulk(
+    "INSERT INTO message ({columns}) VALUES {rows}",
+    "id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin, content, "
+    "reply_to, attachments, client_msg_id, client_hash, created_at",
 )
-_CLEAR_MEMBERS = Statement(MemberTable.delete().where(MemberTable.conversation == 0))
-_ADD_MEMBERS = Bulk.insert(MemberTable.conversation, MemberTable.user_id, MemberTable.role)
-_ADD_MESSAGES = Bulk.insert(*_MESSAGE_COLUMNS)
-_DELETE_MESSAGE = Statement(
-    MessageTable.update(
-        {MessageTable.content: "", MessageTable.deleted_at: 0, MessageTable.deleted_offset: 0}
-    ).where(MessageTable.id == 0)
+_DELETE = Query(
+    """UPDATE message SET deleted_at = :at, changed_offset = :offset WHERE id = :message"""
 )
-_ADD_SESSION = Statement(
-    SessionTable.insert_many(
-        [(0,) * 5],
-        fields=[
-            SessionTable.id,
-            SessionTable.conversation,
-            SessionTable.user_id,
-            SessionTable.nickname,
-            SessionTable.join_time,
-        ],
-    )
+_ERASE = Query(
+    """UPDATE message SET content = '', attachments = NULL, erased_at = :at,
+        deleted_at = coalesce(deleted_at, :at), changed_offset = :offset
+    WHERE id = :message"""
 )
-_END_SESSION = Statement(
-    SessionTable.update(
-        {SessionTable.leave_time: 0, SessionTable.reason: "", SessionTable.left_offset: 0}
-    ).where(SessionTable.id == 0)
+_ADD_SESSION = Query(
+    """INSERT INTO room_session (id, conversation, user_id, nickname, join_time)
+    VALUES (:session, :conversation, :user_id, :nickname, :at)"""
 )
-_SET_BAN = Statement(BanTable.insert_many([(0,) * 6], fields=_BAN_COLUMNS).on_conflict_replace())
-_LIFT_BAN = Statement(
-    BanTable.delete().where((BanTable.conversation == 0) & (BanTable.user_id == ""))
+_COUNT_JOIN = Query(
+    """UPDATE room_stats SET current_users = :current_users, peak_users = :peak_users,
+        total_joins = :total_joins
+    WHERE conversation = :conversation"""
 )
-_SET_MUTE = Statement(MuteTable.insert_many([(0,) * 6], fields=_MUTE_COLUMNS).on_conflict_replace())
-_LIFT_MUTE = Statement(
-    MuteTable.delete().where((MuteTable.conversation == 0) & (MuteTable.user_id == ""))
+_END_SESSION = Query(
+    """UPDATE room_session SET leave_time = :leave_time, reason = :reason, left_offset = :offset
+    WHERE id = :session"""
+)
+_COUNT_LEAVE = Query(
+    "UPDATE room_stats SET current_users = :current_users WHERE conversation = :conversation"
+)
+_SET_BAN = Query(
+    """INSERT OR REPLACE INTO ban
+        (scope, conversation, user_id, reason, banned_by, created_at, expires_at)
+    VALUES (:scope, :conversation, :user_id, :reason, :set_by, :at, :expires_at)"""
+)
+_LIFT_BAN = Query(
+    """DELETE FROM ban
+    WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id"""
+)
+_SET_MUTE = Query(
+    """INSERT OR REPLACE INTO mute
+        (scope, conversation, user_id, reason, muted_by, created_at, expires_at)
+    VALUES (:scope, :conversation, :user_id, :reason, :set_by, :at, :expires_at)"""
+)
+_LIFT_MUTE = Query(
+    """DELETE FROM mute
+    WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id"""
 )
 
 
@@ -147,7 +118,7 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
         rows.append(_message_row(conversation, entry.offset, payload))
     _ADD_MESSAGES.run(db, rows)
     for conversation, payload in last.items():
-        _MOVE_SEQ.run(db, payload.seq, payload.created_at, conversation)
+        _MOVE_SEQ.run(db, seq=payload.seq, at=payload.created_at, conversation=conversation)
 
 
 def _message_row(
@@ -161,9 +132,12 @@ def _message_row(
         offset,
         payload.kind,
         payload.sender,
+        payload.sender_kind,
         payload.nickname,
         int(payload.is_admin),
         payload.content,
+        payload.reply_to,
+        msgspec.json.encode(payload.attachments).decode() if payload.attachments else None,
         client_id,
         None if client_id is None else client_hash(conversation, payload.sender, client_id),
         payload.created_at,
@@ -171,108 +145,119 @@ def _message_row(
 
 
 def apply(db: Database, entry: events.Event) -> None:
-    payload = entry.payload
-    match payload:
+    """Events of the class system change no table that the log rebuilds, but for scopes: what an
+    endpoint's table holds is secret, deliveries are a follower's affair. Nor do those that are
+    recorded for their readers alone, or are of a newer version."""
+    match entry.payload:
         case events.MessagePosted():
             apply_posts(db, [entry])
-        case events.SyncRequested() | events.CustomSent() | events.UserKicked():
-            pass  # recorded for the followers and the readers of the log; no table holds them
-        case events.EndpointAdded() | events.EndpointChanged() | events.EndpointRemoved():
-            pass  # their table has secrets, which no event may hold
-        case events.DeliveryResent() | events.CallbacksRecovered():
-            pass  # deliveries are no part of what the log rebuilds
+        case events.ScopeCreated(scope_type=scope_type, number=number):
+            _ADD_SCOPE.run(db, scope=entry.scope, type=scope_type, number=number)
+        case events.BanSet() | events.BanLifted() | events.MuteSet() | events.MuteLifted():
+            _apply_sanction(db, entry, entry.payload)
+        case events.SessionJoined() | events.SessionLeft():
+            _apply_session(db, entry, entry.payload)
+        case events.Lifecycle():
+            _apply_lifecycle(db, entry, entry.payload)
         case _:
-            assert entry.conversation is not None
-            _apply_in_conversation(db, entry.conversation, entry, payload)
+            _apply_in_conversation(db, entry)
 
 
-def _apply_in_conversation(
-    db: Database,
-    conversation: int,
-    entry: events.Event,
-    payload: events.ConversationCreated
-    | events.ConversationRenamed
-    | events.ConversationClosed
-    | events.AdminsSet
-    | events.MessageDeleted
-    | events.SessionJoined
-    | events.SessionLeft
-    | events.BanSet
-    | events.BanLifted
-    | events.MuteSet
-    | events.MuteLifted,
-) -> None:
+def _apply_in_conversation(db: Database, entry: events.Event) -> None:
+    conversation, offset = entry.conversation, entry.offset
+    match entry.payload:
+        case events.ParticipantJoined(user_id, role):
+            _ADD_PARTICIPANT.run(
+                db, conversation=conversation, user_id=user_id, offset=offset, role=role
+            )
+        case events.ParticipantLeft(user_id):
+            _END_STAY.run(db, conversation=conversation, user_id=user_id, offset=offset)
+        case events.MessageDeleted(message_id):
+            _DELETE.run(db, at=entry.at, offset=offset, message=message_id)
+        case events.MessageErased(message_id):
+            _ERASE.run(db, at=entry.at, offset=offset, message=message_id)
+
+
+def _apply_lifecycle(db: Database, entry: events.Event, payload: events.Lifecycle) -> None:
+    conversation = entry.conversation
+    assert conversation is not None
     match payload:
         case events.ConversationCreated():
             _ADD_CONVERSATION.run(
                 db,
-                conversation,
-                payload.public_id,
-                payload.kind,
-                payload.name,
-                "open",
-                entry.at,
-                0,
-                0,
-                0,
-                0,
+                conversation=conversation,
+                kind=payload.kind,
+                scope=entry.scope,
+                public_id=payload.public_id,
+                name=payload.name,
+                at=entry.at,
             )
-            _set_admins(db, conversation, payload.admins)
+            if payload.kind == "room":
+                _ADD_ROOM_STATS.run(db, conversation=conversation)
+            _set_admins(db, conversation, entry.offset, payload.admins)
         case events.ConversationRenamed():
-            _RENAME.run(db, payload.name, conversation)
+            _RENAME.run(db, name=payload.name, conversation=conversation)
         case events.ConversationClosed():
-            _CLOSE.run(db, "closed", entry.at, conversation)
+            _CLOSE.run(db, at=entry.at, conversation=conversation)
         case events.AdminsSet():
-            _set_admins(db, conversation, payload.admins)
-        case events.MessageDeleted():
-            _delete_message(db, entry, payload)
-        case events.SessionJoined() | events.SessionLeft():
-            _apply_session(db, conversation, entry, payload)
-        case events.BanSet() | events.BanLifted() | events.MuteSet() | events.MuteLifted():
-            _apply_sanction(db, conversation, entry.at, payload)
-        case _:
-            assert_never(payload)
+            _set_admins(db, conversation, entry.offset, payload.admins)
 
 
-def _set_admins(db: Database, conversation: int, admins: Sequence[str]) -> None:
-    _CLEAR_MEMBERS.run(db, conversation)
-    _ADD_MEMBERS.run(db, [(conversation, user_id, "admin") for user_id in admins])
-
-
-def _delete_message(db: Database, entry: events.Event, payload: events.MessageDeleted) -> None:
-    _DELETE_MESSAGE.run(db, "", entry.at, entry.offset, payload.message_id)
+def _set_admins(db: Database, conversation: int, offset: int, admins: Sequence[str]) -> None:
+    """Whoever is an admin before and after goes on with the same stay."""
+    encoded = msgspec.json.encode(admins).decode()
+    _END_ADMINS.run(db, conversation=conversation, offset=offset, admins=encoded)
+    _ADD_ADMINS.run(db, conversation=conversation, offset=offset, admins=encoded)
 
 
 def _apply_session(
-    db: Database,
-    conversation: int,
-    entry: events.Event,
-    payload: events.SessionJoined | events.SessionLeft,
+    db: Database, entry: events.Event, payload: events.SessionJoined | events.SessionLeft
 ) -> None:
+    conversation = entry.conversation
     if isinstance(payload, events.SessionJoined):
         _ADD_SESSION.run(
-            db, payload.session_id, conversation, payload.user_id, payload.nickname, entry.at
+            db,
+            session=payload.session_id,
+            conversation=conversation,
+            user_id=payload.user_id,
+            nickname=payload.nickname,
+            at=entry.at,
         )
         _COUNT_JOIN.run(
-            db, payload.current_users, payload.peak_users, payload.total_joins, conversation
+            db,
+            current_users=payload.current_users,
+            peak_users=payload.peak_users,
+            total_joins=payload.total_joins,
+            conversation=conversation,
         )
     else:
-        _END_SESSION.run(db, payload.leave_time, payload.reason, entry.offset, payload.session_id)
-        _COUNT_LEAVE.run(db, payload.current_users, conversation)
+        _END_SESSION.run(
+            db,
+            leave_time=payload.leave_time,
+            reason=payload.reason,
+            offset=entry.offset,
+            session=payload.session_id,
+        )
+        _COUNT_LEAVE.run(db, current_users=payload.current_users, conversation=conversation)
 
 
 def _apply_sanction(
     db: Database,
-    conversation: int,
-    at: int,
+    entry: events.Event,
     payload: events.BanSet | events.BanLifted | events.MuteSet | events.MuteLifted,
 ) -> None:
+    conversation = WHOLE_SCOPE if entry.conversation is None else entry.conversation
+    whose = {"scope": entry.scope, "conversation": conversation, "user_id": payload.user_id}
     match payload:
-        case events.BanSet(user_id, reason, banned_by, expires_at):
-            _SET_BAN.run(db, conversation, user_id, reason, banned_by, at, expires_at)
-        case events.BanLifted(user_id):
-            _LIFT_BAN.run(db, conversation, user_id)
-        case events.MuteSet(user_id, reason, muted_by, expires_at):
-            _SET_MUTE.run(db, conversation, user_id, reason, muted_by, at, expires_at)
-        case events.MuteLifted(user_id):
-            _LIFT_MUTE.run(db, conversation, user_id)
+        case events.BanSet(_, reason, set_by, expires_at):
+            _SET_BAN.run(
+                db, **whose, reason=reason, set_by=set_by, at=entry.at, expires_at=expires_at
+            )
+        case events.BanLifted():
+            _LIFT_BAN.run(db, **whose)
+        case events.MuteSet(_, reason, set_by, expires_at):
+            _SET_MUTE.run(
+                db, **whose, reason=reason, set_by=set_by, at=entry.at, expires_at=expires_at
+            )
+        case events.MuteLifted():
+            _LIFT_MUTE.run(db, **whose)

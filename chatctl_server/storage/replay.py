@@ -1,6 +1,7 @@
 """What a conversation's listener missed, a page at a time, in log order.
 
-Posts are read by seq from the messages, the few other events by offset from the log.
+Posts are read by seq from the messages, and what became of earlier ones by the offset of their
+last change; the state events by offset from the log.
 """
 
 from typing import NamedTuple
@@ -9,10 +10,20 @@ import msgspec
 from peewee import Database
 
 from chatctl_server.domain import events
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import log, messages
 
-Replayed = messages.Message | events.Event
 PAGE = 500
+
+
+class ChangedMessage(msgspec.Struct, frozen=True):
+    """An earlier message as it is since the event at ``offset``."""
+
+    message: messages.Message
+    offset: int
+
+
+Replayed = messages.Message | ChangedMessage | events.Event
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -24,39 +35,44 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Start(NamedTuple):
-    """``others``: how many events besides messages and sessions follow, counted up to a limit."""
+    """``others``: how many changes and state events follow, counted up to a limit."""
 
     offset: int
     others: int
 
 
-def start(db: Database, conversation: int, seq: int, limit: int) -> Start:
+def start(db: Database, ref: ConversationRef, seq: int, limit: int) -> Start:
     """Where a listener stands who has seen everything up to that seq."""
-    offset = messages.event_offset(db, conversation, seq)
-    return Start(offset, log.count_few(db, conversation, offset, limit))
+    offset = messages.event_offset(db, ref, seq)
+    others = log.count_state(db, ref, offset, limit)
+    if others < limit:
+        others += messages.count_changed(db, ref, seq, offset, limit - others)
+    return Start(offset, others)
 
 
-def page(db: Database, conversation: int, offset: int, seq: int) -> Page:
-    """Up to 500 messages or 256 KiB of them, and 500 other events, after that place.
+def page(db: Database, ref: ConversationRef, offset: int, seq: int) -> Page:
+    """Up to 500 messages or 256 KiB of them, 500 changes and 500 state events after that place.
 
     The query runs in one snapshot: what it has not found up to its offset does not exist.
     """
-    posts = messages.from_seq(db, conversation, seq + 1, PAGE)
-    more = posts and messages.event_offset(db, conversation, posts[-1].seq + 1)
+    posts = messages.from_seq(db, ref, seq + 1, PAGE)
+    more = posts and messages.event_offset(db, ref, posts[-1].seq + 1)
     until = posts[-1].event_offset if more else log.newest_offset(db)
-    others = log.read_few(db, conversation, offset, until, PAGE)
-    if others and log.read_few(db, conversation, others[-1].offset, until, 1):
-        until = others[-1].offset
-        posts = [post for post in posts if post.event_offset <= until]
-    entries: list[Replayed] = [*posts, *(each for each in others if not _is_told(each, seq))]
+    state = log.read_state(db, ref, offset, until, PAGE)
+    if state and log.read_state(db, ref, state[-1].offset, until, 1):
+        until = state[-1].offset
+    changes = messages.changed(db, ref, seq, offset, until, PAGE)
+    if len(changes) == PAGE:
+        until = min(until, changes[-1].changed_offset or until)
+    posts = [post for post in posts if post.event_offset <= until]
+    entries: list[Replayed] = [
+        *posts,
+        *(ChangedMessage(each, each.changed_offset) for each in changes if each.changed_offset),
+        *(each for each in state if each.offset <= until),
+    ]
     entries.sort(key=_offset)
     return Page(entries, until, posts[-1].seq if posts else seq)
 
 
 def _offset(entry: Replayed) -> int:
-    return entry.offset if isinstance(entry, events.Event) else entry.event_offset
-
-
-def _is_told(entry: events.Event, seq: int) -> bool:
-    """Whether the message's own place in the replay has told of its deletion."""
-    return isinstance(entry.payload, events.MessageDeleted) and entry.payload.seq > seq
+    return entry.event_offset if isinstance(entry, messages.Message) else entry.offset

@@ -1,10 +1,10 @@
-"""Queries about sessions: who was connected to a conversation, and when."""
+"""Queries about room sessions: who was connected to a room, and when."""
 
 import msgspec
-from peewee import Database, fn
+from peewee import Database
 
-from chatctl_server.storage.models import SessionTable
-from chatctl_server.storage.sql import Row, Statement
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.storage.sql import Query, Row
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -16,82 +16,70 @@ class Session(msgspec.Struct, frozen=True):
     leave_time: int | None
 
 
-COLUMNS = (
-    SessionTable.id,
-    SessionTable.conversation,
-    SessionTable.user_id,
-    SessionTable.nickname,
-    SessionTable.join_time,
-    SessionTable.leave_time,
+COLUMNS = "id, conversation, user_id, nickname, join_time, leave_time"
+_OPEN_OF_USER = Query(
+    f"""SELECT {COLUMNS} FROM room_session
+    WHERE conversation = :conversation AND user_id = :user_id AND leave_time IS NULL"""
 )
-_NEWEST_ID = Statement(SessionTable.select(fn.MAX(SessionTable.id)))
-_OPEN_OF_USER = Statement(
-    SessionTable.select(*COLUMNS).where(
-        (SessionTable.conversation == 0)
-        & (SessionTable.user_id == "")
-        & SessionTable.leave_time.is_null()
-    )
+_OPEN_OF_USER_ANYWHERE = Query(
+    f"""SELECT {COLUMNS} FROM room_session WHERE user_id = :user_id AND leave_time IS NULL
+    ORDER BY conversation"""
 )
-_OPEN_OF_ROOM = Statement(
-    SessionTable.select(*COLUMNS)
-    .where((SessionTable.conversation == 0) & SessionTable.leave_time.is_null())
-    .order_by(SessionTable.user_id)  # as the index of open sessions has them
-    .limit(1)
+# In the order of the index of open sessions.
+_OPEN_OF_ROOM = Query(
+    f"""SELECT {COLUMNS} FROM room_session
+    WHERE conversation = :conversation AND leave_time IS NULL ORDER BY user_id LIMIT :limit"""
 )
-_OPEN = Statement(
-    SessionTable.select(*COLUMNS)
-    .where(SessionTable.leave_time.is_null())
-    .order_by(SessionTable.conversation, SessionTable.user_id)
-    .limit(1)
+_OPEN = Query(
+    f"""SELECT {COLUMNS} FROM room_session
+    WHERE leave_time IS NULL ORDER BY conversation, user_id LIMIT :limit"""
 )
-_ONE = Statement(SessionTable.select(*COLUMNS).where(SessionTable.id == 0))
-_IN_TIME = (
-    (SessionTable.conversation == 0)
-    & SessionTable.leave_time.is_null(False)
-    & (SessionTable.join_time >= 0)
-    & (SessionTable.join_time <= 0)
+_ONE = Query(f"SELECT {COLUMNS} FROM room_session WHERE id = :id")
+_FINISHED_IN_TIME = """conversation = :conversation AND leave_time IS NOT NULL
+    AND join_time >= :from_time AND join_time <= :to_time"""
+_TOTAL = Query(f"SELECT count(*) FROM room_session WHERE {_FINISHED_IN_TIME}")
+_PAGE = Query(
+    f"""SELECT {COLUMNS} FROM room_session WHERE {_FINISHED_IN_TIME}
+    ORDER BY join_time DESC, id DESC LIMIT :limit OFFSET :skip"""
 )
-_TOTAL = Statement(SessionTable.select(fn.COUNT(SessionTable.id)).where(_IN_TIME))
-_PAGE = Statement(
-    SessionTable.select(*COLUMNS)
-    .where(_IN_TIME)
-    .order_by(SessionTable.join_time.desc(), SessionTable.id.desc())
-    .limit(1)
-    .offset(1)
-)
-
-
-def newest_id(db: Database) -> int:
-    return _NEWEST_ID.value(db) or 0
 
 
 def one(db: Database, session_id: int) -> Session | None:
-    return _stored(_ONE.row(db, session_id))
+    return _session(_ONE.row(db, id=session_id))
 
 
-def open_of_user(db: Database, conversation: int, user_id: str) -> Session | None:
-    return _stored(_OPEN_OF_USER.row(db, conversation, user_id))
+def open_of_user(db: Database, room: RoomRef, user_id: str) -> Session | None:
+    return _session(_OPEN_OF_USER.row(db, conversation=room.id, user_id=user_id))
 
 
-def open_of_conversation(db: Database, conversation: int, limit: int) -> list[Session]:
-    return [Session(*row) for row in _OPEN_OF_ROOM.rows(db, conversation, limit)]
+def open_of_user_anywhere(db: Database, user_id: str) -> list[Session]:
+    """In every room; it looks through all open sessions."""
+    return [Session(*row) for row in _OPEN_OF_USER_ANYWHERE.rows(db, user_id=user_id)]
+
+
+def open_of_room(db: Database, room: RoomRef, limit: int) -> list[Session]:
+    return [Session(*row) for row in _OPEN_OF_ROOM.rows(db, conversation=room.id, limit=limit)]
 
 
 def open_anywhere(db: Database, limit: int) -> list[Session]:
-    return [Session(*row) for row in _OPEN.rows(db, limit)]
+    """For the start and the stop of a server."""
+    return [Session(*row) for row in _OPEN.rows(db, limit=limit)]
 
 
-def finished_total(db: Database, conversation: int, from_time: int, to_time: int) -> int:
-    return _TOTAL.value(db, conversation, from_time, to_time) or 0
+def finished_total(db: Database, room: RoomRef, from_time: int, to_time: int) -> int:
+    total = _TOTAL.value(db, conversation=room.id, from_time=from_time, to_time=to_time)
+    return int(total)
 
 
 def finished_page(
-    db: Database, conversation: int, from_time: int, to_time: int, skip: int, limit: int
+    db: Database, room: RoomRef, from_time: int, to_time: int, skip: int, limit: int
 ) -> list[Session]:
     """Newest join first; within one microsecond the later inserted first."""
-    rows = _PAGE.rows(db, conversation, from_time, to_time, limit, skip)
+    rows = _PAGE.rows(
+        db, conversation=room.id, from_time=from_time, to_time=to_time, limit=limit, skip=skip
+    )
     return [Session(*row) for row in rows]
 
 
-def _stored(row: Row | None) -> Session | None:
+def _session(row: Row | None) -> Session | None:
     return None if row is None else Session(*row)

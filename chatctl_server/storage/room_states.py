@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 from peewee import Database
 
-from chatctl_server.storage import conversations, history_pages, messages, room_sessions, sanctions
+from chatctl_server.storage import history_pages, messages, room_sessions, rooms, sanctions
+from chatctl_server.storage.rooms import Room
 
 
 class RoomState(NamedTuple):
     """The newest entries of both histories, oldest first, and the totals."""
 
-    listed: conversations.WithAdmins
+    room: Room
     banned_user_ids: list[str]
     messages: list[messages.Message]
     sessions: list[room_sessions.Session]
@@ -21,21 +22,19 @@ def open_rooms(
     db: Database, after_id: int, limit: int, history_limit: int, now: int
 ) -> list[RoomState]:
     """In order of creation, from after that conversation id."""
-    found = conversations.page(db, "room", after_id, ("open", "open"), limit)
-    return [state(db, listed, history_limit, now) for listed in found]
+    found = rooms.page(db, after_id, "open", limit)
+    return [state(db, room, history_limit, now) for room in found]
 
 
-def state(
-    db: Database, listed: conversations.WithAdmins, history_limit: int, now: int
-) -> RoomState:
-    room = listed.conversation
+def state(db: Database, room: Room, history_limit: int, now: int) -> RoomState:
     oldest = max(1, room.last_seq - history_limit + 1)
-    total = room_sessions.finished_total(db, room.id, 0, history_pages.LATEST)
-    newest = room_sessions.finished_page(db, room.id, 0, history_pages.LATEST, 0, history_limit)
+    every = (0, history_pages.LATEST)
+    total = room_sessions.finished_total(db, room.ref, *every)
+    newest = room_sessions.finished_page(db, room.ref, *every, 0, history_limit)
     return RoomState(
-        listed=listed,
-        banned_user_ids=[ban.user_id for ban in sanctions.bans(db, room.id, now)],
-        messages=messages.between(db, room.id, oldest, room.last_seq),
+        room=room,
+        banned_user_ids=[ban.user_id for ban in sanctions.bans(db, room.ref, now)],
+        messages=messages.between(db, room.ref, oldest, room.last_seq),
         sessions=newest[::-1],
         session_total=total,
     )

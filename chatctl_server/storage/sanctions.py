@@ -3,8 +3,8 @@
 import msgspec
 from peewee import Database
 
-from chatctl_server.storage.models import BanTable, MuteTable
-from chatctl_server.storage.sql import Statement
+from chatctl_server.domain.references import ConversationRef
+from chatctl_server.storage.sql import Query
 
 
 class Sanction(msgspec.Struct, frozen=True):
@@ -17,66 +17,58 @@ class Sanction(msgspec.Struct, frozen=True):
     expires_at: int | None
 
 
-_BAN_COLUMNS = (
-    BanTable.user_id,
-    BanTable.reason,
-    BanTable.banned_by,
-    BanTable.created_at,
-    BanTable.expires_at,
+_HOLDS = "(expires_at IS NULL OR expires_at > :now)"
+_OF = "scope = :scope AND conversation = :conversation"
+_BANS = Query(
+    f"""SELECT user_id, reason, banned_by, created_at, expires_at FROM ban
+    WHERE {_OF} AND {_HOLDS} ORDER BY user_id"""
 )
-_MUTE_COLUMNS = (
-    MuteTable.user_id,
-    MuteTable.reason,
-    MuteTable.muted_by,
-    MuteTable.created_at,
-    MuteTable.expires_at,
+_BAN = Query(
+    f"""SELECT user_id, reason, banned_by, created_at, expires_at FROM ban
+    WHERE {_OF} AND user_id = :user_id AND {_HOLDS}"""
 )
-_BANS = Statement(
-    BanTable.select(*_BAN_COLUMNS)
-    .where(
-        (BanTable.conversation == 0) & (BanTable.expires_at.is_null() | (BanTable.expires_at > 0))
-    )
-    .order_by(BanTable.user_id)
+_MUTES = Query(
+    f"""SELECT user_id, reason, muted_by, created_at, expires_at FROM mute
+    WHERE {_OF} AND {_HOLDS} ORDER BY user_id"""
 )
-_BAN = Statement(
-    BanTable.select(*_BAN_COLUMNS).where(
-        (BanTable.conversation == 0)
-        & (BanTable.user_id == "")
-        & (BanTable.expires_at.is_null() | (BanTable.expires_at > 0))
-    )
+_MUTE = Query(
+    f"""SELECT user_id, reason, muted_by, created_at, expires_at FROM mute
+    WHERE {_OF} AND user_id = :user_id AND {_HOLDS}"""
 )
-_MUTES = Statement(
-    MuteTable.select(*_MUTE_COLUMNS)
-    .where(
-        (MuteTable.conversation == 0)
-        & (MuteTable.expires_at.is_null() | (MuteTable.expires_at > 0))
-    )
-    .order_by(MuteTable.user_id)
-)
-_MUTE = Statement(
-    MuteTable.select(*_MUTE_COLUMNS).where(
-        (MuteTable.conversation == 0)
-        & (MuteTable.user_id == "")
-        & (MuteTable.expires_at.is_null() | (MuteTable.expires_at > 0))
-    )
-)
+WHOLE_SCOPE = 0
+"""In place of a conversation's id: a ban or mute in every conversation of a scope."""
+Where = ConversationRef | int
+"""A conversation or, by its id, a whole scope."""
 
 
-def bans(db: Database, conversation: int, now: int) -> list[Sanction]:
-    """Sorted by user id."""
-    return [Sanction(*row) for row in _BANS.rows(db, conversation, now)]
+def place(where: Where) -> tuple[int, int]:
+    """Scope, and the conversation's id or ``WHOLE_SCOPE``."""
+    if isinstance(where, ConversationRef):
+        return where.scope, where.id
+    return where, WHOLE_SCOPE
 
 
-def mutes(db: Database, conversation: int, now: int) -> list[Sanction]:
-    """Sorted by user id."""
-    return [Sanction(*row) for row in _MUTES.rows(db, conversation, now)]
+def bans(db: Database, where: Where, now: int) -> list[Sanction]:
+    """Those of that place itself, sorted by user id."""
+    scope, conversation = place(where)
+    rows = _BANS.rows(db, scope=scope, conversation=conversation, now=now)
+    return [Sanction(*row) for row in rows]
 
 
-def ban(db: Database, conversation: int, user_id: str, now: int) -> Sanction | None:
-    row = _BAN.row(db, conversation, user_id, now)
+def mutes(db: Database, where: Where, now: int) -> list[Sanction]:
+    """Those of that place itself, sorted by user id."""
+    scope, conversation = place(where)
+    rows = _MUTES.rows(db, scope=scope, conversation=conversation, now=now)
+    return [Sanction(*row) for row in rows]
+
+
+def ban(db: Database, where: Where, user_id: str, now: int) -> Sanction | None:
+    scope, conversation = place(where)
+    row = _BAN.row(db, scope=scope, conversation=conversation, user_id=user_id, now=now)
     return None if row is None else Sanction(*row)
 
 
-def mute(db: Database, conversation: int, user_id: str, now: int) -> Sanction | None:
-    row = _MUTE.row(db, conversation, user_id, now)
+def mute(db: Database, where: Where, user_id: str, now: int) -> Sanction | None:
+    scope, conversation = place(where)
+    row = _MUTE.row(db, scope=scope, conversation=conversation, user_id=user_id, now=now)
     return None if row is None else Sanction(*row)

@@ -1,25 +1,20 @@
-"""Connections and prepared queries.
+"""Connections, and SQL as text with named parameters. What is SQLite's own is in here."""
 
-Peewee builds each query once, at import; it is then executed with fresh parameters in the
-order of its placeholders. Building it anew costs 200 µs a call, executing it 7 µs.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import apsw
-from peewee import Database, Field
+from peewee import Database
 from playhouse.apsw_ext import APSWDatabase as _APSWDatabase
 
 from chatctl_server import errors
 
-__all__ = ["Bulk", "Database", "Row", "Statement", "Value"]  # Database: what queries are asked of
+__all__ = ["Bulk", "Database", "Query", "Row", "Value"]  # Database: what queries are asked of
 Row = tuple[Any, ...]
 Value = str | int | float | bytes | None
-_DIALECT = _APSWDatabase(None)
 # The system caches the file; with 64 MiB a post cost the writer a fifth more CPU.
 WRITER_CACHE_KIB = 8 * 1024
 READER_CACHE_KIB = 2 * 1024
@@ -28,37 +23,42 @@ BULK_SIZES = (64, 32, 16, 8, 4, 2, 1)  # rows of one step; each is a prepared st
 STATEMENTS = 512  # kept prepared by each connection; APSW's 100 would be made anew in turn
 
 
-class Statement:
-    """SQL whose parameters are given anew at each call, in the order of its placeholders."""
+def _execute(
+    db: Database, text: str, parameters: Mapping[str, Value] | Sequence[Value]
+) -> apsw.Cursor:
+    """Without Peewee's cursor, log and translation of errors, which cost as much as a small
+    statement; ``sqlite_error`` finds APSW's errors either way."""
+    return db.connection().execute(text, parameters)  # type: ignore[no-any-return]
+
+
+class Query:
+    """SQL text with named parameters (``:conversation``), each given by its name at every call.
+
+    The text stands beside the function that asks it, with its constants in it. SQLite prepares it
+    once per connection; a name that is not given is an error.
+    """
 
     __slots__ = ("text",)
 
-    def __init__(self, query: Any) -> None:
-        self.text: str = _DIALECT.get_sql_context().sql(query).query()[0]
+    def __init__(self, text: str) -> None:
+        self.text = text
 
-    @classmethod
-    def of_text(cls, text: str) -> Self:
-        """For what Peewee has no words for."""
-        statement = cls.__new__(cls)
-        statement.text = text
-        return statement
+    def run(self, db: Database, **parameters: Value) -> None:
+        _execute(db, self.text, parameters)
 
-    def run(self, db: Database, *parameters: Value) -> None:
-        db.execute_sql(self.text, parameters)
+    def rows(self, db: Database, **parameters: Value) -> list[Row]:
+        return _execute(db, self.text, parameters).fetchall()
 
-    def rows(self, db: Database, *parameters: Value) -> list[Row]:
-        return db.execute_sql(self.text, parameters).fetchall()  # type: ignore[no-any-return]
-
-    def each(self, db: Database, *parameters: Value) -> Iterable[Row]:
+    def each(self, db: Database, **parameters: Value) -> Iterable[Row]:
         """The rows as they are asked for."""
-        return db.execute_sql(self.text, parameters)  # type: ignore[no-any-return]
+        return _execute(db, self.text, parameters)
 
-    def row(self, db: Database, *parameters: Value) -> Row | None:
-        return db.execute_sql(self.text, parameters).fetchone()  # type: ignore[no-any-return]
+    def row(self, db: Database, **parameters: Value) -> Row | None:
+        return _execute(db, self.text, parameters).fetchone()
 
-    def value(self, db: Database, *parameters: Value) -> Any:
+    def value(self, db: Database, **parameters: Value) -> Any:
         """The first column of the first row; None for no row."""
-        found = self.row(db, *parameters)
+        found = self.row(db, **parameters)
         return found[0] if found else None
 
 
@@ -66,34 +66,31 @@ class Bulk:
     """A statement over many rows: ``{rows}`` in its text becomes ``(?, ?), (?, ?), …``.
 
     APSW lets go of Python's lock at each step of a statement, and gets it back when whoever took
-    it gives it up: with a statement for each row the writer of a busy server mostly waits.
+    it gives it up: with a statement for each row the writer of a busy server mostly waits. The
+    values of a row stand in the order of ``columns``, which the text names as ``{columns}``.
     """
 
     __slots__ = ("_texts",)
 
-    def __init__(self, text: str, width: int) -> None:
-        row = f"({', '.join('?' * width)})"
+    def __init__(self, text: str, columns: str) -> None:
+        row = f"({', '.join('?' for _ in columns.split(','))})"
+        text = text.replace("{columns}", columns)
         self._texts = [text.replace("{rows}", ", ".join([row] * size)) for size in BULK_SIZES]
-
-    @classmethod
-    def insert(cls, *fields: Field, ignore: bool = False) -> Self:
-        """``ignore``: a row whose key is there already."""
-        names = ", ".join(f'"{field.column_name}"' for field in fields)
-        action = "INSERT OR IGNORE" if ignore else "INSERT"
-        table = fields[0].model._meta.table_name
-        return cls(f'{action} INTO "{table}" ({names}) VALUES {{rows}}', len(fields))
 
     def run(self, db: Database, rows: Sequence[Sequence[Value]]) -> None:
         """In their order, in as few steps as there are ones in the binary form of their number,
         as long as they are few."""
         for text, parameters in self._parts(rows):
-            db.execute_sql(text, parameters)
+            _execute(db, text, parameters)
 
     def values(self, db: Database, rows: Sequence[Sequence[Value]]) -> list[Any]:
         """The one value that the statement answers with, from each step."""
-        return [db.execute_sql(*part).fetchone()[0] for part in self._parts(rows)]
+        return [next(_execute(db, *part))[0] for part in self._parts(rows)]
 
     def _parts(self, rows: Sequence[Sequence[Value]]) -> Iterator[tuple[str, Sequence[Value]]]:
+        if len(rows) == 1:
+            yield self._texts[-1], rows[0]
+            return
         done = 0
         for text, size in zip(self._texts, BULK_SIZES, strict=True):
             while len(rows) - done >= size:

@@ -165,7 +165,7 @@ class Store:
         return await future  # type: ignore[no-any-return]
 
     async def write_urgent(
-        self, action: Callable[..., T], *arguments: Any, size: int = CALL_BYTES
+        self, action: Callable[..., T] | Batch[Any, T], *arguments: Any, size: int = CALL_BYTES
     ) -> T:
         """As ``write``, overtaking what is queued: for what administrators do."""
         future, settle = _future()

@@ -5,16 +5,13 @@ from typing import NamedTuple
 
 from peewee import Database
 
-from chatctl_server.storage.models import SyncTable
-from chatctl_server.storage.sql import Bulk, Statement
+from chatctl_server.storage.sql import Bulk, Query
 
-_FIRST = Statement(SyncTable.select(SyncTable.id, SyncTable.room).order_by(SyncTable.id).limit(1))
-_NOT_BEGUN = Statement(
-    SyncTable.select(SyncTable.id).where(SyncTable.room == 0).order_by(SyncTable.id)
-)
-_ADD = Bulk.insert(SyncTable.id, SyncTable.room)
-_MOVE = Statement(SyncTable.update({SyncTable.room: 0}).where(SyncTable.id == 0))
-_END = Statement(SyncTable.delete().where(SyncTable.id == 0))
+_FIRST = Query("SELECT id, room FROM sync ORDER BY id LIMIT 1")
+_NOT_BEGUN = Query("SELECT id FROM sync WHERE room = 0 ORDER BY id")
+_ADD = Bulk("INSERT INTO sync ({columns}, room) SELECT *, 0 FROM (VALUES {rows})", "id")
+_MOVE = Query("UPDATE sync SET room = :room WHERE id = :offset")
+_END = Query("DELETE FROM sync WHERE id = :offset")
 
 
 class SyncPosition(NamedTuple):
@@ -25,13 +22,13 @@ class SyncPosition(NamedTuple):
 
 
 def first(db: Database) -> SyncPosition | None:
-    row = _FIRST.row(db, 1)
+    row = _FIRST.row(db)
     return None if row is None else SyncPosition(*row)
 
 
 def not_begun(db: Database) -> list[int]:
     """Their offsets."""
-    return [offset for (offset,) in _NOT_BEGUN.rows(db, 0)]
+    return [offset for (offset,) in _NOT_BEGUN.rows(db)]
 
 
 def planned_up_to(db: Database, read: int) -> int:
@@ -41,12 +38,12 @@ def planned_up_to(db: Database, read: int) -> int:
 
 
 def add(db: Database, offsets: Sequence[int]) -> None:
-    _ADD.run(db, [(offset, 0) for offset in offsets])
+    _ADD.run(db, [(offset,) for offset in offsets])
 
 
 def move(db: Database, reached: SyncPosition) -> None:
-    _MOVE.run(db, reached.room, reached.offset)
+    _MOVE.run(db, offset=reached.offset, room=reached.room)
 
 
 def end(db: Database, offset: int) -> None:
-    _END.run(db, offset)
+    _END.run(db, offset=offset)

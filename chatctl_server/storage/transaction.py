@@ -1,21 +1,22 @@
 """What an action works with: the connection, the time, and the events it has recorded so far."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from peewee import Database
 
 from chatctl_server.domain import events
-from chatctl_server.storage import log, projection
+from chatctl_server.domain.references import ConversationRef
+from chatctl_server.storage import counters, log, projection
 
-MANY = 10_000  # users of one room that were heard, and rooms
+MANY = 10_000  # users of one conversation that were heard, and conversations
 
 
 class Throttles:
-    """When users were last heard in a room, for as long as throttling needs it.
+    """When users were last heard in a conversation, for as long as throttling needs it.
 
-    Read from the messages on a room's first use; dropped whole whenever a transaction fails,
-    so that it never knows more than the database. Of an action that alone is undone, the rooms are
-    dropped in which it had accepted a message.
+    Read from the messages on a conversation's first use; what an action accepted that is undone
+    is forgotten, and all of it when a transaction is lost, so that it never knows more than the
+    database.
     """
 
     def __init__(self) -> None:
@@ -24,13 +25,13 @@ class Throttles:
     def drop(self) -> None:
         self.last_accepted = {}
 
-    def forget(self, conversations: Iterable[int]) -> None:
+    def forget(self, conversations: set[int]) -> None:
         for conversation in conversations:
             self.last_accepted.pop(conversation, None)
 
     def prune(self, conversation: int, before: int) -> None:
-        """Forgets who was last heard before that time, once there are many of them; and all
-        other rooms, once there are many: they are read again when they are needed."""
+        """Forgets who was last heard before that time, once there are many of them; and all other
+        conversations, once there are many: they are read again when they are needed."""
         if len(self.last_accepted) > MANY:
             self.last_accepted = {conversation: self.last_accepted[conversation]}
         heard = self.last_accepted[conversation]
@@ -40,35 +41,62 @@ class Throttles:
 
 
 class Tx:
-    """One action's part of a transaction. ``now`` is in microseconds; ``heard_in`` are the rooms
-    in which it has accepted a message, whatever becomes of it.
+    """One action's part of a transaction.
+
+    ``now`` is the clock's time in microseconds, for what ends at a time: bans, tokens, throttles.
+    ``at`` is that of the events: it never falls, whatever becomes of the clock. ``heard_in`` are
+    the conversations in which the action has accepted a message, whatever becomes of it.
 
     ``is_serving``: the sessions that are open belong to connections of this process. On the
     file alone they are what a crash has left, and the next start ends them.
     """
 
-    __slots__ = ("_next_offset", "db", "heard_in", "is_serving", "now", "recorded", "throttles")
+    __slots__ = (
+        "_numbers",
+        "_taken",
+        "at",
+        "db",
+        "heard_in",
+        "is_serving",
+        "now",
+        "recorded",
+        "throttles",
+    )
 
     def __init__(
-        self, db: Database, now: int, throttles: Throttles, *, is_serving: bool = True
+        self, db: Database, now: int, at: int, throttles: Throttles, *, is_serving: bool = True
     ) -> None:
         self.db = db
         self.is_serving = is_serving
         self.now = now
+        self.at = at
         self.throttles = throttles
         self.recorded: list[events.Event] = []
         self.heard_in: set[int] = set()
-        self._next_offset: int | None = None
+        self._numbers: dict[str, int] | None = None  # as stored, and with those taken
+        self._taken: dict[str, int] = {}
 
     def record(
-        self, payload: events.Payload, actor: events.Actor, conversation: int | None
+        self,
+        payload: events.Payload,
+        actor: events.Actor,
+        about: ConversationRef | None = None,
+        *,
+        scope: int | None = None,
     ) -> events.Event:
-        """Appends the event and applies it to the tables."""
-        entry = self.place(payload, actor, conversation)
+        """Appends the event and applies it to the tables. Without a conversation that it is
+        ``about`` it is of a whole scope, or of the server."""
+        entry = self._place(payload, actor, about, scope)
         log.append(self.db, [entry])
         projection.apply(self.db, entry)
         self.recorded.append(entry)
         return entry
+
+    def place(
+        self, payload: events.MessagePosted, actor: events.Actor, about: ConversationRef
+    ) -> events.Event:
+        """A post at the next offset; every placed one is then given to ``record_posts``."""
+        return self._place(payload, actor, about, None)
 
     def record_posts(self, posts: Sequence[events.Event]) -> None:
         """As ``record``, for posts that ``place`` gave their offsets."""
@@ -76,12 +104,26 @@ class Tx:
         projection.apply_posts(self.db, posts)
         self.recorded.extend(posts)
 
-    def place(
-        self, payload: events.Payload, actor: events.Actor, conversation: int | None
+    def take(self, counter: str, count: int = 1) -> int:
+        """The first of so many fresh numbers; they are given back when the action is undone."""
+        if self._numbers is None:
+            self._numbers = counters.values(self.db)
+        first = self._numbers.get(counter, 0) + 1
+        self._numbers[counter] = self._taken[counter] = first + count - 1
+        return first
+
+    def keep_numbers(self) -> None:
+        """Stores what was taken: the end of an action, whose savepoint would undo it."""
+        if self._taken:
+            counters.save(self.db, self._taken)
+
+    def _place(
+        self,
+        payload: events.Payload,
+        actor: events.Actor,
+        about: ConversationRef | None,
+        scope: int | None,
     ) -> events.Event:
-        """The event at the next offset; every placed event is then recorded, in order."""
-        if self._next_offset is None:
-            self._next_offset = log.newest_offset(self.db) + 1
-        offset = self._next_offset
-        self._next_offset = offset + 1
-        return events.Event(offset, self.now, conversation, actor, payload)
+        if about is not None:
+            return events.Event(self.take("event"), self.at, about.scope, about.id, actor, payload)
+        return events.Event(self.take("event"), self.at, scope, None, actor, payload)

@@ -79,6 +79,7 @@ class Writer:
         self._is_serving = is_serving
         self._db: Database | None = None
         self._throttles = Throttles()
+        self._at = 0  # of the newest event, or later: no event's time is before it
         self._offset: int | None = None  # up to which all events have been given out
 
     def check(self) -> None:
@@ -132,6 +133,7 @@ class Writer:
         if self._db is None:
             db = self._connect()
             db.connect()
+            self._at = max(self._at, log.newest_at(db))
             self._db = db
         return self._db
 
@@ -161,6 +163,7 @@ class Writer:
             db.execute_sql("SAVEPOINT action")
         try:
             result = action(tx, *call.arguments)
+            tx.keep_numbers()
         except Exception as error:
             self._roll_back_action(tx, error, alone=alone)
             return Completed(call, self._outcome(error), ())
@@ -176,6 +179,7 @@ class Writer:
                 db.execute_sql("SAVEPOINT action")
             try:
                 outcomes = action.many(tx, [call.arguments[0] for call in calls])
+                tx.keep_numbers()
             except Exception as error:
                 self._roll_back_action(tx, error, alone=alone)
                 logger.warning("a batch of %d calls is run one by one: %s", len(calls), error)
@@ -186,7 +190,9 @@ class Writer:
         return [self._run_one(db, action.one, call, alone=alone) for call in calls]
 
     def _tx(self, db: Database) -> Tx:
-        return Tx(db, self._clock(), self._throttles, is_serving=self._is_serving)
+        now = self._clock()
+        self._at = max(self._at, now)
+        return Tx(db, now, self._at, self._throttles, is_serving=self._is_serving)
 
     def _roll_back_action(self, tx: Tx, error: Exception, *, alone: bool) -> None:
         db = tx.db

@@ -20,6 +20,7 @@ class EndpointObject(msgspec.Struct, frozen=True):
     endpoint_id: str
     origin: Literal["settings", "added"]
     kind: EndpointKind
+    scope: str
     url: str
     events: tuple[str, ...]
     status: Literal["enabled", "disabled"]
@@ -108,17 +109,19 @@ def endpoint(
     backlog: tuple[int, int] | None,
     now: int,
     *,
+    scope: str,
     has_common_secret: bool,
     changed: bool | UnsetType = UNSET,
 ) -> EndpointObject:
-    """``backlog``: how many are pending, and when the oldest was planned. ``has_common_secret``:
-    an endpoint without one of its own has that of the settings."""
+    """``scope``: its name. ``backlog``: how many are pending, and when the oldest was planned.
+    ``has_common_secret``: an endpoint without one of its own has that of the settings."""
     is_overlapping = stored.previous_until is not None and stored.previous_until > now
     pending, oldest = backlog or (0, None)
     return EndpointObject(
         endpoint_id=stored.public_id,
         origin="added" if stored.is_added else "settings",
         kind=stored.kind,
+        scope=scope,
         url=masked(stored.url),
         events=stored.events,
         status="enabled" if stored.status == "enabled" else "disabled",

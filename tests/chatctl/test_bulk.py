@@ -18,6 +18,7 @@ from terminal import on_terminal
 from world import PATIENCE_SECONDS, Room, eventually
 
 from chatctl.link import client
+from chatctl_server.actions import conversations
 from chatctl_server.process import lock
 
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
@@ -160,7 +161,7 @@ def test_a_signal_leaves_what_is_done_printed_and_summed_up(
 def test_a_signal_on_the_file_is_summed_up_too(chatctl: Chatctl) -> None:
     """Where the server's application runs in the command's own process."""
     desk = Offline(chatctl.directory / "chat.db")
-    room_id = desk.create_room("lobby")
+    room_id = desk.run(conversations.create_room, "lobby").public_id
     desk.close()
     users = [f"user-{number}" for number in range(50_000)]
     (chatctl.directory / "users").write_text("\n".join(users))
@@ -188,7 +189,7 @@ def test_one_alone_has_no_sum(chatctl: Chatctl, prepared: Prepared) -> None:
 def test_who_reads_slowly_holds_no_lock(chatctl: Chatctl) -> None:
     """The output is more than the pipe holds and nobody reads it; the file is free all the same."""
     desk = Offline(chatctl.directory / "chat.db")
-    room_id = desk.create_room("lobby")
+    room_id = desk.run(conversations.create_room, "lobby").public_id
     desk.close()
     users = [f"{number:03}{'x' * 240}" for number in range(40)]
     (chatctl.directory / "users").write_text("\n".join(users))
@@ -324,4 +325,9 @@ def test_of_rooms_without_such_messages(served: Served, room: Room) -> None:
         0,
     )
     room.server.http.delete(room.path)
-    assert served.refused("messages", "rm", room.id, str(message)) == ("room_closed", NOT_FOUND)
+    # A closed room's messages can be erased, too.
+    assert served.json("messages", "rm", room.id, str(message)) == {
+        "message_id": message,
+        "changed": True,
+    }
+    assert served.refused("messages", "rm", room.id, "999999") == ("message_not_found", NOT_FOUND)

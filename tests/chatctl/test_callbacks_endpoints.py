@@ -1,6 +1,7 @@
 """``chatctl callbacks ls|add|show|rm|enable|disable|rotate-secret``: the endpoints."""
 
 import json
+import re
 import stat
 import time
 from base64 import b64decode, b64encode
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from as_terminal import as_terminal, without_colours
+from offline import Offline
 from prepared_server import Answer, Prepared, problem
 from receivers import Receiver, receiver
 from same_process import Here
@@ -17,6 +19,7 @@ from standardwebhooks.webhooks import Webhook
 from world import KEY, Server, running
 
 from chatctl.input import endpoints
+from chatctl_server.actions import scopes
 
 USAGE, NOT_FOUND, NOT_ALLOWED, CONFLICT = 2, 3, 4, 5
 SECRET = f"whsec_{b64encode(bytes(range(32))).decode()}"
@@ -30,11 +33,16 @@ def hook() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator[Server]:
+    """There is a workspace 7."""
     settings = {
         "CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
         "ROOM_EVENT_CALLBACK_URL": f"{hook.origin}/api/room-events?key=hidden",
     }
-    with running(tmp_path_factory.mktemp("server"), **settings) as started:
+    directory = tmp_path_factory.mktemp("server")
+    desk = Offline(directory / "chat.db")
+    desk.run(scopes.create, "workspace", 7)
+    desk.close()
+    with running(directory, **settings) as started:
         yield started
 
 
@@ -61,7 +69,7 @@ def test_an_endpoint_is_added_once(served: Served, url: str) -> None:
         for line in served("callbacks").stdout.splitlines()
         if line.startswith(endpoint_id)
     ]
-    assert row == [endpoint_id, "events", url, "room.*,message.*", "enabled", "0", "", ""]
+    assert row == [endpoint_id, "events", url, "room.*,message.*", "enabled", "0", "", "", "rooms"]
     assert shown in served.json("callbacks", "ls")
 
 
@@ -111,6 +119,37 @@ def test_a_person_reads_sentences(here: Here, served: Served, hook: Receiver, ur
     assert shown("rm", url) == f"{url} is removed\n"
 
 
+@pytest.mark.parametrize("scope", ["all", "workspace:7"])
+def test_a_scope_is_shown_where_it_is_not_that_of_rooms(
+    here: Here, served: Served, hook: Receiver, url: str, scope: str
+) -> None:
+    def shown(*words: str) -> str:
+        named = {"CHATCTL_SERVER": shared(served), "ADMIN_API_KEY": KEY}
+        return without_colours(as_terminal(here, 200, "callbacks", *words, **named).stdout)
+
+    of_rooms = add(served, url, "message.*", "--scope", "rooms")
+    assert add(served, url) == of_rooms
+    assert "SCOPE" not in shown("ls")
+    assert "\nscope" not in shown("show", of_rooms)
+    endpoint_id = add(served, url, "message.*", "--scope", scope)
+    assert endpoint_id != of_rooms
+    assert served.json("callbacks", "show", endpoint_id)["scope"] == scope
+    title, *rows = shown("ls").splitlines()
+    assert title.split()[-1] == "SCOPE"
+    assert {row.split()[0]: row.split()[-1] for row in rows}[endpoint_id] == scope
+    assert re.search(rf"^scope +{scope}$", shown("show", endpoint_id), re.M)
+    cells = [line.split("\t") for line in served("callbacks").stdout.splitlines()]
+    assert {row[0]: row[-1] for row in cells}[endpoint_id] == scope
+    for each in (of_rooms, endpoint_id):
+        served.json("callbacks", "rm", each)
+
+
+def test_a_scope_that_is_not_there(served: Served, url: str) -> None:
+    args = ("callbacks", "add", url, "--events", "*", "--scope", "workspace:8")
+    assert served.refused(*args)[1] == USAGE
+    assert "workspace:8" in served(*args).stderr
+
+
 def shared(served: Served) -> str:
     return served._server.url
 
@@ -122,6 +161,9 @@ def shared(served: Served) -> str:
         ("add", "<url>", "--events", "message.*,"),
         ("add", "<url>"),
         ("add", "ftp://127.0.0.1/", "--events", "*"),
+        ("add", "<url>", "--events", "*", "--scope", "workspace"),
+        ("add", "<url>", "--events", "*", "--scope", "site:0"),
+        ("add", "<url>", "--events", "*", "--scope", ""),
         ("add", "http://me:secret@127.0.0.1/", "--events", "*"),
         ("add", "-", "--events", "*", "--secret-file", "-"),
         ("rotate-secret", "<url>"),
@@ -194,7 +236,7 @@ def test_what_fails_says_since_when(here: Here, server: Prepared) -> None:
     assert "enabled, failing since 2h ago " in shown
     assert "disabled: gone " in shown
     cells = here("callbacks", "--server", server.url).stdout.splitlines()[0].split("\t")
-    assert cells[-1].endswith("Z")
+    assert cells[-2].endswith("Z")
 
 
 def test_who_changed_nothing_left_nothing_that_waits(here: Here) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import cases
 import limits
+import offline
 import pytest
 from cases import CASES, Error, Scene
 from offline import Offline
@@ -52,11 +53,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``chat.db`` with the room of the cases, the same of a newer version, and a backup of each."""
     directory = tmp_path_factory.mktemp("files")
     desk = Offline(directory / "chat.db")
-    room_id = desk.create_room("lobby", "boss")
-    desk.post(1, "anna", "first")
-    desk.post(1, "anna", "second")
+    room = desk.create_room("lobby", "boss")
+    desk.post(room, "anna", "first")
+    desk.post(room, "anna", "second")
     for sanction, user in ((moderation.ban, "mallory"), (moderation.mute, "trudy")):
-        desk.run(sanction, room_id, user, None, None)
+        desk.run(sanction, room, user, None, None)
     _give_up_a_delivery(desk)
     desk.close()
     maintenance.backup(desk.path, directory / "good.backup")
@@ -72,7 +73,7 @@ def _give_up_a_delivery(desk: Offline) -> None:
     settings = Settings()
     added = desk.run(endpoints.add, HOOK, ["custom.*"], None, True, settings).endpoint
     planned = deliveries.Planned(added.id, 1, "room.created", 1, 1, 1)
-    number = desk.call(lambda tx: deliveries.add(tx.db, [planned], tx.now, 0))
+    number = desk.call(lambda tx: deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0))
     stored = desk.call(lambda tx: deliveries.one(tx.db, number))
     outcome = callbacks.Outcome(0, error="refused")
     sizes = history_batches.Sizes(1, 1, 1)
@@ -90,13 +91,14 @@ def full(files: Path) -> Iterator[tuple[Path, int]]:
     path = files / "full.db"
     shutil.copy(files / "good.backup", path)
     desk = Offline(path)
-    desk.post(1, "anna", "again")  # from here on there is a journal
+    room = offline.room(1)
+    desk.post(room, "anna", "again")  # from here on there is a journal
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM schema_migration").fetchall()
         wal = path.with_name("full.db-wal")
         while wal.stat().st_size < _WAL_BYTES:
-            desk.post(1, "anna", "again")
+            desk.post(room, "anna", "again")
         # Less than a page: SQLite takes a disk for full that takes a part of what it writes.
         yield path, wal.stat().st_size + 100
     desk.close()

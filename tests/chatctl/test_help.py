@@ -50,7 +50,7 @@ def test_every_option_says_what_it_does_in_a_line(command: str) -> None:
 def test_a_usage_line_has_brackets_around_what_may_be_left_out(here: Here) -> None:
     shown = here("callbacks", "add", "--help").stdout
     assert shown.startswith(
-        "Usage: chatctl callbacks add URL --events GLOB,… [--secret-file FILE]\n"
+        "Usage: chatctl callbacks add URL --events GLOB,… [--secret-file FILE] [--scope SCOPE]\n"
     )
     pull = here("sync", "pull", "--help").stdout
     assert pull.startswith("Usage: chatctl sync pull --output FILE [--room ROOM]")

@@ -152,8 +152,8 @@ class TestMarks:
         loaded = load(environ={}, cwd=started.file.parent)
         one, two = fingerprints.taken(loaded), fingerprints.taken(loaded)
         assert one.file == str(started.file)
-        assert all(len(mark) == fingerprints.DIGITS for mark in one.marks.values())
-        assert all(one.marks[name] != two.marks[name] for name in one.marks)
+        assert all(len(each) == fingerprints.DIGITS for each in one.fingerprints.values())
+        assert all(one.fingerprints[name] != two.fingerprints[name] for name in one.fingerprints)
         for text in (SECRET, OTHER, "127.0.0.1"):
             assert text not in repr(one)
 
@@ -163,7 +163,7 @@ class TestMarks:
         weak = load(environ={}, cwd=started.file.parent)
         started.configure(ADMIN_API_KEY=OTHER, DATA_CALLBACK_URL="http://u:no@127.0.0.1/?k=2")
         strong = load(environ={}, cwd=started.file.parent)
-        assert "ADMIN_API_KEY" not in fingerprints.taken(weak).marks
+        assert "ADMIN_API_KEY" not in fingerprints.taken(weak).fingerprints
         assert fingerprints.differing(fingerprints.taken(weak), strong.settings) == []
         assert fingerprints.differing(fingerprints.taken(strong), weak.settings) == []
 

@@ -16,7 +16,7 @@ from chatctl.commands import replay
 from chatctl.input import cursor_files
 from chatctl_server.workers.callbacks import signer
 
-Fact = dict[str, Any]
+Event = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def events(log: Server) -> list[Fact]:
+def events(log: Server) -> list[Event]:
     return list(log.http.get("/management/events").json())
 
 
@@ -56,7 +56,7 @@ def offsets(hook: Receiver) -> list[int]:
 
 
 def test_all_of_it_in_order_with_its_headers(
-    told: Served, here: Here, events: list[Fact], hook: Receiver
+    told: Served, here: Here, events: list[Event], hook: Receiver
 ) -> None:
     (here.directory / "secret").write_text(f"{SECRET}\n")
     done = told.json(
@@ -93,7 +93,7 @@ def test_all_of_it_in_order_with_its_headers(
     ],
 )
 def test_from_somewhere_to_somewhere(
-    told: Served, events: list[Fact], words: str, first: int | None, last: int | None
+    told: Served, events: list[Event], words: str, first: int | None, last: int | None
 ) -> None:
     """A number is an offset, which counts from 1 without a hole here."""
     ids = {str(event["offset"]): event["event_id"] for event in events}
@@ -120,7 +120,7 @@ def test_what_happens_meanwhile_is_not_told(
     assert json.loads(here(*args, *until).stdout)["last_offset"] == 9
 
 
-def test_only_some_of_it(told: Served, events: list[Fact], hook: Receiver) -> None:
+def test_only_some_of_it(told: Served, events: list[Event], hook: Receiver) -> None:
     args = ("--since", "0", "--type", "message.*", "--room", "arena", "--to", hook.url)
     assert told.json("events", "replay", *args)["count"] == 3
     texts = [request.json["data"]["content"] for request in hook.requests]
@@ -129,7 +129,7 @@ def test_only_some_of_it(told: Served, events: list[Fact], hook: Receiver) -> No
     assert offsets(hook)[0] > len(events) // 2
 
 
-def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, events: list[Fact]) -> None:
+def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, events: list[Event]) -> None:
     args = ("events", "replay", "--since", "0", "--dry-run", "--cursor", "place")
     assert "expected_seconds" not in told.json(*args)
     done = told.json(*args, "--rate", "1/h")
@@ -138,7 +138,7 @@ def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, events: l
 
 
 def test_it_tries_four_times_and_then_stops(
-    told: Served, here: Here, events: list[Fact], hook: Receiver
+    told: Served, here: Here, events: list[Event], hook: Receiver
 ) -> None:
     """And the next run begins with what was refused."""
     hook.behave(answer(), answer(500), answer(301), answer(), *[answer(503)] * 4, answer())
@@ -189,7 +189,7 @@ def test_who_took_none_is_gone_on_with_where_it_stood(
     assert told(*args).stderr.endswith(" answered 500\n  try: the same command\n")
 
 
-def test_a_file_is_made_for_a_line(told: Served, here: Here, events: list[Fact]) -> None:
+def test_a_file_is_made_for_a_line(told: Served, here: Here, events: list[Event]) -> None:
     """One that is there loses the half of a line all the same."""
     (here.directory / "place").write_text(json.dumps({"after": events[-1]["offset"]}))
     args = ("events", "replay", "--cursor", "place", "--to-file", "lines")
@@ -206,7 +206,7 @@ def test_a_receiver_that_goes_away_midway(
     """Without a cursor the place is named."""
     tell_one, left = replay.ReplayRun._tell_one, [4]
 
-    def told_one(run: replay.ReplayRun, event: Fact, take: replay.Take) -> None:
+    def told_one(run: replay.ReplayRun, event: Event, take: replay.Take) -> None:
         tell_one(run, event, take)
         left[0] -= 1
         if not left[0]:
@@ -222,7 +222,7 @@ def test_a_receiver_that_goes_away_midway(
     assert hint == "  try: the same with --since 4"
 
 
-def test_into_a_file_and_on_with_it(told: Served, here: Here, events: list[Fact]) -> None:
+def test_into_a_file_and_on_with_it(told: Served, here: Here, events: list[Event]) -> None:
     """Half a line, as of a run that was killed, is not kept."""
     target = here.directory / "events"
     args = ("events", "replay", "--since", "0", "--to-file", "events", "--cursor", "place")
@@ -235,7 +235,7 @@ def test_into_a_file_and_on_with_it(told: Served, here: Here, events: list[Fact]
 
 
 def test_the_cursor_is_never_ahead_of_the_file(
-    told: Served, here: Here, events: list[Fact], monkeypatch: pytest.MonkeyPatch
+    told: Served, here: Here, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, seen = cursor_files.OffsetFile.write, []
 

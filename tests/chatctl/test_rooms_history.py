@@ -17,6 +17,7 @@ from world import Room, Server, running
 
 from chatctl.commands.history import repeated
 from chatctl_server.actions import messages as verbs
+from chatctl_server.actions.sessions import join, leave
 
 T = 1_700_000_000
 AT = "2023-11-14T22:13:"  # seconds follow: T is :20
@@ -30,12 +31,16 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The room ``told`` has 60 messages and sessions, one each second from T on."""
     directory: Path = tmp_path_factory.mktemp("told")
     desk = Offline(directory / "chat.db", now=(T - 100) * SECOND)
-    room_id = desk.create_room("told", "u1")
-    for number in range(60):
+    room = desk.create_room("told", "u1")
+    sessions = []
+    for number in range(60 + 7):
         desk.now = (T + number) * SECOND
-        desk.post(1, f"u{number}", f"text\t{number}")
-        desk.stay(1, f"u{number}", 7)
-    desk.run(verbs.delete, room_id, 2)
+        if number >= 7:
+            desk.run(leave, sessions[number - 7], "left")
+        if number < 60:
+            desk.post(room, f"u{number}", f"text\t{number}")
+            sessions.append(desk.run(join, room, f"u{number}", f"u{number}").session_id)
+    desk.run(verbs.erase, room, 2)
     desk.close()
     with running(directory) as server:
         yield server

@@ -16,10 +16,10 @@ ON_FILE = ("--db", "sqlite:./chat.db", "--quiet", "--json")
 def desk(chatctl: Chatctl) -> Offline:
     """The room ``lobby`` with two messages and a finished session."""
     desk = Offline(chatctl.directory / "chat.db")
-    desk.create_room("lobby", "anna")
-    desk.post(1, "anna", "first")
-    desk.post(1, "bert", "second")
-    desk.stay(1, "bert", 5)
+    room = desk.create_room("lobby", "anna")
+    desk.post(room, "anna", "first")
+    desk.post(room, "bert", "second")
+    desk.stay(room, "bert", 5)
     desk.close()
     return desk
 

@@ -47,9 +47,9 @@ def test_it_looks_as_after_two_days(empty: Path) -> None:
     with apsw.Connection(str(empty)) as connection:
         ((first, last),) = connection.execute("SELECT min(at), max(at) FROM event").fetchall()
         (still_there,) = connection.execute(
-            "SELECT count(*) FROM session WHERE leave_time IS NULL"
+            "SELECT count(*) FROM room_session WHERE leave_time IS NULL"
         ).fetchone()
-        nicknames = {name for (name,) in connection.execute("SELECT nickname FROM session")}
+        nicknames = {name for (name,) in connection.execute("SELECT nickname FROM room_session")}
     assert now - first == demo.AGE
     assert 0 < now - last < 3600 * demo.SECOND
     assert still_there == 0

@@ -11,27 +11,28 @@ ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 AT = "2026-01-02T03:04:05.000006Z"
 
 
-def _fact(offset: int, kind: str, /, **data: object) -> dict[str, object]:
+def _event(offset: int, kind: str, /, **data: object) -> dict[str, object]:
     return {
-        "offset": offset, "event_id": f"id-{offset}", "type": kind, "at": AT, "room_id": ROOM_ID,
-        "actor": "alice", "credential": "key", "address": None, "data": data,
+        "offset": offset, "event_id": f"id-{offset}", "type": kind, "at": AT, "scope": "rooms",
+        "room_id": ROOM_ID, "conversation_id": ROOM_ID, "actor": "alice", "credential": "key",
+        "address": None, "data": data,
     }  # fmt: skip
 
 
 def _said(offset: int, seq: int, content: str) -> dict[str, object]:
-    return _fact(
+    return _event(
         offset, "message.posted", message_id=seq, seq=seq, kind="text", sender="alice",
         nickname="Alice", is_admin=False, content=content, created_at=0,
     )  # fmt: skip
 
 
 LOG = [
-    _fact(1, "room.created", name="lobby"),
+    _event(1, "room.created", name="lobby"),
     _said(2, 1, "one"),
-    _fact(4, "session.joined", user_id="bob"),
-    _fact(5, "room.admins_set", admins=["alice"]),
+    _event(4, "session.joined", user_id="bob"),
+    _event(5, "room.admins_set", admins=["alice"]),
     _said(6, 2, "tw\u2028o\x1b[2J"),
-    _fact(9, "ban.set", user_id="bob", reason="spam", banned_by=None, expires_at=None),
+    _event(9, "ban.set", user_id="bob", reason="spam", banned_by=None, expires_at=None),
 ]
 
 
@@ -140,7 +141,7 @@ def test_a_refused_stream_is_not_tried_again(chatctl: Chatctl, prepared: Prepare
 
 
 def test_watch_ends_when_the_room_is_closed(chatctl: Chatctl, prepared: Prepared) -> None:
-    closed = [_fact(10, "room.closed", current_users=0), _fact(11, "session.left", user_id="bob")]
+    closed = [_event(10, "room.closed", current_users=0), _event(11, "session.left", user_id="bob")]
     prepared.answers["GET /management/events/stream"] = _log(closed, at_once=100)
     done = chatctl("watch", ROOM_ID, CHATCTL_SERVER=prepared.url)
     assert done == (rows((AT, "room.closed", "", "", "")), "", 0)

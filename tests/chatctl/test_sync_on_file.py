@@ -33,9 +33,9 @@ def hook() -> Iterator[Receiver]:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of one room with three messages."""
     desk = Offline(tmp_path_factory.mktemp("prepared") / "chat.db")
-    desk.create_room("lobby", "boss")
+    room = desk.create_room("lobby", "boss")
     for text in ("a", "b", "c"):
-        desk.post(1, "anna", text)
+        desk.post(room, "anna", text)
     desk.close()
     return desk.path
 

@@ -99,11 +99,11 @@ def test_a_room_and_a_window_of_it(here: Here, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
     desk = Offline(here.directory / "chat.db")
     desk.create_room("other")
-    desk.create_room("lobby")
+    room = desk.create_room("lobby")
     began = desk.now // SECOND
     for number in range(MESSAGES):
-        desk.post(2, "anna", f"text {number}")
-        desk.stay(2, f"user-{number}", 5)
+        desk.post(room, "anna", f"text {number}")
+        desk.stay(room, f"user-{number}", 5)
         desk.now += 10 * SECOND
     desk.close()
     args = ("sync", "pull", "-o", "-", "--room", "lobby", "--db", "sqlite:./chat.db")
@@ -185,10 +185,10 @@ def test_more_sessions_in_one_second_than_a_page(
     """Made on the file, where the clock stands still for them."""
     monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
     desk = Offline(here.directory / "chat.db")
-    desk.create_room("lobby")
+    room = desk.create_room("lobby")
     users = [f"user-{number:02}" for number in range(11)]
     for user in users:
-        desk.stay(1, user, 60)
+        desk.stay(room, user, 60)
     desk.close()
     done = here("sync", "pull", "-o", "-", "--db", "sqlite:./chat.db")
     found = lines(done.stdout)

@@ -136,7 +136,7 @@ def test_who_waits_is_told_so(chatctl: Chatctl, prepared: Prepared) -> None:
     assert chatctl("rooms", **asked).stderr == ""
 
 
-FACT = {
+EVENT = {
     "offset": 7, "event_id": "x", "at": "2026-01-02T03:04:05.000006Z", "room_id": ROOM_ID,
     "actor": None, "credential": "api-key", "address": None,
 }  # fmt: skip
@@ -148,13 +148,14 @@ FACT = {
         ("ban.set", {"user_id": "bert", "reason": "spam"}, "* bert was banned (spam)"),
         ("message.posted", {"kind": "text", "nickname": "B", "content": "a\tb"}, "B: a\\tb"),
         ("message.posted", {"kind": "system", "nickname": "-", "content": "hi"}, "* hi"),
-        ("sync.requested", {"kinds": ["data"]}, '* sync.requested {"kinds":["data"]}'),
+        ("sync.requested", {"kinds": ["data"]}, "* a sync was requested: data"),
+        ("poll.opened", {"kinds": ["data"]}, "* poll.opened, of a newer version"),
     ],
 )
 def test_events_are_sentences_with_the_rooms_name(
     chatctl: Chatctl, prepared: Prepared, kind: str, data: dict[str, object], said: str
 ) -> None:
-    prepared.answers["GET /management/events"] = Answer([{**FACT, "type": kind, "data": data}])
+    prepared.answers["GET /management/events"] = Answer([{**EVENT, "type": kind, "data": data}])
     prepared.answers[f"GET /management/rooms/{ROOM_ID}"] = Answer({**ROOM, "room_name": "lobby"})
     asked = {"CHATCTL_SERVER": prepared.url}
     shown, _ = on_terminal(chatctl, "events", "--no-color", columns=100, **asked)

@@ -168,7 +168,7 @@ def loaded(chatctl: Chatctl, names: list[str], *options: str) -> str:
 
 
 def test_a_command_to_a_server_loads_no_server(chatctl: Chatctl, on_file: Serving) -> None:
-    names = ["litestar", "uvicorn", "peewee", "apsw", "rich"]
+    names = ["litestar", "uvicorn", "peewee", "apsw", "rich", "chatctl_server.domain.events"]
     assert loaded(chatctl, names) == lines("[]")
 
 

@@ -16,14 +16,20 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from offline import HOST, Offline
 
 from chatctl_server import errors
-from chatctl_server.actions import followers, messages, moderation, rooms, sessions
+from chatctl_server.actions import (
+    conversations,
+    followers,
+    messages,
+    moderation,
+    sessions,
+)
 from chatctl_server.domain import events
 from chatctl_server.storage import (
-    conversations,
     history_pages,
     log,
     maintenance,
     room_sessions,
+    rooms,
     sanctions,
     sql,
 )
@@ -64,7 +70,7 @@ class RoomMachine(RuleBasedStateMachine):
         self.seen_offset = 0
         self.told: list[tuple[int, str]] = []
         self.alive_at = 0
-        self.ids = [self.desk.create_room(f"room {number}", "boss") for number in range(2)]
+        self.refs = [self.desk.create_room(f"room {number}", "boss") for number in range(2)]
         self.rooms = [ExpectedRoom(f"room {number}", {"boss"}, T, INTERVAL) for number in range(2)]
 
     def teardown(self) -> None:
@@ -74,16 +80,16 @@ class RoomMachine(RuleBasedStateMachine):
         assert maintenance.verify(self.desk.path) == []
         self.directory.cleanup()
 
-    def both(self, wanted: object, verb: Callable[..., Any], *arguments: Any) -> None:
+    def both(self, wanted: object, action: Callable[..., Any], *arguments: Any) -> None:
         """Runs the action as the host; it must be refused, or change something, as the model."""
-        assert self.outcome(verb, HOST, *arguments) == wanted
+        assert self.outcome(action, HOST, *arguments) == wanted
 
-    def outcome(self, verb: Callable[..., Any], *arguments: Any) -> object:
+    def outcome(self, action: Callable[..., Any], *arguments: Any) -> object:
         try:
-            found = self.desk.call(verb, *arguments)
+            found = self.desk.call(action, *arguments)
         except errors.ChatctlError as refusal:
             return Refusal(refusal.code)
-        tells = isinstance(found, moderation.Set | rooms.Admins)
+        tells = isinstance(found, moderation.Set | conversations.Admins)
         return found.changed if tells else found is not None
 
     # Time
@@ -113,7 +119,9 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(posts=st.lists(POSTS, min_size=1, max_size=8))
     def users_post_at_once(self, posts: list[tuple[int, str, str, str | None]]) -> None:
         sent = [
-            messages.Post(room + 1, HOST, user, user, text, client_id, interval_seconds=INTERVAL)
+            messages.Post(
+                self.refs[room], HOST, user, user, text, client_id, interval_seconds=INTERVAL
+            )
             for room, user, text, client_id in posts
         ]
         found = self.desk.together(*((messages.POST, each) for each in sent))
@@ -129,7 +137,7 @@ class RoomMachine(RuleBasedStateMachine):
         room, user, text, client_id = post
         sender = "system" if kind == "system" else user
         sent = messages.Post(
-            room + 1, HOST, sender, sender, text, client_id, kind=kind, is_guarded=False
+            self.refs[room], HOST, sender, sender, text, client_id, kind=kind, is_guarded=False
         )
         (found,) = self.desk.together((messages.post_one, sent))
         wanted = self.rooms[room].post(self.desk.now, sender, text, client_id, kind, False)
@@ -138,11 +146,17 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(room=ROOMS, seq=st.integers(1, 12))
     def a_message_is_deleted(self, room: int, seq: int) -> None:
         self.both(
-            self.rooms[room].delete(seq), messages.delete, self.ids[room], self.id_of(room, seq)
+            self.rooms[room].delete(seq), messages.delete, self.refs[room], self.id_of(room, seq)
+        )
+
+    @rule(room=ROOMS, seq=st.integers(1, 12))
+    def a_message_is_erased(self, room: int, seq: int) -> None:
+        self.both(
+            self.rooms[room].erase(seq), messages.erase, self.refs[room], self.id_of(room, seq)
         )
 
     def id_of(self, room: int, seq: int) -> int:
-        rows = stored.between(self.db, room + 1, seq, seq)
+        rows = stored.between(self.db, self.refs[room], seq, seq)
         return rows[0].id if rows else 10**9
 
     # Sessions
@@ -150,7 +164,7 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(room=ROOMS, user=USERS)
     def a_user_joins(self, room: int, user: str) -> None:
         wanted = self.rooms[room].join(self.desk.now, user)
-        (joined,) = self.desk.together((sessions.join, HOST, room + 1, user, user))
+        (joined,) = self.desk.together((sessions.join, HOST, self.refs[room], user, user))
         if isinstance(joined, errors.ChatctlError):
             assert Refusal(joined.code) == wanted
             return
@@ -162,7 +176,7 @@ class RoomMachine(RuleBasedStateMachine):
 
     @rule(room=ROOMS, user=USERS)
     def a_user_leaves(self, room: int, user: str) -> None:
-        session = room_sessions.open_of_user(self.db, room + 1, user)
+        session = room_sessions.open_of_user(self.db, self.refs[room], user)
         session_id = 10**9 if session is None else session.id
         for wanted in (self.rooms[room].end(user, self.desk.now, "left"), False):
             self.both(wanted, sessions.leave, session_id, "left")
@@ -172,60 +186,62 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(room=ROOMS, user=USERS, reason=REASONS, seconds=LENGTHS)
     def a_ban(self, room: int, user: str, reason: str | None, seconds: int | None) -> None:
         wanted = self.rooms[room].sanction("ban", self.desk.now, user, reason, seconds)
-        self.both(wanted, moderation.ban, self.ids[room], user, reason, seconds)
+        self.both(wanted, moderation.ban, self.refs[room], user, reason, seconds)
 
     @rule(room=ROOMS, user=USERS, reason=REASONS, seconds=LENGTHS)
     def a_mute(self, room: int, user: str, reason: str | None, seconds: int | None) -> None:
         wanted = self.rooms[room].sanction("mute", self.desk.now, user, reason, seconds)
-        self.both(wanted, moderation.mute, self.ids[room], user, reason, seconds)
+        self.both(wanted, moderation.mute, self.refs[room], user, reason, seconds)
 
     @rule(room=ROOMS, user=USERS)
     def a_ban_is_lifted(self, room: int, user: str) -> None:
         wanted = self.rooms[room].lift("ban", self.desk.now, user)
-        self.both(wanted, moderation.unban, self.ids[room], user)
+        self.both(wanted, moderation.unban, self.refs[room], user)
 
     @rule(room=ROOMS, user=USERS)
     def a_mute_is_lifted(self, room: int, user: str) -> None:
         wanted = self.rooms[room].lift("mute", self.desk.now, user)
-        self.both(wanted, moderation.unmute, self.ids[room], user)
+        self.both(wanted, moderation.unmute, self.refs[room], user)
 
     @rule(room=ROOMS, user=USERS)
     def a_soft_kick(self, room: int, user: str) -> None:
         wanted = self.rooms[room].kick(self.desk.now, user)
-        self.both(wanted, moderation.kick, self.ids[room], user)
+        self.both(wanted, moderation.kick, self.refs[room], user)
 
     @rule(room=ROOMS, user=USERS, other=USERS)
     def a_user_kicks_another(self, room: int, user: str, other: str) -> None:
         expected, now = self.rooms[room], self.desk.now
         wanted: object = Refusal("forbidden")
         if not expected.is_open:
-            wanted = Refusal("room_closed")
+            wanted = Refusal("conversation_closed")
         elif expected.is_room_admin(user, now):
             wanted = expected.sanction("ban", now, other, None, None)
         actor = events.Actor(user, "room:open")
         found = self.outcome(
-            rooms.as_admin, actor, self.ids[room], moderation.ban, other, None, None
+            conversations.as_admin, actor, self.refs[room], moderation.ban, other, None, None
         )
         assert found == wanted
 
     @rule(room=ROOMS, admins=st.sets(USERS, max_size=2))
     def admins_are_set(self, room: int, admins: set[str]) -> None:
-        self.both(self.rooms[room].set_admins(admins), rooms.set_admins, self.ids[room], admins)
+        self.both(
+            self.rooms[room].set_admins(admins), conversations.set_admins, self.refs[room], admins
+        )
 
     @rule(room=ROOMS, add=st.sets(USERS, max_size=2), remove=st.sets(USERS, max_size=2))
     def admins_come_and_go(self, room: int, add: set[str], remove: set[str]) -> None:
         wanted = self.rooms[room].change_admins(add, remove)
-        self.both(wanted, rooms.change_admins, self.ids[room], add, remove)
+        self.both(wanted, conversations.change_admins, self.refs[room], add, remove)
 
     @rule(room=ROOMS, name=st.sampled_from(["hall", "大厅"]))
     def a_room_is_renamed(self, room: int, name: str) -> None:
-        self.both(self.rooms[room].rename(name), rooms.rename, self.ids[room], name)
+        self.both(self.rooms[room].rename(name), conversations.rename, self.refs[room], name)
 
     @rule(room=ROOMS, sure=st.sampled_from([*[False] * 14, True]))
     def a_room_is_closed(self, room: int, sure: bool) -> None:
         if sure or not self.rooms[room].is_open:
-            self.both(self.rooms[room].close(self.desk.now), rooms.close, self.ids[room])
-            while self.desk.call(rooms.end_sessions, HOST, self.ids[room]):
+            self.both(self.rooms[room].close(self.desk.now), conversations.close, self.refs[room])
+            while self.desk.call(conversations.end_sessions, HOST, self.refs[room]):
                 pass
 
     # What must hold after every step
@@ -233,27 +249,28 @@ class RoomMachine(RuleBasedStateMachine):
     @invariant()
     def rooms_are_as_expected(self) -> None:
         for number, expected in enumerate(self.rooms):
-            found = conversations.by_public_id(self.db, self.ids[number])
-            assert found is not None
+            ref = self.refs[number]
+            found = rooms.get(self.db, ref)
             assert (found.name, found.status == "open") == (expected.name, expected.is_open)
             assert (found.current_users, found.peak_users, found.total_joins) == (
                 len(expected.current),
                 expected.peak_users,
                 len(expected.stays),
             )
-            assert conversations.admins(self.db, found.id) == tuple(sorted(expected.admins))
+            assert found.admins == tuple(sorted(expected.admins))
             now = self.desk.now
-            bans = sanctions.bans(self.db, found.id, now)
+            bans = sanctions.bans(self.db, ref, now)
             assert [(ban.user_id, ban.reason, ban.created_at, ban.expires_at) for ban in bans] == [
                 (user, *expected.bans[user]) for user in expected.banned(now)
             ]
-            mutes = sanctions.mutes(self.db, found.id, now)
+            mutes = sanctions.mutes(self.db, ref, now)
             assert [mute.user_id for mute in mutes] == expected.muted(now)
 
     @invariant()
     def histories_are_as_expected(self) -> None:
         for number, expected in enumerate(self.rooms):
-            page = history_pages.message_page(self.db, self.ids[number], EVERYTHING, 1, 1000)
+            room = rooms.get(self.db, self.refs[number])
+            page = history_pages.message_page(self.db, room, EVERYTHING, 1, 1000)
             assert page.total == len(expected.messages)
             told = [
                 (row.seq, row.kind, row.sender, row.content, row.is_admin, row.created_at)
@@ -265,7 +282,9 @@ class RoomMachine(RuleBasedStateMachine):
             ]
             deleted = [row.deleted_at is not None for row in reversed(page.records)]
             assert deleted == [each.is_deleted for each in expected.messages]
-            finished = history_pages.session_page(self.db, self.ids[number], EVERYTHING, 1, 1000)
+            erased = [row.erased_at is not None for row in reversed(page.records)]
+            assert erased == [each.is_erased for each in expected.messages]
+            finished = history_pages.session_page(self.db, room, EVERYTHING, 1, 1000)
             assert sorted(
                 (each.user_id, each.join_time, each.leave_time or 0) for each in finished.records
             ) == sorted(
@@ -275,7 +294,7 @@ class RoomMachine(RuleBasedStateMachine):
             )
 
     @invariant()
-    def the_log_has_a_fact_for_every_change(self) -> None:
+    def the_log_has_an_event_for_every_change(self) -> None:
         for entry in log.read_after(self.db, self.seen_offset, 1000):
             assert entry.offset == self.seen_offset + 1
             self.seen_offset = entry.offset

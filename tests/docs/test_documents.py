@@ -89,12 +89,18 @@ def test_every_command_of_a_client_has_its_row() -> None:
     assert sorted(names) == sorted(commands.NAMES)
 
 
-@pytest.mark.parametrize("event", [*events.LIFECYCLE, *events.OTHERS])
-def test_every_fact_has_its_row_with_its_values(event: Any) -> None:
-    name = f"room.{event.type}" if event in events.LIFECYCLE else event.type
-    assert name in events.TYPE_NAMES
-    data = row(name).split("|")[2]
-    assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data)) == list(event.__struct_fields__)
+@pytest.mark.parametrize("event", events.TYPES, ids=[each.name for each in events.TYPES])
+def test_every_event_has_its_row_with_its_class_and_its_values(event: events.EventType) -> None:
+    _, _, event_class, data, _ = row(event.name, section("The log")).split("|")
+    assert event_class.strip() == event.event_class
+    values = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data))
+    assert values == list(event.payload.__struct_fields__)
+
+
+def test_every_event_with_a_row_is_there() -> None:
+    rows = re.findall(r"^\| (`\w+\.\w+`.*?) \|", section("The log"), re.MULTILINE)
+    names = re.findall(r"`([\w.]+)`", " ".join(rows))
+    assert sorted(names) == sorted(events.TYPE_NAMES)
 
 
 def test_every_close_code_has_its_row() -> None:
@@ -127,7 +133,7 @@ def test_the_compared_tables_are_listed_with_their_columns(model: type[Model]) -
     assert re.findall(r"`(\w+)`", listed) == columns
 
 
-def test_every_verb_is_in_the_readme() -> None:
+def test_every_command_is_in_the_readme() -> None:
     verbs = [verb.name for verb in registry.VERBS]
     for noun, (_, of_noun) in registry.NOUNS.items():
         verbs += [f"{noun} {verb.name}" for verb in of_noun]

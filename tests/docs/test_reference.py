@@ -62,7 +62,7 @@ def validate(schema: dict[str, Any], value: Any) -> None:
 
 
 def test_every_route_is_described_but_those_of_the_description() -> None:
-    app = create_app(Settings(database_url="sqlite:/nowhere/chat.db")).gate._app
+    app = create_app(Settings(database_url="sqlite:/nowhere/chat.db")).edge._app
     assert isinstance(app, Litestar)
     routed = {
         route.path_format

@@ -10,8 +10,9 @@ from hooks import PATHS, QUIET, stored
 from receivers import refusing
 from world import Server, eventually, running
 
-from chatctl_server.actions import rooms, sessions
+from chatctl_server.actions import conversations, sessions
 from chatctl_server.domain import events, times
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
 
@@ -27,14 +28,16 @@ async def fill(path: Path) -> None:
     maintenance.prepare(path, durable=False)
     store = Store(path, durable=False, clock=times.now)
     await store.open()
-    for number in range(ROOMS):
-        await store.write(rooms.create, HOST, f"room {number}", [])
+    rooms = [
+        (await store.write(conversations.create_room, HOST, f"room {number}", [])).ref
+        for number in range(ROOMS)
+    ]
     for number in range(BACKLOG // 2 // ROOMS):
-        await asyncio.gather(*(visit(store, room + 1, f"user {number}") for room in range(ROOMS)))
+        await asyncio.gather(*(visit(store, room, f"user {number}") for room in rooms))
     await store.close()
 
 
-async def visit(store: Store, room: int, user_id: str) -> None:
+async def visit(store: Store, room: ConversationRef, user_id: str) -> None:
     joined = await store.write(sessions.join, HOST, room, user_id, user_id)
     await store.write(sessions.leave, HOST, joined.session_id, "left")
 

@@ -219,7 +219,7 @@ def test_killed_while_it_starts(halting_server: HaltingServer) -> None:
 def _open_sessions(server: Server) -> int:
     connection = sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)
     (count,) = connection.execute(
-        "SELECT count(*) FROM session WHERE leave_time IS NULL"
+        "SELECT count(*) FROM room_session WHERE leave_time IS NULL"
     ).fetchone()
     connection.close()
     return int(count)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import apsw
 import pytest
-from offline import Offline
+from offline import Offline, room
 from world import Server, eventually, running
 
 from chatctl_server.actions import messages
 from chatctl_server.domain import events, times
-from chatctl_server.storage import checkpointer, conversations
+from chatctl_server.storage import checkpointer
 from chatctl_server.storage.store import Store
 
 WORD = "nobody-may-read-this."
@@ -104,9 +104,9 @@ def test_a_server_that_was_killed_before_is_followed_by_one_that_does_it(tmp_pat
 def desk(tmp_path: Path, text: str) -> Offline:
     """The second of three messages in ``lobby`` has the text."""
     desk = Offline(tmp_path / "chat.db")
-    desk.create_room("lobby")
+    lobby = desk.create_room("lobby")
     for each in ("before", text, "after"):
-        desk.post(1, "anna", each)
+        desk.post(lobby, "anna", each)
     desk.close()
     assert is_kept(desk.path)
     return desk
@@ -133,9 +133,7 @@ async def test_a_reader_that_stays_is_told_of_once_and_so_is_the_end(
     store = Store(desk.path, durable=False, clock=times.now, is_serving=False)
     await store.open()
     reader = Reader(desk.path)
-    room = await store.read(conversations.by_id, 1)
-    assert room is not None
-    await store.write(messages.delete, events.SERVER, room.public_id, 2)
+    await store.write(messages.erase, events.SERVER, room(1), 2)
     eventually(lambda: caplog.messages)
     assert is_kept(desk.path)
     assert caplog.messages == [

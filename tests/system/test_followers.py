@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chatctl_server.actions import followers, moderation, rooms
+from chatctl_server.actions import conversations, followers, moderation
 from chatctl_server.domain import events, times
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import cursors, maintenance
@@ -24,9 +24,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     maintenance.prepare(tmp_path / "chat.db", durable=False)
     store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
     await store.open()
-    room = await store.write(rooms.create, OPERATOR, "lobby", [])
+    room = await store.write(conversations.create_room, OPERATOR, "lobby", [])
     for user_id in ("anna", "bert"):
-        await store.write(moderation.ban, OPERATOR, room.public_id, user_id, None, None)
+        await store.write(moderation.ban, OPERATOR, room.ref, user_id, None, None)
     yield store
     await store.close()
 

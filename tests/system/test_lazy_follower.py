@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chatctl_server.actions import messages, moderation, rooms
+from chatctl_server.actions import conversations, messages, moderation
 from chatctl_server.domain import events, times
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import cursors, maintenance
 from chatctl_server.storage.store import Store
@@ -27,17 +28,17 @@ class Scene:
             audit.NAME, self.store, self.notifier, audit.Audit(self.store).handle
         )
         self.commits = 0
-        self.room_id = ""
+        self.room = RoomRef(0, 0)
 
     def _committed(self, calls: int, seconds: float) -> None:
         self.commits += 1
 
     async def say(self, text: str) -> None:
-        post = messages.Post(1, OPERATOR, "anna", "anna", text)
+        post = messages.Post(self.room, OPERATOR, "anna", "anna", text)
         await self.store.write(messages.post_one, post)
 
     async def ban(self, user_id: str) -> None:
-        await self.store.write(moderation.ban, OPERATOR, self.room_id, user_id, None, None)
+        await self.store.write(moderation.ban, OPERATOR, self.room, user_id, None, None)
 
     async def cursor(self) -> int:
         return await self.store.read(cursors.position, audit.NAME)
@@ -49,8 +50,8 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     maintenance.prepare(tmp_path / "chat.db", durable=False)
     scene = Scene(tmp_path / "chat.db")
     await scene.store.open()
-    created = await scene.store.write(rooms.create, OPERATOR, "lobby", [])
-    scene.room_id = created.public_id
+    created = await scene.store.write(conversations.create_room, OPERATOR, "lobby", [])
+    scene.room = created.ref
     assert await scene.audit.step()
     assert await scene.cursor() == 1
     scene.commits = 0
@@ -79,7 +80,7 @@ async def test_an_act_moves_the_cursor_past_all_before_it(scene: Scene) -> None:
 async def test_a_full_page_of_messages_moves_it(scene: Scene) -> None:
     """However long nobody acts, a restart has no more than a page to read again."""
     for number in range(follower.PAGE + 10):
-        post = messages.Post(1, OPERATOR, "anna", "anna", f"{number}")
+        post = messages.Post(scene.room, OPERATOR, "anna", "anna", f"{number}")
         scene.store.submit(messages.POST, (post,), lambda _: None)
     await scene.say("the last")
     commits = scene.commits

@@ -61,7 +61,7 @@ def _is_in_force(server: Server, room: Room) -> None:
 
 
 def _sessions(server: Server) -> dict[str, int | None]:
-    return dict(_ask(server, "SELECT user_id, leave_time FROM session"))
+    return dict(_ask(server, "SELECT user_id, leave_time FROM room_session"))
 
 
 def _cursor(server: Server) -> int:

@@ -12,7 +12,7 @@ import proof
 import pytest
 from unsynced import Disk, Survival
 
-from chatctl_server.actions import messages, moderation, rooms, sessions
+from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events
 from chatctl_server.storage import log, maintenance, sql
 from chatctl_server.storage import messages as stored
@@ -49,7 +49,8 @@ class Scene:
             pragmas["synchronous"] = "normal"
         self._database._pragmas = list(pragmas.items())
         self._writing = Writer(lambda: self._database, self._clock)
-        (self.room,) = self._run((rooms.create, (OPERATOR, "lobby", ["boss"])))
+        (created,) = self._run((conversations.create_room, (OPERATOR, "lobby", ["boss"])))
+        self.room = created.ref
 
     def _clock(self) -> int:
         self._time += 1000
@@ -57,7 +58,7 @@ class Scene:
 
     def _run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Any]:
         """One transaction, whose outcomes are acknowledged by a mark in the disk's journal."""
-        settled = self._writing.run([Call(verb, given, print, 256) for verb, given in calls])
+        settled = self._writing.run([Call(action, given, print, 256) for action, given in calls])
         outcomes = [each.outcome for each in settled]
         assert not [each for each in outcomes if isinstance(each, Exception)]
         recorded = [entry for each in settled for entry in each.recorded]
@@ -75,9 +76,9 @@ class Scene:
         for number in range(transactions):
             user_id = f"user-{number % 7}"
             if number % 5 == 0:
-                self._run((sessions.join, (OPERATOR, 1, user_id, user_id)))
+                self._run((sessions.join, (OPERATOR, self.room, user_id, user_id)))
             elif number % 11 == 0:
-                self._run((moderation.mute, (OPERATOR, self.room.public_id, user_id, None, number)))
+                self._run((moderation.mute, (OPERATOR, self.room, user_id, None, number)))
             else:
                 count = self._chance.randint(1, 12)
                 self._run(*((messages.POST, (self._post(number, each),)) for each in range(count)))
@@ -86,7 +87,7 @@ class Scene:
     def _post(self, number: int, each: int) -> messages.Post:
         content = f"{number}.{each} " + "x" * self._chance.choice((0, 10, 300, 5000))
         return messages.Post(
-            1, OPERATOR, "anna", "Anna", content, f"{number}.{each}", is_guarded=False
+            self.room, OPERATOR, "anna", "Anna", content, f"{number}.{each}", is_guarded=False
         )
 
     def lost_after(self, image: dict[str, bytes], promised: int, directory: Path) -> list[str]:
@@ -100,7 +101,9 @@ class Scene:
         database.connect()
         try:
             offset = log.newest_offset(database)
-            contents = {each.seq: each.content for each in stored.between(database, 1, 1, 2**40)}
+            contents = {
+                each.seq: each.content for each in stored.between(database, self.room, 1, 2**40)
+            }
         finally:
             database.close()
         kept = self.promises[: promised + 1]

@@ -16,6 +16,7 @@ class AddEndpoint(msgspec.Struct, frozen=True):
     url: str
     events: Globs
     secret: str | None = None
+    scope: str = "rooms"
 
 
 class ChangeEndpoint(msgspec.Struct, frozen=True):

@@ -19,11 +19,11 @@ from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.domain import event_id, events, times
 from chatctl_server.storage import (
-    conversations,
     deliveries,
     delivery_lists,
     endpoints,
     history_pages,
+    rooms,
 )
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import deliveries as views
@@ -223,7 +223,7 @@ def _next(asked: DeliveryQuery, limit: int, last: delivery_lists.DeliveryListed)
 
 
 def _page(db: Database, asked: DeliveryQuery, limit: int) -> list[delivery_lists.DeliveryListed]:
-    room = None if asked.room_id is None else conversations.find_room(db, asked.room_id).id
+    room = None if asked.room_id is None else rooms.find_ref(db, asked.room_id).id
     endpoint = None if asked.endpoint_id is None else endpoints.find_any(db, asked.endpoint_id).id
     wanted = delivery_lists.Filter(endpoint, room, asked.status, asked.event_glob, *asked.window)
     return delivery_lists.page(db, wanted, asked.before, limit)

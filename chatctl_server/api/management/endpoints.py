@@ -1,7 +1,7 @@
 """Where callbacks go: the URLs of the settings, and the endpoints that were added."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency, Provide
@@ -18,14 +18,20 @@ from chatctl_server.api.management import callback_bodies
 from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.domain import times
-from chatctl_server.storage import deliveries, endpoints
+from chatctl_server.storage import deliveries, endpoints, scopes
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import deliveries as views
 
 T = TypeVar("T")
 ENDPOINT = (errors.InvalidInput, errors.EndpointNotFound)
 EVERYTHING = callback_bodies.TestEndpoint()
-Backlog = dict[int, tuple[int, int]]
+
+
+class Figures(NamedTuple):
+    """What is pending for each endpoint, and the names of their scopes, by their ids."""
+
+    backlog: dict[int, tuple[int, int]]
+    scopes: dict[int, str]
 
 
 class TargetEndpoint:
@@ -62,8 +68,8 @@ class Endpoints(Controller):
     )
     async def list_endpoints(self, context: NamedDependency[Context]) -> list[views.EndpointObject]:
         """Those of the settings and those that were added, with what is pending for each."""
-        found, backlog = await context.store.read(_present)
-        return [_shown(context, each, backlog) for each in found]
+        found, figures = await context.store.read(_present)
+        return [_shown(context, each, figures) for each in found]
 
     @post(
         "/",
@@ -78,10 +84,12 @@ class Endpoints(Controller):
         context: NamedDependency[Context],
         data: JSONBody[callback_bodies.AddEndpoint],
     ) -> Response[views.EndpointObject]:
-        """It hears of the events whose type fits one of `events`, from here on.
+        """It hears of the events of its `scope` whose type fits one of `events`, from here on: of
+        `rooms`, of one workspace or site (`workspace:1`, `site:2`), or of `all`, the server's own
+        events among them.
 
         Over TCP its URL may lead to public addresses only, besides those of
-        `CALLBACK_ALLOW_NETWORKS`. The same URL and events again add nothing.
+        `CALLBACK_ALLOW_NETWORKS`. The same URL, events and scope again add nothing.
         """
         who = caller.of(request.scope)
         result = await context.store.write_urgent(
@@ -92,6 +100,7 @@ class Endpoints(Controller):
             data.secret,
             who.is_trusted,
             context.settings,
+            data.scope,
         )
         shown = await _result(context, result)
         return Response(shown, status_code=201 if result.changed else 200)
@@ -106,8 +115,8 @@ class Endpoints(Controller):
         self, context: NamedDependency[Context], subject: NamedDependency[TargetEndpoint]
     ) -> views.EndpointObject:
         """Whether it is enabled, since when it fails, and what is pending for it."""
-        found, backlog = await context.store.read(_one, subject.id)
-        return _shown(context, found, backlog)
+        found, figures = await context.store.read(_one, subject.id)
+        return _shown(context, found, figures)
 
     @patch(
         "/{endpoint_id:str}",
@@ -178,28 +187,33 @@ class Endpoints(Controller):
 
 
 async def _result(context: Context, result: actions.Result) -> views.EndpointObject:
-    backlog = await context.store.read(deliveries.backlog)
-    return _shown(context, result.endpoint, backlog, changed=result.changed)
+    figures = await context.store.read(_figures)
+    return _shown(context, result.endpoint, figures, changed=result.changed)
 
 
 def _shown(
     context: Context,
     stored: endpoints.Endpoint,
-    backlog: Backlog,
+    figures: Figures,
     changed: bool | UnsetType = UNSET,
 ) -> views.EndpointObject:
     return views.endpoint(
         stored,
-        backlog.get(stored.id),
+        figures.backlog.get(stored.id),
         times.now(),
+        scope=figures.scopes[stored.scope],
         has_common_secret=bool(context.settings.callback_signing_secret),
         changed=changed,
     )
 
 
-def _present(db: Database) -> tuple[list[endpoints.Endpoint], Backlog]:
-    return endpoints.present(db), deliveries.backlog(db)
+def _present(db: Database) -> tuple[list[endpoints.Endpoint], Figures]:
+    return endpoints.present(db), _figures(db)
 
 
-def _one(db: Database, endpoint_id: str) -> tuple[endpoints.Endpoint, Backlog]:
-    return endpoints.find(db, endpoint_id), deliveries.backlog(db)
+def _one(db: Database, endpoint_id: str) -> tuple[endpoints.Endpoint, Figures]:
+    return endpoints.find(db, endpoint_id), _figures(db)
+
+
+def _figures(db: Database) -> Figures:
+    return Figures(deliveries.backlog(db), scopes.names_of_endpoints(db))

@@ -18,7 +18,7 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import events, times
-from chatctl_server.storage import conversations, history_pages, log, messages
+from chatctl_server.storage import history_pages, log, messages, rooms, whereabouts
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.events import EventObject, event_object
@@ -200,7 +200,7 @@ def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[EventO
 
 
 def _wanted(db: Database, asked: EventQuery) -> Wanted:
-    room = None if asked.room is None else conversations.find_room(db, asked.room).id
+    room = None if asked.room is None else rooms.find_ref(db, asked.room).id
     return Wanted(asked.type_glob, room, asked.actor)
 
 
@@ -225,7 +225,7 @@ def _after(db: Database, after: str) -> int:
 
 def _after_message(db: Database, room_id: str, seq: int) -> int:
     """Raises ResyncRequired for a message that is still to come: it is a mistyped number."""
-    room = conversations.find_room(db, room_id)
+    room = rooms.find(db, room_id)
     if seq > room.last_seq:
         raise errors.ResyncRequired(
             f"The room's newest message is {room.last_seq}, not yet {seq}"
@@ -234,16 +234,9 @@ def _after_message(db: Database, room_id: str, seq: int) -> int:
             field="after_seq",
             hint=f"after_seq={room.last_seq}",
         )
-    return messages.event_offset(db, room.id, seq)
+    return messages.event_offset(db, room.ref, seq)
 
 
 def _objects(db: Database, found: list[events.Event]) -> list[EventObject]:
-    rooms: dict[int, str | None] = {}
-    shown = []
-    for entry in found:
-        conversation = entry.conversation
-        if conversation is not None and conversation not in rooms:
-            row = conversations.by_id(db, conversation)
-            rooms[conversation] = row.public_id if row else None
-        shown.append(event_object(entry, rooms.get(conversation) if conversation else None))
-    return shown
+    where = whereabouts.of(db, found)
+    return [event_object(entry, where[entry.offset]) for entry in found]

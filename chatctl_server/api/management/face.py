@@ -4,6 +4,7 @@ from typing import Any
 
 from chatctl_server.api.authentication import OPERATOR
 from chatctl_server.api.faces import Face, Handlers
+from chatctl_server.views.rooms.refusals import in_room_words
 
 
 def _callbacks() -> Handlers:
@@ -41,4 +42,5 @@ MANAGEMENT: Face[Any] = Face(
         "/management/status": _status,
     },
     unguarded=_unguarded,
+    in_words=in_room_words,  # what its routes look up by name are rooms
 )

@@ -21,12 +21,12 @@ from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.storage import (
-    conversations,
+    counters,
     cursors,
     deliveries,
     endpoints,
     log,
-    messages,
+    rooms,
     syncs,
 )
 from chatctl_server.storage.sql import Database, schema_name
@@ -246,8 +246,8 @@ def _counts(db: Database) -> StoredCounts:
     positions = cursors.of_followers(db)
     positions["syncs"] = syncs.planned_up_to(db, positions.get(callbacks.NAME, 0))
     return StoredCounts(
-        rooms=conversations.counts(db, "room"),
-        messages=messages.newest_id(db),
+        rooms=rooms.counts(db),
+        messages=counters.values(db).get("message", 0),
         last_offset=newest,
         followers={name: newest - position for name, position in positions.items()},
         schema=schema_name(db),

@@ -97,7 +97,7 @@ def _refusals(
         found.update(refusals.GUARD)
     if "requestBody" in operation:
         found.update(refusals.BODY)
-    if path.startswith("/management"):  # where the gate compares versions
+    if path.startswith("/management"):  # where the edge compares versions
         found.add(errors.VersionMismatch)
     return found
 

@@ -49,7 +49,9 @@ _CREATED: Final = {
     "event_id": "019b76da-a800-7000-8000-000000000001",
     "type": "room.created",
     "at": "2026-01-01T00:00:00.000000Z",
+    "scope": "rooms",
     "room_id": ROOM_ID,
+    "conversation_id": ROOM_ID,
     "actor": None,
     "credential": "api-key",
     "address": "127.0.0.1",
@@ -225,7 +227,7 @@ _SERVER: Final = (
         "status",
         {
             "version": "0.1.0",
-            "schema": "0003_syncs",
+            "schema": "0001_baseline",
             "uptime_seconds": 3600,
             "started_at": TIME,
             "pid": 4711,

@@ -4,6 +4,7 @@ import asyncio
 
 from chatctl_server import errors
 from chatctl_server.domain import close_codes, events
+from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.views.rooms import frames
@@ -24,37 +25,46 @@ CLOSE_CODES: dict[events.LeaveReason, int] = {
 }
 
 
+def _room(entry: events.Event) -> RoomRef | None:
+    """What the event is about, if it is about a room."""
+    if entry.scope != ROOMS or entry.conversation is None:
+        return None
+    return RoomRef(entry.conversation, entry.scope)
+
+
 class RoomBroadcaster:
     def __init__(self, hub: Hub, presence: Presence) -> None:
         self._hub = hub
         self._presence = presence
-        self._peaks: dict[int, int] = {}
-        self._due: dict[int, asyncio.TimerHandle] = {}
+        self._peaks: dict[ConversationRef, int] = {}
+        self._due: dict[ConversationRef, asyncio.TimerHandle] = {}
 
     def publish(self, entry: events.Event) -> None:
-        conversation = entry.conversation
-        if conversation is not None:
-            if self._hub.listens(conversation):
-                self._send(conversation, entry)
-            match entry.payload:
-                case events.SessionJoined() as joined:
-                    self._joined(conversation, joined)
-                case events.SessionLeft() as left:
-                    self._left(conversation, left)
-                case events.AdminsSet(admins=admins):
-                    self._presence.set_admins(conversation, frozenset(admins))
-
-    def _send(self, conversation: int, entry: events.Event) -> None:
-        text = frames.of_event(entry)
-        if text is None:
+        room = _room(entry)
+        if room is None:
             return
-        if isinstance(entry.payload, events.MessageDeleted):
-            self._hub.revise(conversation, entry.payload.posted_offset, text)
-        self._hub.publish(conversation, entry.offset, text)
+        if self._hub.listens(room):
+            self._send(room, entry)
+        match entry.payload:
+            case events.SessionJoined() as joined:
+                self._joined(room, joined)
+            case events.SessionLeft() as left:
+                self._left(room, left)
+            case events.AdminsSet(admins=admins):
+                self._presence.set_admins(room, frozenset(admins))
+
+    def _send(self, room: RoomRef, entry: events.Event) -> None:
+        data = frames.of_event(entry)
+        if data is None:
+            return
+        if isinstance(entry.payload, events.MessageDeleted | events.MessageErased):
+            self._hub.revise(room, entry.payload.posted_offset, data)
+        self._hub.publish(room, entry.offset, data)
 
     def skip(self, entry: events.Event) -> None:
-        if entry.conversation is not None:
-            self._hub.skip(entry.conversation, entry.offset, NOT_SHOWN)
+        room = _room(entry)
+        if room is not None:
+            self._hub.skip(room, entry.offset, NOT_SHOWN)
 
     def stop(self) -> None:
         for timer in self._due.values():
@@ -67,20 +77,20 @@ class RoomBroadcaster:
         self._peaks[connection.conversation] = peak_users
         self._tell_soon(connection.conversation)
 
-    def _joined(self, conversation: int, payload: events.SessionJoined) -> None:
-        if self._presence.current_users(conversation) + 1 < NAMES_BELOW:  # the joiner is the last
-            self._hub.signal(conversation, frames.user_joined(payload.user_id, payload.nickname))
+    def _joined(self, room: RoomRef, payload: events.SessionJoined) -> None:
+        if self._presence.current_users(room) + 1 < NAMES_BELOW:  # the joiner is the last
+            self._hub.signal(room, frames.user_joined(payload.user_id, payload.nickname))
 
-    def _left(self, conversation: int, payload: events.SessionLeft) -> None:
-        connection = self._presence.find(conversation, payload.user_id)
+    def _left(self, room: RoomRef, payload: events.SessionLeft) -> None:
+        connection = self._presence.find(room, payload.user_id)
         if connection is not None and connection.session_id == payload.session_id:
             self.dismiss(connection, payload.reason)
         if payload.reason == "closed":
-            self._peaks.pop(conversation, None)
+            self._peaks.pop(room, None)
             return
-        if self._presence.current_users(conversation) < NAMES_BELOW:
-            self._hub.signal(conversation, frames.user_left(payload.user_id, payload.nickname))
-        self._tell_soon(conversation)
+        if self._presence.current_users(room) < NAMES_BELOW:
+            self._hub.signal(room, frames.user_left(payload.user_id, payload.nickname))
+        self._tell_soon(room)
 
     def dismiss(self, connection: Connection, reason: events.LeaveReason) -> None:
         """Takes the connection out of its room and closes its socket for that reason."""
@@ -98,17 +108,17 @@ class RoomBroadcaster:
             case "left" | "crashed":
                 pass
 
-    def _tell_soon(self, conversation: int) -> None:
+    def _tell_soon(self, room: ConversationRef) -> None:
         """Joins and leaves within a second are one RoomStats."""
-        if conversation not in self._due:
+        if room not in self._due:
             loop = asyncio.get_running_loop()
-            self._due[conversation] = loop.call_later(STATS_SECONDS, self._tell, conversation)
+            self._due[room] = loop.call_later(STATS_SECONDS, self._tell, room)
 
-    def _tell(self, conversation: int) -> None:
-        del self._due[conversation]
-        current = self._presence.current_users(conversation)
+    def _tell(self, room: ConversationRef) -> None:
+        del self._due[room]
+        current = self._presence.current_users(room)
         if not current:
-            self._peaks.pop(conversation, None)
+            self._peaks.pop(room, None)
             return
-        peak = self._peaks.get(conversation, current)
-        self._hub.signal(conversation, frames.room_stats(current, peak))
+        peak = self._peaks.get(room, current)
+        self._hub.signal(room, frames.room_stats(current, peak))

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.actions import announcements, messages, moderation, rooms
+from chatctl_server.actions import conversations, custom_events, messages, moderation
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
 from chatctl_server.domain import events
@@ -20,6 +20,7 @@ from chatctl_server.storage import history_pages
 from chatctl_server.storage.messages import newest_below
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views.rooms import frames
+from chatctl_server.views.rooms.refusals import in_room_words, of_a_message
 
 logger = logging.getLogger("chatctl.rooms")
 
@@ -35,14 +36,12 @@ class RoomConnection:
         self,
         context: Context,
         connection: Connection,
-        room_id: str,
         actor: events.Actor,
     ) -> None:
         self._context = context
         self._connection = connection
         self._outbox = connection.outbox
-        self._conversation = connection.conversation
-        self._room_id = room_id
+        self._room = connection.conversation
         self._actor = actor
         self._in_flight = 0
         self._below_limit = asyncio.Event()
@@ -70,7 +69,7 @@ class RoomConnection:
 
     def _send(self, payload: commands.SendPayload, size: int) -> None:
         post = messages.Post(
-            conversation=self._conversation,
+            ref=self._room,
             actor=self._actor,
             sender=self._actor.user_id or "",
             nickname=self._connection.nickname,
@@ -101,7 +100,7 @@ class RoomConnection:
         elif isinstance(outcome, errors.Muted):
             self._outbox.push(frames.YOU_ARE_MUTED)
         elif isinstance(outcome, errors.ChatctlError):
-            self._refuse(outcome, client_msg_id)
+            self._refuse(of_a_message(outcome), client_msg_id)
         else:
             logger.error("a message could not be stored", exc_info=_exception(outcome))
             self._refuse(errors.NotStored("Something unexpected happened"), client_msg_id)
@@ -121,7 +120,7 @@ class RoomConnection:
         before = max(0, min(before, history_pages.LATEST))
         store = self._context.store
         try:
-            rows = await store.read_live(newest_below, self._conversation, before, limit)
+            rows = await store.read_live(newest_below, self._room, before, limit)
         except errors.ChatctlError as refusal:
             self._refuse(refusal)
             return
@@ -139,7 +138,7 @@ class RoomConnection:
                     await self._as_admin(moderation.unmute, payload.user_id)
                 case commands.CustomEvent(payload):
                     await self._as_admin(
-                        announcements.send_custom_event,
+                        custom_events.send,
                         self._actor.user_id,
                         payload.event_type,
                         msgspec.Raw(bytes(payload.payload)),
@@ -148,13 +147,13 @@ class RoomConnection:
         except errors.Forbidden:
             pass  # the role was taken away meanwhile
         except errors.ChatctlError as refusal:
-            self._refuse(refusal)
+            self._refuse(in_room_words(refusal))
 
     async def _as_admin(
         self, action: Callable[..., Any], *arguments: Any, size: int = CALL_BYTES
     ) -> None:
         await self._context.store.write_urgent(
-            rooms.as_admin, self._actor, self._room_id, action, *arguments, size=size
+            conversations.as_admin, self._actor, self._room, action, *arguments, size=size
         )
 
 

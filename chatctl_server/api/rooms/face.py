@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from chatctl_server.api.authentication import OPERATOR
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import Endpoint, Face, Handlers
+from chatctl_server.views.rooms.refusals import in_room_words
 
 if TYPE_CHECKING:
     from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
@@ -44,4 +45,5 @@ ROOMS = Face(
     parts={"/management/rooms": _rooms, "/management/sync": _sync},
     broadcaster=_broadcaster,
     sockets={"/ws/rooms/{room_id:str}": _socket},
+    in_words=in_room_words,
 )

@@ -16,7 +16,9 @@ from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
-from chatctl_server.storage import conversations, history_pages
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.storage import history_pages, rooms
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views.rooms import objects as views
 
@@ -54,9 +56,7 @@ class Messages(Controller):
         """
         size = min(limit, context.settings.history_page_limit)
         window, stored_id = history_pages.Window(from_time, to_time), room_uuid(room_id)
-        found = await context.store.read(
-            history_pages.messages_below, stored_id, window, before_seq, size
-        )
+        found = await context.store.read(_below, stored_id, window, before_seq, size)
         headers = {}
         if found.has_more:
             path = f"/management/rooms/{stored_id}/messages"
@@ -84,11 +84,11 @@ class Messages(Controller):
         With `user_id` it is that user's message, with the user's role. Mutes and the throttle do
         not apply, a ban does. With `client_msg_id` a repeat of the call stores nothing.
         """
-        room = await context.store.read(conversations.find_open_room, room_uuid(room_id))
-        sent = _post(caller.of(request.scope), room.id, data)
+        room = await context.store.read_live(rooms.find_open_ref, room_uuid(room_id))
+        sent = _post(caller.of(request.scope), room, data)
         messages.check(sent, context.settings.max_message_bytes)
         write = context.store.write_urgent if sent.kind == "system" else context.store.write
-        posted = await write(messages.post_one, sent, size=len(sent.content) + CALL_BYTES)
+        posted = await write(messages.POST, sent, size=len(sent.content) + CALL_BYTES)
         return Response(
             bodies.PostedMessage(
                 posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
@@ -99,9 +99,9 @@ class Messages(Controller):
     @delete(
         "/{message_id:int}",
         status_code=200,
-        summary="Delete a message",
-        response_description="Whether there was still a text to delete",
-        opt=may_refuse(errors.NotFound, errors.MessageNotFound, *OPEN_ROOM, *WRITE),
+        summary="Erase a message",
+        response_description="Whether there was still a text to erase",
+        opt=may_refuse(errors.NotFound, errors.MessageNotFound, *ROOM, *WRITE),
     )
     async def delete_message(
         self,
@@ -112,31 +112,38 @@ class Messages(Controller):
     ) -> bodies.Changed:
         """Takes its text out of every later answer: histories, replay, the log.
 
-        Its `seq` and its record stay, with empty content. Members get `MessageDeleted`.
+        Also in a closed room. Its `seq` and its record stay, with empty content. Members get
+        `MessageDeleted`.
         """
         actor = caller.of(request.scope).actor()
         if not 0 < message_id < history_pages.LATEST:
             raise errors.MessageNotFound(f"The room has no message {message_id}")
-        deleted = await context.store.write_urgent(
-            messages.delete, actor, room_uuid(room_id), message_id
-        )
-        return bodies.Changed(deleted is not None)
+        room = await context.store.read_live(rooms.find_ref, room_uuid(room_id))
+        erased = await context.store.write_urgent(messages.erase, actor, room, message_id)
+        return bodies.Changed(erased is not None)
 
 
-def _post(who: caller.Caller, conversation: int, data: bodies.PostMessage) -> messages.Post:
+def _post(who: caller.Caller, room: RoomRef, data: bodies.PostMessage) -> messages.Post:
     is_system = data.user_id is None
     sender = messages.SYSTEM if is_system else text.check_user_id(data.user_id or "")
     nickname = sender if data.nickname is None else text.check_name(data.nickname, "nickname")
     return messages.Post(
-        conversation=conversation,
+        ref=room,
         actor=who.actor(),
         sender=sender,
         nickname=nickname,
         content=data.content,
         client_msg_id=data.client_msg_id,
         kind="system" if is_system else "text",
+        sender_kind="system" if is_system else "user",
         is_guarded=False,
     )
+
+
+def _below(
+    db: Database, room_id: str, window: history_pages.Window, before_seq: int | None, limit: int
+) -> history_pages.MessageSlice:
+    return history_pages.messages_below(db, rooms.find(db, room_id), window, before_seq, limit)
 
 
 def _older(window: history_pages.Window, before_seq: int, limit: int) -> str:

@@ -15,7 +15,7 @@ from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, sanctions
+from chatctl_server.storage import rooms, sanctions
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.rooms import objects as views
 
@@ -40,9 +40,8 @@ class TargetUser:
         self._room_id, self._user_id = room_uuid(room_id), path_text(user_id)
 
     async def run(self, action: Callable[..., T], *arguments: Any) -> T:
-        return await self._store.write_urgent(
-            action, self._actor, self._room_id, self._user_id, *arguments
-        )
+        room = await self._store.read_live(rooms.find_ref, self._room_id)
+        return await self._store.write_urgent(action, self._actor, room, self._user_id, *arguments)
 
     async def sanction(
         self, action: Callable[..., moderation.Set], wanted: bodies.SetSanction | None
@@ -151,8 +150,8 @@ class Moderation(Controller):
 
 def _held(
     db: Database,
-    sanctions_of: Callable[[Database, int, int], list[sanctions.Sanction]],
+    sanctions_of: Callable[[Database, sanctions.Where, int], list[sanctions.Sanction]],
     room_id: str,
     now: int,
 ) -> list[sanctions.Sanction]:
-    return sanctions_of(db, conversations.find_open_room(db, room_id).id, now)
+    return sanctions_of(db, rooms.find_open_ref(db, room_id), now)

@@ -10,21 +10,21 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 
 from chatctl_server import errors
-from chatctl_server.actions import rooms
+from chatctl_server.actions import conversations
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
-from chatctl_server.domain import times
-from chatctl_server.storage import conversations, history_pages, sanctions
-from chatctl_server.storage.conversations import WithAdmins
+from chatctl_server.domain import text, times
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.storage import history_pages, rooms, sanctions
+from chatctl_server.storage.rooms import Room
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
-STATUSES = {"open": ("open", "open"), "closed": ("closed", "closed"), "all": ("open", "closed")}
 LONGEST_GLOB = 1000
 
 
@@ -40,8 +40,9 @@ class TargetRoom:
 
     async def run(self, action: Callable[..., T], *arguments: Any, users: Iterable[str] = ()) -> T:
         """``users``: of whom there may be many."""
+        room = await self._store.read_live(rooms.find_ref, self.id)
         size = _size(users)
-        return await self._store.write_urgent(action, self._actor, self.id, *arguments, size=size)
+        return await self._store.write_urgent(action, self._actor, room, *arguments, size=size)
 
 
 class Rooms(Controller):
@@ -64,9 +65,9 @@ class Rooms(Controller):
     ) -> bodies.Created:
         """Names need not be unique. Whoever is in `admin_user_ids` is an admin of the room."""
         created = await context.store.write_urgent(
-            rooms.create,
+            conversations.create_room,
             caller.of(request.scope).actor(),
-            data.room_name,
+            text.check_name(data.room_name, "room_name"),
             data.admin_user_ids,
             size=_size(data.admin_user_ids),
         )
@@ -95,20 +96,16 @@ class Rooms(Controller):
         ones of that name.
         """
         if room is not None:
-            meant = await context.store.read(
-                conversations.meant_by, "room", room, STATUSES[status], limit
-            )
-            return Response([_details(context, listed) for listed in meant])
-        found = await context.store.read(
-            conversations.page, "room", cursor, STATUSES[status], limit and limit + 1, match
-        )
+            meant = await context.store.read(rooms.meant_by, room, status, limit)
+            return Response([_details(context, each) for each in meant])
+        found = await context.store.read(rooms.page, cursor, status, limit and limit + 1, match)
         cut = limit is not None and len(found) > limit
         shown = found[:limit] if cut else found
         headers = {}
         if cut:
-            query = f"status={status}&limit={limit}&cursor={shown[-1].conversation.id}"
+            query = f"status={status}&limit={limit}&cursor={shown[-1].id}"
             headers["link"] = f'</management/rooms?{_with_match(query, match)}>; rel="next"'
-        return Response([_details(context, listed) for listed in shown], headers=headers)
+        return Response([_details(context, each) for each in shown], headers=headers)
 
     @get(
         "/{room_id:str}",
@@ -120,8 +117,7 @@ class Rooms(Controller):
         self, context: NamedDependency[Context], subject: NamedDependency[TargetRoom]
     ) -> views.RoomDetails:
         """Its name, its admins, and how many users it has and had."""
-        listed = await context.store.read(_listed, subject.id)
-        return _details(context, listed)
+        return _details(context, await context.store.read(rooms.find, subject.id))
 
     @delete(
         "/{room_id:str}",
@@ -135,8 +131,8 @@ class Rooms(Controller):
 
         The id is never used again; the history stays readable.
         """
-        await subject.run(rooms.close)
-        while await subject.run(rooms.end_sessions):
+        await subject.run(conversations.close)
+        while await subject.run(conversations.end_sessions):
             pass
 
     @patch(
@@ -152,9 +148,11 @@ class Rooms(Controller):
         data: JSONBody[bodies.RenameRoom],
     ) -> views.RoomDetails:
         """The id stays. The same name again changes nothing."""
-        renamed = await subject.run(rooms.rename, data.room_name)
-        listed = await context.store.read(_listed, subject.id)
-        return _details(context, listed, changed=renamed is not None)
+        renamed = await subject.run(
+            conversations.rename, text.check_name(data.room_name, "room_name")
+        )
+        room = await context.store.read(rooms.find, subject.id)
+        return _details(context, room, changed=renamed is not None)
 
     @put(
         "/{room_id:str}/admins",
@@ -167,7 +165,7 @@ class Rooms(Controller):
     ) -> bodies.Changed:
         """The whole set, at once, also for connections that are open."""
         admins = data.admin_user_ids
-        recorded = await subject.run(rooms.set_admins, admins, users=admins)
+        recorded = await subject.run(conversations.set_admins, admins, users=admins)
         return bodies.Changed(recorded is not None)
 
     @patch(
@@ -181,7 +179,7 @@ class Rooms(Controller):
     ) -> bodies.AdminsChanged:
         """Of two callers at the same time neither undoes what the other did."""
         users = (*data.add, *data.remove)
-        admins = await subject.run(rooms.change_admins, data.add, data.remove, users=users)
+        admins = await subject.run(conversations.change_admins, data.add, data.remove, users=users)
         return bodies.AdminsChanged(admins.changed, admins.user_ids)
 
     @get(
@@ -212,23 +210,16 @@ def _size(users: Iterable[str]) -> int:
     return sum(map(len, users)) + CALL_BYTES
 
 
-def _details(
-    context: Context, listed: WithAdmins, changed: bool | UnsetType = UNSET
-) -> views.RoomDetails:
-    current_users = context.presence.current_users(listed.conversation.id)
-    return views.details(listed, current_users, changed)
+def _details(context: Context, room: Room, changed: bool | UnsetType = UNSET) -> views.RoomDetails:
+    return views.details(room, context.presence.current_users(room.ref), changed)
 
 
 def _with_match(query: str, match: str | None) -> str:
     return query if match is None else f"{query}&match={quote(match, safe='')}"
 
 
-def _listed(db: Database, room_id: str) -> WithAdmins:
-    room = conversations.find_room(db, room_id)
-    return WithAdmins(room, conversations.admins(db, room.id))
-
-
-def _roles(db: Database, room_id: str, now: int) -> tuple[int, set[str], set[str]]:
-    room = conversations.find_open_room(db, room_id).id
-    muted = {mute.user_id for mute in sanctions.mutes(db, room, now)}
-    return room, set(conversations.admins(db, room)), muted
+def _roles(db: Database, room_id: str, now: int) -> tuple[RoomRef, set[str], set[str]]:
+    """The admins, and who is muted."""
+    room = rooms.find_open(db, room_id)
+    muted = {mute.user_id for mute in sanctions.mutes(db, room.ref, now)}
+    return room.ref, set(room.admins), muted

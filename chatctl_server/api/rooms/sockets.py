@@ -22,12 +22,13 @@ from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.api.rooms.connection import RoomConnection
 from chatctl_server.api.rooms.identity import Joiner, identify
 from chatctl_server.domain import close_codes, frame_rate
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection, Slot
 from chatctl_server.live.resume import Missed, resume
-from chatctl_server.storage import conversations, replay
-from chatctl_server.storage.conversations import Conversation
+from chatctl_server.storage import replay, rooms
 from chatctl_server.views.rooms import frames
+from chatctl_server.views.rooms.refusals import in_room_words
 
 logger = logging.getLogger("chatctl.rooms")
 CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
@@ -46,10 +47,10 @@ async def _serve(
     address = caller.of(scope).address
     try:
         room, joiner = await _admit(context, scope)
-        replaces = context.presence.find(room.id, joiner.user_id) is not None
+        replaces = context.presence.find(room, joiner.user_id) is not None
         place = context.presence.take_slot(joiner.user_id, address, replaces=replaces)
     except errors.ChatctlError as refusal:
-        await edge.refuse(scope, receive, send, refusal)
+        await edge.refuse(scope, receive, send, in_room_words(refusal))
         return
     try:
         await receive()  # websocket.connect
@@ -60,11 +61,11 @@ async def _serve(
         context.presence.free_slot(place)
 
 
-async def _admit(context: Context, scope: Any) -> tuple[Conversation, Joiner]:
+async def _admit(context: Context, scope: Any) -> tuple[RoomRef, Joiner]:
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
-    room = await context.store.read_live(conversations.find_open_room, room_id)
+    room = await context.store.read_live(rooms.find_open_ref, room_id)
     return room, joiner
 
 
@@ -86,7 +87,7 @@ class _Member:
         scope: Any,
         receive: Any,
         send: Any,
-        room: Conversation,
+        room: RoomRef,
         joiner: Joiner,
         place: Slot,
     ) -> None:
@@ -140,7 +141,7 @@ class _Member:
         store = self._context.store
         arguments = (
             self._actor,
-            self._room.id,
+            self._room,
             self._joiner.user_id,
             self._joiner.nickname,
             self._joiner.granted_admin_at,
@@ -149,9 +150,9 @@ class _Member:
             store.submit(sessions.join, arguments, self._on_joined)
             await self._joined
         except errors.Banned as refusal:
-            self._outbox.finish(close_codes.BANNED, frames.error(refusal))
-        except errors.RoomClosed as refusal:
-            self._outbox.finish(close_codes.ROOM_CLOSED, frames.error(refusal))
+            self._outbox.finish(close_codes.BANNED, frames.error(in_room_words(refusal)))
+        except errors.ConversationIsClosed as refusal:
+            self._outbox.finish(close_codes.ROOM_CLOSED, frames.error(in_room_words(refusal)))
         except errors.ChatctlError as refusal:
             self._outbox.finish(close_codes.TRY_LATER, frames.error(refusal))
         return self._connection
@@ -173,7 +174,7 @@ class _Member:
     def _enter(self, joined: sessions.Joined) -> None:
         joiner = self._joiner
         connection = self._connection = Connection(
-            joined.conversation,
+            joined.room,
             joiner.user_id,
             joiner.nickname,
             joined.session_id,
@@ -194,7 +195,7 @@ class _Member:
             loop = asyncio.get_running_loop()
             self._expiry = loop.call_later(left, self._outbox.finish, close_codes.TOKEN_EXPIRED)
         if joiner.since is None:
-            self._context.hub.join(joined.conversation, self._outbox, self._context.hub.published)
+            self._context.hub.join(joined.room, self._outbox, self._context.hub.published)
 
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
@@ -214,7 +215,7 @@ class _Member:
             )
 
     async def _listen(self, connection: Connection) -> None:
-        handler = RoomConnection(self._context, connection, self._room.public_id, self._actor)
+        handler = RoomConnection(self._context, connection, self._actor)
         while True:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
@@ -243,17 +244,17 @@ class _Member:
         since = self._joiner.since
         if since is None:
             return
-        context, conversation = self._context, self._room.id
+        context, room = self._context, self._room
         try:
             offset = await self._start(since)
-            pages = _Pages(context, conversation, since)
-            await resume(context.hub, conversation, self._outbox, offset, pages.read)
+            pages = _Pages(context, room, since)
+            await resume(context.hub, room, self._outbox, offset, pages.read)
         except errors.ChatctlError as refusal:
             if not isinstance(refusal, errors.ResyncRequired):
                 refusal = errors.ResyncRequired(refusal.detail)
             self._outbox.push(frames.error(refusal))
             if self._connection is not None:
-                context.hub.join(conversation, self._outbox, context.hub.published)
+                context.hub.join(room, self._outbox, context.hub.published)
         except Exception:
             logger.exception("a resume failed")
             self._outbox.finish(close_codes.INTERNAL_ERROR)
@@ -266,7 +267,7 @@ class _Member:
         if behind > limit:
             raise errors.ResyncRequired(f"{behind} messages are too many to replay")
         store = self._context.store
-        offset, others = await store.read_live(replay.start, self._room.id, since, limit + 1)
+        offset, others = await store.read_live(replay.start, self._room, since, limit + 1)
         if others > limit:
             raise errors.ResyncRequired(f"More than {limit} events are too many to replay")
         return offset
@@ -275,17 +276,17 @@ class _Member:
 class _Pages:
     """Reads the replay page by page; the messages' place is kept by seq."""
 
-    def __init__(self, context: Context, conversation: int, since: int) -> None:
+    def __init__(self, context: Context, room: RoomRef, since: int) -> None:
         self._context = context
-        self._conversation = conversation
+        self._room = room
         self._seq = since
 
     async def read(self, offset: int) -> Missed:
         store = self._context.store
-        page = await store.read_live(replay.page, self._conversation, offset, self._seq)
+        page = await store.read_live(replay.page, self._room, offset, self._seq)
         self._seq = page.seq
-        texts = [text for each in page.entries if (text := frames.of_replayed(each)) is not None]
-        return Missed(texts, page.offset)
+        told = [data for each in page.entries if (data := frames.of_replayed(each)) is not None]
+        return Missed(told, page.offset)
 
 
 def _outbox(scope: Any, send: Any) -> Outbox:

@@ -10,14 +10,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
-from chatctl_server.actions import announcements
+from chatctl_server.actions import syncs
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
-from chatctl_server.storage import conversations, history_pages, room_states
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.storage import history_pages, room_states, rooms
+from chatctl_server.storage.sql import Database
 from chatctl_server.views.rooms import objects as views
 
 PAGE = 10  # rooms read at once: each may hold SYNC_HISTORY_LIMIT long messages
@@ -69,11 +71,14 @@ class SyncRoutes(Controller):
         both histories once more, also of closed rooms. A history without these is what is new.
         """
         wanted, actor = data or EVERYTHING, caller.of(request.scope).actor()
+        room: RoomRef | None = None
+        if wanted.room_id is not None:
+            room = await context.store.read_live(rooms.find_ref, room_uuid(wanted.room_id))
         await context.store.write(
-            announcements.request_sync,
+            syncs.request,
             actor,
             wanted.kinds or (),
-            None if wanted.room_id is None else room_uuid(wanted.room_id),
+            room,
             _microseconds(wanted.from_time),
             _microseconds(wanted.to_time),
             wanted.full,
@@ -88,11 +93,8 @@ class SyncRoutes(Controller):
     )
     async def list_open_rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:
         """For a host that keeps a list of its own."""
-        found = await context.store.read(conversations.page, "room", 0, ("open", "open"), None)
-        return [
-            views.basic_info(each, context.presence.current_users(each.conversation.id))
-            for each in found
-        ]
+        found = await context.store.read(rooms.page, 0, "open", None)
+        return [views.basic_info(each, context.presence.current_users(each.ref)) for each in found]
 
     @get(
         "/chat-history/{room_id:str}",
@@ -115,9 +117,7 @@ class SyncRoutes(Controller):
         """
         size = min(limit, context.settings.history_page_limit)
         window = history_pages.Window(from_time, to_time)
-        found = await context.store.read(
-            history_pages.message_page, room_uuid(room_id), window, page, size
-        )
+        found = await context.store.read(_message_page, room_uuid(room_id), window, page, size)
         return views.ChatHistoryPage(
             found.room.public_id,
             [views.chat_entry(row) for row in found.records],
@@ -145,14 +145,24 @@ class SyncRoutes(Controller):
         """
         size = min(limit, context.settings.history_page_limit)
         window = history_pages.Window(from_time, to_time)
-        found = await context.store.read(
-            history_pages.session_page, room_uuid(room_id), window, page, size
-        )
+        found = await context.store.read(_session_page, room_uuid(room_id), window, page, size)
         return views.SessionHistoryPage(
             found.room.public_id,
             [views.session_entry(row) for row in found.records],
             views.pagination(page, size, found.total),
         )
+
+
+def _message_page(
+    db: Database, room_id: str, window: history_pages.Window, page: int, size: int
+) -> history_pages.MessagePage:
+    return history_pages.message_page(db, rooms.find(db, room_id), window, page, size)
+
+
+def _session_page(
+    db: Database, room_id: str, window: history_pages.Window, page: int, size: int
+) -> history_pages.SessionPage:
+    return history_pages.session_page(db, rooms.find(db, room_id), window, page, size)
 
 
 def _microseconds(seconds: int | None) -> int | None:
@@ -171,14 +181,14 @@ async def _array(context: Context, states: list[room_states.RoomState]) -> Async
         encoded = [msgspec.json.encode(_payload(context, state)) for state in states]
         yield separator + b",".join(encoded)
         separator = b","
-        states = await _payloads(context, states[-1].listed.conversation.id)
+        states = await _payloads(context, states[-1].room.id)
     yield b"[]" if separator == b"[" else b"]"
 
 
 def _payload(context: Context, state: room_states.RoomState) -> views.SyncPayload:
     return views.sync_payload(
-        state.listed,
-        context.presence.current_users(state.listed.conversation.id),
+        state.room,
+        context.presence.current_users(state.room.ref),
         state.banned_user_ids,
         state.messages,
         state.sessions,

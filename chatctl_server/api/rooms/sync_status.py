@@ -13,11 +13,11 @@ from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
 from chatctl_server.storage import (
-    conversations,
     delivery_lists,
     endpoints,
     history_batches,
     history_pages,
+    rooms,
 )
 from chatctl_server.storage.delivery_lists import DeliveryCounts, SyncStatusKind
 from chatctl_server.storage.sql import Database
@@ -62,26 +62,26 @@ def _statuses(
 ) -> tuple[list[SyncStatus], int | None]:
     """The rows, and where the next page begins."""
     if room_id is None:
-        rooms = delivery_lists.rooms(db, cursor, limit + 1)
+        found = rooms.page(db, cursor, "all", limit + 1)
     else:
-        rooms = [conversations.find_room(db, room_id)]
-    more = rooms[limit - 1].id if len(rooms) > limit else None
-    rooms = rooms[:limit]
+        found = [rooms.find(db, room_id)]
+    more = found[limit - 1].id if len(found) > limit else None
+    found = found[:limit]
     known = {each.kind for each in endpoints.present(db) if not each.is_added}
     kinds = [each for each in RECEIVERS if kind in (None, each) and RECEIVERS[each] in known]
-    if not rooms or not kinds:
+    if not found or not kinds:
         return [], more
-    counts = delivery_lists.counts(db, rooms[0].id, rooms[-1].id)
+    counts = delivery_lists.counts(db, found[0].id, found[-1].id)
     rows = [
         _status(db, room, each, counts.get((RECEIVERS[each], room.id), DeliveryCounts()))
-        for room in rooms
+        for room in found
         for each in kinds
     ]
     return rows, more
 
 
 def _status(
-    db: Database, room: conversations.Conversation, kind: SyncStatusKind, counts: DeliveryCounts
+    db: Database, room: rooms.Room, kind: SyncStatusKind, counts: DeliveryCounts
 ) -> SyncStatus:
     delivered_to, newest, lag = _progress(db, room, kind)
     last = counts.last_delivered_at
@@ -99,7 +99,7 @@ def _status(
 
 
 def _progress(
-    db: Database, room: conversations.Conversation, kind: SyncStatusKind
+    db: Database, room: rooms.Room, kind: SyncStatusKind
 ) -> tuple[int | None, int | None, int | None]:
     """Of a history: up to where it was taken, how far it goes, and how many records that leaves."""
     if kind not in ("chat_history", "session_history"):

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import apsw
 import msgspec
@@ -9,7 +10,7 @@ from peewee import Database
 
 from chatctl_server.domain import times
 from chatctl_server.process import lock
-from chatctl_server.storage import conversations, cursors, files, log, sql
+from chatctl_server.storage import cursors, files, log, rooms
 from chatctl_server.storage.maintenance import schemas
 
 
@@ -58,7 +59,7 @@ def info(path: Path) -> Info:
     path = files.real(path)
     with files.snapshot(path) as db:
         schema = schemas.of(db, path)
-        rooms = conversations.counts(db, "room") if schema.applied else {}
+        counted = rooms.counts(db) if schema.applied else {}
         last_offset = log.newest_offset(db) if schema.applied else 0
         return Info(
             database=str(path),
@@ -72,16 +73,16 @@ def info(path: Path) -> Info:
             schema=schema.name,
             pending=schema.pending,
             unknown=schema.unknown,
-            rooms_open=rooms.get("open", 0),
-            rooms_closed=rooms.get("closed", 0),
+            rooms_open=counted.get("open", 0),
+            rooms_closed=counted.get("closed", 0),
             messages=_count(db, schema, "message"),
-            sessions=_count(db, schema, "session"),
-            sessions_open=_count(db, schema, "session WHERE leave_time IS NULL"),
+            sessions=_count(db, schema, "room_session"),
+            sessions_open=_count(db, schema, "room_session WHERE leave_time IS NULL"),
             bans=_count(db, schema, "ban"),
             mutes=_count(db, schema, "mute"),
             last_offset=last_offset,
-            first_event_at=_event_time(db, 1) if last_offset else None,
-            last_event_at=_event_time(db, last_offset) if last_offset else None,
+            first_event_at=_event_time(db, "min") if last_offset else None,
+            last_event_at=_event_time(db, "max") if last_offset else None,
             cursors=cursors.of_followers(db) if schema.applied else {},
         )
 
@@ -116,8 +117,8 @@ def _count(db: Database, schema: schemas.Schema, rows: str) -> int:
     return count
 
 
-def _event_time(db: Database, offset: int) -> str | None:
-    found: sql.Row | None = db.execute_sql(
-        "SELECT at FROM event WHERE id = ?", (offset,)
-    ).fetchone()
-    return None if found is None else times.rfc3339(found[0])
+def _event_time(db: Database, which: Literal["min", "max"]) -> str:
+    """Of the oldest or the newest event."""
+    query = f"SELECT at FROM event WHERE id = (SELECT {which}(id) FROM event)"
+    at: int = db.execute_sql(query).fetchone()[0]
+    return times.rfc3339(at)

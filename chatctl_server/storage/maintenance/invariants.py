@@ -7,8 +7,6 @@ goes through its tables in the order of an index; none keeps more than the bans 
 from typing import NamedTuple
 
 from chatctl_server.domain import events
-from chatctl_server.storage import cursors
-from chatctl_server.storage.log import FEW
 
 HASH = "hash_of_client_id"  # the SQL function that checking.py supplies
 
@@ -26,7 +24,19 @@ def _value(payload: str, key: str) -> str:
     return f"CASE WHEN json_valid({payload}.payload) THEN {payload}.payload ->> '$.{key}' END"
 
 
-_TYPES = ", ".join(f"'{name}'" for name in events.TYPE_NAMES)
+_CLASSES = ", ".join(f"('{each.name}', '{each.event_class}')" for each in events.TYPES)
+_COUNTED = " UNION ALL ".join(
+    f"SELECT '{name}' AS name, coalesce(max(id), 0) AS newest FROM {name}"
+    for name in (
+        "scope",
+        "conversation",
+        "message",
+        "event",
+        "room_session",
+        "endpoint",
+        "delivery",
+    )
+)
 
 LOG = (
     Invariant(
@@ -36,11 +46,23 @@ LOG = (
         WHERE id <> 1 AND NOT EXISTS (SELECT 1 FROM event p WHERE p.id = e.id - 1)""",
     ),
     Invariant(
+        "counters",
+        "{0} {2} is there, but only {1} were counted",
+        f"""SELECT n.name, coalesce(c.value, 0), n.newest FROM ({_COUNTED}) n
+        LEFT JOIN counter c ON c.name = n.name WHERE n.newest > coalesce(c.value, 0)""",
+    ),
+    Invariant(
         "events",
         "event {0} is damaged: type {1}",
         # Clients may nest a custom event's JSON deeper than SQLite reads.
-        f"""SELECT id, type FROM event
-        WHERE type NOT IN ({_TYPES}) OR (type <> 'custom.sent' AND NOT json_valid(payload))""",
+        "SELECT id, type FROM event WHERE type <> 'custom.sent' AND NOT json_valid(payload)",
+    ),
+    Invariant(
+        "events",
+        "event {0} of type {1} is of class {2}",
+        f"""WITH known (type, class) AS (VALUES {_CLASSES})
+        SELECT e.id, e.type, e.class FROM event e CROSS JOIN known k ON k.type = e.type
+        WHERE k.class <> e.class""",
     ),
     Invariant(
         "events",
@@ -49,12 +71,43 @@ LOG = (
         AND conversation NOT IN (SELECT id FROM conversation)""",
     ),
     Invariant(
+        "scopes",
+        "event {0} is of scope {1}, its conversation {2} of scope {3}",
+        """SELECT e.id, e.scope, c.id, c.scope FROM event e CROSS JOIN conversation c
+        ON c.id = e.conversation WHERE e.scope IS NOT c.scope""",
+    ),
+    Invariant(
+        "scopes",
+        "conversation {0} is a {1} and belongs to a {2}",
+        """SELECT c.id, c.kind, s.type FROM conversation c JOIN scope s ON s.id = c.scope
+        WHERE s.type <> CASE c.kind WHEN 'room' THEN 'rooms' WHEN 'support' THEN 'site'
+            ELSE 'workspace' END""",
+    ),
+    Invariant(
         "cursors",
         "follower {0} stands at {1}, which is not in the log",
-        f"""SELECT name, position FROM cursor WHERE name NOT LIKE '{cursors.ABOUT_SERVER}%'
-        AND NOT position BETWEEN 0 AND (SELECT coalesce(max(id), 0) FROM event)""",
+        """SELECT name, position FROM cursor
+        WHERE NOT position BETWEEN 0 AND (SELECT coalesce(max(id), 0) FROM event)""",
     ),
 )
+
+_BANNED = "message {0} was posted while event {1} banned its sender"
+
+
+def _posted_while_banned(place: str) -> str:
+    return f"""WITH ban_event AS MATERIALIZED (
+        SELECT id, scope, conversation, type, payload ->> '$.user_id' AS user_id,
+        payload ->> '$.expires_at' AS expires_at, lead(id, 1, 9223372036854775807) OVER (
+            PARTITION BY scope, conversation, payload ->> '$.user_id' ORDER BY id) AS until
+        FROM event WHERE class = 'state' AND type IN ('ban.set', 'ban.lifted')
+        AND json_valid(payload))
+    SELECT m.id, b.id FROM message m JOIN conversation c ON c.id = m.conversation
+    CROSS JOIN ban_event b ON {place} AND b.user_id = m.sender
+    LEFT JOIN event e ON e.id = m.event_offset
+    WHERE b.type = 'ban.set' AND m.kind = 'text'
+    AND m.event_offset > b.id AND m.event_offset < b.until
+    AND (b.expires_at IS NULL OR b.expires_at > e.at)"""
+
 
 MESSAGES = (
     Invariant(
@@ -97,40 +150,44 @@ MESSAGES = (
     Invariant(
         "closed",
         "message {0} was posted after its conversation was closed by event {1}",
-        f"""SELECT m.id, e.id FROM event e CROSS JOIN message m ON m.conversation = e.conversation
-        WHERE e.{FEW} AND e.type GLOB '*.closed' AND m.event_offset > e.id""",
+        """SELECT m.id, e.id FROM event e CROSS JOIN message m ON m.conversation = e.conversation
+        WHERE e.class = 'state' AND e.type GLOB '*.closed' AND m.event_offset > e.id""",
     ),
+    Invariant("banned", _BANNED, _posted_while_banned("b.conversation = m.conversation")),
     Invariant(
         "banned",
-        "message {0} was posted while event {1} banned its sender",
-        f"""WITH ban_fact AS MATERIALIZED (
-            SELECT id, conversation, type, payload ->> '$.user_id' AS user_id,
-            payload ->> '$.expires_at' AS expires_at, lead(id, 1, 9223372036854775807) OVER (
-                PARTITION BY conversation, payload ->> '$.user_id' ORDER BY id) AS until
-            FROM event WHERE {FEW} AND type IN ('ban.set', 'ban.lifted')
-            AND json_valid(payload))
-        SELECT m.id, b.id FROM message m
-        CROSS JOIN ban_fact b ON b.conversation = m.conversation AND b.user_id = m.sender
-        LEFT JOIN event e ON e.id = m.event_offset
-        WHERE b.type = 'ban.set' AND m.kind = 'text'
-        AND m.event_offset > b.id AND m.event_offset < b.until
-        AND (b.expires_at IS NULL OR b.expires_at > e.at)""",
+        _BANNED,
+        _posted_while_banned("b.conversation IS NULL AND b.scope = c.scope"),
     ),
     Invariant(
-        "deleted",
-        "message {0} is deleted but its text or a trace of the deletion is not as it must be",
+        "erased",
+        "message {0} is erased but its text or a trace of that is not as it must be",
         f"""SELECT m.id FROM message m LEFT JOIN event e ON e.id = m.event_offset
-        LEFT JOIN event d ON d.id = m.deleted_offset
-        WHERE (m.deleted_at IS NOT NULL OR m.deleted_offset IS NOT NULL) AND (
-            m.content <> '' OR m.deleted_at IS NULL OR d.type IS NOT 'message.deleted'
+        LEFT JOIN event d ON d.id = m.changed_offset
+        WHERE m.erased_at IS NOT NULL AND (
+            m.content <> '' OR m.deleted_at IS NULL OR d.type IS NOT 'message.erased'
             OR {_value("d", "message_id")} IS NOT m.id OR {_value("e", "content")} IS NOT '')""",
     ),
     Invariant(
-        "deleted",
-        "event {0} deletes a message that is not deleted",
-        f"""SELECT e.id FROM event e WHERE e.{FEW} AND e.type = 'message.deleted'
-        AND NOT EXISTS (SELECT 1 FROM message m WHERE m.conversation = e.conversation
-        AND m.deleted_offset = e.id)""",
+        "changed",
+        "message {0} does not fit the event at {1}, which has changed it last",
+        f"""SELECT m.id, m.changed_offset FROM message m LEFT JOIN event d
+        ON d.id = m.changed_offset WHERE m.changed_offset IS NOT NULL AND (
+            d.class IS NOT 'message' OR d.conversation IS NOT m.conversation
+            OR {_value("d", "message_id")} IS NOT m.id)""",
+    ),
+    Invariant(
+        "changed",
+        "message {0} is deleted, but no event has done it",
+        """SELECT id FROM message
+        WHERE changed_offset IS NULL AND (deleted_at IS NOT NULL OR erased_at IS NOT NULL)""",
+    ),
+    Invariant(
+        "erased",
+        "event {0} erases a message that is not erased",
+        f"""SELECT e.id FROM event e WHERE e.type = 'message.erased' AND NOT EXISTS (
+            SELECT 1 FROM message m WHERE m.id = {_value("e", "message_id")}
+            AND m.erased_at IS NOT NULL)""",
     ),
     Invariant(
         "client_id",
@@ -148,28 +205,51 @@ MESSAGES = (
     ),
 )
 
-MEMBERS = (
+PARTICIPANTS = (
+    Invariant(
+        "stays",
+        "the stay of {1} in conversation {0} from {2} ends at {3}, before it begins",
+        """SELECT conversation, user_id, joined_offset, left_offset FROM participant
+        WHERE left_offset < joined_offset""",
+    ),
+    Invariant(
+        "stays",
+        "{1} is in conversation {0} twice, from {2} and from {3}",
+        """SELECT a.conversation, a.user_id, a.joined_offset, b.joined_offset
+        FROM participant a JOIN participant b ON b.conversation = a.conversation
+            AND b.user_id = a.user_id AND b.joined_offset > a.joined_offset
+        WHERE a.left_offset IS NULL OR a.left_offset > b.joined_offset""",
+    ),
+)
+
+ROOMS = (
+    Invariant(
+        "rooms",
+        "conversation {0} is a {1}; only rooms have figures, and each has some",
+        """SELECT c.id, c.kind FROM conversation c LEFT JOIN room_stats s ON s.conversation = c.id
+        WHERE (c.kind = 'room') <> (s.conversation IS NOT NULL)""",
+    ),
     Invariant(
         "users",
-        "conversation {0} counts {1} users, at most {2} and {3} joins; "
+        "room {0} counts {1} users, at most {2} and {3} joins; "
         "its sessions say {4} users and {5} joins",
-        """SELECT c.id, c.current_users, c.peak_users, c.total_joins,
-        coalesce(s.open, 0), coalesce(s.total, 0) FROM conversation c LEFT JOIN (
+        """SELECT r.conversation, r.current_users, r.peak_users, r.total_joins,
+        coalesce(s.open, 0), coalesce(s.total, 0) FROM room_stats r LEFT JOIN (
             SELECT conversation, count(*) AS total, sum(leave_time IS NULL) AS open
-            FROM session GROUP BY conversation) s ON s.conversation = c.id
-        WHERE c.current_users <> coalesce(s.open, 0) OR c.total_joins <> coalesce(s.total, 0)
-        OR c.peak_users < c.current_users""",
+            FROM room_session GROUP BY conversation) s ON s.conversation = r.conversation
+        WHERE r.current_users <> coalesce(s.open, 0) OR r.total_joins <> coalesce(s.total, 0)
+        OR r.peak_users < r.current_users""",
     ),
     Invariant(
         "sessions",
-        "user {1} has {2} open sessions in conversation {0}",
-        """SELECT conversation, user_id, count(*) FROM session NOT INDEXED
+        "user {1} has {2} open sessions in room {0}",
+        """SELECT conversation, user_id, count(*) FROM room_session NOT INDEXED
         WHERE leave_time IS NULL GROUP BY conversation, user_id HAVING count(*) > 1""",
     ),
     Invariant(
         "sessions",
         "session {0} ends before it begins",
-        "SELECT id FROM session WHERE leave_time < join_time",
+        "SELECT id FROM room_session WHERE leave_time < join_time",
     ),
 )
-ALL = (*LOG, *MESSAGES, *MEMBERS)
+ALL = (*LOG, *MESSAGES, *PARTICIPANTS, *ROOMS)

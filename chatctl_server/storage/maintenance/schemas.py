@@ -12,6 +12,7 @@ from playhouse.migrations import Runner
 from chatctl_server import errors
 from chatctl_server.storage import files, sql
 
+DEVELOPMENT = "0001_initial"  # the first migration of versions that were not released
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 SCRATCH = Path("the temporary database")  # what errors call it
 SCRATCH_CACHE_KIB = 64 * 1024
@@ -44,6 +45,11 @@ def of(db: Database, path: Path) -> Schema:
         pending=tuple(each.name for each in status if not each.applied),
         unknown=tuple(each.name for each in status if each.path is None),
     )
+    if DEVELOPMENT in schema.unknown:
+        raise errors.SchemaMismatch(
+            f"{path} was made by a development version of chatctl, whose files are not taken over",
+            hint="use a new file",
+        )
     tables = {name for (name,) in db.execute_sql("SELECT name FROM sqlite_schema").fetchall()}
     is_ours = tables >= _CORE if schema.applied else not tables - {_HISTORY, *_automatic(tables)}
     if not is_ours:

@@ -12,15 +12,14 @@ from peewee import Database, PeeweeException
 
 from chatctl_server import errors
 from chatctl_server.domain import events
-from chatctl_server.storage import files, models, projection, sql
+from chatctl_server.storage import files, log, models, projection, sql
 from chatctl_server.storage.maintenance import schemas
 
 SHOWN = 20  # of each table
 PAGE = 1000
 _MAX_CHARACTERS = 100
 # log.py answers with whole events; here damaged ones must not hide the others.
-_FACTS = """SELECT id, type, conversation, actor, credential, address, at, payload
-    FROM event ORDER BY id"""
+_EVENTS = f"SELECT {log.COLUMNS} FROM event ORDER BY id"
 Value = str | int | float | bytes | None
 Kind = Literal["differs", "missing", "extra", "unreadable", "more"]
 
@@ -65,7 +64,7 @@ def verify(path: Path) -> list[Difference]:
         schemas.refuse_other(schemas.of(db, path), path)
         with files.writing_failures(schemas.SCRATCH, scratch.connection()):
             replay = _Replay(scratch)
-            replay.run(_facts_of(db))
+            replay.run(_events_of(db))
         found = _cut("event", replay.unreadable)
         for model in models.CORE:
             table = model._meta.table_name
@@ -77,9 +76,9 @@ class _Damaged(Exception):
     """SQLite's complaint about the file that is verified, not about the scratch database."""
 
 
-def _facts_of(db: Database) -> Iterator[sql.Row]:
+def _events_of(db: Database) -> Iterator[sql.Row]:
     try:
-        yield from db.execute_sql(_FACTS)
+        yield from db.execute_sql(_EVENTS)
     except (apsw.Error, PeeweeException) as error:
         if not files.has_cause(error, apsw.CorruptError):
             raise
@@ -113,15 +112,12 @@ class _Replay:
                 self._flush()
 
     def _add(self, row: sql.Row) -> None:
-        offset, type_name, conversation, actor, credential, address, at, payload = row
         try:
-            payload = events.decode(type_name, payload)
-        except (KeyError, TypeError, msgspec.MsgspecError) as error:
-            self._note(offset, error)
+            entry = log.event(row)
+        except (TypeError, msgspec.MsgspecError) as error:
+            self._note(row[0], error)
             return
-        who = events.Actor(actor, credential, address)
-        entry = events.Event(offset, at, conversation, who, payload)
-        if isinstance(payload, events.MessagePosted):
+        if isinstance(entry.payload, events.MessagePosted):
             self._posts.append(entry)
         else:
             self._flush()

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from chatctl_server.domain import events, times
-from chatctl_server.storage import conversations, messages, room_sessions
+from chatctl_server.storage import messages, room_sessions
+from chatctl_server.storage.rooms import Room
 from chatctl_server.views.rooms.objects import (
     ChatEntry,
     RoomBasicInfo,
@@ -122,7 +123,7 @@ def session_history_batch(
 
 
 def periodic_sync(
-    room: conversations.Conversation,
+    room: Room,
     info: RoomBasicInfo,
     run_at: int,
     session_count: int,

@@ -11,11 +11,11 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.domain import events, times
 from chatctl_server.storage.messages import Message
-from chatctl_server.storage.replay import Replayed
+from chatctl_server.storage.replay import ChangedMessage, Replayed
 
-YOU_ARE_KICKED = '{"type":"YouAreKicked"}'
-YOU_ARE_MUTED = '{"type":"YouAreMuted"}'
-ROOM_CLOSED = '{"type":"System","payload":{"message":"房间已关闭"}}'
+YOU_ARE_KICKED = b'{"type":"YouAreKicked"}'
+YOU_ARE_MUTED = b'{"type":"YouAreMuted"}'
+ROOM_CLOSED = '{"type":"System","payload":{"message":"房间已关闭"}}'.encode()
 
 
 class MessagePayload(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,17 +40,17 @@ class SystemPayload(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 
 
-def _frame(name: str, payload: object) -> str:
-    return _encoder.encode({"type": name, "payload": payload}).decode()
+def _frame(name: str, payload: object) -> bytes:
+    return _encoder.encode({"type": name, "payload": payload})
 
 
-def of_event(entry: events.Event) -> str | None:
+def of_event(entry: events.Event) -> bytes | None:
     """What the room is sent for an event; None for an event that is not broadcast."""
     payload = entry.payload
     match payload:
         case events.MessagePosted():
             return _posted(payload)
-        case events.MessageDeleted():
+        case events.MessageDeleted() | events.MessageErased():
             return message_deleted(payload.message_id, payload.seq)
         case events.MuteSet(user_id):
             return _frame("UserMuted", {"user_id": user_id})
@@ -62,10 +62,12 @@ def of_event(entry: events.Event) -> str | None:
             return None
 
 
-def of_replayed(entry: Replayed) -> str | None:
+def of_replayed(entry: Replayed) -> bytes | None:
     """The same bytes as the live frame, for what is read from the tables."""
     if isinstance(entry, events.Event):
         return of_event(entry)
+    if isinstance(entry, ChangedMessage):
+        entry = entry.message
     if entry.deleted_at is not None:
         return message_deleted(entry.id, entry.seq)
     if entry.kind == "system":
@@ -73,7 +75,7 @@ def of_replayed(entry: Replayed) -> str | None:
     return _frame("Message", message(entry))
 
 
-def _posted(payload: events.MessagePosted) -> str:
+def _posted(payload: events.MessagePosted) -> bytes:
     if payload.kind == "system":
         return _system(payload.content, payload.message_id, payload.seq)
     return _frame(
@@ -91,7 +93,7 @@ def _posted(payload: events.MessagePosted) -> str:
     )
 
 
-def _system(content: str, message_id: int, seq: int) -> str:
+def _system(content: str, message_id: int, seq: int) -> bytes:
     return _frame("System", SystemPayload(content, message_id, seq))
 
 
@@ -100,22 +102,22 @@ def message(row: Message) -> MessagePayload:
     return MessagePayload(
         row.sender,
         row.nickname,
-        row.content,
+        "" if row.deleted_at is not None else row.content,
         row.is_admin,
         row.id,
         row.seq,
         times.seconds(row.created_at),
         row.client_msg_id,
-        "system" if row.kind == "system" else "text",
+        "system" if row.kind == "system" else "text",  # a default is left out by identity
         row.deleted_at is not None,
     )
 
 
-def message_deleted(message_id: int, seq: int) -> str:
+def message_deleted(message_id: int, seq: int) -> bytes:
     return _frame("MessageDeleted", {"message_id": message_id, "seq": seq})
 
 
-def welcome(user_id: str, nickname: str, is_muted: bool, is_admin: bool, last_seq: int) -> str:
+def welcome(user_id: str, nickname: str, is_muted: bool, is_admin: bool, last_seq: int) -> bytes:
     return _frame(
         "WelcomeInfo",
         {
@@ -128,7 +130,7 @@ def welcome(user_id: str, nickname: str, is_muted: bool, is_admin: bool, last_se
     )
 
 
-def ack(client_msg_id: str, message_id: int, seq: int, duplicate: bool) -> str:
+def ack(client_msg_id: str, message_id: int, seq: int, duplicate: bool) -> bytes:
     return _frame(
         "Ack",
         {
@@ -140,7 +142,7 @@ def ack(client_msg_id: str, message_id: int, seq: int, duplicate: bool) -> str:
     )
 
 
-def error(refusal: errors.ChatctlError, client_msg_id: str | None = None) -> str:
+def error(refusal: errors.ChatctlError, client_msg_id: str | None = None) -> bytes:
     payload: dict[str, str | int] = {"message": refusal.detail, "code": refusal.code}
     if refusal.retry_after is not None:
         payload["retry_after"] = refusal.retry_after
@@ -149,21 +151,21 @@ def error(refusal: errors.ChatctlError, client_msg_id: str | None = None) -> str
     return _frame("Error", payload)
 
 
-def room_stats(current_users: int, peak_users: int) -> str:
+def room_stats(current_users: int, peak_users: int) -> bytes:
     return _frame("RoomStats", {"current_users": current_users, "peak_users": peak_users})
 
 
-def user_joined(user_id: str, nickname: str) -> str:
+def user_joined(user_id: str, nickname: str) -> bytes:
     return _frame("UserJoined", {"user_id": user_id, "nickname": nickname})
 
 
-def user_left(user_id: str, nickname: str) -> str:
+def user_left(user_id: str, nickname: str) -> bytes:
     return _frame("UserLeft", {"user_id": user_id, "nickname": nickname})
 
 
-def pong(timestamp: Any) -> str:
+def pong(timestamp: Any) -> bytes:
     return _frame("Pong", {"timestamp": timestamp})
 
 
-def history(rows: list[Message], has_more: bool) -> str:
+def history(rows: list[Message], has_more: bool) -> bytes:
     return _frame("History", {"messages": [message(row) for row in rows], "has_more": has_more})

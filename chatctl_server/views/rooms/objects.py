@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from chatctl_server.domain import events, times
-from chatctl_server.storage import conversations, messages, room_sessions, sanctions
+from chatctl_server.storage import messages, room_sessions, sanctions
+from chatctl_server.storage.rooms import Room
 
 
 class RoomDetails(msgspec.Struct, frozen=True):
@@ -125,14 +126,11 @@ class MuteEntry(msgspec.Struct, frozen=True):
     changed: bool | UnsetType = UNSET
 
 
-def details(
-    listed: conversations.WithAdmins, current_users: int, changed: bool | UnsetType = UNSET
-) -> RoomDetails:
-    room = listed.conversation
+def details(room: Room, current_users: int, changed: bool | UnsetType = UNSET) -> RoomDetails:
     return RoomDetails(
         room_id=room.public_id,
         room_name=room.name,
-        admin_user_ids=listed.admins,
+        admin_user_ids=room.admins,
         start_time=times.seconds(room.created_at),
         current_users=current_users,
         peak_users=room.peak_users,
@@ -142,12 +140,11 @@ def details(
     )
 
 
-def basic_info(listed: conversations.WithAdmins, current_users: int) -> RoomBasicInfo:
-    room = listed.conversation
+def basic_info(room: Room, current_users: int) -> RoomBasicInfo:
     return RoomBasicInfo(
         room_id=room.public_id,
         room_name=room.name,
-        admin_user_ids=listed.admins,
+        admin_user_ids=room.admins,
         current_connections=current_users,
         created_at=times.seconds(room.created_at),
         last_activity=_last_activity(room),
@@ -155,7 +152,7 @@ def basic_info(listed: conversations.WithAdmins, current_users: int) -> RoomBasi
 
 
 def sync_payload(
-    listed: conversations.WithAdmins,
+    room: Room,
     current_users: int,
     banned_user_ids: Sequence[str],
     newest_messages: Sequence[messages.Message],
@@ -163,12 +160,11 @@ def sync_payload(
     session_total: int,
 ) -> SyncPayload:
     """Both histories oldest first."""
-    room = listed.conversation
     created_at = times.seconds(room.created_at)
     return SyncPayload(
         room_id=room.public_id,
         room_name=room.name,
-        admin_user_ids=listed.admins,
+        admin_user_ids=room.admins,
         banned_user_ids=tuple(banned_user_ids),
         current_connections=current_users,
         created_at=created_at,
@@ -186,18 +182,23 @@ def sync_payload(
 
 
 def chat_entry(row: messages.Message) -> ChatEntry:
-    return ChatEntry(row.sender, row.nickname, row.content, times.seconds(row.created_at))
+    return ChatEntry(row.sender, row.nickname, content(row), times.seconds(row.created_at))
+
+
+def content(row: messages.Message) -> str:
+    """Empty for a message that was deleted or erased."""
+    return "" if row.deleted_at is not None else row.content
 
 
 def message_entry(row: messages.Message) -> MessageEntry:
     return MessageEntry(
         message_id=row.id,
         seq=row.seq,
-        kind="system" if row.kind == "system" else "text",
+        kind=row.kind,
         user_id=row.sender,
         nickname=row.nickname,
         is_admin=row.is_admin,
-        content=row.content,
+        content=content(row),
         created_at=times.seconds(row.created_at),
         deleted=row.deleted_at is not None,
     )
@@ -244,6 +245,6 @@ def mute_entry(row: sanctions.Sanction, changed: bool | UnsetType = UNSET) -> Mu
     )
 
 
-def _last_activity(room: conversations.Conversation) -> int:
+def _last_activity(room: Room) -> int:
     last = room.created_at if room.last_message_at is None else room.last_message_at
     return times.seconds(last)

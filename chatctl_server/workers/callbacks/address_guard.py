@@ -25,7 +25,7 @@ class NotAllowed(Exception):
     """The sentence names the host and the address."""
 
 
-class Guard(msgspec.Struct, frozen=True):
+class AddressGuard(msgspec.Struct, frozen=True):
     """For endpoints that are not the operator's own word. ``networks`` are the exceptions."""
 
     networks: tuple[Network, ...] = ()
@@ -36,7 +36,9 @@ class Guard(msgspec.Struct, frozen=True):
                 raise NotAllowed(f"{host} leads to {address}, which is not a public address.")
 
 
-async def addresses(url: CallbackUrl, resolve: Resolve, guard: Guard | None) -> list[IPAddress]:
+async def addresses(
+    url: CallbackUrl, resolve: Resolve, guard: AddressGuard | None
+) -> list[IPAddress]:
     """What to connect to, at least one. Raises OSError, or NotAllowed if any is refused."""
     if url.address is not None:
         found = [url.address]

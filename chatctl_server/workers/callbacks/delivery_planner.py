@@ -153,7 +153,7 @@ def planned_for(
     """What the endpoints are to hear of an event."""
     planned = []
     for endpoint in known:
-        event = callbacks.event_of(endpoint.kind, endpoint.events, entry.payload)
+        event = callbacks.event_of(endpoint.kind, endpoint.events, endpoint.scope, entry)
         if event is not None and entry.offset > endpoint.since:
             planned.append(
                 deliveries.Planned(

@@ -17,7 +17,12 @@ from chatctl_server import errors
 from chatctl_server.domain import callback_urls
 from chatctl_server.domain.callback_urls import CallbackUrl, IPAddress
 from chatctl_server.workers.callbacks import address_guard
-from chatctl_server.workers.callbacks.address_guard import Guard, Lookups, NotAllowed, Resolve
+from chatctl_server.workers.callbacks.address_guard import (
+    AddressGuard,
+    Lookups,
+    NotAllowed,
+    Resolve,
+)
 from chatctl_server.workers.callbacks.http_answers import Answer, SendFailed
 from chatctl_server.workers.callbacks.http_connection import HttpConnection, HttpRequest, failed
 
@@ -33,7 +38,7 @@ class _Key(NamedTuple):
     scheme: str
     host: str
     port: int
-    guard: Guard | None
+    guard: AddressGuard | None
 
 
 class _Target(NamedTuple):
@@ -71,7 +76,7 @@ class HttpClient:
         body: bytes,
         *,
         timeout_seconds: float,
-        guard: Guard | None = None,
+        guard: AddressGuard | None = None,
     ) -> Answer:
         """Any status is an answer. The time is for all together, from the look-up of the name to
         the end of the head. Raises SendFailed, and ValueError for headers that cannot be sent."""
@@ -213,7 +218,7 @@ class HttpClient:
         return self._tls
 
 
-def _checked_target(url: str, guard: Guard | None) -> _Target:
+def _checked_target(url: str, guard: AddressGuard | None) -> _Target:
     try:
         return _target(url, guard)
     except errors.InvalidInput as error:
@@ -221,7 +226,7 @@ def _checked_target(url: str, guard: Guard | None) -> _Target:
 
 
 @lru_cache(maxsize=1024)
-def _target(url: str, guard: Guard | None) -> _Target:
+def _target(url: str, guard: AddressGuard | None) -> _Target:
     found = callback_urls.check_url(url, guard.networks) if guard else callback_urls.parse(url)
     lines = [f"POST {found.target} HTTP/1.1", f"Host: {found.authority}"]
     lines += ["Accept: */*", "Accept-Encoding: identity"]

@@ -12,8 +12,8 @@ import msgspec
 
 from chatctl_server.actions import history_batches as runs
 from chatctl_server.domain import callbacks, events
+from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.storage import (
-    conversations,
     deliveries,
     history_batches,
     history_pages,
@@ -21,7 +21,10 @@ from chatctl_server.storage import (
     messages,
     room_sessions,
     room_states,
+    rooms,
+    whereabouts,
 )
+from chatctl_server.storage.rooms import Room
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.events import event_object
 from chatctl_server.views.rooms import callback_samples, objects
@@ -52,7 +55,10 @@ class Rendering:
     each history in a room's data."""
 
     def __init__(
-        self, current_users: Callable[[int], int], history_limit: int, clock: Callable[[], int]
+        self,
+        current_users: Callable[[ConversationRef], int],
+        history_limit: int,
+        clock: Callable[[], int],
     ) -> None:
         self._current_users = current_users
         self._history_limit = history_limit
@@ -68,7 +74,7 @@ class Rendering:
         """Data that cannot be told is the trouble of this delivery alone."""
         if delivery.mark == deliveries.TEST:
             return _sample(delivery, is_slow=is_slow)
-        room = conversations.by_id(db, delivery.conversation)
+        room = rooms.by_id(db, delivery.conversation)
         room_id = None if room is None else room.public_id
         room_name = None if room is None else room.name
         try:
@@ -93,10 +99,11 @@ class Rendering:
         )
 
     def _content(
-        self, db: Database, delivery: deliveries.Delivery, room: conversations.Conversation | None
+        self, db: Database, delivery: deliveries.Delivery, room: Room | None
     ) -> msgspec.Struct:
         if room is None or delivery.event not in callbacks.EVENT_NAMES:
-            return event_object(_event(db, delivery), None if room is None else room.public_id)
+            entry = _event(db, delivery)
+            return event_object(entry, whereabouts.of_one(db, entry))
         match delivery.event:
             case callbacks.DATA_SYNC:
                 return self._data(db, room)
@@ -109,28 +116,26 @@ class Rendering:
             case _:
                 return views.room_event(room.public_id, _event(db, delivery))
 
-    def _data(self, db: Database, room: conversations.Conversation) -> objects.SyncPayload:
-        state = room_states.state(db, _listed(db, room), self._history_limit, self._clock())
+    def _data(self, db: Database, room: Room) -> objects.SyncPayload:
+        state = room_states.state(db, room, self._history_limit, self._clock())
         return objects.sync_payload(
-            state.listed,
-            self._current_users(room.id),
+            room,
+            self._current_users(room.ref),
             state.banned_user_ids,
             state.messages,
             state.sessions,
             state.session_total,
         )
 
-    def _periodic(
-        self, db: Database, room: conversations.Conversation, entry: events.Event
-    ) -> views.PeriodicSync:
+    def _periodic(self, db: Database, room: Room, entry: events.Event) -> views.PeriodicSync:
         size, end = views.DIGEST_RECORDS, history_pages.LATEST
-        newest = room_sessions.finished_page(db, room.id, 0, end, 0, size)
+        newest = room_sessions.finished_page(db, room.ref, 0, end, 0, size)
         return views.periodic_sync(
             room,
-            objects.basic_info(_listed(db, room), self._current_users(room.id)),
+            objects.basic_info(room, self._current_users(room.ref)),
             entry.at,
-            room_sessions.finished_total(db, room.id, 0, end),
-            messages.between(db, room.id, room.last_seq - size + 1, room.last_seq),
+            room_sessions.finished_total(db, room.ref, 0, end),
+            messages.between(db, room.ref, room.last_seq - size + 1, room.last_seq),
             newest[::-1],
         )
 
@@ -140,10 +145,6 @@ def _sample(delivery: deliveries.Delivery, *, is_slow: bool) -> Rendered:
     body = msgspec.json.encode(callback_samples.sample(delivery.event, delivery.planned_at))
     body_hash = hashlib.sha256(body).digest()
     return Rendered(delivery, None, body=body, body_hash=body_hash, is_slow=is_slow)
-
-
-def _listed(db: Database, room: conversations.Conversation) -> conversations.WithAdmins:
-    return conversations.WithAdmins(room, conversations.admins(db, room.id))
 
 
 def _is_after_creation(db: Database, delivery: deliveries.Delivery) -> bool:
@@ -159,17 +160,15 @@ def _event(db: Database, delivery: deliveries.Delivery) -> events.Event:
     return entry
 
 
-def _chat_batch(
-    db: Database, delivery: deliveries.Delivery, room: conversations.Conversation
-) -> views.ChatHistoryBatch:
-    rows = messages.between(db, room.id, delivery.first, delivery.last)
+def _chat_batch(db: Database, delivery: deliveries.Delivery, room: Room) -> views.ChatHistoryBatch:
+    rows = messages.between(db, room.ref, delivery.first, delivery.last)
     return views.chat_history_batch(
         room.public_id, rows, delivery.number or 0, _is_last(delivery), delivery.planned_at
     )
 
 
 def _session_batch(
-    db: Database, delivery: deliveries.Delivery, room: conversations.Conversation
+    db: Database, delivery: deliveries.Delivery, room: Room
 ) -> views.SessionHistoryBatch:
     rows = history_batches.sessions_between(
         db, room.id, delivery.first, delivery.last, runs.window_of(delivery)
@@ -185,7 +184,8 @@ def _may_differ(db: Database, delivery: deliveries.Delivery) -> bool:
         case callbacks.DATA_SYNC | callbacks.PERIODIC_SYNC:
             return True
         case "chat_history_batch":
-            rows = messages.between(db, delivery.conversation, delivery.first, delivery.last)
+            room = RoomRef(delivery.conversation, ROOMS)
+            rows = messages.between(db, room, delivery.first, delivery.last)
             return any(row.deleted_at is not None for row in rows)
         case events.MessagePosted.type:
             payload = _event(db, delivery).payload

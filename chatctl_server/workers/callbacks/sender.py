@@ -1,7 +1,7 @@
-"""Sends what is due: in order within each lane, in parallel across them, within limits.
+"""Sends what is due: in order within each ordering key, in parallel across them, within limits.
 
 An ordering key is an endpoint's pending deliveries of one conversation. An ordering key under way
-holds one of its endpoint's slots; one that waits for a retry holds none. Lanes whose last try
+holds one of its endpoint's slots; one that waits for a retry holds none. InFlight whose last try
 timed out hold at most half of them, and half of all slots, so that what hangs does not keep the
 others waiting.
 """
@@ -25,7 +25,7 @@ from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.workers.callbacks import attempt_log, signer
-from chatctl_server.workers.callbacks.address_guard import Guard
+from chatctl_server.workers.callbacks.address_guard import AddressGuard
 from chatctl_server.workers.callbacks.http_client import HttpClient, SendFailed
 from chatctl_server.workers.callbacks.renderer import Rendered, Rendering
 
@@ -49,12 +49,12 @@ class Config(msgspec.Struct, frozen=True):
     sizes: runs.Sizes
     policy_of: Callable[[endpoints.Endpoint], callbacks.Policy]
     keys_of: Callable[[endpoints.Endpoint, int], Sequence[bytes]]
-    guard: Guard
+    guard: AddressGuard
 
 
 class Places(NamedTuple):
     """What an endpoint has room for, and the conversations whose ordering keys are under way.
-    ``hangs``: the endpoint's last try timed out, whichever lane's it was."""
+    ``hangs``: the endpoint's last try timed out, whichever ordering key's it was."""
 
     busy: frozenset[int] = frozenset()
     slots: int = SLOTS_OF_ENDPOINT
@@ -96,7 +96,7 @@ class Due(NamedTuple):
     next_at: int | None
 
 
-class Lanes:
+class InFlight:
     """The ordering keys of one endpoint that are under way. ``hangs``: as in ``Places``."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class Sender:
         self._clock = clock
         self._config = config
         self._on_try = on_try
-        self._lanes: dict[int, Lanes] = {}
+        self._in_flight: dict[int, InFlight] = {}
         self._endpoints: dict[int, endpoints.Endpoint] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.TimerHandle] = set()
@@ -160,7 +160,7 @@ class Sender:
         only what was planned after that delivery."""
         if len(self._tasks) >= SLOTS or self._store.is_displaced:
             return None
-        places = {number: lanes.places() for number, lanes in self._lanes.items()}
+        places = {number: in_flight.places() for number, in_flight in self._in_flight.items()}
         self._looks += 1
         look = Look(
             places=places,
@@ -199,21 +199,21 @@ class Sender:
 
     @property
     def _slow(self) -> int:
-        return sum(each.slow for each in self._lanes.values())
+        return sum(each.slow for each in self._in_flight.values())
 
     def _has_room(self, rendered: Rendered) -> bool:
         """What may hang has half of all slots, so that it never has all of them. While the
         deliveries were looked for, tries have ended and others have timed out."""
         if len(self._tasks) >= SLOTS:
             return False
-        lanes = self._lanes.setdefault(rendered.delivery.endpoint, Lanes())
-        if not (rendered.is_slow or lanes.hangs):
+        in_flight = self._in_flight.setdefault(rendered.delivery.endpoint, InFlight())
+        if not (rendered.is_slow or in_flight.hangs):
             return True
         return self._slow < SLOTS_THAT_MAY_HANG
 
     def _start(self, rendered: Rendered) -> None:
         delivery = rendered.delivery
-        self._lanes[delivery.endpoint].busy[delivery.conversation] = rendered.is_slow
+        self._in_flight[delivery.endpoint].busy[delivery.conversation] = rendered.is_slow
         name = f"callback {delivery.id}"
         task = asyncio.create_task(self._deliver(rendered), name=name)
         self._tasks.add(task)
@@ -229,7 +229,7 @@ class Sender:
         self._rest(delivery)
 
     def _rest(self, delivery: deliveries.Delivery) -> None:
-        """Its lane stays busy for a while."""
+        """Its ordering key stays busy for a while."""
 
         def end() -> None:
             self._resting.discard(timer)
@@ -239,7 +239,7 @@ class Sender:
         self._resting.add(timer)
 
     def _free(self, delivery: deliveries.Delivery) -> None:
-        self._lanes[delivery.endpoint].busy.pop(delivery.conversation, None)
+        self._in_flight[delivery.endpoint].busy.pop(delivery.conversation, None)
         self._notifier.notify()
 
     async def _deliver(self, rendered: Rendered) -> None:
@@ -249,7 +249,7 @@ class Sender:
         at = times.now()
         self._on_try(attempt_log.AttemptProgress(endpoint, rendered, number))
         outcome = await self._send(endpoint, rendered, at)
-        self._lanes[endpoint.id].hangs = outcome.error == "timeout"
+        self._in_flight[endpoint.id].hangs = outcome.error == "timeout"
         policy = self._config.policy_of(endpoint)
         verdict = callbacks.judge(
             policy, delivery.event, number, delivery.tries_allowed, outcome, times.now(), _jitter()
@@ -351,7 +351,7 @@ def _due(db: Database, look: Look, rendering: Rendering) -> Due:
 
 
 def _heads(db: Database, endpoint: int, look: Look) -> list[Head]:
-    """Lanes that do not time out go first, but for the share that the others always have."""
+    """InFlight that do not time out go first, but for the share that the others always have."""
     places = look.places.get(endpoint, Places())
 
     def waiting(is_slow: bool, most: int) -> list[Head]:

@@ -13,15 +13,16 @@ from chatctl_server.actions import endpoints as operating
 from chatctl_server.actions import history_batches as runs
 from chatctl_server.domain import callbacks, times
 from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.settings.sources import Settings
 from chatctl_server.settings.table import masked
-from chatctl_server.storage import cursors, deliveries, endpoints
+from chatctl_server.storage import deliveries, endpoints, server_state
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.views.deliveries import RequestObject
 from chatctl_server.workers.callbacks import attempt_log, retention, signer, sync_clocks
-from chatctl_server.workers.callbacks.address_guard import Guard
+from chatctl_server.workers.callbacks.address_guard import AddressGuard
 from chatctl_server.workers.callbacks.delivery_planner import Planner
 from chatctl_server.workers.callbacks.http_client import HttpClient
 from chatctl_server.workers.callbacks.renderer import Rendering
@@ -47,7 +48,7 @@ class Callbacks:
         settings: Settings,
         store: Store,
         log_notifier: Notifier,
-        current_users: Callable[[int], int],
+        current_users: Callable[[ConversationRef], int],
         version: str,
         due: Notifier,
         on_try: Callable[[attempt_log.AttemptProgress], None],
@@ -85,7 +86,7 @@ class Callbacks:
             ),
             policy_of=self._policy_of,
             keys_of=self._keys_of,
-            guard=Guard(settings.callback_allow_networks),
+            guard=AddressGuard(settings.callback_allow_networks),
         )
 
     async def start(self, workers: Workers) -> None:
@@ -154,7 +155,7 @@ class Callbacks:
         urls = self._urls()
         named = {kind: url for kind, url in urls.items() if url is not None}
         await self._store.write(actions.configure, named, self._clock.now())
-        was_signed = bool(await self._store.read(cursors.position, cursors.SIGNED))
+        was_signed = bool(await self._store.read(server_state.value, server_state.SIGNED))
         is_signed = bool(self._settings.callback_signing_secret)
         self._sender.leave(urls.keys() - named.keys(), without_secret=was_signed and not is_signed)
         self._rendering.begin(await self._store.read(deliveries.unsure))

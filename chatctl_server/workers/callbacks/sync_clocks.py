@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from chatctl_server.actions import announcements, syncs
+from chatctl_server.actions import syncs
 from chatctl_server.domain import callbacks, events
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.settings.sources import Settings
@@ -16,7 +16,7 @@ Urls = Mapping[EndpointKind, str | None]
 
 
 def start(workers: Workers, store: Store, settings: Settings, urls: Urls) -> None:
-    states = _heard(announcements.STATE_KINDS, urls)
+    states = _heard(syncs.STATES, urls)
     _tell_interval(settings.sync_interval_seconds)
     for seconds, kinds in (
         (settings.sync_interval_seconds, states),

@@ -9,7 +9,7 @@ from chatctl_server.actions import history_batches as runs
 from chatctl_server.actions import syncs as actions
 from chatctl_server.domain import callbacks, events, times
 from chatctl_server.live.notifier import Notifier
-from chatctl_server.storage import conversations, endpoints, history_batches, log, syncs
+from chatctl_server.storage import endpoints, history_batches, log, rooms, syncs
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.workers.callbacks.sync_runs import SyncRuns
@@ -72,9 +72,9 @@ def _next_part(db: Database) -> actions.SyncPart | None:
     ids = {each.kind: each.id for each in endpoints.present(db) if each.status == "enabled"}
     named = {kind: callbacks.RECEIVERS[kind] for kind in payload.kinds}
     receivers = {kind: ids[name] for kind, name in named.items() if name in ids}
-    rooms = _rooms(db, requested.conversation, payload, after.room) if receivers else []
+    wanted = _rooms(db, requested.conversation, payload, after.room) if receivers else []
     is_of_all = requested.conversation is None
-    return actions.SyncPart(after, rooms, receivers, actions.window_of(payload), is_of_all)
+    return actions.SyncPart(after, wanted, receivers, actions.window_of(payload), is_of_all)
 
 
 def _rooms(
@@ -85,8 +85,7 @@ def _rooms(
         return [only] if after < only else []
     kind = payload.kinds[0]
     if kind in ("data", "periodic"):
-        page = conversations.page(db, "room", after, ("open", "open"), ROOMS_A_CALL)
-        return [each.conversation.id for each in page]
+        return [each.id for each in rooms.page(db, after, "open", ROOMS_A_CALL)]
     if actions.window_of(payload) is not None:
         return history_batches.all_rooms(db, after, ROOMS_A_CALL)
     return history_batches.rooms_with_more(db, callbacks.history_of(kind), after, ROOMS_A_CALL)

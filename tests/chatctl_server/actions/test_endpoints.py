@@ -92,7 +92,7 @@ def test_a_secret_overlaps_for_a_day(desk: Offline) -> None:
     both = f"{SECRETS[1]} {SECRETS[0]}"
     assert (again.previous_secret, again.previous_until) == (both, desk.now + DAY)
     for now, until in ((desk.now, (desk.now + DAY) // SECOND), (desk.now + DAY, None)):
-        shown = views.endpoint(again, None, now, has_common_secret=False)
+        shown = views.endpoint(again, None, now, scope="rooms", has_common_secret=False)
         assert shown.secret_overlap_until == until
 
 
@@ -157,15 +157,15 @@ def test_what_is_pending_for_a_removed_one_is_skipped_in_slices(desk: Offline) -
     assert desk.call(endpoints.skip_of_removed) is False
     assert len(every(desk, "skipped")) == 1500
     assert [each.endpoint_id for each in every(desk, "pending")] == [kept.public_id] * 3
-    lanes = desk.call(lambda tx: tx.db.execute_sql("SELECT endpoint FROM lane").fetchall())
-    assert lanes == [(kept.id,)]
+    keys = desk.call(lambda tx: tx.db.execute_sql("SELECT endpoint FROM ordering_key").fetchall())
+    assert keys == [(kept.id,)]
     removed = desk.call(lambda tx: stored_endpoints.one(tx.db, gone.id))
     assert (removed.status, removed.secret) == ("removed", None)
     with pytest.raises(errors.EndpointNotFound):
         desk.run(endpoints.remove, gone.public_id)
 
 
-def test_each_sample_has_a_lane_of_its_own(desk: Offline) -> None:
+def test_each_sample_has_an_ordering_key_of_its_own(desk: Offline) -> None:
     endpoint = add(desk)
     for _ in range(2):
         (made,) = desk.call(endpoints.request_test, endpoint.public_id, None)
@@ -175,9 +175,9 @@ def test_each_sample_has_a_lane_of_its_own(desk: Offline) -> None:
 
 def batch(desk: Offline, messages: int) -> list[delivery_lists.DeliveryListed]:
     """A run over a room of so many messages, up to its second batch."""
-    desk.create_room("lobby")
+    lobby = desk.create_room("lobby")
     for number in range(messages):
-        desk.post(1, "anna", f"text {number}")
+        desk.post(lobby, "anna", f"text {number}")
     desk.call(callbacks.configure, {"chat_history": URL}, 0)
     desk.call(history_batches.start_run, 1, "chat_history", 1, SIZES, 0)
     settle(desk, 1, Delivered())
@@ -265,7 +265,7 @@ def dump(path: Path) -> list[str]:
     db.connect()
     rows = [
         str(row)
-        for table in ("delivery", "attempt", "lane", "batch", "event", "cursor")
+        for table in ("delivery", "attempt", "ordering_key", "batch", "event", "cursor")
         for row in db.execute_sql(f"SELECT * FROM {table}").fetchall()
     ]
     db.close()

@@ -7,11 +7,12 @@ import pytest
 from chatctl_server import errors
 from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.domain import events
+from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection, Limits, Presence
 
-ROOM = 1
+ROOM = RoomRef(1, ROOMS)
 
 
 class Sent:
@@ -42,7 +43,7 @@ async def test_a_session_ended_during_its_resume_is_dropped(
         Connection(ROOM, "anna", "anna", 7, 0, sent.outbox, presence.take_slot("anna", "")), 1
     )
     left = events.SessionLeft(7, "anna", "anna", 0, 1, reason, 0)
-    broadcaster.publish(events.Event(1, 1, ROOM, events.Actor(None, "test"), left))
+    broadcaster.publish(events.Event(1, 1, ROOM.scope, ROOM.id, events.Actor(None, "test"), left))
     async with asyncio.timeout(5):
         await sent.outbox.run()
     broadcaster.stop()
@@ -60,7 +61,7 @@ async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None
     broadcaster.welcome(later, 1)
     broadcaster.dismiss(earlier, "left")
     left = events.SessionLeft(7, "anna", "anna", 0, 1, "left", 1)
-    broadcaster.publish(events.Event(1, 1, ROOM, events.Actor(None, "test"), left))
+    broadcaster.publish(events.Event(1, 1, ROOM.scope, ROOM.id, events.Actor(None, "test"), left))
     broadcaster.stop()
     assert presence.find(ROOM, "anna") is later
     assert not new.outbox.is_finished

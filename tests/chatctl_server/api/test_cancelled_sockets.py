@@ -8,6 +8,7 @@ import pytest
 from application import in_process, reached
 
 from chatctl_server.app import Application
+from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import replay
 
 
@@ -87,11 +88,11 @@ async def test_while_it_waits_for_its_last_frames(tmp_path: Path) -> None:
     async with in_process(tmp_path, "server") as (app, client):
         room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()
         socket = Socket(app, room["room_id"], "user_id=anna")
-        await reached(lambda: app.context.presence.current_users(1))
+        await reached(lambda: app.context.presence.current_users(RoomRef(1, ROOMS)))
         await client.delete(f"/management/rooms/{room['room_id']}")
         await socket.closing.wait()
         socket.leave()
-        await reached(lambda: not app.context.presence.current_users(1))
+        await reached(lambda: not app.context.presence.current_users(RoomRef(1, ROOMS)))
         for _ in range(5):
             await asyncio.sleep(0)
         socket.task.cancel()

@@ -1,4 +1,5 @@
-"""A closed room is read, and nothing else: every action that takes a room has its case here."""
+"""A closed room is read, its messages can be erased, and nothing else: every route that takes a
+room has its case here."""
 
 import re
 import uuid
@@ -17,6 +18,7 @@ class Case(NamedTuple):
     body: dict[str, Any] | None = None
     query: dict[str, str] | None = None
     reads: bool = False  # what stays readable of a closed room
+    records: str | None = None  # the event of what is done to a closed room all the same
     searches: bool = False  # that there is no such room is an answer
 
 
@@ -35,7 +37,7 @@ CASES = (
     Case("GET", ROOM + "/members"),
     Case("GET", ROOM + "/messages", reads=True),
     Case("POST", ROOM + "/messages", {"content": "too late"}),
-    Case("DELETE", ROOM + "/messages/{message_id}"),
+    Case("DELETE", ROOM + "/messages/{message_id}", records="message.erased"),
     Case("POST", ROOM + "/kick/{user_id}"),
     Case("GET", ROOM + "/bans"),
     Case("PUT", ROOM + "/bans/{user_id}", {}),
@@ -98,7 +100,7 @@ def lived_in(room: Room) -> Room:
     return room
 
 
-def test_every_verb_that_takes_a_room_has_a_case(shared_server: Server) -> None:
+def test_every_route_that_takes_a_room_has_a_case(shared_server: Server) -> None:
     """By the API's own description: whoever adds one says here what it does to a closed room."""
     description = shared_server.http.get("/schema/openapi.json").json()
     schemas = description["components"]["schemas"]
@@ -128,14 +130,15 @@ def test_in_an_open_room_each_does_something(lived_in: Room) -> None:
     assert {name: status for name, (status, _) in found.items() if status >= 300} == {}
 
 
-def test_in_a_closed_room_all_are_404_but_those_that_read(lived_in: Room) -> None:
+def test_in_a_closed_room_all_are_404_but_reading_and_erasing(lived_in: Room) -> None:
     lived_in.server.http.delete(lived_in.path)
-    before = log(lived_in)
+    closed_at = log(lived_in)[-1]["offset"]
     assert outcomes(lived_in, lived_in.id) == {
-        name: (200, None) if case.reads else (404, "room_closed")
+        name: (200, None) if case.reads or case.records else (404, "room_closed")
         for name, case in zip(NAMES, CASES, strict=True)
     }
-    assert log(lived_in) == before
+    recorded = [each["type"] for each in log(lived_in) if each["offset"] > closed_at]
+    assert recorded == [case.records for case in CASES if case.records]
 
 
 def test_in_no_room_at_all_every_one_is_404_but_a_search(lived_in: Room) -> None:

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from world import Room, Server
 
-Fact = dict[str, Any]
+Shown = dict[str, Any]
 
 
-def events(server: Server, **query: Any) -> list[Fact]:
+def events(server: Server, **query: Any) -> list[Shown]:
     answer = server.http.get("/management/events", params=query)
     assert answer.status_code == 200, answer.text
     return [dict(each) for each in answer.json()]
@@ -37,14 +37,16 @@ def story(room: Room) -> Room:
 TYPES = ["room.created", "mute.set", "ban.set", "ban.lifted", *["message.posted"] * 3]
 
 
-def test_a_fact(story: Room) -> None:
+def test_an_event(story: Room) -> None:
     event = events(story.server, room=story.id, type="ban.set")[0]
     assert list(event) == [
         "offset",
         "event_id",
         "type",
         "at",
+        "scope",
         "room_id",
+        "conversation_id",
         "actor",
         "credential",
         "address",
@@ -53,7 +55,8 @@ def test_a_fact(story: Room) -> None:
     assert uuid.UUID(event["event_id"]).version == 7
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["at"])
     assert abs(datetime.fromisoformat(event["at"]).timestamp() - time.time()) < 60
-    assert (event["room_id"], event["actor"]) == (story.id, None)
+    assert (event["scope"], event["room_id"]) == ("rooms", story.id)
+    assert (event["conversation_id"], event["actor"]) == (story.id, None)
     assert (event["credential"], event["address"]) == ("api-key", "127.0.0.1")
     assert event["data"] == {
         "user_id": "bert",
@@ -63,7 +66,7 @@ def test_a_fact(story: Room) -> None:
     }
 
 
-def test_a_posted_message_as_a_fact(story: Room) -> None:
+def test_a_posted_message_as_an_event(story: Room) -> None:
     event = events(story.server, room=story.id, type="message.posted")[0]
     data = event["data"]
     assert data.pop("created_at") == event["at"]
@@ -74,6 +77,7 @@ def test_a_posted_message_as_a_fact(story: Room) -> None:
         "sender": "system",
         "nickname": "system",
         "content": "text 0",
+        "sender_kind": "system",
     }
 
 
@@ -144,7 +148,7 @@ def test_since_a_time(story: Room) -> None:
 def test_pages_by_link(story: Room) -> None:
     everything = events(story.server, room=story.id)
     url = f"/management/events?room={story.id}&limit=3"
-    found: list[list[Fact]] = []
+    found: list[list[Shown]] = []
     while True:
         answer = story.server.http.get(url)
         found.append(answer.json())
@@ -205,7 +209,7 @@ def test_an_unknown_room(shared_server: Server) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "room_not_found")
 
 
-def lines(answer: httpx.Response) -> Iterator[Fact]:
+def lines(answer: httpx.Response) -> Iterator[Shown]:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/x-ndjson")
     return (json.loads(line) for line in answer.iter_lines() if line)
@@ -262,7 +266,7 @@ def test_a_wrong_stream_is_refused(shared_server: Server, query: str, field: str
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
-def test_every_act_over_http_is_a_fact(room: Room) -> None:
+def test_every_action_over_http_is_an_event(room: Room) -> None:
     http = room.server.http
     http.patch(room.path, json={"room_name": "hall"})
     http.put(f"{room.path}/admins", json={"admin_user_ids": ["anna"]})
@@ -283,6 +287,6 @@ def test_every_act_over_http_is_a_fact(room: Room) -> None:
         "user.kicked",
         "session.left",
         "message.posted",
-        "message.deleted",
+        "message.erased",
         "room.closed",
     ]

@@ -14,8 +14,8 @@ from chatctl_server.domain import events
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 TIMES = {
     name
-    for event in (*events.LIFECYCLE, *events.OTHERS)
-    for name in event.__struct_fields__
+    for event in events.TYPES
+    for name in event.payload.__struct_fields__
     if name.endswith(("_at", "_time"))
 }
 FROM, TO = 1_600_000_000, 1_600_000_001  # Unix seconds
@@ -59,7 +59,7 @@ def streamed(room: Room, count: int) -> list[dict[str, Any]]:
         return [json.loads(next(lines)) for _ in range(count)]
 
 
-def test_every_time_that_a_fact_can_have_is_told_so(eventful: Room) -> None:
+def test_every_time_that_an_event_can_have_is_told_so(eventful: Room) -> None:
     found = pages(eventful)
     assert streamed(eventful, len(found)) == found
     seen = set()

@@ -18,7 +18,7 @@ from litestar.di import NamedDependency
 from world import KEY
 
 from chatctl_server import errors
-from chatctl_server.actions import rooms
+from chatctl_server.actions import conversations
 from chatctl_server.api import caller
 from chatctl_server.api.authentication import Credentials
 from chatctl_server.api.caller import Caller
@@ -225,7 +225,7 @@ async def test_wrong_admin_keys_are_counted_over_all_faces(tmp_path: Path) -> No
 
 async def test_its_sockets_are_where_it_says(tmp_path: Path) -> None:
     async with with_guests(tmp_path) as (app, client):
-        await app.context.store.write(rooms.create, CLERK, "lobby", ())
+        await app.context.store.write(conversations.create_room, CLERK, "lobby", ())
         accepted, told = await upgrade(app, "/ws/guests/anna/live")
         assert accepted["type"] == "websocket.accept"
         assert told["text"] == "1 for /ws/guests/anna/live"
@@ -259,7 +259,7 @@ async def test_it_hears_of_each_event_until_the_stop(tmp_path: Path) -> None:
         counting = app.broadcasters["guests"]
         assert isinstance(counting, Counting)
         for name in ("one", "two", "three"):
-            await app.context.store.write(rooms.create, CLERK, name, ())
+            await app.context.store.write(conversations.create_room, CLERK, name, ())
         newest = await app.context.store.read(log.newest_offset)
         assert counting.seen == list(range(1, newest + 1))
         assert not counting.is_stopped
@@ -278,7 +278,7 @@ async def test_what_it_cannot_show_costs_nobody_else_anything(
         notified = app.context.notifier.count
         with caplog.at_level(logging.ERROR):
             for name in ("one", "two", "three"):
-                await app.context.store.write(rooms.create, CLERK, name, ())
+                await app.context.store.write(conversations.create_room, CLERK, name, ())
         assert (counting.seen, counting.skipped) == ([1, 3], [2])
         assert (twin.seen, twin.skipped) == ([1, 2, 3], [])
         assert app.context.hub.published == 3

@@ -8,17 +8,18 @@ import pytest
 from application import held, in_process, reached
 from test_broadcaster import Sent
 
-from chatctl_server.actions import messages, rooms
+from chatctl_server.actions import conversations, messages
 from chatctl_server.api.rooms import broadcaster
 from chatctl_server.app import Application
 from chatctl_server.domain import events
+from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import log
 
 ANNA = events.Actor("anna", "test", None)
 BAD = "cannot be shown"
 
 
-def of_event(entry: events.Event) -> str | None:
+def of_event(entry: events.Event) -> bytes | None:
     if isinstance(entry.payload, events.MessagePosted) and entry.payload.content == BAD:
         raise ValueError("no frame can be made")
     return real(entry)
@@ -32,7 +33,7 @@ def unshowable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcaster.frames, "of_event", of_event)
 
 
-async def post_together(app: Application, room: int, *texts: str) -> None:
+async def post_together(app: Application, room: RoomRef, *texts: str) -> None:
     """In one transaction."""
     store, done = app.context.store, []
     async with held(store):
@@ -43,22 +44,16 @@ async def post_together(app: Application, room: int, *texts: str) -> None:
     assert all(isinstance(each, messages.Posted) for each in done)
 
 
-async def open_room(app: Application) -> int:
-    await app.context.store.write(rooms.create, ANNA, "lobby", ())
-    (entry,) = [
-        each
-        for each in await app.context.store.read(log.read_after, 0, 10)
-        if isinstance(each.payload, events.ConversationCreated)
-    ]
-    assert entry.conversation is not None
-    return entry.conversation
+async def open_room(app: Application) -> RoomRef:
+    created = await app.context.store.write(conversations.create_room, ANNA, "lobby", ())
+    return created.ref
 
 
 async def test_one_of_a_batch_costs_that_one_and_its_room_a_resync(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with in_process(tmp_path, "server") as (app, _):
-        room, other = await open_room(app), 1000
+        room, other = await open_room(app), RoomRef(1000, ROOMS)
         hub, notifier = app.context.hub, app.context.notifier
         listener, stranger = Sent(), Sent()
         hub.join(room, listener.outbox, hub.published)

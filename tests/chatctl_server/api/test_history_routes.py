@@ -4,12 +4,16 @@ The rows are written at known times before the server starts.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import pytest
 from offline import SECOND, Offline
 from world import Room, running
+
+from chatctl_server.actions import conversations, sessions
+from chatctl_server.domain.references import RoomRef
 
 T = 1_700_000_000
 KINDS = ["chat", "session"]
@@ -33,17 +37,33 @@ class Told(Room):
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     directory = tmp_path_factory.mktemp("told")
     desk = Offline(directory / "chat.db", now=(T - 100) * SECOND)
-    room_id = desk.create_room("told")
+    room, room_id = desk.run(conversations.create_room, "told", ())
     desk.create_room("empty")
+    happens: list[tuple[int, Callable[[], object]]] = []
     for number, second in enumerate((0, 0, 10, 10, 10, 20, 30)):
-        desk.now = (T + second) * SECOND + number * 1000 + 1
-        desk.post(1, f"u{number}", f"text {number}")
-    for number, second in enumerate((0, 0, 10, 10, 10, 20, 30)):
-        desk.now = (T + second) * SECOND + number * 1000 + 1
-        desk.stay(1, f"u{number}", 7 + number)
+        happens += _of_user(desk, room, number, (T + second) * SECOND + number * 1000 + 1)
+    for desk.now, act in sorted(happens, key=itemgetter(0)):
+        act()
     desk.close()
     with running(directory) as server:
         yield Told(server, room_id)
+
+
+def _of_user(
+    desk: Offline, room: RoomRef, number: int, at: int
+) -> list[tuple[int, Callable[[], object]]]:
+    """A message and a session, both begun then: what is done when, since no event is recorded
+    with a time before that of an earlier one."""
+    user_id, sessions_ = f"u{number}", []
+
+    def join() -> None:
+        sessions_.append(desk.run(sessions.join, room, user_id, user_id).session_id)
+
+    return [
+        (at, lambda: desk.post(room, user_id, f"text {number}")),
+        (at, join),
+        (at + (7 + number) * SECOND, lambda: desk.run(sessions.leave, *sessions_, "left")),
+    ]
 
 
 def test_a_chat_entry(told: Told) -> None:

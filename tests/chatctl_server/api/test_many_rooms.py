@@ -8,7 +8,7 @@ import pytest
 from offline import HOST, Offline
 from world import Server, eventually, running
 
-from chatctl_server.actions import followers, rooms
+from chatctl_server.actions import conversations, followers
 
 ROOMS = 1001
 NAMES = [f"room {number}" for number in range(ROOMS)]
@@ -18,7 +18,7 @@ NAMES = [f"room {number}" for number in range(ROOMS)]
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("large")
     desk = Offline(directory / "chat.db")
-    desk.together(*((rooms.create, HOST, name, ()) for name in NAMES))
+    desk.together(*((conversations.create_room, HOST, name, ()) for name in NAMES))
     desk.call(followers.heartbeat)
     desk.close()
     with running(directory) as server:

@@ -11,6 +11,7 @@ import pytest
 from offline import SECOND, Offline
 from world import Room, running
 
+from chatctl_server.actions import conversations
 from chatctl_server.actions import messages as actions
 
 T = 1_700_000_000
@@ -47,14 +48,14 @@ class Told(Room):
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     directory = tmp_path_factory.mktemp("told")
     desk = Offline(directory / "chat.db", now=(T - 100) * SECOND)
-    desk.create_room("other")
-    room_id = desk.create_room("told", "u1")
+    other = desk.create_room("other")
+    room, room_id = desk.run(conversations.create_room, "told", ("u1",))
     for number in range(3):
-        desk.post(1, "somebody", f"{number}")
+        desk.post(other, "somebody", f"{number}")
     for number, second in enumerate((0, 0, 10, 10, 10, 20, 30)):
         desk.now = (T + second) * SECOND + number * 1000 + 1
-        desk.post(2, f"u{number}", f"text {number}")
-    desk.run(actions.delete, room_id, 6)
+        desk.post(room, f"u{number}", f"text {number}")
+    desk.run(actions.erase, room, 6)
     desk.close()
     with running(directory) as server:
         yield Told(server, room_id)

@@ -95,12 +95,11 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """250 rooms; the first has 105 messages and sessions, the newest at T + 104."""
     directory = tmp_path_factory.mktemp("busy")
     desk = Offline(directory / "chat.db", now=T * SECOND)
-    for number in range(250):
-        desk.create_room(f"room {number}")
+    first, *_ = [desk.create_room(f"room {number}") for number in range(250)]
     for number in range(105):
         desk.now = (T + number) * SECOND
-        desk.stay(1, f"u{number}", 1)
-        desk.post(1, f"u{number}", f"text {number}")
+        desk.post(first, f"u{number}", f"text {number}")
+        desk.stay(first, f"u{number}", 1)
     desk.close()
     with running(directory) as server:
         yield server

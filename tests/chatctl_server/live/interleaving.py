@@ -15,8 +15,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+from offline import room
 
-from chatctl_server.actions import announcements, messages, moderation
+from chatctl_server.actions import custom_events, messages, moderation
 from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.api.rooms.sockets import _Pages
 from chatctl_server.domain import events, times
@@ -28,7 +29,7 @@ from chatctl_server.storage import replay, sql
 from chatctl_server.storage.writer import Call, Writer
 
 OPERATOR = events.Actor("boss", "websocket")
-ROOM = 1
+ROOM = room(1)
 TURNS = 12  # of the loop: more than any chain of tasks here has links
 
 
@@ -54,15 +55,15 @@ class SteppedStore:
         self._asked: tuple[Callable[[], Any], asyncio.Future[Any]] | None = None
         self._found: tuple[Any, asyncio.Future[Any]] | None = None
 
-    async def read_live(self, question: Callable[..., Any], *arguments: Any) -> Any:
+    async def read_live(self, query: Callable[..., Any], *arguments: Any) -> Any:
         future = asyncio.get_running_loop().create_future()
-        self._asked = (functools.partial(question, self._database, *arguments), future)
+        self._asked = (functools.partial(query, self._database, *arguments), future)
         return await future
 
     def snapshot(self) -> None:
         if self._asked is not None:
-            (question, future), self._asked = self._asked, None
-            self._found = (question(), future)
+            (query, future), self._asked = self._asked, None
+            self._found = (query(), future)
 
     def answer(self) -> None:
         if self._found is not None:
@@ -149,21 +150,25 @@ class SteppedRoom:
         self._commit(*((messages.POST, (post,)) for _ in range(count)))
         self.last_seq += count
 
-    def announce(self, room_id: str) -> None:
+    def announce(self) -> None:
         payload = msgspec.Raw(str(len(self.recorded)).encode())
-        arguments = (OPERATOR, room_id, "boss", "news", payload)
-        self._commit((announcements.send_custom_event, arguments))
+        arguments = (OPERATOR, ROOM, "boss", "news", payload)
+        self._commit((custom_events.send, arguments))
 
-    def mute(self, room_id: str) -> None:
+    def mute(self) -> None:
         user_id = f"muted-{len(self.recorded)}"
-        self._commit((moderation.mute, (OPERATOR, room_id, user_id, None, None)))
+        self._commit((moderation.mute, (OPERATOR, ROOM, user_id, None, None)))
 
-    def delete(self, room_id: str, seq: int) -> None:
+    def delete(self, seq: int) -> None:
         if 0 < seq <= self.last_seq:
-            self._commit((messages.delete, (OPERATOR, room_id, seq)))
+            self._commit((messages.delete, (OPERATOR, ROOM, seq)))
+
+    def erase(self, seq: int) -> None:
+        if 0 < seq <= self.last_seq:
+            self._commit((messages.erase, (OPERATOR, ROOM, seq)))
 
     def _commit(self, *calls: tuple[Any, tuple[Any, ...]]) -> None:
-        settled = self.writing.run([Call(verb, given, print, 256) for verb, given in calls])
+        settled = self.writing.run([Call(action, given, print, 256) for action, given in calls])
         assert not [each.outcome for each in settled if isinstance(each.outcome, Exception)]
         batch = [entry for each in settled for entry in each.recorded]
         self.recorded += batch
@@ -238,7 +243,7 @@ def expected(recorded: list[events.Event], start: int) -> tuple[list[str], set[i
         match entry.payload:
             case events.MessagePosted(seq=seq):
                 learned.append(f"message {seq}")
-            case events.MessageDeleted(seq=seq):
+            case events.MessageDeleted(seq=seq) | events.MessageErased(seq=seq):
                 deleted.add(seq)
             case events.CustomSent(payload=payload):
                 learned.append(f"custom {bytes(payload).decode()}")

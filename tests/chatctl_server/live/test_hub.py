@@ -26,7 +26,7 @@ def test_a_text_is_counted_in_utf8() -> None:
     rooms = hub.Hub()
     rooms.pin(1)
     rooms._start_flush = lambda channel: None  # type: ignore[method-assign]
-    rooms.publish(1, 1, "你好")
+    rooms.publish(1, 1, "你好".encode())
     assert rooms._channels[1].ring_bytes == 6
 
 

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from interleaving import OPERATOR, Listener, SteppedLoop, SteppedRoom, expected, told
 
-from chatctl_server.actions import rooms
+from chatctl_server.actions import conversations
 from chatctl_server.domain import times
 from chatctl_server.live import hub
 from chatctl_server.storage import maintenance, replay, sql
@@ -25,7 +25,7 @@ CLIENT = st.integers(0, 5)
 STEPS = st.one_of(
     st.tuples(st.just("post"), st.integers(1, 7)),
     st.tuples(st.sampled_from(["announce", "mute"]), st.just(0)),
-    st.tuples(st.just("delete"), st.integers(1, 12)),
+    st.tuples(st.sampled_from(["delete", "erase"]), st.integers(1, 12)),
     st.tuples(st.just("hand over"), st.just(0)),
     st.tuples(st.just("flush a slice"), st.just(0)),
     st.tuples(st.just("join"), st.just(0)),
@@ -35,14 +35,14 @@ STEPS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A file with one room, and that room's id."""
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with one room."""
     path = tmp_path_factory.mktemp("template") / "chat.db"
     maintenance.prepare(path, durable=False)
     writing = Writer(lambda: sql.writing(path, durable=False), times.now)
-    (created,) = writing.run([Call(rooms.create, (OPERATOR, "lobby", ["boss"]), print, 256)])
+    writing.run([Call(conversations.create_room, (OPERATOR, "lobby", ["boss"]), print, 256)])
     writing.close()
-    return path, created.outcome.public_id
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -57,23 +57,23 @@ def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=EXAMPLES, deadline=None, phases=PHASES)
 def test_no_gap_and_no_repeat(
     steps: list[tuple[str, int]],
-    template: tuple[Path, str],
+    template: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with tempfile.TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as directory:
         path = Path(directory) / "chat.db"
-        shutil.copy(template[0], path)
+        shutil.copy(template, path)
         with asyncio.Runner(loop_factory=SteppedLoop) as runner:
-            runner.run(_play(path, template[1], steps))
+            runner.run(_play(path, steps))
 
 
-async def _play(path: Path, room_id: str, steps: list[tuple[str, int]]) -> None:
+async def _play(path: Path, steps: list[tuple[str, int]]) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SteppedLoop)
     room = SteppedRoom(path)
     try:
         for name, number in steps:
-            await _step(room, loop, room_id, name, number)
+            await _step(room, loop, name, number)
             await room.settle()
         await room.finish(loop)
         for listener in room.listeners:
@@ -82,7 +82,7 @@ async def _play(path: Path, room_id: str, steps: list[tuple[str, int]]) -> None:
         await room.close()
 
 
-async def _step(room: SteppedRoom, loop: SteppedLoop, room_id: str, name: str, number: int) -> None:
+async def _step(room: SteppedRoom, loop: SteppedLoop, name: str, number: int) -> None:
     match name:
         case "hand over":
             room.hand_over()
@@ -93,22 +93,24 @@ async def _step(room: SteppedRoom, loop: SteppedLoop, room_id: str, name: str, n
             room.listeners.append(Listener(room, None))
         case "resume":
             room.listeners.append(Listener(room, min(number, room.last_seq)))
-        case "post" | "announce" | "mute" | "delete":
-            _write(room, room_id, name, number)
+        case "post" | "announce" | "mute" | "delete" | "erase":
+            _write(room, name, number)
         case _:
             await _step_of_client(room, name, number)
 
 
-def _write(room: SteppedRoom, room_id: str, name: str, number: int) -> None:
+def _write(room: SteppedRoom, name: str, number: int) -> None:
     match name:
         case "post":
             room.post(number)
         case "announce":
-            room.announce(room_id)
+            room.announce()
         case "mute":
-            room.mute(room_id)
+            room.mute()
         case "delete":
-            room.delete(room_id, number)
+            room.delete(number)
+        case "erase":
+            room.erase(number)
 
 
 async def _step_of_client(room: SteppedRoom, name: str, number: int) -> None:
@@ -173,9 +175,9 @@ async def _starve(path: Path) -> int:
         await room.close()
 
 
-def test_a_busy_room_keeps_nobody_out(template: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_busy_room_keeps_nobody_out(template: Path, tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
-    shutil.copy(template[0], path)
+    shutil.copy(template, path)
     with asyncio.Runner(loop_factory=SteppedLoop) as runner:
         reads = runner.run(_starve(path))
     # A page is 3 messages, 2 come meanwhile, and the ring holds the newest 3.

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offline import room
 
-from chatctl_server.actions import rooms
+from chatctl_server.actions import conversations
 from chatctl_server.app import Application, create_app
 from chatctl_server.domain import events
 from chatctl_server.live.outbox import STALLED_SECONDS, Outbox
@@ -55,7 +56,7 @@ async def outbox(line: Line) -> AsyncIterator[Outbox]:
     """In the middle of sending."""
     outbox = Outbox(line.send, line.send, line.abort, line.unsent_bytes)
     sending = asyncio.create_task(outbox.run())
-    outbox.push("hello")
+    outbox.push(b"hello")
     await line.is_stuck.wait()
     yield outbox
     line.abort()
@@ -88,7 +89,7 @@ async def test_who_has_nothing_to_take_stays() -> None:
     line = Line(open_for=1)
     outbox = Outbox(line.send, line.send, line.abort, line.unsent_bytes)
     sending = asyncio.create_task(outbox.run())
-    outbox.push("hello")
+    outbox.push(b"hello")
     await outbox.drained()
     outbox.drop_if_stalled(later(1000 * STALLED_SECONDS))
     assert not line.is_aborted
@@ -158,12 +159,12 @@ async def app(tmp_path: Path) -> AsyncIterator[Application]:
 async def test_a_client_is_looked_at_also_when_it_was_thrown_out(app: Application) -> None:
     """Out of its room it is at once; its connection must not stay for ever."""
     context = app.context
-    room = await context.store.write(rooms.create, OPERATOR, "lobby", [])
-    socket = Socket(app, room.public_id, "anna")
+    created = await context.store.write(conversations.create_room, OPERATOR, "lobby", [])
+    socket = Socket(app, created.public_id, "anna")
     await socket.line.is_stuck.wait()
-    (member,) = context.presence.members(1)
+    (member,) = context.presence.members(room(1))
     app.broadcasters["rooms"].dismiss(member, "banned")
-    assert context.presence.members(1) == []
+    assert context.presence.members(room(1)) == []
     context.presence.drop_stalled(later(STALLED_SECONDS + 1))
     assert socket.line.is_aborted
     await socket.gone()

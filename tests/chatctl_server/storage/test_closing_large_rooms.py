@@ -5,8 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from offline import room
 
-from chatctl_server.actions import moderation, rooms, sessions
+from chatctl_server.actions import conversations, moderation, sessions
 from chatctl_server.app import Application, create_app
 from chatctl_server.domain import events
 from chatctl_server.settings.sources import Settings
@@ -15,7 +16,7 @@ from chatctl_server.storage import log, maintenance, room_sessions
 KEY = "the-admin-key-of-the-tests"
 OPERATOR = events.Actor(None, "test")
 SESSIONS = 1_201
-LARGE, SMALL = 1, 2  # conversations
+LARGE, SMALL = room(1), room(2)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ async def app(tmp_path: Path) -> AsyncIterator[Application]:
     async with app.lifespan():
         store = app.context.store
         for name in ("large", "small"):
-            await store.write(rooms.create, OPERATOR, name, [])
+            await store.write(conversations.create_room, OPERATOR, name, [])
         for number in range(SESSIONS - 1):
             arguments = (OPERATOR, LARGE, f"user-{number}", f"user-{number}")
             store.submit(sessions.join, arguments, lambda _: None)
@@ -65,21 +66,21 @@ async def test_its_sessions_end_in_several_calls_and_all_of_them(app: Applicatio
     large, _ = await rooms_of(app)
     await close(app, large)
     assert slices == [0, 500, 500, 201]
-    assert await store.read(room_sessions.open_of_conversation, LARGE, 10) == []
-    assert len(await store.read(room_sessions.open_of_conversation, SMALL, 10)) == 1
-    assert not await store.write(rooms.end_sessions, OPERATOR, large)
+    assert await store.read(room_sessions.open_of_room, LARGE, 10) == []
+    assert len(await store.read(room_sessions.open_of_room, SMALL, 10)) == 1
+    assert not await store.write(conversations.end_sessions, OPERATOR, LARGE)
 
 
 async def test_another_call_goes_in_between(app: Application) -> None:
     store = app.context.store
-    large, small = await rooms_of(app)
+    large, _ = await rooms_of(app)
     heard = store.on_commit
     bans: list[str] = []
 
     def hear(recorded: Sequence[events.Event]) -> None:
         if isinstance(recorded[0].payload, events.SessionLeft) and not bans:
             bans.append("carl")
-            arguments = (OPERATOR, small, "carl", None, None)
+            arguments = (OPERATOR, SMALL, "carl", None, None)
             store.submit(moderation.ban, arguments, lambda _: None, urgent=True)
         heard(recorded)
 
@@ -93,7 +94,6 @@ async def test_another_call_goes_in_between(app: Application) -> None:
 
 
 async def test_of_an_open_room_no_session_is_ended(app: Application) -> None:
-    large, _ = await rooms_of(app)
-    assert not await app.context.store.write(rooms.end_sessions, OPERATOR, large)
-    found = await app.context.store.read(room_sessions.open_of_conversation, LARGE, 10_000)
+    assert not await app.context.store.write(conversations.end_sessions, OPERATOR, LARGE)
+    found = await app.context.store.read(room_sessions.open_of_room, LARGE, 10_000)
     assert len(found) == SESSIONS

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from offline import HOST, Offline
 
-from chatctl_server.actions import rooms
-from chatctl_server.storage import conversations, sql
+from chatctl_server.actions import conversations
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.storage import rooms, sql
 from chatctl_server.storage.sql import Database
 
 ROOMS = 4000
-OPEN, CLOSED, ALL = ("open", "open"), ("closed", "closed"), ("open", "closed")
 GLOB = st.text("ab*?[]!^")
 
 
@@ -36,7 +36,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("many") / "chat.db"
     desk = Offline(path)
     names = (f"room {number}" for number in range(ROOMS))
-    desk.together(*((rooms.create, HOST, name, ("zoe", "anna")) for name in names))
+    desk.together(*((conversations.create_room, HOST, name, ("zoe", "anna")) for name in names))
     desk.close()
     return path
 
@@ -48,37 +48,43 @@ def asked(many: Path) -> Iterator[Asked]:
     db.close()
 
 
-def test_a_list_is_one_question_with_all_admins(asked: Asked) -> None:
-    found = conversations.page(asked.db, "room", 0, OPEN, None)
-    assert [each.conversation.name for each in found] == [f"room {n}" for n in range(ROOMS)]
+def test_a_list_is_one_query_with_all_admins(asked: Asked) -> None:
+    found = rooms.page(asked.db, 0, "open", None)
+    assert [each.name for each in found] == [f"room {n}" for n in range(ROOMS)]
     assert {each.admins for each in found} == {("anna", "zoe")}
     assert len(asked.statements) == 1
 
 
-def test_a_pattern_is_one_question(asked: Asked) -> None:
-    found = conversations.page(asked.db, "room", 0, ALL, 2, "room 3[0-1]?9")
-    assert [each.conversation.name for each in found] == ["room 3009", "room 3019"]
+def test_a_pattern_is_one_query(asked: Asked) -> None:
+    found = rooms.page(asked.db, 0, "all", 2, "room 3[0-1]?9")
+    assert [each.name for each in found] == ["room 3009", "room 3019"]
     assert len(asked.statements) == 1
 
 
-def test_a_word_is_one_question(asked: Asked) -> None:
-    (found,) = conversations.meant_by(asked.db, "room", "room 3999", ALL, None)
-    assert (found.conversation.name, found.admins) == ("room 3999", ("anna", "zoe"))
+def test_a_word_is_one_query(asked: Asked) -> None:
+    (found,) = rooms.meant_by(asked.db, "room 3999", "all", None)
+    assert (found.name, found.admins) == ("room 3999", ("anna", "zoe"))
     assert len(asked.statements) == 1
 
 
 class Rooms:
     def __init__(self, desk: Offline) -> None:
         self.desk = desk
-        self.create = desk.create_room
         self.reader = sql.reading(desk.path)
+        self.refs: dict[str, RoomRef] = {}
+
+    def create(self, name: str) -> str:
+        ref = self.desk.create_room(name)
+        room_id = rooms.get(self.reader, ref).public_id
+        self.refs[room_id] = ref
+        return room_id
 
     def close(self, room_id: str) -> None:
-        self.desk.run(rooms.close, room_id)
+        self.desk.run(conversations.close, self.refs[room_id])
 
-    def meant(self, word: str, statuses: tuple[str, str] = ALL) -> list[str]:
-        found = conversations.meant_by(self.reader, "room", word, statuses, None)
-        return [each.conversation.public_id for each in found]
+    def meant(self, word: str, status: rooms.Wanted = "all") -> list[str]:
+        found = rooms.meant_by(self.reader, word, status, None)
+        return [each.public_id for each in found]
 
 
 @pytest.fixture
@@ -102,7 +108,7 @@ def test_the_beginning_of_an_id_has_eight_characters(few: Rooms) -> None:
     few.create("arena")
     assert few.meant(lobby[:8]) == few.meant(lobby[:8].upper()) == few.meant(lobby[:20]) == [lobby]
     assert few.meant(lobby[:7]) == few.meant(lobby[:8] + "%") == few.meant(lobby[:7] + "*") == []
-    assert few.meant(lobby[:8], OPEN) == []
+    assert few.meant(lobby[:8], "open") == []
 
 
 def test_a_name_like_the_beginning_of_an_id_takes_no_commands_away(few: Rooms) -> None:
@@ -120,7 +126,7 @@ def test_an_open_room_is_meant_before_a_closed_one(few: Rooms) -> None:
     assert few.meant("lobby") == [old, older]
     new = few.create("lobby")
     assert few.meant("lobby") == [new]
-    assert few.meant("lobby", CLOSED) == [old, older]
+    assert few.meant("lobby", "closed") == [old, older]
 
 
 @pytest.mark.parametrize("word", ["", "Lobby", "lobby ", "l*", "nowhere", "%", "\0"])
@@ -137,7 +143,7 @@ def test_names_that_are_patterns_are_meant_as_they_are(few: Rooms) -> None:
 
 def matching(db: Database, pattern: str, *names: str) -> list[str]:
     """Of the names those that the database says fit."""
-    glob = conversations._sqlite_glob(pattern)
+    glob = rooms._sqlite_glob(pattern)
     return [n for n in names if db.execute_sql("SELECT ? GLOB ?", (n, glob)).fetchone()[0]]
 
 

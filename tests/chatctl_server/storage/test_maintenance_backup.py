@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from limits import file_size, read_only
 from lived_in import flip_bytes, names, smuggle, tamper, texts
-from offline import Offline
+from offline import Offline, room
 
 from chatctl_server.errors import CheckFailed, Conflict, NotFound, StorageFull, StorageUnavailable
 from chatctl_server.storage import maintenance
@@ -36,7 +36,7 @@ def test_a_backup_is_one_private_file_that_its_manifest_describes(
         "database": str(database),
         "created_at": made.created_at,
         "version": "0.1.0",
-        "schema": "0003_syncs",
+        "schema": "0001_baseline",
         "last_offset": maintenance.info(database).last_offset,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -50,9 +50,9 @@ def test_a_backup_is_one_private_file_that_its_manifest_describes(
 def test_what_is_in_the_write_ahead_log_is_in_the_backup(tmp_path: Path, target: Path) -> None:
     scene = Offline(tmp_path / "chat.db")
     scene.create_room("lobby")
-    scene.post(1, "ann", "hello")
+    scene.post(room(1), "ann", "hello")
     maintenance.backup(scene.path, target)
-    scene.post(1, "ann", "later")
+    scene.post(room(1), "ann", "later")
     scene.close()
     assert texts(target) == ["hello"]
 
@@ -60,14 +60,14 @@ def test_what_is_in_the_write_ahead_log_is_in_the_backup(tmp_path: Path, target:
 def test_while_a_writer_goes_on_each_backup_is_one_moment(tmp_path: Path, target: Path) -> None:
     scene = Offline(tmp_path / "chat.db")
     scene.create_room("lobby")
-    scene.post(1, "ann", "hello")
+    scene.post(room(1), "ann", "hello")
     stop = threading.Event()
 
     def write() -> None:
         # A connection belongs to its thread.
         writer = Offline(scene.path)
         while not stop.is_set():
-            writer.post(1, "ann", "hello " * 100)
+            writer.post(room(1), "ann", "hello " * 100)
         writer.close()
 
     thread = threading.Thread(target=write)

@@ -24,8 +24,20 @@ def test_a_database_that_was_lived_in_is_sound(database: Path) -> None:
 BROKEN = [
     ("offsets", "none before", "DELETE FROM event WHERE id = 3"),
     ("events", "event 1 is damaged", "UPDATE event SET payload = '{' WHERE id = 1"),
-    ("events", "room.exploded", "UPDATE event SET type = 'room.exploded' WHERE id = 1"),
+    ("events", "of class message", "UPDATE event SET class = 'message' WHERE id = 1"),
     ("events", "conversation 99", "UPDATE event SET conversation = 99 WHERE id = 2"),
+    ("counters", "message 8", "UPDATE counter SET value = 7 WHERE name = 'message'"),
+    ("counters", "room_session 4", "DELETE FROM counter WHERE name = 'room_session'"),
+    ("scopes", "of scope 9", "UPDATE event SET scope = 9 WHERE id = 2"),
+    ("scopes", "2 is a support", "UPDATE conversation SET kind = 'support' WHERE id = 2"),
+    ("rooms", "2 is a room", "DELETE FROM room_stats WHERE conversation = 2"),
+    ("stays", "before it begins", "UPDATE participant SET left_offset = 0 WHERE user_id = 'ann'"),
+    (
+        "stays",
+        "twice",
+        "INSERT INTO participant SELECT conversation, user_id, joined_offset - 1, "
+        "joined_offset + 1, role FROM participant WHERE user_id = 'carl'",
+    ),
     ("cursors", "audit", "UPDATE cursor SET position = 1000 WHERE name = 'audit'"),
     ("cursors", "audit", "UPDATE cursor SET position = -1 WHERE name = 'audit'"),
     ("seq", "last seq is 99", "UPDATE conversation SET last_seq = 99 WHERE id = 1"),
@@ -36,19 +48,22 @@ BROKEN = [
     ("log", "message 101 does not fit", "UPDATE message SET id = id + 100 WHERE id = 1"),
     ("log", "is missing", "DELETE FROM message WHERE id = 8"),
     ("order", "message 2 stands behind 1", "UPDATE message SET created_at = 1 WHERE id = 2"),
-    ("deleted", "message 3", "UPDATE message SET content = 'a secret' WHERE id = 3"),
+    ("erased", "message 3", "UPDATE message SET content = 'a secret' WHERE id = 3"),
     (
-        "deleted",
+        "erased",
         "message 3",
         "UPDATE event SET payload = json_set(payload, '$.content', 'a secret') "
         "WHERE id = (SELECT event_offset FROM message WHERE id = 3)",
     ),
-    ("deleted", "message 3", "UPDATE message SET deleted_at = NULL WHERE id = 3"),
+    ("erased", "message 3", "UPDATE message SET deleted_at = NULL WHERE id = 3"),
     (
-        "deleted",
-        "deletes a message that is not deleted",
-        "UPDATE message SET deleted_at = NULL, deleted_offset = NULL WHERE id = 3",
+        "erased",
+        "erases a message that is not erased",
+        "UPDATE message SET deleted_at = NULL, erased_at = NULL, changed_offset = NULL "
+        "WHERE id = 3",
     ),
+    ("changed", "message 2 is deleted", "UPDATE message SET deleted_at = 5 WHERE id = 2"),
+    ("changed", "message 2 does not fit", "UPDATE message SET changed_offset = 5 WHERE id = 2"),
     (
         "client_id",
         "messages 1 and 2",
@@ -58,11 +73,11 @@ BROKEN = [
     ("client_id", "message 1 cannot", "UPDATE message SET client_hash = 1 WHERE id = 1"),
     ("client_id", "message 1 cannot", "UPDATE message SET client_hash = NULL WHERE id = 1"),
     ("client_id", "message 5 cannot", "UPDATE message SET client_hash = 1 WHERE id = 5"),
-    ("users", "counts 9 users", "UPDATE conversation SET current_users = 9 WHERE id = 1"),
-    ("users", "at most 0", "UPDATE conversation SET peak_users = 0 WHERE id = 1"),
-    ("users", "and 7 joins", "UPDATE conversation SET total_joins = 7 WHERE id = 1"),
-    ("sessions", "ends before", "UPDATE session SET leave_time = 1 WHERE id = 1"),
-    ("references", "member", "INSERT INTO member VALUES (99, 'mallory', 'admin')"),
+    ("users", "counts 9 users", "UPDATE room_stats SET current_users = 9 WHERE conversation = 1"),
+    ("users", "at most 0", "UPDATE room_stats SET peak_users = 0 WHERE conversation = 1"),
+    ("users", "and 7 joins", "UPDATE room_stats SET total_joins = 7 WHERE conversation = 1"),
+    ("sessions", "ends before", "UPDATE room_session SET leave_time = 1 WHERE id = 1"),
+    ("references", "participant", "INSERT INTO participant VALUES (99, 'eve', 1, NULL, 'admin')"),
     ("schema", "index message_client is missing", "DROP INDEX message_client"),
     ("schema", "table extra", "CREATE TABLE extra (x)"),
 ]
@@ -80,9 +95,10 @@ def test_what_breaks_a_rule_is_found(
 def test_two_open_sessions_of_one_user_are_found_without_the_index(database: Path) -> None:
     tamper(
         database,
-        "DROP INDEX session_open",
-        "INSERT INTO session SELECT 99, conversation, user_id, nickname, join_time, "
-        "NULL, NULL, NULL FROM session WHERE user_id = 'bob' AND leave_time IS NULL",
+        "DROP INDEX room_session_open",
+        "UPDATE counter SET value = 99 WHERE name = 'room_session'",
+        "INSERT INTO room_session SELECT 99, conversation, user_id, nickname, join_time, "
+        "NULL, NULL, NULL FROM room_session WHERE user_id = 'bob' AND leave_time IS NULL",
     )
     assert rules(database) == {"schema", "sessions", "users"}
 

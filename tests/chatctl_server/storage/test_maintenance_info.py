@@ -19,12 +19,12 @@ def test_it_counts_what_the_database_holds(database: Path) -> None:
     found = maintenance.info(database)
     assert (found.rooms_open, found.rooms_closed, found.messages) == (1, 1, 8)
     assert (found.sessions, found.sessions_open, found.bans, found.mutes) == (4, 1, 2, 1)
-    assert (found.schema, found.pending, found.unknown) == ("0003_syncs", (), ())
+    assert (found.schema, found.pending, found.unknown) == ("0001_baseline", (), ())
     assert found.bytes == found.pages * found.page_bytes == len(before)
     assert (found.journal_mode, found.sqlite_version) == ("wal", apsw.sqlite_lib_version())
     assert found.first_event_at == "2023-11-14T22:13:20.000000Z"
     assert found.last_event_at == "2023-11-14T22:13:40.000000Z"
-    assert found.cursors == {"audit": 5, "callbacks": 0}
+    assert found.cursors == {"audit": 5}
     assert found.in_use_by is None
     assert database.read_bytes() == before
 
@@ -91,7 +91,7 @@ def test_an_empty_file_has_no_schema(tmp_path: Path) -> None:
     found = maintenance.info(tmp_path / "chat.db")
     assert (found.schema, found.pending, found.messages) == (
         "",
-        ("0001_initial", "0002_callbacks", "0003_syncs"),
+        ("0001_baseline",),
         0,
     )
     assert (found.last_offset, found.last_event_at) == (0, None)

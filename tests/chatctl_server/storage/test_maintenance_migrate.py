@@ -3,13 +3,17 @@
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import pytest
 from limits import file_size
 from lived_in import names, tamper, texts
-from offline import Offline
+from offline import Offline, room
+from world import clean_environment
 
 from chatctl_server.errors import ChatctlError, SchemaMismatch, StorageFull, StorageUnavailable
 from chatctl_server.storage import maintenance
@@ -34,15 +38,15 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 def write_next(directory: Path, size: int = 10, more: str = "") -> None:
-    (directory / "0004_badges.py").write_text(NEXT.format(size=size, more=more))
+    (directory / "0002_badges.py").write_text(NEXT.format(size=size, more=more))
 
 
 def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     done = maintenance.migrate(path, False)
-    assert (done.created, done.changed, done.schema) == (True, True, "0003_syncs")
+    assert (done.created, done.changed, done.schema) == (True, True, "0001_baseline")
     assert (done.migrations, done.backup) == (
-        ("0001_initial", "0002_callbacks", "0003_syncs"),
+        ("0001_baseline",),
         None,
     )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -53,7 +57,7 @@ def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
     done = maintenance.migrate(tmp_path / "chat.db", True)
     assert (done.migrations, done.schema, done.changed) == (
-        ("0001_initial", "0002_callbacks", "0003_syncs"),
+        ("0001_baseline",),
         "",
         False,
     )
@@ -63,7 +67,7 @@ def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
 def test_a_second_time_changes_nothing(database: Path) -> None:
     before = database.read_bytes()
     done = maintenance.migrate(database, False)
-    assert (done.changed, done.migrations, done.schema) == (False, (), "0003_syncs")
+    assert (done.changed, done.migrations, done.schema) == (False, (), "0001_baseline")
     assert database.read_bytes() == before
 
 
@@ -88,13 +92,13 @@ def test_an_empty_file_and_an_interrupted_first_start_become_databases(tmp_path:
 def test_an_older_file_is_backed_up_and_keeps_what_it_holds(database: Path, upgrade: Path) -> None:
     before = texts(database)
     dry = maintenance.migrate(database, True)
-    assert (dry.migrations, dry.changed, dry.backup) == (("0004_badges",), False, None)
+    assert (dry.migrations, dry.changed, dry.backup) == (("0002_badges",), False, None)
     done = maintenance.migrate(database, False)
-    backup = database.with_name("chat.db.before-0004_badges")
-    assert (done.changed, done.schema, done.backup) == (True, "0004_badges", str(backup))
+    backup = database.with_name("chat.db.before-0002_badges")
+    assert (done.changed, done.schema, done.backup) == (True, "0002_badges", str(backup))
     assert texts(database) == texts(backup) == before
     assert maintenance.check(database) == maintenance.verify(database) == []
-    assert maintenance.info(backup).schema == "0003_syncs"
+    assert maintenance.info(backup).schema == "0001_baseline"
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
 
@@ -102,7 +106,7 @@ def test_the_backup_can_be_restored_and_used(database: Path, upgrade: Path) -> N
     done = maintenance.migrate(database, False)
     assert done.backup is not None
     maintenance.restore(database, Path(done.backup))
-    (upgrade / "0004_badges.py").unlink()
+    (upgrade / "0002_badges.py").unlink()
     assert maintenance.check(database) == []
 
 
@@ -110,7 +114,7 @@ def test_a_migration_that_fails_changes_nothing(database: Path, upgrade: Path) -
     write_next(upgrade, more="db.execute_sql('INSERT INTO nowhere VALUES (1)')")
     with pytest.raises(StorageUnavailable, match="nowhere"):
         maintenance.migrate(database, False)
-    (upgrade / "0004_badges.py").unlink()
+    (upgrade / "0002_badges.py").unlink()
     assert maintenance.check(database) == maintenance.verify(database) == []
 
 
@@ -119,7 +123,7 @@ def test_a_migration_that_breaks_a_reference_changes_nothing(database: Path, upg
     write_next(upgrade, more=more)
     with pytest.raises(StorageUnavailable, match="reference"):
         maintenance.migrate(database, False)
-    (upgrade / "0004_badges.py").unlink()
+    (upgrade / "0002_badges.py").unlink()
     assert maintenance.check(database) == []
 
 
@@ -127,10 +131,10 @@ def test_a_full_disk_leaves_the_older_file_usable(database: Path, upgrade: Path)
     write_next(upgrade, size=4_000_000)
     with file_size(1_000_000), pytest.raises(StorageFull):
         maintenance.migrate(database, False)
-    (upgrade / "0004_badges.py").unlink()
+    (upgrade / "0002_badges.py").unlink()
     assert maintenance.check(database) == maintenance.verify(database) == []
     scene = Offline(database, now=1_800_000_000_000_000)
-    scene.post(1, "dave", "still here")
+    scene.post(room(1), "dave", "still here")
     scene.close()
     assert texts(database)[-1] == "still here"
 
@@ -152,12 +156,12 @@ def test_failing_again_reuses_the_backup_until_something_happens(
             maintenance.migrate(database, False)
         return [name for name in names(database.parent) if not name.endswith(".json")]
 
-    first = "chat.db.before-0004_badges"
+    first = "chat.db.before-0002_badges"
     assert backups() == backups() == ["chat.db", first]
     before = database.with_name(first).read_bytes()
-    (upgrade / "0004_badges.py").unlink()
+    (upgrade / "0002_badges.py").unlink()
     scene = Offline(database, now=1_800_000_000_000_000)
-    scene.post(1, "dave", "meanwhile")
+    scene.post(room(1), "dave", "meanwhile")
     scene.close()
     write_next(upgrade, more=fail)
     assert backups() == backups() == ["chat.db", first, f"{first}-2"]
@@ -168,7 +172,7 @@ def test_failing_again_reuses_the_backup_until_something_happens(
 def test_a_file_that_lies_under_the_backups_name_is_not_overwritten(
     database: Path, upgrade: Path
 ) -> None:
-    other = database.with_name("chat.db.before-0004_badges")
+    other = database.with_name("chat.db.before-0002_badges")
     other.write_text("my notes")
     done = maintenance.migrate(database, False)
     assert done.backup == f"{other}-2"
@@ -198,7 +202,7 @@ def make_other_of_peewee(path: Path) -> None:
     tamper(
         path,
         "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)",
-        "INSERT INTO schema_migration VALUES (1, '0001_initial', '2020-01-01')",
+        "INSERT INTO schema_migration VALUES (1, '0001_baseline', '2020-01-01')",
     )
 
 
@@ -237,3 +241,69 @@ def test_a_file_that_is_not_ours_is_refused_and_left_alone(
             attempt()
     assert path.read_bytes() == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def make_development(path: Path) -> None:
+    """As a version before the first release left it: its history, and tables of the names that
+    are ours."""
+    tamper(
+        path,
+        "CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT)",
+        "CREATE TABLE event (id INTEGER PRIMARY KEY, payload TEXT)",
+        "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)",
+        "INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-01-01')",
+        "INSERT INTO schema_migration VALUES (2, '0002_callbacks', '2026-02-01')",
+    )
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda path: maintenance.prepare(path, durable=True),
+        lambda path: maintenance.migrate(path, False),
+        lambda path: maintenance.migrate(path, True),
+        maintenance.info,
+        maintenance.check,
+        maintenance.check_schema,
+        maintenance.verify,
+        lambda path: maintenance.restore(path.with_name("other.db"), path),
+    ],
+)
+def test_a_file_of_a_development_version_is_refused_and_left_alone(
+    tmp_path: Path, attempt: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "chat.db"
+    make_development(path)
+    path.chmod(0o640)
+    before = path.read_bytes()
+    sentence = (
+        "chat.db was made by a development version of chatctl, whose files are not taken over"
+    )
+    with pytest.raises(SchemaMismatch, match=sentence) as refused:
+        attempt(path)
+    assert refused.value.hint == "use a new file"
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert names(tmp_path) == ["chat.db"]
+
+
+@pytest.mark.parametrize(
+    "words", [["serve"], ["db", "migrate"], ["db", "check"], ["db", "info"], ["rooms", "ls"]]
+)
+def test_every_command_says_so_of_a_development_version(tmp_path: Path, words: list[str]) -> None:
+    path = tmp_path / "chat.db"
+    make_development(path)
+    before = path.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "chatctl", *words],
+        cwd=tmp_path,
+        env=clean_environment(tmp_path, DATABASE_URL=f"sqlite:{path}", PORT="0"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode not in (0, 2), done.stdout
+    assert "was made by a development version of chatctl" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert path.read_bytes() == before

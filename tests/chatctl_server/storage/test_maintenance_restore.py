@@ -12,7 +12,7 @@ import apsw
 import pytest
 from limits import file_size
 from lived_in import flip_bytes, names, tamper, texts
-from offline import Offline
+from offline import Offline, room
 
 from chatctl_server.errors import (
     CheckFailed,
@@ -39,16 +39,16 @@ def backup(database: Path, tmp_path: Path) -> Path:
 def go_on(path: Path, *said: str) -> None:
     scene = Offline(path, now=YEAR_LATER)
     for text in said:
-        scene.post(1, "dave", text)
+        scene.post(room(1), "dave", text)
     scene.close()
 
 
 def without_closing(path: Path, text: str) -> None:
     """Says it, and is killed: the text is in the write-ahead log only."""
     script = (
-        "import os, sys; from pathlib import Path; from offline import Offline; "
+        "import os, sys; from pathlib import Path; from offline import Offline, room; "
         f"scene = Offline(Path(sys.argv[1]), now={YEAR_LATER}); "
-        "scene.post(1, 'dave', sys.argv[2]); os._exit(0)"
+        "scene.post(room(1), 'dave', sys.argv[2]); os._exit(0)"
     )
     subprocess.run(
         [sys.executable, "-c", script, str(path), text],
@@ -66,7 +66,7 @@ def test_the_backups_content_is_there_and_the_earlier_file_is_kept(
     done = maintenance.restore(database, backup)
     assert (done.changed, done.schema, done.bytes) == (
         True,
-        "0003_syncs",
+        "0001_baseline",
         len(backup.read_bytes()),
     )
     assert done.last_offset == maintenance.info(database).last_offset

@@ -7,12 +7,11 @@ import pytest
 from peewee import Database
 
 from chatctl_server.storage import maintenance, sql
-from chatctl_server.storage.models import CursorTable
 from chatctl_server.storage.sql import Bulk
 
-INSERT = Bulk.insert(CursorTable.name, CursorTable.position)
-IGNORE = Bulk.insert(CursorTable.name, CursorTable.position, ignore=True)
-SUM = Bulk("SELECT SUM(column2) FROM (VALUES {rows})", 2)
+INSERT = Bulk("INSERT INTO cursor ({columns}) VALUES {rows}", "name, position")
+IGNORE = Bulk("INSERT OR IGNORE INTO cursor ({columns}) VALUES {rows}", "name, position")
+SUM = Bulk("SELECT sum(column2) FROM (VALUES {rows})", "name, position")
 
 
 @pytest.fixture
@@ -43,17 +42,14 @@ def test_a_row_that_is_there_already_is_ignored_where_that_is_asked_for(db: Data
     assert positions(db) == [1, 2]
 
 
-def test_as_many_rows_as_can_be_go_in_one_step(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_as_many_rows_as_can_be_go_in_one_step(db: Database) -> None:
     """Each step is a wait for Python's lock."""
     steps: list[str] = []
-    execute = db.execute_sql
 
-    def counted(text: str, parameters: tuple[object, ...]) -> object:
-        steps.append(text)
-        return execute(text, parameters)
+    def count(_cursor: object, statement: str, _bindings: object) -> bool:
+        steps.append(statement)
+        return True
 
-    monkeypatch.setattr(db, "execute_sql", counted)
+    db.connection().exec_trace = count
     INSERT.run(db, [(f"row {number}", number) for number in range(100)])
     assert len(steps) == 3, "64, 32 and 4"

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from offline import HOST, SECOND, Offline
 from peewee import Database
 
-from chatctl_server.actions import announcements, messages, moderation, rooms, sessions
+from chatctl_server.actions import (
+    conversations,
+    custom_events,
+    messages,
+    moderation,
+    participants,
+    sessions,
+)
 from chatctl_server.domain import events
+from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.errors import ChatctlError
 from chatctl_server.storage import maintenance, models, projection
 from chatctl_server.storage.maintenance import schemas
@@ -29,7 +37,7 @@ def tables(db: Database) -> Rows:
 
 
 def recorded(offset: int, event: events.Payload, conversation: int | None = 1) -> events.Event:
-    return events.Event(offset, offset * SECOND, conversation, HOST, event)
+    return events.Event(offset, offset * SECOND, ROOMS, conversation, HOST, event)
 
 
 def post(number: int, client_msg_id: str | None = None) -> events.Event:
@@ -65,9 +73,10 @@ def test_posts_applied_together_are_the_same_as_one_by_one() -> None:
         events.CustomSent("ann", "wave", msgspec.Raw(b"{}")),
         events.UserKicked("ann"),
         events.SyncRequested(("data",), 1),
+        events.Unknown("message.pinned", msgspec.Raw(b'{"message_id": 1}')),
     ],
 )
-def test_facts_for_the_readers_of_the_log_change_no_table(event: events.Payload) -> None:
+def test_events_for_the_readers_of_the_log_change_no_table(event: events.Payload) -> None:
     with schemas.scratch() as db:
         projection.apply(db, recorded(1, CREATED))
         before = tables(db)
@@ -81,51 +90,56 @@ def test_the_hash_of_a_client_id_is_stored_and_must_stay_what_it_is() -> None:
 
 
 USERS = st.sampled_from(["ann", "bob", "eve"])
-ROOMS = st.sampled_from([0, 1])
-Step = Callable[[Offline, list[str]], Any]
+PLACES = st.sampled_from([0, 1])
+Step = Callable[[Offline, list[RoomRef]], Any]
 
 
 def steps() -> st.SearchStrategy[Step]:
     """What may happen in two rooms, refused or not."""
 
-    def verb(verb: Callable[..., Any], *more: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
+    def acted(action: Callable[..., Any], *more: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
         return st.builds(
-            lambda room, *given: lambda scene, ids: scene.run(verb, ids[room], *given), ROOMS, *more
+            lambda room, *given: lambda scene, refs: scene.run(action, refs[room], *given),
+            PLACES,
+            *more,
         )
 
     seconds = st.sampled_from([None, 1, 60])
     payload = st.just(msgspec.Raw(b"[1]"))
     return st.one_of(
-        st.builds(lambda wait: lambda scene, ids: pass_time(scene, wait), st.integers(-5, 30)),
+        st.builds(lambda wait: lambda scene, refs: pass_time(scene, wait), st.integers(-5, 30)),
         st.builds(
             lambda room, user, client_id: (
-                lambda scene, ids: scene.post(room + 1, user, "hello", client_msg_id=client_id)
+                lambda scene, refs: scene.post(refs[room], user, "hello", client_msg_id=client_id)
             ),
-            ROOMS,
+            PLACES,
             USERS,
             st.sampled_from([None, "c1", "c2"]),
         ),
         st.builds(
-            lambda room, user: lambda scene, ids: scene.run(sessions.join, room + 1, user, user),
-            ROOMS,
+            lambda room, user: lambda scene, refs: scene.run(sessions.join, refs[room], user, user),
+            PLACES,
             USERS,
         ),
         st.builds(
-            lambda number: lambda scene, ids: scene.run(sessions.leave, number, "left"),
+            lambda number: lambda scene, refs: scene.run(sessions.leave, number, "left"),
             st.integers(1, 6),
         ),
-        st.just(lambda scene, ids: scene.run(end_all)),
-        verb(messages.delete, st.integers(1, 6)),
-        verb(moderation.ban, USERS, st.none(), seconds),
-        verb(moderation.unban, USERS),
-        verb(moderation.mute, USERS, st.just("noise"), seconds),
-        verb(moderation.unmute, USERS),
-        verb(moderation.kick, USERS),
-        verb(rooms.rename, st.sampled_from(["x", "y"])),
-        verb(rooms.set_admins, st.lists(USERS)),
-        verb(rooms.change_admins, st.lists(USERS), st.just(())),
-        verb(announcements.send_custom_event, USERS, st.just("wave"), payload),
-        verb(rooms.close),
+        st.just(lambda scene, refs: scene.run(end_all)),
+        acted(messages.delete, st.integers(1, 6)),
+        acted(messages.erase, st.integers(1, 6)),
+        acted(moderation.ban, USERS, st.none(), seconds),
+        acted(moderation.unban, USERS),
+        acted(moderation.mute, USERS, st.just("noise"), seconds),
+        acted(moderation.unmute, USERS),
+        acted(moderation.kick, USERS),
+        acted(conversations.rename, st.sampled_from(["x", "y"])),
+        acted(conversations.set_admins, st.lists(USERS)),
+        acted(conversations.change_admins, st.lists(USERS), st.just(())),
+        acted(custom_events.send, USERS, st.just("wave"), payload),
+        acted(participants.join, USERS, st.sampled_from(["member", "owner"])),
+        acted(participants.leave, USERS),
+        acted(conversations.close),
     )
 
 
@@ -145,10 +159,10 @@ def test_whatever_happens_the_log_tells_the_tables_and_no_rule_breaks(
 ) -> None:
     path = tmp_path_factory.mktemp("life") / "chat.db"
     scene = Offline(path)
-    ids = [scene.create_room("lobby", "ann"), scene.create_room("attic")]
+    refs = [scene.create_room("lobby", "ann"), scene.create_room("attic")]
     for happen in happenings:
         try:
-            happen(scene, ids)
+            happen(scene, refs)
         except ChatctlError:
             continue  # a refusal: it must have changed nothing
     scene.close()

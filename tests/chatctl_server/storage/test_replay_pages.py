@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from offline import Offline
+from offline import Offline, room
 
-from chatctl_server.actions import announcements, moderation
+from chatctl_server.actions import custom_events, moderation
 from chatctl_server.domain import events
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import log, replay, sql
 
-ROOM = 1
+ROOM = room(1)
 LARGE = 60_000  # bytes of an event: nearly what a frame may hold
 PAGE_BYTES = 256 * 1024
 
@@ -25,10 +26,10 @@ def scene(tmp_path: Path) -> Iterator[Offline]:
     scene.close()
 
 
-def custom(room_id: str, number: int, size: int) -> tuple[Any, ...]:
+def custom(ref: RoomRef, number: int, size: int) -> tuple[Any, ...]:
     payload = msgspec.Raw(json.dumps([number, "x" * size]).encode())
     boss = events.Actor("boss", "test")
-    return announcements.send_custom_event, boss, room_id, "boss", "large", payload
+    return custom_events.send, boss, ref, "boss", "large", payload
 
 
 def pages(scene: Offline) -> list[replay.Page]:
@@ -65,8 +66,8 @@ def places(found: list[replay.Page]) -> list[int]:
 
 
 def test_large_events_are_paged_by_their_bytes(scene: Offline) -> None:
-    room_id = scene.create_room("lobby")
-    scene.together(*(custom(room_id, number, LARGE) for number in range(20)))
+    lobby = scene.create_room("lobby")
+    scene.together(*(custom(lobby, number, LARGE) for number in range(20)))
     found = pages(scene)
     assert [len(page.entries) for page in found] == [5, 4, 4, 4, 4]  # the first has the creation
     assert all(size(page) <= PAGE_BYTES for page in found)
@@ -75,14 +76,14 @@ def test_large_events_are_paged_by_their_bytes(scene: Offline) -> None:
 
 def test_nothing_is_missing_or_told_twice_among_messages(scene: Offline) -> None:
     """Messages and other events are read apart; whichever page ends first ends both."""
-    room_id = scene.create_room("lobby")
+    lobby = scene.create_room("lobby")
     for number in range(30):
         scene.together(
-            *(custom(room_id, number, LARGE if number % 3 else 10) for _ in range(number % 4)),
-            (moderation.mute, events.Actor(None, "test"), room_id, f"{number}", None, None),
+            *(custom(lobby, number, LARGE if number % 3 else 10) for _ in range(number % 4)),
+            (moderation.mute, events.Actor(None, "test"), lobby, f"{number}", None, None),
         )
         for turn in range(number % 5):
-            scene.post(ROOM, "anna", f"{turn}" * (20_000 if number % 7 == 0 else 5))
+            scene.post(lobby, "anna", f"{turn}" * (20_000 if number % 7 == 0 else 5))
     found = pages(scene)
     newest = found[-1].offset
     assert len(found) > 5
@@ -91,17 +92,17 @@ def test_nothing_is_missing_or_told_twice_among_messages(scene: Offline) -> None
 
 
 def test_an_event_above_the_size_is_a_page_of_its_own(scene: Offline) -> None:
-    room_id = scene.create_room("lobby")
-    scene.together(*(custom(room_id, number, PAGE_BYTES + 1) for number in range(3)))
+    lobby = scene.create_room("lobby")
+    scene.together(*(custom(lobby, number, PAGE_BYTES + 1) for number in range(3)))
     found = pages(scene)
     assert [len(page.entries) for page in found if size(page)] == [1, 1, 1]
     assert places(found) == [1, 2, 3, 4]
 
 
 def test_small_events_are_paged_by_their_number(scene: Offline) -> None:
-    room_id = scene.create_room("lobby")
+    lobby = scene.create_room("lobby")
     for _ in range(3):
-        scene.together(*(custom(room_id, number, 10) for number in range(400)))
+        scene.together(*(custom(lobby, number, 10) for number in range(400)))
     found = pages(scene)
     assert [len(page.entries) for page in found] == [replay.PAGE, replay.PAGE, 201]
     assert places(found) == list(range(1, 1202))

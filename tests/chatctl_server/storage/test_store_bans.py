@@ -6,15 +6,17 @@ import threading
 from pathlib import Path
 
 import pytest
+from offline import room
 
 from chatctl_server import errors
-from chatctl_server.actions import messages, moderation, rooms
+from chatctl_server.actions import conversations, messages, moderation
 from chatctl_server.domain import events, times
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.writer import Outcome
 
 OPERATOR = events.Actor(None, "api_key")
+ROOM = room(1)
 INTERLEAVINGS = 1000
 POSTS = 6
 
@@ -26,8 +28,8 @@ async def test_no_message_above_its_senders_ban(tmp_path: Path, is_urgent: bool)
     store = Store(path, durable=False, clock=times.now)
     await store.open()
     try:
-        room = await store.write(rooms.create, OPERATOR, "lobby", [])
-        race = Race(store, room.public_id, is_urgent)
+        await store.write(conversations.create_room, OPERATOR, "lobby", [])
+        race = Race(store, is_urgent)
         await asyncio.gather(asyncio.to_thread(race.post), asyncio.to_thread(race.ban))
         recorded = await store.read(log.read_after, 0, 100_000)
     finally:
@@ -48,10 +50,9 @@ async def test_no_message_above_its_senders_ban(tmp_path: Path, is_urgent: bool)
 class Race:
     """Per user, one thread posts and one bans, let go at the same moment, a little apart."""
 
-    def __init__(self, store: Store, room_id: str, is_urgent: bool) -> None:
+    def __init__(self, store: Store, is_urgent: bool) -> None:
         self.outcomes: list[Outcome] = []
         self._store = store
-        self._room_id = room_id
         self._is_urgent = is_urgent
         self._chance = random.Random(3)
         self._gate = threading.Barrier(2, timeout=30)
@@ -62,7 +63,7 @@ class Race:
             self._gate.wait()
             name = f"user-{user}"
             for number in range(POSTS):
-                given = messages.Post(1, OPERATOR, name, name, "text", f"{user}.{number}")
+                given = messages.Post(ROOM, OPERATOR, name, name, "text", f"{user}.{number}")
                 self._store.submit(messages.POST, (given,), self._posted)
             for _ in range(POSTS):
                 self._answered[0].acquire()
@@ -74,7 +75,7 @@ class Race:
                 pass  # some microseconds, so that the ban falls between the posts
             self._store.submit(
                 moderation.ban,
-                (OPERATOR, self._room_id, f"user-{user}", None, None),
+                (OPERATOR, ROOM, f"user-{user}", None, None),
                 lambda _: self._answered[1].release(),
                 urgent=self._is_urgent,
             )

@@ -6,10 +6,12 @@ from typing import Any
 
 import apsw
 import pytest
+from offline import room
 
 from chatctl_server import errors
-from chatctl_server.actions import messages, moderation, rooms
+from chatctl_server.actions import conversations, messages, moderation
 from chatctl_server.domain import events
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import log, maintenance, sql
 from chatctl_server.storage import messages as stored
@@ -17,6 +19,7 @@ from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writer import Batch, Call, Completed, Writer
 
 OPERATOR = events.Actor(None, "api_key")
+ROOM = room(1)
 START = 1_700_000_000 * SECOND
 
 
@@ -26,26 +29,25 @@ class Scene:
         self.now = START
         maintenance.prepare(path, durable=False)
         self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
-        (created,) = self.run((rooms.create, (OPERATOR, "lobby", [])))
-        self.room_id: str = created.outcome.public_id
+        self.run((conversations.create_room, (OPERATOR, "lobby", [])))
 
     def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Completed]:
-        return self.writing.run([Call(verb, given, print, 256) for verb, given in calls])
+        return self.writing.run([Call(action, given, print, 256) for action, given in calls])
 
     def post(self, *posts: messages.Post) -> list[Any]:
         return [each.outcome for each in self.run(*((messages.POST, (post,)) for post in posts))]
 
     def rows(self) -> list[stored.Message]:
-        return list(self._ask(stored.between, 1, 1, 2**40))
+        return list(self._ask(stored.between, ROOM, 1, 2**40))
 
     def types(self) -> list[str]:
         return [events.type_name(entry.payload) for entry in self._ask(log.read_after, 0, 1000)]
 
-    def _ask(self, question: Any, *arguments: Any) -> Any:
+    def _ask(self, query: Any, *arguments: Any) -> Any:
         database = sql.reading(self.path)
         database.connect()
         try:
-            return question(database, *arguments)
+            return query(database, *arguments)
         finally:
             database.close()
 
@@ -55,7 +57,7 @@ class Scene:
 
 
 def text(content: str, client_msg_id: str | None = None, **more: Any) -> messages.Post:
-    return messages.Post(1, OPERATOR, "anna", "Anna", content, client_msg_id, **more)
+    return messages.Post(ROOM, OPERATOR, "anna", "Anna", content, client_msg_id, **more)
 
 
 @pytest.fixture
@@ -65,15 +67,15 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     scene.writing.close()
 
 
-def test_a_verb_that_fails_leaves_nothing_and_its_neighbours_stay(scene: Scene) -> None:
+def test_an_action_that_fails_leaves_nothing_and_its_neighbours_stay(scene: Scene) -> None:
     def ban_and_break(tx: Tx) -> None:
-        moderation.ban(tx, OPERATOR, scene.room_id, "carl", None, None)
+        moderation.ban(tx, OPERATOR, ROOM, "carl", None, None)
         raise errors.Conflict("after all")
 
     settled = scene.run(
-        (moderation.ban, (OPERATOR, scene.room_id, "anna", None, None)),
+        (moderation.ban, (OPERATOR, ROOM, "anna", None, None)),
         (ban_and_break, ()),
-        (moderation.mute, (OPERATOR, scene.room_id, "bert", None, None)),
+        (moderation.mute, (OPERATOR, ROOM, "bert", None, None)),
     )
     assert isinstance(settled[1].outcome, errors.Conflict)
     assert [len(each.recorded) for each in settled] == [1, 0, 1]
@@ -100,8 +102,8 @@ def test_a_repeat_in_the_same_batch_is_stored_once(scene: Scene) -> None:
 
 
 def test_a_refused_post_takes_no_seq(scene: Scene) -> None:
-    scene.run((moderation.ban, (OPERATOR, scene.room_id, "anna", None, None)))
-    bert = messages.Post(1, OPERATOR, "bert", "Bert", "hello")
+    scene.run((moderation.ban, (OPERATOR, ROOM, "anna", None, None)))
+    bert = messages.Post(ROOM, OPERATOR, "bert", "Bert", "hello")
     outcomes = scene.post(bert, text("refused"), bert)
     assert isinstance(outcomes[1], errors.Banned)
     assert [outcomes[0].seq, outcomes[2].seq] == [1, 2]
@@ -135,9 +137,9 @@ def reads(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     look_up = stored.last_heard
 
-    def counted(db: Any, conversation: int, first: int) -> dict[str, int]:
-        found.append(conversation)
-        return look_up(db, conversation, first)
+    def counted(db: Any, ref: ConversationRef, first: int) -> dict[str, int]:
+        found.append(ref.id)
+        return look_up(db, ref, first)
 
     monkeypatch.setattr(stored, "last_heard", counted)
     return found
@@ -149,7 +151,10 @@ def test_a_refusal_costs_no_room_a_look_at_its_messages(
 ) -> None:
     scene.post(text("before", interval_seconds=3))
     found = reads(scene, monkeypatch)
-    refused = (rooms.as_admin, (events.Actor("anna", "room:open"), scene.room_id, moderation.ban))
+    refused = (
+        conversations.as_admin,
+        (events.Actor("anna", "room:open"), ROOM, moderation.ban),
+    )
     others = [(messages.POST, (text("throttled", interval_seconds=3),))] if beside else []
     *_, settled = scene.run(*others, refused)
     assert isinstance(settled.outcome, errors.Forbidden)
@@ -162,9 +167,9 @@ def test_a_post_that_is_undone_does_not_throttle(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its room is looked up anew, and no other."""
-    (created,) = scene.run((rooms.create, (OPERATOR, "other", [])))
+    (created,) = scene.run((conversations.create_room, (OPERATOR, "other", [])))
     assert created.recorded[0].conversation == 2
-    other = messages.Post(2, OPERATOR, "bert", "Bert", "hello", interval_seconds=3)
+    other = messages.Post(room(2), OPERATOR, "bert", "Bert", "hello", interval_seconds=3)
     scene.post(text("before", interval_seconds=3), other)
     found = reads(scene, monkeypatch)
     scene.now += 10 * SECOND
@@ -185,7 +190,7 @@ def test_a_post_that_is_undone_does_not_throttle(
 
 @pytest.mark.parametrize("calls", [1, 2])
 @pytest.mark.parametrize("beside", [False, True])
-def test_a_verb_that_hides_a_loss_has_stored_nothing(
+def test_an_action_that_hides_a_loss_has_stored_nothing(
     scene: Scene, calls: int, beside: bool
 ) -> None:
     def lose_many(tx: Tx, tries: Sequence[int]) -> list[str]:

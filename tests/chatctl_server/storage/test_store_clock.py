@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from offline import room
 
 from chatctl_server import errors
-from chatctl_server.actions import messages, moderation, rooms, sessions
+from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import history_pages, log, maintenance, room_sessions, sql
+from chatctl_server.storage import history_pages, log, maintenance, room_sessions, rooms, sql
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.writer import Call, Outcome, Writer
 
 OPERATOR = events.Actor(None, "api_key")
 NOON = 1_700_000_000 * SECOND
 HOUR = 3600
+ROOM = room(1)
 
 
 class Scene:
@@ -28,27 +30,32 @@ class Scene:
         self.now = NOON
         maintenance.prepare(path, durable=False)
         self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
-        self.room_id = self.do(rooms.create, OPERATOR, "lobby", []).public_id
+        self.do(conversations.create_room, OPERATOR, "lobby", [])
 
     def pass_seconds(self, seconds: int) -> None:
         """Negative: the clock is set back."""
         self.now += seconds * SECOND
 
-    def do(self, verb: Any, *arguments: Any) -> Outcome:
-        (settled,) = self.writing.run([Call(verb, arguments, print, 256)])
+    def restart(self) -> None:
+        """Nothing is remembered but what the file holds."""
+        self.writing.close()
+        self.writing = Writer(lambda: sql.writing(self.path, durable=False), lambda: self.now)
+
+    def do(self, action: Any, *arguments: Any) -> Outcome:
+        (settled,) = self.writing.run([Call(action, arguments, print, 256)])
         return settled.outcome
 
     def say(self, user_id: str, interval_seconds: int = 0) -> Outcome:
         post = messages.Post(
-            1, OPERATOR, user_id, user_id, "text", interval_seconds=interval_seconds
+            ROOM, OPERATOR, user_id, user_id, "text", interval_seconds=interval_seconds
         )
         return self.do(messages.POST, post)
 
-    def ask(self, question: Any, *arguments: Any) -> Any:
+    def ask(self, query: Any, *arguments: Any) -> Any:
         database = sql.reading(self.path)
         database.connect()
         try:
-            return question(database, *arguments)
+            return query(database, *arguments)
         finally:
             database.close()
 
@@ -69,9 +76,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def test_order_is_kept_whatever_the_clock_does(scene: Scene, jumps: list[int]) -> None:
     for number, jump in enumerate(jumps):
         scene.pass_seconds(jump)
-        scene.do(sessions.join, OPERATOR, 1, f"user-{number % 3}", "")
+        scene.do(sessions.join, OPERATOR, ROOM, f"user-{number % 3}", "")
         assert isinstance(scene.say("anna"), messages.Posted)
-    rows = scene.ask(stored.between, 1, 1, 2**40)
+    rows = scene.ask(stored.between, ROOM, 1, 2**40)
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     assert [row.created_at for row in rows] == sorted(row.created_at for row in rows)
     assert [row.event_offset for row in rows] == sorted(row.event_offset for row in rows)
@@ -81,13 +88,32 @@ def test_order_is_kept_whatever_the_clock_does(scene: Scene, jumps: list[int]) -
     assert maintenance.verify(scene.path) == []
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_the_time_of_an_event_never_falls(scene: Scene, is_restarted: bool) -> None:
+    """Whatever room it is in: what is asked of the log by time is found by bisection."""
+    scene.do(conversations.create_room, OPERATOR, "other", [])
+    newest: list[int] = []
+    for jump in (HOUR, -2 * HOUR, 60, 3 * HOUR, -HOUR):
+        scene.pass_seconds(jump)
+        if is_restarted:
+            scene.restart()
+        scene.do(moderation.mute, OPERATOR, room(2), f"user-{scene.now}", None, None)
+        posted = scene.say("anna")
+        newest.append(posted.created_at)
+    times = [entry.at for entry in scene.ask(log.read_after, 0, 1000)]
+    assert times == sorted(times)
+    assert newest == [NOON + HOUR * SECOND] * 3 + [NOON + (2 * HOUR + 60) * SECOND] * 2
+    assert scene.ask(log.offset_at, newest[-1]) == len(times) - 4
+
+
 def test_a_page_by_time_holds_what_its_times_say(scene: Scene) -> None:
     for jump in (0, HOUR, -2 * HOUR, 600, 2 * HOUR):
         scene.pass_seconds(jump)
         scene.say("anna")
+    lobby = scene.ask(rooms.get, ROOM)
     forward = (NOON // SECOND) + HOUR
     page = scene.ask(
-        history_pages.message_page, scene.room_id, history_pages.Window(forward, forward), 1, 10
+        history_pages.message_page, lobby, history_pages.Window(forward, forward), 1, 10
     )
     # What was said after the clock was set back stands at the last time before that.
     assert [record.seq for record in page.records] == [4, 3, 2]
@@ -95,7 +121,7 @@ def test_a_page_by_time_holds_what_its_times_say(scene: Scene) -> None:
 
 
 def test_a_session_never_ends_before_it_began(scene: Scene) -> None:
-    joined = scene.do(sessions.join, OPERATOR, 1, "anna", "Anna")
+    joined = scene.do(sessions.join, OPERATOR, ROOM, "anna", "Anna")
     scene.pass_seconds(-HOUR)
     scene.do(sessions.leave, OPERATOR, joined.session_id, "left")
     session = scene.ask(room_sessions.one, joined.session_id)
@@ -104,7 +130,7 @@ def test_a_session_never_ends_before_it_began(scene: Scene) -> None:
 
 def test_a_ban_with_an_end_lasts_by_the_clock_as_it_stands(scene: Scene) -> None:
     """Set forward, it ends early; set back again, it is in force until its end comes once more."""
-    scene.do(moderation.ban, OPERATOR, scene.room_id, "anna", None, HOUR)
+    scene.do(moderation.ban, OPERATOR, ROOM, "anna", None, HOUR)
     assert isinstance(scene.say("anna"), errors.Banned)
     scene.pass_seconds(2 * HOUR)
     assert isinstance(scene.say("anna"), messages.Posted)
@@ -116,7 +142,7 @@ def test_a_ban_with_an_end_lasts_by_the_clock_as_it_stands(scene: Scene) -> None
 
 
 def test_a_ban_for_good_does_not_depend_on_the_clock(scene: Scene) -> None:
-    scene.do(moderation.ban, OPERATOR, scene.room_id, "anna", None, None)
+    scene.do(moderation.ban, OPERATOR, ROOM, "anna", None, None)
     for jump in (HOUR, -5 * HOUR, 9 * HOUR):
         scene.pass_seconds(jump)
         assert isinstance(scene.say("anna"), errors.Banned)

@@ -10,16 +10,18 @@ from typing import Any
 
 import apsw
 import pytest
+from offline import room
 from peewee import Database
 
 from chatctl_server import errors
-from chatctl_server.actions import messages, moderation, rooms, sessions
+from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events, times
 from chatctl_server.storage import log, maintenance, sql
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.writer import Call, Completed, Writer
 
 OPERATOR = events.Actor(None, "api_key")
+ROOM = room(1)
 BIG = 400_000  # bytes: 100 pages
 PLACES = {"first": 0, "middle": 3, "last": 6}
 
@@ -32,8 +34,7 @@ class Scene:
         maintenance.prepare(self.path, durable=True)
         self.pragmas: dict[str, int] = {}
         self.writing = Writer(self._connect, times.now)
-        (created,) = self.run((rooms.create, (OPERATOR, "lobby", [])))
-        self.room_id: str = created.outcome.public_id
+        self.run((conversations.create_room, (OPERATOR, "lobby", [])))
         self.posted: dict[str, int] = {}
 
     def _connect(self) -> Database:
@@ -52,7 +53,7 @@ class Scene:
             self.writing._db.execute_sql("PRAGMA max_page_count = 1073741823")
 
     def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Completed]:
-        return self.writing.run([Call(verb, given, print, 256) for verb, given in calls])
+        return self.writing.run([Call(action, given, print, 256) for action, given in calls])
 
     def batch(self, name: str, big_place: int) -> list[Completed]:
         """Seven calls, posts and others mixed; the post at that place is big. What is answered
@@ -61,9 +62,9 @@ class Scene:
         for place in range(7):
             user_id = f"{name}-{place}"
             if place in (2, 5):
-                calls.append((sessions.join, (OPERATOR, 1, user_id, user_id)))
+                calls.append((sessions.join, (OPERATOR, ROOM, user_id, user_id)))
             elif place == 4:
-                calls.append((moderation.mute, (OPERATOR, self.room_id, user_id, None, None)))
+                calls.append((moderation.mute, (OPERATOR, ROOM, user_id, None, None)))
             else:
                 calls.append((messages.POST, (_post(user_id, place == big_place),)))
         settled = self.run(*calls)
@@ -76,10 +77,10 @@ class Scene:
         database = sql.reading(self.path)
         database.connect()
         try:
-            rows = stored.between(database, 1, 1, 2**40)
+            rows = stored.between(database, ROOM, 1, 2**40)
             assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
-            facts_in_log = log.read_after(database, 0, 10_000)
-            assert [each.offset for each in facts_in_log] == list(range(1, len(facts_in_log) + 1))
+            logged = log.read_after(database, 0, 10_000)
+            assert [each.offset for each in logged] == list(range(1, len(logged) + 1))
         finally:
             database.close()
         return {str(row.client_msg_id): row.seq for row in rows}
@@ -97,7 +98,9 @@ class Scene:
 
 def _post(user_id: str, is_big: bool) -> messages.Post:
     content = "x" * (BIG if is_big else 20)
-    return messages.Post(1, OPERATOR, user_id, user_id, content, f"id-{user_id}", is_guarded=False)
+    return messages.Post(
+        ROOM, OPERATOR, user_id, user_id, content, f"id-{user_id}", is_guarded=False
+    )
 
 
 def _failures(settled: list[Completed]) -> list[Exception]:
@@ -128,7 +131,7 @@ def _wal_size(scene: Scene) -> int:
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_full_in_a_verb(scene: Scene, place: int) -> None:
+def test_full_in_an_action(scene: Scene, place: int) -> None:
     pages = maintenance.info(scene.path).pages
     scene.reconnect(max_page_count=pages + 10)
     settled = scene.batch("full", place)
@@ -140,7 +143,7 @@ def test_full_in_a_verb(scene: Scene, place: int) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_a_limit_of_the_system_in_a_verb(scene: Scene, place: int) -> None:
+def test_a_limit_of_the_system_in_an_action(scene: Scene, place: int) -> None:
     """SQLite calls it an I/O error."""
     # A cache of some pages, so that the write-ahead log is written before COMMIT.
     scene.reconnect(cache_size=5)

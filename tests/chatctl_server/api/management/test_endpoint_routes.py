@@ -40,6 +40,7 @@ def test_an_endpoint_is_added_and_shown(admin: Admin) -> None:
     assert added == {
         "origin": "added",
         "kind": "events",
+        "scope": "rooms",
         "url": "https://hooks.example/x?…",
         "events": ["ban.*"],
         "status": "enabled",
@@ -69,6 +70,7 @@ def test_the_same_again_adds_nothing(admin: Admin) -> None:
     for more in ({}, {"secret": SECRET}):
         again = admin.ask("POST", "", 200, json={**body, **more})
         assert again == {**added, "changed": False}
+    assert admin.add(PUBLIC, "ban.*", "mute.*", scope="all")["changed"] is True
     refused = admin.ask("POST", "", 409, json={**body, "secret": OTHER})
     assert refused["field"] == "secret"
     assert admin.add(PUBLIC, "ban.*")["endpoint_id"] != added["endpoint_id"]

@@ -13,7 +13,12 @@ from receivers import answer, receiver, redirect
 from chatctl_server import errors
 from chatctl_server.domain.callback_urls import check_url, is_allowed, parse
 from chatctl_server.workers.callbacks import address_guard
-from chatctl_server.workers.callbacks.address_guard import Guard, Lookups, NotAllowed, Resolve
+from chatctl_server.workers.callbacks.address_guard import (
+    AddressGuard,
+    Lookups,
+    NotAllowed,
+    Resolve,
+)
 from chatctl_server.workers.callbacks.http_client import HttpClient, SendFailed
 
 SECONDS = 10.0
@@ -203,7 +208,7 @@ async def client(resolve: Resolve) -> AsyncIterator[HttpClient]:
         await made.close()
 
 
-async def outcome(made: HttpClient, url: str, guard: Guard | None) -> str:
+async def outcome(made: HttpClient, url: str, guard: AddressGuard | None) -> str:
     """The status of the answer, or the reason why there is none."""
     try:
         found = await made.post(url, [], b"{}", timeout_seconds=SECONDS, guard=guard)
@@ -215,7 +220,9 @@ async def outcome(made: HttpClient, url: str, guard: Guard | None) -> str:
 async def test_no_hostile_url_reaches_a_private_address() -> None:
     with receiver() as canary:
         async with client(leading_to(["127.0.0.1"])) as made:
-            found = [await outcome(made, url.format(port=canary.port), Guard()) for url in HOSTILE]
+            found = [
+                await outcome(made, url.format(port=canary.port), AddressGuard()) for url in HOSTILE
+            ]
             assert canary.count_connections() == 0
     assert set(found) == {"not_allowed"}
     assert len(HOSTILE) >= 60
@@ -353,7 +360,7 @@ def test_what_getaddrinfo_makes_of_odd_numbers_is_refused_too() -> None:
     for host in ("127.1", "0x7f.1", "2130706433", "0177.0.0.1", "0"):
         places = socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
         with pytest.raises(NotAllowed):
-            Guard().check(host, [ip_address(str(place[4][0])) for place in places])
+            AddressGuard().check(host, [ip_address(str(place[4][0])) for place in places])
 
 
 async def test_one_private_address_among_public_ones_is_enough() -> None:
@@ -361,14 +368,14 @@ async def test_one_private_address_among_public_ones_is_enough() -> None:
         for found in ([PUBLIC, "127.0.0.1"], ["127.0.0.1", PUBLIC], ["::ffff:127.0.0.1"]):
             async with client(leading_to(found)) as made:
                 url = f"http://hooks.example:{canary.port}/"
-                assert await outcome(made, url, Guard()) == "not_allowed"
+                assert await outcome(made, url, AddressGuard()) == "not_allowed"
         assert canary.count_connections() == 0
 
 
 async def test_the_refusal_names_the_address() -> None:
     async with client(leading_to([PUBLIC, "10.0.0.7"])) as made:
         with pytest.raises(SendFailed) as raised:
-            await made.post("http://a.example/", [], b"", timeout_seconds=1, guard=Guard())
+            await made.post("http://a.example/", [], b"", timeout_seconds=1, guard=AddressGuard())
     assert raised.value.detail == "a.example leads to 10.0.0.7, which is not a public address."
 
 
@@ -376,7 +383,7 @@ async def test_the_checked_address_is_the_one_connected_to() -> None:
     """The name leads elsewhere whenever it is looked up again."""
     with receiver(answer(headers=[("Connection", "close")]), host="127.0.0.2") as hook:
         with socket.create_server(("127.0.0.1", hook.port)) as canary:
-            guard = Guard((ip_network("127.0.0.2"),))
+            guard = AddressGuard((ip_network("127.0.0.2"),))
             async with client(leading_to(["127.0.0.2"], ["127.0.0.1"])) as made:
                 url = f"http://rebinding.example:{hook.port}/"
                 found = [await outcome(made, url, guard) for _ in range(3)]
@@ -390,7 +397,7 @@ async def test_the_checked_address_is_the_one_connected_to() -> None:
 async def test_the_second_try_of_a_call_is_checked_again() -> None:
     """A connection that was kept has died; the name leads elsewhere by now."""
     with receiver(host="127.0.0.2") as hook, receiver() as canary:
-        guard = Guard((ip_network("127.0.0.2"),))
+        guard = AddressGuard((ip_network("127.0.0.2"),))
         async with client(leading_to(["127.0.0.2"], ["127.0.0.1"])) as made:
             url = f"http://rebinding.example:{hook.port}/"
             assert await outcome(made, url, guard) == "200"
@@ -404,15 +411,15 @@ async def test_a_connection_without_a_guard_is_not_lent_to_a_guarded_call() -> N
         async with client(leading_to(["127.0.0.1"])) as made:
             url = f"http://hooks.example:{hook.port}/"
             assert await outcome(made, url, None) == "200"
-            assert await outcome(made, url, Guard(LOOPBACK)) == "200"
-            assert await outcome(made, url, Guard()) == "not_allowed"
+            assert await outcome(made, url, AddressGuard(LOOPBACK)) == "200"
+            assert await outcome(made, url, AddressGuard()) == "not_allowed"
         assert [request.connection for request in hook.requests] == [1, 2]
 
 
 async def test_a_redirect_to_a_private_address_is_not_followed() -> None:
     with receiver() as canary, receiver(redirect(canary.url), host="127.0.0.2") as hook:
         async with client(leading_to(["127.0.0.2"])) as made:
-            guard = Guard((ip_network("127.0.0.2"),))
+            guard = AddressGuard((ip_network("127.0.0.2"),))
             assert await outcome(made, f"http://hooks.example:{hook.port}/", guard) == "302"
         assert canary.count_connections() == 0
 

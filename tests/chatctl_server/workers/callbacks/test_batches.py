@@ -93,7 +93,7 @@ def test_sessions_come_in_the_order_in_which_they_ended(tmp_path: Path) -> None:
     with receiver() as hook, calling(tmp_path, hook, SESSIONS, **SMALL) as server:
         room = server.create_room()
         guests = {name: room.join(name) for name in ("ann", "bob", "cid")}
-        ended = "SELECT count(*) FROM session WHERE leave_time IS NOT NULL"
+        ended = "SELECT count(*) FROM room_session WHERE leave_time IS NOT NULL"
         for count, name in enumerate(("cid", "ann", "bob"), 1):
             guests[name].close()
             eventually(lambda count=count: stored(server, ended) == [(count,)])
@@ -110,7 +110,7 @@ def test_a_run_of_sessions_that_fills_its_batches_ends_with_a_last_one(tmp_path:
         for name in ("ann", "bob"):
             room.join(name).close()
         eventually(
-            lambda: stored(server, "SELECT count(*) FROM session WHERE leave_time") == [(2,)]
+            lambda: stored(server, "SELECT count(*) FROM room_session WHERE leave_time") == [(2,)]
         )
         [batch] = run_and_wait(server, hook, SESSIONS, "session_history", 1)
         assert (len(batch["sessions"]), batch["is_last_batch"]) == (2, True)

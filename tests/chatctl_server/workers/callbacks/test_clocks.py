@@ -41,7 +41,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 def wait_in_lane(tx: Tx, due_at: int, delay: int) -> None:
-    deliveries.add(tx.db, [Planned(1, 1, "room_created", 1, 1, 4)], tx.now, due_at)
+    deliveries.add(
+        tx.db, tx.take("delivery"), [Planned(1, 1, "room_created", 1, 1, 4)], tx.now, due_at
+    )
     deliveries.reschedule(tx.db, [deliveries.Rescheduled(1, 1, due_at, delay, is_slow=False)])
 
 

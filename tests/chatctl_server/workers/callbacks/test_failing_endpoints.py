@@ -43,7 +43,9 @@ class Scene:
 
 def _settle(tx: Tx, endpoint: int, verdict: Verdict, mark: str | None) -> None:
     planned = Planned(endpoint, 1, "room.created", 1, 1, 4, mark=mark)
-    delivery = deliveries.one(tx.db, deliveries.add(tx.db, [planned], tx.now, 0))
+    delivery = deliveries.one(
+        tx.db, deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0)
+    )
     assert delivery is not None
     outcome = Outcome(5, status=500)
     assert attempts.record_one(tx, AttemptEnded(delivery, tx.now, outcome, verdict, b"", 0, SIZES))

@@ -19,7 +19,7 @@ import receivers
 from receivers import Behaviour, Receiver, answer, receiver, say
 
 from chatctl_server.workers.callbacks import http_connection
-from chatctl_server.workers.callbacks.address_guard import Guard
+from chatctl_server.workers.callbacks.address_guard import AddressGuard
 from chatctl_server.workers.callbacks.http_client import Answer, HttpClient, SendFailed
 
 JSON = [("Content-Type", "application/json")]
@@ -463,14 +463,14 @@ async def test_a_connection_that_the_receiver_closed_is_not_taken(client: HttpCl
 
 async def test_connections_of_others_are_not_taken() -> None:
     """Host and port are another's, or the guard is: the address may not have been checked."""
-    guard = Guard((ip_network("127.0.0.0/8"),))
+    guard = AddressGuard((ip_network("127.0.0.0/8"),))
     with receiver() as hook:
         async with opened(HttpClient(resolve=leading_to("127.0.0.1"))) as client:
             for host, by in (
                 ("127.0.0.1", None),
                 ("a.example", None),
                 ("a.example", guard),
-                ("a.example", Guard((*guard.networks, ip_network("10.0.0.0/8")))),
+                ("a.example", AddressGuard((*guard.networks, ip_network("10.0.0.0/8")))),
             ):
                 url = f"http://{host}:{hook.port}/"
                 await client.post(url, JSON, b"", timeout_seconds=SECONDS, guard=by)
@@ -640,9 +640,9 @@ async def test_https() -> None:
         assert {request.connection for request in hook.requests} == {1}
 
 
-@pytest.mark.parametrize("guard", [None, Guard((ip_network("127.0.0.1"),))])
+@pytest.mark.parametrize("guard", [None, AddressGuard((ip_network("127.0.0.1"),))])
 async def test_the_certificate_is_that_of_the_name_whatever_the_address(
-    guard: Guard | None,
+    guard: AddressGuard | None,
 ) -> None:
     right, wrong = receivers.certificate("hooks.example"), receivers.certificate("127.0.0.1")
     with receiver(tls=right) as hook, receiver(tls=wrong) as other:

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offline import room
 
 from chatctl_server.actions import (
-    announcements,
     callbacks,
+    conversations,
     followers,
     history_batches,
     messages,
-    rooms,
     syncs,
 )
 from chatctl_server.actions import endpoints as operating
 from chatctl_server.domain import events, times
 from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.domain.references import ROOMS
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import cursors, deliveries, endpoints, log, maintenance
@@ -74,7 +75,7 @@ class Scene:
 
     async def create(self, count: int) -> None:
         for number in range(count):
-            await self.store.write(rooms.create, OPERATOR, f"room {number}", [])
+            await self.store.write(conversations.create_room, OPERATOR, f"room {number}", [])
 
 
 def _planned(db: Database) -> list[tuple[str, int]]:
@@ -123,7 +124,7 @@ async def test_a_planner_that_is_overtaken_plans_what_came_meanwhile(scene: Scen
 
 async def test_a_clock_asks_for_no_second_sync_before_the_first_has_begun(scene: Scene) -> None:
     await scene.create(1)
-    states = announcements.STATE_KINDS
+    states = syncs.STATES
     assert await scene.store.write(syncs.request_regularly, OPERATOR, states)
     await (await scene.planner()).step()
     assert not await scene.store.write(syncs.request_regularly, OPERATOR, states)
@@ -218,7 +219,7 @@ async def test_of_two_planners_the_slower_one_breaks_off_between_two_parts(
     await asyncio.gather(*[(await scene.planner()).step() for _ in range(2)])
     await scene.plan_all()
     assert sorted(await scene.planned()) == sorted(
-        (event, room) for room in range(1, 7) for event in ("data_sync", "room_created")
+        (event, number) for number in range(1, 7) for event in ("data_sync", "room_created")
     )
 
 
@@ -229,24 +230,24 @@ async def test_a_sync_that_breaks_off_between_two_parts_goes_on_behind_the_first
     await scene.create(5)
     await scene.plan_all()
     before = len(await scene.planned())
-    await scene.store.write(announcements.request_sync, OPERATOR)
+    await scene.store.write(syncs.request, OPERATOR)
     await (await scene.planner()).step()
     await scene.sync_planner().step()  # the first two rooms; then the process is gone
     await scene.plan_all()
     synced = (await scene.planned())[before:]
     assert sorted(synced) == sorted(
-        (event, room) for room in range(1, 6) for event in ("data_sync", "periodic_sync")
+        (event, number) for number in range(1, 6) for event in ("data_sync", "periodic_sync")
     )
 
 
-async def test_a_sync_of_many_rooms_keeps_no_fact_waiting(
+async def test_a_sync_of_many_rooms_keeps_no_event_waiting(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync_planner, "ROOMS_A_CALL", 1)
     await scene.create(3)
     await scene.plan_all()
     before = len(await scene.planned())
-    await scene.store.write(announcements.request_sync, OPERATOR)
+    await scene.store.write(syncs.request, OPERATOR)
     planner = await scene.planner()
     await planner.step()
     await scene.sync_planner().step()  # one room of three
@@ -264,7 +265,7 @@ async def test_of_two_planners_of_a_sync_one_is_refused(
     await scene.create(3)
     await scene.plan_all()
     before = len(await scene.planned())
-    await scene.store.write(announcements.request_sync, OPERATOR, ("periodic",))
+    await scene.store.write(syncs.request, OPERATOR, ("periodic",))
     await (await scene.planner()).step()
     part = await scene.store.read(sync_planner._next_part)
     assert part is not None
@@ -277,7 +278,7 @@ async def test_a_state_that_waits_already_is_not_planned_twice(scene: Scene) -> 
     """A receiver that is down for a week finds one state of each room, not 2,000."""
     await scene.create(1)
     for _ in range(4):
-        await scene.store.write(announcements.request_sync, OPERATOR)
+        await scene.store.write(syncs.request, OPERATOR)
     await scene.plan_all()
     events = [event for event, _ in await scene.planned()]
     # One may be under way already, so a second one waits behind it.
@@ -292,7 +293,7 @@ async def test_messages_of_any_number_are_passed_over_part_by_part(
     monkeypatch.setattr(log, "SCAN", 3)
     await scene.create(1)
     for number in range(10):
-        post = messages.Post(1, OPERATOR, "anna", "anna", f"{number}")
+        post = messages.Post(room(1), OPERATOR, "anna", "anna", f"{number}")
         await scene.store.write(messages.POST, post)
     await scene.create(1)
     planner = await scene.planner()
@@ -300,7 +301,7 @@ async def test_messages_of_any_number_are_passed_over_part_by_part(
     while await planner.step():
         steps += 1
     assert steps == 4
-    assert [room for _, room in await scene.planned()] == [1, 1, 2, 2]
+    assert [number for _, number in await scene.planned()] == [1, 1, 2, 2]
 
 
 async def test_posted_messages_cost_the_cursor_no_commit_of_their_own(scene: Scene) -> None:
@@ -309,7 +310,7 @@ async def test_posted_messages_cost_the_cursor_no_commit_of_their_own(scene: Sce
     planner = await scene.planner()
     commits: list[int] = []
     scene.store.on_batch = lambda calls, seconds: commits.append(calls)
-    post = messages.Post(1, OPERATOR, "anna", "anna", "hello")
+    post = messages.Post(room(1), OPERATOR, "anna", "anna", "hello")
     await scene.store.write(messages.post_one, post)
     assert not await planner.step()
     assert len(commits) == 1
@@ -328,12 +329,13 @@ def test_an_added_endpoint_hears_of_what_it_asked_for_since_it_is_there(
     since: int, globs: tuple[str, ...], is_heard: bool
 ) -> None:
     event = events.ConversationRenamed("room", "new")
-    entry = events.Event(5, 1, 7, OPERATOR, event)
+    entry = events.Event(5, 1, ROOMS, 7, OPERATOR, event)
     endpoint = endpoints.Endpoint(
         id=3,
         public_id="",
         origin="added",
         kind="events",
+        scope=ROOMS,
         url=URL,
         events=globs,
         status="enabled",
@@ -363,14 +365,14 @@ async def test_a_stop_leaves_nothing_for_endpoints_that_come_later(scene: Scene)
     assert await scene.planned() == []
 
 
-async def test_an_endpoint_for_all_facts_hears_of_a_sync_once(
+async def test_an_endpoint_for_all_events_hears_of_a_sync_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync_planner, "ROOMS_A_CALL", 1)
     actor = events.Actor("uid:0", "socket")
     await scene.store.write(operating.add, actor, URL, ["sync.*"], None, True, Settings())
     await scene.create(3)
-    await scene.store.write(announcements.request_sync, OPERATOR)
+    await scene.store.write(syncs.request, OPERATOR)
     await scene.plan_all()
     names = [event for event, _ in await scene.planned()]
     assert names.count("sync.requested") == 1

@@ -28,7 +28,7 @@ def deliver(tx: Tx) -> None:
     """One more that arrives at once."""
     offset = log.newest_offset(tx.db)
     planned = deliveries.Planned(1, 1, "room.renamed", offset, offset, 4)
-    stored = deliveries.one(tx.db, deliveries.add(tx.db, [planned], tx.now, 0))
+    stored = deliveries.one(tx.db, deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0))
     assert stored is not None
     outcome = Outcome(5, status=200)
     tried = attempts.AttemptEnded(stored, tx.now, outcome, Delivered(), b"1", 0, SIZES)

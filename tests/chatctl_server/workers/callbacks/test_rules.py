@@ -2,6 +2,7 @@
 
 from email.utils import format_datetime
 
+import msgspec
 import pytest
 
 from chatctl_server.domain import callbacks, events
@@ -16,6 +17,7 @@ from chatctl_server.domain.callbacks import (
     judge,
     retry_after,
 )
+from chatctl_server.domain.references import EVERY_SCOPE, ROOMS
 from chatctl_server.domain.times import EPOCH, SECOND
 
 NOW = 1_800_000_000 * SECOND
@@ -125,6 +127,10 @@ CLOSED = events.ConversationClosed("room", 0, 0, 0)
 JOINED = events.SessionJoined(1, "ann", "Ann", 1, 1, 1)
 LEFT = events.SessionLeft(1, "ann", "Ann", 1, 2, "left", 0)
 BANNED = events.BanSet("ann", None, None, None)
+GIVEN = [
+    events.Event(number, NOW, ROOMS, 1, events.SERVER, payload)
+    for number, payload in enumerate((CREATED, CLOSED, JOINED, LEFT, BANNED), 1)
+]
 
 
 @pytest.mark.parametrize(
@@ -137,13 +143,26 @@ BANNED = events.BanSet("ann", None, None, None)
         ("periodic_sync", [None] * 5),
     ],
 )
-def test_which_fact_goes_where(kind: callbacks.EndpointKind, told: list[str | None]) -> None:
-    given = (CREATED, CLOSED, JOINED, LEFT, BANNED)
-    assert [callbacks.event_of(kind, (), event) for event in given] == told
+def test_which_event_goes_where(kind: callbacks.EndpointKind, told: list[str | None]) -> None:
+    assert [callbacks.event_of(kind, (), ROOMS, entry) for entry in GIVEN] == told
+    of_a_chat = [msgspec.structs.replace(entry, scope=2) for entry in GIVEN]
+    assert [callbacks.event_of(kind, (), ROOMS, entry) for entry in of_a_chat] == [None] * 5
 
 
-def test_an_added_endpoint_hears_by_the_name_of_the_fact() -> None:
+def test_an_added_endpoint_hears_by_the_name_of_the_event() -> None:
     globs = ("room.*", "ban.set")
-    given = (CREATED, CLOSED, JOINED, LEFT, BANNED)
-    heard = [callbacks.event_of("events", globs, event) for event in given]
+    heard = [callbacks.event_of("events", globs, ROOMS, entry) for entry in GIVEN]
     assert heard == ["room.created", "room.closed", None, None, "ban.set"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "hears"),
+    [(ROOMS, [True, False, False]), (2, [False, True, False]), (EVERY_SCOPE, [True] * 3)],
+)
+def test_an_added_endpoint_hears_of_its_scope(scope: int, hears: list[bool]) -> None:
+    """Of the server's own events, which are of no scope, only one of every scope."""
+    given = [msgspec.structs.replace(GIVEN[0], scope=each) for each in (ROOMS, 2, None)]
+    heard = [callbacks.event_of("events", ("*",), scope, entry) for entry in given]
+    assert [each is not None for each in heard] == hears
+    unknown = msgspec.structs.replace(GIVEN[0], payload=events.Unknown("x.y", msgspec.Raw(b"{}")))
+    assert callbacks.event_of("events", ("*",), scope, unknown) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chatctl_server.actions import callbacks, history_batches, rooms
+from chatctl_server.actions import callbacks, conversations, history_batches
 from chatctl_server.actions import endpoints as operating
 from chatctl_server.actions.attempts import RECORD, AttemptEnded
 from chatctl_server.domain import events, times
@@ -35,13 +35,15 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
     await store.open()
     await store.write(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
-    await store.write(rooms.create, ACTOR, "lobby", [])
+    await store.write(conversations.create_room, ACTOR, "lobby", [])
     yield store
     await store.close()
 
 
 def plan(tx: Tx, event: str = "room_created", offset: int = 1) -> deliveries.Delivery:
-    number = deliveries.add(tx.db, [Planned(1, 1, event, offset, offset, 1000)], tx.now, 0)
+    number = deliveries.add(
+        tx.db, tx.take("delivery"), [Planned(1, 1, event, offset, offset, 1000)], tx.now, 0
+    )
     found = deliveries.one(tx.db, number)
     assert found is not None
     return found
@@ -90,14 +92,18 @@ def busy(path: Path) -> tuple[Offline, list[AttemptEnded]]:
     ends = [ARRIVED, TRIED_AGAIN, TIMED_OUT, REFUSED, SKIPPED, IS_GONE, ARRIVED, TIMED_OUT]
     tries = []
     for room, (verdict, outcome) in enumerate(ends, 1):
-        desk.create_room(f"room {room}")
+        made = desk.create_room(f"room {room}")
         for number in range(3):
-            desk.post(room, "anna", f"hello {number}")
+            desk.post(made, "anna", f"hello {number}")
         desk.call(
             history_batches.start_run, 1, "chat_history", room, history_batches.Sizes(2, 2, 4), 0
         )
         planned = [Planned(2 + number % 2, room, "data_sync", 1, 1, 4) for number in range(4)]
-        desk.call(lambda tx, wanted=planned: deliveries.add(tx.db, wanted, tx.now, 0))
+        desk.call(
+            lambda tx, wanted=planned: deliveries.add(
+                tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, 0
+            )
+        )
         for endpoint in (1, 2, 3):
             [head] = heads(desk, endpoint, room)
             tries.append(
@@ -116,7 +122,7 @@ def heads(desk: Offline, endpoint: int, room: int) -> list[deliveries.Delivery]:
 
 
 def tables(desk: Offline) -> dict[str, list[tuple[object, ...]]]:
-    names = ("delivery", "attempt", "lane", "batch", "endpoint", "event", "cursor")
+    names = ("delivery", "attempt", "ordering_key", "batch", "endpoint", "event", "cursor")
 
     def ask(tx: Tx) -> dict[str, list[tuple[object, ...]]]:
         return {
@@ -143,14 +149,14 @@ def test_tries_that_are_settled_together_lead_to_the_same_as_one_by_one(tmp_path
     other.close()
 
 
-def test_a_lane_ends_with_its_last_delivery(tmp_path: Path) -> None:
+def test_an_ordering_key_ends_with_its_last_delivery(tmp_path: Path) -> None:
     desk = Offline(tmp_path / "chat.db")
     desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
     both = [desk.call(plan), desk.call(plan)]
     desk.call(RECORD, AttemptEnded(both[0], 1, *ARRIVED[::-1], b"hash", 11, SIZES))
-    assert [row[:4] for row in tables(desk)["lane"]] == [(1, 1, 11, 0)]
+    assert [row[:4] for row in tables(desk)["ordering_key"]] == [(1, 1, 11, 0)]
     desk.call(RECORD, AttemptEnded(both[1], 1, *ARRIVED[::-1], b"hash", 12, SIZES))
-    assert tables(desk)["lane"] == []
+    assert tables(desk)["ordering_key"] == []
     desk.close()
 
 
@@ -160,11 +166,15 @@ def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Pat
     desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
     for first in range(0, 1000, 100):
         planned = [Planned(1, first + n, "room_created", 1, 1, 4) for n in range(100)]
-        desk.call(lambda tx, wanted=planned: deliveries.add(tx.db, wanted, tx.now, 0))
+        desk.call(
+            lambda tx, wanted=planned: deliveries.add(
+                tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, 0
+            )
+        )
 
     def explained(tx: Tx) -> list[str]:
         tx.db.execute_sql("UPDATE delivery SET status = 'delivered' WHERE id > 3")
-        tx.db.execute_sql("DELETE FROM lane WHERE conversation > 3")
+        tx.db.execute_sql("DELETE FROM ordering_key WHERE conversation > 3")
         tx.db.execute_sql("ANALYZE")
         asked = (deliveries._PENDING, deliveries._SETTLE, deliveries._RESCHEDULE)
         texts = [text for each in (*asked, deliveries._END_KEYS) for text in each._texts]
@@ -176,7 +186,7 @@ def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Pat
 
     steps = desk.call(explained)
     assert "SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)" in steps
-    assert [each for each in steps if each.startswith(("SCAN delivery", "SCAN lane"))] == []
+    assert [each for each in steps if each.startswith(("SCAN delivery", "SCAN ordering_key"))] == []
     desk.close()
 
 
@@ -198,7 +208,7 @@ def _render(db: Database, delivery: deliveries.Delivery) -> Rendered:
 
 
 @pytest.mark.parametrize("event", ["room_created", "data_sync", "periodic_sync"])
-async def test_a_fact_that_is_not_there_is_the_trouble_of_its_delivery_alone(
+async def test_an_event_that_is_not_there_is_the_trouble_of_its_delivery_alone(
     store: Store, event: str
 ) -> None:
     delivery = await store.write(plan, event, 4711)
@@ -238,7 +248,7 @@ async def test_no_endpoint_is_the_last_for_ever(store: Store) -> None:
 
     def fill(tx: Tx) -> None:
         both = [Planned(endpoint, 1, "room_created", 1, 1, 4) for endpoint in (1, 2)]
-        deliveries.add(tx.db, both, tx.now, 0)
+        deliveries.add(tx.db, tx.take("delivery", len(both)), both, tx.now, 0)
 
     await store.write(fill)
     rendering = Rendering(lambda conversation: 0, 100, times.now)

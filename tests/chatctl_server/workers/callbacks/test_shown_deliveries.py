@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from offline import SECOND, Offline
+from offline import SECOND, Offline, room
 
 from chatctl_server.actions import attempts, callbacks, history_batches, sessions
 from chatctl_server.domain import events
@@ -29,7 +29,9 @@ def desk(tmp_path: Path) -> Iterator[Offline]:
 
 def plan(desk: Offline) -> int:
     planned = deliveries.Planned(1, 1, "room_created", 1, 1, 4)
-    return int(desk.call(lambda tx: deliveries.add(tx.db, [planned], tx.now, 0)))
+    return int(
+        desk.call(lambda tx: deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0))
+    )
 
 
 def settle(desk: Offline, number: int, verdict: Verdict, status: int = 200) -> None:
@@ -75,9 +77,9 @@ def test_how_long_a_user_stayed_is_the_difference_of_the_seconds_that_are_told(
     desk: Offline,
 ) -> None:
     """So that it agrees with the history page, whose times are whole seconds."""
-    session = desk.run(sessions.join, 1, "anna", "anna").session_id
+    session = desk.run(sessions.join, room(1), "anna", "anna").session_id
     desk.now += SECOND - 1
-    left = desk.run(sessions.join, 1, "bert", "bert").session_id
+    left = desk.run(sessions.join, room(1), "bert", "bert").session_id
     for each in (session, left):
         desk.now += SECOND // 10
         desk.run(sessions.leave, each, "left")

@@ -14,7 +14,7 @@ from receivers import drip_answer, hang, receiver
 from world import eventually
 
 from chatctl_server import errors
-from chatctl_server.actions import callbacks, rooms
+from chatctl_server.actions import callbacks, conversations
 from chatctl_server.app import create_app
 from chatctl_server.domain import events, times
 from chatctl_server.live.notifier import Notifier
@@ -77,7 +77,7 @@ def test_a_second_signal_does_not_cut_the_stop_off(tmp_path: Path) -> None:
         assert not server.database.with_name("chat.db-wal").exists()
 
 
-def test_a_fact_that_cannot_be_read_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+def test_an_event_that_cannot_be_read_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
     with receiver() as hook, calling(tmp_path, hook, EVENTS) as server:
         server.create_room("lobby")
         wait_at(hook, EVENTS, 1)
@@ -85,8 +85,8 @@ def test_a_fact_that_cannot_be_read_does_not_keep_the_server_from_ending(tmp_pat
         database = sqlite3.connect(server.database)
         with database:
             database.execute(
-                """INSERT INTO event SELECT 99, type, conversation, actor, credential, address, at,
-                '{"broken": 1}' FROM event WHERE id = 1"""
+                """INSERT INTO event SELECT 99, type, class, scope, conversation, actor, credential,
+                address, at, '{"broken": 1}' FROM event WHERE id = 1"""
             )
         database.close()
         server.start()
@@ -105,7 +105,7 @@ async def about_to_stop(path: Path, url: str) -> AsyncIterator[Callbacks]:
     await made.start(workers)
     await workers.stop()
     for name in ("one", "two", "three"):
-        await store.write(rooms.create, events.Actor(None, "test"), name, [])
+        await store.write(conversations.create_room, events.Actor(None, "test"), name, [])
     yield made
     await made.close()
     await store.close()
@@ -162,7 +162,7 @@ async def _fill(path: Path, url: str) -> None:
     store = Store(path, durable=False, clock=times.now)
     await store.open()
     await store.write(callbacks.configure, {"room_event": url}, 0)
-    await store.write(rooms.create, events.Actor(None, "test"), "lobby", [])
+    await store.write(conversations.create_room, events.Actor(None, "test"), "lobby", [])
     planned = [deliveries.Planned(1, 1, "room_created", 1, 1, 4)]
     assert await store.write(callbacks.plan, 0, 0, planned, [], 0)
     await store.close()

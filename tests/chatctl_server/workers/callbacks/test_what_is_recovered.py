@@ -38,7 +38,7 @@ def deliver(desk: Offline, endpoint: int, verdict: Verdict | None, mark: str | N
 
     def run(tx: Tx) -> int:
         planned = deliveries.Planned(endpoint, 1, "room.renamed", 1, 1, 4, mark=mark)
-        number = deliveries.add(tx.db, [planned], tx.now, 0)
+        number = deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0)
         stored = deliveries.one(tx.db, number)
         assert stored is not None
         if verdict is not None:
@@ -75,7 +75,7 @@ def listed(desk: Offline, number: int) -> delivery_lists.DeliveryListed:
     return found
 
 
-def count_facts(desk: Offline) -> int:
+def count_events(desk: Offline) -> int:
     return int(desk.call(lambda tx: log.newest_offset(tx.db)))
 
 
@@ -158,8 +158,7 @@ def test_the_end_of_the_time_is_a_part_of_it(desk: Offline, until: int, count: i
 
 def test_what_was_posted_is_missing_too(desk: Offline) -> None:
     add(desk, "message.*")
-    desk.create_room("lobby")
-    desk.post(1, "anna", "hello")
+    desk.post(desk.create_room("lobby"), "anna", "hello")
     found = missing(desk)
     assert [each.event for each in found.planned] == ["message.posted"]
     assert found.following is None
@@ -168,10 +167,10 @@ def test_what_was_posted_is_missing_too(desk: Offline) -> None:
 def test_what_changes_nothing_is_not_recorded(desk: Offline) -> None:
     endpoint = add(desk, "room.*")
     untried = deliver(desk, endpoint.id, None)
-    before = count_facts(desk)
+    before = count_events(desk)
     assert revive(desk).size == 0
     assert desk.run(recovery.resend, str(untried), SETTINGS).changed is False
-    assert count_facts(desk) == before
+    assert count_events(desk) == before
 
 
 def test_a_sample_that_is_sent_again_is_tried_once(desk: Offline) -> None:

@@ -1,0 +1,148 @@
+"""The life of a conversation: created, renamed, given admins, closed."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
+
+from chatctl_server import errors
+from chatctl_server.actions import sessions
+from chatctl_server.domain import events, text
+from chatctl_server.domain.references import (
+    CLASS_OF,
+    ROOMS,
+    SCOPE_TYPES,
+    ConversationRef,
+    Kind,
+    RoomRef,
+)
+from chatctl_server.storage import (
+    conversations,
+    messages,
+    participants,
+    room_sessions,
+    rooms,
+    scopes,
+)
+from chatctl_server.storage.transaction import Tx
+
+T = TypeVar("T")
+SESSIONS_A_CALL = 500
+
+
+class CreatedConversation(NamedTuple):
+    ref: ConversationRef
+    public_id: str
+
+
+class Admins(NamedTuple):
+    """The admins now in force, and whether this call made them so."""
+
+    user_ids: tuple[str, ...]
+    changed: bool
+
+
+def create(
+    tx: Tx,
+    actor: events.Actor,
+    kind: Kind,
+    scope: int,
+    name: str,
+    admin_user_ids: Iterable[str] = (),
+) -> CreatedConversation:
+    """``public_id`` is the id that the world knows. Names need not be unique. Raises InvalidInput
+    for a kind that a scope of that type does not have."""
+    payload = events.ConversationCreated(
+        kind=kind,
+        public_id=str(uuid.uuid4()),
+        name=text.check_name(name, "name"),
+        admins=_user_ids(admin_user_ids),
+    )
+    if scopes.type_of(tx.db, scope) != SCOPE_TYPES[kind]:
+        raise errors.InvalidInput(f"a {kind} belongs to a {SCOPE_TYPES[kind]}", field="kind")
+    ref = CLASS_OF[kind](tx.take("conversation"), scope)
+    tx.record(payload, actor, ref)
+    return CreatedConversation(ref, payload.public_id)
+
+
+def create_room(
+    tx: Tx, actor: events.Actor, name: str, admin_user_ids: Iterable[str] = ()
+) -> CreatedConversation:
+    return create(tx, actor, "room", ROOMS, name, admin_user_ids)
+
+
+def rename(tx: Tx, actor: events.Actor, ref: ConversationRef, name: str) -> events.Event | None:
+    """None when that is the name already."""
+    text.check_name(name, "name")
+    found = conversations.get_open(tx.db, ref)
+    if found.name == name:
+        return None
+    return tx.record(events.ConversationRenamed(found.kind, name), actor, ref)
+
+
+def set_admins(
+    tx: Tx, actor: events.Actor, ref: RoomRef, admin_user_ids: Iterable[str]
+) -> events.Event | None:
+    """Replaces the whole set; None when that is the set already."""
+    admins = _user_ids(admin_user_ids)
+    found = conversations.get_open(tx.db, ref)
+    if participants.admins(tx.db, ref) == admins:
+        return None
+    return tx.record(events.AdminsSet(found.kind, admins), actor, ref)
+
+
+def change_admins(
+    tx: Tx, actor: events.Actor, ref: RoomRef, add: Iterable[str], remove: Iterable[str]
+) -> Admins:
+    """Adds to the set that the transaction finds, and takes out of it: of two callers at the same
+    time neither undoes what the other did."""
+    added, removed = set(_user_ids(add, "add")), set(_user_ids(remove, "remove"))
+    if added & removed:
+        both = min(added & removed)
+        raise errors.InvalidInput(f"{both} is both to be added and removed", field="remove")
+    found = conversations.get_open(tx.db, ref)
+    before = participants.admins(tx.db, ref)
+    after = tuple(sorted(added.union(before) - removed))
+    if after != before:
+        tx.record(events.AdminsSet(found.kind, after), actor, ref)
+    return Admins(after, after != before)
+
+
+def close(tx: Tx, actor: events.Actor, ref: ConversationRef) -> events.Event:
+    """Of a room the event has the figures, and ``end_sessions`` follows, as often as it finds
+    any."""
+    found = conversations.get_open(tx.db, ref)
+    if isinstance(ref, RoomRef):
+        room = rooms.get(tx.db, ref)
+        figures = (room.current_users, room.peak_users, room.total_joins)
+        return tx.record(events.ConversationClosed(found.kind, *figures), actor, ref)
+    return tx.record(events.ConversationClosed(found.kind), actor, ref)
+
+
+def end_sessions(tx: Tx, actor: events.Actor, ref: RoomRef) -> bool:
+    """Ends up to 500 sessions of a closed room: a big room's end holds nobody else up.
+
+    False when none was left. On the file the next start does it.
+    """
+    room = rooms.get(tx.db, ref)
+    if not tx.is_serving or room.status == "open":
+        return False
+    found = room_sessions.open_of_room(tx.db, ref, SESSIONS_A_CALL)
+    for session in found:
+        sessions.end(tx, actor, session, "closed")
+    return bool(found)
+
+
+def as_admin(
+    tx: Tx, actor: events.Actor, ref: ConversationRef, action: Callable[..., T], *arguments: Any
+) -> T:
+    """Runs an action for an admin of the conversation. Raises Forbidden when they are none now."""
+    conversations.get_open(tx.db, ref)
+    user_id = actor.user_id or ""
+    sender = messages.sender_status(tx.db, ref, user_id)
+    if not sender.is_admin or sender.is_banned(tx.now):
+        raise errors.Forbidden(f"{user_id} is no admin here")
+    return action(tx, actor, ref, *arguments)
+
+
+def _user_ids(user_ids: Iterable[str], field: str = "admin_user_ids") -> tuple[str, ...]:
+    return tuple(sorted({text.check_name(each, field) for each in user_ids}))

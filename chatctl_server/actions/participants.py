@@ -1,0 +1,37 @@
+"""Who takes part in a chat or a support conversation, and as what. What would change nothing
+records nothing. A room has no participants but its admins, see ``conversations.set_admins``."""
+
+from chatctl_server import errors
+from chatctl_server.domain import events, text
+from chatctl_server.domain.references import ChatRef, SupportRef
+from chatctl_server.storage import conversations, participants
+from chatctl_server.storage.transaction import Tx
+
+
+def join(
+    tx: Tx,
+    actor: events.Actor,
+    ref: ChatRef | SupportRef,
+    user_id: str,
+    role: events.Role = "member",
+) -> events.Event | None:
+    """Begins a stay in that role; None when the user is in it already. Raises
+    ConversationNotFound, ConversationClosed, or Conflict for somebody who has another role."""
+    text.check_user_id(user_id)
+    conversations.get_open(tx.db, ref)
+    present = participants.role(tx.db, ref, user_id)
+    if present == role:
+        return None
+    if present is not None:
+        raise errors.Conflict(f"{user_id} is {present} here already", field="user_id")
+    return tx.record(events.ParticipantJoined(user_id, role), actor, ref)
+
+
+def leave(
+    tx: Tx, actor: events.Actor, ref: ChatRef | SupportRef, user_id: str
+) -> events.Event | None:
+    """Ends the stay; None when there is none."""
+    conversations.get_open(tx.db, ref)
+    if participants.role(tx.db, ref, user_id) is None:
+        return None
+    return tx.record(events.ParticipantLeft(user_id), actor, ref)

@@ -1,0 +1,58 @@
+"""Which conversation events are about, and whose it is: for the readers of the whole log."""
+
+from collections.abc import Sequence
+
+import msgspec
+from peewee import Database
+
+from chatctl_server.domain import events
+from chatctl_server.domain.references import Kind, ScopeType
+from chatctl_server.storage.sql import Query
+
+
+class Whereabouts(msgspec.Struct, frozen=True):
+    """``public_id``: the conversation's; all are None of an event that is of the server."""
+
+    scope_type: ScopeType | None = None
+    scope_number: int | None = None
+    kind: Kind | None = None
+    public_id: str | None = None
+    name: str | None = None
+
+    @property
+    def scope(self) -> str | None:
+        """``rooms``, ``workspace:1``, ``site:2``; None for the server's own."""
+        if self.scope_type in (None, "rooms"):
+            return self.scope_type
+        return f"{self.scope_type}:{self.scope_number}"
+
+    @property
+    def room_id(self) -> str | None:
+        return self.public_id if self.kind == "room" else None
+
+
+NOWHERE = Whereabouts()
+_WHERE = Query(
+    """SELECT s.type, s.number, c.kind, c.public_id, c.name
+    FROM scope s LEFT JOIN conversation c ON c.id = :conversation AND c.scope = s.id
+    WHERE s.id = :scope"""
+)
+
+
+def of(db: Database, found: Sequence[events.Event]) -> dict[int, Whereabouts]:
+    """By the events' offsets."""
+    known: dict[tuple[int | None, int | None], Whereabouts] = {}
+    for entry in found:
+        place = entry.scope, entry.conversation
+        if place not in known:
+            known[place] = _where(db, *place)
+    return {entry.offset: known[entry.scope, entry.conversation] for entry in found}
+
+
+def of_one(db: Database, entry: events.Event) -> Whereabouts:
+    return _where(db, entry.scope, entry.conversation)
+
+
+def _where(db: Database, scope: int | None, conversation: int | None) -> Whereabouts:
+    row = _WHERE.row(db, scope=scope, conversation=conversation)
+    return NOWHERE if row is None else Whereabouts(*row)

@@ -1,0 +1,166 @@
+"""Bans and mutes of a whole scope: in every conversation of it, and in none of another."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lived_in import smuggle
+from offline import SECOND, Offline
+
+from chatctl_server import errors
+from chatctl_server.actions import conversations, moderation, participants, scopes, sessions
+from chatctl_server.domain.references import ROOMS, RoomRef
+from chatctl_server.storage import log, maintenance, messages, room_sessions, sanctions
+from chatctl_server.storage.messages import SenderStatus
+
+MINUTE = 60 * SECOND
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Offline]:
+    scene = Offline(tmp_path / "chat.db")
+    yield scene
+    scene.close()
+
+
+@pytest.fixture
+def lobby(scene: Offline) -> RoomRef:
+    return scene.create_room("lobby")
+
+
+def status(scene: Offline, ref: RoomRef, user_id: str) -> SenderStatus:
+    found: SenderStatus = scene.call(lambda tx: messages.sender_status(tx.db, ref, user_id))
+    return found
+
+
+def sound(scene: Offline) -> None:
+    assert maintenance.check(scene.path) == maintenance.verify(scene.path) == []
+
+
+@pytest.mark.parametrize(
+    ("in_room", "in_scope", "lasts"),
+    [
+        (None, None, 0),
+        (60, None, 60),
+        (None, 60, 60),
+        (60, 120, 120),
+        (120, 60, 120),
+        ("for good", 60, None),
+        (60, "for good", None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["ban", "mute"])
+def test_of_the_two_the_one_that_ends_last_counts(
+    scene: Offline,
+    lobby: RoomRef,
+    kind: str,
+    in_room: int | str | None,
+    in_scope: int | str | None,
+    lasts: int | None,
+) -> None:
+    action = moderation.ban if kind == "ban" else moderation.mute
+    for where, seconds in ((lobby, in_room), (ROOMS, in_scope)):
+        if seconds is not None:
+            ends_in = None if seconds == "for good" else seconds
+            scene.run(action, where, "eve", None, ends_in)
+    found = status(scene, lobby, "eve")
+    ends_at = found.ban_ends_at if kind == "ban" else found.mute_ends_at
+    if lasts is None:
+        assert ends_at == messages.NEVER
+    else:
+        assert ends_at == (scene.now + lasts * SECOND if lasts else 0)
+        scene.now += max(lasts * SECOND - 1, 0)
+        assert (found.is_banned(scene.now), found.is_muted(scene.now)) == (
+            bool(lasts) and kind == "ban",
+            bool(lasts) and kind == "mute",
+        )
+        scene.now += 1
+    refused = lasts is None and (errors.Banned if kind == "ban" else errors.Muted)
+    if refused:
+        with pytest.raises(refused):
+            scene.post(lobby, "eve", "hello")
+    else:
+        scene.post(lobby, "eve", "hello")
+    sound(scene)
+
+
+def test_it_holds_in_every_room_and_for_nobody_else(scene: Offline, lobby: RoomRef) -> None:
+    attic = scene.create_room("attic")
+    for room in (lobby, attic):
+        scene.run(sessions.join, room, "eve", "Eve")
+        scene.run(sessions.join, room, "ann", "Ann")
+    scene.run(moderation.ban, ROOMS, "eve", "advertising", None)
+    for room in (lobby, attic):
+        with pytest.raises(errors.Banned):
+            scene.post(room, "eve", "hello")
+        with pytest.raises(errors.Banned):
+            scene.run(sessions.join, room, "eve", "Eve")
+        scene.post(room, "ann", "she is gone")
+        ((user, reason),) = scene.call(
+            lambda tx, ref=room: tx.db.execute_sql(
+                "SELECT user_id, reason FROM room_session WHERE conversation = ? AND reason <> ''",
+                (ref.id,),
+            ).fetchall()
+        )
+        assert (user, reason) == ("eve", "banned")
+    later = scene.create_room("later")
+    with pytest.raises(errors.Banned):
+        scene.post(later, "eve", "hello")
+    assert scene.call(lambda tx: room_sessions.open_of_user_anywhere(tx.db, "eve")) == []
+    assert scene.run(moderation.unban, ROOMS, "eve") is not None
+    assert scene.run(moderation.unban, ROOMS, "eve") is None
+    scene.post(later, "eve", "hello")
+    sound(scene)
+
+
+def test_lifting_one_leaves_the_other(scene: Offline, lobby: RoomRef) -> None:
+    scene.run(moderation.ban, ROOMS, "eve", "everywhere", None)
+    scene.run(moderation.ban, lobby, "eve", "here", None)
+    listed = scene.call(
+        lambda tx: [
+            [each.reason for each in sanctions.bans(tx.db, where, tx.now)]
+            for where in (ROOMS, lobby)
+        ]
+    )
+    assert listed == [["everywhere"], ["here"]]
+    scene.run(moderation.unban, lobby, "eve")
+    with pytest.raises(errors.Banned):
+        scene.post(lobby, "eve", "hello")
+    scene.run(moderation.ban, lobby, "eve", "here", None)
+    scene.run(moderation.unban, ROOMS, "eve")
+    with pytest.raises(errors.Banned):
+        scene.post(lobby, "eve", "hello")
+    sound(scene)
+
+
+def test_it_ends_at_the_border_of_its_scope(scene: Offline, lobby: RoomRef) -> None:
+    first, second = (scene.run(scopes.create, "workspace", number) for number in (1, 2))
+    team = scene.run(conversations.create, "group", first, "team").ref
+    other = scene.run(conversations.create, "group", second, "other").ref
+    for chat in (team, other):
+        scene.run(participants.join, chat, "eve")
+    scene.run(moderation.ban, first, "eve", None, None)
+    with pytest.raises(errors.Banned):
+        scene.post(team, "eve", "hello")
+    scene.post(other, "eve", "hello")
+    scene.post(lobby, "eve", "hello")
+    sound(scene)
+
+
+@pytest.mark.parametrize("seconds", [None, 10])
+def test_check_finds_a_message_above_the_ban_of_its_scope(
+    scene: Offline, lobby: RoomRef, seconds: int | None
+) -> None:
+    """But not one that stands behind the ban's end, nor one of somebody else."""
+    scene.run(moderation.ban, ROOMS, "eve", None, seconds)
+    banned_at = scene.call(lambda tx: log.newest_offset(tx.db))
+    scene.run(moderation.ban, ROOMS, "dave", None, None)
+    scene.run(moderation.unban, ROOMS, "dave")
+    scene.close()
+    smuggle(scene.path, lobby.id, "frank")
+    smuggle(scene.path, lobby.id, "dave")
+    assert maintenance.check(scene.path) == []
+    smuggle(scene.path, lobby.id, "eve")
+    found = [str(each) for each in maintenance.check(scene.path)]
+    wanted = f"banned: message 3 was posted while event {banned_at} banned its sender"
+    assert found == ([] if seconds else [wanted])
