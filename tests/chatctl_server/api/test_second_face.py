@@ -1,0 +1,228 @@
+"""Another face needs no edit of the product: two scopes with equal numbers, other kinds, its own
+rule of who may post, two views of one event, one stream over fifty conversations."""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import second_face
+from application import in_process
+from second_face import DESK
+
+from chatctl_server.actions import conversations, messages, moderation, participants, scopes
+from chatctl_server.app import FACES, Application
+from chatctl_server.domain import events
+from chatctl_server.domain.references import ConversationRef, Kind
+from chatctl_server.storage import maintenance
+
+CLERK = events.Actor(None, "test")
+COUNT = 50
+WORKSPACE, SITE = "workspace:7", "site:7"
+KINDS: dict[str, Kind] = {WORKSPACE: "group", SITE: "support"}
+
+
+def token(user: str, desk: str = WORKSPACE) -> dict[str, str]:
+    return {"X-Desk-Token": f"{user}@{desk}"}
+
+
+class Stream:
+    """A WebSocket of the face, spoken to as a server would."""
+
+    def __init__(self, app: Application, user: str, desk: str, query: str = "") -> None:
+        self.told: list[dict[str, Any]] = []
+        self._over = asyncio.Event()
+        self._events = iter(["websocket.connect"])
+        self._scope = {
+            "type": "websocket",
+            "path": f"/ws/desk/{user}",
+            "raw_path": f"/ws/desk/{user}".encode(),
+            "query_string": query.encode(),
+            "headers": [(b"x-desk-token", f"{user}@{desk}".encode())],
+            "client": ("127.0.0.1", 1),
+            "extensions": {},
+        }
+        self._task = asyncio.create_task(app(self._scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        if (kind := next(self._events, None)) is not None:
+            return {"type": kind}
+        await self._over.wait()
+        return {"type": "websocket.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        if message["type"] == "websocket.send":
+            self.told.append(msgspec.json.decode(message["text"]))
+
+    async def until(self, offset: int) -> list[dict[str, Any]]:
+        """All that it was told, once the event at that offset has come."""
+        async with asyncio.timeout(15):
+            while not self.told or self.told[-1]["offset"] < offset:
+                await asyncio.sleep(0.01)
+        return self.told
+
+    async def end(self) -> None:
+        self._over.set()
+        await self._task
+
+
+class Scene:
+    def __init__(self, app: Application, client: httpx.AsyncClient) -> None:
+        self.app = app
+        self.client = client
+        self.refs: dict[str, list[ConversationRef]] = {}
+        self.ids: dict[str, list[str]] = {}
+
+    async def write(self, action: Any, *arguments: Any) -> Any:
+        return await self.app.context.store.write(action, CLERK, *arguments)
+
+    async def furnish(self, desk: str) -> None:
+        kind, _, number = desk.partition(":")
+        scope = await self.write(scopes.create, kind, int(number))
+        made = [
+            await self.write(conversations.create, KINDS[desk], scope, f"talk {n}")
+            for n in range(COUNT)
+        ]
+        self.refs[desk] = [each.ref for each in made]
+        self.ids[desk] = [each.public_id for each in made]
+        for ref in self.refs[desk]:
+            await self.write(participants.join, ref, "anna", "agent")
+            await self.write(participants.join, ref, "bert")
+
+    async def say(self, desk: str, number: int, user: str, content: str) -> httpx.Response:
+        return await self.client.post(
+            f"/desk/{self.ids[desk][number]}/messages",
+            json={"content": content, "client_msg_id": f"{number}-{content}"},
+            headers=token(user, desk),
+        )
+
+    @property
+    def newest(self) -> int:
+        return self.app.context.hub.published
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with in_process(tmp_path, "server", faces=(*FACES, DESK)) as (app, client):
+        found = Scene(app, client)
+        await found.furnish(WORKSPACE)
+        await found.furnish(SITE)
+        yield found
+    assert maintenance.check(tmp_path / "chat.db") == []
+    assert maintenance.verify(tmp_path / "chat.db") == []
+
+
+@contextlib.asynccontextmanager
+async def streams(*opened: Stream) -> AsyncIterator[None]:
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        for each in opened:
+            await each.end()
+
+
+def test_it_is_small() -> None:
+    assert len(inspect.getsource(second_face).splitlines()) <= 300
+
+
+async def test_a_stream_over_all_conversations_is_in_log_order_and_of_one_scope(
+    scene: Scene,
+) -> None:
+    begin = scene.newest
+    anna = Stream(scene.app, "anna", WORKSPACE, f"after={begin}")
+    async with streams(anna):
+        for number in range(COUNT):
+            assert (await scene.say(WORKSPACE, number, "bert", "hello")).status_code == 201
+            assert (await scene.say(SITE, number, "bert", "secret")).status_code == 201
+        told = await anna.until(scene.newest - 1)
+    offsets = [each["offset"] for each in told]
+    assert offsets == sorted(set(offsets))
+    assert [each["conversation"] for each in told] == [ref.id for ref in scene.refs[WORKSPACE]]
+    assert {each["content"] for each in told} == {"hello"}
+
+
+async def test_who_left_hears_nothing_until_they_are_back_live_and_on_resume(
+    scene: Scene,
+) -> None:
+    begin = scene.newest
+    left, kept = scene.refs[WORKSPACE][:2]
+    live = Stream(scene.app, "bert", WORKSPACE)
+    async with streams(live):
+        await scene.say(WORKSPACE, 0, "anna", "before")
+        await scene.write(participants.leave, left, "bert")
+        await scene.say(WORKSPACE, 0, "anna", "while away")
+        await scene.say(WORKSPACE, 1, "anna", "elsewhere")
+        await scene.write(participants.join, left, "bert")
+        await scene.say(WORKSPACE, 0, "anna", "back")
+        told = await live.until(scene.newest)
+    said = [(each["conversation"], each.get("content")) for each in told]
+    assert said == [
+        (left.id, "before"),
+        (left.id, None),
+        (kept.id, "elsewhere"),
+        (left.id, None),
+        (left.id, "back"),
+    ]
+    resumed = Stream(scene.app, "bert", WORKSPACE, f"after={begin}")
+    async with streams(resumed):
+        assert await resumed.until(scene.newest) == told
+
+
+async def test_of_one_event_there_are_two_views(scene: Scene) -> None:
+    begin = scene.newest
+    await scene.say(WORKSPACE, 3, "bert", "hello")
+    agent = Stream(scene.app, "anna", WORKSPACE, f"after={begin}")
+    visitor = Stream(scene.app, "bert", WORKSPACE, f"after={begin}")
+    async with streams(agent, visitor):
+        seen = (await agent.until(scene.newest))[0]
+        assert seen.pop("from") == "bert"
+        assert await visitor.until(scene.newest) == [seen]
+
+
+async def test_only_participants_may_post_and_bans_of_a_whole_scope_hold(scene: Scene) -> None:
+    refused = await scene.say(WORKSPACE, 0, "mallory", "let me in")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_a_participant")
+    await scene.write(moderation.ban, scene.refs[WORKSPACE][0].scope, "bert", "spam", None)
+    for number in (0, COUNT - 1):
+        refused = await scene.say(WORKSPACE, number, "bert", "buy this")
+        assert (refused.status_code, refused.json()["code"]) == (403, "banned")
+    assert (await scene.say(SITE, 0, "bert", "hello")).status_code == 201, "somebody else"
+
+
+async def test_what_is_of_another_scope_or_kind_is_unknown(scene: Scene) -> None:
+    for headers in (token("anna", SITE), token("anna", "workspace:8")):
+        path = f"/desk/{scene.ids[WORKSPACE][0]}/messages"
+        answer = await scene.client.post(path, json={"content": "x"}, headers=headers)
+        assert answer.status_code == 404
+    room = (await scene.client.post("/management/rooms", json={"room_name": "talk 0"})).json()
+    path = f"/desk/{room['room_id']}/messages"
+    answer = await scene.client.post(path, json={"content": "x"}, headers=token("anna"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "conversation_not_found")
+    assert set((await scene.client.get("/desk", headers=token("anna"))).json()) == set(
+        scene.ids[WORKSPACE]
+    )
+
+
+async def test_equal_client_ids_of_two_scopes_are_two_messages(scene: Scene) -> None:
+    first, second = [await scene.say(desk, 0, "bert", "hello") for desk in (WORKSPACE, SITE)]
+    assert first.json()["message_id"] != second.json()["message_id"]
+    assert (await scene.say(WORKSPACE, 0, "bert", "hello")).json() == first.json()
+
+
+async def test_a_deletion_is_told_and_an_erasure_leaves_no_text(scene: Scene) -> None:
+    begin = scene.newest
+    posted = (await scene.say(WORKSPACE, 0, "bert", "a secret")).json()
+    ref = scene.refs[WORKSPACE][0]
+    await scene.write(messages.delete, ref, posted["message_id"])
+    await scene.write(messages.erase, ref, posted["message_id"])
+    anna = Stream(scene.app, "anna", WORKSPACE, f"after={begin}")
+    async with streams(anna):
+        told = await anna.until(scene.newest)
+    assert [each.get("deleted") for each in told] == [None, 1, 1]
+    assert told[0]["content"] == ""
