@@ -1,0 +1,88 @@
+"""Every command that speaks of rooms says the same whether or not the database is full of
+conversations of other kinds, as like to the rooms as they can be made."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import cases
+import lived_in
+import other_kinds
+import pytest
+from cases import CASES
+from offline import Offline, room
+from same_process import Here
+
+from chatctl_server.actions import conversations, endpoints
+from chatctl_server.settings.sources import Settings
+
+USERS = ("ann", "bob", "eve", "carl", "dave")
+NAMES = ("lobby-now", "attic", "lobby")
+URL = "http://127.0.0.1:9/all"
+# What the operator asks of the whole file, or of one's own settings.
+SEEN_BY_THE_OPERATOR = {
+    name: "the operator's own"
+    for name in CASES
+    if CASES[name].kind == "file" or name.startswith(("events ", "status"))
+}
+# They need a server: what they show is what the routes and sockets give them.
+STREAMS = {name for name in CASES if CASES[name].kind in ("stream", "sending")}
+OF_A_DELIVERY = {name for name in CASES if "{delivery}" in CASES[name].words}
+COMPARED = [name for name in CASES if name not in {*SEEN_BY_THE_OPERATOR, *STREAMS, *OF_A_DELIVERY}]
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same rooms and the same endpoint, once without and once with the others."""
+    home = tmp_path_factory.mktemp("twins")
+    alone, crowded = home / "alone.db", home / "crowded.db"
+    lived_in.live(alone)
+    scene = Offline(alone)
+    scene.run(conversations.rename, room(1), "lobby-now")
+    endpoint = (URL, ["custom.*"], None, True, Settings())
+    scene.run(endpoints.add, *endpoint)
+    scene.close()
+    shutil.copy(alone, crowded)
+    other_kinds.fill(crowded, NAMES, USERS)
+    return alone, crowded
+
+
+def test_most_commands_are_compared() -> None:
+    assert len(COMPARED) > len(CASES) // 2
+    assert {"rooms ls", "rooms history", "ban", "say", "sync status", "sync pull"} <= {*COMPARED}
+
+
+def told(here: Here, source: Path, name: str) -> str:
+    """What it prints, answers and writes."""
+    database = here.directory / "chat.db"
+    for old in here.directory.glob("chat.db*"):
+        old.unlink()
+    shutil.copy(source, database)
+    known = {each.public_id for each in Offline(database).rooms()}
+    replaced = {"{room}": "lobby-now", "{endpoint}": URL, "{new}": str(here.directory / "new")}
+    words = shlex.split(CASES[name].words)
+    written = [replaced.get(each, each).replace("{message}", "1") for each in words]
+    done = here(*written, "--db", f"sqlite:{database}", stdin=CASES[name].stdin)
+    shown = [done.stdout, done.stderr, str(done.exit)]
+    for each in here.directory.glob("new*"):
+        shown.append(each.read_text())
+        each.unlink()
+    text = _ID.sub(lambda each: each[0] if each[0] in known else "<new>", "\n".join(shown))
+    return _TIME.sub("<time>", text)
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_a_command_says_the_same(here: Here, twins: tuple[Path, Path], name: str) -> None:
+    alone, crowded = [told(here, each, name) for each in twins]
+    numbers = re.compile(r"(?<![\w-])\d+(?![\w-])") if name in ("say",) else None
+    if numbers is not None:  # a new message's id counts all kinds
+        alone, crowded = numbers.sub("<n>", alone), numbers.sub("<n>", crowded)
+    assert crowded == alone
+
+
+def test_cases_are_those_of_the_registry() -> None:
+    assert {*COMPARED, *SEEN_BY_THE_OPERATOR, *STREAMS, *OF_A_DELIVERY} == {*CASES}
+    assert cases.of("product")
