@@ -14,7 +14,7 @@ import scene
 import served
 
 from chatctl_server.domain import times
-from chatctl_server.storage import history_pages, messages, rooms, sql
+from chatctl_server.storage import engine, history_pages, messages, rooms
 from chatctl_server.storage.store import Store
 
 LIMIT = 1000
@@ -50,7 +50,7 @@ def show(name: str, runs: Runs, *, at_most: float | None = None) -> None:
 
 def room_and_span(path: Path) -> tuple[rooms.Room, history_pages.Window]:
     """The room, and a window that holds all its messages but has to look for both ends."""
-    db = sql.reading(path)
+    db = engine.reading(path)
     db.connect()
     room = rooms.get(db, scene.ROOM)
     first, last = (messages.between(db, room.ref, seq, seq)[0] for seq in (1, room.last_seq))
@@ -61,7 +61,7 @@ def room_and_span(path: Path) -> tuple[rooms.Room, history_pages.Window]:
 
 def questions(path: Path, samples: int, repeat: int) -> None:
     room, span = room_and_span(path)
-    db = sql.reading(path)
+    db = engine.reading(path)
     db.connect()
     for window, which in ((OPEN, ""), (span, ", from and to")):
         for page in PAGES:

@@ -14,7 +14,7 @@ from peewee import Database
 
 from chatctl_server.actions import messages as posting
 from chatctl_server.domain import events, times
-from chatctl_server.storage import counters, log, messages, projection, rooms, sql
+from chatctl_server.storage import counters, engine, log, messages, projection, rooms
 from chatctl_server.storage.writer import Call, Writer
 
 BATCH = 256
@@ -62,7 +62,7 @@ class Numbers:
 
 def climb(path: Path, count: int) -> list[Step]:
     """Each step once, with ``count`` messages. The database's log is not fit for use after it."""
-    db = sql.writing(path, durable=True)
+    db = engine.writing(path, durable=True)
     db.connect()
     numbers = Numbers(db)
     steps = [
@@ -141,7 +141,7 @@ def _senders(db: Database, posts: Posts) -> None:
 
 def _action(path: Path, first: int, count: int) -> float:
     """The action as the writer runs it, without queue and event loop; client ids from ``first``."""
-    writing = Writer(lambda: sql.writing(path, durable=True), times.now)
+    writing = Writer(lambda: engine.writing(path, durable=True), times.now)
     batches = [
         [
             Call(posting.POST, (scene.post(scene.ROOM, number),), _ignore, 0)

@@ -15,7 +15,7 @@ from typing import Any
 from chatctl_server.actions import conversations, messages
 from chatctl_server.domain import events, times
 from chatctl_server.domain.references import ROOMS, RoomRef
-from chatctl_server.storage import maintenance, sql
+from chatctl_server.storage import engine, maintenance
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.writer import Call, Writer
 
@@ -73,7 +73,7 @@ def fill(path: Path, count: int) -> None:
     maintenance.prepare(path, durable=False)
     steps = -(-count // FILL_BATCH)
     clock = itertools.count(times.now() - steps * FILL_STEP, FILL_STEP)
-    writing = Writer(lambda: sql.writing(path, durable=False), lambda: next(clock))
+    writing = Writer(lambda: engine.writing(path, durable=False), lambda: next(clock))
     _run(writing, [Call(conversations.create_room, (ACTOR, "bench", ()), _ignore, 0)])
     for start in range(0, count, FILL_BATCH):
         numbers = range(start, min(start + FILL_BATCH, count))

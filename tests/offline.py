@@ -7,7 +7,7 @@ from typing import Any
 from chatctl_server.actions import conversations, messages, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
-from chatctl_server.storage import maintenance, rooms, sql
+from chatctl_server.storage import engine, maintenance, rooms
 from chatctl_server.storage.writer import Batch, Call, Writer
 
 SECOND = 1_000_000
@@ -27,7 +27,7 @@ class Offline:
         self.now = now
         if not path.exists():
             maintenance.prepare(path, durable=False)
-        self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: engine.writing(path, durable=False), lambda: self.now)
 
     def run(self, action: Callable[..., Any], *arguments: Any, actor: events.Actor = HOST) -> Any:
         """What the action returns; raises what it raises."""
@@ -54,7 +54,7 @@ class Offline:
     def restart(self) -> None:
         """A new connection that remembers nothing."""
         self.writing.close()
-        self.writing = Writer(lambda: sql.writing(self.path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: engine.writing(self.path, durable=False), lambda: self.now)
 
     def create_room(self, name: str, *admins: str) -> RoomRef:
         ref: RoomRef = self.run(conversations.create_room, name, admins).ref

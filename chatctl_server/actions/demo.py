@@ -10,7 +10,7 @@ from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import log, sql
+from chatctl_server.storage import engine, log
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writer import Call, Writer
 
@@ -120,7 +120,7 @@ def seed(path: Path, now: int) -> Seeded:
 
     Raises Conflict when the database is not empty.
     """
-    writing = Writer(lambda: sql.writing(path, durable=True), lambda: now)
+    writing = Writer(lambda: engine.writing(path, durable=True), lambda: now)
     try:
         (settled,) = writing.run([Call(_fill, (), lambda _: None, 0)])
     finally:

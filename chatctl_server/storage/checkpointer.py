@@ -1,7 +1,7 @@
 """Copies the write-ahead log back into the database file, beside the writer.
 
 Inside COMMIT it would stop the writer for as long as the disk takes: batches of 150 to 400 ms
-were seen. The writer itself does it only when the log has grown to ``sql.CHECKPOINT_PAGES``
+were seen. The writer itself does it only when the log has grown to ``engine.CHECKPOINT_PAGES``
 nevertheless; what is left to do then is little, and the log begins anew.
 
 A log that was copied back keeps its pages, and with them an erased text: after an erasure the log
@@ -13,9 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-import apsw
-
-from chatctl_server.storage import sql
+from chatctl_server.storage import engine, sql
 
 logger = logging.getLogger("chatctl.storage")
 PAUSE_SECONDS = 1.0
@@ -58,7 +56,7 @@ class Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
-        db = sql.writing(self._path, durable=self._durable)
+        db = engine.writing(self._path, durable=self._durable)
         try:
             while True:
                 self._written.wait()
@@ -85,14 +83,12 @@ class Checkpointer:
             self._erased_at = None  # what is erased from now on needs another checkpoint
         try:
             db.connect(reuse_if_open=True)
-            connection = db.connection()
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            if erased_at is not None:
-                connection.set_busy_timeout(BUSY_MILLISECONDS)
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            engine.copy_back(db)
+            if erased_at is None:
+                return
+            if engine.empty_log(db, BUSY_MILLISECONDS):
                 self._note_emptied()
-            return
-        except apsw.BusyError:  # the writer is at it, or somebody reads an older state
+                return
             reason = "another program may be reading the database"
         except Exception as error:
             reason = str(error)

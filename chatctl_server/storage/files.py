@@ -11,7 +11,7 @@ import apsw
 from peewee import Database, PeeweeException
 
 from chatctl_server import errors
-from chatctl_server.storage import sql
+from chatctl_server.storage import engine
 
 SIDECARS = ("-wal", "-shm", "-journal")
 
@@ -26,12 +26,12 @@ def beside(path: Path, suffix: str) -> Path:
 
 
 def reading(path: Path) -> Database:
-    """As ``sql.reading``, also where nothing can be written. Raises StorageUnavailable."""
+    """As ``engine.reading``, also where nothing can be written. Raises StorageUnavailable."""
     with failures(path):
         db = _open(real(path), immutable=False)
         is_immutable = "immutable=1" in str(db.database)
         db.close()
-    return _immutable(real(path)) if is_immutable else sql.reading(path)
+    return _immutable(real(path)) if is_immutable else engine.reading(path)
 
 
 @contextmanager
@@ -55,9 +55,9 @@ def _open(path: Path, *, immutable: bool) -> Database:
     if immutable:
         return _begin(_immutable(path))
     try:
-        return _begin(sql.reading(path))
+        return _begin(engine.reading(path))
     except Exception as error:
-        if not _lacks_index(sql.sqlite_error(error)):
+        if not _lacks_index(engine.error_of(error)):
             raise
         _refuse_changes_outside(path, is_full=has_cause(error, apsw.FullError))
     return _begin(_immutable(path))
@@ -86,7 +86,7 @@ def _lacks_index(error: apsw.Error | None) -> bool:
 def _begin(db: Database) -> Database:
     try:
         db.connect()
-        with sql.full_told(db.connection()):
+        with engine.full_told(db.connection()):
             db.execute_sql("BEGIN")
             db.execute_sql("SELECT count(*) FROM sqlite_schema").fetchall()
     except BaseException:
@@ -97,7 +97,7 @@ def _begin(db: Database) -> Database:
 
 def _immutable(path: Path) -> Database:
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    return sql.APSWDatabase(f"file:{quote(str(path))}?immutable=1", flags=flags)
+    return engine.APSWDatabase(f"file:{quote(str(path))}?immutable=1", flags=flags)
 
 
 def remove(path: Path) -> None:
@@ -153,7 +153,7 @@ def failures(path: Path) -> Iterator[None]:
 @contextmanager
 def writing_failures(path: Path, connection: apsw.Connection) -> Iterator[None]:
     """As ``failures``, and what only the connection knows to be a full disk."""
-    with failures(path), sql.full_told(connection):
+    with failures(path), engine.full_told(connection):
         yield
 
 
@@ -172,7 +172,7 @@ def _failure(path: Path, error: Exception) -> errors.ChatctlError:
     if has_cause(error, apsw.FullError):
         return errors.no_room(path)
     if has_cause(error, apsw.CorruptError):
-        return errors.CheckFailed(f"{path} is damaged: {sql.sqlite_error(error)}", hint=CHECK)
+        return errors.CheckFailed(f"{path} is damaged: {engine.error_of(error)}", hint=CHECK)
     if has_cause(error, apsw.NotADBError):
         return errors.StorageUnavailable(f"{path} is not a SQLite database")
-    return errors.StorageUnavailable(f"{path} cannot be used: {sql.sqlite_error(error) or error}")
+    return errors.StorageUnavailable(f"{path} cannot be used: {engine.error_of(error) or error}")

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import apsw
 from peewee import Database
 
 from chatctl_server import errors
-from chatctl_server.storage import files, sql
+from chatctl_server.storage import engine, files
 
 logger = logging.getLogger("chatctl.storage")
 T = TypeVar("T")
@@ -36,8 +35,8 @@ class Readers:
         self._asked = 0  # that are waiting or running
         self._watch: asyncio.TimerHandle | None = None
         self._is_stopping = False
-        self._connections: set[apsw.Connection] = set()
-        self._running: dict[apsw.Connection, float] = {}  # until when, by the monotonic clock
+        self._connections: set[engine.Connection] = set()
+        self._running: dict[engine.Connection, float] = {}  # until when, by the monotonic clock
         # Held while a connection is interrupted: it must not have gone on to another query.
         self._mutex = threading.Lock()
 
@@ -99,25 +98,24 @@ class Readers:
         try:
             return query(db, *arguments)
         except Exception as error:
-            if sql.sqlite_error(error) is None:
+            if engine.error_of(error) is None:
                 raise
             raise self._failure(error) from error
         finally:
             with self._mutex:
                 del self._running[connection]
-            if sql.in_transaction(db):
+            if engine.in_transaction(db):
                 db.execute_sql("ROLLBACK")
 
     def _failure(self, error: Exception) -> errors.ChatctlError:
         if self._is_stopping:
             return errors.Stopping("The server stops", retry_after=5)
-        cause = sql.sqlite_error(error)
-        if isinstance(cause, apsw.InterruptError):
+        if engine.is_interrupted(error):
             return errors.QueryTimeout(
                 f"The database took longer than {self._limit_seconds:g} s to answer; ask for less: "
                 "a later start, a shorter time, one room, or fewer at once"
             )
         logger.error("the database cannot be read: %s", error)
-        if isinstance(cause, apsw.CorruptError | apsw.NotADBError):
+        if engine.is_damaged(error):
             return errors.StorageUnavailable("The database is damaged", hint=files.CHECK)
         return errors.StorageUnavailable("The database cannot be read at the moment", retry_after=1)

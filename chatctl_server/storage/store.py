@@ -18,7 +18,7 @@ from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import events
-from chatctl_server.storage import files, sql
+from chatctl_server.storage import engine, files
 from chatctl_server.storage.checkpointer import Checkpointer
 from chatctl_server.storage.readers import Readers
 from chatctl_server.storage.writer import Batch, Call, Completed, Outcome, Writer
@@ -64,7 +64,7 @@ class Store:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._writing: Writer | None = None
-        self._use(sql.reading(path))
+        self._use(engine.reading(path))
         self._checkpointer = Checkpointer(path, durable=durable)
         self._identity: tuple[int, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -78,7 +78,7 @@ class Store:
             self._use(await self._loop.run_in_executor(None, files.reading, self.path))
             return
         self._writing = Writer(
-            lambda: sql.writing(self.path, durable=self._durable),
+            lambda: engine.writing(self.path, durable=self._durable),
             self._clock,
             is_serving=self._is_serving,
         )

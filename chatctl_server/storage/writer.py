@@ -11,12 +11,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import apsw
 from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import events
-from chatctl_server.storage import log, sql
+from chatctl_server.storage import engine, log
 from chatctl_server.storage.transaction import Throttles, Tx
 
 logger = logging.getLogger("chatctl.storage")
@@ -196,7 +195,7 @@ class Writer:
 
     def _roll_back_action(self, tx: Tx, error: Exception, *, alone: bool) -> None:
         db = tx.db
-        if not sql.in_transaction(db):
+        if not engine.in_transaction(db):
             raise TransactionLost from error
         self._throttles.forget(tx.heard_in)
         if alone:
@@ -219,13 +218,14 @@ class Writer:
 
     def _outcome(self, error: Exception) -> Exception:
         """A refusal as it is; an error of the database in one statement as a refusal to store."""
-        if isinstance(error, errors.ChatctlError) or sql.sqlite_error(error) is None:
+        if isinstance(error, errors.ChatctlError) or engine.error_of(error) is None:
             return error
         logger.error("an action failed in the database", exc_info=error)
         return self._failure(error)
 
     def _failure(self, error: Exception, *, committing: bool = False) -> errors.ChatctlError:
-        if self._lacked_room(error, committing=committing):
+        connection = None if self._db is None else self._db.connection()
+        if engine.lacked_room(error, connection, committing=committing):
             return errors.StorageFull(
                 "The disk is full; nothing was stored", hint=MAKE_ROOM, retry_after=5
             )
@@ -235,21 +235,9 @@ class Writer:
             )
         return errors.NotStored("The database failed; nothing was stored", retry_after=1)
 
-    def _lacked_room(self, error: Exception, *, committing: bool) -> bool:
-        """``committing``, only when the frame that commits was not written: after a failed sync
-        or a failed ``-shm`` it may stand in the write-ahead log."""
-        cause = sql.sqlite_error(error)
-        if isinstance(cause, apsw.FullError):
-            return True
-        if self._db is None or (
-            committing and getattr(cause, "extendedresult", 0) != apsw.SQLITE_IOERR_WRITE
-        ):
-            return False
-        return sql.is_full(error, self._db.connection())
-
 
 def _keep_action(db: Database, *, alone: bool) -> None:
-    if not sql.in_transaction(db):
+    if not engine.in_transaction(db):
         raise TransactionLost
     if not alone:
         db.execute_sql("RELEASE action")
@@ -271,12 +259,12 @@ def _again(failure: errors.ChatctlError) -> errors.ChatctlError:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(sql.sqlite_error(error) or error).__name__}: {error.__cause__ or error}"
+    return f"{type(engine.error_of(error) or error).__name__}: {error.__cause__ or error}"
 
 
 def _discard(db: Database) -> None:
     try:
-        if sql.in_transaction(db):
+        if engine.in_transaction(db):
             db.execute_sql("ROLLBACK")
         db.close()
     except Exception as error:

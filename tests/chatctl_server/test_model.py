@@ -25,13 +25,13 @@ from chatctl_server.actions import (
 )
 from chatctl_server.domain import events
 from chatctl_server.storage import (
+    engine,
     history_pages,
     log,
     maintenance,
     room_sessions,
     rooms,
     sanctions,
-    sql,
 )
 from chatctl_server.storage import messages as stored
 
@@ -65,7 +65,7 @@ class RoomMachine(RuleBasedStateMachine):
         path = Path(self.directory.name) / "chat.db"
         shutil.copy(self.empty, path)
         self.desk = Offline(path, now=T)
-        self.db = sql.reading(path)
+        self.db = engine.reading(path)
         self.db.connect()
         self.seen_offset = 0
         self.told: list[tuple[int, str]] = []

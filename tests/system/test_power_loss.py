@@ -14,7 +14,7 @@ from unsynced import Disk, Survival
 
 from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events
-from chatctl_server.storage import log, maintenance, sql
+from chatctl_server.storage import engine, log, maintenance
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.writer import Call, Writer
 
@@ -42,7 +42,7 @@ class Scene:
         self._time = START
         maintenance.prepare(self.path, durable=True)
         disk.hold(self.path, self.path.with_name("chat.db-wal"))
-        self._database = sql.writing(Path(f"file:{self.path}?vfs={name}"), durable=True)
+        self._database = engine.writing(Path(f"file:{self.path}?vfs={name}"), durable=True)
         pragmas = dict(self._database._pragmas)
         pragmas["wal_autocheckpoint"] = CHECKPOINT_PAGES
         if not is_durable:
@@ -97,7 +97,7 @@ class Scene:
             (directory / name).write_bytes(content)
         path = directory / "chat.db"
         problems = list(maintenance.check(path))
-        database = sql.reading(path)
+        database = engine.reading(path)
         database.connect()
         try:
             offset = log.newest_offset(database)

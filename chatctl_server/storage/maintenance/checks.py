@@ -9,7 +9,7 @@ import msgspec
 from peewee import Database, PeeweeException
 
 from chatctl_server import errors
-from chatctl_server.storage import files, projection, sql
+from chatctl_server.storage import engine, files, projection
 from chatctl_server.storage.maintenance import invariants, schemas
 
 SHOWN = 20  # of each rule
@@ -64,7 +64,7 @@ def _first(rule: str, details: Iterator[str]) -> Iterator[BrokenRule]:
     except (apsw.Error, PeeweeException) as error:
         if not files.has_cause(error, apsw.CorruptError):
             raise
-        yield BrokenRule(rule, f"cannot be checked: {sql.sqlite_error(error)}")
+        yield BrokenRule(rule, f"cannot be checked: {engine.error_of(error)}")
 
 
 def _integrity(db: Database) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.storage import files, log, sql
+from chatctl_server.storage import engine, files, log
 from chatctl_server.storage.maintenance import backups, schemas
 
 
@@ -86,7 +86,7 @@ def _create(path: Path, *, durable: bool) -> None:
 
 
 def _upgrade(path: Path, *, durable: bool) -> None:
-    db = sql.writing(path, durable=durable)
+    db = engine.writing(path, durable=durable)
     with files.failures(path):
         db.connect()
         try:

@@ -10,7 +10,7 @@ from peewee import Database
 from playhouse.migrations import Runner
 
 from chatctl_server import errors
-from chatctl_server.storage import files, sql
+from chatctl_server.storage import engine, files
 
 DEVELOPMENT = "0001_initial"  # the first migration of versions that were not released
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -109,7 +109,7 @@ def scratch(*, is_empty: bool = False) -> Iterator[Database]:
     """
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
     pragmas = {"journal_mode": "memory", "foreign_keys": 1, "cache_size": -SCRATCH_CACHE_KIB}
-    db = sql.APSWDatabase("file:", pragmas=pragmas, flags=flags)
+    db = engine.APSWDatabase("file:", pragmas=pragmas, flags=flags)
     db.connect()
     try:
         if not is_empty:

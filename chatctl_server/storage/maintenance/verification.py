@@ -12,7 +12,7 @@ from peewee import Database, PeeweeException
 
 from chatctl_server import errors
 from chatctl_server.domain import events
-from chatctl_server.storage import files, log, models, projection, sql
+from chatctl_server.storage import engine, files, log, models, projection, sql
 from chatctl_server.storage.maintenance import schemas
 
 SHOWN = 20  # of each table
@@ -141,7 +141,7 @@ class _Replay:
                 projection.apply(self._db, entry)
         except (apsw.ConstraintError, PeeweeException, AssertionError) as error:
             _raise_if_full(error)
-            self._note(entry.offset, sql.sqlite_error(error) or error)
+            self._note(entry.offset, engine.error_of(error) or error)
 
     def _note(self, offset: int, error: Exception) -> None:
         if len(self.unreadable) <= SHOWN:

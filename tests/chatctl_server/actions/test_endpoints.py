@@ -12,7 +12,7 @@ from chatctl_server import errors
 from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
 from chatctl_server.domain.callbacks import Delivered, GivenUp, Outcome, Verdict
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import cursors, deliveries, delivery_lists, log, sql
+from chatctl_server.storage import cursors, deliveries, delivery_lists, engine, log
 from chatctl_server.storage import endpoints as stored_endpoints
 from chatctl_server.storage import history_batches as stored_batches
 from chatctl_server.storage.transaction import Tx
@@ -261,7 +261,7 @@ def test_what_is_older_than_the_kept_deliveries_is_not_missing(desk: Offline) ->
 
 
 def dump(path: Path) -> list[str]:
-    db = sql.reading(path)
+    db = engine.reading(path)
     db.connect()
     rows = [
         str(row)

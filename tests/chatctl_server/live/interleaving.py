@@ -25,7 +25,7 @@ from chatctl_server.live.hub import Hub
 from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.resume import resume
-from chatctl_server.storage import replay, sql
+from chatctl_server.storage import engine, replay
 from chatctl_server.storage.writer import Call, Writer
 
 OPERATOR = events.Actor("boss", "websocket")
@@ -134,8 +134,8 @@ class SteppedRoom:
     def __init__(self, path: Path) -> None:
         self.hub = Hub()
         self.broadcaster = RoomBroadcaster(self.hub, Presence(Limits(1000)))
-        self.writing = Writer(lambda: sql.writing(path, durable=False), times.now)
-        self.reader = sql.reading(path)
+        self.writing = Writer(lambda: engine.writing(path, durable=False), times.now)
+        self.reader = engine.reading(path)
         self.reader.connect()
         self.recorded: list[events.Event] = []
         self.committed: deque[Sequence[events.Event]] = deque()

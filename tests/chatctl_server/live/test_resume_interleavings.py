@@ -15,7 +15,7 @@ from interleaving import OPERATOR, Listener, SteppedLoop, SteppedRoom, expected,
 from chatctl_server.actions import conversations
 from chatctl_server.domain import times
 from chatctl_server.live import hub
-from chatctl_server.storage import maintenance, replay, sql
+from chatctl_server.storage import engine, maintenance, replay
 from chatctl_server.storage.writer import Call, Writer
 
 EXAMPLES = 3000 if os.environ.get("CHATCTL_PROOF") == "1" else 80
@@ -39,7 +39,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with one room."""
     path = tmp_path_factory.mktemp("template") / "chat.db"
     maintenance.prepare(path, durable=False)
-    writing = Writer(lambda: sql.writing(path, durable=False), times.now)
+    writing = Writer(lambda: engine.writing(path, durable=False), times.now)
     writing.run([Call(conversations.create_room, (OPERATOR, "lobby", ["boss"]), print, 256)])
     writing.close()
     return path

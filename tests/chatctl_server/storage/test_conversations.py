@@ -11,7 +11,7 @@ from offline import HOST, Offline
 
 from chatctl_server.actions import conversations
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage import rooms, sql
+from chatctl_server.storage import engine, rooms
 from chatctl_server.storage.sql import Database
 
 ROOMS = 4000
@@ -43,7 +43,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def asked(many: Path) -> Iterator[Asked]:
-    db = sql.reading(many)
+    db = engine.reading(many)
     yield Asked(db)
     db.close()
 
@@ -70,7 +70,7 @@ def test_a_word_is_one_query(asked: Asked) -> None:
 class Rooms:
     def __init__(self, desk: Offline) -> None:
         self.desk = desk
-        self.reader = sql.reading(desk.path)
+        self.reader = engine.reading(desk.path)
         self.refs: dict[str, RoomRef] = {}
 
     def create(self, name: str) -> str:
@@ -149,7 +149,7 @@ def matching(db: Database, pattern: str, *names: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    db = sql.writing(tmp_path_factory.mktemp("glob") / "x.db", durable=False, create=True)
+    db = engine.writing(tmp_path_factory.mktemp("glob") / "x.db", durable=False, create=True)
     yield db
     db.close()
 

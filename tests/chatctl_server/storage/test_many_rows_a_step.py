@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from peewee import Database
 
-from chatctl_server.storage import maintenance, sql
+from chatctl_server.storage import engine, maintenance
 from chatctl_server.storage.sql import Bulk
 
 INSERT = Bulk("INSERT INTO cursor ({columns}) VALUES {rows}", "name, position")
@@ -17,7 +17,7 @@ SUM = Bulk("SELECT sum(column2) FROM (VALUES {rows})", "name, position")
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     maintenance.prepare(tmp_path / "chat.db", durable=False)
-    made = sql.writing(tmp_path / "chat.db", durable=False)
+    made = engine.writing(tmp_path / "chat.db", durable=False)
     made.connect()
     yield made
     made.close()

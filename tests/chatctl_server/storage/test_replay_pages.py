@@ -12,7 +12,7 @@ from offline import Offline, room
 from chatctl_server.actions import custom_events, moderation
 from chatctl_server.domain import events
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage import log, replay, sql
+from chatctl_server.storage import engine, log, replay
 
 ROOM = room(1)
 LARGE = 60_000  # bytes of an event: nearly what a frame may hold
@@ -34,7 +34,7 @@ def custom(ref: RoomRef, number: int, size: int) -> tuple[Any, ...]:
 
 def pages(scene: Offline) -> list[replay.Page]:
     """All of them, from the beginning to the newest."""
-    database = sql.reading(scene.path)
+    database = engine.reading(scene.path)
     database.connect()
     found, offset, seq = [], 0, 0
     try:

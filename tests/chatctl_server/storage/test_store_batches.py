@@ -13,7 +13,7 @@ from chatctl_server.actions import conversations, messages, moderation
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import log, maintenance, sql
+from chatctl_server.storage import engine, log, maintenance
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writer import Batch, Call, Completed, Writer
@@ -28,7 +28,7 @@ class Scene:
         self.path = path
         self.now = START
         maintenance.prepare(path, durable=False)
-        self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: engine.writing(path, durable=False), lambda: self.now)
         self.run((conversations.create_room, (OPERATOR, "lobby", [])))
 
     def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Completed]:
@@ -44,7 +44,7 @@ class Scene:
         return [events.type_name(entry.payload) for entry in self._ask(log.read_after, 0, 1000)]
 
     def _ask(self, query: Any, *arguments: Any) -> Any:
-        database = sql.reading(self.path)
+        database = engine.reading(self.path)
         database.connect()
         try:
             return query(database, *arguments)
@@ -205,7 +205,7 @@ def test_an_action_that_hides_a_loss_has_stored_nothing(
 
 
 def test_what_a_failing_batch_had_written_is_undone(scene: Scene) -> None:
-    database = sql.writing(scene.path, durable=False)
+    database = engine.writing(scene.path, durable=False)
     database.connect()
     database.execute_sql(
         "CREATE TRIGGER refuse BEFORE INSERT ON message WHEN new.content = 'bad' "

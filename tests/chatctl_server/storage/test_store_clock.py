@@ -14,7 +14,7 @@ from chatctl_server import errors
 from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import history_pages, log, maintenance, room_sessions, rooms, sql
+from chatctl_server.storage import engine, history_pages, log, maintenance, room_sessions, rooms
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.writer import Call, Outcome, Writer
 
@@ -29,7 +29,7 @@ class Scene:
         self.path = path
         self.now = NOON
         maintenance.prepare(path, durable=False)
-        self.writing = Writer(lambda: sql.writing(path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: engine.writing(path, durable=False), lambda: self.now)
         self.do(conversations.create_room, OPERATOR, "lobby", [])
 
     def pass_seconds(self, seconds: int) -> None:
@@ -39,7 +39,7 @@ class Scene:
     def restart(self) -> None:
         """Nothing is remembered but what the file holds."""
         self.writing.close()
-        self.writing = Writer(lambda: sql.writing(self.path, durable=False), lambda: self.now)
+        self.writing = Writer(lambda: engine.writing(self.path, durable=False), lambda: self.now)
 
     def do(self, action: Any, *arguments: Any) -> Outcome:
         (settled,) = self.writing.run([Call(action, arguments, print, 256)])
@@ -52,7 +52,7 @@ class Scene:
         return self.do(messages.POST, post)
 
     def ask(self, query: Any, *arguments: Any) -> Any:
-        database = sql.reading(self.path)
+        database = engine.reading(self.path)
         database.connect()
         try:
             return query(database, *arguments)

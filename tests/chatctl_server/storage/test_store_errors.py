@@ -16,7 +16,7 @@ from peewee import Database
 from chatctl_server import errors
 from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events, times
-from chatctl_server.storage import log, maintenance, sql
+from chatctl_server.storage import engine, log, maintenance
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.writer import Call, Completed, Writer
 
@@ -38,7 +38,7 @@ class Scene:
         self.posted: dict[str, int] = {}
 
     def _connect(self) -> Database:
-        database = sql.writing(self.uri, durable=True)
+        database = engine.writing(self.uri, durable=True)
         database._pragmas = [*database._pragmas, *self.pragmas.items()]
         return database
 
@@ -74,7 +74,7 @@ class Scene:
         return settled
 
     def stored(self) -> dict[str, int]:
-        database = sql.reading(self.path)
+        database = engine.reading(self.path)
         database.connect()
         try:
             rows = stored.between(database, ROOM, 1, 2**40)

@@ -11,7 +11,7 @@ from peewee import Database
 
 from chatctl_server.domain import events, times
 from chatctl_server.live.notifier import Notifier
-from chatctl_server.storage import cursors, log, maintenance, replay, sql, whereabouts
+from chatctl_server.storage import cursors, engine, log, maintenance, replay, whereabouts
 from chatctl_server.storage.store import Store
 from chatctl_server.views.events import event_object
 from chatctl_server.views.rooms import frames
@@ -40,7 +40,7 @@ def newer(database: Path) -> Path:
 
 @pytest.fixture
 def reader(newer: Path) -> Iterator[Database]:
-    db = sql.reading(newer)
+    db = engine.reading(newer)
     db.connect()
     yield db
     db.close()
