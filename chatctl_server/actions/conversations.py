@@ -112,8 +112,7 @@ def close(tx: Tx, actor: events.Actor, ref: ConversationRef) -> events.Event:
     any."""
     found = conversations.get_open(tx.db, ref)
     if isinstance(ref, RoomRef):
-        room = rooms.get(tx.db, ref)
-        figures = (room.current_users, room.peak_users, room.total_joins)
+        figures = rooms.figures(tx.db, ref)
         return tx.record(events.ConversationClosed(found.kind, *figures), actor, ref)
     return tx.record(events.ConversationClosed(found.kind), actor, ref)
 
@@ -123,7 +122,7 @@ def end_sessions(tx: Tx, actor: events.Actor, ref: RoomRef) -> bool:
 
     False when none was left. On the file the next start does it.
     """
-    room = rooms.get(tx.db, ref)
+    room = conversations.get(tx.db, ref)
     if not tx.is_serving or room.status == "open":
         return False
     found = room_sessions.open_of_room(tx.db, ref, SESSIONS_A_CALL)

@@ -11,7 +11,7 @@ from chatctl_server import errors
 from chatctl_server.domain import admission, events, text, throttle
 from chatctl_server.domain.references import ConversationRef, Kind
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, log, messages, projection
+from chatctl_server.storage import conversations, deliveries, log, messages, projection
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writer import Batch
 
@@ -110,11 +110,11 @@ class _Batch:
             self.earlier[key] = Posted(found.message_id, found.seq, found.created_at, True)
 
     def _post(self, post: Post) -> Posted:
+        found = self._conversation(post.ref)
         if post.client_msg_id is not None:
             repeated = self.earlier.get((post.ref.id, post.sender, post.client_msg_id))
             if repeated is not None:
                 return repeated
-        found = self._conversation(post.ref)
         is_admin = post.kind == "text" and self._admit(post, found.kind)
         if found.status != "open":
             raise errors.ConversationIsClosed(f"The {post.ref.noun} is closed")
@@ -215,6 +215,7 @@ def erase(
     if found.erased_at is not None:
         return None
     log.redact_message(tx.db, found.event_offset)
+    deliveries.forget_answers(tx.db, found.event_offset)
     payload = events.MessageErased(message_id, found.seq, found.event_offset)
     return tx.record(payload, actor, ref)
 

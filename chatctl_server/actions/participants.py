@@ -16,7 +16,7 @@ def join(
     role: events.Role = "member",
 ) -> events.Event | None:
     """Begins a stay in that role; None when the user is in it already. Raises
-    ConversationNotFound, ConversationClosed, or Conflict for somebody who has another role."""
+    ConversationNotFound, ConversationIsClosed, or Conflict for somebody who has another role."""
     text.check_user_id(user_id)
     conversations.get_open(tx.db, ref)
     present = participants.role(tx.db, ref, user_id)

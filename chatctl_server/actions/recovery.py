@@ -139,7 +139,9 @@ def plan_missing(tx: Tx, actor: events.Actor, outage: Outage, missing: Missing) 
         if each.endpoint in targets
         and Addressed(_known_as(targets[each.endpoint]), each.event, each.first) not in known
     ]
-    first = tx.take("delivery", len(planned))
+    # A dry run takes no numbers: it leaves nothing behind.
+    newest = deliveries.newest_id(tx.db)
+    first = newest + 1 if outage.is_dry_run else tx.take("delivery", len(planned))
     with deliveries.undone(tx.db) if outage.is_dry_run else contextlib.nullcontext():
         last = deliveries.add(tx.db, first, planned, tx.now, 0)
         portion = _portion(tx.db, range(first, last + 1), missing.following)

@@ -6,6 +6,7 @@ from chatctl_server import errors
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import (
+    conversations,
     messages,
     participants,
     room_sessions,
@@ -42,7 +43,7 @@ def join(
     administrator has taken the role away since.
     Raises ConversationNotFound, ConversationIsClosed or Banned.
     """
-    room = rooms.get_open(tx.db, ref)
+    room = conversations.get_open(tx.db, ref)
     sender = messages.sender_status(tx.db, ref, user_id)
     if sender.is_banned(tx.now):
         raise errors.Banned("You are banned from this conversation", field="user_id")
@@ -51,19 +52,20 @@ def join(
         lost_at = participants.admin_lost_at(tx.db, ref, user_id)
         becomes_admin = lost_at is None or granted_admin_at > lost_at
     if becomes_admin:
-        admins = tuple(sorted({*room.admins, user_id}))
+        admins = tuple(sorted({*participants.admins(tx.db, ref), user_id}))
         tx.record(events.AdminsSet("room", admins), actor, ref)
     earlier = room_sessions.open_of_user(tx.db, ref, user_id)
     if earlier is not None:
         end(tx, actor, earlier, "replaced")
-    users = room.current_users + (earlier is None)
+    figures = rooms.figures(tx.db, ref)
+    users = figures.current_users + 1
     payload = events.SessionJoined(
         session_id=tx.take("room_session"),
         user_id=user_id,
         nickname=nickname,
         current_users=users,
-        peak_users=max(room.peak_users, users),
-        total_joins=room.total_joins + 1,
+        peak_users=max(figures.peak_users, users),
+        total_joins=figures.total_joins + 1,
     )
     entry = tx.record(payload, actor, ref)
     return Joined(
@@ -103,7 +105,7 @@ def end(
         join_time=session.join_time,
         leave_time=max(session.join_time, tx.at if leave_time is None else leave_time),
         reason=reason,
-        current_users=rooms.get(tx.db, ref).current_users - 1,
+        current_users=rooms.figures(tx.db, ref).current_users - 1,
     )
     return tx.record(payload, actor, ref)
 
@@ -121,6 +123,6 @@ def _last_heartbeat(tx: Tx, session: room_sessions.Session) -> int:
     """The latest of the join, the user's last message and the server's last heartbeat."""
     ref = RoomRef(session.conversation, ROOMS)
     since = max(session.join_time, server_state.value(tx.db, server_state.HEARTBEAT))
-    first = messages.first_seq_at(tx.db, ref, rooms.get(tx.db, ref).last_seq, since)
+    first = messages.first_seq_at(tx.db, ref, conversations.get(tx.db, ref).last_seq, since)
     last_message = messages.last_of_sender(tx.db, ref, first - 1, session.user_id)
     return max(since, last_message or 0)

@@ -42,9 +42,9 @@ class Context:
     """Made at the start; no attribute is set afterwards. A plain class: the framework checks the
     types of structs, field by field, at each request.
 
-    ``started_at`` in microseconds. ``due`` rings when there may be callbacks to send. ``callbacks``
-    is to be called in the loop's thread: they are made at the first call. ``address`` and
-    ``database`` are as a person is shown them.
+    ``started_at`` in microseconds. ``due`` is notified when there may be callbacks to send.
+    ``callbacks`` is to be called in the loop's thread: they are made at the first call.
+    ``address`` and ``database`` are as a person is shown them.
     """
 
     def __init__(

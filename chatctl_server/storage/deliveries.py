@@ -92,6 +92,12 @@ _NEXT = """(SELECT MIN(id) FROM delivery WHERE endpoint = ordering_key.endpoint
 _NEWEST_ID = Query("SELECT MAX(id) FROM delivery")
 
 
+_FORGET_ANSWERS = Query(
+    """UPDATE attempt SET answer = NULL WHERE answer IS NOT NULL AND delivery IN (
+        SELECT id FROM delivery WHERE first = :offset AND number IS NULL)"""
+)
+
+
 def newest_id(db: Database) -> int:
     return _NEWEST_ID.value(db) or 0
 
@@ -394,6 +400,11 @@ _DROP_KEYS = Query("DELETE FROM ordering_key WHERE endpoint = :old")
 _MOVE_PENDING = Query(
     "UPDATE delivery SET endpoint = :new WHERE endpoint = :old AND status = 'pending'"
 )
+
+
+def forget_answers(db: Database, offset: int) -> None:
+    """What receivers have answered when they were told of that event: it may repeat its text."""
+    _FORGET_ANSWERS.run(db, offset=offset)
 
 
 def move_endpoint(db: Database, old: int, new: int, due_at: int) -> None:

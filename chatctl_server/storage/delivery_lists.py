@@ -189,7 +189,6 @@ def counts(db: Database, first: int, last: int) -> dict[tuple[EndpointKind, int]
     }
 
 
-# By the index of scopes: all rooms have the first one.
 _SESSIONS_AFTER = Query(
     """SELECT count(*) FROM room_session
     WHERE conversation = :conversation AND left_offset > :offset"""

@@ -1,7 +1,7 @@
 """Queries about rooms: conversations of the kind room, with what only rooms have."""
 
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from peewee import Database
@@ -40,6 +40,14 @@ class Room(msgspec.Struct, frozen=True):
         return self.ref.id
 
 
+class Figures(NamedTuple):
+    """How many users are in a room, how many were at most, and how often one came."""
+
+    current_users: int
+    peak_users: int
+    total_joins: int
+
+
 _COLUMNS = """c.id, c.scope, c.public_id, c.name, c.status, c.created_at, c.closed_at, c.last_seq,
     c.last_message_at, s.current_users, s.peak_users, s.total_joins, (
         SELECT json_group_array(user_id ORDER BY user_id) FROM participant
@@ -48,6 +56,10 @@ _FROM = "FROM conversation c JOIN room_stats s ON s.conversation = c.id"
 _OF_ROOMS = f"c.kind = 'room' AND c.scope = {ROOMS}"
 _BY_PUBLIC_ID = Query(f"SELECT {_COLUMNS} {_FROM} WHERE c.public_id = :room_id AND {_OF_ROOMS}")
 _BY_ID = Query(f"SELECT {_COLUMNS} {_FROM} WHERE c.id = :id AND {_OF_ROOMS}")
+_FIGURES = Query(
+    """SELECT current_users, peak_users, total_joins FROM room_stats
+    WHERE conversation = :conversation"""
+)
 _STATUS = "(:status = 'all' OR c.status = :status)"
 _PAGE = Query(
     f"""SELECT {_COLUMNS} {_FROM}
@@ -59,10 +71,14 @@ _PAGE = Query(
 _BEGINS = f"""length(:word) >= {SHORTEST_ID}
     AND c.public_id BETWEEN lower(:word) AND lower(:word) || 'g'"""
 _MEANT = Query(
-    f"""WITH ranked AS MATERIALIZED (
+    # CROSS: by name and by id first, whatever statistics the file has.
+    f"""WITH named AS MATERIALIZED (
+        SELECT c.id FROM conversation c WHERE c.scope = {ROOMS} AND c.name = :word
+        UNION SELECT c.id FROM conversation c WHERE {_BEGINS}
+    ), ranked AS MATERIALIZED (
         SELECT c.id AS room, CASE WHEN c.public_id = lower(:word) THEN 0
             WHEN {_BEGINS} OR c.status = 'open' THEN 1 ELSE 2 END AS rank
-        FROM conversation c WHERE {_OF_ROOMS} AND {_STATUS} AND (c.name = :word OR {_BEGINS})
+        FROM named CROSS JOIN conversation c ON c.id = named.id WHERE {_OF_ROOMS} AND {_STATUS}
     )
     SELECT {_COLUMNS} FROM ranked JOIN conversation c ON c.id = ranked.room
     JOIN room_stats s ON s.conversation = c.id
@@ -94,7 +110,16 @@ def find_ref(db: Database, room_id: str) -> RoomRef:
 
 def find_open_ref(db: Database, room_id: str) -> RoomRef:
     """Raises ConversationNotFound or ConversationIsClosed."""
-    return find_open(db, room_id).ref
+    ref = find_ref(db, room_id)
+    conversations.get_open(db, ref)
+    return ref
+
+
+def figures(db: Database, ref: RoomRef) -> Figures:
+    """Of a room that is there."""
+    row = _FIGURES.row(db, conversation=ref.id)
+    assert row is not None
+    return Figures(*row)
 
 
 def get(db: Database, ref: RoomRef) -> Room:

@@ -114,7 +114,8 @@ class Store:
             await asyncio.sleep(0)  # the last batch's results are on the loop already
 
     def interrupt(self) -> None:
-        """Whoever reads now, or later, is told Stopping: no stop waits for a scan."""
+        """Whoever reads now, or later, is told Stopping, so that the stop does not wait for long
+        queries."""
         for readers in (self._live, self._lists):
             readers.stop()
 
