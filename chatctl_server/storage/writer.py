@@ -78,7 +78,7 @@ class Writer:
         self._is_serving = is_serving
         self._db: Database | None = None
         self._throttles = Throttles()
-        self._at = 0  # of the newest event, or later: no event's time is before it
+        self._at = 0  # of the newest event: no later one's time is before it
         self._offset: int | None = None  # up to which all events have been given out
 
     def check(self) -> None:
@@ -167,6 +167,7 @@ class Writer:
             self._roll_back_action(tx, error, alone=alone)
             return Completed(call, self._outcome(error), ())
         _keep_action(db, alone=alone)
+        self._note_time(tx)
         return Completed(call, result, tx.recorded)
 
     def _run_many(
@@ -184,14 +185,20 @@ class Writer:
                 logger.warning("a batch of %d calls is run one by one: %s", len(calls), error)
             else:
                 _keep_action(db, alone=alone)
+                self._note_time(tx)
                 return _settle_many(calls, outcomes, tx.recorded)
         alone = len(calls) == 1 and alone
         return [self._run_one(db, action.one, call, alone=alone) for call in calls]
 
     def _tx(self, db: Database) -> Tx:
         now = self._clock()
-        self._at = max(self._at, now)
-        return Tx(db, now, self._at, self._throttles, is_serving=self._is_serving)
+        at = max(self._at, now)
+        return Tx(db, now, at, self._throttles, is_serving=self._is_serving)
+
+    def _note_time(self, tx: Tx) -> None:
+        """What recorded nothing leaves no time behind, however wrong the clock was."""
+        if tx.recorded:
+            self._at = tx.at
 
     def _roll_back_action(self, tx: Tx, error: Exception, *, alone: bool) -> None:
         db = tx.db
