@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -18,8 +18,15 @@ from second_face import DESK
 from chatctl_server.actions import conversations, messages, moderation, participants, scopes
 from chatctl_server.app import FACES, Application
 from chatctl_server.domain import events
-from chatctl_server.domain.references import ConversationRef, Kind
+from chatctl_server.domain.references import (
+    ChatRef,
+    ConversationRef,
+    Kind,
+    ScopeType,
+    SupportRef,
+)
 from chatctl_server.storage import maintenance
+from chatctl_server.storage.transaction import Tx
 
 CLERK = events.Actor(None, "test")
 COUNT = 50
@@ -71,6 +78,17 @@ class Stream:
         await self._task
 
 
+def _furnish(tx: Tx, actor: events.Actor, desk: str) -> list[conversations.CreatedConversation]:
+    kind, _, number = desk.partition(":")
+    scope = scopes.create(tx, actor, cast("ScopeType", kind), int(number))
+    made = [conversations.create(tx, actor, KINDS[desk], scope, f"talk {n}") for n in range(COUNT)]
+    for each in made:
+        ref = cast("ChatRef | SupportRef", each.ref)
+        participants.join(tx, actor, ref, "anna", "agent")
+        participants.join(tx, actor, ref, "bert")
+    return made
+
+
 class Scene:
     def __init__(self, app: Application, client: httpx.AsyncClient) -> None:
         self.app = app
@@ -82,17 +100,10 @@ class Scene:
         return await self.app.context.store.write(action, CLERK, *arguments)
 
     async def furnish(self, desk: str) -> None:
-        kind, _, number = desk.partition(":")
-        scope = await self.write(scopes.create, kind, int(number))
-        made = [
-            await self.write(conversations.create, KINDS[desk], scope, f"talk {n}")
-            for n in range(COUNT)
-        ]
+        """In one transaction: so many commits would take seconds."""
+        made = await self.write(_furnish, desk)
         self.refs[desk] = [each.ref for each in made]
         self.ids[desk] = [each.public_id for each in made]
-        for ref in self.refs[desk]:
-            await self.write(participants.join, ref, "anna", "agent")
-            await self.write(participants.join, ref, "bert")
 
     async def say(self, desk: str, number: int, user: str, content: str) -> httpx.Response:
         return await self.client.post(

@@ -1,0 +1,83 @@
+"""What is about one conversation takes a reference: no query and no action takes an id, but for
+those that read the whole log. References are made by finders, and by what reads the whole log."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import chatctl_server
+from chatctl_server import actions, storage
+
+NAMES = {"conversation", "conversation_id", "room", "room_id", "public_id", "id"}
+# Finders, which turn what a caller named into a reference; followers; the start and the stop.
+EXEMPT = {
+    "chatctl_server.storage.conversations.find": "a finder",
+    "chatctl_server.storage.conversations.by_id": "followers",
+    "chatctl_server.storage.rooms.find": "a finder",
+    "chatctl_server.storage.rooms.find_open": "a finder",
+    "chatctl_server.storage.rooms.find_ref": "a finder",
+    "chatctl_server.storage.rooms.find_open_ref": "a finder",
+    "chatctl_server.storage.rooms.by_id": "followers",
+    "chatctl_server.storage.projection.client_hash": "a number from numbers",
+    "chatctl_server.storage.endpoints.find": "of an endpoint",
+    "chatctl_server.storage.endpoints.find_any": "of an endpoint",
+}
+# Their rows are a follower's, which keeps the conversations of the events that it has read.
+OF_FOLLOWERS = ("deliveries", "delivery_lists", "history_batches", "syncs")
+MAKE_REFERENCES = {
+    "storage/conversations.py": "the finders",
+    "storage/rooms.py": "the finders",
+    "domain/references.py": "their classes",
+    "actions/conversations.py": "of what it has made",
+    "actions/demo.py": "of what it has made",
+    "actions/sessions.py": "the start and the stop end the sessions of all rooms",
+    "actions/history_batches.py": "a follower's",
+    "workers/callbacks/renderer.py": "a follower's",
+    "api/rooms/broadcaster.py": "of each event",
+}
+
+
+def modules(package: ModuleType) -> list[ModuleType]:
+    found = pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    return [importlib.import_module(each.name) for each in found if not each.ispkg]
+
+
+FUNCTIONS = [
+    function
+    for module in (*modules(actions), *modules(storage))
+    if not module.__name__.endswith(OF_FOLLOWERS)
+    for function in vars(module).values()
+    if inspect.isfunction(function)
+    and function.__module__ == module.__name__
+    and not function.__name__.startswith("_")
+]
+
+
+@pytest.mark.parametrize(
+    "function", FUNCTIONS, ids=lambda each: f"{each.__module__}.{each.__name__}"
+)
+def test_no_function_takes_an_id_in_place_of_a_reference(function: object) -> None:
+    assert inspect.isfunction(function)
+    taken = {
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name in NAMES and parameter.annotation in (int, str, "int", "str", int | None)
+    }
+    is_exempt = f"{function.__module__}.{function.__name__}" in EXEMPT
+    assert bool(taken) == is_exempt, taken
+
+
+def test_only_those_make_references() -> None:
+    root = Path(chatctl_server.__file__).parent
+    made = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if re.search(r"(?<!class )\b(RoomRef|ChatRef|SupportRef)\(", path.read_text())
+        or re.search(r"(?<!_)\bCLASS_OF\[", path.read_text())
+    }
+    assert made == set(MAKE_REFERENCES) - {"domain/references.py"}
