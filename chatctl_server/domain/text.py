@@ -50,11 +50,6 @@ def check_json(document: bytes, field: str) -> None:
         ) from None
 
 
-def byte_length(text: str) -> int:
-    """Of its UTF-8. Python knows of each text whether it is ASCII: that case costs nothing."""
-    return len(text) if text.isascii() else len(text.encode())
-
-
 def check_name(text: str, field: str) -> str:
     """A name or an id: not empty, at most 255 characters."""
     if not text:

@@ -20,7 +20,7 @@ class Notifier:
             await self._event.wait()
 
     async def notified_within(self, seen: int, seconds: float) -> bool:
-        """Whether it rings within that time."""
+        """Whether it is notified within that time."""
         try:
             async with asyncio.timeout(seconds):
                 await self.wait(seen)

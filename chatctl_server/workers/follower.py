@@ -22,7 +22,7 @@ Handle = Callable[[Sequence[events.Event]], Awaitable[bool]]
 async def follow(
     notifier: Notifier, step: Callable[[], Awaitable[bool]], catch_up: Callable[[], Awaitable[None]]
 ) -> None:
-    """Step by step, then as the notifier rings. ``catch_up`` moves the cursor over what asked for
+    """Step by step, then as it is notified. ``catch_up`` moves the cursor over what asked for
     nothing, when it has been quiet for a while."""
     while True:
         seen = notifier.count

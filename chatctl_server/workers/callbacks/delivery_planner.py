@@ -39,7 +39,7 @@ class _Found(NamedTuple):
 
 
 class Planner:
-    """``due`` rings when there are new deliveries, ``sync_due`` when there are new syncs.
+    """``due`` is notified when there are new deliveries, ``sync_due`` when there are new syncs.
     ``tries_of``: how often a delivery to an endpoint is tried."""
 
     def __init__(

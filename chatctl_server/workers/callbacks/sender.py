@@ -115,7 +115,7 @@ class InFlight:
 
 
 class Sender:
-    """``notifier`` rings when there may be something to send."""
+    """``notifier`` is notified when there may be something to send."""
 
     def __init__(
         self,

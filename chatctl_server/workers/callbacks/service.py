@@ -53,7 +53,8 @@ class Callbacks:
         due: Notifier,
         on_try: Callable[[attempt_log.AttemptProgress], None],
     ) -> None:
-        """``due`` rings when there may be something to send; ``on_try``: a try begins or ends."""
+        """``due`` is notified when there may be something to send; ``on_try``: a try begins or
+        ends."""
         self._settings = settings
         self._store = store
         self._clock = times.SteadyClock()

@@ -18,7 +18,7 @@ ROOMS_A_CALL = 20  # the writer measures each room's batch of messages, which ta
 
 
 class SyncPlanner:
-    """``sync_due`` rings when there are new syncs, and it rings ``due`` when it has planned
+    """``sync_due`` is notified when there are new syncs; it notifies ``due`` when it has planned
     deliveries."""
 
     def __init__(

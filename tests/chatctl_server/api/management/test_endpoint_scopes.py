@@ -33,9 +33,9 @@ def stopped(server: Server) -> Iterator[Offline]:
     server.start()
 
 
-def talk(desk: Offline, kind: Kind, scope: int, *texts: str) -> conversations.Created:
+def talk(desk: Offline, kind: Kind, scope: int, *texts: str) -> conversations.CreatedConversation:
     """In a new conversation of that kind."""
-    made: conversations.Created = desk.run(conversations.create, kind, scope, kind)
+    made: conversations.CreatedConversation = desk.run(conversations.create, kind, scope, kind)
     desk.run(participants.join, made.ref, "anna", "member")
     for text in texts:
         desk.post(made.ref, "anna", text)
