@@ -93,7 +93,8 @@ def add(
         url=url,
         events=globs,
     )
-    entry = tx.record(events.EndpointAdded(made.public_id, masked(url), globs), actor, None)
+    payload = events.EndpointAdded(made.public_id, masked(url), globs, scope)
+    entry = tx.record(payload, actor, None)
     added = msgspec.structs.replace(
         made, since=entry.offset, is_guarded=not is_own_word, secret=secret
     )
@@ -223,7 +224,7 @@ def _scope(tx: Tx, name: str) -> int:
         raise errors.InvalidInput(
             f"scope: there is no {_begin(name)!r}",
             field="scope",
-            hint="rooms, all, workspace:NUMBER or site:NUMBER",
+            hint="rooms or all, or a workspace:NUMBER or site:NUMBER that there is",
         )
     return found
 

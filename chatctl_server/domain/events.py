@@ -215,12 +215,14 @@ class SyncRequested(Payload, frozen=True):
 
 
 class EndpointAdded(Payload, frozen=True):
-    """A receiver of callbacks, without its secret. ``events`` are globs of event types."""
+    """A receiver of callbacks, without its secret. ``events`` are globs of event types,
+    ``scope`` is the name of the one that it hears of."""
 
     type: ClassVar[str] = "endpoint.added"
     endpoint_id: str
     url: str
     events: tuple[str, ...]
+    scope: str
 
 
 class EndpointChanged(Payload, frozen=True):
@@ -358,7 +360,9 @@ TYPES: tuple[EventType, ...] = (
     EventType("user.kicked", "state", UserKicked, "* {user_id} was kicked", is_audited=True),
     EventType("custom.sent", "state", CustomSent, "* {user_id} sent {event_type}"),
     EventType("sync.requested", "system", SyncRequested, "* a sync was requested: {kinds}"),
-    EventType("endpoint.added", "system", EndpointAdded, "* callbacks go to {url}: {events}"),
+    EventType(
+        "endpoint.added", "system", EndpointAdded, "* callbacks of {scope} go to {url}: {events}"
+    ),
     EventType(
         "endpoint.changed",
         "system",

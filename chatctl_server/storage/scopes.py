@@ -13,7 +13,7 @@ from chatctl_server.storage.sql import Query
 _ONE = Query("SELECT id FROM scope WHERE type = :type AND number = :number")
 _TYPE = Query("SELECT type FROM scope WHERE id = :scope")
 _OF_ENDPOINTS = Query("SELECT id, type, number FROM scope WHERE id IN (SELECT scope FROM endpoint)")
-_NAME = re.compile(r"(workspace|site):([0-9]{1,18})")
+_NAME = re.compile(r"(workspace|site):([1-9][0-9]{0,17})")
 
 
 def find(db: Database, type: ScopeType, number: int) -> int | None:  # noqa: A002  its own name

@@ -13,6 +13,7 @@ from chatctl_server.storage import engine, files, projection
 from chatctl_server.storage.maintenance import invariants, schemas
 
 SHOWN = 20  # of each rule
+_DAMAGE = (apsw.CorruptError, apsw.SQLError)  # the second says "no such table"
 
 
 class BrokenRule(msgspec.Struct, frozen=True):
@@ -55,14 +56,15 @@ def damage(db: Database) -> list[BrokenRule]:
 
 
 def _first(rule: str, details: Iterator[str]) -> Iterator[BrokenRule]:
-    """Damage that stops a query is a problem, too; the other queries go on."""
+    """Damage that stops a query is a problem, too, as is a table that is missing; the other
+    queries go on."""
     try:
         for detail in itertools.islice(details, SHOWN):
             yield BrokenRule(rule, detail)
         if next(details, None) is not None:
             yield BrokenRule(rule, f"there are more; only the first {SHOWN} are shown")
     except (apsw.Error, PeeweeException) as error:
-        if not files.has_cause(error, apsw.CorruptError):
+        if not any(files.has_cause(error, kind) for kind in _DAMAGE):
             raise
         yield BrokenRule(rule, f"cannot be checked: {engine.error_of(error)}")
 

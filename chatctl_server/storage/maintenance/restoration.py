@@ -89,13 +89,12 @@ def _fetch(source: Path, part: Path, path: Path, *, is_whole: bool) -> tuple[sch
             raise errors.CheckFailed(f"{source} is an empty database", hint=_ANOTHER)
         backups.copy(db, part, path)
     with files.snapshot(part, immutable=True) as db:
-        problems = checks.damage(db)
-        last_offset = log.newest_offset(db)
-    if problems:
-        raise errors.CheckFailed(
-            f"{source} has {len(problems)} problems: {problems[0]}", hint=_ANOTHER
-        )
-    return schema, last_offset
+        problems = checks.problems(db) if schema.is_current else checks.damage(db)
+        if problems:
+            raise errors.CheckFailed(
+                f"{source} has {len(problems)} problems: {problems[0]}", hint=_ANOTHER
+            )
+        return schema, log.newest_offset(db)
 
 
 @contextmanager

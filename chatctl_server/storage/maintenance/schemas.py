@@ -6,8 +6,8 @@ from pathlib import Path
 
 import apsw
 import msgspec
-from peewee import Database
-from playhouse.migrations import Runner
+from peewee import Database, OperationalError
+from playhouse.migrations import Migration, Runner
 
 from chatctl_server import errors
 from chatctl_server.storage import engine, files
@@ -39,7 +39,7 @@ class Schema(msgspec.Struct, frozen=True):
 
 def of(db: Database, path: Path) -> Schema:
     """Raises StorageUnavailable for a database of another program; an empty one may become ours."""
-    status = _runner(db).status()
+    status = _status(db, path)
     schema = Schema(
         applied=tuple(each.name for each in status if each.applied),
         pending=tuple(each.name for each in status if not each.applied),
@@ -53,10 +53,25 @@ def of(db: Database, path: Path) -> Schema:
     tables = {name for (name,) in db.execute_sql("SELECT name FROM sqlite_schema").fetchall()}
     is_ours = tables >= _CORE if schema.applied else not tables - {_HISTORY, *_automatic(tables)}
     if not is_ours:
-        raise errors.StorageUnavailable(
-            f"{path} is a database of another program, not of chatctl", hint="choose another file"
-        )
+        raise _not_ours(path)
     return schema
+
+
+def _status(db: Database, path: Path) -> list[Migration]:
+    """Of each migration. Another program's table of migrations may have our table's name."""
+    try:
+        found: list[Migration] = _runner(db).status()
+    except OperationalError as error:
+        if "no such column" not in str(error):
+            raise
+        raise _not_ours(path) from None
+    return found
+
+
+def _not_ours(path: Path) -> errors.StorageUnavailable:
+    return errors.StorageUnavailable(
+        f"{path} is a database of another program, not of chatctl", hint="choose another file"
+    )
 
 
 def _automatic(names: set[str]) -> set[str]:

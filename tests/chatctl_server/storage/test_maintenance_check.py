@@ -1,6 +1,8 @@
 """``check`` finds what breaks a rule, and nothing in a database that keeps them all."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -145,6 +147,23 @@ def test_flipped_bytes_are_found(lived_in_file: Path, tmp_path: Path) -> None:
 def test_a_damaged_schema_page_is_a_problem_or_refused(database: Path) -> None:
     flip_bytes(database, 100)
     assert rules(database) == {"integrity"}
+
+
+@pytest.mark.parametrize("table", ["message", "endpoint", "cursor"])
+def test_a_lost_table_is_a_problem(database: Path, table: str) -> None:
+    tamper(database, f"DROP TABLE {table}")
+    assert f"schema: table {table} is missing" in map(str, maintenance.check(database))
+
+
+def test_another_programs_table_of_migrations_is_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.executescript(
+            "CREATE TABLE schema_migration (name); "
+            "CREATE TABLE conversation (id); CREATE TABLE event (id)"
+        )
+    with pytest.raises(StorageUnavailable, match="a database of another program"):
+        maintenance.check(path)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -169,6 +169,17 @@ def test_a_damaged_backup_without_manifest_is_refused(database: Path, backup: Pa
     refused(database, backup, CheckFailed, "problems")
 
 
+@pytest.mark.parametrize(
+    "damage", ["DROP TABLE message", "DROP TABLE endpoint", "DELETE FROM event WHERE id = 5"]
+)
+def test_what_check_finds_is_refused_without_manifest(
+    database: Path, backup: Path, damage: str
+) -> None:
+    backup.with_name("nightly.db.json").unlink()
+    tamper(backup, damage)
+    refused(database, backup, CheckFailed, "problems")
+
+
 @pytest.mark.parametrize("place", [0, 16, 18, 20, 28, 47, 52, 59])
 def test_a_damaged_header_is_damage(database: Path, backup: Path, place: int) -> None:
     """Of every field that SQLite does not merely put up with; 18 it mends."""

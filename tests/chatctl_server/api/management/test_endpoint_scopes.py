@@ -60,10 +60,28 @@ def test_a_scope_is_named_and_shown(tmp_path: Path) -> None:
             body = {"url": each["url"], "events": ["mute.*"], "scope": each["scope"]}
             again = admin.ask("POST", "", 200, json=body)
             assert (again["endpoint_id"], again["changed"]) == (each["endpoint_id"], False)
+        query = {"type": "endpoint.added"}
+        told = [
+            each["data"]["scope"]
+            for each in server.http.get("/management/events", params=query).json()
+        ]
+        assert told == list(SCOPES)
 
 
 @pytest.mark.parametrize(
-    "scope", ["", "room", "rooms:0", "workspace", "workspace:", "workspace:1", "site:x", "all\0", 1]
+    "scope",
+    [
+        "",
+        "room",
+        "rooms:0",
+        "workspace",
+        "workspace:",
+        "workspace:1",
+        "workspace:07",
+        "site:x",
+        "all\0",
+        1,
+    ],
 )
 def test_an_unknown_scope_is_named(admin: Admin, scope: Any) -> None:
     body = {"url": "https://hooks.example/", "events": ["ban.*"], "scope": scope}
