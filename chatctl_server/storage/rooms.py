@@ -103,9 +103,12 @@ def find_open(db: Database, room_id: str) -> Room:
     return room
 
 
-def find_ref(db: Database, room_id: str) -> RoomRef:
-    """Raises ConversationNotFound."""
-    return conversations.find(db, RoomRef, ROOMS, room_id)
+def find_ref(db: Database, room_id: str, field: str = "room_id") -> RoomRef:
+    """Raises ConversationNotFound, which names the ``field`` that the id stood in."""
+    try:
+        return conversations.find(db, RoomRef, ROOMS, room_id)
+    except errors.ConversationNotFound as error:
+        raise errors.ConversationNotFound(error.detail, field=field) from None
 
 
 def find_open_ref(db: Database, room_id: str) -> RoomRef:

@@ -223,7 +223,7 @@ def _next(asked: DeliveryQuery, limit: int, last: delivery_lists.DeliveryListed)
 
 
 def _page(db: Database, asked: DeliveryQuery, limit: int) -> list[delivery_lists.DeliveryListed]:
-    room = None if asked.room_id is None else rooms.find_ref(db, asked.room_id).id
+    room = None if asked.room_id is None else rooms.find_ref(db, asked.room_id, "room").id
     endpoint = None if asked.endpoint_id is None else endpoints.find_any(db, asked.endpoint_id).id
     wanted = delivery_lists.Filter(endpoint, room, asked.status, asked.event_glob, *asked.window)
     return delivery_lists.page(db, wanted, asked.before, limit)

@@ -200,7 +200,7 @@ def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[EventO
 
 
 def _wanted(db: Database, asked: EventQuery) -> Wanted:
-    room = None if asked.room is None else rooms.find_ref(db, asked.room).id
+    room = None if asked.room is None else rooms.find_ref(db, asked.room, "room").id
     return Wanted(asked.type_glob, room, asked.actor)
 
 

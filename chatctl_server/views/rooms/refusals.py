@@ -9,7 +9,7 @@ def in_room_words(error: errors.ChatctlError) -> errors.ChatctlError:
         case errors.RoomNotFound() | errors.RoomIsClosed():
             return error
         case errors.ConversationNotFound():
-            return errors.RoomNotFound(error.detail, field="room_id")
+            return errors.RoomNotFound(error.detail, field=error.field or "room_id")
         case errors.ConversationIsClosed():
             return errors.RoomIsClosed(error.detail, field="room_id")
         case errors.Banned():

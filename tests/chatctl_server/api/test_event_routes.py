@@ -203,10 +203,13 @@ def test_a_wrong_query_is_refused_by_its_name(
     assert answer.json()["field"] == field
 
 
-def test_an_unknown_room(shared_server: Server) -> None:
-    for path in ("/management/events", "/management/events/stream"):
-        answer = shared_server.http.get(path, params={"room": str(uuid.uuid4())})
-        assert (answer.status_code, answer.json()["code"]) == (404, "room_not_found")
+@pytest.mark.parametrize("more", [{}, {"after_seq": 1}])
+@pytest.mark.parametrize("path", ["events", "events/stream", "callbacks/deliveries"])
+def test_an_unknown_room(shared_server: Server, path: str, more: dict[str, int]) -> None:
+    query = {"room": str(uuid.uuid4()), **more}
+    answer = shared_server.http.get(f"/management/{path}", params=query)
+    assert answer.status_code == 404
+    assert (answer.json()["code"], answer.json()["field"]) == ("room_not_found", "room")
 
 
 def lines(answer: httpx.Response) -> Iterator[Shown]:
