@@ -114,6 +114,10 @@ def _check(part: Path, original: Path) -> Manifest:
     """Raises CheckFailed. A copy with another schema is checked as far as that is possible."""
     with files.snapshot(part, immutable=True) as db:
         schema = schemas.of(db, original)
+        if not schema.applied:
+            raise errors.StorageUnavailable(
+                f"{original} is an empty database", hint="chatctl db migrate"
+            )
         problems = checks.problems(db) if schema.is_current else checks.damage(db)
         if problems:
             raise errors.CheckFailed(

@@ -153,6 +153,14 @@ def test_a_database_that_breaks_a_rule_gives_no_backup(database: Path, target: P
     assert names(target.parent) == []
 
 
+def test_an_empty_database_gives_no_backup(tmp_path: Path, target: Path) -> None:
+    path = tmp_path / "empty.db"
+    path.touch()
+    with pytest.raises(StorageUnavailable, match=r"empty\.db is an empty database"):
+        maintenance.backup(path, target)
+    assert names(target.parent) == []
+
+
 def test_a_newer_database_is_backed_up_as_it_is(database: Path, target: Path) -> None:
     tamper(database, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
     assert maintenance.backup(database, target).schema == "0999_later"
