@@ -90,7 +90,7 @@ def test_lists_have_pages(admin: Admin, hook: Receiver) -> None:
         ({"endpoint_id": "no-uuid"}, 400, "endpoint_id"),
         ({"endpoint_id": UNKNOWN}, 404, "endpoint_id"),
         ({"room": "no-uuid"}, 400, "room"),
-        ({"room": UNKNOWN}, 404, "room_id"),
+        ({"room": UNKNOWN}, 404, "room"),
         ({"status": "lost"}, 400, "status"),
         ({"since": "-1"}, 400, "since"),
         ({"until": "then"}, 400, "until"),
