@@ -27,7 +27,7 @@ ENDPOINT = (errors.InvalidInput, errors.EndpointNotFound)
 EVERYTHING = callback_bodies.TestEndpoint()
 
 
-class Figures(NamedTuple):
+class EndpointFigures(NamedTuple):
     """What is pending for each endpoint, and the names of their scopes, by their ids."""
 
     backlog: dict[int, tuple[int, int]]
@@ -194,7 +194,7 @@ async def _result(context: Context, result: actions.Result) -> views.EndpointObj
 def _shown(
     context: Context,
     stored: endpoints.Endpoint,
-    figures: Figures,
+    figures: EndpointFigures,
     changed: bool | UnsetType = UNSET,
 ) -> views.EndpointObject:
     return views.endpoint(
@@ -207,13 +207,13 @@ def _shown(
     )
 
 
-def _present(db: Database) -> tuple[list[endpoints.Endpoint], Figures]:
+def _present(db: Database) -> tuple[list[endpoints.Endpoint], EndpointFigures]:
     return endpoints.present(db), _figures(db)
 
 
-def _one(db: Database, endpoint_id: str) -> tuple[endpoints.Endpoint, Figures]:
+def _one(db: Database, endpoint_id: str) -> tuple[endpoints.Endpoint, EndpointFigures]:
     return endpoints.find(db, endpoint_id), _figures(db)
 
 
-def _figures(db: Database) -> Figures:
-    return Figures(deliveries.backlog(db), scopes.names_of_endpoints(db))
+def _figures(db: Database) -> EndpointFigures:
+    return EndpointFigures(deliveries.backlog(db), scopes.names_of_endpoints(db))

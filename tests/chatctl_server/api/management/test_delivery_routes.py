@@ -136,6 +136,18 @@ def test_one_is_shown_whole(admin: Admin, hook: Receiver) -> None:
     assert (second["number"], second["status"], second["answer"]) == (2, 200, "thanks")
 
 
+def test_an_answer_that_repeats_an_erased_text_is_forgotten(admin: Admin, hook: Receiver) -> None:
+    hook.behave(answer(200, b"taken: the secret"))
+    endpoint = admin.add(hook.url, "message.posted")
+    of_room = f"/management/rooms/{admin.server.create_room().id}/messages"
+    said = admin.server.http.post(of_room, json={"content": "the secret"}).json()
+    (delivery,) = admin.settled(endpoint)
+    one = f"/deliveries/{delivery['delivery_id']}"
+    assert [each["answer"] for each in admin.ask("GET", one)["attempts"]] == ["taken: the secret"]
+    assert admin.server.http.delete(f"{of_room}/{said['message_id']}").json() == {"changed": True}
+    assert [each["answer"] for each in admin.ask("GET", one)["attempts"]] == [""]
+
+
 @pytest.mark.parametrize(
     ("wanted", "status"), [(UNKNOWN, 404), ("999999", 404), ("no-id", 400), ("9" * 19, 400)]
 )
