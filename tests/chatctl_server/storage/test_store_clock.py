@@ -67,6 +67,13 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     scene.writing.close()
 
 
+def test_what_recorded_nothing_leaves_no_time_behind(scene: Scene) -> None:
+    scene.pass_seconds(HOUR)
+    assert scene.do(moderation.unban, OPERATOR, ROOM, "eve") is None
+    scene.pass_seconds(-HOUR)
+    assert scene.say("anna").created_at == NOON
+
+
 @given(jumps=st.lists(st.integers(-3 * HOUR, 3 * HOUR), min_size=1, max_size=30))
 @settings(
     max_examples=15,
