@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from admin import Admin
-from hooks import calling, wait_at
+from hooks import calling, stored, wait_at
 from receivers import Receiver, answer
 from world import Server
 
@@ -91,8 +91,11 @@ def test_what_a_disabled_endpoint_was_not_told(admin: Admin, hook: Receiver) -> 
     admin.server.create_room().ban("later")
     hook.wait_for(1)
     only = {"only": "missing", "endpoint_id": endpoint["endpoint_id"], "limit": 2}
+    question = "SELECT name, value FROM counter"
+    taken = stored(admin.server, question)
     dry = list(pages(admin, **only, dry_run=True))
     assert sum(page["count"] for page in dry) == 5
+    assert stored(admin.server, question) == taken
     assert len(admin.deliveries(endpoint)) == 1
     done = list(pages(admin, **only))
     assert [page["count"] for page in done if page["count"]] == [2, 2, 1]
