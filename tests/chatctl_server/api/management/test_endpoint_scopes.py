@@ -127,9 +127,9 @@ def heard(hook: Receiver, scope: str) -> list[str]:
 
 
 def wait_for_all(server: Server) -> None:
-    """Until every event has been planned, and every delivery has arrived."""
+    """Until every event and sync has been planned, and every delivery has arrived."""
     caught_up = """SELECT 1 FROM cursor WHERE name = 'callbacks'
-        AND position = (SELECT max(id) FROM event)"""
+        AND position = (SELECT max(id) FROM event) AND NOT EXISTS (SELECT 1 FROM sync)"""
     pending = "SELECT 1 FROM delivery WHERE status <> 'delivered'"
     eventually(lambda: stored(server, caught_up) and not stored(server, pending))
 
