@@ -85,9 +85,9 @@ def fill(path: Path, count: int) -> None:
 
 
 def _run(writing: Writer, calls: list[Call]) -> None:
-    for _, outcome, _ in writing.run(calls):
-        if isinstance(outcome, BaseException):
-            raise outcome
+    for each in writing.run(calls):
+        if isinstance(each.outcome, BaseException):
+            raise each.outcome
 
 
 def _ignore(outcome: Any) -> None:

@@ -9,10 +9,10 @@ import msgspec
 
 from chatctl_server import errors
 from chatctl_server.domain import admission, events, text, throttle
-from chatctl_server.domain.references import ConversationRef, Kind
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import conversations, deliveries, log, messages, projection
-from chatctl_server.storage.transaction import Tx
+from chatctl_server.storage.transaction import AcceptedPost, Tx
 from chatctl_server.storage.writer import Batch
 
 SYSTEM = text.RESERVED
@@ -73,9 +73,24 @@ def post_one(tx: Tx, post: Post) -> Posted:
 POST = Batch(post_one, post_many)
 
 
+class _Conversation:
+    """One that a run posts to, with what the run has found out and accepted there."""
+
+    __slots__ = ("admitted", "is_open", "kind", "last_seq", "ref", "stored_seq")
+
+    def __init__(self, found: conversations.Conversation) -> None:
+        self.ref = found.ref
+        self.kind = found.kind
+        self.is_open = found.status == "open"
+        self.stored_seq = self.last_seq = found.last_seq
+        # Whether a sender is an admin, by name, guard and interval; of whom no throttle touched.
+        self.admitted: dict[tuple[str, bool, int], bool] = {}
+
+
 class _Batch:
     """One run of neighbouring posts: one look-up of duplicates, one insert each for messages
-    and events. What was accepted earlier in the run counts for what follows."""
+    and events. What was accepted earlier in the run counts for what follows; nothing else
+    changes while it lasts, so that a sender is looked at once."""
 
     def __init__(self, tx: Tx, posts: Sequence[Post]) -> None:
         self.tx = tx
@@ -84,9 +99,9 @@ class _Batch:
         self.senders = messages.sender_statuses(
             tx.db, {(post.ref.id, post.ref.scope, post.sender) for post in posts}
         )
-        self.found: dict[int, conversations.Conversation] = {}
-        self.last_seq: dict[int, int] = {}  # by conversation, with what this run has accepted
-        self.accepted: list[events.Event] = []
+        self.conversations: dict[int, _Conversation] = {}
+        self.accepted: list[AcceptedPost] = []
+        self.first_id = tx.next("message")
 
     def run(self) -> list[Posted | errors.ChatctlError]:
         self._find_originals()
@@ -97,6 +112,7 @@ class _Batch:
             except errors.ChatctlError as refusal:
                 outcomes.append(refusal)
         if self.accepted:
+            self.tx.take("message", len(self.accepted))
             self.tx.record_posts(self.accepted)
         return outcomes
 
@@ -107,89 +123,94 @@ class _Batch:
             if post.client_msg_id is not None
         ]
         for key, found in messages.originals(self.tx.db, hashes).items():
-            self.earlier[key] = Posted(found.message_id, found.seq, found.created_at, True)
+            self.earlier[key] = Posted(found.message_id, found.seq, found.created_at)
 
     def _post(self, post: Post) -> Posted:
-        found = self._conversation(post.ref)
-        if post.client_msg_id is not None:
-            repeated = self.earlier.get((post.ref.id, post.sender, post.client_msg_id))
-            if repeated is not None:
-                return repeated
-        is_admin = post.kind == "text" and self._admit(post, found.kind)
-        if found.status != "open":
-            raise errors.ConversationIsClosed(f"The {post.ref.noun} is closed")
-        return self._accept(post, found.last_seq, is_admin)
+        ref, sender, client_msg_id = post.ref, post.sender, post.client_msg_id
+        conversation = self.conversations.get(ref.id)
+        if conversation is None or conversation.ref != ref:
+            conversation = self._conversation(ref)
+        if client_msg_id is not None:
+            original = self.earlier.get((ref.id, sender, client_msg_id))
+            if original is not None:
+                return msgspec.structs.replace(original, duplicate=True)
+        is_admin = False
+        if post.kind == "text":
+            is_admin = self._admit(post, conversation)
+        if not conversation.is_open:
+            raise errors.ConversationIsClosed(f"The {ref.noun} is closed")
+        posted = self._accept(post, conversation, is_admin)
+        if client_msg_id is not None:
+            self.earlier[ref.id, sender, client_msg_id] = posted
+        return posted
 
-    def _admit(self, post: Post, kind: Kind) -> bool:
+    def _conversation(self, ref: ConversationRef) -> _Conversation:
+        """Raises ConversationNotFound."""
+        found = self.conversations[ref.id] = _Conversation(conversations.get(self.tx.db, ref))
+        return found
+
+    def _admit(self, post: Post, conversation: _Conversation) -> bool:
         """Whether the sender is an admin. Raises what ``admission.check`` raises."""
+        key = (post.sender, post.is_guarded, post.interval_seconds)
+        is_admin = conversation.admitted.get(key)
+        if is_admin is not None:
+            return is_admin
         status, now = self.senders[post.ref.id, post.sender], self.tx.now
+        is_throttled = post.is_guarded and post.interval_seconds > 0 and not status.is_admin
         wait = 0
-        if post.interval_seconds and post.is_guarded and not status.is_admin:
-            heard = self._last_accepted(post).get(post.sender)
+        if is_throttled:
+            heard = self._last_accepted(post, conversation).get(post.sender)
             wait = throttle.seconds_left(heard, now, post.interval_seconds)
         sender = admission.Author(
             status.role, status.is_banned(now), status.is_muted(now), wait, post.is_guarded
         )
-        admission.check(kind, sender)
+        admission.check(conversation.kind, sender)
+        if not is_throttled:
+            conversation.admitted[key] = sender.is_admin
         return sender.is_admin
 
-    def _last_accepted(self, post: Post) -> dict[str, int]:
+    def _last_accepted(self, post: Post, conversation: _Conversation) -> dict[str, int]:
         rooms_heard = self.tx.throttles.last_accepted
         since = self.tx.now - post.interval_seconds * SECOND
         if post.ref.id not in rooms_heard:
-            rooms_heard[post.ref.id] = self._read_heard(post.ref, since)
+            rooms_heard[post.ref.id] = self._read_heard(conversation, since)
         self.tx.throttles.prune(post.ref.id, since)
         return rooms_heard[post.ref.id]
 
-    def _read_heard(self, ref: ConversationRef, since: int) -> dict[str, int]:
+    def _read_heard(self, conversation: _Conversation, since: int) -> dict[str, int]:
         """From the stored messages, and from what this batch has accepted before them."""
-        stored = self._conversation(ref).last_seq
-        first = messages.first_seq_at(self.tx.db, ref, stored, since)
+        ref = conversation.ref
+        first = messages.first_seq_at(self.tx.db, ref, conversation.stored_seq, since)
         heard = messages.last_heard(self.tx.db, ref, first - 1)
-        for entry in self.accepted:
-            payload = entry.payload
-            if isinstance(payload, events.MessagePosted) and entry.conversation == ref.id:
+        for payload, _, about in self.accepted:
+            if about.id == ref.id:
                 heard[payload.sender] = payload.created_at
         return heard
 
-    def _conversation(self, ref: ConversationRef) -> conversations.Conversation:
-        """As it was at the begin of the run. Raises ConversationNotFound."""
-        found = self.found.get(ref.id)
-        if found is None or found.ref != ref:
-            found = self.found[ref.id] = conversations.get(self.tx.db, ref)
-        return found
-
-    def _accept(self, post: Post, stored_seq: int, is_admin: bool) -> Posted:
-        seq = self.last_seq.get(post.ref.id, stored_seq) + 1
-        posted = Posted(self.tx.take("message"), seq, self.tx.at)
-        self.last_seq[post.ref.id] = seq
+    def _accept(self, post: Post, conversation: _Conversation, is_admin: bool) -> Posted:
+        conversation.last_seq = seq = conversation.last_seq + 1
+        message_id, at = self.first_id + len(self.accepted), self.tx.at
         payload = events.MessagePosted(
-            posted.message_id,
-            posted.seq,
+            message_id,
+            seq,
             post.kind,
             post.sender,
             post.nickname,
             post.content,
-            posted.created_at,
+            at,
             is_admin,
             post.client_msg_id,
             post.sender_kind,
             post.reply_to,
             post.attachments,
         )
-        self.accepted.append(self.tx.place(payload, post.actor, post.ref))
-        self._remember(post, posted)
-        return posted
-
-    def _remember(self, post: Post, posted: Posted) -> None:
-        if post.client_msg_id is not None:
-            key = (post.ref.id, post.sender, post.client_msg_id)
-            self.earlier[key] = Posted(posted.message_id, posted.seq, posted.created_at, True)
+        self.accepted.append((payload, post.actor, post.ref))
         if post.kind == "text":
             self.tx.heard_in.add(post.ref.id)
             heard = self.tx.throttles.last_accepted.get(post.ref.id)
             if heard is not None:
                 heard[post.sender] = self.tx.now
+        return Posted(message_id, seq, at)
 
 
 def delete(

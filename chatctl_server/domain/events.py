@@ -402,10 +402,13 @@ class Event(msgspec.Struct, frozen=True):
 
 
 _CLASS_OF = {each.name: each.event_class for each in TYPES}
+_POSTED = (MessagePosted.type, _CLASS_OF[MessagePosted.type])
 
 
 def name_and_class(payload: Payload) -> tuple[str, EventClass]:
     """What the log's columns ``type`` and ``class`` say of it."""
+    if type(payload) is MessagePosted:  # the many
+        return _POSTED
     name = type_name(payload)
     return name, _CLASS_OF[name]
 

@@ -162,9 +162,11 @@ def redact_message(db: Database, offset: int) -> None:
 
 def _row(entry: events.Event) -> tuple[int | str | None, ...]:
     actor = entry.actor
+    type_name, event_class = events.name_and_class(entry.payload)
     return (
         entry.offset,
-        *events.name_and_class(entry.payload),
+        type_name,
+        event_class,
         entry.scope,
         entry.conversation,
         actor.user_id,

@@ -250,22 +250,22 @@ class Store:
         return taken
 
     def _settle(self, settled: Sequence[Completed], seconds: float) -> None:
-        for call, outcome, recorded in settled:
+        for completed in settled:
             try:
-                if recorded:
-                    self.on_commit(recorded)
+                if completed.recorded:
+                    self.on_commit(completed.recorded)
             except Exception:
                 logger.exception("events could not be handed over")
             try:
-                call.done(outcome)
+                completed.call.done(completed.outcome)
             except Exception:
                 logger.exception("a result could not be handed over")
         self.on_batch(len(settled), seconds)
 
 
 def _has_erased(settled: Sequence[Completed]) -> bool:
-    recorded = (entry for completed in settled for entry in completed.recorded)
-    return any(isinstance(entry.payload, events.ERASURES) for entry in recorded)
+    types = {type(entry.payload) for completed in settled for entry in completed.recorded}
+    return not types.isdisjoint(events.ERASURES)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

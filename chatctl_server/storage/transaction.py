@@ -8,6 +8,7 @@ from chatctl_server.domain import events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import counters, log, projection
 
+AcceptedPost = tuple[events.MessagePosted, events.Actor, ConversationRef]
 MANY = 10_000  # users of one conversation that were heard, and conversations
 
 
@@ -86,44 +87,45 @@ class Tx:
     ) -> events.Event:
         """Appends the event and applies it to the tables. Without a conversation that it is
         ``about`` it is of a whole scope, or of the server."""
-        entry = self._place(payload, actor, about, scope)
+        if about is None:
+            conversation = None
+        else:
+            conversation, scope = about.id, about.scope
+        offset = self.take("event")
+        entry = events.Event(offset, self.at, scope, conversation, actor, payload)
         log.append(self.db, [entry])
         projection.apply(self.db, entry)
         self.recorded.append(entry)
         return entry
 
-    def place(
-        self, payload: events.MessagePosted, actor: events.Actor, about: ConversationRef
-    ) -> events.Event:
-        """A post at the next offset; every placed one is then given to ``record_posts``."""
-        return self._place(payload, actor, about, None)
+    def record_posts(self, posts: Sequence[AcceptedPost]) -> None:
+        """As ``record``, for the posts of a batch."""
+        first = self.take("event", len(posts))
+        at = self.at
+        entries = [
+            events.Event(offset, at, about.scope, about.id, actor, payload)
+            for offset, (payload, actor, about) in enumerate(posts, first)
+        ]
+        log.append(self.db, entries)
+        projection.apply_posts(self.db, entries)
+        self.recorded.extend(entries)
 
-    def record_posts(self, posts: Sequence[events.Event]) -> None:
-        """As ``record``, for posts that ``place`` gave their offsets."""
-        log.append(self.db, posts)
-        projection.apply_posts(self.db, posts)
-        self.recorded.extend(posts)
+    def next(self, counter: str) -> int:
+        """What ``take`` will give."""
+        return self._stored_numbers().get(counter, 0) + 1
 
     def take(self, counter: str, count: int = 1) -> int:
         """The first of so many fresh numbers; they are given back when the action is undone."""
+        first = self.next(counter)
+        self._stored_numbers()[counter] = self._taken[counter] = first + count - 1
+        return first
+
+    def _stored_numbers(self) -> dict[str, int]:
         if self._numbers is None:
             self._numbers = counters.values(self.db)
-        first = self._numbers.get(counter, 0) + 1
-        self._numbers[counter] = self._taken[counter] = first + count - 1
-        return first
+        return self._numbers
 
     def keep_numbers(self) -> None:
         """Stores what was taken: the end of an action, whose savepoint would undo it."""
         if self._taken:
             counters.save(self.db, self._taken)
-
-    def _place(
-        self,
-        payload: events.Payload,
-        actor: events.Actor,
-        about: ConversationRef | None,
-        scope: int | None,
-    ) -> events.Event:
-        if about is not None:
-            return events.Event(self.take("event"), self.at, about.scope, about.id, actor, payload)
-        return events.Event(self.take("event"), self.at, scope, None, actor, payload)

@@ -7,10 +7,12 @@ statement would be committed by itself), or COMMIT failed: every call of the bat
 connection is opened anew.
 """
 
+import itertools
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
+import msgspec
 from peewee import Database
 
 from chatctl_server import errors
@@ -40,14 +42,14 @@ class Batch(Generic[A, R]):
         self.many = many
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True):
     action: Callable[..., Any] | Batch[Any, Any]
     arguments: tuple[Any, ...]
     done: Callable[[Outcome], None]
     size: int
 
 
-class Completed(NamedTuple):
+class Completed(msgspec.Struct, frozen=True):
     call: Call
     outcome: Outcome
     recorded: Sequence[events.Event]
@@ -254,10 +256,8 @@ def _settle_many(
     calls: Sequence[Call], outcomes: Sequence[Outcome], recorded: Sequence[events.Event]
 ) -> list[Completed]:
     """All events of the batch go with its first call, so that they keep their order."""
-    return [
-        Completed(call, outcome, recorded if place == 0 else ())
-        for place, (call, outcome) in enumerate(zip(calls, outcomes, strict=True))
-    ]
+    parts = itertools.chain([recorded], itertools.repeat((), len(calls) - 1))
+    return [Completed(*each) for each in zip(calls, outcomes, parts, strict=True)]
 
 
 def _again(failure: errors.ChatctlError) -> errors.ChatctlError:

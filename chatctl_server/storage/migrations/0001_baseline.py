@@ -1,6 +1,8 @@
 """Everything: scopes, conversations of all kinds, the log, callbacks, followers, counters.
 
 Times are microseconds. The core's tables (``models.CORE``) are what replaying the log rebuilds.
+The checks of the two tables that a post is written to are chains of OR: for an IN of more than
+two values SQLite builds a set, each time.
 """
 
 STATEMENTS = (
@@ -69,8 +71,8 @@ STATEMENTS = (
         event_offset INTEGER NOT NULL,
         kind TEXT NOT NULL CHECK (kind IN ('text', 'system')),
         sender TEXT NOT NULL,
-        sender_kind TEXT NOT NULL
-            CHECK (sender_kind IN ('user', 'system', 'bot', 'agent', 'visitor')),
+        sender_kind TEXT NOT NULL CHECK (sender_kind = 'user' OR sender_kind = 'system'
+            OR sender_kind = 'bot' OR sender_kind = 'agent' OR sender_kind = 'visitor'),
         nickname TEXT NOT NULL,
         is_admin INTEGER NOT NULL,
         content TEXT NOT NULL,
@@ -112,7 +114,8 @@ STATEMENTS = (
     """CREATE TABLE event (
         id INTEGER PRIMARY KEY,
         type TEXT NOT NULL,
-        class TEXT NOT NULL CHECK (class IN ('message', 'session', 'state', 'system')),
+        class TEXT NOT NULL CHECK (class = 'message' OR class = 'session'
+            OR class = 'state' OR class = 'system'),
         scope INTEGER,
         conversation INTEGER,
         actor TEXT,
