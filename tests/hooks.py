@@ -77,13 +77,13 @@ def stored(server: Server, question: str) -> list[tuple[Any, ...]]:
         return db.execute(question).fetchall()
 
 
-def settled(server: Server, count: int) -> list[tuple[str, int, str]]:
+def finished(server: Server, count: int) -> list[tuple[str, int, str]]:
     """Event, tries and status of the deliveries, once there are so many and none is pending."""
     question = "SELECT event, tries, status FROM delivery ORDER BY id"
 
-    def are_settled() -> bool:
+    def are_finished() -> bool:
         found = stored(server, question)
         return len(found) >= count and all(status != "pending" for *_, status in found)
 
-    eventually(are_settled)
+    eventually(are_finished)
     return stored(server, question)

@@ -130,13 +130,13 @@ class Desk:
         else:
             status, text = next(self._statuses), ""
 
-        def settle(is_heard: bool) -> None:
-            receipt = self._receipts.settle(opened, status if is_heard else None)
+        def finish(is_heard: bool) -> None:
+            receipt = self._receipts.finish(opened, status if is_heard else None)
             self._lines.show(receipt)
             if self._receipts.count == self._count:
                 self.receiver.stop()
 
-        return Reply(status, text, settle)
+        return Reply(status, text, finish)
 
     def garbage(self, data: bytes) -> None:
         if data.startswith(_TLS_HANDSHAKE):

@@ -1,6 +1,6 @@
 """What a receiver of callbacks has received, and what is wrong with it. Pure.
 
-A callback is opened when it has come: its signature, its body, its event. It is settled when it
+A callback is opened when it has come: its signature, its body, its event. It is finished when it
 is answered: only what was told 2xx counts as received, because everything else comes again.
 """
 
@@ -138,7 +138,7 @@ class Receipts:
         )
         return opened if opened.kind is None else _with_batch(opened, opened.kind)
 
-    def settle(self, opened: Opened, status: int | None) -> Receipt:
+    def finish(self, opened: Opened, status: int | None) -> Receipt:
         """``status`` None: nobody waited for the answer."""
         total = self._sum
         total.callbacks += 1
@@ -164,7 +164,7 @@ class Receipts:
 
     @property
     def count(self) -> int:
-        """Of the settled ones."""
+        """Of the finished ones."""
         return self._sum.callbacks
 
     def total(self) -> Sum:

@@ -38,11 +38,11 @@ class ReceivedRequest:
 
 
 class Reply(NamedTuple):
-    """``settle`` is called with whether somebody was there to hear it."""
+    """``finish`` is called with whether somebody was there to hear it."""
 
     status: int
     text: str
-    settle: Callable[[bool], None]
+    finish: Callable[[bool], None]
 
 
 class Listening(NamedTuple):
@@ -61,7 +61,7 @@ class CannotListen(Exception):
 
 class ReceiverServer:
     """Listens from ``start`` until ``stop`` is called, or SIGINT or SIGTERM comes. What ``judge``
-    or ``settle`` raises ends it."""
+    or ``finish`` raises ends it."""
 
     def __init__(self, listening: Listening) -> None:
         self._listening = listening
@@ -149,7 +149,7 @@ class ReceiverServer:
             await _write(writer, _answer(reply.status, reply.text, is_last=not request.keeps_alive))
             is_heard = True
         finally:
-            reply.settle(is_heard)
+            reply.finish(is_heard)
 
 
 class _Gone(Exception):

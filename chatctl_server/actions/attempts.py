@@ -1,4 +1,4 @@
-"""What a try of a delivery led to. Neighbouring tries are settled as one batch."""
+"""What a try of a delivery led to. Neighbouring tries are recorded as one batch."""
 
 from collections.abc import Sequence
 
@@ -38,26 +38,26 @@ _STATUSES: dict[type[callbacks.Verdict], deliveries.Status] = {
 
 
 def record_many(tx: Tx, tries: Sequence[AttemptEnded]) -> list[bool | errors.ChatctlError]:
-    """False for one that is settled already, or whose delivery is not pending any more."""
+    """False for one that is recorded already, or whose delivery is not pending any more."""
     pending = deliveries.pending(tx.db, [each.delivery for each in tries])
     done = [pending.pop(each.delivery.id, None) for each in tries]
-    settled = [(stored, each) for stored, each in zip(done, tries, strict=True) if stored]
+    finished = [(stored, each) for stored, each in zip(done, tries, strict=True) if stored]
     deliveries.add_tries(
         tx.db,
-        [(stored.id, stored.tries + 1, tried.at, tried.outcome) for stored, tried in settled],
+        [(stored.id, stored.tries + 1, tried.at, tried.outcome) for stored, tried in finished],
     )
-    deliveries.settle(
+    deliveries.finish(
         tx.db,
-        [(stored, _STATUSES[type(tried.verdict)], tried.body_hash) for stored, tried in settled],
+        [(stored, _STATUSES[type(tried.verdict)], tried.body_hash) for stored, tried in finished],
         tx.now,
     )
     receivers = _Receivers(tx)
-    for stored, tried in settled:
+    for stored, tried in finished:
         if isinstance(tried.verdict, callbacks.Delivered):
             history_batches.acknowledge(tx, stored, tried.sizes, tried.due_at)
         if stored.mark != deliveries.TEST and tried.outcome.error != callbacks.BAD_DATA:
             receivers.judge(stored.endpoint, tried.verdict)
-    deliveries.reschedule(tx.db, [_move(stored, tried) for stored, tried in settled])
+    deliveries.reschedule(tx.db, [_move(stored, tried) for stored, tried in finished])
     return [stored is not None for stored in done]
 
 

@@ -122,11 +122,11 @@ def seed(path: Path, now: int) -> Seeded:
     """
     writing = Writer(lambda: engine.writing(path, durable=True), lambda: now)
     try:
-        (settled,) = writing.run([Call(_fill, (), lambda _: None, 0)])
+        (finished,) = writing.run([Call(_fill, (), lambda _: None, 0)])
     finally:
         writing.close()
-    if isinstance(settled.outcome, BaseException):
-        raise settled.outcome
+    if isinstance(finished.outcome, BaseException):
+        raise finished.outcome
     return Seeded(
         database=str(path),
         rooms=len(TALKS),

@@ -89,7 +89,7 @@ def revive(
 ) -> Portion:
     """What was given up or, for ``all``, whatever is not pending."""
     homes = _homes(_known(tx.db), _targets(tx.db, outage.endpoint_id))
-    which: delivery_lists.Among = "failed" if outage.only == "failed" else "settled"
+    which: delivery_lists.Among = "failed" if outage.only == "failed" else "finished"
     end = deliveries.newest_id(tx.db) if place.end is None else place.end
     ids, limit = (place.after, end), outage.limit
     found = delivery_lists.among(tx.db, which, list(homes), ids, outage.window, limit)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from chatctl_server import errors
 from chatctl_server.actions import history_batches
 from chatctl_server.domain import callbacks, events
 from chatctl_server.domain.references import ROOMS, RoomRef
@@ -42,6 +43,10 @@ def request(
     Without kinds: both states or, when a part of the history is asked for, both histories. The
     states of a room need it to be open. An event of its own for each set of rooms.
     """
+    if from_time is not None and to_time is not None and from_time > to_time:
+        raise errors.InvalidInput(
+            "from is after to", field="from", hint="from is the earlier of the two times"
+        )
     wanted = kinds or (
         callbacks.HISTORIES if full or from_time is not None or to_time is not None else STATES
     )

@@ -450,7 +450,7 @@ class _Words(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__({name: _words(value) for name, value in values.items()})
         if values.get("expires_at"):
-            self["until"] = f" until {values['expires_at']}".replace(".000000Z", "Z")
+            self["until"] = f" until {values['expires_at'].partition('.')[0].rstrip('Z')}Z"
         if values.get("reason") not in (None, "", "left"):
             self["because"] = f" ({values['reason']})"
         if "status" in values.get("changed", ()):

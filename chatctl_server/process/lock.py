@@ -24,7 +24,7 @@ from chatctl_server.errors import LockHeld, unusable
 POLL_SECONDS = 0.02
 # How long a holder may take from its lock to its first word. A stranger's shared lock is waited
 # for as long, whatever the caller's own patience.
-SETTLE_SECONDS = 0.3
+WRITE_SECONDS = 0.3
 
 Role = Literal["server", "command", "unknown"]
 State = Literal["starting", "ready", "stopping", "working"]
@@ -167,12 +167,12 @@ def acquire(
 
 def read(path: Path) -> Holder | None:
     """Who holds the lock now; None is free."""
-    settled = time.monotonic() + SETTLE_SECONDS
+    written = time.monotonic() + WRITE_SECONDS
     while True:
         holder = _probe(path)
         # Between its lock and its first word a holder seems to be the one before it. A process
         # that is not in our /proc may still be alive in another container.
-        if holder is None or _is_alive(holder) or time.monotonic() >= settled:
+        if holder is None or _is_alive(holder) or time.monotonic() >= written:
             return holder
         time.sleep(POLL_SECONDS)
 
@@ -217,7 +217,7 @@ def _is_alive(holder: Holder) -> bool:
 
 
 def _exclusive(path: Path, deadline: float) -> int:
-    settled = time.monotonic() + SETTLE_SECONDS
+    written = time.monotonic() + WRITE_SECONDS
     while True:
         fd = _open(path)
         try:
@@ -230,7 +230,7 @@ def _exclusive(path: Path, deadline: float) -> int:
         os.close(fd)
         now = time.monotonic()
         holder = read(path) if outcome == "held" else UNKNOWN
-        patience = deadline if outcome == "held" else max(deadline, settled)
+        patience = deadline if outcome == "held" else max(deadline, written)
         if holder is not None and (holder.ready or now >= patience):
             raise held(path, holder)
         time.sleep(POLL_SECONDS if outcome == "held" else POLL_SECONDS / 10)

@@ -222,21 +222,21 @@ def pending(db: Database, tried: Sequence[Delivery]) -> dict[int, Delivery]:
 
 
 _SETTLE = Bulk(
-    """WITH settled ({columns}) AS (VALUES {rows})
-    UPDATE delivery SET status = settled.status, tries = settled.tries,
-        finished_at = settled.finished_at,
-        body_hash = COALESCE(delivery.body_hash, settled.body_hash)
-    FROM settled WHERE delivery.id = settled.id""",
+    """WITH finished ({columns}) AS (VALUES {rows})
+    UPDATE delivery SET status = finished.status, tries = finished.tries,
+        finished_at = finished.finished_at,
+        body_hash = COALESCE(delivery.body_hash, finished.body_hash)
+    FROM finished WHERE delivery.id = finished.id""",
     "id, status, tries, finished_at, body_hash",
 )
 
 
-def settle(db: Database, settled: Sequence[tuple[Delivery, Status, bytes]], now: int) -> None:
+def finish(db: Database, finished: Sequence[tuple[Delivery, Status, bytes]], now: int) -> None:
     """After a try of each. Its hash stays that of the first body; empty says that there was
     none."""
     rows = [
         (each.id, status, each.tries + 1, None if status == "pending" else now, body_hash or None)
-        for each, status, body_hash in settled
+        for each, status, body_hash in finished
     ]
     _SETTLE.run(db, rows)
 

@@ -12,7 +12,7 @@ from chatctl_server.storage.deliveries import TEST, Status
 from chatctl_server.storage.sql import Query, Row
 
 SyncStatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
-Among = Literal["failed", "settled"]
+Among = Literal["failed", "finished"]
 
 
 class DeliveryListed(msgspec.Struct, frozen=True):
@@ -127,7 +127,7 @@ def _among(condition: str) -> Query:
 
 _AMONG: dict[Among, Query] = {
     "failed": _among("status IN ('failed', 'skipped')"),
-    "settled": _among("status <> 'pending'"),
+    "finished": _among("status <> 'pending'"),
 }
 
 

@@ -161,16 +161,16 @@ class Store:
     ) -> T:
         """Runs the action in the writer; returns after its commit. Raises what the action raises,
         Busy at the queue's limit, NotStored or OutcomeUnknown when the database failed."""
-        future, settle = _future()
-        self.submit(action, arguments, settle, size=size)
+        future, resolve = _future()
+        self.submit(action, arguments, resolve, size=size)
         return await future  # type: ignore[no-any-return]
 
     async def write_urgent(
         self, action: Callable[..., T] | Batch[Any, T], *arguments: Any, size: int = CALL_BYTES
     ) -> T:
         """As ``write``, overtaking what is queued: for what administrators do."""
-        future, settle = _future()
-        self.submit(action, arguments, settle, size=size, urgent=True)
+        future, resolve = _future()
+        self.submit(action, arguments, resolve, size=size, urgent=True)
         return await future  # type: ignore[no-any-return]
 
     def submit(
@@ -218,11 +218,11 @@ class Store:
                 self._work.clear()
                 continue
             started = time.perf_counter()
-            settled = self._refused(calls) if self.is_displaced else writing.run(calls)
+            batch = self._refused(calls) if self.is_displaced else writing.run(calls)
             seconds = time.perf_counter() - started
-            loop.call_soon_threadsafe(self._settle, settled, seconds)
+            loop.call_soon_threadsafe(self._hand_over, batch, seconds)
             self._checkpointer.written()
-            if _has_erased(settled):
+            if _has_erased(batch):
                 self._checkpointer.erased()
         self._drained.set()
         self._readers_closed.wait()  # the last connection to close empties the write-ahead log
@@ -249,8 +249,8 @@ class Store:
             self._waiting_bytes -= size
         return taken
 
-    def _settle(self, settled: Sequence[Completed], seconds: float) -> None:
-        for completed in settled:
+    def _hand_over(self, batch: Sequence[Completed], seconds: float) -> None:
+        for completed in batch:
             try:
                 if completed.recorded:
                     self.on_commit(completed.recorded)
@@ -260,11 +260,11 @@ class Store:
                 completed.call.done(completed.outcome)
             except Exception:
                 logger.exception("a result could not be handed over")
-        self.on_batch(len(settled), seconds)
+        self.on_batch(len(batch), seconds)
 
 
-def _has_erased(settled: Sequence[Completed]) -> bool:
-    types = {type(entry.payload) for completed in settled for entry in completed.recorded}
+def _has_erased(batch: Sequence[Completed]) -> bool:
+    types = {type(entry.payload) for completed in batch for entry in completed.recorded}
     return not types.isdisjoint(events.ERASURES)
 
 
@@ -280,7 +280,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _future() -> tuple[asyncio.Future[Any], Callable[[Outcome], None]]:
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-    def settle(outcome: Outcome) -> None:
+    def resolve(outcome: Outcome) -> None:
         if future.done():
             return
         if isinstance(outcome, BaseException):
@@ -288,4 +288,4 @@ def _future() -> tuple[asyncio.Future[Any], Callable[[Outcome], None]]:
         else:
             future.set_result(outcome)
 
-    return future, settle
+    return future, resolve

@@ -104,14 +104,14 @@ class Writer:
             db = self._open()
             found = self._committed_unnoticed(db)
             db.execute_sql("BEGIN IMMEDIATE")
-            settled = self._run_groups(db, calls)
+            completed = self._run_groups(db, calls)
             committing = True
             db.execute_sql("COMMIT")
         except Exception as error:
             return found + self._abandon(calls, error, committing=committing)
         self.trouble = None
-        self._note_offset(settled)
-        return found + settled
+        self._note_offset(completed)
+        return found + completed
 
     def _committed_unnoticed(self, db: Database) -> list[Completed]:
         """After a COMMIT that failed and yet took effect: its events, which nobody was given."""
@@ -120,12 +120,12 @@ class Writer:
         if self.trouble is None:
             return []
         recorded = log.read_after(db, self._offset, MOST_UNNOTICED)
-        settled = [Completed(NOBODY, None, recorded)] if recorded else []
-        self._note_offset(settled)
-        return settled
+        completed = [Completed(NOBODY, None, recorded)] if recorded else []
+        self._note_offset(completed)
+        return completed
 
-    def _note_offset(self, settled: Sequence[Completed]) -> None:
-        for each in reversed(settled):
+    def _note_offset(self, completed: Sequence[Completed]) -> None:
+        for each in reversed(completed):
             if each.recorded:
                 self._offset = each.recorded[-1].offset
                 return
@@ -139,7 +139,7 @@ class Writer:
         return self._db
 
     def _run_groups(self, db: Database, calls: Sequence[Call]) -> list[Completed]:
-        settled: list[Completed] = []
+        completed: list[Completed] = []
         start = 0
         while start < len(calls):
             end = start + 1
@@ -148,11 +148,11 @@ class Writer:
                 while end < len(calls) and calls[end].action is action:
                     end += 1
                 group = calls[start:end]
-                settled += self._run_many(db, action, group, alone=len(group) == len(calls))
+                completed += self._run_many(db, action, group, alone=len(group) == len(calls))
             else:
-                settled.append(self._run_one(db, action, calls[start], alone=len(calls) == 1))
+                completed.append(self._run_one(db, action, calls[start], alone=len(calls) == 1))
             start = end
-        return settled
+        return completed
 
     def _run_one(
         self, db: Database, action: Callable[..., Any], call: Call, *, alone: bool
@@ -188,7 +188,7 @@ class Writer:
             else:
                 _keep_action(db, alone=alone)
                 self._note_time(tx)
-                return _settle_many(calls, outcomes, tx.recorded)
+                return _complete_many(calls, outcomes, tx.recorded)
         alone = len(calls) == 1 and alone
         return [self._run_one(db, action.one, call, alone=alone) for call in calls]
 
@@ -252,7 +252,7 @@ def _keep_action(db: Database, *, alone: bool) -> None:
         db.execute_sql("RELEASE action")
 
 
-def _settle_many(
+def _complete_many(
     calls: Sequence[Call], outcomes: Sequence[Outcome], recorded: Sequence[events.Event]
 ) -> list[Completed]:
     """All events of the batch go with its first call, so that they keep their order."""

@@ -74,7 +74,7 @@ class Desk:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         whole = {"webhook-id": f"id-{self._next}", **named}
         opened = self.receipts.open(Callback(AT, "/", whole, content))
-        return self.receipts.settle(opened, opened.refusal[0] if opened.refusal else status)
+        return self.receipts.finish(opened, opened.refusal[0] if opened.refusal else status)
 
     def digest(self, body: Any) -> str:
         codes = codes_of(self.get(body))

@@ -172,7 +172,7 @@ def test_a_signature(keys: list[bytes], headers: dict[str, str], verdict: str) -
     opened = desk.receipts.open(Callback(AT, "/", headers, b"{}"))
     is_refused = bool(keys) and verdict != "ok"
     assert (opened.refusal is not None and opened.refusal[0] == 401) == is_refused
-    desk.receipts.settle(opened, 401 if is_refused else 200)
+    desk.receipts.finish(opened, 401 if is_refused else 200)
     assert desk.receipts.total().bad_signatures == is_refused
 
 

@@ -92,7 +92,7 @@ def test_every_type_reads_well(each: events.EventType) -> None:
         (events.SessionLeft(1, "anna", "A", 1, 2, "banned", 0), "* anna left (banned)"),
         (events.BanSet("anna", None, None, None), "* anna was banned"),
         (
-            events.BanSet("anna", "spam", "boss", AT),
+            events.BanSet("anna", "spam", "boss", AT + 250_313),
             f"* anna was banned until {times.rfc3339(AT)[:19]}Z (spam)",
         ),
         (events.MessageErased(9, 3, 4), "* message 3 was erased"),

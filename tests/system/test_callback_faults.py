@@ -37,13 +37,13 @@ class Scene:
         self.rooms = {name: server.create_room(name) for name in FAULTS}
         for room in self.rooms.values():
             server.http.delete(room.path)
-        eventually(lambda: self._is_settled(server), seconds=30)
+        eventually(lambda: self._is_finished(server), seconds=30)
         question = """SELECT c.name, d.event, d.tries, d.status FROM delivery d
             JOIN conversation c ON c.id = d.conversation ORDER BY d.id"""
         self.deliveries = stored(server, question)
         self.requests = hook.requests
 
-    def _is_settled(self, server: Server) -> bool:
+    def _is_finished(self, server: Server) -> bool:
         question = "SELECT count(*) FROM delivery WHERE status <> 'pending'"
         return stored(server, question) == [(2 * len(FAULTS),)]
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from hooks import PATHS, QUIET, at, settled, stored, wait_at
+from hooks import PATHS, QUIET, at, finished, stored, wait_at
 from receivers import Certificate, certificate, receiver
 from world import Server, eventually, running
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_reached_is_tried_again_over_a_kill_and_arrives_in_order(
             server.start()
             events = wait_at(secure, EVENTS, 2)
             states = wait_at(plain, DATA, 2)
-            assert {status for *_, status in settled(server, 4)} == {"delivered"}
+            assert {status for *_, status in finished(server, 4)} == {"delivered"}
         assert [each.json["event_type"] for each in events] == ["RoomCreated", "RoomClosed"]
         assert [each.json["room_id"] for each in states] == [room.id] * 2
         assert len(at(secure, EVENTS)) == len(at(plain, DATA)) == 2

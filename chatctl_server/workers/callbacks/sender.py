@@ -254,7 +254,7 @@ class Sender:
         verdict = callbacks.judge(
             policy, delivery.event, number, delivery.tries_allowed, outcome, times.now(), _jitter()
         )
-        await self._settle(
+        await self._record(
             attempts.AttemptEnded(
                 delivery,
                 at,
@@ -308,7 +308,7 @@ class Sender:
         keys = self._config.keys_of(endpoint, at)
         return told + signer.headers(webhook_id, times.seconds(at), rendered.body, keys)
 
-    async def _settle(self, tried: attempts.AttemptEnded) -> None:
+    async def _record(self, tried: attempts.AttemptEnded) -> None:
         """Until it is stored: a try that is forgotten would be made again."""
         while True:
             try:

@@ -226,7 +226,7 @@ class Callbacks:
         if told.verdict is not None and not isinstance(told.verdict, callbacks.Again):
             self._ended[type(told.verdict)] += 1
             if told.rendered.delivery.event in callbacks.STATES:
-                self._sync_runs.settled(told.rendered.delivery.first)
+                self._sync_runs.finished(told.rendered.delivery.first)
 
 
 @contextlib.asynccontextmanager

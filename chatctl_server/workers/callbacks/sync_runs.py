@@ -22,7 +22,7 @@ class SyncRuns:
             self._forget(oldest)
         self._tell(offset)
 
-    def settled(self, offset: int) -> None:
+    def finished(self, offset: int) -> None:
         """One of its deliveries has arrived, or was given up."""
         if offset in self._outstanding:
             self._outstanding[offset] -= 1

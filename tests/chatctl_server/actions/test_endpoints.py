@@ -61,7 +61,7 @@ def plan(desk: Offline, endpoint: int, offsets: range, conversation: int = 1) ->
     desk.call(run)
 
 
-def settle(desk: Offline, number: int, verdict: Verdict) -> None:
+def finish(desk: Offline, number: int, verdict: Verdict) -> None:
     def run(tx: Tx) -> bool:
         stored = deliveries.one(tx.db, number)
         assert stored is not None
@@ -180,7 +180,7 @@ def batch(desk: Offline, messages: int) -> list[delivery_lists.DeliveryListed]:
         desk.post(lobby, "anna", f"text {number}")
     desk.call(callbacks.configure, {"chat_history": URL}, 0)
     desk.call(history_batches.start_run, 1, "chat_history", 1, SIZES, 0)
-    settle(desk, 1, Delivered())
+    finish(desk, 1, Delivered())
     return every(desk)
 
 
@@ -195,7 +195,7 @@ def test_a_batch_that_has_arrived_is_sent_again_alone(desk: Offline, messages: i
     assert (resent.changed, resent.delivery.status) == (True, "pending")
     row = desk.call(lambda tx: deliveries.one(tx.db, 1))
     assert (row.last == row.until) == was_last  # so the body says the same
-    settle(desk, 1, Delivered())
+    finish(desk, 1, Delivered())
     assert [each.delivery_id for each in every(desk)] == [each.delivery_id for each in before]
     progress = desk.call(lambda tx: stored_batches.progress(tx.db, "chat_history", 1))
     under_way = 2 if messages > 2 else None
@@ -205,9 +205,9 @@ def test_a_batch_that_has_arrived_is_sent_again_alone(desk: Offline, messages: i
 
 def test_a_batch_that_failed_goes_on_with_its_run(desk: Offline) -> None:
     batch(desk, 5)
-    settle(desk, 2, GivenUp())
+    finish(desk, 2, GivenUp())
     desk.run(recovery.resend, "2", SETTINGS)
-    settle(desk, 2, Delivered())
+    finish(desk, 2, Delivered())
     assert [(each.number, each.status) for each in every(desk)] == [
         (1, "delivered"),
         (2, "delivered"),
@@ -276,8 +276,8 @@ def dump(path: Path) -> list[str]:
 def test_a_dry_run_changes_nothing(desk: Offline, only: Any) -> None:
     endpoint = add(desk, "room.*")
     plan(desk, endpoint.id, range(1, 4))
-    settle(desk, 1, GivenUp())
-    settle(desk, 2, Delivered())
+    finish(desk, 1, GivenUp())
+    finish(desk, 2, Delivered())
     desk.create_room("untold")
     plan(desk, endpoint.id, range(3, 3))
     before = dump(desk.path)
@@ -294,7 +294,7 @@ def test_a_dry_run_changes_nothing(desk: Offline, only: Any) -> None:
 def test_what_went_to_a_former_url_goes_to_the_present_one(desk: Offline) -> None:
     desk.call(callbacks.configure, {"room_event": URL}, 0)
     plan(desk, 1, range(1, 2))
-    settle(desk, 1, GivenUp())
+    finish(desk, 1, GivenUp())
     desk.call(callbacks.configure, {"room_event": f"{URL}/new"}, 0)
     resent = desk.run(recovery.resend, "1", SETTINGS)
     present = desk.call(lambda tx: stored_endpoints.present(tx.db))

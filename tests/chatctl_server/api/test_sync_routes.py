@@ -204,6 +204,7 @@ def test_a_closed_room_has_histories_and_no_state(room: Room) -> None:
         ({"room_id": "no-uuid"}, "room_id"),
         ({"from": "yesterday"}, "from"),
         ({"to": -1}, "to"),
+        ({"from": T + 1, "to": T}, "from"),
         ({"full": "yes"}, "full"),
     ],
 )

@@ -168,9 +168,9 @@ class SteppedRoom:
             self._commit((messages.erase, (OPERATOR, ROOM, seq)))
 
     def _commit(self, *calls: tuple[Any, tuple[Any, ...]]) -> None:
-        settled = self.writing.run([Call(action, given, print, 256) for action, given in calls])
-        assert not [each.outcome for each in settled if isinstance(each.outcome, Exception)]
-        batch = [entry for each in settled for entry in each.recorded]
+        finished = self.writing.run([Call(action, given, print, 256) for action, given in calls])
+        assert not [each.outcome for each in finished if isinstance(each.outcome, Exception)]
+        batch = [entry for each in finished for entry in each.recorded]
         self.recorded += batch
         self.committed.append(batch)
 
@@ -180,7 +180,7 @@ class SteppedRoom:
                 self.broadcaster.publish(entry)
                 self.hub.advance(entry.offset)
 
-    async def settle(self) -> None:
+    async def let_run(self) -> None:
         for _ in range(TURNS):
             await asyncio.sleep(0)
 
@@ -191,7 +191,7 @@ class SteppedRoom:
         while self.committed:
             self.hand_over()
         for _ in range(20 + self.last_seq + len(self.recorded)):
-            await self.settle()
+            await self.let_run()
             while loop.held:
                 loop.held.popleft()()
             for listener in self.listeners:

@@ -74,7 +74,7 @@ async def _play(path: Path, steps: list[tuple[str, int]]) -> None:
     try:
         for name, number in steps:
             await _step(room, loop, name, number)
-            await room.settle()
+            await room.let_run()
         await room.finish(loop)
         for listener in room.listeners:
             _missed_nothing(room, listener)
@@ -163,7 +163,7 @@ async def _starve(path: Path) -> int:
         listener = Listener(room, 0)
         room.listeners.append(listener)
         for reads in range(1, 40):
-            await room.settle()
+            await room.let_run()
             if listener.is_inside:
                 return reads
             listener.store.snapshot()

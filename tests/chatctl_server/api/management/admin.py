@@ -49,7 +49,7 @@ class Admin:
     def recover(self, **body: Any) -> dict[str, Any]:
         return dict(self.ask("POST", "/recover", json={"since": 0, **body}))
 
-    def settled(self, endpoint: dict[str, Any], count: int = 1) -> list[dict[str, Any]]:
+    def finished(self, endpoint: dict[str, Any], count: int = 1) -> list[dict[str, Any]]:
         """Its deliveries, once there are so many and none is pending."""
 
         def found() -> list[dict[str, Any]]:

@@ -24,11 +24,11 @@ def test_lists_are_filtered(admin: Admin, hook: Receiver) -> None:
     endpoint = admin.add(hook.url, "ban.*", "mute.*")
     first, second = (admin.server.create_room(name) for name in ("first", "second"))
     banned(first, "anna")
-    admin.settled(endpoint, 1)
+    admin.finished(endpoint, 1)
     banned(second, "bert")
-    admin.settled(endpoint, 2)
+    admin.finished(endpoint, 2)
     admin.server.http.put(f"{second.path}/mutes/carl", json={})
-    mute, good, bad = admin.settled(endpoint, 3)
+    mute, good, bad = admin.finished(endpoint, 3)
     assert (bad["status"], bad["last_status"], bad["room_id"]) == ("failed", 500, first.id)
     assert (good["status"], good["event"], good["room_id"]) == ("delivered", "ban.set", second.id)
     assert bad == {
@@ -63,7 +63,7 @@ def test_lists_are_filtered(admin: Admin, hook: Receiver) -> None:
 def test_lists_have_pages(admin: Admin, hook: Receiver) -> None:
     endpoint = admin.add(hook.url)
     banned(admin.server.create_room(), *"abcde")
-    expected = ids(admin.settled(endpoint, 5))
+    expected = ids(admin.finished(endpoint, 5))
     found: list[str] = []
     http = admin.server.http
     query = {"endpoint_id": endpoint["endpoint_id"], "event": "ban.*", "limit": 2}
@@ -111,10 +111,10 @@ def test_one_is_shown_whole(admin: Admin, hook: Receiver) -> None:
     endpoint = admin.add(f"{hook.url}?token=1", secret=secret)
     room = admin.server.create_room()
     banned(room, "anna")
-    (failed,) = admin.settled(endpoint)
+    (failed,) = admin.finished(endpoint)
     admin.resend(failed)
     sent = hook.wait_for(2)[1]
-    (listed,) = admin.settled(endpoint)
+    (listed,) = admin.finished(endpoint)
     webhook_id = sent.headers["webhook-id"]
     shown = admin.ask("GET", f"/deliveries/{webhook_id}")
     number = str(int(webhook_id[19:].replace("-", ""), 16) & ~(0b10 << 62))
@@ -141,7 +141,7 @@ def test_an_answer_that_repeats_an_erased_text_is_forgotten(admin: Admin, hook: 
     endpoint = admin.add(hook.url, "message.posted")
     of_room = f"/management/rooms/{admin.server.create_room().id}/messages"
     said = admin.server.http.post(of_room, json={"content": "the secret"}).json()
-    (delivery,) = admin.settled(endpoint)
+    (delivery,) = admin.finished(endpoint)
     one = f"/deliveries/{delivery['delivery_id']}"
     assert [each["answer"] for each in admin.ask("GET", one)["attempts"]] == ["taken: the secret"]
     assert admin.server.http.delete(f"{of_room}/{said['message_id']}").json() == {"changed": True}
@@ -161,12 +161,12 @@ def test_one_that_failed_or_arrived_is_sent_again(admin: Admin, hook: Receiver) 
     hook.behave(answer(500), answer(200))
     endpoint = admin.add(hook.url)
     banned(admin.server.create_room(), "anna")
-    (failed,) = admin.settled(endpoint)
+    (failed,) = admin.finished(endpoint)
     for tries in (2, 3):
         again = admin.resend(failed)
         assert (again["changed"], again["status"]) == (True, "pending")
         assert again["tries_allowed"] == tries
-        (arrived,) = admin.settled(endpoint)
+        (arrived,) = admin.finished(endpoint)
         assert (arrived["status"], arrived["tries"]) == ("delivered", tries)
     requests = hook.wait_for(3)
     assert len({request.headers["webhook-id"] for request in requests}) == 1
@@ -196,4 +196,4 @@ def test_one_that_waits_is_due_now_and_one_never_tried_is_not_changed(
     assert late_admin.resend(waits)["changed"] is True
     told = [each.json["data"]["user_id"] for each in hook.wait_for(3)]
     assert told == ["anna", "anna", "bert"]
-    assert {each["status"] for each in late_admin.settled(endpoint, 2)} == {"delivered"}
+    assert {each["status"] for each in late_admin.finished(endpoint, 2)} == {"delivered"}

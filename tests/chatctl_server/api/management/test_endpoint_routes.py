@@ -161,7 +161,7 @@ def test_no_secret_is_told(admin: Admin, hook: Receiver) -> None:
     endpoint = admin.add(f"{hook.url}?token=hidden-token", secret=SECRET)
     admin.change(endpoint, secret=OTHER)
     admin.server.create_room().ban("anna")
-    (failed,) = admin.settled(endpoint)
+    (failed,) = admin.finished(endpoint)
     told = [
         str(admin.ask("GET", "")),
         str(admin.ask("GET", f"/deliveries/{failed['delivery_id']}")),
@@ -230,7 +230,7 @@ def test_a_removed_one_gets_nothing_more(admin: Admin, hook: Receiver) -> None:
     path = f"/{endpoint['endpoint_id']}"
     assert admin.ask("DELETE", path) == {"changed": True}
     hook.release()
-    kept = admin.settled(endpoint, 3)
+    kept = admin.finished(endpoint, 3)
     assert [each["status"] for each in kept] == ["skipped"] * 3
     assert len(hook.requests) == 1
     for method in ("GET", "DELETE"):

@@ -43,7 +43,7 @@ def test_dead_letters_are_sent_again_page_by_page(admin: Admin, hook: Receiver) 
     hook.behave(answer(500))
     endpoint = admin.add(hook.url)
     ban_all(admin.server)
-    failed = admin.settled(endpoint, 5)[::-1]
+    failed = admin.finished(endpoint, 5)[::-1]
     hook.behave(answer(200))
     only = {"endpoint_id": endpoint["endpoint_id"], "limit": 2}
     dry = list(pages(admin, **only, dry_run=True))
@@ -57,7 +57,7 @@ def test_dead_letters_are_sent_again_page_by_page(admin: Admin, hook: Receiver) 
     done = list(pages(admin, **only))
     assert [page["count"] for page in done] == [2, 2, 1]
     assert done[0]["first"]["status"] == "pending"
-    assert {each["status"] for each in admin.settled(endpoint, 5)} == {"delivered"}
+    assert {each["status"] for each in admin.finished(endpoint, 5)} == {"delivered"}
     assert users_at(hook)[5:] == USERS
     mine = [each for each in recovered(admin.server) if each["endpoint_id"]]
     assert [each["count"] for each in mine if each["endpoint_id"] == endpoint["endpoint_id"]] == [
@@ -72,7 +72,7 @@ def test_only_of_the_time_that_is_asked_for(admin: Admin, hook: Receiver) -> Non
     hook.behave(answer(500))
     endpoint = admin.add(hook.url)
     ban_all(admin.server)
-    planned_at = admin.settled(endpoint, 5)[0]["planned_at"]
+    planned_at = admin.finished(endpoint, 5)[0]["planned_at"]
     only = {"endpoint_id": endpoint["endpoint_id"], "dry_run": True}
     for window, count in (
         ({"since": planned_at - 60}, 5),
@@ -100,7 +100,7 @@ def test_what_a_disabled_endpoint_was_not_told(admin: Admin, hook: Receiver) -> 
     done = list(pages(admin, **only))
     assert [page["count"] for page in done if page["count"]] == [2, 2, 1]
     assert next(page["first"]["room_id"] for page in done if page["count"]) == room_id
-    admin.settled(endpoint, 6)
+    admin.finished(endpoint, 6)
     assert users_at(hook) == ["later", *USERS]
     assert sum(page["count"] for page in pages(admin, **only)) == 0
 
@@ -109,15 +109,15 @@ def test_everything_again(admin: Admin, hook: Receiver) -> None:
     endpoint = admin.add(hook.url)
     room = admin.server.create_room()
     room.ban("told")
-    admin.settled(endpoint, 1)
+    admin.finished(endpoint, 1)
     admin.change(endpoint, status="disabled")
     room.ban("untold")
     admin.change(endpoint, status="enabled")
     room.ban("later")
-    admin.settled(endpoint, 2)
+    admin.finished(endpoint, 2)
     done = list(pages(admin, only="all", endpoint_id=endpoint["endpoint_id"]))
     assert [page["count"] for page in done] == [2, 1]
-    admin.settled(endpoint, 3)
+    admin.finished(endpoint, 3)
     assert users_at(hook) == ["told", "later", "told", "later", "untold"]
 
 
@@ -125,7 +125,7 @@ def test_samples_are_no_dead_letters(admin: Admin, hook: Receiver) -> None:
     hook.behave(answer(500))
     endpoint = admin.add(hook.url)
     admin.ask("POST", f"/{endpoint['endpoint_id']}/test", 202)
-    admin.settled(endpoint)
+    admin.finished(endpoint)
     only = {"endpoint_id": endpoint["endpoint_id"]}
     assert sum(page["count"] for page in pages(admin, only="all", **only)) == 0
 

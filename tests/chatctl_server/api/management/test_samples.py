@@ -72,7 +72,7 @@ def test_an_added_one_gets_one_of_its_own(admin: Admin, hook: Receiver) -> None:
     path = f"/{endpoint['endpoint_id']}/test"
     (asked,) = admin.ask("POST", path, 202)["delivery_ids"]
     (came,) = hook.wait_for(1)
-    (told,) = admin.settled(endpoint)
+    (told,) = admin.finished(endpoint)
     assert (told["delivery_id"], told["mark"], told["status"]) == (asked, "test", "delivered")
     assert (told["room_id"], told["tries_allowed"]) == (None, 1)
     assert came.headers["x-chatctl-event"] == "test"

@@ -126,7 +126,7 @@ def test_the_figures(late_admin: Admin, hook: Receiver) -> None:
     before = figures(server)
     endpoint = late_admin.add(hook.url)
     server.create_room().ban("anna")
-    late_admin.settled(endpoint)
+    late_admin.finished(endpoint)
     room = server.create_room()
     for user in ("bert", "carl"):
         room.ban(user)

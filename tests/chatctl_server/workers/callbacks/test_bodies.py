@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hooks import SECRET, at, calling, request_sync, settled, wait_for_event
+from hooks import SECRET, at, calling, finished, request_sync, wait_for_event
 from receivers import Receiver, Request, answer, receiver
 from standardwebhooks.webhooks import Webhook
 from world import Server
@@ -114,7 +114,7 @@ class Scene:
         hook.wait_until(lambda: len(hook._requests) >= 8, "the syncs")
         server.http.delete(room.path)
         wait_for_event(hook, "room_closed")
-        self.settled = settled(server, 9)
+        self.finished = finished(server, 9)
         self.room = room
         self.of: dict[str, list[Request]] = {}
         for request in hook.requests:
@@ -139,7 +139,7 @@ def fits(value: Any, shape: Any) -> bool:
 
 
 def test_everything_arrived_at_the_first_try(scene: Scene) -> None:
-    assert {(tries, status) for _, tries, status in scene.settled} == {(1, "delivered")}
+    assert {(tries, status) for _, tries, status in scene.finished} == {(1, "delivered")}
 
 
 @pytest.mark.parametrize("event", SHAPES)
@@ -209,5 +209,5 @@ def test_an_unset_url_switches_that_kind_off(tmp_path: Path) -> None:
         request_sync(server, kinds=["data", "periodic", "chat_history", "session_history"])
         server.http.delete(room.path)
         wait_for_event(hook, "room_closed")
-        assert [event for event, _, _ in settled(server, 2)] == ["room_created", "room_closed"]
+        assert [event for event, _, _ in finished(server, 2)] == ["room_created", "room_closed"]
         assert len(hook.requests) == len(at(hook, "ROOM_EVENT_CALLBACK_URL"))

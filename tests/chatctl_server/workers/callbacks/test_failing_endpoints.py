@@ -35,13 +35,13 @@ class Scene:
         await self.store.write(operating.add, ACTOR, url, ["room.*"], None, True, Settings())
 
     async def after(self, verdict: Verdict, endpoint: int = ADDED, mark: str | None = None) -> str:
-        await self.store.write(_settle, endpoint, verdict, mark)
+        await self.store.write(_finish, endpoint, verdict, mark)
         found = await self.store.read(endpoints.one, endpoint)
         assert found is not None
         return found.status
 
 
-def _settle(tx: Tx, endpoint: int, verdict: Verdict, mark: str | None) -> None:
+def _finish(tx: Tx, endpoint: int, verdict: Verdict, mark: str | None) -> None:
     planned = Planned(endpoint, 1, "room.created", 1, 1, 4, mark=mark)
     delivery = deliveries.one(
         tx.db, deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0)

@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hooks import at, bodies, calling, request_sync, settled, stored, urls, wait_at, wait_for_event
+from hooks import at, bodies, calling, finished, request_sync, stored, urls, wait_at, wait_for_event
 from receivers import Behaviour, answer, hang, receiver, refusing, reset, when
 from world import eventually, running
 
@@ -18,7 +18,7 @@ def test_a_refused_delivery_is_tried_again_until_it_arrives(tmp_path: Path) -> N
     with receiver(*turns) as hook, calling(tmp_path, hook, EVENTS) as server:
         server.create_room("lobby")
         tries = wait_at(hook, EVENTS, 4)
-        assert settled(server, 1) == [("room_created", 4, "delivered")]
+        assert finished(server, 1) == [("room_created", 4, "delivered")]
         log = server.log.read_text()
     assert "room_created was not answered: reset" in log
     assert "room_created was answered 302" in log
@@ -30,7 +30,7 @@ def test_a_dead_letter_keeps_every_try_and_its_answer(tmp_path: Path) -> None:
     turns = (answer(500, b"down"), answer(404, b"gone"), answer(410), answer(503, b"busy"))
     with receiver(*turns) as hook, calling(tmp_path, hook, EVENTS) as server:
         server.create_room("lobby")
-        assert settled(server, 1) == [("room_created", 4, "failed")]
+        assert finished(server, 1) == [("room_created", 4, "failed")]
         tries = stored(server, "SELECT number, status, answer, latency FROM attempt")
         assert [each[:3] for each in tries] == [
             (1, 500, b"down"),
@@ -56,7 +56,7 @@ def test_not_allowed_skips_a_sync_until_the_next(tmp_path: Path, status: int) ->
         request_sync(server)
         wait_at(hook, PERIODIC, 1)
         wait_at(hook, DATA, 2)
-        assert settled(server, 4) == [
+        assert finished(server, 4) == [
             ("data_sync", 1, "skipped"),
             ("room_created", 1, "delivered"),
             ("data_sync", 1, "skipped"),
@@ -69,14 +69,14 @@ def test_not_allowed_is_retried_for_an_event(tmp_path: Path) -> None:
     with receiver(answer(401), answer()) as hook, calling(tmp_path, hook, EVENTS) as server:
         server.create_room("lobby")
         wait_at(hook, EVENTS, 2)
-        assert settled(server, 1) == [("room_created", 2, "delivered")]
+        assert finished(server, 1) == [("room_created", 2, "delivered")]
 
 
 def test_a_try_ends_at_its_deadline(tmp_path: Path) -> None:
     settings = {"CALLBACK_TIMEOUT_SECONDS": "1", "CALLBACK_MAX_RETRIES": "0"}
     with receiver(hang()) as hook, calling(tmp_path, hook, EVENTS, **settings) as server:
         server.create_room("lobby")
-        assert settled(server, 1) == [("room_created", 1, "failed")]
+        assert finished(server, 1) == [("room_created", 1, "failed")]
         [(error, latency)] = stored(server, "SELECT error, latency FROM attempt")
         assert error == "timeout"
         assert latency == pytest.approx(1_000_000, rel=0.3)
@@ -93,7 +93,7 @@ def test_nobody_listening_is_told_in_the_log_and_nothing_is_lost(tmp_path: Path)
         ) as server,
     ):
         server.create_room("lobby")
-        assert settled(server, 1) == [("room_created", 2, "failed")]
+        assert finished(server, 1) == [("room_created", 2, "failed")]
         [first, second] = stored(server, "SELECT error, detail FROM attempt")
         assert first[0] == second[0] == "refused"
         assert '"level":"error"' in server.log.read_text()
@@ -120,7 +120,7 @@ def test_what_an_answer_says_of_the_next_time_is_not_for_the_settings_urls(
     with receiver(*turns) as hook, calling(tmp_path, hook, EVENTS) as server:
         server.create_room("lobby")
         wait_at(hook, EVENTS, 4)
-        assert settled(server, 1) == [("room_created", 4, "delivered")]
+        assert finished(server, 1) == [("room_created", 4, "delivered")]
 
 
 def test_an_api_call_does_not_wait_for_a_callback(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_corrected_url_gets_what_the_wrong_one_did_not(tmp_path: Path) -> None
         server.start()
         [created] = wait_at(right, EVENTS, 1)
         assert created.json["room_name"] == "lobby"
-        assert settled(server, 1) == [("room_created", 2, "delivered")]
+        assert finished(server, 1) == [("room_created", 2, "delivered")]
 
 
 def test_the_start_says_where_callbacks_go_and_no_secret(tmp_path: Path) -> None:

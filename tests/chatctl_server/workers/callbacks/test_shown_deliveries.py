@@ -34,7 +34,7 @@ def plan(desk: Offline) -> int:
     )
 
 
-def settle(desk: Offline, number: int, verdict: Verdict, status: int = 200) -> None:
+def finish(desk: Offline, number: int, verdict: Verdict, status: int = 200) -> None:
     def run(tx: Tx) -> None:
         stored = deliveries.one(tx.db, number)
         assert stored is not None
@@ -47,9 +47,9 @@ def settle(desk: Offline, number: int, verdict: Verdict, status: int = 200) -> N
 
 def test_the_newest_try_is_told_in_seconds_and_milliseconds(desk: Offline) -> None:
     number = plan(desk)
-    settle(desk, number, Again(5 * SECOND), 500)
+    finish(desk, number, Again(5 * SECOND), 500)
     desk.now += 5 * SECOND
-    settle(desk, number, Again(60 * SECOND), 503)
+    finish(desk, number, Again(60 * SECOND), 503)
     listed = desk.call(lambda tx: delivery_lists.one(tx.db, number))
     tries = desk.call(lambda tx: deliveries.tries(tx.db, number))
     shown = views.details(listed, views.RequestObject("", {}, None), tries)
@@ -67,7 +67,7 @@ def test_what_is_due_at_once_is_due_since_it_was_planned(desk: Offline) -> None:
 
 def test_pending_and_failed_are_counted_apart_from_the_rest(desk: Offline) -> None:
     for verdict in (Delivered(), GivenUp(), Skipped(), GivenUp()):
-        settle(desk, plan(desk), verdict)
+        finish(desk, plan(desk), verdict)
     plan(desk)
     counts = desk.call(lambda tx: delivery_lists.counts(tx.db, 1, 1))
     assert counts == {("room_event", 1): delivery_lists.DeliveryCounts(1, 2, desk.now)}

@@ -53,8 +53,8 @@ def failed(delivery: deliveries.Delivery) -> AttemptEnded:
     return AttemptEnded(delivery, 1, Outcome(5, status=500), Again(5), b"hash", 0, SIZES)
 
 
-async def test_a_try_is_settled_once(store: Store) -> None:
-    """Whose commit was in doubt is settled again: it must not count twice."""
+async def test_a_try_is_recorded_once(store: Store) -> None:
+    """Whose commit was in doubt is recorded again: it must not count twice."""
     delivery = await store.write(plan)
     assert await store.write(RECORD, failed(delivery))
     assert not await store.write(RECORD, failed(delivery))
@@ -133,7 +133,7 @@ def tables(desk: Offline) -> dict[str, list[tuple[object, ...]]]:
     return dict(desk.call(ask))
 
 
-def test_tries_that_are_settled_together_lead_to_the_same_as_one_by_one(tmp_path: Path) -> None:
+def test_tries_that_are_recorded_together_lead_to_the_same_as_one_by_one(tmp_path: Path) -> None:
     desk, tries = busy(tmp_path / "chat.db")
     desk.close()
     shutil.copy(tmp_path / "chat.db", tmp_path / "copy.db")
