@@ -220,6 +220,7 @@ class Store:
             started = time.perf_counter()
             batch = self._refused(calls) if self.is_displaced else writing.run(calls)
             seconds = time.perf_counter() - started
+            # One call for all of them: each would wake the loop, and let go of Python's lock.
             loop.call_soon_threadsafe(self._hand_over, batch, seconds)
             self._checkpointer.written()
             if _has_erased(batch):

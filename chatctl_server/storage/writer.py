@@ -105,7 +105,7 @@ class Writer:
             found = self._committed_unnoticed(db)
             db.execute_sql("BEGIN IMMEDIATE")
             completed = self._run_groups(db, calls)
-            committing = True
+            committing = True  # an error may now mean that it was stored, and could not say so
             db.execute_sql("COMMIT")
         except Exception as error:
             return found + self._abandon(calls, error, committing=committing)
@@ -184,6 +184,7 @@ class Writer:
                 tx.keep_numbers()
             except Exception as error:
                 self._roll_back_action(tx, error, alone=alone)
+                # One of them is to blame: by themselves the others are stored.
                 logger.warning("a batch of %d calls is run one by one: %s", len(calls), error)
             else:
                 _keep_action(db, alone=alone)
@@ -209,8 +210,9 @@ class Writer:
         self._throttles.forget(tx.heard_in)
         if alone:
             db.execute_sql("ROLLBACK")
-            db.execute_sql("BEGIN IMMEDIATE")
+            db.execute_sql("BEGIN IMMEDIATE")  # whoever called commits it, as any other
             return
+        # A savepoint that is rolled back to is still there, and the next one would lie inside it.
         db.execute_sql("ROLLBACK TO action")
         db.execute_sql("RELEASE action")
 
@@ -219,6 +221,7 @@ class Writer:
     ) -> list[Completed]:
         logger.error("a transaction of %d calls was lost: %s", len(calls), _reason(error))
         self.trouble = failure = self._failure(error, committing=committing)
+        # What the calls of this batch left there is not in the database.
         self._throttles.drop()
         db, self._db = self._db, None
         if db is not None:

@@ -1,7 +1,7 @@
 """Sends what is due: in order within each ordering key, in parallel across them, within limits.
 
-An ordering key is an endpoint's pending deliveries of one conversation. An ordering key under way
-holds one of its endpoint's slots; one that waits for a retry holds none. InFlight whose last try
+An ordering key is an endpoint's pending deliveries of one conversation. One that is under way
+holds one of its endpoint's slots; one that waits for a retry holds none. Those whose last try
 timed out hold at most half of them, and half of all slots, so that what hangs does not keep the
 others waiting.
 """
@@ -32,12 +32,12 @@ from chatctl_server.workers.callbacks.renderer import Rendered, Rendering
 logger = logging.getLogger("chatctl.callbacks")
 SLOTS = 128
 SLOTS_OF_ENDPOINT = 16
-SLOTS_OF_SLOW_LANES = SLOTS_OF_ENDPOINT // 2
+SLOTS_OF_SLOW_KEYS = SLOTS_OF_ENDPOINT // 2
 SLOTS_THAT_MAY_HANG = SLOTS // 2
 # Of an endpoint, for slow ordering keys: else its others could keep them waiting for ever.
 ASSURED_SLOTS = 2
 PAUSE_SECONDS = 0.004  # between two looks: what ends meanwhile is followed up by one
-SETTLE_AGAIN_SECONDS = 1.0
+RECORD_AGAIN_SECONDS = 1.0
 TROUBLE_SECONDS = 30.0  # after an error of our own an ordering key rests, so that it does not spin
 
 
@@ -58,7 +58,7 @@ class Places(NamedTuple):
 
     busy: frozenset[int] = frozenset()
     slots: int = SLOTS_OF_ENDPOINT
-    slow_slots: int = SLOTS_OF_SLOW_LANES
+    slow_slots: int = SLOTS_OF_SLOW_KEYS
     hangs: bool = False
 
 
@@ -110,7 +110,7 @@ class InFlight:
 
     def places(self) -> Places:
         slots = SLOTS_OF_ENDPOINT - len(self.busy)
-        slow_slots = SLOTS_OF_SLOW_LANES - sum(self.busy.values())
+        slow_slots = SLOTS_OF_SLOW_KEYS - sum(self.busy.values())
         return Places(frozenset(self.busy), slots, slow_slots, self.hangs)
 
 
@@ -152,6 +152,7 @@ class Sender:
         while True:
             seen = self._notifier.count
             next_at = await self.start_due()
+            # ``seen`` is of before the look: what came during it is not waited for.
             await asyncio.sleep(PAUSE_SECONDS)
             await self.wait(seen, next_at)
 
@@ -159,7 +160,7 @@ class Sender:
         """Begins to send what is due, as far as there are slots; when the next is due. ``above``:
         only what was planned after that delivery."""
         if len(self._tasks) >= SLOTS or self._store.is_displaced:
-            return None
+            return None  # the end of a try notifies
         places = {number: in_flight.places() for number, in_flight in self._in_flight.items()}
         self._looks += 1
         look = Look(
@@ -173,6 +174,7 @@ class Sender:
             needs_secret=self._needs_secret,
         )
         due = await self._store.read(_due, look, self._rendering)
+        # As they are now: what the next try is sent to, and signed with, may have been changed.
         self._endpoints = {each.id: each for each in due.endpoints}
         for rendered in due.rendered:
             if self._has_room(rendered):
@@ -249,6 +251,7 @@ class Sender:
         at = times.now()
         self._on_try(attempt_log.AttemptProgress(endpoint, rendered, number))
         outcome = await self._send(endpoint, rendered, at)
+        # Of the endpoint, not only of this ordering key: its receiver does not answer anybody.
         self._in_flight[endpoint.id].hangs = outcome.error == "timeout"
         policy = self._config.policy_of(endpoint)
         verdict = callbacks.judge(
@@ -316,7 +319,7 @@ class Sender:
                 return
             except errors.ChatctlError as error:
                 logger.warning("delivery %d is not marked yet: %s", tried.delivery.id, error)
-                await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+                await asyncio.sleep(RECORD_AGAIN_SECONDS)
 
     async def wait(self, seen: int, next_at: int | None) -> None:
         """For the notifier to ring again, or until that time."""
@@ -351,7 +354,7 @@ def _due(db: Database, look: Look, rendering: Rendering) -> Due:
 
 
 def _heads(db: Database, endpoint: int, look: Look) -> list[Head]:
-    """InFlight that do not time out go first, but for the share that the others always have."""
+    """Ordering keys that do not time out go first, but for the share of the others."""
     places = look.places.get(endpoint, Places())
 
     def waiting(is_slow: bool, most: int) -> list[Head]:
@@ -366,13 +369,15 @@ def _heads(db: Database, endpoint: int, look: Look) -> list[Head]:
         return []
     slow = waiting(True, places.slow_slots) if places.slow_slots > 0 else []
     fast = waiting(False, places.slots)
-    assured = max(0, places.slow_slots - SLOTS_OF_SLOW_LANES + ASSURED_SLOTS)
+    assured = max(0, places.slow_slots - SLOTS_OF_SLOW_KEYS + ASSURED_SLOTS)
     return (slow[:assured] + fast + slow[assured:])[: places.slots]
 
 
 def choose(heads: Sequence[Head], look: Look) -> list[Head]:
     """As many as there are slots for. Whoever holds the fewest is first: no endpoint takes all
     that is left."""
+    # A head's turn is how many of its endpoint's ordering keys go before it: sorted by that, with
+    # ties as they came, the endpoints take turns.
     turns = Counter({number: len(each.busy) for number, each in look.places.items()})
     placed = []
     for head in heads:
