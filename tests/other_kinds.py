@@ -1,14 +1,14 @@
 """Conversations of every other kind, as like to the rooms as they can be made."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from offline import Offline
 
 from chatctl_server.actions import conversations, messages, moderation, participants, scopes
 from chatctl_server.domain.references import SCOPE_TYPES, Kind
 
-KINDS: tuple[Kind, ...] = ("single", "group", "private", "public", "support")
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "room")
 
 
 def fill(path: Path, names: tuple[str, ...], users: tuple[str, ...]) -> None:

@@ -25,7 +25,7 @@ from chatctl_server.api.authentication import Credentials
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.edge import refuse
-from chatctl_server.api.faces import Endpoint, Face, Handlers
+from chatctl_server.api.faces import AsgiRoute, Face, Handlers
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ChatRef, ConversationRef, ScopeType, SupportRef
@@ -211,7 +211,7 @@ def catch_up(db: Database, scope: int, user_id: str, after: int) -> Caught:
     return Caught(frames, offset, roles)
 
 
-def live(context: Context, broadcaster: DeskBroadcaster) -> Endpoint:
+def live(context: Context, broadcaster: DeskBroadcaster) -> AsgiRoute:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         try:
             who = await by_token(scope, caller.of(scope))

@@ -18,7 +18,7 @@ from chatctl_server.domain import events
 
 logger = logging.getLogger("chatctl.api")
 Handlers = list[ControllerRouterHandler]
-Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]  # plain ASGI
+AsgiRoute = Callable[[Scope, Receive, Send], Awaitable[None]]  # plain ASGI
 
 
 class Broadcaster(Protocol):
@@ -51,8 +51,8 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     credentials: Credentials
     parts: Mapping[str, Callable[[], Handlers]] = {}
     unguarded: Callable[[], Handlers] = list
-    sockets: Mapping[str, Callable[[Context, B], Endpoint]] = {}
-    streams: Mapping[str, Callable[[Context, B], Endpoint]] = {}
+    sockets: Mapping[str, Callable[[Context, B], AsgiRoute]] = {}
+    streams: Mapping[str, Callable[[Context, B], AsgiRoute]] = {}
     broadcaster: Callable[[Context], B] | None = None
     in_words: Callable[[errors.ChatctlError], errors.ChatctlError] | None = None
 

@@ -59,7 +59,8 @@ class InParts:
         self._loaded: dict[str | None, Framework] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        begin = next((each for each in self._parts if scope["path"].startswith(each)), None)
+        path = f"{scope['path']}/"
+        begin = next((each for each in self._parts if path.startswith(f"{each}/")), None)
         if begin not in self._loaded:
             self._loaded[begin] = self._load(begin)
         await self._loaded[begin](scope, receive, send)

@@ -4,7 +4,7 @@ import asyncio
 
 
 class Notifier:
-    """``wait`` returns at the first ``ring`` after the ``count`` that the caller has seen."""
+    """``wait`` returns at the first ``notify`` after the ``count`` that the caller has seen."""
 
     def __init__(self) -> None:
         self.count = 0

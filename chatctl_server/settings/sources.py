@@ -119,7 +119,7 @@ def _value(setting: Setting, found: FoundSetting) -> object:
     text = found.text.strip()
     try:
         _refuse_unwritable(text)
-        return setting.kind.parse(text)
+        return setting.value_type.parse(text)
     except Refused as refused:
         raise _invalid(setting, found.origin, setting.shown(text), refused) from None
 

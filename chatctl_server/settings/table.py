@@ -1,6 +1,6 @@
 """Every setting of the product: its name, what it may be, its default and a sentence about it.
 
-``settings`` loads them; nothing here reads a file or the environment.
+``sources`` loads them; nothing here reads a file or the environment.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from chatctl_server.settings import values
-from chatctl_server.settings.values import Address, Kind, Network, seconds, whole
+from chatctl_server.settings.values import Address, Network, ValueType, seconds, whole
 
 FLAGS = {
     "BIND_ADDRESS": "--bind",
@@ -22,7 +22,7 @@ FLAGS = {
 
 
 class About(NamedTuple):
-    kind: Kind
+    value_type: ValueType
     sentence: str
     secret: bool = False
 
@@ -232,7 +232,7 @@ class Setting(NamedTuple):
     sentence: str
     allowed: str
     secret: bool
-    kind: Kind
+    value_type: ValueType
 
     def shown(self, value: object) -> str:
         """The value for people to read: secrets, and passwords in addresses, are masked."""
@@ -256,8 +256,8 @@ def masked(address: str) -> str:
 def _setting(field: str, default: object) -> Setting:
     about: About = Settings.__annotations__[field].__metadata__[0]
     return Setting(
-        field.upper(), field, as_text(default), about.sentence, about.kind.allowed, about.secret,
-        about.kind,
+        field.upper(), field, as_text(default), about.sentence, about.value_type.allowed,
+        about.secret, about.value_type,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What the text of one setting may be, and the value it stands for.
 
-A ``Kind`` parses the text and raises ``Refused`` with the end of a sentence that starts with the
-value. Nothing here knows a setting's name or its source: ``settings`` puts those in front.
+A ``ValueType`` parses the text and raises ``Refused`` with the end of a sentence that starts with
+the value. Nothing here knows a setting's name or its source: ``sources`` puts those in front.
 """
 
 import re
@@ -36,7 +36,7 @@ class Refused(Exception):
         self.hint = hint
 
 
-class Kind(NamedTuple):
+class ValueType(NamedTuple):
     parse: Callable[[str], object]
     allowed: str
 
@@ -49,7 +49,7 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def whole(unit: str, *, least: int, most: int = MOST_COUNT, off: bool = False) -> Kind:
+def whole(unit: str, *, least: int, most: int = MOST_COUNT, off: bool = False) -> ValueType:
     """``off`` only says what 0 means. The two widest limits are not worth a reader's time."""
     first = f"{least} (off)" if off else str(least)
     wide = most in (MOST_COUNT, YEAR_SECONDS)
@@ -66,23 +66,23 @@ def whole(unit: str, *, least: int, most: int = MOST_COUNT, off: bool = False) -
             raise Refused(f"is above {most}")
         return number
 
-    return Kind(parse, allowed)
+    return ValueType(parse, allowed)
 
 
-def seconds(*, least: int = 1, off: bool = False) -> Kind:
+def seconds(*, least: int = 1, off: bool = False) -> ValueType:
     return whole("seconds", least=least, most=YEAR_SECONDS, off=off)
 
 
-def choice(*words: str) -> Kind:
+def choice(*words: str) -> ValueType:
     def parse(text: str) -> str:
         if text.lower() not in words:
             raise Refused("is not one of them", _did_you_mean(text.lower(), words))
         return text.lower()
 
-    return Kind(parse, ", ".join(words))
+    return ValueType(parse, ", ".join(words))
 
 
-def secret(*, least_bytes: int = 1) -> Kind:
+def secret(*, least_bytes: int = 1) -> ValueType:
     def parse(text: str) -> str:
         if len(text.encode()) < least_bytes:
             raise Refused(
@@ -91,7 +91,7 @@ def secret(*, least_bytes: int = 1) -> Kind:
         return text
 
     allowed = "any text" if least_bytes == 1 else f"text of {least_bytes} bytes or more"
-    return Kind(parse, allowed)
+    return ValueType(parse, allowed)
 
 
 def _signing_secret(text: str) -> str:
@@ -307,17 +307,17 @@ def _did_you_mean(word: str, words: Iterable[str]) -> str | None:
     return f"did you mean {close[0]}?" if close else None
 
 
-DATABASE = Kind(_database, "sqlite::memory:, sqlite:./file.db or sqlite:///abs/file.db")
-ADDRESSES = Kind(_addresses, "host:port, or several with commas between them")
-URL = Kind(_url, "an http:// or https:// address")
-ORIGINS = Kind(_origins, "*, or origins as in https://chat.example.com,https://example.com")
-NETWORKS = Kind(_networks, "networks as in 10.0.0.0/8,fd00::/8, with commas between them")
-LOG_LEVEL = Kind(
+DATABASE = ValueType(_database, "sqlite::memory:, sqlite:./file.db or sqlite:///abs/file.db")
+ADDRESSES = ValueType(_addresses, "host:port, or several with commas between them")
+URL = ValueType(_url, "an http:// or https:// address")
+ORIGINS = ValueType(_origins, "*, or origins as in https://chat.example.com,https://example.com")
+NETWORKS = ValueType(_networks, "networks as in 10.0.0.0/8,fd00::/8, with commas between them")
+LOG_LEVEL = ValueType(
     _log_level,
     f"a level ({', '.join(LEVELS)}), then area=level for {', '.join(AREAS)}, as in info,sync=debug",
 )
 _BASE64 = "base64 of 24 to 64 bytes, with or without whsec_ before it"
-SIGNING_SECRET = Kind(_signing_secret, _BASE64)
-SIGNING_SECRETS = Kind(
+SIGNING_SECRET = ValueType(_signing_secret, _BASE64)
+SIGNING_SECRETS = ValueType(
     _signing_secrets, f"{_BASE64}; several, the newest first, with spaces between them"
 )

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 import msgspec
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain.references import CLASS_OF, CLASSES, ConversationRef, Kind
-from chatctl_server.storage.sql import Query, Row
+from chatctl_server.storage.sql import Database, Query, Row
 
 R = TypeVar("R", bound=ConversationRef)
 Status = Literal["open", "closed"]

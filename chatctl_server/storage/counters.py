@@ -6,9 +6,7 @@ gives none of its numbers to another.
 
 from collections.abc import Mapping
 
-from peewee import Database
-
-from chatctl_server.storage.sql import Bulk, Query
+from chatctl_server.storage.sql import Bulk, Database, Query
 
 _VALUES = Query("SELECT name, value FROM counter")
 _SAVE = Bulk(

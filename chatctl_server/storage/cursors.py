@@ -1,8 +1,6 @@
 """Where each follower stands in the log."""
 
-from peewee import Database
-
-from chatctl_server.storage.sql import Query
+from chatctl_server.storage.sql import Database, Query
 
 _POSITION = Query("SELECT position FROM cursor WHERE name = :name")
 _ALL = Query("SELECT name, position FROM cursor ORDER BY name")

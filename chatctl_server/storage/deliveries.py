@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import msgspec
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import Outcome
-from chatctl_server.storage.sql import Bulk, Query, Value
+from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
 Status = Literal["pending", "delivered", "failed", "skipped"]
 ANSWER_BYTES = 4096  # of each answer that is kept

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.storage.deliveries import TEST, Status
-from chatctl_server.storage.sql import Query, Row
+from chatctl_server.storage.sql import Database, Query, Row
 
 SyncStatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
 Among = Literal["failed", "finished"]

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from peewee import Database
-
 from chatctl_server.storage.deliveries import newest_id
-from chatctl_server.storage.sql import Bulk, Query
+from chatctl_server.storage.sql import Bulk, Database, Query
 
 # In the order of ids: the oldest come first. What a history goes on from is kept.
 _FINISHED = Query(

@@ -1,12 +1,11 @@
 """Queries about endpoints: where callbacks go."""
 
 import msgspec
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.storage.sql import Query, Row
+from chatctl_server.storage.sql import Database, Query, Row
 
 
 class Endpoint(msgspec.Struct, frozen=True):

@@ -1,11 +1,10 @@
 """Queries about batches of history: how far each room's was taken, and what is left."""
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain.callbacks import HistoryKind
 from chatctl_server.storage import room_sessions
-from chatctl_server.storage.sql import Query
+from chatctl_server.storage.sql import Database, Query
 
 BATCH_BYTES = 1024 * 1024  # of texts in one batch of messages
 

@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-from peewee import Database
-
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import messages, room_sessions
 from chatctl_server.storage.rooms import Room
+from chatctl_server.storage.sql import Database
 
 LATEST = 2**62
 

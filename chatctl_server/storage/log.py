@@ -8,11 +8,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain import event_id, events
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage.sql import Bulk, Query, Row
+from chatctl_server.storage.sql import Bulk, Database, Query, Row
 
 END = 2**62  # above every offset
 PAGE_BYTES = 256 * 1024

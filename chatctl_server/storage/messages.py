@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain.events import MessageKind, Role, SenderKind
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage.sql import Query, Row
+from chatctl_server.storage.sql import Database, Query, Row
 
 PAGE_BYTES = 256 * 1024
 NEVER = 2**62  # when a ban or a mute ends that has no end

@@ -2,11 +2,9 @@
 
 from typing import NamedTuple
 
-from peewee import Database
-
 from chatctl_server.domain.events import Role
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage.sql import Query
+from chatctl_server.storage.sql import Database, Query
 
 
 class Stay(NamedTuple):

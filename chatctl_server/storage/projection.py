@@ -8,11 +8,10 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain import events
 from chatctl_server.storage.sanctions import WHOLE_SCOPE
-from chatctl_server.storage.sql import Bulk, Query
+from chatctl_server.storage.sql import Bulk, Database, Query
 
 _ADD_SCOPE = Query("INSERT INTO scope (id, type, number) VALUES (:scope, :type, :number)")
 _ADD_CONVERSATION = Query(

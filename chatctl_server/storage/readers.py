@@ -12,10 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from peewee import Database
-
 from chatctl_server import errors
 from chatctl_server.storage import engine, files
+from chatctl_server.storage.sql import Database
 
 logger = logging.getLogger("chatctl.storage")
 T = TypeVar("T")

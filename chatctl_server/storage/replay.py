@@ -7,11 +7,11 @@ last change; the state events by offset from the log.
 from typing import NamedTuple
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import log, messages
+from chatctl_server.storage.sql import Database
 
 PAGE = 500
 

@@ -1,10 +1,9 @@
 """Queries about room sessions: who was connected to a room, and when."""
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage.sql import Query, Row
+from chatctl_server.storage.sql import Database, Query, Row
 
 
 class Session(msgspec.Struct, frozen=True):

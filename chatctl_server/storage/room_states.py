@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from peewee import Database
-
 from chatctl_server.storage import history_pages, messages, room_sessions, rooms, sanctions
 from chatctl_server.storage.rooms import Room
+from chatctl_server.storage.sql import Database
 
 
 class RoomState(NamedTuple):

@@ -4,13 +4,12 @@ import re
 from typing import Literal, NamedTuple
 
 import msgspec
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import conversations
 from chatctl_server.storage.conversations import Status
-from chatctl_server.storage.sql import Query, Row
+from chatctl_server.storage.sql import Database, Query, Row
 
 Wanted = Literal["open", "closed", "all"]
 SHORTEST_ID = 8  # characters of one that is shortened

@@ -1,10 +1,9 @@
 """Queries about bans and mutes. One that has expired is as good as none."""
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage.sql import Query
+from chatctl_server.storage.sql import Database, Query
 
 
 class Sanction(msgspec.Struct, frozen=True):

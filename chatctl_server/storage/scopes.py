@@ -5,10 +5,8 @@
 
 import re
 
-from peewee import Database
-
 from chatctl_server.domain.references import EVERY_SCOPE, ROOMS, ScopeType
-from chatctl_server.storage.sql import Query
+from chatctl_server.storage.sql import Database, Query
 
 _ONE = Query("SELECT id FROM scope WHERE type = :type AND number = :number")
 _TYPE = Query("SELECT type FROM scope WHERE id = :scope")

@@ -1,8 +1,6 @@
 """What the last server has left about itself."""
 
-from peewee import Database
-
-from chatctl_server.storage.sql import Query
+from chatctl_server.storage.sql import Database, Query
 
 HEARTBEAT = "heartbeat"  # the time of its last one
 SIGNED = "signed"  # 1: it had a secret for callbacks

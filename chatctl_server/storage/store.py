@@ -14,13 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import Database
-
 from chatctl_server import errors
 from chatctl_server.domain import events
 from chatctl_server.storage import engine, files
 from chatctl_server.storage.checkpointer import Checkpointer
 from chatctl_server.storage.readers import Readers
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.writer import Batch, Call, Completed, Outcome, Writer
 
 logger = logging.getLogger("chatctl.storage")

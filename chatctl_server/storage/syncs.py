@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from peewee import Database
-
-from chatctl_server.storage.sql import Bulk, Query
+from chatctl_server.storage.sql import Bulk, Database, Query
 
 _FIRST = Query("SELECT id, room FROM sync ORDER BY id LIMIT 1")
 _NOT_BEGUN = Query("SELECT id FROM sync WHERE room = 0 ORDER BY id")

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from peewee import Database
-
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import counters, log, projection
+from chatctl_server.storage.sql import Database
 
 AcceptedPost = tuple[events.MessagePosted, events.Actor, ConversationRef]
 MANY = 10_000  # users of one conversation that were heard, and conversations

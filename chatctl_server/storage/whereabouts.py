@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import msgspec
-from peewee import Database
 
 from chatctl_server.domain import events
 from chatctl_server.domain.references import Kind, ScopeType
-from chatctl_server.storage.sql import Query
+from chatctl_server.storage.sql import Database, Query
 
 
 class Whereabouts(msgspec.Struct, frozen=True):

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from peewee import Database
 
 from chatctl_server import errors
 from chatctl_server.domain import events
 from chatctl_server.storage import engine, log
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Throttles, Tx
 
 logger = logging.getLogger("chatctl.storage")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from chatctl_server.api.authentication import OPERATOR
 from chatctl_server.api.context import Context
-from chatctl_server.api.faces import Endpoint, Face, Handlers
+from chatctl_server.api.faces import AsgiRoute, Face, Handlers
 from chatctl_server.views.rooms.refusals import in_room_words
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _broadcaster(context: Context) -> "RoomBroadcaster":
     return RoomBroadcaster(context.hub, context.presence)
 
 
-def _socket(context: Context, broadcaster: "RoomBroadcaster") -> Endpoint:
+def _socket(context: Context, broadcaster: "RoomBroadcaster") -> AsgiRoute:
     from chatctl_server.api.rooms.sockets import room_socket
 
     return room_socket(context, broadcaster)

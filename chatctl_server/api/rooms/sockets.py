@@ -16,7 +16,7 @@ from chatctl_server import errors
 from chatctl_server.actions import sessions
 from chatctl_server.api import caller, edge
 from chatctl_server.api.context import Context
-from chatctl_server.api.faces import Endpoint
+from chatctl_server.api.faces import AsgiRoute
 from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.api.rooms.connection import RoomConnection
@@ -34,7 +34,7 @@ logger = logging.getLogger("chatctl.rooms")
 CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
 
 
-def room_socket(context: Context, broadcaster: RoomBroadcaster) -> Endpoint:
+def room_socket(context: Context, broadcaster: RoomBroadcaster) -> AsgiRoute:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         await _serve(context, broadcaster, scope, receive, send)
 

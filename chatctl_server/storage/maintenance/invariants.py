@@ -7,6 +7,7 @@ goes through its tables in the order of an index; none keeps more than the bans 
 from typing import NamedTuple
 
 from chatctl_server.domain import events
+from chatctl_server.domain.references import SCOPE_TYPES
 
 HASH = "hash_of_client_id"  # the SQL function that checking.py supplies
 
@@ -25,6 +26,7 @@ def _value(payload: str, key: str) -> str:
 
 
 _CLASSES = ", ".join(f"('{each.name}', '{each.event_class}')" for each in events.TYPES)
+_SCOPE_TYPES = ", ".join(f"('{kind}', '{whose}')" for kind, whose in SCOPE_TYPES.items())
 _COUNTED = " UNION ALL ".join(
     f"SELECT '{name}' AS name, coalesce(max(id), 0) AS newest FROM {name}"
     for name in (
@@ -79,9 +81,9 @@ LOG = (
     Invariant(
         "scopes",
         "conversation {0} is a {1} and belongs to a {2}",
-        """SELECT c.id, c.kind, s.type FROM conversation c JOIN scope s ON s.id = c.scope
-        WHERE s.type <> CASE c.kind WHEN 'room' THEN 'rooms' WHEN 'support' THEN 'site'
-            ELSE 'workspace' END""",
+        f"""WITH known (kind, type) AS (VALUES {_SCOPE_TYPES})
+        SELECT c.id, c.kind, s.type FROM conversation c JOIN scope s ON s.id = c.scope
+        JOIN known k ON k.kind = c.kind WHERE s.type <> k.type""",
     ),
     Invariant(
         "cursors",

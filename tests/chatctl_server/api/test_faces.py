@@ -24,7 +24,7 @@ from chatctl_server.api.authentication import Credentials
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.edge import refuse
-from chatctl_server.api.faces import Endpoint, Face, Handlers
+from chatctl_server.api.faces import AsgiRoute, Face, Handlers
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.app import FACES, Application
 from chatctl_server.domain import events
@@ -70,7 +70,7 @@ class Counting:
         self.is_stopped = True
 
 
-def lobby(_: Context, counting: Counting) -> Endpoint:
+def lobby(_: Context, counting: Counting) -> AsgiRoute:
     """Tells whoever comes how many events there were."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
@@ -81,7 +81,7 @@ def lobby(_: Context, counting: Counting) -> Endpoint:
     return serve
 
 
-def refused(_: Context, __: Counting) -> Endpoint:
+def refused(_: Context, __: Counting) -> AsgiRoute:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         await refuse(scope, receive, send, errors.Conflict("Not today"))
 
