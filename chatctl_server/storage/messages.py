@@ -226,6 +226,48 @@ def last_of_sender(db: Database, ref: ConversationRef, after_seq: int, sender: s
 
 
 def _message(row: Row) -> Message:
-    head, is_admin, content, reply_to, attachments, *rest = (*row[:8],), *row[8:]
-    files = msgspec.json.decode(attachments, type=tuple[str, ...]) if attachments else ()
-    return Message(*head, bool(is_admin), content, reply_to, files, *rest)  # type: ignore[call-arg]
+    """Every column by its name: a page has up to 1,000 rows, and slices cost twice as much."""
+    (
+        number,
+        conversation,
+        seq,
+        offset,
+        kind,
+        sender,
+        sender_kind,
+        nickname,
+        is_admin,
+        content,
+        reply_to,
+        attachments,
+        client_msg_id,
+        created_at,
+        edited_at,
+        deleted_at,
+        erased_at,
+        changed_offset,
+    ) = row
+    return Message(
+        number,
+        conversation,
+        seq,
+        offset,
+        kind,
+        sender,
+        sender_kind,
+        nickname,
+        bool(is_admin),
+        content,
+        reply_to,
+        _files(attachments) if attachments else (),
+        client_msg_id,
+        created_at,
+        edited_at,
+        deleted_at,
+        erased_at,
+        changed_offset,
+    )
+
+
+def _files(attachments: str) -> tuple[str, ...]:
+    return msgspec.json.decode(attachments, type=tuple[str, ...])
