@@ -13,8 +13,9 @@ NEVER = 2**62  # when a ban or a mute ends that has no end
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A row of ``message``; ``content`` of an erased one is empty, of one that is only deleted it
-    is not, and no view shows it."""
+    """A row of ``message``, as it is stored: ``is_admin`` is 0 or 1, ``attachments`` a JSON array
+    or None. ``content`` of an erased one is empty, of one that is only deleted it is not, and no
+    view shows it."""
 
     id: int
     conversation: int
@@ -24,10 +25,10 @@ class Message(msgspec.Struct, frozen=True):
     sender: str
     sender_kind: SenderKind
     nickname: str
-    is_admin: bool
+    is_admin: int
     content: str
     reply_to: int | None
-    attachments: tuple[str, ...]
+    attachments: str | None
     client_msg_id: str | None
     created_at: int
     edited_at: int | None
@@ -120,12 +121,12 @@ _SENDERS = Query(
 
 def one(db: Database, ref: ConversationRef, message_id: int) -> Message | None:
     row = _ONE.row(db, conversation=ref.id, id=message_id)
-    return None if row is None else _message(row)
+    return None if row is None else Message(*row)
 
 
 def between(db: Database, ref: ConversationRef, first: int, last: int) -> list[Message]:
     """Oldest first, first <= seq <= last."""
-    return [_message(row) for row in _RANGE.rows(db, conversation=ref.id, first=first, last=last)]
+    return [Message(*row) for row in _RANGE.rows(db, conversation=ref.id, first=first, last=last)]
 
 
 def from_seq(db: Database, ref: ConversationRef, first: int, limit: int) -> list[Message]:
@@ -146,7 +147,7 @@ def changed(
     """Of the messages up to that seq those that were changed last by an event with
     after < offset <= until, in the order of those events."""
     rows = _CHANGED.rows(db, conversation=ref.id, seq=seq, after=after, until=until, limit=limit)
-    return [_message(row) for row in rows]
+    return [Message(*row) for row in rows]
 
 
 def count_changed(db: Database, ref: ConversationRef, seq: int, after: int, limit: int) -> int:
@@ -158,7 +159,7 @@ def _within_bytes(rows: Iterable[Row]) -> list[Message]:
     taken: list[Message] = []
     size = 0
     for row in rows:
-        found = _message(row)
+        found = Message(*row)
         size += len(found.content)
         if taken and size > PAGE_BYTES:
             break
@@ -223,51 +224,3 @@ def last_of_sender(db: Database, ref: ConversationRef, after_seq: int, sender: s
         db, conversation=ref.id, after_seq=after_seq, sender=sender
     )
     return found
-
-
-def _message(row: Row) -> Message:
-    """Every column by its name: a page has up to 1,000 rows, and slices cost twice as much."""
-    (
-        number,
-        conversation,
-        seq,
-        offset,
-        kind,
-        sender,
-        sender_kind,
-        nickname,
-        is_admin,
-        content,
-        reply_to,
-        attachments,
-        client_msg_id,
-        created_at,
-        edited_at,
-        deleted_at,
-        erased_at,
-        changed_offset,
-    ) = row
-    return Message(
-        number,
-        conversation,
-        seq,
-        offset,
-        kind,
-        sender,
-        sender_kind,
-        nickname,
-        bool(is_admin),
-        content,
-        reply_to,
-        _files(attachments) if attachments else (),
-        client_msg_id,
-        created_at,
-        edited_at,
-        deleted_at,
-        erased_at,
-        changed_offset,
-    )
-
-
-def _files(attachments: str) -> tuple[str, ...]:
-    return msgspec.json.decode(attachments, type=tuple[str, ...])

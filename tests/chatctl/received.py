@@ -20,9 +20,9 @@ def message(seq: int, content: str = "hi", at: int | None = None) -> messages.Me
     created_at = (AT + seq if at is None else at) * SECOND
     return messages.Message(
         id=seq, event_offset=seq, conversation=1, seq=seq, kind="text", sender="anna",
-        sender_kind="user", nickname="Anna", is_admin=False, content=content, reply_to=None,
-        attachments=(), client_msg_id=None, created_at=created_at, edited_at=None, deleted_at=None,
-        erased_at=None, changed_offset=None,
+        sender_kind="user", nickname="Anna", is_admin=0, content=content, reply_to=None,
+        attachments=None, client_msg_id=None, created_at=created_at, edited_at=None,
+        deleted_at=None, erased_at=None, changed_offset=None,
     )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def message(row: Message) -> MessagePayload:
         row.sender,
         row.nickname,
         "" if row.deleted_at is not None else row.content,
-        row.is_admin,
+        bool(row.is_admin),
         row.id,
         row.seq,
         times.seconds(row.created_at),

@@ -197,7 +197,7 @@ def message_entry(row: messages.Message) -> MessageEntry:
         kind=row.kind,
         user_id=row.sender,
         nickname=row.nickname,
-        is_admin=row.is_admin,
+        is_admin=bool(row.is_admin),
         content=content(row),
         created_at=times.seconds(row.created_at),
         deleted=row.deleted_at is not None,

@@ -62,7 +62,7 @@ def test_a_soft_delete_keeps_the_text_in_table_and_log(scene: Offline, lobby: Ro
     entry = scene.run(messages.delete, lobby, 1)
     found = kept(scene, lobby)
     assert (found.row.content, found.logged) == ("a secret", "a secret")
-    assert found.row.attachments == ("plan.pdf",)
+    assert found.row.attachments == '["plan.pdf"]'
     assert (found.row.deleted_at, found.row.erased_at) == (scene.now, None)
     assert found.row.changed_offset == entry.offset
     assert found.types == ["message.deleted"]
@@ -82,7 +82,7 @@ def test_a_second_soft_delete_changes_nothing(scene: Offline, lobby: RoomRef) ->
 def test_an_erasure_takes_the_text_out_of_both(scene: Offline, lobby: RoomRef) -> None:
     entry = scene.run(messages.erase, lobby, 1)
     found = kept(scene, lobby)
-    assert (found.row.content, found.row.attachments, found.logged) == ("", (), "")
+    assert (found.row.content, found.row.attachments, found.logged) == ("", None, "")
     assert (found.row.deleted_at, found.row.erased_at) == (scene.now, scene.now)
     assert found.row.changed_offset == entry.offset
     assert (found.row.sender, found.row.seq, found.types) == ("ann", 1, ["message.erased"])
