@@ -24,7 +24,7 @@ from chatctl_server.storage import (
     rooms,
     whereabouts,
 )
-from chatctl_server.storage.rooms import Room
+from chatctl_server.storage.rooms import Room, RoomName
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.events import event_object
 from chatctl_server.views.rooms import callback_samples, objects
@@ -74,7 +74,7 @@ class Rendering:
         """Data that cannot be told is the trouble of this delivery alone."""
         if delivery.mark == deliveries.TEST:
             return _sample(delivery, is_slow=is_slow)
-        room = rooms.by_id(db, delivery.conversation)
+        room = rooms.name_of(db, delivery.conversation)
         room_id = None if room is None else room.public_id
         room_name = None if room is None else room.name
         try:
@@ -99,16 +99,16 @@ class Rendering:
         )
 
     def _content(
-        self, db: Database, delivery: deliveries.Delivery, room: Room | None
+        self, db: Database, delivery: deliveries.Delivery, room: RoomName | None
     ) -> msgspec.Struct:
         if room is None or delivery.event not in callbacks.EVENT_NAMES:
             entry = _event(db, delivery)
             return event_object(entry, whereabouts.of_one(db, entry))
         match delivery.event:
             case callbacks.DATA_SYNC:
-                return self._data(db, room)
+                return self._data(db, rooms.get(db, room.ref))
             case callbacks.PERIODIC_SYNC:
-                return self._periodic(db, room, _event(db, delivery))
+                return self._periodic(db, rooms.get(db, room.ref), _event(db, delivery))
             case "chat_history_batch":
                 return _chat_batch(db, delivery, room)
             case "session_history_batch":
@@ -160,7 +160,9 @@ def _event(db: Database, delivery: deliveries.Delivery) -> events.Event:
     return entry
 
 
-def _chat_batch(db: Database, delivery: deliveries.Delivery, room: Room) -> views.ChatHistoryBatch:
+def _chat_batch(
+    db: Database, delivery: deliveries.Delivery, room: RoomName
+) -> views.ChatHistoryBatch:
     rows = messages.between(db, room.ref, delivery.first, delivery.last)
     return views.chat_history_batch(
         room.public_id, rows, delivery.number or 0, _is_last(delivery), delivery.planned_at
@@ -168,10 +170,10 @@ def _chat_batch(db: Database, delivery: deliveries.Delivery, room: Room) -> view
 
 
 def _session_batch(
-    db: Database, delivery: deliveries.Delivery, room: Room
+    db: Database, delivery: deliveries.Delivery, room: RoomName
 ) -> views.SessionHistoryBatch:
     rows = history_batches.sessions_between(
-        db, room.id, delivery.first, delivery.last, runs.window_of(delivery)
+        db, room.ref.id, delivery.first, delivery.last, runs.window_of(delivery)
     )
     return views.session_history_batch(
         room.public_id, rows, delivery.number or 0, _is_last(delivery), delivery.planned_at
