@@ -42,7 +42,7 @@ class Offline:
     def together(self, *calls: tuple[Any, ...]) -> list[Any]:
         """Several calls in one transaction; what each returned or raised."""
         queued = [Call(call[0], call[1:], lambda _: None, 256) for call in calls]
-        return [finished.outcome for finished in self.writing.run(queued)]
+        return [completed.outcome for completed in self.writing.run(queued)]
 
     def post(
         self, room: ConversationRef, sender: str, content: str, **more: Any

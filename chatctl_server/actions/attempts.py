@@ -41,23 +41,23 @@ def record_many(tx: Tx, tries: Sequence[AttemptEnded]) -> list[bool | errors.Cha
     """False for one that is recorded already, or whose delivery is not pending any more."""
     pending = deliveries.pending(tx.db, [each.delivery for each in tries])
     done = [pending.pop(each.delivery.id, None) for each in tries]
-    finished = [(stored, each) for stored, each in zip(done, tries, strict=True) if stored]
+    counted = [(stored, each) for stored, each in zip(done, tries, strict=True) if stored]
     deliveries.add_tries(
         tx.db,
-        [(stored.id, stored.tries + 1, tried.at, tried.outcome) for stored, tried in finished],
+        [(stored.id, stored.tries + 1, tried.at, tried.outcome) for stored, tried in counted],
     )
-    deliveries.finish(
+    deliveries.mark_tried(
         tx.db,
-        [(stored, _STATUSES[type(tried.verdict)], tried.body_hash) for stored, tried in finished],
+        [(stored, _STATUSES[type(tried.verdict)], tried.body_hash) for stored, tried in counted],
         tx.now,
     )
     receivers = _Receivers(tx)
-    for stored, tried in finished:
+    for stored, tried in counted:
         if isinstance(tried.verdict, callbacks.Delivered):
             history_batches.acknowledge(tx, stored, tried.sizes, tried.due_at)
         if stored.mark != deliveries.TEST and tried.outcome.error != callbacks.BAD_DATA:
             receivers.judge(stored.endpoint, tried.verdict)
-    deliveries.reschedule(tx.db, [_move(stored, tried) for stored, tried in finished])
+    deliveries.reschedule(tx.db, [_move(stored, tried) for stored, tried in counted])
     return [stored is not None for stored in done]
 
 

@@ -73,8 +73,8 @@ def post_one(tx: Tx, post: Post) -> Posted:
 POST = Batch(post_one, post_many)
 
 
-class _Conversation:
-    """One that a run posts to, with what the run has found out and accepted there."""
+class _PostedTo:
+    """A conversation that a batch posts to, with what the batch has found out and accepted."""
 
     __slots__ = ("admitted", "is_open", "kind", "last_seq", "ref", "stored_seq")
 
@@ -83,14 +83,14 @@ class _Conversation:
         self.kind = found.kind
         self.is_open = found.status == "open"
         self.stored_seq = self.last_seq = found.last_seq
-        # Whether a sender is an admin, by name, guard and interval; of whom no throttle touched.
+        # Of senders who may post and whom no throttle holds: are they admins?
         self.admitted: dict[tuple[str, bool, int], bool] = {}
 
 
 class _Batch:
-    """One run of neighbouring posts: one look-up of duplicates, one insert each for messages
-    and events. What was accepted earlier in the run counts for what follows; nothing else
-    changes while it lasts, so that a sender is looked at once."""
+    """Neighbouring posts: one look-up of duplicates, one insert each for messages and events. What
+    was accepted earlier in the batch counts for what follows; nothing else changes while it lasts,
+    so what a sender may do is found out once."""
 
     def __init__(self, tx: Tx, posts: Sequence[Post]) -> None:
         self.tx = tx
@@ -99,9 +99,9 @@ class _Batch:
         self.senders = messages.sender_statuses(
             tx.db, {(post.ref.id, post.ref.scope, post.sender) for post in posts}
         )
-        self.conversations: dict[int, _Conversation] = {}
+        self.conversations: dict[int, _PostedTo] = {}
         self.accepted: list[AcceptedPost] = []
-        self.first_id = tx.next("message")
+        self.first_id = 0
 
     def run(self) -> list[Posted | errors.ChatctlError]:
         self._find_originals()
@@ -112,7 +112,6 @@ class _Batch:
             except errors.ChatctlError as refusal:
                 outcomes.append(refusal)
         if self.accepted:
-            self.tx.take("message", len(self.accepted))
             self.tx.record_posts(self.accepted)
         return outcomes
 
@@ -144,12 +143,12 @@ class _Batch:
             self.earlier[ref.id, sender, client_msg_id] = posted
         return posted
 
-    def _conversation(self, ref: ConversationRef) -> _Conversation:
+    def _conversation(self, ref: ConversationRef) -> _PostedTo:
         """Raises ConversationNotFound."""
-        found = self.conversations[ref.id] = _Conversation(conversations.get(self.tx.db, ref))
+        found = self.conversations[ref.id] = _PostedTo(conversations.get(self.tx.db, ref))
         return found
 
-    def _admit(self, post: Post, conversation: _Conversation) -> bool:
+    def _admit(self, post: Post, conversation: _PostedTo) -> bool:
         """Whether the sender is an admin. Raises what ``admission.check`` raises."""
         key = (post.sender, post.is_guarded, post.interval_seconds)
         is_admin = conversation.admitted.get(key)
@@ -169,7 +168,7 @@ class _Batch:
             conversation.admitted[key] = sender.is_admin
         return sender.is_admin
 
-    def _last_accepted(self, post: Post, conversation: _Conversation) -> dict[str, int]:
+    def _last_accepted(self, post: Post, conversation: _PostedTo) -> dict[str, int]:
         rooms_heard = self.tx.throttles.last_accepted
         since = self.tx.now - post.interval_seconds * SECOND
         if post.ref.id not in rooms_heard:
@@ -177,18 +176,20 @@ class _Batch:
         self.tx.throttles.prune(post.ref.id, since)
         return rooms_heard[post.ref.id]
 
-    def _read_heard(self, conversation: _Conversation, since: int) -> dict[str, int]:
+    def _read_heard(self, conversation: _PostedTo, since: int) -> dict[str, int]:
         """From the stored messages, and from what this batch has accepted before them."""
         ref = conversation.ref
         first = messages.first_seq_at(self.tx.db, ref, conversation.stored_seq, since)
         heard = messages.last_heard(self.tx.db, ref, first - 1)
         for payload, _, about in self.accepted:
-            if about.id == ref.id:
+            if about.id == ref.id and payload.kind == "text":
                 heard[payload.sender] = payload.created_at
         return heard
 
-    def _accept(self, post: Post, conversation: _Conversation, is_admin: bool) -> Posted:
+    def _accept(self, post: Post, conversation: _PostedTo, is_admin: bool) -> Posted:
         conversation.last_seq = seq = conversation.last_seq + 1
+        if not self.accepted:
+            self.first_id = self.tx.next("message")  # ``record_posts`` takes them, all at once
         message_id, at = self.first_id + len(self.accepted), self.tx.at
         payload = events.MessagePosted(
             message_id,

@@ -407,7 +407,7 @@ _POSTED = (MessagePosted.type, _CLASS_OF[MessagePosted.type])
 
 def name_and_class(payload: Payload) -> tuple[str, EventClass]:
     """What the log's columns ``type`` and ``class`` say of it."""
-    if type(payload) is MessagePosted:  # the many
+    if type(payload) is MessagePosted:
         return _POSTED
     name = type_name(payload)
     return name, _CLASS_OF[name]
@@ -450,7 +450,7 @@ class _Words(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__({name: _words(value) for name, value in values.items()})
         if values.get("expires_at"):
-            self["until"] = f" until {values['expires_at'].partition('.')[0].rstrip('Z')}Z"
+            self["until"] = f" until {values['expires_at'][:19]}Z"
         if values.get("reason") not in (None, "", "left"):
             self["because"] = f" ({values['reason']})"
         if "status" in values.get("changed", ()):

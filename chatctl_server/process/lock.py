@@ -24,7 +24,7 @@ from chatctl_server.errors import LockHeld, unusable
 POLL_SECONDS = 0.02
 # How long a holder may take from its lock to its first word. A stranger's shared lock is waited
 # for as long, whatever the caller's own patience.
-WRITE_SECONDS = 0.3
+FIRST_WORD_SECONDS = 0.3
 
 Role = Literal["server", "command", "unknown"]
 State = Literal["starting", "ready", "stopping", "working"]
@@ -167,12 +167,12 @@ def acquire(
 
 def read(path: Path) -> Holder | None:
     """Who holds the lock now; None is free."""
-    written = time.monotonic() + WRITE_SECONDS
+    first_word_by = time.monotonic() + FIRST_WORD_SECONDS
     while True:
         holder = _probe(path)
         # Between its lock and its first word a holder seems to be the one before it. A process
         # that is not in our /proc may still be alive in another container.
-        if holder is None or _is_alive(holder) or time.monotonic() >= written:
+        if holder is None or _is_alive(holder) or time.monotonic() >= first_word_by:
             return holder
         time.sleep(POLL_SECONDS)
 
@@ -217,7 +217,7 @@ def _is_alive(holder: Holder) -> bool:
 
 
 def _exclusive(path: Path, deadline: float) -> int:
-    written = time.monotonic() + WRITE_SECONDS
+    first_word_by = time.monotonic() + FIRST_WORD_SECONDS
     while True:
         fd = _open(path)
         try:
@@ -230,7 +230,7 @@ def _exclusive(path: Path, deadline: float) -> int:
         os.close(fd)
         now = time.monotonic()
         holder = read(path) if outcome == "held" else UNKNOWN
-        patience = deadline if outcome == "held" else max(deadline, written)
+        patience = deadline if outcome == "held" else max(deadline, first_word_by)
         if holder is not None and (holder.ready or now >= patience):
             raise held(path, holder)
         time.sleep(POLL_SECONDS if outcome == "held" else POLL_SECONDS / 10)

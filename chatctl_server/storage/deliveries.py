@@ -220,24 +220,24 @@ def pending(db: Database, tried: Sequence[Delivery]) -> dict[int, Delivery]:
     return found
 
 
-_SETTLE = Bulk(
-    """WITH finished ({columns}) AS (VALUES {rows})
-    UPDATE delivery SET status = finished.status, tries = finished.tries,
-        finished_at = finished.finished_at,
-        body_hash = COALESCE(delivery.body_hash, finished.body_hash)
-    FROM finished WHERE delivery.id = finished.id""",
+_MARK_TRIED = Bulk(
+    """WITH tried ({columns}) AS (VALUES {rows})
+    UPDATE delivery SET status = tried.status, tries = tried.tries,
+        finished_at = tried.finished_at,
+        body_hash = COALESCE(delivery.body_hash, tried.body_hash)
+    FROM tried WHERE delivery.id = tried.id""",
     "id, status, tries, finished_at, body_hash",
 )
 
 
-def finish(db: Database, finished: Sequence[tuple[Delivery, Status, bytes]], now: int) -> None:
+def mark_tried(db: Database, tried: Sequence[tuple[Delivery, Status, bytes]], now: int) -> None:
     """After a try of each. Its hash stays that of the first body; empty says that there was
     none."""
     rows = [
         (each.id, status, each.tries + 1, None if status == "pending" else now, body_hash or None)
-        for each, status, body_hash in finished
+        for each, status, body_hash in tried
     ]
-    _SETTLE.run(db, rows)
+    _MARK_TRIED.run(db, rows)
 
 
 _ADD_TRIES = Bulk("INSERT INTO attempt ({columns}) VALUES {rows}", f"delivery, {_ATTEMPT_COLUMNS}")

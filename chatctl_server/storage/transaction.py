@@ -98,7 +98,8 @@ class Tx:
         return entry
 
     def record_posts(self, posts: Sequence[AcceptedPost]) -> None:
-        """As ``record``, for the posts of a batch."""
+        """As ``record``, for the posts of a batch, which have the next numbers of messages."""
+        self.take("message", len(posts))
         first = self.take("event", len(posts))
         at = self.at
         entries = [

@@ -7,7 +7,6 @@ statement would be committed by itself), or COMMIT failed: every call of the bat
 connection is opened anew.
 """
 
-import itertools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -259,8 +258,8 @@ def _complete_many(
     calls: Sequence[Call], outcomes: Sequence[Outcome], recorded: Sequence[events.Event]
 ) -> list[Completed]:
     """All events of the batch go with its first call, so that they keep their order."""
-    parts = itertools.chain([recorded], itertools.repeat((), len(calls) - 1))
-    return [Completed(*each) for each in zip(calls, outcomes, parts, strict=True)]
+    completed = [Completed(*each, ()) for each in zip(calls, outcomes, strict=True)]
+    return [Completed(calls[0], outcomes[0], recorded), *completed[1:]]
 
 
 def _again(failure: errors.ChatctlError) -> errors.ChatctlError:

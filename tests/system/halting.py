@@ -123,7 +123,7 @@ def watch(board: Board) -> None:
 
 def _wrap(board: Board, writing: Any, store: Any) -> None:
     run: Callable[..., Any] = writing.run
-    finish: Callable[..., Any] = store._hand_over
+    hand_over: Callable[..., Any] = store._hand_over
 
     def counted_run(self: Any, calls: Sequence[Any]) -> Any:
         try:
@@ -132,13 +132,13 @@ def _wrap(board: Board, writing: Any, store: Any) -> None:
             board.count(0)
             board.stand(Place.IDLE)
 
-    def counted_finish(self: Any, finished: Sequence[Any], seconds: float) -> None:
+    def counted_hand_over(self: Any, batch: Sequence[Any], seconds: float) -> None:
         board.pass_by(Place.HAND_OVER)
-        finish(self, finished, seconds)
+        hand_over(self, batch, seconds)
         board.count(1)
 
     writing.run = counted_run
-    store._hand_over = counted_finish
+    store._hand_over = counted_hand_over
 
 
 if __name__ == "__main__":

@@ -58,10 +58,10 @@ class Scene:
 
     def _run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Any]:
         """One transaction, whose outcomes are acknowledged by a mark in the disk's journal."""
-        finished = self._writing.run([Call(action, given, print, 256) for action, given in calls])
-        outcomes = [each.outcome for each in finished]
+        completed = self._writing.run([Call(action, given, print, 256) for action, given in calls])
+        outcomes = [each.outcome for each in completed]
         assert not [each for each in outcomes if isinstance(each, Exception)]
-        recorded = [entry for each in finished for entry in each.recorded]
+        recorded = [entry for each in completed for entry in each.recorded]
         posted = [
             (e.payload.seq, e.payload.content)
             for e in recorded

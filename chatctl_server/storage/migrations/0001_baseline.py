@@ -1,7 +1,7 @@
 """Everything: scopes, conversations of all kinds, the log, callbacks, followers, counters.
 
 Times are microseconds. The core's tables (``models.CORE``) are what replaying the log rebuilds.
-The checks of the two tables that a post is written to are chains of OR: for an IN of more than
+The checks of the two tables that a post is inserted into are chains of OR: for an IN of more than
 two values SQLite builds a set, each time.
 """
 

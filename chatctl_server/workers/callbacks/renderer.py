@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from chatctl_server import errors
 from chatctl_server.actions import history_batches as runs
 from chatctl_server.domain import callbacks, events
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
@@ -31,7 +32,14 @@ from chatctl_server.views.rooms import callback_samples, objects
 from chatctl_server.views.rooms import callbacks as views
 
 # What a damaged row or event leads to; an error of the database itself is nobody's body.
-UNTELLABLE = (msgspec.MsgspecError, LookupError, ValueError, TypeError, ArithmeticError)
+UNTELLABLE = (
+    msgspec.MsgspecError,
+    errors.ConversationNotFound,
+    LookupError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+)
 
 
 class Rendered(NamedTuple):

@@ -322,7 +322,7 @@ class Sender:
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)
 
     async def wait(self, seen: int, next_at: int | None) -> None:
-        """For the notifier to ring again, or until that time."""
+        """For the notifier to be notified again, or until that time."""
         if next_at is None:
             await self._notifier.wait(seen)
             return

@@ -135,10 +135,9 @@ class Callbacks:
         async with _until_halfway(deadline):
             while True:
                 seen = self._notifier.count
-                # One that ends during the look may have kept a room's end waiting: look again.
-                were_under_way = self._sender.under_way
                 await self._sender.start_due(above=newest)
-                if not were_under_way and not self._sender.under_way:
+                # One that ended during the look may have kept a room's end waiting.
+                if not self._sender.under_way and self._notifier.count == seen:
                     return
                 await asyncio.sleep(PAUSE_SECONDS)
                 await self._notifier.wait(seen)

@@ -103,10 +103,19 @@ def guest_routes() -> Handlers:
     return [who_am_i]
 
 
+@get("/guests-book")
+async def guest_book() -> list[str]:
+    return ["anna", "bert"]
+
+
+def guest_book_routes() -> Handlers:
+    return [guest_book]
+
+
 GUESTS = Face(
     "guests",
     credentials=Credentials(lambda _: (guest,), "The header X-Guest-Token is missing"),
-    parts={"/guests": guest_routes},
+    parts={"/guests": guest_routes, "/guests-book": guest_book_routes},
     unguarded=lambda: [welcome],
     broadcaster=lambda _: Counting(),
     sockets={"/ws/guests/{name:str}/live": lobby},
@@ -182,6 +191,13 @@ async def test_what_a_process_is_trusted_with_is_said_by_the_face(tmp_path: Path
         assert (await client.get("/guests/me")).status_code == 401
         assert (await client.get("/guests/me", headers=GUEST)).status_code == 200
         assert (await client.get("/welcome")).text == "come in"
+
+
+async def test_a_part_ends_with_its_segment(tmp_path: Path) -> None:
+    """The path of one begins as another's does."""
+    async with with_guests(tmp_path, "command") as (_, client):
+        assert (await client.get("/guests/me", headers=GUEST)).status_code == 200
+        assert (await client.get("/guests-book", headers=GUEST)).json() == ["anna", "bert"]
 
 
 LOADED = """

@@ -168,9 +168,9 @@ class SteppedRoom:
             self._commit((messages.erase, (OPERATOR, ROOM, seq)))
 
     def _commit(self, *calls: tuple[Any, tuple[Any, ...]]) -> None:
-        finished = self.writing.run([Call(action, given, print, 256) for action, given in calls])
-        assert not [each.outcome for each in finished if isinstance(each.outcome, Exception)]
-        batch = [entry for each in finished for entry in each.recorded]
+        completed = self.writing.run([Call(action, given, print, 256) for action, given in calls])
+        assert not [each.outcome for each in completed if isinstance(each.outcome, Exception)]
+        batch = [entry for each in completed for entry in each.recorded]
         self.recorded += batch
         self.committed.append(batch)
 

@@ -9,7 +9,7 @@ from offline import Offline
 from chatctl_server import errors
 from chatctl_server.actions import conversations, scopes
 from chatctl_server.domain import events
-from chatctl_server.domain.references import CLASS_OF, SCOPE_TYPES, Kind, ScopeType
+from chatctl_server.domain.references import CLASS_OF, ROOMS, SCOPE_TYPES, Kind, ScopeType
 from chatctl_server.storage import maintenance
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -37,7 +37,7 @@ def test_a_conversation_of_every_kind_can_be_stored(tmp_path: Path, kind: Kind) 
     [
         (kind, other)
         for kind in KINDS
-        for other in ("workspace", "site")
+        for other in get_args(ScopeType)
         if SCOPE_TYPES[kind] != other
     ],
 )
@@ -45,8 +45,8 @@ def test_no_kind_is_created_in_another_type_of_scope(
     tmp_path: Path, kind: Kind, other: ScopeType
 ) -> None:
     desk = Offline(tmp_path / "chat.db")
-    scope = desk.run(scopes.create, other, 1)
-    with pytest.raises(errors.ChatctlError):
+    scope = ROOMS if other == "rooms" else desk.run(scopes.create, other, 1)
+    with pytest.raises(errors.InvalidInput):
         desk.run(conversations.create, kind, scope, "lobby")
     desk.close()
     assert maintenance.check(desk.path) == []

@@ -72,13 +72,13 @@ def test_an_action_that_fails_leaves_nothing_and_its_neighbours_stay(scene: Scen
         moderation.ban(tx, OPERATOR, ROOM, "carl", None, None)
         raise errors.Conflict("after all")
 
-    finished = scene.run(
+    completed = scene.run(
         (moderation.ban, (OPERATOR, ROOM, "anna", None, None)),
         (ban_and_break, ()),
         (moderation.mute, (OPERATOR, ROOM, "bert", None, None)),
     )
-    assert isinstance(finished[1].outcome, errors.Conflict)
-    assert [len(each.recorded) for each in finished] == [1, 0, 1]
+    assert isinstance(completed[1].outcome, errors.Conflict)
+    assert [len(each.recorded) for each in completed] == [1, 0, 1]
     assert scene.types() == ["room.created", "ban.set", "mute.set"]
     scene.is_sound()
 
@@ -116,6 +116,19 @@ def test_two_frames_in_flight_cannot_both_pass_the_throttle(scene: Scene) -> Non
     assert isinstance(second, errors.Throttled)
 
 
+def test_in_a_batch_too_a_user_is_guarded_and_the_host_in_their_name_is_not(scene: Scene) -> None:
+    scene.run((moderation.mute, (OPERATOR, ROOM, "anna", None, None)))
+    hosts, own = scene.post(text("the host's", is_guarded=False), text("her own"))
+    assert hosts.seq == 1
+    assert isinstance(own, errors.Muted)
+
+
+def test_what_the_host_posts_in_a_users_name_counts_for_the_throttle(scene: Scene) -> None:
+    hosts, own = scene.post(text("the host's", is_guarded=False), text("own", interval_seconds=3))
+    assert hosts.seq == 1
+    assert isinstance(own, errors.Throttled)
+
+
 def test_what_was_lost_does_not_throttle(scene: Scene) -> None:
     """The memory of who was heard goes with the transaction that it came from."""
     scene.post(text("before", interval_seconds=3))
@@ -125,8 +138,8 @@ def test_what_was_lost_does_not_throttle(scene: Scene) -> None:
         tx.db.execute_sql("ROLLBACK")
         raise errors.NotStored("as SQLite does after an error of its own")
 
-    finished = scene.run((messages.POST, (text("lost", interval_seconds=3),)), (lose, ()))
-    assert [type(each.outcome) for each in finished] == [errors.NotStored] * 2
+    completed = scene.run((messages.POST, (text("lost", interval_seconds=3),)), (lose, ()))
+    assert [type(each.outcome) for each in completed] == [errors.NotStored] * 2
     (repeated,) = scene.post(text("lost", interval_seconds=3))
     assert repeated.seq == 2
     assert [row.content for row in scene.rows()] == ["before", "lost"]
@@ -156,8 +169,8 @@ def test_a_refusal_costs_no_room_a_look_at_its_messages(
         (events.Actor("anna", "room:open"), ROOM, moderation.ban),
     )
     others = [(messages.POST, (text("throttled", interval_seconds=3),))] if beside else []
-    *_, finished = scene.run(*others, refused)
-    assert isinstance(finished.outcome, errors.Forbidden)
+    *_, completed = scene.run(*others, refused)
+    assert isinstance(completed.outcome, errors.Forbidden)
     (again,) = scene.post(text("again", interval_seconds=3))
     assert isinstance(again, errors.Throttled)
     assert found == []
@@ -199,8 +212,8 @@ def test_an_action_that_hides_a_loss_has_stored_nothing(
 
     losing = Batch(lambda tx, number: lose_many(tx, [number])[0], lose_many)
     others = [(messages.POST, (text("lost"),))] if beside else []
-    finished = scene.run(*others, *((losing, (number,)) for number in range(calls)))
-    assert {type(each.outcome) for each in finished} == {errors.NotStored}
+    completed = scene.run(*others, *((losing, (number,)) for number in range(calls)))
+    assert {type(each.outcome) for each in completed} == {errors.NotStored}
     assert scene.rows() == []
 
 
@@ -226,8 +239,8 @@ def test_a_commit_that_failed_and_took_effect_is_told_later(
     _fail_after_commit(scene.writing, monkeypatch)
     (unknown,) = scene.post(text("second", "c2"))
     assert isinstance(unknown, errors.OutcomeUnknown)
-    finished = scene.run((messages.POST, (text("third"),)))
-    told = [entry.payload.content for each in finished for entry in each.recorded]
+    completed = scene.run((messages.POST, (text("third"),)))
+    told = [entry.payload.content for each in completed for entry in each.recorded]
     assert told == ["second", "third"]
     assert scene.post(text("second", "c2"))[0].duplicate
 

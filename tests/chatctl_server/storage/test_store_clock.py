@@ -42,8 +42,8 @@ class Scene:
         self.writing = Writer(lambda: engine.writing(self.path, durable=False), lambda: self.now)
 
     def do(self, action: Any, *arguments: Any) -> Outcome:
-        (finished,) = self.writing.run([Call(action, arguments, print, 256)])
-        return finished.outcome
+        (completed,) = self.writing.run([Call(action, arguments, print, 256)])
+        return completed.outcome
 
     def say(self, user_id: str, interval_seconds: int = 0) -> Outcome:
         post = messages.Post(

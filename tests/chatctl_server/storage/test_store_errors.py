@@ -67,11 +67,11 @@ class Scene:
                 calls.append((moderation.mute, (OPERATOR, ROOM, user_id, None, None)))
             else:
                 calls.append((messages.POST, (_post(user_id, place == big_place),)))
-        finished = self.run(*calls)
-        for each in finished:
+        completed = self.run(*calls)
+        for each in completed:
             if isinstance(each.outcome, messages.Posted):
                 self.posted[each.call.arguments[0].client_msg_id] = each.outcome.seq
-        return finished
+        return completed
 
     def stored(self) -> dict[str, int]:
         database = engine.reading(self.path)
@@ -88,8 +88,8 @@ class Scene:
     def is_back(self) -> None:
         """The service works again, without a restart."""
         assert self.stored() == self.posted
-        finished = self.batch("afterwards", -1)
-        assert not _failures(finished)
+        completed = self.batch("afterwards", -1)
+        assert not _failures(completed)
         assert self.writing.trouble is None
         assert self.stored() == self.posted
         assert maintenance.check(self.path) == []
@@ -103,8 +103,8 @@ def _post(user_id: str, is_big: bool) -> messages.Post:
     )
 
 
-def _failures(finished: list[Completed]) -> list[Exception]:
-    return [each.outcome for each in finished if isinstance(each.outcome, Exception)]
+def _failures(completed: list[Completed]) -> list[Exception]:
+    return [each.outcome for each in completed if isinstance(each.outcome, Exception)]
 
 
 @pytest.fixture
@@ -134,9 +134,9 @@ def _wal_size(scene: Scene) -> int:
 def test_full_in_an_action(scene: Scene, place: int) -> None:
     pages = maintenance.info(scene.path).pages
     scene.reconnect(max_page_count=pages + 10)
-    finished = scene.batch("full", place)
-    assert isinstance(finished[place].outcome, errors.StorageFull)
-    assert all(isinstance(each, errors.NotStored) for each in _failures(finished))
+    completed = scene.batch("full", place)
+    assert isinstance(completed[place].outcome, errors.StorageFull)
+    assert all(isinstance(each, errors.NotStored) for each in _failures(completed))
     assert scene.stored() == scene.posted
     scene.give_room()
     scene.is_back()
@@ -149,17 +149,17 @@ def test_a_limit_of_the_system_in_an_action(scene: Scene, place: int) -> None:
     scene.reconnect(cache_size=5)
     scene.batch("small cache", -1)
     with no_file_grows_beyond(_wal_size(scene) + 50_000):
-        finished = scene.batch("ioerr", place)
-    _all_failed(finished, errors.StorageFull)
+        completed = scene.batch("ioerr", place)
+    _all_failed(completed, errors.StorageFull)
     scene.is_back()
 
 
 def test_a_limit_of_the_system_at_commit(scene: Scene) -> None:
     with no_file_grows_beyond(_wal_size(scene) + 4096):
-        finished = scene.batch("commit", 3)
-        _all_failed(finished, errors.StorageFull)
+        completed = scene.batch("commit", 3)
+        _all_failed(completed, errors.StorageFull)
         assert isinstance(scene.writing.trouble, errors.StorageFull)
-        assert len(_failures(scene.batch("and again", 3))) == len(finished)
+        assert len(_failures(scene.batch("and again", 3))) == len(completed)
     scene.is_back()
     repeated = scene.batch("commit", 3)
     assert [each.outcome.duplicate for each in repeated if each.call.action is messages.POST] == (
@@ -182,8 +182,8 @@ def test_no_room_for_the_index_beside_the_database(scene: Scene, size: int) -> N
 def test_full_at_commit(scene: Scene, disk: "Disk") -> None:
     """A disk that is full when COMMIT writes; only a VFS can say ENOSPC on demand."""
     disk.writing = apsw.FullError()
-    finished = scene.batch("full", 3)
-    _all_failed(finished, errors.StorageFull)
+    completed = scene.batch("full", 3)
+    _all_failed(completed, errors.StorageFull)
     disk.is_well()
     scene.is_back()
 
@@ -214,8 +214,8 @@ def test_a_sync_without_room_may_have_committed(scene: Scene, disk: "Disk") -> N
     scene.is_back()
 
 
-def _all_failed(finished: list[Completed], failure: type[errors.ChatctlError]) -> None:
-    assert [type(each.outcome) for each in finished] == [failure] * len(finished)
+def _all_failed(completed: list[Completed], failure: type[errors.ChatctlError]) -> None:
+    assert [type(each.outcome) for each in completed] == [failure] * len(completed)
 
 
 def _io_error(code: int) -> apsw.IOError:

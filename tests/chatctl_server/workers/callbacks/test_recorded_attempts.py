@@ -176,7 +176,7 @@ def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Pat
         tx.db.execute_sql("UPDATE delivery SET status = 'delivered' WHERE id > 3")
         tx.db.execute_sql("DELETE FROM ordering_key WHERE conversation > 3")
         tx.db.execute_sql("ANALYZE")
-        asked = (deliveries._PENDING, deliveries._SETTLE, deliveries._RESCHEDULE)
+        asked = (deliveries._PENDING, deliveries._MARK_TRIED, deliveries._RESCHEDULE)
         texts = [text for each in (*asked, deliveries._END_KEYS) for text in each._texts]
         return [
             row[3]
@@ -214,6 +214,17 @@ async def test_an_event_that_is_not_there_is_the_trouble_of_its_delivery_alone(
     delivery = await store.write(plan, event, 4711)
     rendered = await store.read(_render, delivery)
     assert rendered.trouble == "LookupError: the log has no event 4711"
+
+
+async def test_a_room_that_is_damaged_is_the_trouble_of_its_state_alone(store: Store) -> None:
+    def damage(tx: Tx) -> None:
+        tx.db.execute_sql("DELETE FROM room_stats")
+
+    await store.write(damage)
+    told = await store.read(_render, await store.write(plan))
+    assert (told.trouble, told.room_name) == (None, "lobby")
+    rendered = await store.read(_render, await store.write(plan, "data_sync"))
+    assert rendered.trouble == "ConversationNotFound: There is no such room"
 
 
 def head(endpoint: int, conversation: int, is_slow: bool = False) -> Head:

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from hooks import at, calling, of_event, wait_at, wait_for_event
-from receivers import drip_answer, hang, receiver
+from receivers import answer, drip_answer, hang, receiver
 from world import eventually
 
 from chatctl_server import errors
@@ -21,11 +21,12 @@ from chatctl_server.live.notifier import Notifier
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import deliveries, maintenance
 from chatctl_server.storage.store import Store
-from chatctl_server.workers.callbacks import delivery_planner
+from chatctl_server.workers.callbacks import delivery_planner, sender
 from chatctl_server.workers.callbacks.service import Callbacks
 from chatctl_server.workers.supervise import Workers
 
 EVENTS = "ROOM_EVENT_CALLBACK_URL"
+ACTOR = events.Actor(None, "test")
 
 
 def test_the_leaves_of_a_stop_are_told_before_it_ends(tmp_path: Path) -> None:
@@ -95,8 +96,10 @@ def test_an_event_that_cannot_be_read_does_not_keep_the_server_from_ending(tmp_p
 
 
 @contextlib.asynccontextmanager
-async def about_to_stop(path: Path, url: str) -> AsyncIterator[Callbacks]:
-    """The workers have ended, and three rooms have been made after that."""
+async def about_to_stop(
+    path: Path, url: str, rooms: Sequence[str] = ("one", "two", "three")
+) -> AsyncIterator[Callbacks]:
+    """The workers have ended, and these rooms have been made after that."""
     maintenance.prepare(path, durable=False)
     settings = Settings(database_url=f"sqlite:{path}", room_event_callback_url=url)
     store, workers = Store(path, durable=False, clock=times.now), Workers()
@@ -104,11 +107,38 @@ async def about_to_stop(path: Path, url: str) -> AsyncIterator[Callbacks]:
     made = Callbacks(settings, store, Notifier(), lambda _: 0, "1", Notifier(), lambda _: None)
     await made.start(workers)
     await workers.stop()
-    for name in ("one", "two", "three"):
-        await store.write(conversations.create_room, events.Actor(None, "test"), name, [])
+    for name in rooms:
+        await store.write(conversations.create_room, ACTOR, name, [])
     yield made
     await made.close()
     await store.close()
+
+
+async def test_what_arrives_during_the_look_keeps_no_end_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A room's end waits for its creation, which arrives while it is looked for what is due."""
+    with receiver(drip_answer(every_seconds=0.005), answer()) as hook:
+        async with about_to_stop(tmp_path / "chat.db", hook.url, rooms=()) as made:
+            store, workers = made._store, Workers()
+            workers.start("sending", made._sender.run)
+            room = await store.write(conversations.create_room, ACTOR, "lobby", [])
+            await made._planner.step(in_haste=True)
+            while not made._sender.under_way:
+                await asyncio.sleep(0.005)
+            await workers.stop()
+            await store.write(conversations.close, ACTOR, room.ref)
+            read = store.read
+
+            async def read_slowly(query: Any, *arguments: Any) -> Any:
+                found = await read(query, *arguments)
+                while query is sender._due and made._sender.under_way:
+                    await asyncio.sleep(0.005)
+                return found
+
+            monkeypatch.setattr(store, "read", read_slowly)
+            await made.stop(5.0)
+        assert [each.json["event_type"] for each in hook.requests] == ["RoomCreated", "RoomClosed"]
 
 
 async def test_a_plan_without_an_end_leaves_time_to_send(
