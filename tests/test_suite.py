@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import programs
@@ -26,9 +27,11 @@ NEEDED = {
 }
 
 
-def _pytest(*tests: str, before: str = "", **environ: str) -> tuple[int, str]:
+def _pytest(
+    *tests: str, before: str = "", options: Sequence[str] = (), **environ: str
+) -> tuple[int, str]:
     """Without the plugins that these tests do not use: it starts in half the time."""
-    options = ["-o", "addopts=-ra", "-p", "no:cacheprovider", "--tb", "no"]
+    options = ["-o", "addopts=-ra", "-p", "no:cacheprovider", "--tb", "no", *options]
     plugins = ["-p", "pytest_asyncio.plugin", "-p", "pytest_timeout"]
     done = subprocess.run(
         ["/bin/sh", "-c", f'{before} exec "$@"', "sh", sys.executable, "-m", "pytest",
@@ -49,6 +52,21 @@ def test_a_test_without_its_program_is_skipped_and_names_it(tmp_path: Path) -> N
     named = re.findall(r"^SKIPPED .* (\S+) is not installed$", shown, re.MULTILINE)
     expected = {name for names in NEEDED.values() for name in names}
     assert (ended, set(named)) == (0, expected), shown
+
+
+def test_every_mutation_applies_and_names_tests_that_are_there() -> None:
+    """What ``make proof`` would find out an hour later."""
+    patches = sorted((ROOT / "tests/mutations").glob("*.patch"))
+    check = [programs.path("git"), "apply", "--check"]
+    for patch in patches:
+        done = subprocess.run([*check, str(patch)], cwd=ROOT, capture_output=True, check=False)
+        assert not done.returncode, (patch.name, done.stderr)
+    lines = "\n".join(patch.read_text().partition("\ndiff ")[0] for patch in patches)
+    named = re.findall(
+        r"tests/(\S+)", "\n".join(re.findall("^# tests: (.*)$", lines, re.MULTILINE))
+    )
+    ended, shown = _pytest(*sorted(set(named)), options=("--collect-only", "-q"))
+    assert ended == 0, shown[-2000:]
 
 
 def test_in_ci_no_program_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
