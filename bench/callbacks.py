@@ -42,7 +42,7 @@ async def fill(path: Path, deliveries: int) -> None:
 
 async def visit(store: Store, room: ConversationRef, user_id: str) -> None:
     joined = await store.write(sessions.join, scene.ACTOR, room, user_id, user_id)
-    await store.write(sessions.leave, scene.ACTOR, joined.session_id, "left")
+    await store.write(sessions.leave, scene.ACTOR, joined.room, joined.session_id, "left")
 
 
 def drain(folder: Path, deliveries: int) -> tuple[float, float]:

@@ -71,7 +71,7 @@ class Offline:
         begun = self.now
         session = self.run(sessions.join, room, user_id, user_id)
         self.now += seconds * SECOND
-        self.run(sessions.leave, session.session_id, "left")
+        self.run(sessions.leave, room, session.session_id, "left")
         self.now = begun
 
     def close(self) -> None:

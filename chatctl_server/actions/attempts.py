@@ -8,7 +8,7 @@ from chatctl_server import errors
 from chatctl_server.actions import history_batches
 from chatctl_server.domain import callbacks, events
 from chatctl_server.settings.table import masked
-from chatctl_server.storage import deliveries, endpoints
+from chatctl_server.storage import conversations, deliveries, endpoints, messages
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.writer import Batch
 
@@ -18,7 +18,7 @@ GONE = "the receiver answered 410: it is gone"
 
 class AttemptEnded(msgspec.Struct, frozen=True):
     """A try that has ended. ``delivery``: as it was before; ``due_at``, before the verdict's
-    delay, is by the sender's clock."""
+    delay, is by the sender's clock. ``read_to``: the newest offset when its body was made."""
 
     delivery: deliveries.Delivery
     at: int
@@ -27,6 +27,7 @@ class AttemptEnded(msgspec.Struct, frozen=True):
     body_hash: bytes
     due_at: int
     sizes: history_batches.Sizes
+    read_to: int = 0
 
 
 _STATUSES: dict[type[callbacks.Verdict], deliveries.Status] = {
@@ -44,7 +45,7 @@ def record_many(tx: Tx, tries: Sequence[AttemptEnded]) -> list[bool | errors.Cha
     counted = [(stored, each) for stored, each in zip(done, tries, strict=True) if stored]
     deliveries.add_tries(
         tx.db,
-        [(stored.id, stored.tries + 1, tried.at, tried.outcome) for stored, tried in counted],
+        [(stored.id, stored.tries + 1, tried.at, _kept(tx, tried)) for stored, tried in counted],
     )
     deliveries.mark_tried(
         tx.db,
@@ -68,6 +69,17 @@ def record_one(tx: Tx, tried: AttemptEnded) -> bool:
 
 
 RECORD = Batch(record_one, record_many)
+
+
+def _kept(tx: Tx, tried: AttemptEnded) -> callbacks.Outcome:
+    """Without the answer, if a text that it may repeat was erased while it was on its way."""
+    delivery, outcome = tried.delivery, tried.outcome
+    if not outcome.answer or delivery.event not in callbacks.TEXTS:
+        return outcome
+    about = conversations.by_id(tx.db, delivery.conversation)
+    if about is None or not messages.is_any_erased_since(tx.db, about.ref, tried.read_to):
+        return outcome
+    return msgspec.structs.replace(outcome, answer=b"")
 
 
 def _move(stored: deliveries.Delivery, tried: AttemptEnded) -> deliveries.Rescheduled:

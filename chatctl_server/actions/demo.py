@@ -174,7 +174,7 @@ def _hold(tx: Tx, talk: Talk, room: RoomRef, pause: int) -> None:
             messages.erase(tx, _actor(talk.admins[0]), room, posted.message_id)
     for user, session_id in inside.items():
         _wait(tx, 5 * SECOND)
-        sessions.leave(tx, _actor(user), session_id, "left")
+        sessions.leave(tx, _actor(user), room, session_id, "left")
 
 
 def _wait(tx: Tx, microseconds: int) -> None:

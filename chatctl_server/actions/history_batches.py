@@ -12,11 +12,11 @@ import msgspec
 from chatctl_server.domain.callbacks import BATCH_EVENTS, HistoryKind
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import (
+    conversations,
     deliveries,
     history_batches,
     history_pages,
     messages,
-    rooms,
 )
 from chatctl_server.storage.transaction import Tx
 
@@ -41,19 +41,19 @@ class _Run(NamedTuple):
 
     endpoint: int
     kind: HistoryKind
-    conversation: int
+    room: RoomRef
     until: int
     window: tuple[int, int] | None
 
 
 def start_run(
-    tx: Tx, endpoint: int, kind: HistoryKind, conversation: int, sizes: Sizes, due_at: int
+    tx: Tx, endpoint: int, kind: HistoryKind, room: RoomRef, sizes: Sizes, due_at: int
 ) -> bool:
     """Of what is new in the room; False when there is nothing, or a run is under way."""
-    progress = history_batches.progress(tx.db, kind, conversation)
+    progress = history_batches.progress(tx.db, kind, room)
     if progress.delivery is not None:
         return _go_on(tx, progress.delivery, endpoint, sizes, due_at)
-    run = _Run(endpoint, kind, conversation, _end(tx, kind, conversation), None)
+    run = _Run(endpoint, kind, room, _end(tx, kind, room), None)
     return _plan_next(tx, run, progress.position + 1, progress, sizes, due_at)
 
 
@@ -61,20 +61,19 @@ def start_again(
     tx: Tx,
     endpoint: int,
     kind: HistoryKind,
-    conversation: int,
+    room: RoomRef,
     window: tuple[int, int],
     sizes: Sizes,
     due_at: int,
 ) -> bool:
     """Of all that lies in the window of time (microseconds), whatever was sent before."""
-    first, until = 1, _end(tx, kind, conversation)
+    first, until = 1, _end(tx, kind, room)
     if kind == "chat_history":
         newest = until
-        room = RoomRef(conversation, ROOMS)
         first = messages.first_seq_at(tx.db, room, newest, window[0])
         until = messages.first_seq_at(tx.db, room, newest, window[1] + 1) - 1
-    progress = history_batches.progress(tx.db, kind, conversation)
-    run = _Run(endpoint, kind, conversation, until, window)
+    progress = history_batches.progress(tx.db, kind, room)
+    run = _Run(endpoint, kind, room, until, window)
     return _plan_next(tx, run, first, progress, sizes, due_at)
 
 
@@ -83,12 +82,13 @@ def acknowledge(tx: Tx, batch: deliveries.Delivery, sizes: Sizes, due_at: int) -
     kind = _KINDS.get(batch.event)
     if kind is None or batch.until is None:
         return
-    progress = history_batches.progress(tx.db, kind, batch.conversation)
+    room = RoomRef(batch.conversation, ROOMS)
+    progress = history_batches.progress(tx.db, kind, room)
     if batch.mark is None and progress.delivery == batch.id:
         progress = history_batches.BatchProgress(batch.last, progress.number)
-        history_batches.save(tx.db, kind, batch.conversation, progress)
+        history_batches.save(tx.db, kind, room, progress)
     window = window_of(batch) if batch.mark == AGAIN else None
-    run = _Run(batch.endpoint, kind, batch.conversation, batch.until, window)
+    run = _Run(batch.endpoint, kind, room, batch.until, window)
     _plan_next(tx, run, batch.last + 1, progress, sizes, due_at)
 
 
@@ -125,7 +125,7 @@ def _plan_next(
     from_time, to_time = run.window or (None, None)
     planned = deliveries.Planned(
         endpoint=run.endpoint,
-        conversation=run.conversation,
+        conversation=run.room.id,
         event=BATCH_EVENTS[run.kind],
         first=piece.first,
         last=piece.last,
@@ -139,21 +139,19 @@ def _plan_next(
     batch = deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, due_at)
     under_way = batch if run.window is None else progress.delivery
     saved = history_batches.BatchProgress(progress.position, progress.number + 1, under_way)
-    history_batches.save(tx.db, run.kind, run.conversation, saved)
+    history_batches.save(tx.db, run.kind, run.room, saved)
     return True
 
 
-def _end(tx: Tx, kind: HistoryKind, conversation: int) -> int:
-    room = rooms.by_id(tx.db, conversation)
-    assert room is not None
-    return (
-        room.last_seq if kind == "chat_history" else history_batches.last_end(tx.db, conversation)
-    )
+def _end(tx: Tx, kind: HistoryKind, room: RoomRef) -> int:
+    if kind == "chat_history":
+        return conversations.get(tx.db, room).last_seq
+    return history_batches.last_end(tx.db, room)
 
 
 def _piece(tx: Tx, run: _Run, first: int, sizes: Sizes) -> history_batches.BatchBounds | None:
     size = sizes.of(run.kind)
     if run.kind == "chat_history":
-        return history_batches.messages_within(tx.db, run.conversation, first, run.until, size)
+        return history_batches.messages_within(tx.db, run.room, first, run.until, size)
     window = run.window or history_pages.Window(None, None).microseconds()
-    return history_batches.sessions_within(tx.db, run.conversation, first, run.until, size, window)
+    return history_batches.sessions_within(tx.db, run.room, first, run.until, size, window)

@@ -237,7 +237,7 @@ def erase(
     if found.erased_at is not None:
         return None
     log.redact_message(tx.db, found.event_offset)
-    deliveries.forget_answers(tx.db, found.event_offset)
+    deliveries.forget_answers(tx.db, ref, found.seq, found.event_offset)
     payload = events.MessageErased(message_id, found.seq, found.event_offset)
     return tx.record(payload, actor, ref)
 

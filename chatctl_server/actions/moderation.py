@@ -6,11 +6,12 @@ also of those that are made later.
 
 from typing import NamedTuple
 
+from chatctl_server import errors
 from chatctl_server.actions import sessions
 from chatctl_server.domain import events, text
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, room_sessions, sanctions
+from chatctl_server.storage import conversations, room_sessions, sanctions, scopes
 from chatctl_server.storage.sanctions import Where
 from chatctl_server.storage.transaction import Tx
 
@@ -94,6 +95,8 @@ def kick(tx: Tx, actor: events.Actor, ref: RoomRef, user_id: str) -> events.Even
 def _check_open(tx: Tx, where: Where) -> None:
     if isinstance(where, ConversationRef):
         conversations.get_open(tx.db, where)
+    elif scopes.type_of(tx.db, where) is None:
+        raise errors.InvalidInput(f"There is no scope {where}", field="scope")
 
 
 def _record(tx: Tx, payload: events.Payload, actor: events.Actor, where: Where) -> events.Event:

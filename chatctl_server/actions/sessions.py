@@ -81,10 +81,10 @@ def join(
 
 
 def leave(
-    tx: Tx, actor: events.Actor, session_id: int, reason: events.LeaveReason
+    tx: Tx, actor: events.Actor, ref: RoomRef, session_id: int, reason: events.LeaveReason
 ) -> events.Event | None:
     """None when the session has ended already: replaced, kicked, closed."""
-    session = room_sessions.one(tx.db, session_id)
+    session = room_sessions.one(tx.db, ref, session_id)
     if session is None or session.leave_time is not None:
         return None
     return end(tx, actor, session, reason)

@@ -118,11 +118,11 @@ def _plan_history(
     sizes: history_batches.Sizes,
     due_at: int,
 ) -> None:
-    history = callbacks.history_of(kind)
+    history, ref = callbacks.history_of(kind), RoomRef(room, ROOMS)
     if window is None:
-        history_batches.start_run(tx, endpoint, history, room, sizes, due_at)
+        history_batches.start_run(tx, endpoint, history, ref, sizes, due_at)
     else:
-        history_batches.start_again(tx, endpoint, history, room, window, sizes, due_at)
+        history_batches.start_again(tx, endpoint, history, ref, window, sizes, due_at)
 
 
 def _plan_state(

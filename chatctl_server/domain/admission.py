@@ -5,6 +5,7 @@ section 2). Chats and support conversations: their participants, unless banned o
 is a participant of the conversation, an agent one of the conversations that are theirs.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from chatctl_server import errors
@@ -28,12 +29,34 @@ class Author(NamedTuple):
         return self.role in ("owner", "admin")
 
 
+Rule = Callable[[Author], None]
+
+
+def anybody(sender: Author) -> None:
+    """A room's users come from another product, which says who they are."""
+
+
+def participants(sender: Author) -> None:
+    """Raises NotAParticipant."""
+    if sender.role is None:
+        raise errors.NotAParticipant("Only participants may post here")
+
+
+RULES: dict[Kind, Rule] = {
+    "room": anybody,
+    "single": participants,
+    "group": participants,
+    "private": participants,
+    "public": participants,
+    "support": participants,
+}
+
+
 def check(kind: Kind, sender: Author) -> None:
-    """Raises Banned, NotAParticipant, Muted or Throttled."""
+    """Raises Banned, Muted, Throttled, or what the kind's own rule raises."""
     if sender.is_banned:
         raise errors.Banned("You are banned from this conversation", field="user_id")
-    if kind != "room" and sender.role is None:
-        raise errors.NotAParticipant("Only participants may post here")
+    RULES[kind](sender)
     if not sender.is_guarded:
         return
     if sender.is_muted:

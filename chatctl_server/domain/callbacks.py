@@ -25,6 +25,8 @@ HISTORIES: tuple[HistoryKind, ...] = ("chat_history", "session_history")
 DATA_SYNC = "data_sync"
 PERIODIC_SYNC = "periodic_sync"
 STATES = (DATA_SYNC, PERIODIC_SYNC)
+TEXTS = (events.MessagePosted.type, DATA_SYNC, "chat_history_batch")
+"""Events whose callbacks have texts of messages in them; the answers to them may repeat these."""
 BATCH_EVENTS: dict[HistoryKind, str] = {
     "chat_history": "chat_history_batch",
     "session_history": "session_history_batch",

@@ -2,8 +2,9 @@
 
 An event is applied without clock, randomness or look-up, so replaying the log rebuilds the
 tables. ``TYPES`` is the one table of their types: decoder, views, command line, documentation and
-tests are made from it. Payloads only gain fields, with a default; a type of a newer version
-decodes to ``Unknown``. Times are microseconds; user ids are opaque strings.
+tests are made from it. Payloads only gain fields, with a default, and no new words in a
+``Literal``: that is a new type, and a type of a newer version decodes to ``Unknown``. Times are
+microseconds; user ids are opaque strings.
 """
 
 from collections.abc import Mapping

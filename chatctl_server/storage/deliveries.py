@@ -14,6 +14,7 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import Outcome
+from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
 Status = Literal["pending", "delivered", "failed", "skipped"]
@@ -91,9 +92,13 @@ _NEXT = """(SELECT MIN(id) FROM delivery WHERE endpoint = ordering_key.endpoint
 _NEWEST_ID = Query("SELECT MAX(id) FROM delivery")
 
 
+# Those of the message's own event, of batches that hold it, and of all states of its conversation.
 _FORGET_ANSWERS = Query(
     """UPDATE attempt SET answer = NULL WHERE answer IS NOT NULL AND delivery IN (
-        SELECT id FROM delivery WHERE first = :offset AND number IS NULL)"""
+        SELECT id FROM delivery WHERE first = :offset AND number IS NULL
+        UNION ALL SELECT id FROM delivery
+        WHERE conversation = :conversation AND event IN ('data_sync', 'chat_history_batch')
+        AND (number IS NULL OR (first <= :seq AND last >= :seq)))"""
 )
 
 
@@ -401,9 +406,10 @@ _MOVE_PENDING = Query(
 )
 
 
-def forget_answers(db: Database, offset: int) -> None:
-    """What receivers have answered when they were told of that event: it may repeat its text."""
-    _FORGET_ANSWERS.run(db, offset=offset)
+def forget_answers(db: Database, ref: ConversationRef, seq: int, offset: int) -> None:
+    """What receivers have answered when they were sent that message, which was posted at that
+    offset: it may repeat the text."""
+    _FORGET_ANSWERS.run(db, offset=offset, conversation=ref.id, seq=seq)
 
 
 def move_endpoint(db: Database, old: int, new: int, due_at: int) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage.deliveries import TEST, Status
 from chatctl_server.storage.sql import Database, Query, Row
 
@@ -194,6 +195,6 @@ _SESSIONS_AFTER = Query(
 )
 
 
-def sessions_after(db: Database, conversation: int, offset: int) -> int:
+def sessions_after(db: Database, room: RoomRef, offset: int) -> int:
     """How many ended above that offset."""
-    return int(_SESSIONS_AFTER.value(db, conversation=conversation, offset=offset))
+    return int(_SESSIONS_AFTER.value(db, conversation=room.id, offset=offset))

@@ -3,6 +3,7 @@
 import msgspec
 
 from chatctl_server.domain.callbacks import HistoryKind
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import room_sessions
 from chatctl_server.storage.sql import Database, Query
 
@@ -74,13 +75,13 @@ _SESSIONS = Query(
 )
 
 
-def progress(db: Database, kind: HistoryKind, conversation: int) -> BatchProgress:
-    row = _PROGRESS.row(db, kind=kind, conversation=conversation)
+def progress(db: Database, kind: HistoryKind, room: RoomRef) -> BatchProgress:
+    row = _PROGRESS.row(db, kind=kind, conversation=room.id)
     return BatchProgress() if row is None else BatchProgress(*row)
 
 
-def save(db: Database, kind: HistoryKind, conversation: int, progress: BatchProgress) -> None:
-    _SAVE.run(db, kind=kind, conversation=conversation, **msgspec.structs.asdict(progress))
+def save(db: Database, kind: HistoryKind, room: RoomRef, progress: BatchProgress) -> None:
+    _SAVE.run(db, kind=kind, conversation=room.id, **msgspec.structs.asdict(progress))
 
 
 def rooms_with_more(db: Database, kind: HistoryKind, after_id: int, limit: int) -> list[int]:
@@ -93,18 +94,18 @@ def all_rooms(db: Database, after_id: int, limit: int) -> list[int]:
     return [conversation for (conversation,) in rows]
 
 
-def last_end(db: Database, conversation: int) -> int:
+def last_end(db: Database, room: RoomRef) -> int:
     """The offset at which the room's last session ended; 0 for none."""
-    return _LAST_END.value(db, conversation=conversation) or 0
+    return _LAST_END.value(db, conversation=room.id) or 0
 
 
 def messages_within(
-    db: Database, conversation: int, first: int, until: int, limit: int
+    db: Database, room: RoomRef, first: int, until: int, limit: int
 ) -> BatchBounds | None:
     """At most ``limit`` messages, and 1 MiB of text if it is more than one."""
     last = size = 0
     most = min(until, first + limit - 1)
-    for seq, length in _SIZES.each(db, conversation=conversation, first=first, last=most):
+    for seq, length in _SIZES.each(db, conversation=room.id, first=first, last=most):
         size += length
         if last and size > BATCH_BYTES:
             break
@@ -113,13 +114,13 @@ def messages_within(
 
 
 def sessions_within(
-    db: Database, conversation: int, first: int, until: int, limit: int, window: tuple[int, int]
+    db: Database, room: RoomRef, first: int, until: int, limit: int, window: tuple[int, int]
 ) -> BatchBounds | None:
     """At most ``limit`` sessions that ended at those offsets and began within the window; up to
     ``until`` itself when these are all."""
     ends = _ENDS.rows(
         db,
-        conversation=conversation,
+        conversation=room.id,
         first=first,
         last=until,
         since=window[0],
@@ -132,10 +133,10 @@ def sessions_within(
 
 
 def sessions_between(
-    db: Database, conversation: int, first: int, last: int, window: tuple[int, int]
+    db: Database, room: RoomRef, first: int, last: int, window: tuple[int, int]
 ) -> list[room_sessions.Session]:
     """In the order in which they ended."""
     rows = _SESSIONS.rows(
-        db, conversation=conversation, first=first, last=last, since=window[0], until=window[1]
+        db, conversation=room.id, first=first, last=last, since=window[0], until=window[1]
     )
     return [room_sessions.Session(*row) for row in rows]

@@ -88,6 +88,10 @@ _COUNT_CHANGED = Query(
         WHERE conversation = :conversation AND changed_offset IS NOT NULL AND seq <= :seq
         AND changed_offset > :after LIMIT :limit)"""
 )
+_ERASED_SINCE = Query(
+    """SELECT 1 FROM message WHERE conversation = :conversation AND changed_offset > :after
+    AND erased_at IS NOT NULL LIMIT 1"""
+)
 _TIME = Query("SELECT created_at FROM message WHERE conversation = :conversation AND seq = :seq")
 _OFFSET = Query(
     "SELECT event_offset FROM message WHERE conversation = :conversation AND seq = :seq"
@@ -153,6 +157,11 @@ def changed(
 def count_changed(db: Database, ref: ConversationRef, seq: int, after: int, limit: int) -> int:
     """How many of those there are after the offset, counted up to the limit."""
     return int(_COUNT_CHANGED.value(db, conversation=ref.id, seq=seq, after=after, limit=limit))
+
+
+def is_any_erased_since(db: Database, ref: ConversationRef, after: int) -> bool:
+    """Whether a text of the conversation was erased by an event above that offset."""
+    return _ERASED_SINCE.value(db, conversation=ref.id, after=after) is not None
 
 
 def _within_bytes(rows: Iterable[Row]) -> list[Message]:

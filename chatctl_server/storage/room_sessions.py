@@ -33,7 +33,7 @@ _OPEN = Query(
     f"""SELECT {COLUMNS} FROM room_session
     WHERE leave_time IS NULL ORDER BY conversation, user_id LIMIT :limit"""
 )
-_ONE = Query(f"SELECT {COLUMNS} FROM room_session WHERE id = :id")
+_ONE = Query(f"SELECT {COLUMNS} FROM room_session WHERE id = :id AND conversation = :conversation")
 _FINISHED_IN_TIME = """conversation = :conversation AND leave_time IS NOT NULL
     AND join_time >= :from_time AND join_time <= :to_time"""
 _TOTAL = Query(f"SELECT count(*) FROM room_session WHERE {_FINISHED_IN_TIME}")
@@ -43,8 +43,8 @@ _PAGE = Query(
 )
 
 
-def one(db: Database, session_id: int) -> Session | None:
-    return _session(_ONE.row(db, id=session_id))
+def one(db: Database, room: RoomRef, session_id: int) -> Session | None:
+    return _session(_ONE.row(db, id=session_id, conversation=room.id))
 
 
 def open_of_user(db: Database, room: RoomRef, user_id: str) -> Session | None:

@@ -32,7 +32,7 @@ def state(db: Database, room: Room, history_limit: int, now: int) -> RoomState:
     newest = room_sessions.finished_page(db, room.ref, *every, 0, history_limit)
     return RoomState(
         room=room,
-        banned_user_ids=[ban.user_id for ban in sanctions.bans(db, room.ref, now)],
+        banned_user_ids=sanctions.banned_users(db, room.ref, now),
         messages=messages.between(db, room.ref, oldest, room.last_seq),
         sessions=newest[::-1],
         session_total=total,

@@ -34,6 +34,9 @@ _MUTE = Query(
     f"""SELECT user_id, reason, muted_by, created_at, expires_at FROM mute
     WHERE {_OF} AND user_id = :user_id AND {_HOLDS}"""
 )
+_OF_USERS = f"scope = :scope AND conversation IN (0, :conversation) AND {_HOLDS} ORDER BY user_id"
+_BANNED = Query(f"SELECT DISTINCT user_id FROM ban WHERE {_OF_USERS}")
+_MUTED = Query(f"SELECT DISTINCT user_id FROM mute WHERE {_OF_USERS}")
 WHOLE_SCOPE = 0
 """In place of a conversation's id: a ban or mute in every conversation of a scope."""
 Where = ConversationRef | int
@@ -59,6 +62,18 @@ def mutes(db: Database, where: Where, now: int) -> list[Sanction]:
     scope, conversation = place(where)
     rows = _MUTES.rows(db, scope=scope, conversation=conversation, now=now)
     return [Sanction(*row) for row in rows]
+
+
+def banned_users(db: Database, ref: ConversationRef, now: int) -> list[str]:
+    """Sorted; also those who are banned from its whole scope."""
+    rows = _BANNED.rows(db, scope=ref.scope, conversation=ref.id, now=now)
+    return [user_id for (user_id,) in rows]
+
+
+def muted_users(db: Database, ref: ConversationRef, now: int) -> list[str]:
+    """Sorted; also those who are muted in its whole scope."""
+    rows = _MUTED.rows(db, scope=ref.scope, conversation=ref.id, now=now)
+    return [user_id for (user_id,) in rows]
 
 
 def ban(db: Database, where: Where, user_id: str, now: int) -> Sanction | None:

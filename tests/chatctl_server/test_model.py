@@ -179,7 +179,7 @@ class RoomMachine(RuleBasedStateMachine):
         session = room_sessions.open_of_user(self.db, self.refs[room], user)
         session_id = 10**9 if session is None else session.id
         for wanted in (self.rooms[room].end(user, self.desk.now, "left"), False):
-            self.both(wanted, sessions.leave, session_id, "left")
+            self.both(wanted, sessions.leave, self.refs[room], session_id, "left")
 
     # Administration
 

@@ -29,7 +29,7 @@ EXEMPT = {
     "chatctl_server.storage.endpoints.find_any": "of an endpoint",
 }
 # Their rows are a follower's, which keeps the conversations of the events that it has read.
-OF_FOLLOWERS = ("deliveries", "delivery_lists", "history_batches", "syncs")
+OF_FOLLOWERS = ("deliveries", "delivery_lists", "syncs")
 MAKE_REFERENCES = {
     "storage/conversations.py": "the finders",
     "storage/rooms.py": "the finders",
@@ -38,6 +38,7 @@ MAKE_REFERENCES = {
     "actions/demo.py": "of what it has made",
     "actions/sessions.py": "the start and the stop end the sessions of all rooms",
     "actions/history_batches.py": "a follower's",
+    "actions/syncs.py": "a follower's",
     "workers/callbacks/renderer.py": "a follower's",
     "api/rooms/broadcaster.py": "of each event",
 }

@@ -1,6 +1,6 @@
 """The real ``chatctl``, in which a page of events takes a minute of the database's time.
 
-``python -m slow_questions serve`` is ``chatctl serve``; each query adds to the file ``asked``.
+``python -m slow_queries serve`` is ``chatctl serve``; each query adds to the file ``asked``.
 """
 
 import sys

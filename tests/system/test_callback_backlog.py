@@ -39,7 +39,7 @@ async def fill(path: Path) -> None:
 
 async def visit(store: Store, room: ConversationRef, user_id: str) -> None:
     joined = await store.write(sessions.join, HOST, room, user_id, user_id)
-    await store.write(sessions.leave, HOST, joined.session_id, "left")
+    await store.write(sessions.leave, HOST, joined.room, joined.session_id, "left")
 
 
 def most_bytes(server: Server) -> int:

@@ -221,5 +221,5 @@ def _with_match(query: str, match: str | None) -> str:
 def _roles(db: Database, room_id: str, now: int) -> tuple[RoomRef, set[str], set[str]]:
     """The admins, and who is muted."""
     room = rooms.find_open(db, room_id)
-    muted = {mute.user_id for mute in sanctions.mutes(db, room.ref, now)}
+    muted = set(sanctions.muted_users(db, room.ref, now))
     return room.ref, set(room.admins), muted

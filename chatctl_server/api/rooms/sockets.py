@@ -209,7 +209,7 @@ class _Member:
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(
                 sessions.leave,
-                (self._actor, connection.session_id, "left"),
+                (self._actor, self._room, connection.session_id, "left"),
                 _log_failure,
                 reserved=True,
             )
@@ -268,7 +268,7 @@ class _Member:
             raise errors.ResyncRequired(f"{behind} messages are too many to replay")
         store = self._context.store
         offset, others = await store.read_live(replay.start, self._room, since, limit + 1)
-        if others > limit:
+        if behind + others > limit:
             raise errors.ResyncRequired(f"More than {limit} events are too many to replay")
         return offset
 

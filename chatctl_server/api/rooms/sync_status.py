@@ -105,8 +105,8 @@ def _progress(
     if kind not in ("chat_history", "session_history"):
         return None, None, None
     history: HistoryKind = "chat_history" if kind == "chat_history" else "session_history"
-    position = history_batches.progress(db, history, room.id).position
+    position = history_batches.progress(db, history, room.ref).position
     if history == "chat_history":
         return position, room.last_seq, room.last_seq - position
-    left = delivery_lists.sessions_after(db, room.id, position)
-    return position, history_batches.last_end(db, room.id), left
+    left = delivery_lists.sessions_after(db, room.ref, position)
+    return position, history_batches.last_end(db, room.ref), left

@@ -177,6 +177,9 @@ STATEMENTS = (
     "CREATE INDEX delivery_failed ON delivery (id) WHERE status IN ('failed', 'skipped')",
     # Of which events an endpoint was told; batches have a number.
     "CREATE INDEX delivery_event ON delivery (first) WHERE number IS NULL",
+    # Which of them were sent the texts of a conversation.
+    """CREATE INDEX delivery_texts ON delivery (conversation)
+        WHERE event IN ('data_sync', 'chat_history_batch')""",
     """CREATE TABLE attempt (
         delivery INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
         number INTEGER NOT NULL,

@@ -45,7 +45,8 @@ UNTELLABLE = (
 class Rendered(NamedTuple):
     """``body_hash``: empty where an earlier try said nobody knows what. ``is_changed``: it said,
     or may have said, something else. ``trouble``: why there is no body. ``is_after_creation``: the
-    data of a room that has just been made."""
+    data of a room that has just been made. ``read_to``: the newest offset at that moment, if there
+    may be texts of messages in the body."""
 
     delivery: deliveries.Delivery
     room_id: str | None
@@ -55,6 +56,7 @@ class Rendered(NamedTuple):
     is_changed: bool = False
     is_slow: bool = False
     is_after_creation: bool = False
+    read_to: int = 0
     trouble: str | None = None
 
 
@@ -104,6 +106,7 @@ class Rendering:
             is_changed=is_changed,
             is_slow=is_slow,
             is_after_creation=is_after_creation,
+            read_to=log.newest_offset(db) if delivery.event in callbacks.TEXTS else 0,
         )
 
     def _content(
@@ -181,7 +184,7 @@ def _session_batch(
     db: Database, delivery: deliveries.Delivery, room: RoomName
 ) -> views.SessionHistoryBatch:
     rows = history_batches.sessions_between(
-        db, room.ref.id, delivery.first, delivery.last, runs.window_of(delivery)
+        db, room.ref, delivery.first, delivery.last, runs.window_of(delivery)
     )
     return views.session_history_batch(
         room.public_id, rows, delivery.number or 0, _is_last(delivery), delivery.planned_at

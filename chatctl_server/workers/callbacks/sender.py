@@ -266,6 +266,7 @@ class Sender:
                 rendered.body_hash,
                 due_at=self._clock.now(),
                 sizes=self._config.sizes,
+                read_to=rendered.read_to,
             )
         )
         self._on_try(attempt_log.AttemptProgress(endpoint, rendered, number, outcome, verdict))

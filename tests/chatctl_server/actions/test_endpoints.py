@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from offline import HOST, SECOND, Offline
+from offline import HOST, SECOND, Offline, room
 
 from chatctl_server import errors
 from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
@@ -179,7 +179,7 @@ def batch(desk: Offline, messages: int) -> list[delivery_lists.DeliveryListed]:
     for number in range(messages):
         desk.post(lobby, "anna", f"text {number}")
     desk.call(callbacks.configure, {"chat_history": URL}, 0)
-    desk.call(history_batches.start_run, 1, "chat_history", 1, SIZES, 0)
+    desk.call(history_batches.start_run, 1, "chat_history", room(1), SIZES, 0)
     finish(desk, 1, Delivered())
     return every(desk)
 
@@ -197,7 +197,7 @@ def test_a_batch_that_has_arrived_is_sent_again_alone(desk: Offline, messages: i
     assert (row.last == row.until) == was_last  # so the body says the same
     finish(desk, 1, Delivered())
     assert [each.delivery_id for each in every(desk)] == [each.delivery_id for each in before]
-    progress = desk.call(lambda tx: stored_batches.progress(tx.db, "chat_history", 1))
+    progress = desk.call(lambda tx: stored_batches.progress(tx.db, "chat_history", room(1)))
     under_way = 2 if messages > 2 else None
     assert progress == stored_batches.BatchProgress(2, len(before), under_way)
     assert first.number == 1

@@ -47,7 +47,7 @@ async def held(of: Store) -> AsyncIterator[None]:
 
     def hold(_: Any) -> None:
         begun.set()
-        over.wait(15)
+        over.wait(60)  # longer than anybody waits for what must not come meanwhile
 
     of.submit(hold, (), lambda _: None)
     try:

@@ -62,7 +62,7 @@ def _of_user(
     return [
         (at, lambda: desk.post(room, user_id, f"text {number}")),
         (at, join),
-        (at + (7 + number) * SECOND, lambda: desk.run(sessions.leave, *sessions_, "left")),
+        (at + (7 + number) * SECOND, lambda: desk.run(sessions.leave, room, *sessions_, "left")),
     ]
 
 

@@ -8,15 +8,16 @@ from offline import Offline
 
 from chatctl_server import errors
 from chatctl_server.actions import conversations, scopes
-from chatctl_server.domain import events
+from chatctl_server.domain import admission, events
 from chatctl_server.domain.references import CLASS_OF, ROOMS, SCOPE_TYPES, Kind, ScopeType
 from chatctl_server.storage import maintenance
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def test_every_kind_has_a_reference_a_type_of_scope_and_a_family() -> None:
+def test_every_kind_has_a_reference_a_type_of_scope_a_family_and_a_rule() -> None:
     assert set(CLASS_OF) == set(SCOPE_TYPES) == set(events.FAMILIES) == set(KINDS)
+    assert set(admission.RULES) == set(KINDS)
     assert set(SCOPE_TYPES.values()) == set(get_args(ScopeType))
 
 

@@ -122,7 +122,10 @@ def steps() -> st.SearchStrategy[Step]:
             USERS,
         ),
         st.builds(
-            lambda number: lambda scene, refs: scene.run(sessions.leave, number, "left"),
+            lambda room, number: (
+                lambda scene, refs: scene.run(sessions.leave, refs[room], number, "left")
+            ),
+            PLACES,
             st.integers(1, 6),
         ),
         st.just(lambda scene, refs: scene.run(end_all)),

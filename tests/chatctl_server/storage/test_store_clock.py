@@ -130,8 +130,8 @@ def test_a_page_by_time_holds_what_its_times_say(scene: Scene) -> None:
 def test_a_session_never_ends_before_it_began(scene: Scene) -> None:
     joined = scene.do(sessions.join, OPERATOR, ROOM, "anna", "Anna")
     scene.pass_seconds(-HOUR)
-    scene.do(sessions.leave, OPERATOR, joined.session_id, "left")
-    session = scene.ask(room_sessions.one, joined.session_id)
+    scene.do(sessions.leave, OPERATOR, ROOM, joined.session_id, "left")
+    session = scene.ask(room_sessions.one, ROOM, joined.session_id)
     assert session.leave_time == session.join_time
 
 

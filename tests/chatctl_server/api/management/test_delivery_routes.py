@@ -1,10 +1,12 @@
 """Deliveries are listed, shown, and sent again."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from admin import Admin
-from receivers import Receiver, answer
+from admin import LOCAL, Admin
+from hooks import calling, request_sync, stored
+from receivers import Receiver, answer, receiver
 from world import Room, eventually
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -134,6 +136,57 @@ def test_one_is_shown_whole(admin: Admin, hook: Receiver) -> None:
     assert len(first["answer"]) == 4096
     assert first["latency_ms"] > 0
     assert (second["number"], second["status"], second["answer"]) == (2, 200, "thanks")
+
+
+@pytest.mark.parametrize("kind", ["data", "chat_history"])
+def test_so_is_that_to_a_state_or_a_batch_with_the_text(tmp_path: Path, kind: str) -> None:
+    """Of that room; that to another one's stays."""
+    setting = {"data": "DATA_CALLBACK_URL", "chat_history": "CHAT_HISTORY_CALLBACK_URL"}[kind]
+    with (
+        receiver(answer(200, b"taken: the secret")) as hook,
+        calling(tmp_path, hook, setting) as server,
+    ):
+        rooms = [server.create_room(name) for name in ("one", "other")]
+        said = [
+            server.http.post(f"{each.path}/messages", json={"content": "the secret"}).json()
+            for each in rooms
+        ]
+        request_sync(server, kinds=[kind])
+        answers = "SELECT answer FROM delivery d JOIN attempt ON d.id = delivery WHERE event IN "
+        answers += "('data_sync', 'chat_history_batch') AND planned_at > 0 ORDER BY conversation"
+        most = 4 if kind == "data" else 2  # the creation of each room tells its data, too
+        eventually(lambda: len(stored(server, answers)) == most)
+        assert {each for (each,) in stored(server, answers)} == {b"taken: the secret"}
+        path = f"{rooms[0].path}/messages/{said[0]['message_id']}"
+        assert server.http.delete(path).json() == {"changed": True}
+        kept = [each for (each,) in stored(server, answers)]
+        assert kept == [None] * (most // 2) + [b"taken: the secret"] * (most // 2)
+
+
+@pytest.mark.parametrize("kind", ["data", "chat_history", "message.posted"])
+def test_so_is_one_that_comes_after_the_erasure(tmp_path: Path, kind: str) -> None:
+    """The callback was on its way."""
+    settings = {"data": "DATA_CALLBACK_URL", "chat_history": "CHAT_HISTORY_CALLBACK_URL"}
+    setting = settings.get(kind, "PERIODIC_SYNC_CALLBACK_URL")
+    with receiver() as hook, calling(tmp_path, hook, setting, **LOCAL) as server:
+        room = server.create_room("lobby")
+        said = server.http.post(f"{room.path}/messages", json={"content": "the secret"}).json()
+        pending = "SELECT 1 FROM delivery WHERE status = 'pending'"
+        eventually(lambda: not stored(server, pending))
+        hook.behave(answer(200, b"taken: the secret"))
+        hook.pause()
+        if kind in settings:
+            request_sync(server, kinds=[kind])
+        else:
+            Admin(server).add(hook.url, "message.posted")
+            said = server.http.post(f"{room.path}/messages", json={"content": "the secret"}).json()
+        eventually(lambda: any(b"the secret" in each.body for each in hook.requests))
+        path = f"{room.path}/messages/{said['message_id']}"
+        assert server.http.delete(path).json() == {"changed": True}
+        hook.release()
+        eventually(lambda: not stored(server, pending))
+        newest = "SELECT status, answer FROM attempt ORDER BY delivery DESC LIMIT 1"
+        assert stored(server, newest) == [(200, None)]
 
 
 def test_an_answer_that_repeats_an_erased_text_is_forgotten(admin: Admin, hook: Receiver) -> None:

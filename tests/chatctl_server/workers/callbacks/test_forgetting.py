@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from offline import room
 
 from chatctl_server.actions import attempts, callbacks, history_batches
 from chatctl_server.domain import times
@@ -73,7 +74,7 @@ async def test_what_is_pending_stays(store: Store) -> None:
 async def test_a_failed_batch_stays_for_the_run_that_begins_with_it(store: Store) -> None:
     def fail(tx: Tx) -> int:
         number = finish(tx, 1, "chat_history_batch", GivenUp())
-        progress.save(tx.db, "chat_history", 1, progress.BatchProgress(0, 1, number))
+        progress.save(tx.db, "chat_history", room(1), progress.BatchProgress(0, 1, number))
         return number
 
     number = await store.write(fail)

@@ -1,5 +1,6 @@
 """One after the other in a room, side by side across rooms, kinds and endpoints, within limits."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,8 @@ def test_a_stop_lets_what_is_under_way_arrive_once(tmp_path: Path) -> None:
         assert stopping is not None
         stopping.terminate()
         eventually(lambda: "1 callbacks are under way" in server.log.read_text())
+        with pytest.raises(subprocess.TimeoutExpired):
+            stopping.wait(1)
         hook.release()
         assert stopping.wait(15) == 0
         server.start()

@@ -96,7 +96,7 @@ def busy(path: Path) -> tuple[Offline, list[AttemptEnded]]:
         for number in range(3):
             desk.post(made, "anna", f"hello {number}")
         desk.call(
-            history_batches.start_run, 1, "chat_history", room, history_batches.Sizes(2, 2, 4), 0
+            history_batches.start_run, 1, "chat_history", made, history_batches.Sizes(2, 2, 4), 0
         )
         planned = [Planned(2 + number % 2, room, "data_sync", 1, 1, 4) for number in range(4)]
         desk.call(

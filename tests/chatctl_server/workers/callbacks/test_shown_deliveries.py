@@ -82,7 +82,7 @@ def test_how_long_a_user_stayed_is_the_difference_of_the_seconds_that_are_told(
     left = desk.run(sessions.join, room(1), "bert", "bert").session_id
     for each in (session, left):
         desk.now += SECOND // 10
-        desk.run(sessions.leave, each, "left")
+        desk.run(sessions.leave, room(1), each, "left")
     entries = desk.call(lambda tx: log.read_after(tx.db, 0, 100))
     told = [
         msgspec.to_builtins(bodies.room_event("room", entry))
