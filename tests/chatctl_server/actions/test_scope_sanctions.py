@@ -164,3 +164,20 @@ def test_check_finds_a_message_above_the_ban_of_its_scope(
     found = [str(each) for each in maintenance.check(scene.path)]
     wanted = f"banned: message 3 was posted while event {banned_at} banned its sender"
     assert found == ([] if seconds else [wanted])
+
+
+def test_who_is_banned_or_muted_in_the_whole_scope_is_so_in_each_room(
+    scene: Offline, lobby: RoomRef
+) -> None:
+    scene.run(moderation.ban, ROOMS, "eve", None, None)
+    scene.run(moderation.ban, lobby, "mallory", None, None)
+    scene.run(moderation.mute, ROOMS, "trent", None, None)
+    assert scene.call(lambda tx: sanctions.banned_users(tx.db, lobby, tx.now)) == ["eve", "mallory"]
+    assert scene.call(lambda tx: sanctions.muted_users(tx.db, lobby, tx.now)) == ["trent"]
+
+
+def test_a_scope_that_is_not_there_is_named(scene: Offline) -> None:
+    for action in (moderation.ban, moderation.mute):
+        with pytest.raises(errors.InvalidInput) as refused:
+            scene.run(action, 4711, "eve", None, None)
+        assert refused.value.field == "scope"

@@ -82,6 +82,17 @@ def test_too_far_behind(forgetful: Server) -> None:
     assert seqs(rest) == [7]
 
 
+def test_messages_and_all_else_count_together(forgetful: Server) -> None:
+    """Each of the two kinds is within the limit."""
+    room = forgetful.create_room()
+    fill(room, 2)
+    for user in ("dora", "emil"):
+        forgetful.http.put(f"{room.path}/mutes/{user}")
+    error, *rest = until_live(room, room.join("bert", since=0))
+    assert error["payload"]["code"] == "resync_required"
+    assert seqs(rest) == [3]
+
+
 def test_replayed_frames_are_those_that_were_live(room: Room) -> None:
     """Byte for byte: messages, system messages, mutes, custom events, deletions."""
     listener, boss = room.join("listener"), room.join("boss", nickname="老板")
