@@ -227,9 +227,15 @@ def _read(event: Json, names: rooms.Names) -> Json:
     return {
         **event,
         "when": times.point(event["at"], 0, "at"),
-        "room": names.of(event["room_id"]),
+        "room": _place(event, names),
         "what": sentences.of(event["type"], event["data"]),
     }
+
+
+def _place(event: Json, names: rooms.Names) -> str | None:
+    """The room's name; of what is no room, whose it is."""
+    scope = event.get("scope")
+    return names.of(event["room_id"]) if scope in (None, "rooms") else scope
 
 
 def _show_each(options: Options, events: Iterable[Json], names: rooms.Names) -> None:
@@ -243,7 +249,7 @@ def _show(options: Options, event: Json, names: rooms.Names) -> None:
         return
     if sys.stdout.isatty():
         said = sentences.of(event["type"], event["data"])
-        words = [str(event["offset"]), event["at"][11:19], names.of(event["room_id"]) or "-", said]
+        words = [str(event["offset"]), event["at"][11:19], _place(event, names) or "-", said]
         output.talk_line("  ".join(words))
         return
     output.row_line(_COLUMNS, event)

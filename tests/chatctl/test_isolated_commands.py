@@ -1,15 +1,18 @@
 """Every command that speaks of rooms says the same whether or not the database is full of
 conversations of other kinds, as like to the rooms as they can be made."""
 
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cases
 import lived_in
 import other_kinds
 import pytest
+from as_terminal import as_terminal
 from cases import CASES
 from offline import Offline, room
 from same_process import Here
@@ -28,6 +31,7 @@ SEEN_BY_THE_OPERATOR = {
 }
 # They need a server: what they show is what the routes and sockets give them.
 STREAMS = {name for name in CASES if CASES[name].kind in ("stream", "sending")}
+# Of what has been sent: by routes that test_isolation.py compares.
 OF_A_DELIVERY = {name for name in CASES if "{delivery}" in CASES[name].words}
 COMPARED = [name for name in CASES if name not in {*SEEN_BY_THE_OPERATOR, *STREAMS, *OF_A_DELIVERY}]
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -81,6 +85,26 @@ def test_a_command_says_the_same(here: Here, twins: tuple[Path, Path], name: str
     if numbers is not None:  # a new message's id counts all kinds
         alone, crowded = numbers.sub("<n>", alone), numbers.sub("<n>", crowded)
     assert crowded == alone
+
+
+def test_the_operator_sees_all(here: Here, twins: tuple[Path, Path]) -> None:
+    def asked(path: Path, *words: str) -> Any:
+        done = here(*words, "--json", "--db", f"sqlite:{path}")
+        assert done.exit == 0, done.stderr
+        return json.loads(done.stdout)
+
+    events = [asked(each, "events", "ls", "--count", "1000") for each in twins]
+    assert [{each["scope"] for each in found} - {None} for found in events] == [
+        {"rooms"},
+        {"rooms", "workspace:1", "site:1"},
+    ]
+    shown = as_terminal(here, 200, "events", "ls", "--db", f"sqlite:{twins[1]}").stdout
+    assert "workspace:1" in shown
+    messages = [asked(each, "db", "info")["messages"] for each in twins]
+    assert messages[1] > messages[0]
+    for path in twins:
+        for words in (("db", "check"), ("db", "verify")):
+            asked(path, *words)
 
 
 def test_cases_are_those_of_the_registry() -> None:

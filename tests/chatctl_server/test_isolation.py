@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import declared
 import httpx
@@ -22,8 +22,9 @@ from offline import SECOND
 from receivers import answer, receiver
 from world import KEY
 
-from chatctl_server.app import Application, create_app
+from chatctl_server.app import FACES, Application, create_app
 from chatctl_server.domain import times
+from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.settings.sources import Settings
 
 NOW = 1_800_000_000 * SECOND
@@ -40,6 +41,7 @@ SEEN_BY_THE_OPERATOR = {
     "GET /management/callbacks/tries": "a stream of what is sent now",
 }
 Row = tuple[str, str, Any]
+KINDS = [each for each in get_args(EndpointKind) if each != "events"]  # those of the settings
 
 
 def _rows(lobby: str, attic: str) -> list[tuple[str, Row]]:
@@ -183,7 +185,7 @@ async def test_every_room_route_gives_the_same_bytes(twins: tuple[Path, Path]) -
     assert crowded == alone
 
 
-async def by_new_ids(path: Path) -> list[str]:
+async def by_new_ids(path: Path) -> list[tuple[str, str]]:
     async with running(path) as (_, client):
         known = set(await room_ids(client))
         body: Any = {"url": "http://127.0.0.1:9/all", "events": ["*"]}
@@ -191,19 +193,26 @@ async def by_new_ids(path: Path) -> list[str]:
         one = f"/management/callbacks/{made['endpoint_id']}"
         tested = (await client.post(f"{one}/test", json={})).json()
         delivery = f"/management/callbacks/deliveries/{tested['delivery_ids'][0]}"
-        done = [
-            await client.get(one),
-            await client.get(delivery),
-            await client.post(f"{delivery}/resend"),
-            await client.patch(one, json={"events": ["message.*"]}),
-            await client.delete(one),
+        change: Any = {"events": ["message.*"]}
+        endpoints, deliveries = "callbacks/{endpoint_id}", "callbacks/deliveries/{delivery_id}"
+        rows: list[tuple[str, Row]] = [
+            (f"GET /management/{endpoints}", ("GET", one, None)),
+            (f"GET /management/{deliveries}", ("GET", delivery, None)),
+            (f"POST /management/{deliveries}/resend", ("POST", f"{delivery}/resend", None)),
+            (f"POST /management/{endpoints}/test", ("POST", f"{one}/test", {})),
+            (f"PATCH /management/{endpoints}", ("PATCH", one, change)),
+            (f"DELETE /management/{endpoints}", ("DELETE", one, None)),
         ]
-        return [shown(each, known) for each in done]
+        return [
+            (label, shown(await client.request(method, url, json=body), known))
+            for label, (method, url, body) in rows
+        ]
 
 
 async def test_endpoints_and_deliveries_are_the_same(twins: tuple[Path, Path]) -> None:
     alone, crowded = [await by_new_ids(path) for path in twins]
-    assert all(each.startswith("2") for each in alone)
+    assert all(text.startswith("2") for _, text in alone)
+    assert {label for label, _ in alone} == BY_A_NEW_ID
     assert crowded == alone
 
 
@@ -255,6 +264,8 @@ async def spoken(path: Path) -> list[str]:
 
 async def test_a_rooms_socket_is_sent_the_same_bytes(twins: tuple[Path, Path]) -> None:
     alone, crowded = [await spoken(path) for path in twins]
+    assert {path for face in FACES for path in face.sockets} == {"/ws/rooms/{room_id:str}"}
+    assert not any(face.streams for face in FACES), "a stream of a face needs a test like this"
     assert any("History" in each for each in alone)
     assert any("let me in" not in each and "welcome" in each for each in alone)
     assert crowded == alone
@@ -263,19 +274,10 @@ async def test_a_rooms_socket_is_sent_the_same_bytes(twins: tuple[Path, Path]) -
 async def called_back(path: Path) -> list[tuple[str, str]]:
     """Every kind of callback of the settings, and an added endpoint for everything."""
     with receiver(answer(200)) as hook:
-        urls = {
-            f"{name}_callback_url": f"{hook.origin}/{name}"
-            for name in (
-                "data",
-                "room_event",
-                "chat_history",
-                "session_history",
-                "periodic_sync",
-            )
-        }
+        urls = {f"{name}_callback_url": f"{hook.origin}/{name}" for name in KINDS}
         async with running(path, **urls) as (_, client):
             known = set(await room_ids(client))
-            added: Any = {"url": f"{hook.origin}/added", "events": ["*"]}
+            added: Any = {"url": f"{hook.origin}/events", "events": ["*"]}
             await client.post("/management/callbacks", json=added)
             created = await client.post("/management/rooms", json={"room_name": "new"})
             await client.delete(f"/management/rooms/{created.json()['room_id']}")
@@ -288,14 +290,7 @@ async def called_back(path: Path) -> list[tuple[str, str]]:
 
 async def test_callbacks_batches_and_syncs_tell_of_rooms_alone(twins: tuple[Path, Path]) -> None:
     alone, crowded = [await called_back(path) for path in twins]
-    assert {path for path, _ in alone} == {
-        "/data",
-        "/room_event",
-        "/chat_history",
-        "/session_history",
-        "/periodic_sync",
-        "/added",
-    }
+    assert {path for path, _ in alone} == {f"/{each}" for each in get_args(EndpointKind)}
     assert crowded == alone
 
 
