@@ -36,7 +36,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for number in range(60 + 7):
         desk.now = (T + number) * SECOND
         if number >= 7:
-            desk.run(leave, sessions[number - 7], "left")
+            desk.run(leave, room, sessions[number - 7], "left")
         if number < 60:
             desk.post(room, f"u{number}", f"text\t{number}")
             sessions.append(desk.run(join, room, f"u{number}", f"u{number}").session_id)
