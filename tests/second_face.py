@@ -6,11 +6,9 @@ order: agents see who wrote, visitors do not. ``?after=OFFSET`` goes on from the
 user's stays.
 """
 
-import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 from urllib.parse import parse_qs
 
 import msgspec
@@ -29,7 +27,10 @@ from chatctl_server.api.faces import AsgiRoute, Face, Handlers
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ChatRef, ConversationRef, ScopeType, SupportRef
-from chatctl_server.live.outbox import Outbox
+from chatctl_server.live import wire
+from chatctl_server.live.hub import Hub
+from chatctl_server.live.subscriber import Subscriber
+from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.storage import conversations, log, participants, scopes
 from chatctl_server.storage.sql import Database
 
@@ -146,47 +147,43 @@ def view(entry: events.Event, role: events.Role) -> bytes | None:
     return msgspec.json.encode(shown)
 
 
-class Listener:
-    """One stream: ``roles`` is where its user takes part now, and as what."""
-
-    def __init__(self, scope: int, user_id: str, outbox: Outbox) -> None:
-        self.scope = scope
-        self.user_id = user_id
-        self.outbox = outbox
-        self.roles: dict[int, events.Role] = {}
-
-    def hear(self, entry: events.Event) -> None:
-        """A stay begins before the event that begins it is told, and ends after it."""
-        payload, conversation = entry.payload, entry.conversation
-        if entry.scope != self.scope or conversation is None:
-            return
-        if isinstance(payload, events.ParticipantJoined) and payload.user_id == self.user_id:
-            self.roles[conversation] = payload.role
-        role = self.roles.get(conversation)
-        if role is not None and (data := view(entry, role)) is not None:
-            self.outbox.push(data)
-        if isinstance(payload, events.ParticipantLeft) and payload.user_id == self.user_id:
-            self.roles.pop(conversation, None)
+AGENT, VISITOR = "desk.agent", "desk.visitor"
+VIEWS: dict[events.Role, str] = dict.fromkeys(get_args(events.Role), VISITOR) | {"agent": AGENT}
 
 
 class DeskBroadcaster:
-    def __init__(self) -> None:
-        self.published = 0
-        self.listeners: dict[int, set[Listener]] = defaultdict(set)
+    """A channel for each conversation. A stay begins before the event that begins it is told, and
+    ends after it."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.listeners: dict[tuple[int | None, str], set[Subscriber]] = defaultdict(set)
 
     def publish(self, entry: events.Event) -> None:
-        self.published = entry.offset
-        for listener in self.listeners.get(entry.scope or 0, ()):
-            listener.hear(entry)
+        payload, key = entry.payload, ("desk", entry.conversation)
+        if isinstance(payload, events.ParticipantJoined):
+            for subscriber in self.listeners.get((entry.scope, payload.user_id), ()):
+                self.hub.add(key, subscriber, VIEWS[payload.role])
+        if self.hub.listens(key):
+            shown = {
+                name: view(entry, role) for name, role in ((AGENT, "agent"), (VISITOR, "member"))
+            }
+            frames = {name: wire.text_frame(data) for name, data in shown.items() if data}
+            self.hub.publish((key,), entry.offset, frames)
+        if isinstance(payload, events.ParticipantLeft):
+            for subscriber in self.listeners.get((entry.scope, payload.user_id), ()):
+                self.hub.leave(key, subscriber)
 
     def skip(self, entry: events.Event) -> None:
-        for listener in self.listeners.get(entry.scope or 0, ()):
-            listener.outbox.finish(4009)
+        self._finish(4009, entry.scope)
 
     def stop(self) -> None:
-        for listening in self.listeners.values():
-            for listener in listening:
-                listener.outbox.finish(1012)
+        self._finish(1012, None)
+
+    def _finish(self, code: int, scope: int | None) -> None:
+        for (where, _), listening in self.listeners.items():
+            for subscriber in listening if scope in (None, where) else ():
+                subscriber.finish(code)
 
 
 class Caught(msgspec.Struct, frozen=True):
@@ -239,38 +236,32 @@ async def _follow(
     receive: Any,
     send: Any,
 ) -> None:
-    async def send_text(text: str) -> None:
-        await send({"type": "websocket.send", "text": text})
-
-    async def close(code: int) -> None:
-        await send({"type": "websocket.close", "code": code})
-
-    listener = Listener(scope, user_id, Outbox(send_text, close, lambda: None, lambda: 0))
-    sending = asyncio.create_task(listener.outbox.run(), name="desk outbox")
+    hub, transport = context.hub, AsgiWebSocket(receive, send)
+    subscriber = hub.subscriber(transport, VISITOR)
+    listening = broadcaster.listeners[scope, user_id]
     try:
-        offset = broadcaster.published if after is None else after
+        offset = hub.published if after is None else after
         while True:
             caught = await context.store.read_live(catch_up, scope, user_id, offset)
-            listener.outbox.replay(caught.frames)
-            is_level = caught.offset == offset and offset >= broadcaster.published
+            subscriber.replay(caught.frames)
+            is_level = caught.offset == offset and offset >= hub.published
             offset = caught.offset
             if is_level:
                 break
-        listener.roles = caught.roles
-        broadcaster.listeners[scope].add(listener)
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
+        views = {("desk", number): VIEWS[role] for number, role in caught.roles.items()}
+        hub.join_many(views, subscriber, offset)
+        listening.add(subscriber)
+        await transport.serve(lambda message: None)
     finally:
-        broadcaster.listeners[scope].discard(listener)
-        sending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sending
+        listening.discard(subscriber)
+        hub.leave_all(subscriber)
+        await transport.end()
 
 
 DESK = Face(
     "desk",
     credentials=Credentials(lambda _: (by_token,), "The header X-Desk-Token is missing"),
     parts={"/desk": routes},
-    broadcaster=lambda _: DeskBroadcaster(),
+    broadcaster=lambda context: DeskBroadcaster(context.hub),
     sockets={"/ws/desk/{user:str}": live},
 )

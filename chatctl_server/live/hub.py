@@ -1,68 +1,131 @@
-"""Live delivery: who listens to which channel, and each channel's newest frames.
+"""Live delivery: who listens to which channel, and each channel's recent entries.
 
-The writer's commits feed it in log order. A frame enters the ring and the flush buffer in one
-step; a flush works on a snapshot of members and frames, in slices, so that 10,000 members do
-not hold up an admin's action. The hub never waits for a client: outboxes are bounded.
+The writer's commits feed it in log order. A subscriber has a position in that order, not a queue
+of copies: whoever serves it writes everything up to one offset, and after an offset was written
+nothing below it ever comes. So a client that is slow, or comes late, costs a position; and all who
+stand at the same one are written the same bytes, which are joined once.
 """
 
 import asyncio
+import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from weakref import WeakValueDictionary
 
-from chatctl_server.live.outbox import Frame, Outbox, frame
+from chatctl_server.domain import close_codes
+from chatctl_server.live.subscriber import Subscriber
+from chatctl_server.live.transports import Transport
 
-RING_FRAMES = 1000
-RING_BYTES = 1024 * 1024
-SLICE_FRAMES = 50  # a millisecond or so of sending; an admin's action waits for a few slices
+CHANNEL_BYTES = 1024 * 1024  # of recent entries; who is further behind is cut off
+HUB_BYTES = 64 * 1024 * 1024  # of all channels' together
+SLICE_WRITES = 50
+SLICE_SECONDS = 0.002  # then other work has its turn: an admin's action waits for one slice
 
 
-class Subscriber:
-    """A member of a channel; it is sent only what is above ``after``."""
+class Entry:
+    """An event as it is shown: ``frames`` by view, made once. An erasure puts others there."""
 
-    __slots__ = ("after", "outbox")
+    __slots__ = ("__weakref__", "frames", "offset", "size")
 
-    def __init__(self, outbox: Outbox, after: int) -> None:
-        self.outbox = outbox
-        self.after = after
+    def __init__(self, offset: int, frames: Mapping[str, bytes]) -> None:
+        self.offset = offset
+        self.frames = frames
+        self.size = sum(map(len, frames.values()))
+
+    def revise(self, frames: Mapping[str, bytes]) -> int:
+        """How many bytes more there are."""
+        before, self.frames = self.size, frames
+        self.size = sum(map(len, frames.values()))
+        return self.size - before
 
 
 class Channel:
-    __slots__ = ("buffer", "floor", "is_flushing", "members", "pins", "ring", "ring_bytes")
+    """``floor``: every entry above it is here; ``whole_above``: from there on they are whole, for
+    who comes back; ``last``: the newest entry's offset; ``served``: up to which everybody was
+    written who reads. ``many`` listen to other channels, too,
+    each with its view of this one."""
+
+    __slots__ = (
+        "entries",
+        "floor",
+        "is_dirty",
+        "last",
+        "many",
+        "memo",
+        "pins",
+        "served",
+        "signals",
+        "size",
+        "subscribers",
+        "turn",
+        "whole_above",
+    )
 
     def __init__(self, floor: int) -> None:
-        self.floor = floor  # the ring holds every frame above it
-        self.ring: deque[Frame] = deque()
-        self.ring_bytes = 0
-        self.buffer: list[Frame] = []
-        self.members: dict[Outbox, Subscriber] = {}
+        self.floor = self.whole_above = self.last = self.served = floor
+        self.entries: deque[Entry] = deque()
+        self.size = 0
+        self.subscribers: dict[Subscriber, None] = {}
+        self.many: dict[Subscriber, str] = {}
         self.pins = 0
-        self.is_flushing = False
+        self.signals: list[Mapping[str, bytes]] = []
+        self.turn: Turn | None = None
+        self.memo: dict[tuple[str, int], tuple[bytes, int]] = {}
+        self.is_dirty = False
 
-    def add(self, frame: Frame) -> None:
-        self.ring.append(frame)
-        self.ring_bytes += frame.size
-        while len(self.ring) > RING_FRAMES or self.ring_bytes > RING_BYTES:
-            dropped = self.ring.popleft()
-            self.ring_bytes -= dropped.size
+    def add(self, entry: Entry) -> int:
+        """How many bytes more the channel holds."""
+        self.entries.append(entry)
+        self.last = entry.offset
+        self.size += entry.size
+        self.memo.clear()
+        return entry.size
+
+    def trim(self, most: int) -> int:
+        """How many bytes fewer the channel holds. What somebody who reads has not been written yet
+        stays, however much it is."""
+        before, entries = self.size, self.entries
+        while self.size > most and len(entries) > 1 and entries[0].offset <= self.served:
+            dropped = entries.popleft()
+            self.size -= dropped.size
             self.floor = dropped.offset
-        self.buffer.append(frame)
+        self.whole_above = max(self.whole_above, self.floor)
+        return before - self.size
 
-    def skip(self, frame: Frame) -> None:
-        """What follows is a ring of its own: it would not be whole with what stands before."""
-        self.ring.clear()
-        self.ring_bytes = 0
-        self.floor = frame.offset
-        self.buffer.append(frame)
+    def above(self, position: int) -> list[Entry]:
+        found: list[Entry] = []
+        for entry in reversed(self.entries):
+            if entry.offset <= position:
+                break
+            found.append(entry)
+        found.reverse()
+        return found
 
-    def revise(self, frame: Frame) -> None:
-        for frames in (self.ring, self.buffer):
-            for place, earlier in enumerate(frames):
-                if earlier.offset == frame.offset:
-                    frames[place] = frame
-                    if frames is self.ring:
-                        self.ring_bytes += frame.size - earlier.size
-                    break
+    def frames_above(self, view: str, position: int) -> tuple[bytes, int]:
+        """And how many they are."""
+        key = (view, position)
+        found = self.memo.get(key)
+        if found is None:
+            frames = [each.frames[view] for each in self.above(position) if view in each.frames]
+            found = self.memo[key] = (b"".join(frames), len(frames))
+        return found
+
+    @property
+    def is_idle(self) -> bool:
+        return not (self.subscribers or self.many or self.pins)
+
+
+class Turn:
+    """One pass over a channel's subscribers: up to ``last``, with the signals of that moment."""
+
+    __slots__ = ("last", "left", "signals")
+
+    def __init__(self, channel: Channel) -> None:
+        self.last = channel.last
+        self.signals, channel.signals = channel.signals, []
+        everybody = [*channel.subscribers, *(channel.many if self.signals else ())]
+        self.left: Iterator[Subscriber] = iter(everybody)
 
 
 class Hub:
@@ -70,28 +133,57 @@ class Hub:
         self.published = 0  # the offset up to which all events have passed
         self.on_flush: Callable[[int, float], None] = lambda frames, seconds: None
         self._channels: dict[Hashable, Channel] = {}
+        # By offset, wherever they are held: in a channel, or by who does not read.
+        self._entries: WeakValueDictionary[int, Entry] = WeakValueDictionary()
+        self._size = 0
+        self._dirty: deque[Channel] = deque()
+        self._owed: deque[Subscriber] = deque()
+        self._is_scheduled = False
+        self._frames = 0  # written in this slice
 
-    def publish(self, key: Hashable, offset: int, data: bytes) -> None:
-        """An event's frame. ``advance`` follows for every event, also for those without a frame."""
-        channel = self._channels.get(key)
-        if channel is None:
+    def subscriber(self, transport: Transport, view: str) -> Subscriber:
+        return Subscriber(transport, view, self._owe, self._serve)
+
+    # What has happened
+
+    def publish(self, keys: Iterable[Hashable], offset: int, frames: Mapping[str, bytes]) -> None:
+        """An event's frames. ``advance`` follows for every event, also for those without any."""
+        entry: Entry | None = None
+        for key in keys:
+            channel = self._channels.get(key)
+            if channel is None:
+                continue
+            if entry is None:
+                entry = self._entries[offset] = Entry(offset, frames)
+            self._size += channel.add(entry)
+            for subscriber, view in channel.many.items():
+                self._add_pending(subscriber, entry, view)
+            self._mark(channel)
+        if self._size > HUB_BYTES:
+            self._trim_largest()
+
+    def revise(self, keys: Iterable[Hashable], offset: int, frames: Mapping[str, bytes]) -> None:
+        """Puts other frames in an earlier event's place: nobody is written the first ones any
+        more."""
+        entry = self._entries.get(offset)
+        if entry is None:
             return
-        channel.add(frame(data, offset))
-        self._start_flush(channel)
+        grown = entry.revise(frames)
+        for key in keys:
+            channel = self._channels.get(key)
+            if channel is not None and offset > channel.floor:
+                channel.size += grown
+                self._size += grown
+                channel.memo.clear()
 
-    def revise(self, key: Hashable, offset: int, data: bytes) -> None:
-        """Puts another frame in an earlier one's place: nobody is sent the first one any more."""
-        channel = self._channels.get(key)
-        if channel is not None:
-            channel.revise(frame(data, offset))
-
-    def skip(self, key: Hashable, offset: int, data: bytes) -> None:
-        """In place of a frame that could not be made: the members are sent this, and who
+    def skip(self, keys: Iterable[Hashable], offset: int, frames: Mapping[str, bytes]) -> None:
+        """In place of frames that could not be made: the subscribers are written these, and who
         comes back reads from the database."""
-        channel = self._channels.get(key)
-        if channel is not None:
-            channel.skip(frame(data, offset))
-            self._start_flush(channel)
+        self.publish(keys, offset, frames)
+        for key in keys:
+            channel = self._channels.get(key)
+            if channel is not None:
+                channel.whole_above = offset
 
     def advance(self, offset: int) -> None:
         self.published = offset
@@ -99,44 +191,79 @@ class Hub:
     def listens(self, key: Hashable) -> bool:
         return key in self._channels
 
-    def signal(self, key: Hashable, data: bytes) -> None:
-        """A frame that is no event: never stored or replayed, may be lost."""
+    def signal(self, key: Hashable, frames: Mapping[str, bytes]) -> None:
+        """Frames that are no event: never stored or replayed, may be lost. In a channel of few they
+        are for who listens now; in one of many, for who does in its turn."""
         channel = self._channels.get(key)
-        if channel is not None:
-            for subscriber in list(channel.members.values()):
-                subscriber.outbox.push(data)
+        if channel is None:
+            return
+        if len(channel.subscribers) > SLICE_WRITES or channel.many:
+            channel.signals.append(frames)
+            self._mark(channel)
+            return
+        for subscriber in channel.subscribers:
+            if not subscriber.is_paused and subscriber.view in frames:
+                subscriber.own.append(frames[subscriber.view])
+                self._owe(subscriber)
 
-    # Joining
+    # Who listens
 
     def pin(self, key: Hashable) -> None:
-        """Keeps a ring for the channel from now on, until ``unpin``."""
+        """Keeps a channel's recent entries from now on, until ``unpin``."""
         self._channel(key).pins += 1
 
     def unpin(self, key: Hashable) -> None:
         self._channels[key].pins -= 1
         self._drop_if_idle(key)
 
-    def join(self, key: Hashable, outbox: Outbox, after: int) -> bool:
-        """Joins at that position, sending the ring's rest first; without an await.
+    def join(self, key: Hashable, subscriber: Subscriber, after: int) -> bool:
+        """Listens to that channel alone, from that position on; what is above it follows.
 
-        False when the ring does not reach back to it: read on from the database.
+        False when the recent entries do not reach back to it: read on from the database.
         """
         channel = self._channel(key)
-        if after < channel.floor and after < self.published:
+        if after < channel.whole_above and after < self.published:
             self._drop_if_idle(key)
             return False
-        rest = [frame for frame in channel.ring if frame.offset > after]
-        if rest:
-            outbox.extend(rest, _size(rest))
-            after = rest[-1].offset
-        channel.members[outbox] = Subscriber(outbox, after)
+        self._serve(subscriber)  # what it was told of its own comes before what happened since
+        subscriber.channel = channel
+        subscriber.position = after
+        channel.subscribers[subscriber] = None
+        self._serve(subscriber)
         return True
 
-    def leave(self, key: Hashable, outbox: Outbox) -> None:
+    def leave(self, key: Hashable, subscriber: Subscriber) -> None:
         channel = self._channels.get(key)
         if channel is not None:
-            channel.members.pop(outbox, None)
+            channel.subscribers.pop(subscriber, None)
+            channel.many.pop(subscriber, None)
             self._drop_if_idle(key)
+        subscriber.channel = None
+
+    def join_many(self, views: Mapping[Hashable, str], subscriber: Subscriber, after: int) -> bool:
+        """Listens to those channels together, as ``join``."""
+        channels = [(self._channel(key), view) for key, view in views.items()]
+        if after < self.published and any(after < each.whole_above for each, _ in channels):
+            for key in views:
+                self._drop_if_idle(key)
+            return False
+        subscriber.position = after
+        missed = [(entry, view) for each, view in channels for entry in each.above(after)]
+        missed.sort(key=lambda each: each[0].offset)
+        for entry, view in missed:
+            self._add_pending(subscriber, entry, view)
+        for channel, view in channels:
+            channel.many[subscriber] = view
+        return True
+
+    def add(self, key: Hashable, subscriber: Subscriber, view: str) -> None:
+        """One that listens to many listens to this channel, too, from now on."""
+        self._channel(key).many[subscriber] = view
+
+    def leave_all(self, subscriber: Subscriber) -> None:
+        """Of one that listens to many."""
+        for key in [key for key, each in self._channels.items() if subscriber in each.many]:
+            self.leave(key, subscriber)
 
     def _channel(self, key: Hashable) -> Channel:
         channel = self._channels.get(key)
@@ -145,59 +272,123 @@ class Hub:
         return channel
 
     def _drop_if_idle(self, key: Hashable) -> None:
-        channel = self._channels[key]
-        if not channel.members and not channel.pins:
+        channel = self._channels.get(key)
+        if channel is not None and channel.is_idle:
+            self._size -= channel.size
             del self._channels[key]
 
-    # Flushing
+    def _trim_largest(self) -> None:
+        """Half of the largest channel's entries: who stands in that half is cut off or reads it
+        from the database."""
+        largest = max(self._channels.values(), key=lambda each: each.size)
+        self._size -= largest.trim(largest.size // 2)
 
-    def _start_flush(self, channel: Channel) -> None:
-        if not channel.is_flushing:
-            channel.is_flushing = True
-            asyncio.get_running_loop().call_soon(self._flush, channel)
+    # Writing
 
-    def _flush(self, channel: Channel) -> None:
-        frames, channel.buffer = channel.buffer, []
-        flush = _Flush(channel, frames, list(channel.members.values()))
-        self._flush_slice(flush, 0)
+    def _add_pending(self, subscriber: Subscriber, entry: Entry, view: str) -> None:
+        if view not in entry.frames or subscriber.is_finished:
+            return
+        if subscriber.pending and subscriber.pending[-1][0] is entry:
+            return  # heard of in another channel
+        subscriber.pending.append((entry, view))
+        subscriber.pending_bytes += len(entry.frames[view])
+        if subscriber.is_paused and subscriber.pending_bytes > CHANNEL_BYTES:
+            subscriber.finish(close_codes.TOO_SLOW, overtaking=True)
+            return
+        self._owe(subscriber)
 
-    def _flush_slice(self, flush: "_Flush", start: int) -> None:
-        """A slice is about 50 frames to send; then other work has its turn."""
+    def _owe(self, subscriber: Subscriber) -> None:
+        if not subscriber.is_owed:
+            subscriber.is_owed = True
+            self._owed.append(subscriber)
+            self._schedule()
+
+    def _mark(self, channel: Channel) -> None:
+        if not channel.is_dirty:
+            channel.is_dirty = True
+            self._dirty.append(channel)
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """A slice: those who are owed something of their own first, with their channel's entries,
+        then channel by channel, in turn."""
+        self._is_scheduled = False
         began = time.perf_counter()
-        end = start + flush.slice
-        members = flush.members[start:end]
-        for subscriber in members:
-            flush.give(subscriber)
-        self.on_flush(len(flush.frames) * len(members), time.perf_counter() - began)
-        loop, channel = asyncio.get_running_loop(), flush.channel
-        if end < len(flush.members):
-            loop.call_soon(self._flush_slice, flush, end)
-        elif channel.buffer:
-            loop.call_soon(self._flush, channel)
+        while True:
+            served = self._serve_owed(SLICE_WRITES)
+            if served < SLICE_WRITES and self._dirty:
+                self._serve_channel(self._dirty[0], SLICE_WRITES - served)
+            seconds = time.perf_counter() - began
+            if seconds >= SLICE_SECONDS or not (self._owed or self._dirty):
+                break
+        if self._owed or self._dirty:
+            self._schedule()
+        frames, self._frames = self._frames, 0
+        self.on_flush(frames, seconds)
+
+    def _serve_owed(self, most: int) -> int:
+        served = 0
+        while self._owed and served < most:
+            subscriber = self._owed.popleft()
+            subscriber.is_owed = False
+            self._serve(subscriber)
+            served += 1
+        return served
+
+    def _serve_channel(self, channel: Channel, most: int) -> None:
+        turn = channel.turn = channel.turn or Turn(channel)
+        served = 0
+        for subscriber in itertools.islice(turn.left, most):
+            self._serve(subscriber, turn.signals)
+            served += 1
+        if served < most:
+            channel.turn = None
+            channel.memo.clear()
+            channel.served = turn.last
+            self._size -= channel.trim(CHANNEL_BYTES)
+            if channel.last > turn.last or channel.signals:
+                self._dirty.rotate(-1)
+            else:
+                channel.is_dirty = False
+                self._dirty.popleft()
         else:
-            channel.is_flushing = False
+            self._dirty.rotate(-1)
 
+    def _serve(self, subscriber: Subscriber, signals: Iterable[Mapping[str, bytes]] = ()) -> None:
+        if subscriber.is_finished:
+            return
+        channel = subscriber.channel
+        if channel is not None and subscriber.position < channel.floor:
+            subscriber.finish(close_codes.TOO_SLOW, overtaking=True)
+            return
+        if subscriber.is_paused:
+            return
+        data = self._take(subscriber)
+        for each in signals:
+            data += each.get(subscriber.view, b"")
+        if subscriber.own:
+            data += subscriber.take_own()
+        if data:
+            subscriber.write(data)
 
-class _Flush:
-    """A snapshot of a channel's members and of the frames they are to be given."""
-
-    __slots__ = ("channel", "first", "frames", "last", "members", "size", "slice")
-
-    def __init__(self, channel: Channel, frames: list[Frame], members: list[Subscriber]) -> None:
-        self.channel = channel
-        self.frames = frames
-        self.members = members
-        self.size = _size(frames)
-        self.first, self.last = frames[0].offset, frames[-1].offset
-        self.slice = max(1, SLICE_FRAMES // len(frames))
-
-    def give(self, subscriber: Subscriber) -> None:
-        if subscriber.after < self.first:
-            subscriber.outbox.extend(self.frames, self.size)
-        elif subscriber.after < self.last:
-            rest = [frame for frame in self.frames if frame.offset > subscriber.after]
-            subscriber.outbox.extend(rest, _size(rest))
-
-
-def _size(frames: list[Frame]) -> int:
-    return sum(frame.size for frame in frames)
+    def _take(self, subscriber: Subscriber) -> bytes:
+        """What has happened since its position, which moves behind it."""
+        channel, pending = subscriber.channel, subscriber.pending
+        if channel is not None and subscriber.position < channel.last:
+            data, frames = channel.frames_above(subscriber.view, subscriber.position)
+            subscriber.position = channel.last
+        elif pending:
+            data = b"".join([entry.frames.get(view, b"") for entry, view in pending])
+            frames = len(pending)
+            subscriber.position = pending[-1][0].offset
+            subscriber.pending_bytes = 0
+            pending.clear()
+        else:
+            return b""
+        self._frames += frames
+        return data

@@ -7,7 +7,7 @@ import msgspec
 
 from chatctl_server import errors
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.live.outbox import Outbox
+from chatctl_server.live.subscriber import Subscriber
 
 
 class Slot(msgspec.Struct, eq=False):
@@ -30,7 +30,7 @@ class Connection(msgspec.Struct, eq=False):
     nickname: str
     session_id: int
     join_time: int
-    outbox: Outbox
+    subscriber: Subscriber
     place: Slot
     is_admin: bool = False
 
@@ -47,7 +47,7 @@ class Presence:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_conversation: dict[ConversationRef, dict[str, Connection]] = {}
-        self._outboxes: set[Outbox] = set()
+        self._watched: set[Subscriber] = set()
         self._per_user: Counter[str] = Counter()
         self._per_address: Counter[str] = Counter()
         self.connections = 0
@@ -86,12 +86,12 @@ class Presence:
             place.is_users = False
             _less(self._per_user, place.user_id)
 
-    def watch(self, outbox: Outbox) -> None:
+    def watch(self, subscriber: Subscriber) -> None:
         """From the accept to the end of the connection: one that stalls is dropped."""
-        self._outboxes.add(outbox)
+        self._watched.add(subscriber)
 
-    def unwatch(self, outbox: Outbox) -> None:
-        self._outboxes.discard(outbox)
+    def unwatch(self, subscriber: Subscriber) -> None:
+        self._watched.discard(subscriber)
 
     # Who is where
 
@@ -129,8 +129,8 @@ class Presence:
 
     def drop_stalled(self, now: float) -> None:
         """``now`` is the loop's time, in seconds."""
-        for outbox in list(self._outboxes):
-            outbox.drop_if_stalled(now)
+        for subscriber in list(self._watched):
+            subscriber.drop_if_stalled(now)
 
 
 def _less(counter: Counter[str], key: str) -> None:

@@ -1,8 +1,8 @@
 """The protocol classes given to uvicorn: the only file that touches uvicorn's internals.
 
 What they add: limits on the time and size until a request's headers are complete, the peer's
-uid on the admin socket, a way to abort a client that does not read, and 1007 for invalid UTF-8
-(uvicorn logs a traceback for each).
+uid on the admin socket, frames and messages without ASGI between (the fast path), and 1007 for
+invalid UTF-8 (uvicorn logs a traceback for each).
 """
 
 import asyncio
@@ -18,6 +18,9 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chatctl_server.domain import close_codes
+from chatctl_server.live import wire
+from chatctl_server.live.inbound import FrameReader
+from chatctl_server.live.transports import Flow, OnMessage
 
 logger = logging.getLogger("chatctl.server")
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
@@ -56,27 +59,71 @@ def _not_logged(scope: Any, status: int) -> None:
     pass
 
 
-class Control:
-    """The scope extension ``chatctl.control`` of a WebSocket."""
+class PreparedWebSocket:
+    """The scope extension ``chatctl.websocket``, a ``Transport``: whole frames go straight to the
+    socket, and messages come straight from it, without a task, a queue or an event for each."""
 
-    __slots__ = ("_transport",)
+    __slots__ = ("_protocol",)
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, protocol: "WebSocketProtocol") -> None:
+        self._protocol = protocol
+
+    def start(self, flow: Flow) -> None:
+        self._protocol.flow = flow
+
+    def frame(self, payload: bytes) -> bytes:
+        return wire.text_frame(payload)
+
+    def write(self, frames: bytes) -> None:
+        protocol = self._protocol
+        if not (protocol.close_sent or protocol.disconnected):
+            protocol.transport.write(frames)
+
+    def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
+        """What the socket has taken is on its way: nothing overtakes it."""
+        self._protocol.close_with(code, last)
 
     def abort(self) -> None:
-        self._transport.abort()
+        self._protocol.transport.abort()
 
     def unsent_bytes(self) -> int:
-        return self._transport.get_write_buffer_size()
+        return self._protocol.transport.get_write_buffer_size()
+
+    def hold_reading(self) -> None:
+        self._protocol.hold_reading()
+
+    def read_on(self) -> None:
+        self._protocol.read_on()
+
+    async def serve(self, on_message: OnMessage) -> None:
+        self._protocol.listen(on_message)
+        while (await self._protocol.receive())["type"] != "websocket.disconnect":
+            pass
+
+    async def end(self) -> None:
+        """Whatever it was written is with the socket."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """``log_refused`` is set by the composition root."""
 
     log_refused: LogRefused = staticmethod(_not_logged)
+    flow: Flow | None = None
+    _on_message: OnMessage | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._reader = FrameReader(self.config.ws_max_size)
 
     def data_received(self, data: bytes) -> None:
+        if self.handshake_initiated:
+            for is_text, frame in self._reader.feed(data):
+                if is_text:
+                    self.curr_msg_data_type = "text"
+                    self._receive(frame, is_text=True)
+                else:
+                    super().data_received(frame)
+            return
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             # Headers beyond the parser's limits: uvicorn neither answers nor closes.
@@ -109,7 +156,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == 101:
             extensions: dict[str, Any] = self.scope["extensions"]
-            extensions["chatctl.control"] = Control(self.transport)
+            extensions["chatctl.websocket"] = PreparedWebSocket(self)
             peer = peer_credentials(self.transport)
             if peer is not None:
                 extensions["chatctl.peer"] = peer
@@ -124,16 +171,68 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.log_refused(scope, self.response.status_code)
 
     def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not self.close_sent:
-            data = b"".join(self.frames)
+        """A message that came in several frames, or is binary."""
+        data, self.frames = b"".join(self.frames), []
+        self._receive(data, is_text=self.curr_msg_data_type == "text")
+
+    def _receive(self, data: bytes, *, is_text: bool) -> None:
+        if self.close_sent:
+            return
+        if is_text:
             try:
                 data.decode()
             except UnicodeDecodeError:
-                self.frames = []
                 self.conn.send_close(close_codes.INVALID_PAYLOAD)
                 self.handle_parser_exception()
                 return
+        if self._on_message is not None:
+            self._on_message(data if is_text else None)
+            return
+        self.frames = [data]
         super().send_receive_event_to_app()
+
+    def listen(self, on_message: OnMessage) -> None:
+        """From now on each message is given to that, first those that have come already."""
+        come = [self.queue.get_nowait() for _ in range(self.queue.qsize())]
+        self._on_message = on_message
+        self.read_on()
+        for event in come:
+            if event["type"] == "websocket.receive":
+                text = event.get("text")
+                on_message(None if text is None else text.encode())
+            else:
+                self.queue.put_nowait(event)
+
+    def hold_reading(self) -> None:
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def read_on(self) -> None:
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def close_with(self, code: int, last: bytes) -> None:
+        """As an application's ``websocket.close``, with frames before it."""
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        self.conn.send_close(code)
+        self.transport.write(last + b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.read_on()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.flow is not None:
+            self.flow.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.flow is not None:
+            self.flow.resume()
 
 
 class HttpProtocol(HttpToolsProtocol):

@@ -1,8 +1,8 @@
 """Resume: from a place in the log to live, without a gap, a repeat or starvation.
 
-Pages from the database until the position lies in the channel's ring; then, without an await,
-the ring's rest and the join. The ring is pinned first: however busy the channel, one page that
-reaches the ring is enough.
+Pages from the database until the position lies in the channel's recent entries; then the join, from
+which the rest follows. The channel is pinned first: however busy it is, one page that reaches its
+entries is enough.
 """
 
 import asyncio
@@ -11,22 +11,22 @@ from typing import NamedTuple
 
 from chatctl_server import errors
 from chatctl_server.live.hub import Hub
-from chatctl_server.live.outbox import Outbox
+from chatctl_server.live.subscriber import Subscriber
 
 LIMIT_SECONDS = 10.0
 
 
 class Missed(NamedTuple):
-    """Frames in log order, and the offset up to which nothing is missing."""
+    """Payloads in log order, and the offset up to which nothing is missing."""
 
-    frames: list[bytes]
+    payloads: list[bytes]
     offset: int
 
 
 async def resume(
     hub: Hub,
     key: Hashable,
-    outbox: Outbox,
+    subscriber: Subscriber,
     offset: int,
     read_page: Callable[[int], Awaitable[Missed]],
 ) -> None:
@@ -35,13 +35,13 @@ async def resume(
     hub.pin(key)
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            while not hub.join(key, outbox, offset):
+            while not hub.join(key, subscriber, offset):
                 missed = await read_page(offset)
-                outbox.replay(missed.frames)
+                subscriber.replay(missed.payloads)
                 offset = missed.offset
-                await outbox.drained()
+                await subscriber.drained()
     except TimeoutError:
-        hub.join(key, outbox, hub.published)
+        hub.join(key, subscriber, hub.published)
         raise errors.ResyncRequired("The connection could not catch up in 10 s") from None
     finally:
         hub.unpin(key)

@@ -5,6 +5,7 @@ import asyncio
 from chatctl_server import errors
 from chatctl_server.domain import close_codes, events
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
+from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.views.rooms import frames
@@ -12,8 +13,16 @@ from chatctl_server.views.rooms import frames
 STATS_SECONDS = 1.0
 NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
 
-NOT_SHOWN = frames.error(
-    errors.ResyncRequired("Something that happened in the room could not be shown")
+VIEW = "rooms"
+
+
+def shown_as(payload: bytes) -> dict[str, bytes]:
+    """What the hub writes to the room's sockets; it is made once."""
+    return {VIEW: wire.text_frame(payload)}
+
+
+NOT_SHOWN = shown_as(
+    frames.error(errors.ResyncRequired("Something that happened in the room could not be shown"))
 )
 # How a session's end closes its socket.
 CLOSE_CODES: dict[events.LeaveReason, int] = {
@@ -57,14 +66,15 @@ class RoomBroadcaster:
         data = frames.of_event(entry)
         if data is None:
             return
+        shown = shown_as(data)
         if isinstance(entry.payload, events.MessageDeleted | events.MessageErased):
-            self._hub.revise(room, entry.payload.posted_offset, data)
-        self._hub.publish(room, entry.offset, data)
+            self._hub.revise((room,), entry.payload.posted_offset, shown)
+        self._hub.publish((room,), entry.offset, shown)
 
     def skip(self, entry: events.Event) -> None:
         room = _room(entry)
         if room is not None:
-            self._hub.skip(room, entry.offset, NOT_SHOWN)
+            self._hub.skip((room,), entry.offset, NOT_SHOWN)
 
     def stop(self) -> None:
         for timer in self._due.values():
@@ -79,7 +89,7 @@ class RoomBroadcaster:
 
     def _joined(self, room: RoomRef, payload: events.SessionJoined) -> None:
         if self._presence.current_users(room) + 1 < NAMES_BELOW:  # the joiner is the last
-            self._hub.signal(room, frames.user_joined(payload.user_id, payload.nickname))
+            self._hub.signal(room, shown_as(frames.user_joined(payload.user_id, payload.nickname)))
 
     def _left(self, room: RoomRef, payload: events.SessionLeft) -> None:
         connection = self._presence.find(room, payload.user_id)
@@ -89,24 +99,23 @@ class RoomBroadcaster:
             self._peaks.pop(room, None)
             return
         if self._presence.current_users(room) < NAMES_BELOW:
-            self._hub.signal(room, frames.user_left(payload.user_id, payload.nickname))
+            self._hub.signal(room, shown_as(frames.user_left(payload.user_id, payload.nickname)))
         self._tell_soon(room)
 
     def dismiss(self, connection: Connection, reason: events.LeaveReason) -> None:
         """Takes the connection out of its room and closes its socket for that reason."""
-        self._hub.leave(connection.conversation, connection.outbox)
-        self._presence.remove(connection)
+        subscriber = connection.subscriber
         match reason:
             case "replaced" | "kicked" | "banned":
-                connection.outbox.finish(
-                    CLOSE_CODES[reason], frames.YOU_ARE_KICKED, overtaking=True
-                )
+                subscriber.finish(CLOSE_CODES[reason], frames.YOU_ARE_KICKED, overtaking=True)
             case "closed":
-                connection.outbox.finish(CLOSE_CODES[reason], frames.ROOM_CLOSED)
+                subscriber.finish(CLOSE_CODES[reason], frames.ROOM_CLOSED)
             case "stopped":
-                connection.outbox.finish(CLOSE_CODES[reason])
+                subscriber.finish(CLOSE_CODES[reason])
             case "left" | "crashed":
                 pass
+        self._hub.leave(connection.conversation, subscriber)
+        self._presence.remove(connection)
 
     def _tell_soon(self, room: ConversationRef) -> None:
         """Joins and leaves within a second are one RoomStats."""
@@ -121,4 +130,4 @@ class RoomBroadcaster:
             self._peaks.pop(room, None)
             return
         peak = self._peaks.get(room, current)
-        self._hub.signal(room, frames.room_stats(current, peak))
+        self._hub.signal(room, shown_as(frames.room_stats(current, peak)))

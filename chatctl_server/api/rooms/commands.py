@@ -71,18 +71,18 @@ class UnreadableText(Exception):
         self.client_msg_id = client_msg_id
 
 
-def decode(text: str) -> Command | None:
+def decode(text: bytes) -> Command | None:
     """None for what is to be ignored. Raises BadText."""
     try:
         return _decoder.decode(text)
     except msgspec.ValidationError:
         return None
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+    except (msgspec.DecodeError, RecursionError):
         _check_surrogates(text)
         return None
 
 
-def _check_surrogates(text: str) -> None:
+def _check_surrogates(text: bytes) -> None:
     """JSON may spell lone surrogates (``\\ud800``); the strict decoder only says "invalid"."""
     try:
         frame = json.loads(text, parse_constant=_refuse)

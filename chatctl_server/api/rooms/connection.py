@@ -1,11 +1,12 @@
-"""One client in one room: what it sends becomes actions, what it is sent goes through its
-outbox."""
+"""One client in one room: what it sends becomes actions, what it is told goes through its
+subscriber."""
 
 import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from chatctl_server import errors
 from chatctl_server.actions import conversations, custom_events, messages, moderation
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
-from chatctl_server.domain import events
+from chatctl_server.domain import close_codes, events
 from chatctl_server.live.presence import Connection
 from chatctl_server.storage import history_pages
 from chatctl_server.storage.messages import newest_below
@@ -40,15 +41,31 @@ class RoomConnection:
     ) -> None:
         self._context = context
         self._connection = connection
-        self._outbox = connection.outbox
+        self._subscriber = connection.subscriber
         self._room = connection.conversation
         self._actor = actor
         self._in_flight = 0
-        self._below_limit = asyncio.Event()
-        self._below_limit.set()
+        self._slow: asyncio.Task[None] | None = None  # a command that waits for its answer
+        self._waiting: deque[bytes] = deque()  # what had been read when it began
+        self._transport = connection.subscriber.transport
 
-    async def handle(self, frame: str) -> None:
-        """Returns when the next command may be read."""
+    def receive(self, frame: bytes) -> None:
+        """Answers reach the client in the order of its frames: while one waits, others do."""
+        if self.is_held:
+            self._waiting.append(frame)
+        else:
+            self._handle(frame)
+
+    @property
+    def is_held(self) -> bool:
+        return self._slow is not None or self._in_flight >= MAX_IN_FLIGHT
+
+    async def end(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            await asyncio.gather(self._slow, return_exceptions=True)
+
+    def _handle(self, frame: bytes) -> None:
         try:
             command = commands.decode(frame)
         except commands.UnreadableText as bad:
@@ -57,15 +74,36 @@ class RoomConnection:
         match command:
             case commands.SendMessage(payload):
                 self._send(payload, len(frame))
-                await self._below_limit.wait()
             case commands.Ping(payload):
-                self._outbox.push(frames.pong(payload.timestamp))
+                self._subscriber.push(frames.pong(payload.timestamp))
             case commands.LoadHistory(payload):
-                await self._load_history(payload)
+                self._begin(self._load_history(payload))
             case None:
                 pass
             case _ if self._connection.is_admin:
-                await self._administer(command)
+                self._begin(self._administer(command))
+
+    def _begin(self, command: Coroutine[Any, Any, None]) -> None:
+        self._slow = asyncio.create_task(command, name="command")
+        self._slow.add_done_callback(self._ended)
+        self._transport.hold_reading()
+
+    def _ended(self, command: asyncio.Task[None]) -> None:
+        self._slow = None
+        if command.cancelled():
+            return
+        error = command.exception()
+        if error is not None:
+            logger.error("a command failed", exc_info=error)
+            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+            return
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and not self.is_held:
+            self._handle(self._waiting.popleft())
+        if not self.is_held:
+            self._transport.read_on()
 
     def _send(self, payload: commands.SendPayload, size: int) -> None:
         post = messages.Post(
@@ -86,19 +124,20 @@ class RoomConnection:
             return
         self._in_flight += 1
         if self._in_flight >= MAX_IN_FLIGHT:
-            self._below_limit.clear()
+            self._transport.hold_reading()
 
     def _sent(self, client_msg_id: str | None, started: float, outcome: object) -> None:
         self._in_flight -= 1
-        self._below_limit.set()
+        if self._in_flight == MAX_IN_FLIGHT - 1:
+            self._go_on()
         if isinstance(outcome, messages.Posted):
             self._context.metrics.processing_seconds.observe(time.perf_counter() - started)
             if client_msg_id is not None:
-                self._outbox.push(
+                self._subscriber.push(
                     frames.ack(client_msg_id, outcome.message_id, outcome.seq, outcome.duplicate)
                 )
         elif isinstance(outcome, errors.Muted):
-            self._outbox.push(frames.YOU_ARE_MUTED)
+            self._subscriber.push(frames.YOU_ARE_MUTED)
         elif isinstance(outcome, errors.ChatctlError):
             self._refuse(of_a_message(outcome), client_msg_id)
         else:
@@ -106,7 +145,7 @@ class RoomConnection:
             self._refuse(errors.NotStored("Something unexpected happened"), client_msg_id)
 
     def _refuse(self, refusal: errors.ChatctlError, client_msg_id: str | None = None) -> None:
-        self._outbox.push(frames.error(refusal, client_msg_id))
+        self._subscriber.push(frames.error(refusal, client_msg_id))
 
     def _refuse_text(self, bad: commands.UnreadableText) -> None:
         """By rule, what a non-admin commands is ignored, whatever is wrong with it."""
@@ -124,8 +163,8 @@ class RoomConnection:
         except errors.ChatctlError as refusal:
             self._refuse(refusal)
             return
-        self._outbox.replay([frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)])
-        await self._outbox.drained()
+        self._subscriber.replay([frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)])
+        await self._subscriber.drained()
 
     async def _administer(self, command: commands.Command) -> None:
         try:

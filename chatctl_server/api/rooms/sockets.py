@@ -18,20 +18,20 @@ from chatctl_server.api import caller, edge
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import AsgiRoute
 from chatctl_server.api.parameters import room_uuid
-from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.connection import RoomConnection
 from chatctl_server.api.rooms.identity import Joiner, identify
 from chatctl_server.domain import close_codes, frame_rate
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection, Slot
 from chatctl_server.live.resume import Missed, resume
+from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.storage import replay, rooms
 from chatctl_server.views.rooms import frames
 from chatctl_server.views.rooms.refusals import in_room_words
 
 logger = logging.getLogger("chatctl.rooms")
-CONTROL = "chatctl.control"  # scope extension: the protocol's abort() and unsent_bytes()
+PREPARED = "chatctl.websocket"  # scope extension: the fast path, a ``Transport``
 
 
 def room_socket(context: Context, broadcaster: RoomBroadcaster) -> AsgiRoute:
@@ -93,7 +93,6 @@ class _Member:
     ) -> None:
         self._context = context
         self._broadcaster = broadcaster
-        self._receive = receive
         self._room = room
         self._joiner = joiner
         self._place = place
@@ -101,12 +100,12 @@ class _Member:
         self._connection: Connection | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._outbox = _outbox(scope, send)
+        transport = scope["extensions"].get(PREPARED) or AsgiWebSocket(receive, send)
+        self._subscriber = context.hub.subscriber(transport, VIEW)
         self._full_at = 0
 
     async def run(self) -> None:
-        sending = asyncio.create_task(self._outbox.run(), name="outbox")
-        self._context.presence.watch(self._outbox)
+        self._context.presence.watch(self._subscriber)
         resuming: asyncio.Task[None] | None = None
         try:
             connection = await self._join()
@@ -115,29 +114,25 @@ class _Member:
                 await self._listen(connection)
         except Exception:
             logger.exception("a connection failed")
-            self._outbox.finish(close_codes.INTERNAL_ERROR)
+            self._subscriber.finish(close_codes.INTERNAL_ERROR)
         finally:
             self._leave()
             try:
-                await self._end(sending, resuming)
+                await self._end(resuming)
             finally:
-                self._context.presence.unwatch(self._outbox)
+                self._context.presence.unwatch(self._subscriber)
 
-    async def _end(self, sending: asyncio.Task[None], resuming: asyncio.Task[None] | None) -> None:
-        """An outbox that closes goes on to its end."""
-        tasks = [sending]
+    async def _end(self, resuming: asyncio.Task[None] | None) -> None:
         if resuming is not None:
             resuming.cancel()
-            tasks.append(resuming)
-        if not self._outbox.is_finished:
-            sending.cancel()
-        # Unlike an ``await`` of a task, this tells its end from a cancellation of our own.
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
+            # Unlike an ``await`` of a task, this tells its end from a cancellation of our own.
+            for outcome in await asyncio.gather(resuming, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    raise outcome
+        await self._subscriber.transport.end()
 
     async def _join(self) -> Connection | None:
-        """None when the join was refused; the outbox then closes with the reason."""
+        """None when the join was refused; the connection then closes with the reason."""
         store = self._context.store
         arguments = (
             self._actor,
@@ -150,11 +145,11 @@ class _Member:
             store.submit(sessions.join, arguments, self._on_joined)
             await self._joined
         except errors.Banned as refusal:
-            self._outbox.finish(close_codes.BANNED, frames.error(in_room_words(refusal)))
+            self._subscriber.finish(close_codes.BANNED, frames.error(in_room_words(refusal)))
         except errors.ConversationIsClosed as refusal:
-            self._outbox.finish(close_codes.ROOM_CLOSED, frames.error(in_room_words(refusal)))
+            self._subscriber.finish(close_codes.ROOM_CLOSED, frames.error(in_room_words(refusal)))
         except errors.ChatctlError as refusal:
-            self._outbox.finish(close_codes.TRY_LATER, frames.error(refusal))
+            self._subscriber.finish(close_codes.TRY_LATER, frames.error(refusal))
         return self._connection
 
     def _on_joined(self, outcome: object) -> None:
@@ -179,12 +174,12 @@ class _Member:
             joiner.nickname,
             joined.session_id,
             joined.joined_at,
-            self._outbox,
+            self._subscriber,
             self._place,
             joined.is_admin,
         )
         self._last_seq = joined.last_seq
-        self._outbox.push(
+        self._subscriber.push(
             frames.welcome(
                 joiner.user_id, joiner.nickname, joined.is_muted, joined.is_admin, joined.last_seq
             )
@@ -193,9 +188,9 @@ class _Member:
         if joiner.expires_at is not None:
             left = max(0.0, joiner.expires_at - time.time())
             loop = asyncio.get_running_loop()
-            self._expiry = loop.call_later(left, self._outbox.finish, close_codes.TOKEN_EXPIRED)
+            self._expiry = loop.call_later(left, self._subscriber.finish, close_codes.TOKEN_EXPIRED)
         if joiner.since is None:
-            self._context.hub.join(joined.room, self._outbox, self._context.hub.published)
+            self._context.hub.join(joined.room, self._subscriber, self._context.hub.published)
 
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
@@ -216,15 +211,20 @@ class _Member:
 
     async def _listen(self, connection: Connection) -> None:
         handler = RoomConnection(self._context, connection, self._actor)
-        while True:
-            event = await self._receive()
-            if event["type"] == "websocket.disconnect":
+
+        def hear(message: bytes | None) -> None:
+            if self._subscriber.is_finished or not self._is_in_time() or message is None:
                 return
-            if self._outbox.is_finished or not self._is_in_time():
-                continue
-            text = event.get("text")
-            if text is not None:
-                await handler.handle(text)
+            try:
+                handler.receive(message)
+            except Exception:
+                logger.exception("a connection failed")
+                self._subscriber.finish(close_codes.INTERNAL_ERROR)
+
+        try:
+            await self._subscriber.transport.serve(hear)
+        finally:
+            await handler.end()
 
     def _is_in_time(self) -> bool:
         """False for a frame above INBOUND_FRAMES_PER_SECOND: the connection is closed."""
@@ -234,7 +234,7 @@ class _Member:
         full_at = frame_rate.full_again(self._full_at, time.monotonic_ns() // 1000, limit)
         if full_at is None:
             refusal = errors.Throttled(f"More than {limit} frames a second", retry_after=1)
-            self._outbox.finish(close_codes.TOO_FAST, frames.error(refusal))
+            self._subscriber.finish(close_codes.TOO_FAST, frames.error(refusal))
             return False
         self._full_at = full_at
         return True
@@ -248,16 +248,16 @@ class _Member:
         try:
             offset = await self._start(since)
             pages = _Pages(context, room, since)
-            await resume(context.hub, room, self._outbox, offset, pages.read)
+            await resume(context.hub, room, self._subscriber, offset, pages.read)
         except errors.ChatctlError as refusal:
             if not isinstance(refusal, errors.ResyncRequired):
                 refusal = errors.ResyncRequired(refusal.detail)
-            self._outbox.push(frames.error(refusal))
+            self._subscriber.push(frames.error(refusal))
             if self._connection is not None:
-                context.hub.join(room, self._outbox, context.hub.published)
+                context.hub.join(room, self._subscriber, context.hub.published)
         except Exception:
             logger.exception("a resume failed")
-            self._outbox.finish(close_codes.INTERNAL_ERROR)
+            self._subscriber.finish(close_codes.INTERNAL_ERROR)
 
     async def _start(self, since: int) -> int:
         """The log's offset there. Raises ResyncRequired beyond RESUME_LIMIT."""
@@ -287,23 +287,6 @@ class _Pages:
         self._seq = page.seq
         told = [data for each in page.entries if (data := frames.of_replayed(each)) is not None]
         return Missed(told, page.offset)
-
-
-def _outbox(scope: Any, send: Any) -> Outbox:
-    control = scope["extensions"].get(CONTROL)
-
-    async def send_text(text: str) -> None:
-        await send({"type": "websocket.send", "text": text})
-
-    async def close(code: int) -> None:
-        await send({"type": "websocket.close", "code": code})
-
-    return Outbox(
-        send_text,
-        close,
-        control.abort if control else lambda: None,
-        control.unsent_bytes if control else lambda: 0,
-    )
 
 
 def _log_failure(outcome: object) -> None:

@@ -1,33 +1,37 @@
 """What a commit does to connections that are on their way in."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from chatctl_server import errors
-from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.live.hub import Hub
-from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Connection, Limits, Presence
+from chatctl_server.live.transports import AsgiWebSocket
 
 ROOM = RoomRef(1, ROOMS)
 
 
 class Sent:
-    """What an outbox has put on the wire."""
+    """What a subscriber was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, hub: Hub) -> None:
         self.frames: list[str] = []
         self.code: int | None = None
-        self.outbox = Outbox(self._send, self._close, lambda: None, lambda: 0)
+        self.subscriber = hub.subscriber(AsgiWebSocket(self._receive, self._send), VIEW)
 
-    async def _send(self, text: str) -> None:
-        self.frames.append(text)
+    async def _receive(self) -> None:
+        await asyncio.get_running_loop().create_future()
 
-    async def _close(self, code: int) -> None:
-        self.code = code
+    async def _send(self, event: dict[str, Any]) -> None:
+        if event["type"] == "websocket.send":
+            self.frames.append(event["text"])
+        else:
+            self.code = event["code"]
 
 
 @pytest.mark.parametrize(
@@ -37,15 +41,16 @@ async def test_a_session_ended_during_its_resume_is_dropped(
     reason: events.LeaveReason, code: int
 ) -> None:
     """Between the join's commit and the hub stands a read of the database."""
-    hub, presence, sent = Hub(), Presence(Limits(10)), Sent()
+    hub, presence = Hub(), Presence(Limits(10))
+    sent = Sent(hub)
     broadcaster = RoomBroadcaster(hub, presence)
     broadcaster.welcome(
-        Connection(ROOM, "anna", "anna", 7, 0, sent.outbox, presence.take_slot("anna", "")), 1
+        Connection(ROOM, "anna", "anna", 7, 0, sent.subscriber, presence.take_slot("anna", "")), 1
     )
     left = events.SessionLeft(7, "anna", "anna", 0, 1, reason, 0)
     broadcaster.publish(events.Event(1, 1, ROOM.scope, ROOM.id, events.Actor(None, "test"), left))
     async with asyncio.timeout(5):
-        await sent.outbox.run()
+        await sent.subscriber.transport.end()
     broadcaster.stop()
     assert sent.code == code
     assert presence.find(ROOM, "anna") is None
@@ -54,28 +59,29 @@ async def test_a_session_ended_during_its_resume_is_dropped(
 
 async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None:
     hub, presence = Hub(), Presence(Limits(10))
-    broadcaster, old, new = RoomBroadcaster(hub, presence), Sent(), Sent()
-    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.outbox, presence.take_slot("anna", ""))
+    broadcaster, old, new = RoomBroadcaster(hub, presence), Sent(hub), Sent(hub)
+    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.subscriber, presence.take_slot("anna", ""))
     broadcaster.welcome(earlier, 1)
-    later = Connection(ROOM, "anna", "anna", 8, 0, new.outbox, presence.take_slot("anna", ""))
+    later = Connection(ROOM, "anna", "anna", 8, 0, new.subscriber, presence.take_slot("anna", ""))
     broadcaster.welcome(later, 1)
     broadcaster.dismiss(earlier, "left")
     left = events.SessionLeft(7, "anna", "anna", 0, 1, "left", 1)
     broadcaster.publish(events.Event(1, 1, ROOM.scope, ROOM.id, events.Actor(None, "test"), left))
     broadcaster.stop()
     assert presence.find(ROOM, "anna") is later
-    assert not new.outbox.is_finished
+    assert not new.subscriber.is_finished
 
 
 async def test_after_the_stop_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatctl_server.api.rooms.broadcaster.STATS_SECONDS", 0)
-    hub, presence, sent = Hub(), Presence(Limits(10)), Sent()
+    hub, presence = Hub(), Presence(Limits(10))
+    sent = Sent(hub)
     failures: list[object] = []
     loop, passed = asyncio.get_running_loop(), asyncio.Event()
     loop.set_exception_handler(lambda _, context: failures.append(context))
     broadcaster = RoomBroadcaster(hub, presence)
     broadcaster.welcome(
-        Connection(ROOM, "anna", "anna", 7, 0, sent.outbox, presence.take_slot("anna", "")), 1
+        Connection(ROOM, "anna", "anna", 7, 0, sent.subscriber, presence.take_slot("anna", "")), 1
     )
     broadcaster.stop()
     loop.call_later(0.001, passed.set)
@@ -83,11 +89,11 @@ async def test_after_the_stop_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert failures == []
 
 
-def test_who_was_shown_out_counts_no_more_for_the_user_but_for_the_server() -> None:
+async def test_who_was_shown_out_counts_no_more_for_the_user_but_for_the_server() -> None:
     """However long the old socket takes to close: its owner is let in again."""
-    presence, old = Presence(Limits(10, per_user=1)), Sent()
+    presence, old = Presence(Limits(10, per_user=1)), Sent(Hub())
     place = presence.take_slot("anna", "")
-    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.outbox, place)
+    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.subscriber, place)
     presence.add(earlier)
     presence.remove(earlier)
     newer = presence.take_slot("anna", "")

@@ -55,9 +55,9 @@ async def test_one_of_a_batch_costs_that_one_and_its_room_a_resync(
     async with in_process(tmp_path, "server") as (app, _):
         room, other = await open_room(app), RoomRef(1000, ROOMS)
         hub, notifier = app.context.hub, app.context.notifier
-        listener, stranger = Sent(), Sent()
-        hub.join(room, listener.outbox, hub.published)
-        hub.join(other, stranger.outbox, hub.published)
+        listener, stranger = Sent(hub), Sent(hub)
+        hub.join(room, listener.subscriber, hub.published)
+        hub.join(other, stranger.subscriber, hub.published)
         seen = notifier.count
         with caplog.at_level(logging.ERROR):
             await post_together(app, room, "one", BAD, "three")
@@ -65,8 +65,8 @@ async def test_one_of_a_batch_costs_that_one_and_its_room_a_resync(
         newest = await app.context.store.read(log.newest_offset)
         assert hub.published == newest
         for each in (listener, stranger):
-            each.outbox.finish(4000)
-            await each.outbox.run()
+            each.subscriber.finish(4000)
+            await each.subscriber.transport.end()
         shown = [json.loads(frame) for frame in listener.frames]
         assert [each["type"] for each in shown] == ["Message", "Error", "Message"]
         assert [each["payload"].get("content") for each in shown] == ["one", None, "three"]
@@ -81,10 +81,10 @@ async def test_who_comes_back_is_not_sent_the_rest_as_if_it_were_all(tmp_path: P
     async with in_process(tmp_path, "server") as (app, _):
         room = await open_room(app)
         hub = app.context.hub
-        listener, returning = Sent(), Sent()
-        hub.join(room, listener.outbox, hub.published)
+        listener, returning = Sent(hub), Sent(hub)
+        hub.join(room, listener.subscriber, hub.published)
         before = hub.published
         await post_together(app, room, "one", BAD, "three")
-        assert not hub.join(room, returning.outbox, before)
-        assert not hub.join(room, returning.outbox, before + 1)
-        assert hub.join(room, returning.outbox, before + 2)
+        assert not hub.join(room, returning.subscriber, before)
+        assert not hub.join(room, returning.subscriber, before + 1)
+        assert hub.join(room, returning.subscriber, before + 2)

@@ -33,6 +33,18 @@ def test_a_message_without_an_id_has_no_ack(room: Room) -> None:
     assert "Ack" not in {frame["type"] for frame in anna.frames_until_pong()}
 
 
+def test_answers_come_in_the_order_of_the_frames(room: Room) -> None:
+    """Also behind a command that waits for the database."""
+    boss = room.join("boss")
+    for number in range(20):
+        boss.send("LoadHistory", {"limit": 5})
+        boss.send("Ping", {"timestamp": number})
+        boss.send("MuteUser", {"user_id": f"user {number}"})
+        boss.send("Ping", {"timestamp": -1})
+    told = [boss.next()["type"] for _ in range(20 * 4)]
+    assert told == ["History", "Pong", "UserMuted", "Pong"] * 20
+
+
 def test_the_ack(room: Room) -> None:
     anna, bert = room.join("anna"), room.join("bert")
     acks = []

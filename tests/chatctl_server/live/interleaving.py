@@ -1,6 +1,6 @@
 """A room whose writer, hub and readers move one step at a time, in any order.
 
-The actions, the database, the replay, the hub, the outboxes and the audience are the real ones.
+The actions, the database, the replay, the hub, its subscribers and the broadcaster are real.
 Held and let go by the test are: the hand-over of a commit, each slice of a flush, each read (its
 snapshot and its answer apart), and each client's transport.
 """
@@ -18,13 +18,13 @@ import msgspec
 from offline import room
 
 from chatctl_server.actions import custom_events, messages, moderation
-from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.sockets import _Pages
-from chatctl_server.domain import events, times
+from chatctl_server.domain import close_codes, events, times
 from chatctl_server.live.hub import Hub
-from chatctl_server.live.outbox import Outbox
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.resume import resume
+from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.storage import engine, replay
 from chatctl_server.storage.writer import Call, Writer
 
@@ -72,6 +72,11 @@ class SteppedStore:
                 future.set_result(found)
 
 
+async def never() -> Any:
+    """No message comes."""
+    await asyncio.get_running_loop().create_future()
+
+
 class Listener:
     """A client: what it was sent, and the place in the log from which it must miss nothing."""
 
@@ -79,17 +84,18 @@ class Listener:
         self.frames: list[dict[str, Any]] = []
         self.since = since
         self.has_left = False
+        self.has_paused = False
+        self.is_cut_off = False
         self.reads = 0
         self._room = room
         self._reading = asyncio.Event()
         self._reading.set()
-        self.outbox = Outbox(self._send, self._close, print, lambda: 0)
+        self.subscriber = room.hub.subscriber(AsgiWebSocket(never, self._send), VIEW)
         self.store = SteppedStore(room.reader)
-        self._sending = asyncio.create_task(self.outbox.run())
         self._resuming: asyncio.Task[None] | None = None
         if since is None:
             self.start = room.hub.published
-            room.hub.join(ROOM, self.outbox, self.start)
+            room.hub.join(ROOM, self.subscriber, self.start)
         else:
             self.start = replay.start(room.reader, ROOM, since, 1).offset
             self._resuming = asyncio.create_task(self._resume(since))
@@ -99,13 +105,14 @@ class Listener:
         start, _ = await self.store.read_live(replay.start, ROOM, since, 1)
         context: Any = SimpleNamespace(store=self.store)
         pages = _Pages(context, ROOM, since)
-        await resume(self._room.hub, ROOM, self.outbox, start, pages.read)
+        await resume(self._room.hub, ROOM, self.subscriber, start, pages.read)
 
     @property
     def is_inside(self) -> bool:
         return self._resuming is None or self._resuming.done()
 
     def stop_reading(self) -> None:
+        self.has_paused = True
         self._reading.clear()
 
     def read_on(self) -> None:
@@ -114,20 +121,23 @@ class Listener:
     async def leave(self) -> None:
         """As the socket does when its client is gone."""
         self.has_left = True
-        self._room.hub.leave(ROOM, self.outbox)
-        tasks = [task for task in (self._resuming, self._sending) if task is not None]
-        for task in tasks:
-            task.cancel()
-        for done in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(done, Exception):
-                raise done
+        self._room.hub.leave(ROOM, self.subscriber)
+        if self._resuming is not None:
+            self._resuming.cancel()
+            for done in await asyncio.gather(self._resuming, return_exceptions=True):
+                if isinstance(done, Exception):
+                    raise done
+        self.read_on()
+        await self.subscriber.transport.end()
 
-    async def _send(self, text: str) -> None:
+    async def _send(self, event: dict[str, Any]) -> None:
         await self._reading.wait()
-        self.frames.append(json.loads(text))
-
-    async def _close(self, code: int) -> None:
-        raise AssertionError(f"closed with {code}")
+        if event["type"] == "websocket.send":
+            self.frames.append(json.loads(event["text"]))
+            return
+        assert event["code"] == close_codes.TOO_SLOW
+        assert self.has_paused, "cut off, though it was reading"
+        self.is_cut_off = True
 
 
 class SteppedRoom:
@@ -198,7 +208,8 @@ class SteppedRoom:
                 listener.store.snapshot()
                 listener.store.answer()
         for listener in self.listeners:
-            assert listener.has_left or listener.is_inside, "a client is kept out"
+            is_gone = listener.has_left or listener.is_cut_off
+            assert is_gone or listener.is_inside, "a client is kept out"
 
     async def close(self) -> None:
         for listener in self.listeners:

@@ -1,62 +1,309 @@
-"""What a channel's ring holds, in bytes, and what a flush gives to whom."""
+"""What a channel keeps, and who is written what: positions, views, signals, limits."""
 
-from collections.abc import Sequence
+import asyncio
+from typing import Any
 
 import pytest
 
-from chatctl_server.live import hub
-from chatctl_server.live.hub import Channel, Subscriber, _Flush
-from chatctl_server.live.outbox import Frame
+from chatctl_server.domain import close_codes
+from chatctl_server.live import hub as hubs
+from chatctl_server.live.hub import Hub
+from chatctl_server.live.subscriber import MAX_OWN_BYTES, Subscriber
+from chatctl_server.live.transports import Flow, OnMessage
+
+VIEW = "plain"
 
 
-def filled(size: int, count: int) -> Channel:
-    channel = Channel(0)
-    for offset in range(1, count + 1):
-        channel.add(Frame("x" * size, size, offset))
-    return channel
-
-
-def test_the_ring_keeps_to_its_bytes() -> None:
-    channel = filled(hub.RING_BYTES // 10, 15)
-    assert len(channel.ring) == 10
-    assert channel.floor == 5
-
-
-def test_a_text_is_counted_in_utf8() -> None:
-    rooms = hub.Hub()
-    rooms.pin(1)
-    rooms._start_flush = lambda channel: None  # type: ignore[method-assign]
-    rooms.publish(1, 1, "你好".encode())
-    assert rooms._channels[1].ring_bytes == 6
-
-
-def test_a_deleted_message_gives_its_bytes_back() -> None:
-    """Else each deletion would shorten the ring for ever."""
-    channel = filled(1000, 500)
-    for offset in range(1, 501):
-        channel.revise(Frame("", 0, offset))
-    assert channel.ring_bytes == 0
-    for offset in range(501, 1001):
-        channel.add(Frame("x" * 1000, 1000, offset))
-    assert len(channel.ring) == 1000
-    assert channel.ring_bytes == 500_000
-
-
-class Kept:
-    """In the place of an outbox: what it was given."""
+class Line:
+    """A transport that keeps what it is written; ``is_full`` stands for a client that is slow."""
 
     def __init__(self) -> None:
-        self.offsets: list[int] = []
+        self.writes: list[bytes] = []
+        self.code: int | None = None
+        self.flow: Flow | None = None
 
-    def extend(self, frames: Sequence[Frame], size: int) -> None:
-        self.offsets += [frame.offset for frame in frames]
+    def start(self, flow: Flow) -> None:
+        self.flow = flow
+
+    def frame(self, payload: bytes) -> bytes:
+        return payload
+
+    def write(self, frames: bytes) -> None:
+        self.writes.append(frames)
+
+    def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
+        self.writes += [last] if last else []
+        self.code = code
+
+    def abort(self) -> None: ...
+    def hold_reading(self) -> None: ...
+    def read_on(self) -> None: ...
+    async def serve(self, on_message: OnMessage) -> None: ...
+    async def end(self) -> None: ...
+
+    def unsent_bytes(self) -> int:
+        return 0
+
+    @property
+    def told(self) -> bytes:
+        return b"".join(self.writes)
 
 
-@pytest.mark.parametrize(
-    ("after", "given"), [(6, [7, 8, 9]), (7, [8, 9]), (8, [9]), (9, []), (10, [])]
-)
-def test_a_flush_gives_a_member_what_is_above_their_place(after: int, given: list[int]) -> None:
-    kept = Kept()
-    flush = _Flush(Channel(0), [Frame("x", 1, offset) for offset in (7, 8, 9)], [])
-    flush.give(Subscriber(kept, after))  # type: ignore[arg-type]
-    assert kept.offsets == given
+class Client:
+    def __init__(self, hub: Hub, view: str = VIEW) -> None:
+        self.line = Line()
+        self.subscriber: Subscriber = hub.subscriber(self.line, view)
+
+    @property
+    def told(self) -> bytes:
+        return self.line.told
+
+
+@pytest.fixture
+async def hub() -> Hub:
+    return Hub()
+
+
+def joined(hub: Hub, key: Any = "lobby", view: str = VIEW) -> Client:
+    client = Client(hub, view)
+    assert hub.join(key, client.subscriber, hub.published)
+    return client
+
+
+def publish(hub: Hub, *texts: str, key: Any = "lobby", view: str = VIEW) -> None:
+    for text in texts:
+        offset = hub.published + 1
+        hub.publish((key,), offset, {view: text.encode()})
+        hub.advance(offset)
+
+
+async def flushed() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_what_came_together_is_written_at_once_and_joined_once(hub: Hub) -> None:
+    clients = [joined(hub) for _ in range(3)]
+    publish(hub, "a", "b", "c")
+    await flushed()
+    assert [each.line.writes for each in clients] == [[b"abc"]] * 3
+    first, *others = [each.line.writes[0] for each in clients]
+    assert all(other is first for other in others)
+
+
+async def test_an_answer_goes_behind_what_it_is_about_in_one_write(hub: Hub) -> None:
+    anna, bert = joined(hub), joined(hub)
+    publish(hub, "message")
+    anna.subscriber.push(b"+ack")
+    await flushed()
+    assert (anna.line.writes, bert.line.writes) == ([b"message+ack"], [b"message"])
+
+
+async def test_a_greeting_goes_before_what_has_happened_since(hub: Hub) -> None:
+    joined(hub)
+    publish(hub, "seen", "missed ")
+    client = Client(hub)
+    client.subscriber.push(b"welcome ")
+    assert hub.join("lobby", client.subscriber, 1)
+    publish(hub, "message")
+    await flushed()
+    assert client.told == b"welcome missed message"
+
+
+async def test_each_is_shown_its_view_and_nothing_of_another(hub: Hub) -> None:
+    agent, visitor = joined(hub, view="agent"), joined(hub, view="visitor")
+    for offset, frames in enumerate(({"agent": b"note "}, {"agent": b"A", "visitor": b"V"}), 1):
+        hub.publish(("lobby",), offset, frames)
+        hub.advance(offset)
+    await flushed()
+    assert (agent.told, visitor.told) == (b"note A", b"V")
+
+
+async def test_who_joins_at_a_position_is_written_what_is_above_it(hub: Hub) -> None:
+    joined(hub)
+    publish(hub, "a", "b", "c")
+    late = Client(hub)
+    assert hub.join("lobby", late.subscriber, 1)
+    assert late.told == b"bc"
+
+
+async def test_who_is_slow_is_queued_nothing_and_goes_on_where_it_stood(hub: Hub) -> None:
+    slow, quick = joined(hub), joined(hub)
+    slow.subscriber.pause()
+    for text in "abc":
+        publish(hub, text)
+        await flushed()
+    assert (slow.told, quick.told) == (b"", b"abc")
+    slow.subscriber.resume()
+    await flushed()
+    assert slow.line.writes == [b"abc"]
+
+
+async def test_in_one_pass_each_is_written_from_where_it_stood(hub: Hub) -> None:
+    behind, level = joined(hub), joined(hub)
+    behind.subscriber.pause()
+    publish(hub, "a")
+    await flushed()
+    behind.subscriber.resume()
+    publish(hub, "b")
+    await flushed()
+    assert (behind.line.writes, level.line.writes) == ([b"ab"], [b"a", b"b"])
+
+
+async def test_what_happens_between_two_slices_is_in_the_second(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "SLICE_WRITES", 1)
+    monkeypatch.setattr(hubs, "SLICE_SECONDS", 0)
+    first, second = joined(hub), joined(hub)
+    publish(hub, "a")
+    hub._flush()
+    publish(hub, "b")
+    await flushed()
+    assert (first.line.writes, second.line.writes) == ([b"a", b"b"], [b"ab"])
+
+
+async def test_who_is_further_behind_than_the_channel_keeps_is_cut_off(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "CHANNEL_BYTES", 10)
+    slow, quick = joined(hub), joined(hub)
+    slow.subscriber.pause()
+    for text in ("five5", "five5", "one more"):
+        publish(hub, text)
+        await flushed()
+    publish(hub, "!")
+    await flushed()
+    assert (slow.line.code, slow.told) == (close_codes.TOO_SLOW, b"")
+    assert (quick.line.code, quick.told) == (None, b"five5five5one more!")
+
+
+async def test_a_burst_larger_than_a_channel_cuts_nobody_off_who_reads(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "CHANNEL_BYTES", 10)
+    monkeypatch.setattr(hubs, "SLICE_WRITES", 1)
+    monkeypatch.setattr(hubs, "SLICE_SECONDS", 0)
+    clients = [joined(hub) for _ in range(5)]
+    publish(hub, *("text" for _ in range(20)))
+    await flushed()
+    assert [each.told for each in clients] == [b"text" * 20] * 5
+    returning = Client(hub)
+    assert not hub.join("lobby", returning.subscriber, 1)
+
+
+async def test_what_a_client_alone_is_owed_has_a_limit(hub: Hub) -> None:
+    client = joined(hub)
+    client.subscriber.pause()
+    client.subscriber.push(bytes(MAX_OWN_BYTES))
+    assert not client.subscriber.is_finished
+    client.subscriber.push(b"!")
+    assert client.line.code == close_codes.TOO_SLOW
+
+
+async def test_what_was_erased_is_written_to_nobody_any_more(hub: Hub) -> None:
+    slow, late = joined(hub), Client(hub)
+    slow.subscriber.pause()
+    publish(hub, "secret ")
+    hub.revise(("lobby",), 1, {VIEW: b"erased "})
+    publish(hub, "next")
+    slow.subscriber.resume()
+    await flushed()
+    assert hub.join("lobby", late.subscriber, 0)
+    assert slow.told == late.told == b"erased next"
+
+
+async def test_an_erasure_reaches_what_is_held_for_who_does_not_read(hub: Hub) -> None:
+    """Also when the channel is gone."""
+    client = Client(hub)
+    assert hub.join_many({"one": VIEW, "two": VIEW}, client.subscriber, 0)
+    client.subscriber.pause()
+    publish(hub, "secret", key="one")
+    hub.leave("one", client.subscriber)
+    assert not hub.listens("one")
+    hub.revise(("one",), 1, {VIEW: b"erased"})
+    client.subscriber.resume()
+    await flushed()
+    assert client.told == b"erased"
+
+
+async def test_an_erasure_reaches_what_is_joined_already(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two slices of one pass."""
+    monkeypatch.setattr(hubs, "SLICE_WRITES", 1)
+    monkeypatch.setattr(hubs, "SLICE_SECONDS", 0)
+    clients = [joined(hub) for _ in range(4)]
+    publish(hub, "secret")
+    hub._flush()
+    hub.revise(("lobby",), 1, {VIEW: b"erased"})
+    await flushed()
+    assert [each.told for each in clients] == [b"secret", b"erased", b"erased", b"erased"]
+
+
+async def test_a_signal_reaches_who_is_there_and_is_not_replayed(hub: Hub) -> None:
+    here, slow = joined(hub), joined(hub)
+    slow.subscriber.pause()
+    hub.signal("lobby", {VIEW: b"typing"})
+    await flushed()
+    slow.subscriber.resume()
+    late = Client(hub)
+    assert hub.join("lobby", late.subscriber, hub.published)
+    await flushed()
+    assert (here.told, slow.told, late.told) == (b"typing", b"", b"")
+
+
+async def test_who_listens_to_many_hears_them_in_the_order_of_the_log(hub: Hub) -> None:
+    client = Client(hub)
+    assert hub.join_many({"one": "first", "two": "second"}, client.subscriber, 0)
+    for offset, key in enumerate(("one", "two", "one", "three", "two"), 1):
+        hub.publish((key,), offset, {"first": b"1%d " % offset, "second": b"2%d " % offset})
+        hub.advance(offset)
+    await flushed()
+    assert client.told == b"11 22 13 25 "
+
+
+async def test_an_event_of_two_channels_is_heard_once(hub: Hub) -> None:
+    client = Client(hub)
+    assert hub.join_many({"one": VIEW, "two": VIEW}, client.subscriber, 0)
+    hub.publish(("one", "two"), 1, {VIEW: b"once"})
+    await flushed()
+    assert client.told == b"once"
+
+
+async def test_who_listens_to_many_and_does_not_read_is_cut_off(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "CHANNEL_BYTES", 10)
+    client = Client(hub)
+    assert hub.join_many({"one": VIEW, "two": VIEW}, client.subscriber, 0)
+    client.subscriber.pause()
+    publish(hub, "five5", key="one")
+    publish(hub, "five5", key="two")
+    assert client.line.code is None
+    publish(hub, "!", key="two")
+    assert client.line.code == close_codes.TOO_SLOW
+
+
+async def test_the_largest_channel_gives_way_first(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "HUB_BYTES", 30)
+    for key in ("small", "large"):
+        joined(hub, key)
+    publish(hub, "0123456789", key="small")
+    publish(hub, *("0123456789" for _ in range(2)), key="large")
+    await flushed()
+    publish(hub, "!", key="small")
+    assert hub.join("small", Client(hub).subscriber, 0)
+    assert not hub.join("large", Client(hub).subscriber, 1)
+
+
+async def test_a_channel_that_nobody_listens_to_is_forgotten(hub: Hub) -> None:
+    client = joined(hub)
+    publish(hub, "text")
+    hub.leave("lobby", client.subscriber)
+    assert not hub.listens("lobby")
+    assert hub._size == 0
+    await flushed()
+    assert client.told == b""

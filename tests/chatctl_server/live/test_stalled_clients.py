@@ -11,8 +11,10 @@ from offline import room
 from chatctl_server.actions import conversations
 from chatctl_server.app import Application, create_app
 from chatctl_server.domain import events
-from chatctl_server.live.outbox import STALLED_SECONDS, Outbox
+from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Limits, Presence
+from chatctl_server.live.subscriber import STALLED_SECONDS, Subscriber
+from chatctl_server.live.transports import Flow, OnMessage
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 
@@ -20,30 +22,43 @@ OPERATOR = events.Actor(None, "test")
 
 
 class Line:
-    """A transport that takes ``open_for`` frames and then no more; it is also the extension
-    ``chatctl.control`` of a socket's scope."""
+    """A transport whose client takes what the test says; the extension ``chatctl.websocket``."""
 
-    def __init__(self, open_for: int = 0) -> None:
-        self.unsent = 1000
+    def __init__(self) -> None:
+        self.unsent = 0
         self.is_aborted = False
-        self.is_stuck = asyncio.Event()
-        self._open_for = open_for
-        self._gone = asyncio.Event()
+        self.gone = asyncio.Event()
 
-    async def send(self, _: object) -> None:
-        if self._open_for:
-            self._open_for -= 1
-            return
-        self.is_stuck.set()
-        await self._gone.wait()
-        raise OSError("the connection is gone")
+    def start(self, flow: Flow) -> None:
+        pass
+
+    def frame(self, payload: bytes) -> bytes:
+        return payload
+
+    def write(self, frames: bytes) -> None:
+        self.unsent += len(frames)
+
+    def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
+        self.unsent += len(last) + 4
 
     def abort(self) -> None:
         self.is_aborted = True
-        self._gone.set()
+        self.gone.set()
 
     def unsent_bytes(self) -> int:
         return self.unsent
+
+    def hold_reading(self) -> None:
+        pass
+
+    def read_on(self) -> None:
+        pass
+
+    async def serve(self, on_message: OnMessage) -> None:
+        await self.gone.wait()
+
+    async def end(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -52,68 +67,68 @@ async def line() -> Line:
 
 
 @pytest.fixture
-async def outbox(line: Line) -> AsyncIterator[Outbox]:
-    """In the middle of sending."""
-    outbox = Outbox(line.send, line.send, line.abort, line.unsent_bytes)
-    sending = asyncio.create_task(outbox.run())
-    outbox.push(b"hello")
-    await line.is_stuck.wait()
-    yield outbox
-    line.abort()
-    await sending
+async def subscriber(line: Line) -> Subscriber:
+    """Looked at once, with a frame on its way."""
+    subscriber = Hub().subscriber(line, "rooms")
+    subscriber.write(b"hello")
+    subscriber.drop_if_stalled(later(0))
+    return subscriber
 
 
 def later(seconds: float) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
-async def test_ten_seconds_without_a_byte(line: Line, outbox: Outbox) -> None:
-    outbox.drop_if_stalled(later(STALLED_SECONDS - 1))
+async def test_ten_seconds_without_a_byte(line: Line, subscriber: Subscriber) -> None:
+    subscriber.drop_if_stalled(later(STALLED_SECONDS - 1))
     assert not line.is_aborted
-    outbox.drop_if_stalled(later(STALLED_SECONDS + 1))
+    subscriber.drop_if_stalled(later(STALLED_SECONDS + 1))
     assert line.is_aborted
 
 
-async def test_who_takes_a_byte_has_ten_more_seconds(line: Line, outbox: Outbox) -> None:
+async def test_who_takes_a_byte_has_ten_more_seconds(line: Line, subscriber: Subscriber) -> None:
     for turn in range(1, 4):
         line.unsent -= 1
-        outbox.drop_if_stalled(later(turn * (STALLED_SECONDS + 1)))
+        subscriber.drop_if_stalled(later(turn * (STALLED_SECONDS + 1)))
         assert not line.is_aborted
-    outbox.drop_if_stalled(later(3 * (STALLED_SECONDS + 1) + STALLED_SECONDS - 1))
+    subscriber.drop_if_stalled(later(3 * (STALLED_SECONDS + 1) + STALLED_SECONDS - 1))
     assert not line.is_aborted
-    outbox.drop_if_stalled(later(4 * (STALLED_SECONDS + 1)))
+    subscriber.drop_if_stalled(later(4 * (STALLED_SECONDS + 1)))
     assert line.is_aborted
 
 
-async def test_who_has_nothing_to_take_stays() -> None:
-    line = Line(open_for=1)
-    outbox = Outbox(line.send, line.send, line.abort, line.unsent_bytes)
-    sending = asyncio.create_task(outbox.run())
-    outbox.push(b"hello")
-    await outbox.drained()
-    outbox.drop_if_stalled(later(1000 * STALLED_SECONDS))
+async def test_who_is_sent_more_than_it_takes_is_not_stalled(
+    line: Line, subscriber: Subscriber
+) -> None:
+    """What is unsent grows, and yet bytes leave."""
+    subscriber.write(b"a hundred" * 12)
+    line.unsent -= 3
+    subscriber.drop_if_stalled(later(STALLED_SECONDS + 1))
     assert not line.is_aborted
-    sending.cancel()
 
 
-async def test_a_close_that_is_not_taken_counts_as_well() -> None:
-    line = Line()
-    outbox = Outbox(line.send, line.send, line.abort, line.unsent_bytes)
-    outbox.finish(4503)
-    sending = asyncio.create_task(outbox.run())
-    await line.is_stuck.wait()
-    outbox.drop_if_stalled(later(STALLED_SECONDS + 1))
+async def test_who_has_nothing_to_take_stays(line: Line, subscriber: Subscriber) -> None:
+    line.unsent = 0
+    for turn in range(1, 4):
+        subscriber.drop_if_stalled(later(turn * 1000 * STALLED_SECONDS))
+    assert not line.is_aborted
+
+
+async def test_a_close_that_is_not_taken_counts_as_well(line: Line) -> None:
+    subscriber = Hub().subscriber(line, "rooms")
+    subscriber.finish(4503)
+    subscriber.drop_if_stalled(later(0))
+    subscriber.drop_if_stalled(later(STALLED_SECONDS + 1))
     assert line.is_aborted
-    await sending
 
 
-async def test_presence_looks_at_whom_it_watches(line: Line, outbox: Outbox) -> None:
+async def test_presence_looks_at_whom_it_watches(line: Line, subscriber: Subscriber) -> None:
     presence = Presence(Limits(10))
-    presence.watch(outbox)
-    presence.unwatch(outbox)
+    presence.watch(subscriber)
+    presence.unwatch(subscriber)
     presence.drop_stalled(later(STALLED_SECONDS + 1))
     assert not line.is_aborted
-    presence.watch(outbox)
+    presence.watch(subscriber)
     presence.drop_stalled(later(STALLED_SECONDS + 1))
     assert line.is_aborted
 
@@ -122,7 +137,7 @@ class Socket:
     """A user's connection to the application, past the upgrade; its line takes the accept."""
 
     def __init__(self, app: Application, room_id: str, user_id: str) -> None:
-        self.line = Line(open_for=1)
+        self.line = Line()
         self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._to_app.put_nowait({"type": "websocket.connect"})
         path = f"/ws/rooms/{room_id}"
@@ -134,17 +149,15 @@ class Socket:
             "query_string": f"user_id={user_id}".encode(),
             "headers": [],
             "client": ("127.0.0.1", 1),
-            "extensions": {"chatctl.control": self.line},
+            "extensions": {"chatctl.websocket": self.line},
         }
-        self.task = asyncio.create_task(app(scope, self._receive, self.line.send))
+        self.task = asyncio.create_task(app(scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, Any]:
         return await self._to_app.get()
 
-    async def gone(self) -> None:
-        """As the protocol does after ``abort``."""
-        self._to_app.put_nowait({"type": "websocket.disconnect", "code": 1006})
-        await self.task
+    async def _send(self, event: Any) -> None:
+        assert event["type"] == "websocket.accept"
 
 
 @pytest.fixture
@@ -161,11 +174,13 @@ async def test_a_client_is_looked_at_also_when_it_was_thrown_out(app: Applicatio
     context = app.context
     created = await context.store.write(conversations.create_room, OPERATOR, "lobby", [])
     socket = Socket(app, created.public_id, "anna")
-    await socket.line.is_stuck.wait()
+    while not socket.line.unsent:
+        await asyncio.sleep(0.01)
     (member,) = context.presence.members(room(1))
     app.broadcasters["rooms"].dismiss(member, "banned")
     assert context.presence.members(room(1)) == []
+    context.presence.drop_stalled(later(0))
     context.presence.drop_stalled(later(STALLED_SECONDS + 1))
     assert socket.line.is_aborted
-    await socket.gone()
+    await socket.task
     assert context.presence.connections == 0

@@ -1,0 +1,76 @@
+"""Client-to-server frames of WebSockets (RFC 6455, 5.2), cut out of the bytes as they come.
+
+The common frame, a whole masked text, is unmasked here. Every other one is handed on whole, as it
+is, so that whoever knows the rest of the protocol always stands between two frames.
+"""
+
+from collections.abc import Iterator
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a machine for which there is no compiled one
+    from websockets.utils import apply_mask
+
+_FIN_TEXT = 0x81
+_FIN = 0x80
+_IS_MASKED = 0x80
+_CONTROL = 0x08
+_CLOSE = 0x8
+_MASK_BYTES = 4
+_TWO_BYTES = 126  # in place of a size: it is in the next two; 127: in the next eight
+
+
+class FrameReader:
+    """``max_bytes``: of a payload; the beginning of a larger one is handed on at once."""
+
+    __slots__ = ("_hands_all_on", "_is_closed", "_max_bytes", "_rest")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._rest = b""
+        self._is_closed = False
+        self._hands_all_on = False  # between the frames of one message, and behind a close
+
+    def feed(self, data: bytes) -> Iterator[tuple[bool, bytes]]:
+        """Whether it is a whole text, and that text's bytes; or, of any other frame, all bytes."""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        start = 0
+        while (found := _payload(data, start)) is not None:
+            begin, size = found
+            if size > self._max_bytes:
+                yield False, data[start:]
+                return
+            end = begin + size
+            if end > len(data):
+                break
+            is_masked = data[start + 1] & _IS_MASKED
+            if data[start] == _FIN_TEXT and is_masked and not self._hands_all_on:
+                yield True, apply_mask(data[begin:end], data[begin - _MASK_BYTES : begin])
+            else:
+                self._note(data[start])
+                yield False, data[start:end]
+            start = end
+        self._rest = data[start:]
+
+    def _note(self, first: int) -> None:
+        if first & 0x0F == _CLOSE:
+            self._hands_all_on = self._is_closed = True
+        elif not (first & _CONTROL or self._is_closed):
+            self._hands_all_on = not first & _FIN
+
+
+def _payload(data: bytes, start: int) -> tuple[int, int] | None:
+    """Where the payload of the frame begins, and its size; None while that is not there yet."""
+    begin = start + 2
+    if len(data) < begin:
+        return None
+    size = data[start + 1] & 0x7F
+    if size >= _TWO_BYTES:
+        width = 2 if size == _TWO_BYTES else 8
+        if len(data) < begin + width:
+            return None
+        size = int.from_bytes(data[begin : begin + width], "big")
+        begin += width
+    return (begin + _MASK_BYTES if data[start + 1] & _IS_MASKED else begin), size

@@ -1,0 +1,153 @@
+"""What the hub serves: one connection, its position in the log, and what it alone is owed."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from chatctl_server.domain import close_codes
+from chatctl_server.live.transports import Transport
+
+if TYPE_CHECKING:
+    from chatctl_server.live.hub import Channel, Entry
+
+logger = logging.getLogger("chatctl.rooms")
+
+MAX_OWN_BYTES = 1024 * 1024
+STALLED_SECONDS = 10.0
+
+
+class Subscriber:
+    """``position``: the offset up to which it was written everything of its channels.
+
+    It listens to one ``channel`` or, with ``pending``, to many. ``view``: which frame of an entry
+    it is shown. ``own``: frames for it alone (answers, signals), which go out with the next write.
+    While the client does not read it is paused: its position stands, and nothing is queued.
+    """
+
+    __slots__ = (
+        "_drained",
+        "_is_stalled_at",
+        "_left_bytes",
+        "_own_bytes",
+        "_serve",
+        "_wake",
+        "_written",
+        "channel",
+        "is_finished",
+        "is_owed",
+        "is_paused",
+        "own",
+        "pending",
+        "pending_bytes",
+        "position",
+        "transport",
+        "view",
+    )
+
+    def __init__(
+        self,
+        transport: Transport,
+        view: str,
+        wake: Callable[["Subscriber"], None],
+        serve: Callable[["Subscriber"], None],
+    ) -> None:
+        self.transport = transport
+        self.view = view
+        self.position = 0
+        self.channel: Channel | None = None
+        self.own: list[bytes] = []
+        self.pending: list[tuple[Entry, str]] = []
+        self.pending_bytes = 0
+        self.is_owed = False
+        self.is_paused = False
+        self.is_finished = False
+        self._wake = wake
+        self._serve = serve
+        self._own_bytes = 0
+        self._written = 0
+        self._drained: asyncio.Event | None = None
+        self._is_stalled_at: float | None = None
+        self._left_bytes = 0  # how many bytes had left when it was last looked at
+        transport.start(self)
+
+    def push(self, payload: bytes) -> None:
+        """For this connection alone; what is pushed after ``finish`` is dropped."""
+        if self.is_finished:
+            return
+        frame = self.transport.frame(payload)
+        self.own.append(frame)
+        self._own_bytes += len(frame)
+        if self._own_bytes > MAX_OWN_BYTES:
+            self.finish(close_codes.TOO_SLOW, overtaking=True)
+            return
+        self._wake(self)
+
+    def take_own(self) -> bytes:
+        own = b"".join(self.own)
+        self.own.clear()
+        self._own_bytes = 0
+        return own
+
+    def write(self, frames: bytes) -> None:
+        self._written += len(frames)
+        self.transport.write(frames)
+
+    def replay(self, payloads: Iterable[bytes]) -> None:
+        """As ``push``, at once and without a limit: the sender waits until it has ``drained``."""
+        if self.is_finished:
+            return
+        self._serve(self)
+        frames = b"".join([self.transport.frame(each) for each in payloads])
+        if frames:
+            self.write(frames)
+
+    async def drained(self) -> None:
+        """Returns when the client may be sent more; others have had their turn meanwhile."""
+        await asyncio.sleep(0)
+        while self.is_paused and not self.is_finished:
+            self._drained = self._drained or asyncio.Event()
+            await self._drained.wait()
+
+    def finish(self, code: int, last: bytes | None = None, *, overtaking: bool = False) -> None:
+        """Closes after what it is owed or, overtaking, in place of it."""
+        if self.is_finished:
+            return
+        if not overtaking:
+            self.is_paused = False
+            self._serve(self)
+            if self.is_finished:
+                return
+        self.is_finished = True
+        self.own.clear()
+        self.pending.clear()
+        frame = b"" if last is None else self.transport.frame(last)
+        self._written += len(frame)
+        self.transport.close(code, frame, overtaking=overtaking)
+        self._let_go_on()
+
+    def pause(self) -> None:
+        """The transport has enough."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        if self.is_paused:
+            self.is_paused = False
+            self._let_go_on()
+            self._wake(self)
+
+    def _let_go_on(self) -> None:
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
+
+    def drop_if_stalled(self, now: float) -> None:
+        """Called now and then: aborts when no byte has left for 10 s though some were there."""
+        unsent = self.transport.unsent_bytes()
+        left = self._written - unsent
+        if not unsent or left > self._left_bytes or self._is_stalled_at is None:
+            self._left_bytes = left
+            self._is_stalled_at = now if unsent else None
+        elif now - self._is_stalled_at >= STALLED_SECONDS:
+            logger.info("a client that does not read was dropped")
+            self.transport.abort()

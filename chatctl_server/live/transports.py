@@ -1,0 +1,146 @@
+"""How bytes reach a client: what the hub writes to, whatever carries it."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from chatctl_server.live import wire
+
+logger = logging.getLogger("chatctl.rooms")
+
+HIGH_BYTES = 64 * 1024  # unsent, above which a client is paused; half of it, and it goes on
+Message = Any  # of ASGI
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+OnMessage = Callable[[bytes | None], None]
+"""Takes UTF-8 text; None for a binary message. Raises nothing."""
+
+
+class Flow(Protocol):
+    """Whose bytes a transport carries: it is told when the transport has enough of them."""
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class Transport(Protocol):
+    """``write`` takes whole frames and never waits. ``close`` follows what was written and, if it
+    is not ``overtaking``, waits for it; ``last`` are frames that go before it. ``serve`` gives each
+    message to a function until the client is gone; while it is held the client's messages wait."""
+
+    def start(self, flow: Flow) -> None: ...
+    def frame(self, payload: bytes) -> bytes: ...
+    def write(self, frames: bytes) -> None: ...
+    def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None: ...
+    def abort(self) -> None: ...
+    def unsent_bytes(self) -> int: ...
+    def hold_reading(self) -> None: ...
+    def read_on(self) -> None: ...
+    async def serve(self, on_message: OnMessage) -> None: ...
+    async def end(self) -> None: ...
+
+
+class AsgiWebSocket:
+    """Over plain ASGI: a queue, and the task that sends from it."""
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        abort: Callable[[], None] = lambda: None,
+        unsent_below: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._receive = receive
+        self._send = send
+        self._abort = abort
+        self._unsent_below = unsent_below
+        self._flow: Flow | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._queue: deque[bytes] = deque()
+        self._size = 0  # of what is queued and of what is being sent
+        self._close_code: int | None = None
+        self._wake = asyncio.Event()
+        self._may_read = asyncio.Event()
+        self._may_read.set()
+
+    def start(self, flow: Flow) -> None:
+        self._flow = flow
+        self._sending = asyncio.create_task(self._run(), name="sending")
+
+    def frame(self, payload: bytes) -> bytes:
+        return wire.text_frame(payload)
+
+    def write(self, frames: bytes) -> None:
+        self._queue.append(frames)
+        self._size += len(frames)
+        if self._size > HIGH_BYTES and self._flow is not None:
+            self._flow.pause()
+        self._wake.set()
+
+    def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
+        if overtaking:
+            self._queue.clear()
+        if last:
+            self._queue.append(last)
+            self._size += len(last)
+        self._close_code = code
+        self._wake.set()
+
+    def abort(self) -> None:
+        self._abort()
+
+    def unsent_bytes(self) -> int:
+        return self._size + self._unsent_below()
+
+    def hold_reading(self) -> None:
+        self._may_read.clear()
+
+    def read_on(self) -> None:
+        self._may_read.set()
+
+    async def serve(self, on_message: OnMessage) -> None:
+        while True:
+            await self._may_read.wait()
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return
+            text = event.get("text")
+            on_message(None if text is None else text.encode("utf-8", "surrogatepass"))
+
+    async def end(self) -> None:
+        """Of a connection whose client is gone, or which closes: then it goes on to its end."""
+        if self._sending is None:
+            return
+        if self._close_code is None:
+            self._sending.cancel()
+        # Unlike an ``await`` of the task, this tells its end from a cancellation of our own.
+        for outcome in await asyncio.gather(self._sending, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _run(self) -> None:
+        """Sends until it is closed or the connection is gone."""
+        try:
+            while True:
+                await self._send_queued()
+                if self._close_code is not None:
+                    await self._send({"type": "websocket.close", "code": self._close_code})
+                    return
+                await self._wake.wait()
+                self._wake.clear()
+        except (OSError, RuntimeError) as error:
+            # uvicorn's words for "the peer is gone" and "the server has closed it meanwhile"
+            logger.debug("sending ended: %s", error)
+        finally:
+            self._queue.clear()
+
+    async def _send_queued(self) -> None:
+        while self._queue:
+            frames = self._queue.popleft()
+            for text in wire.texts(frames):
+                await self._send({"type": "websocket.send", "text": text})
+            self._size -= len(frames)
+            if self._size <= HIGH_BYTES // 2 and self._flow is not None:
+                self._flow.resume()

@@ -1,0 +1,29 @@
+"""Server-to-client text frames of WebSockets (RFC 6455, 5.2), as bytes that are made once."""
+
+from collections.abc import Iterator
+
+_FIN_TEXT = 0x81
+_TWO_BYTES, _EIGHT_BYTES = 126, 127
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A whole, unmasked frame of UTF-8 text."""
+    size = len(payload)
+    if size < _TWO_BYTES:
+        return bytes((_FIN_TEXT, size)) + payload
+    if size < 1 << 16:
+        return bytes((_FIN_TEXT, _TWO_BYTES)) + size.to_bytes(2, "big") + payload
+    return bytes((_FIN_TEXT, _EIGHT_BYTES)) + size.to_bytes(8, "big") + payload
+
+
+def texts(frames: bytes) -> Iterator[str]:
+    """What ``text_frame`` was given, of frames that stand one after the other."""
+    start = 0
+    while start < len(frames):
+        size, start = frames[start + 1], start + 2
+        if size >= _TWO_BYTES:
+            width = 2 if size == _TWO_BYTES else 8
+            size = int.from_bytes(frames[start : start + width], "big")
+            start += width
+        yield frames[start : start + size].decode()
+        start += size
