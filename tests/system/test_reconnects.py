@@ -96,7 +96,8 @@ async def _resume_under_load(server: Server) -> None:
         )
         stop.set()
     total = sum(task.result() for task in posting)
-    await asyncio.gather(*(listener.finish(total) for listener in listeners))
+    for listener in listeners:  # one by one: each may be tens of thousands of messages behind
+        await listener.finish(total)
     print(f"{DISCONNECTS} disconnects while {total} messages were posted")
     assert [listener.wrong for listener in listeners] == [[]] * CLIENTS
     assert {listener.last_seq for listener in listeners} == {total}
