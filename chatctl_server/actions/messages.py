@@ -88,7 +88,8 @@ class _PostedTo:
 
 
 class _Batch:
-    """Neighbouring posts: one look-up of duplicates, one insert each for messages and events. What
+    """Neighbouring posts: one look-up each of conversations, senders and duplicates, one insert
+    each for messages and events. What
     was accepted earlier in the batch counts for what follows; nothing else changes while it lasts,
     so what a sender may do is found out once."""
 
@@ -99,7 +100,8 @@ class _Batch:
         self.senders = messages.sender_statuses(
             tx.db, {(post.ref.id, post.ref.scope, post.sender) for post in posts}
         )
-        self.conversations: dict[int, _PostedTo] = {}
+        found = conversations.get_many(tx.db, {post.ref for post in posts})
+        self.conversations = {ref: _PostedTo(each) for ref, each in found.items()}
         self.accepted: list[AcceptedPost] = []
         self.first_id = 0
 
@@ -126,9 +128,9 @@ class _Batch:
 
     def _post(self, post: Post) -> Posted:
         ref, sender, client_msg_id = post.ref, post.sender, post.client_msg_id
-        conversation = self.conversations.get(ref.id)
-        if conversation is None or conversation.ref != ref:
-            conversation = self._conversation(ref)
+        conversation = self.conversations.get(ref)
+        if conversation is None:
+            raise conversations.not_found(ref)
         if client_msg_id is not None:
             original = self.earlier.get((ref.id, sender, client_msg_id))
             if original is not None:
@@ -142,11 +144,6 @@ class _Batch:
         if client_msg_id is not None:
             self.earlier[ref.id, sender, client_msg_id] = posted
         return posted
-
-    def _conversation(self, ref: ConversationRef) -> _PostedTo:
-        """Raises ConversationNotFound."""
-        found = self.conversations[ref.id] = _PostedTo(conversations.get(self.tx.db, ref))
-        return found
 
     def _admit(self, post: Post, conversation: _PostedTo) -> bool:
         """Whether the sender is an admin. Raises what ``admission.check`` raises."""

@@ -1,6 +1,6 @@
 """Queries about conversations of every kind. The finders here and in ``rooms`` make references."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
@@ -54,6 +54,9 @@ _GET = {
     )
     for each in CLASSES
 }
+_GET_MANY = Query(
+    f"""SELECT {COLUMNS} FROM conversation WHERE id IN (SELECT value FROM json_each(:ids))"""
+)
 _BY_ID = Query(f"SELECT {COLUMNS} FROM conversation WHERE id = :id")
 _OF_SCOPE = {
     each: Query(
@@ -77,8 +80,19 @@ def get(db: Database, ref: ConversationRef) -> Conversation:
     """As it is now. Raises ConversationNotFound when there is none of that kind and scope."""
     row = _GET[type(ref)].row(db, id=ref.id, scope=ref.scope)
     if row is None:
-        raise errors.ConversationNotFound(f"There is no such {ref.noun}")
+        raise not_found(ref)
     return Conversation(ref, *row)
+
+
+def not_found(ref: ConversationRef) -> errors.ConversationNotFound:
+    return errors.ConversationNotFound(f"There is no such {ref.noun}")
+
+
+def get_many(db: Database, refs: Iterable[ConversationRef]) -> dict[ConversationRef, Conversation]:
+    """As ``get``, all at once; without those that it would not find."""
+    ids = msgspec.json.encode([ref.id for ref in refs]).decode()
+    found = [conversation(row) for row in _GET_MANY.rows(db, ids=ids)]
+    return {each.ref: each for each in found}
 
 
 def get_open(db: Database, ref: ConversationRef) -> Conversation:

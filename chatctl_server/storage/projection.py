@@ -26,9 +26,11 @@ _RENAME = Query("UPDATE conversation SET name = :name WHERE id = :conversation")
 _CLOSE = Query(
     "UPDATE conversation SET status = 'closed', closed_at = :at WHERE id = :conversation"
 )
-_MOVE_SEQ = Query(
-    """UPDATE conversation SET last_seq = :seq, last_message_at = :at
-    WHERE id = :conversation"""
+_MOVE_SEQ = Bulk(
+    """WITH moved ({columns}) AS (VALUES {rows})
+    UPDATE conversation SET last_seq = moved.seq, last_message_at = moved.at
+    FROM moved WHERE conversation.id = moved.conversation""",
+    "conversation, seq, at",
 )
 _END_ADMINS = Query(
     """UPDATE participant SET left_offset = :offset
@@ -116,8 +118,7 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
         last[conversation] = payload
         rows.append(_message_row(conversation, entry.offset, payload))
     _ADD_MESSAGES.run(db, rows)
-    for conversation, payload in last.items():
-        _MOVE_SEQ.run(db, seq=payload.seq, at=payload.created_at, conversation=conversation)
+    _MOVE_SEQ.run(db, [(id_, each.seq, each.created_at) for id_, each in last.items()])
 
 
 def _message_row(

@@ -1,8 +1,9 @@
 """The store: one writer thread with group commit, and two pools of reader threads.
 
-Callers ``await store.write(action, …)``. The writer takes what is waiting (at most 256 calls or
+Callers ``await store.write(action, …)``. The writer is given what is waiting (at most 256 calls or
 1 MiB), runs each action so that it alone fails, commits once, and hands all events and results back
 to the event loop in one step, in log order: events first to ``on_commit``, then each result.
+Each of the two threads wakes the other once for a batch; nothing but batches passes between them.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from chatctl_server import errors
@@ -56,8 +58,8 @@ class Store:
         self._waiting: deque[Call] = deque()
         self._urgent: deque[Call] = deque()
         self._waiting_bytes = 0
-        self._mutex = threading.Lock()
-        self._work = threading.Event()
+        self._batches: SimpleQueue[list[Call] | None] = SimpleQueue()  # None: no more will come
+        self._is_writing = False  # a batch is with the writer, or about to be
         self._drained = threading.Event()
         self._readers_closed = threading.Event()
         self._closing = False
@@ -97,7 +99,8 @@ class Store:
         """Runs what is waiting, then ends the threads and empties the write-ahead log."""
         loop = asyncio.get_running_loop()
         self._closing = True
-        self._work.set()
+        if not self._is_writing:
+            self._begin_batch()
         if self._thread is not None:
             await loop.run_in_executor(None, self._drained.wait)
         closing = loop.run_in_executor(None, self._close_readers)
@@ -182,7 +185,8 @@ class Store:
         urgent: bool = False,
         reserved: bool = False,
     ) -> None:
-        """Queues a call; ``done`` is called in the loop, in log order, with result or exception.
+        """Queues a call, in the loop; ``done`` is called there, in log order, with result or
+        exception.
 
         ``size`` is what it holds in bytes. ``urgent`` calls overtake the others and have room
         for a thousand more. ``reserved`` ones, which end what was begun, are taken beyond the
@@ -190,17 +194,53 @@ class Store:
         """
         if self._thread is None or self._closing:
             raise errors.StorageUnavailable("This process does not write to the database")
-        with self._mutex:
-            spare = MAX_URGENT_CALLS if urgent else 0
-            full = (
-                self.backlog >= MAX_WAITING_CALLS + spare
-                or self._waiting_bytes >= MAX_WAITING_BYTES + spare * CALL_BYTES
-            )
-            if full and not reserved:
-                raise errors.Busy("The writer's queue is full", retry_after=1)
-            self._waiting_bytes += size
-            (self._urgent if urgent else self._waiting).append(Call(action, arguments, done, size))
-        self._work.set()
+        spare = MAX_URGENT_CALLS if urgent else 0
+        full = (
+            self.backlog >= MAX_WAITING_CALLS + spare
+            or self._waiting_bytes >= MAX_WAITING_BYTES + spare * CALL_BYTES
+        )
+        if full and not reserved:
+            raise errors.Busy("The writer's queue is full", retry_after=1)
+        self._waiting_bytes += size
+        (self._urgent if urgent else self._waiting).append(Call(action, arguments, done, size))
+        if not self._is_writing:
+            self._is_writing = True
+            asyncio.get_running_loop().call_soon(self._begin_batch)
+
+    def _begin_batch(self) -> None:
+        """Gives the writer what has come meanwhile: in one turn of the loop, or while it wrote. It
+        is woken once for all of it, as is the loop by ``_hand_over``."""
+        calls = self._take()
+        self._is_writing = bool(calls)
+        if calls:
+            self._batches.put(calls)
+        elif self._closing:
+            self._batches.put(None)
+
+    def _take(self) -> list[Call]:
+        taken: list[Call] = []
+        size = 0
+        for queue in (self._urgent, self._waiting):
+            while queue and len(taken) < MAX_BATCH_CALLS and size < MAX_BATCH_BYTES:
+                call = queue.popleft()
+                size += call.size
+                taken.append(call)
+        self._waiting_bytes -= size
+        return taken
+
+    def _hand_over(self, batch: Sequence[Completed], seconds: float) -> None:
+        self._begin_batch()
+        for completed in batch:
+            try:
+                if completed.recorded:
+                    self.on_commit(completed.recorded)
+            except Exception:
+                logger.exception("events could not be handed over")
+            try:
+                completed.call.done(completed.outcome)
+            except Exception:
+                logger.exception("a result could not be handed over")
+        self.on_batch(len(batch), seconds)
 
     # The writer thread
 
@@ -208,18 +248,10 @@ class Store:
         writing, loop = self._writing, self._loop
         assert writing is not None
         assert loop is not None
-        while True:
-            calls = self._take()
-            if not calls:
-                if self._closing:
-                    break
-                self._work.wait()
-                self._work.clear()
-                continue
+        while (calls := self._batches.get()) is not None:
             started = time.perf_counter()
             batch = self._refused(calls) if self.is_displaced else writing.run(calls)
             seconds = time.perf_counter() - started
-            # One call for all of them: each would wake the loop, and let go of Python's lock.
             loop.call_soon_threadsafe(self._hand_over, batch, seconds)
             self._checkpointer.written()
             if _has_erased(batch):
@@ -236,31 +268,6 @@ class Store:
             f"{self.path} was removed or replaced while the server ran: nothing more is stored; "
             "stop the server, put the file back, start it again"
         )
-
-    def _take(self) -> list[Call]:
-        taken: list[Call] = []
-        size = 0
-        with self._mutex:
-            for queue in (self._urgent, self._waiting):
-                while queue and len(taken) < MAX_BATCH_CALLS and size < MAX_BATCH_BYTES:
-                    call = queue.popleft()
-                    size += call.size
-                    taken.append(call)
-            self._waiting_bytes -= size
-        return taken
-
-    def _hand_over(self, batch: Sequence[Completed], seconds: float) -> None:
-        for completed in batch:
-            try:
-                if completed.recorded:
-                    self.on_commit(completed.recorded)
-            except Exception:
-                logger.exception("events could not be handed over")
-            try:
-                completed.call.done(completed.outcome)
-            except Exception:
-                logger.exception("a result could not be handed over")
-        self.on_batch(len(batch), seconds)
 
 
 def _has_erased(batch: Sequence[Completed]) -> bool:

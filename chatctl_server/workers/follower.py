@@ -11,31 +11,36 @@ from chatctl_server.actions import followers
 from chatctl_server.domain import events
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import cursors, log
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 
 PAGE = 500
 LAZY_SECONDS = 5.0
 PAUSE_SECONDS = 0.002  # after what was handled: one that is far behind leaves others their turn
+STEP_SECONDS = 0.02  # from one step to the next: a busy log is read in pages, not commit by commit
 Handle = Callable[[Sequence[events.Event]], Awaitable[bool]]
 
 
 async def follow(
     notifier: Notifier, step: Callable[[], Awaitable[bool]], catch_up: Callable[[], Awaitable[None]]
 ) -> None:
-    """Step by step, then as it is notified. ``catch_up`` moves the cursor over what asked for
-    nothing, when it has been quiet for a while."""
+    """Step by step while ``step`` says that there is more, then as it is notified. ``catch_up``
+    moves the cursor over what asked for nothing, when it has been quiet for a while."""
+    loop = asyncio.get_running_loop()
     while True:
-        seen = notifier.count
+        seen, next_step = notifier.count, loop.time() + STEP_SECONDS
         if await step():
             await asyncio.sleep(PAUSE_SECONDS)
-        elif not await notifier.notified_within(seen, LAZY_SECONDS):
+            continue
+        if not await notifier.notified_within(seen, LAZY_SECONDS):
             await catch_up()
             await notifier.wait(seen)
+        await asyncio.sleep(next_step - loop.time())
 
 
 class Follower:
-    """``handle`` says whether a page held anything of its own. If not, the cursor may wait: a
-    commit for each lone message of others would cost as much as the message."""
+    """Of all events but posted messages. ``handle`` says whether a page held anything of its own.
+    If not, the cursor may wait: a commit for each lone event of others would cost as much as it."""
 
     def __init__(self, name: str, store: Store, notifier: Notifier, handle: Handle) -> None:
         self.name = name
@@ -50,15 +55,13 @@ class Follower:
         await follow(self._notifier, self.step, self._catch_up)
 
     async def step(self) -> bool:
-        """Handles the next page; False when there is none."""
-        page = await self._store.read(log.read_after, self._read, PAGE)
-        if not page:
-            return False
-        is_ours = await self._handle(page)
-        self._read = page[-1].offset
-        if is_ours or len(page) == PAGE:
+        """Handles the next page; False when there is none behind it."""
+        page, reached, has_more = await self._store.read(_next_page, self._read)
+        is_ours = bool(page) and await self._handle(page)
+        self._read = reached
+        if is_ours or self._read - self._stored >= PAGE:
             await self._move()
-        return True
+        return has_more
 
     async def _catch_up(self) -> None:
         if self._stored != self._read:
@@ -69,3 +72,9 @@ class Follower:
         if not await self._store.write(followers.plan, self.name, self._stored, self._read):
             self._read = await self._store.read(cursors.position, self.name)
         self._stored = self._read
+
+
+def _next_page(db: Database, offset: int) -> tuple[list[events.Event], int, bool]:
+    """With the offset up to which that is all, and whether there are events behind it."""
+    page, reached = log.read_but_posts(db, offset, PAGE)
+    return page, reached, reached < log.newest_offset(db)

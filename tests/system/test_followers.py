@@ -45,9 +45,8 @@ async def test_a_page_that_was_not_finished_is_read_again(store: Store) -> None:
         await Follower("test", store, Notifier(), handle).step()
     assert await store.read(cursors.position, "test") == 0
     after_the_crash = Follower("test", store, Notifier(), handle)
-    assert await after_the_crash.step()
+    assert not await after_the_crash.step(), "there is nothing behind that page"
     assert handled == [1, 2, 3, 1, 2, 3]
-    assert not await after_the_crash.step()
     assert await store.read(cursors.position, "test") == 3
 
 

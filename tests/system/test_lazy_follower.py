@@ -52,7 +52,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     await scene.store.open()
     created = await scene.store.write(conversations.create_room, OPERATOR, "lobby", [])
     scene.room = created.ref
-    assert await scene.audit.step()
+    assert not await scene.audit.step(), "there is nothing behind it"
     assert await scene.cursor() == 1
     scene.commits = 0
     yield scene
@@ -62,7 +62,6 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 async def test_a_lone_message_is_one_commit(scene: Scene) -> None:
     for number in range(20):
         await scene.say(f"{number}")
-        assert await scene.audit.step()
         assert not await scene.audit.step()
     assert scene.commits == 20
     assert await scene.cursor() == 1
@@ -77,7 +76,7 @@ async def test_an_act_moves_the_cursor_past_all_before_it(scene: Scene) -> None:
     assert scene.commits == 3
 
 
-async def test_a_full_page_of_messages_moves_it(scene: Scene) -> None:
+async def test_as_many_messages_as_a_page_move_it(scene: Scene) -> None:
     """However long nobody acts, a restart has no more than a page to read again."""
     for number in range(follower.PAGE + 10):
         post = messages.Post(scene.room, OPERATOR, "anna", "anna", f"{number}")
@@ -87,7 +86,7 @@ async def test_a_full_page_of_messages_moves_it(scene: Scene) -> None:
     while await scene.audit.step():
         pass
     assert scene.commits == commits + 1
-    assert await scene.cursor() == 1 + follower.PAGE
+    assert await scene.cursor() == 1 + follower.PAGE + 11
 
 
 async def follow_until_a_commit(scene: Scene, followed: follower.Follower) -> None:

@@ -67,7 +67,7 @@ class RoomBroadcaster:
         if data is None:
             return
         shown = shown_as(data)
-        if isinstance(entry.payload, events.MessageDeleted | events.MessageErased):
+        if isinstance(entry.payload, (events.MessageDeleted, events.MessageErased)):
             self._hub.revise((room,), entry.payload.posted_offset, shown)
         self._hub.publish((room,), entry.offset, shown)
 

@@ -1,9 +1,11 @@
 """A ban against posts from another thread: no message stands above its sender's ban."""
 
 import asyncio
+import functools
 import random
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from offline import room
@@ -53,6 +55,7 @@ class Race:
     def __init__(self, store: Store, is_urgent: bool) -> None:
         self.outcomes: list[Outcome] = []
         self._store = store
+        self._loop = asyncio.get_running_loop()
         self._is_urgent = is_urgent
         self._chance = random.Random(3)
         self._gate = threading.Barrier(2, timeout=30)
@@ -64,7 +67,7 @@ class Race:
             name = f"user-{user}"
             for number in range(POSTS):
                 given = messages.Post(ROOM, OPERATOR, name, name, "text", f"{user}.{number}")
-                self._store.submit(messages.POST, (given,), self._posted)
+                self._submit(messages.POST, (given,), self._posted)
             for _ in range(POSTS):
                 self._answered[0].acquire()
 
@@ -73,13 +76,17 @@ class Race:
             self._gate.wait()
             for _ in range(self._chance.randrange(3000)):
                 pass  # some microseconds, so that the ban falls between the posts
-            self._store.submit(
+            self._submit(
                 moderation.ban,
                 (OPERATOR, ROOM, f"user-{user}", None, None),
                 lambda _: self._answered[1].release(),
                 urgent=self._is_urgent,
             )
             self._answered[1].acquire()
+
+    def _submit(self, *call: Any, urgent: bool = False) -> None:
+        submit = functools.partial(self._store.submit, *call, urgent=urgent)
+        self._loop.call_soon_threadsafe(submit)
 
     def _posted(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

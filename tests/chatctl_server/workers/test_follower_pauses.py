@@ -1,6 +1,7 @@
 """How a follower goes through the log."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -25,3 +26,22 @@ async def test_one_that_is_far_behind_leaves_others_their_turn(
         async with asyncio.timeout(0.05):
             await follower.follow(Notifier(), step, catch_up)
     assert len(steps) == 1
+
+
+async def test_a_busy_log_is_read_in_steps_not_commit_by_commit() -> None:
+    notifier, steps = Notifier(), []
+
+    async def step() -> bool:
+        steps.append(asyncio.get_running_loop().time())
+        return False
+
+    async def catch_up() -> None:
+        pass
+
+    following = asyncio.create_task(follower.follow(notifier, step, catch_up))
+    while len(steps) < 4:
+        notifier.notify()
+        await asyncio.sleep(0)
+    following.cancel()
+    between = [later - earlier for earlier, later in itertools.pairwise(steps)]
+    assert min(between) >= 0.9 * follower.STEP_SECONDS
