@@ -21,6 +21,7 @@ from chatctl_server.domain import events, times
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Limits, Presence
+from chatctl_server.live.timer import TICK_SECONDS
 from chatctl_server.settings.sources import Settings, database_path
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 VERSION = version("chatctl")
 FACES: Faces = (ROOMS, MANAGEMENT)
 HEARTBEAT_SECONDS = 30.0
-STALL_CHECK_SECONDS = 2.0
 SESSIONS_A_CALL = 500
 CALLBACKS_STOP_SECONDS = 2.0
 Role = Literal["server", "command", "reader"]
@@ -111,7 +111,7 @@ class Application:
         self._workers.start("audit", followed.run)
         await self._callbacks().start(self._workers)
         self._workers.start("heartbeat", self._heartbeat)
-        self._workers.start("stalled clients", self._drop_stalled)
+        self._workers.start("timer", lambda: every(TICK_SECONDS, context.timer.tick))
 
     async def _stop(self) -> None:
         self.stop_streams()
@@ -132,20 +132,6 @@ class Application:
     async def _heartbeat(self) -> None:
         store = self.context.store
         await every(HEARTBEAT_SECONDS, lambda: store.write(followers.heartbeat))
-
-    async def _drop_stalled(self) -> None:
-        loop = asyncio.get_running_loop()
-        last = loop.time()
-
-        async def check() -> None:
-            nonlocal last
-            now = loop.time()
-            late = max(0.0, now - last - STALL_CHECK_SECONDS)
-            self.context.metrics.loop_lag_seconds.set(late)
-            self.context.presence.drop_stalled(now)
-            last = now
-
-        await every(STALL_CHECK_SECONDS, check)
 
 
 def create_app(

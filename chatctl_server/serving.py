@@ -29,8 +29,6 @@ logger = logging.getLogger("chatctl.server")
 SPARE_FILES = 200
 SWITCH_SECONDS = 0.001
 COLLECT_AFTER = (700, 10, 1000)
-PING_SECONDS = 25.0
-PONG_SECONDS = 10.0
 
 
 def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
@@ -163,9 +161,11 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
         handshake_timeout_seconds = settings.handshake_timeout_seconds
         max_open = settings.max_connections + SPARE_FILES // 2
         log_refused = staticmethod(app.edge.log_refused)
+        timer = app.context.timer
 
     class Upgraded(WebSocketProtocol):
         log_refused = staticmethod(app.edge.log_refused)
+        timer = app.context.timer
 
     return uvicorn.Config(
         app,
@@ -178,8 +178,7 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
         server_header=False,
         backlog=4096,
         ws_max_size=settings.max_frame_bytes,
-        ws_ping_interval=PING_SECONDS,
-        ws_ping_timeout=PONG_SECONDS,
+        ws_ping_interval=None,  # the protocol class pings
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=max(1, settings.shutdown_timeout_seconds - 2),
     )

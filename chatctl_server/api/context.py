@@ -10,6 +10,7 @@ from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Presence
+from chatctl_server.live.timer import Timer
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import deliveries
 from chatctl_server.storage.sql import Database
@@ -71,6 +72,7 @@ class Context:
         self.presence = presence
         self.started_at = started_at
         self.hub = Hub()
+        self.timer = Timer()
         self.notifier = notifier
         self.due = due
         self.tries = tries

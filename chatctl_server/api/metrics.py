@@ -34,7 +34,8 @@ class Metrics:
             buckets=_SHORT,
         )
         self.loop_lag_seconds = gauge(
-            "chatctl_loop_lag_seconds", "How late the event loop runs timers"
+            "chatctl_loop_lag_seconds",
+            "How late the event loop ran a timer in the last 10 s, at most",
         )
         self.writer_backlog = gauge("chatctl_writer_backlog", "Calls waiting for the writer")
         self.callback_backlog = gauge(

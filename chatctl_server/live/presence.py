@@ -47,7 +47,6 @@ class Presence:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_conversation: dict[ConversationRef, dict[str, Connection]] = {}
-        self._watched: set[Subscriber] = set()
         self._per_user: Counter[str] = Counter()
         self._per_address: Counter[str] = Counter()
         self.connections = 0
@@ -86,13 +85,6 @@ class Presence:
             place.is_users = False
             _less(self._per_user, place.user_id)
 
-    def watch(self, subscriber: Subscriber) -> None:
-        """From the accept to the end of the connection: one that stalls is dropped."""
-        self._watched.add(subscriber)
-
-    def unwatch(self, subscriber: Subscriber) -> None:
-        self._watched.discard(subscriber)
-
     # Who is where
 
     def add(self, connection: Connection) -> None:
@@ -126,11 +118,6 @@ class Presence:
     @property
     def active_users(self) -> int:
         return len(self._per_user)
-
-    def drop_stalled(self, now: float) -> None:
-        """``now`` is the loop's time, in seconds."""
-        for subscriber in list(self._watched):
-            subscriber.drop_if_stalled(now)
 
 
 def _less(counter: Counter[str], key: str) -> None:

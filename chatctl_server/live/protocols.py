@@ -6,10 +6,14 @@ invalid UTF-8 (uvicorn logs a traceback for each).
 """
 
 import asyncio
+import fcntl
 import json
 import logging
+import random
 import socket
 import struct
+import sys
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -20,11 +24,16 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from chatctl_server.domain import close_codes
 from chatctl_server.live import wire
 from chatctl_server.live.inbound import FrameReader
+from chatctl_server.live.timer import Timer
 from chatctl_server.live.transports import Flow, OnMessage
 
 logger = logging.getLogger("chatctl.server")
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 64 * 1024
+PING_SECONDS = 25.0  # from one to the next
+PONG_SECONDS = 10.0  # until the answer to a ping
+CLOSE_SECONDS = 10.0  # until a connection that was closed is gone
+_PING = b"\x89\0"
 
 
 def _refusal(line: str, code: str, detail: str) -> bytes:
@@ -87,7 +96,7 @@ class PreparedWebSocket:
         self._protocol.transport.abort()
 
     def unsent_bytes(self) -> int:
-        return self._protocol.transport.get_write_buffer_size()
+        return self._protocol.unsent_bytes()
 
     def hold_reading(self) -> None:
         self._protocol.hold_reading()
@@ -105,18 +114,78 @@ class PreparedWebSocket:
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """``log_refused`` is set by the composition root."""
+    """``log_refused`` and ``timer`` are set by the composition root."""
 
     log_refused: LogRefused = staticmethod(_not_logged)
+    timer = Timer()
     flow: Flow | None = None
     _on_message: OnMessage | None = None
+    _is_heard = False  # since it was pinged
+    _pong_by: float | None = None
+    _gone_by: float | None = None
+    _acknowledged = 0  # bytes, when it was pinged
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._reader = FrameReader(self.config.ws_max_size)
+        # Those who come at once are not pinged at once.
+        self._ping_at = self.loop.time() + PING_SECONDS * random.uniform(0.5, 1)  # noqa: S311  # no secret
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        self.timer.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.timer.discard(self)
+        super().connection_lost(exc)
+
+    def check(self, now: float) -> None:
+        """Called by the timer."""
+        if self.close_sent or self.transport.is_closing():
+            self._gone_by = self._gone_by or now + CLOSE_SECONDS
+            if now >= self._gone_by:
+                self.transport.abort()
+        elif self._pong_by is not None:
+            self._expect_pong(now, self._pong_by)
+        elif self.handshake_complete and now >= self._ping_at:
+            self._ping(now)
+
+    def _ping(self, now: float) -> None:
+        self._ping_at = now + PING_SECONDS
+        self._pong_by = now + PONG_SECONDS
+        self._is_heard = False
+        self._acknowledged = acknowledged_bytes(self.transport)
+        self.transport.write(_PING)
+
+    def _expect_pong(self, now: float, pong_by: float) -> None:
+        """Whatever comes from the client is an answer. While the ping is still on its way, behind
+        other bytes on a slow line, there is none."""
+        if self._is_heard or self.read_paused:
+            self._pong_by = None
+        elif now >= pong_by:
+            before, self._acknowledged = self._acknowledged, acknowledged_bytes(self.transport)
+            if self._acknowledged > before and self.unsent_bytes():
+                self._pong_by = now + PONG_SECONDS
+                return
+            logger.info("a client that does not answer was dropped")
+            self.close_with(close_codes.INTERNAL_ERROR, b"")
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
+            else:
+                self.transport.close()
+
+    def unsent_bytes(self) -> int:
+        """With those in the system's buffer, which the client's system has not acknowledged: they
+        tell a slow line, where that empties little by little, from one that stands still."""
+        if self.transport.is_closing():
+            return self.transport.get_write_buffer_size()
+        queued = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ, tcp(7)
+        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def data_received(self, data: bytes) -> None:
         if self.handshake_initiated:
+            self._is_heard = True
             for is_text, frame in self._reader.feed(data):
                 if is_text:
                     self.curr_msg_data_type = "text"
@@ -236,8 +305,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """``handshake_timeout_seconds``, ``max_open`` and ``log_refused`` are set by the composition
-    root.
+    """``handshake_timeout_seconds``, ``max_open``, ``log_refused`` and ``timer`` are set by the
+    composition root.
 
     Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
     files are left for the database and the admin socket.
@@ -246,25 +315,32 @@ class HttpProtocol(HttpToolsProtocol):
     handshake_timeout_seconds: float = 10.0
     max_open: int = 100_000
     log_refused: LogRefused = staticmethod(_not_logged)
+    timer = Timer()
     _is_surplus = False
     _has_body_to_come = False
     _head_bytes = 0  # of a request whose headers are not complete
-    _handshake_timer: asyncio.TimerHandle | None = None
+    _complete_by: float | None = None  # what is under way, the headers or the body
     _peer: dict[object, object] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._peer = peer_credentials(transport)
         self._is_surplus = self._peer is None and len(self.connections) > self.max_open
+        self.timer.add(self)
         self._start_handshake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end_handshake()
+        self.timer.discard(self)
         super().connection_lost(exc)
+
+    def check(self, now: float) -> None:
+        """Called by the timer."""
+        if self._complete_by is not None and now >= self._complete_by:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._handshake_timer is None or self._has_body_to_come or self.transport.is_closing():
+        if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -275,11 +351,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self._peer is not None:
             self.scope["extensions"] = {"chatctl.peer": self._peer}
-        if self._handshake_timer is None:
+        if self._complete_by is None:
             self._start_handshake()
 
     def on_headers_complete(self) -> None:
-        self._end_handshake()
         if self._is_surplus:
             self.transport.write(FULL)
             self.transport.close()
@@ -300,7 +375,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._has_body_to_come = False
-        self._end_handshake()
+        self._complete_by = None
         if not self._is_surplus:
             super().on_message_complete()
 
@@ -318,26 +393,24 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
-        self._end_handshake()
         if self._is_surplus:
             return
+        self.timer.discard(self)  # the other protocol's turn
         super().handle_websocket_upgrade()
 
     def _start_handshake(self, patience: int = 1) -> None:
         self._head_bytes = 0
-        self._handshake_timer = self.loop.call_later(
-            patience * self.handshake_timeout_seconds, self._give_up_handshake
-        )
+        self._complete_by = self.loop.time() + patience * self.handshake_timeout_seconds
 
-    def _end_handshake(self) -> None:
-        if self._handshake_timer is not None:
-            self._handshake_timer.cancel()
-            self._handshake_timer = None
 
-    def _give_up_handshake(self) -> None:
-        self._handshake_timer = None
-        if not self.transport.is_closing():
-            self.transport.abort()
+def acknowledged_bytes(transport: asyncio.BaseTransport) -> int:
+    """How many bytes the other end of a TCP connection has acknowledged; 0 of another sort."""
+    connection = transport.get_extra_info("socket")
+    if connection.family == socket.AF_UNIX:
+        return 0
+    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+    acknowledged: int = struct.unpack_from("=Q", told, 120)[0]  # tcpi_bytes_acked of tcp_info
+    return acknowledged
 
 
 def peer_credentials(transport: asyncio.BaseTransport) -> dict[object, object] | None:

@@ -23,6 +23,7 @@ class Subscriber:
     It listens to one ``channel`` or, with ``pending``, to many. ``view``: which frame of an entry
     it is shown. ``own``: frames for it alone (answers, signals), which go out with the next write.
     While the client does not read it is paused: its position stands, and nothing is queued.
+    ``expires_at``: when it is closed, by the loop's time in seconds.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Subscriber:
         "_wake",
         "_written",
         "channel",
+        "expires_at",
         "is_finished",
         "is_owed",
         "is_paused",
@@ -62,6 +64,7 @@ class Subscriber:
         self.is_owed = False
         self.is_paused = False
         self.is_finished = False
+        self.expires_at: float | None = None
         self._wake = wake
         self._serve = serve
         self._own_bytes = 0
@@ -141,8 +144,16 @@ class Subscriber:
             self._drained.set()
             self._drained = None
 
+    def check(self, now: float) -> None:
+        """Called by the timer."""
+        if self.expires_at is not None and now >= self.expires_at:
+            self.finish(close_codes.TOKEN_EXPIRED)
+        self.drop_if_stalled(now)
+
     def drop_if_stalled(self, now: float) -> None:
-        """Called now and then: aborts when no byte has left for 10 s though some were there."""
+        """Aborts when no byte has left for 10 s though some were there."""
+        if self._left_bytes == self._written and not self.is_finished:
+            return
         unsent = self.transport.unsent_bytes()
         left = self._written - unsent
         if not unsent or left > self._left_bytes or self._is_stalled_at is None:

@@ -31,6 +31,8 @@ OTHER_NAMES = {
     "CHATCTL_SERVER",
     "CHAT_CONFIG",
     "NO_COLOR",
+    "SO_SNDBUF",
+    "TCP_USER_TIMEOUT",
     "XDG_RUNTIME_DIR",
 }
 

@@ -192,6 +192,7 @@ async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Res
     context.metrics.connections.set(context.presence.connections)
     context.metrics.active_users.set(context.presence.active_users)
     context.metrics.writer_backlog.set(context.store.backlog)
+    context.metrics.loop_lag_seconds.set(context.timer.lag_seconds)
     await _measure_callbacks(context)
     return Response(context.metrics.text(), headers={"content-type": CONTENT_TYPE})
 

@@ -98,14 +98,13 @@ class _Member:
         self._place = place
         self._actor = joiner.actor(caller.of(scope).address)
         self._connection: Connection | None = None
-        self._expiry: asyncio.TimerHandle | None = None
         self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         transport = scope["extensions"].get(PREPARED) or AsgiWebSocket(receive, send)
         self._subscriber = context.hub.subscriber(transport, VIEW)
         self._full_at = 0
 
     async def run(self) -> None:
-        self._context.presence.watch(self._subscriber)
+        self._context.timer.add(self._subscriber)
         resuming: asyncio.Task[None] | None = None
         try:
             connection = await self._join()
@@ -120,7 +119,7 @@ class _Member:
             try:
                 await self._end(resuming)
             finally:
-                self._context.presence.unwatch(self._subscriber)
+                self._context.timer.discard(self._subscriber)
 
     async def _end(self, resuming: asyncio.Task[None] | None) -> None:
         if resuming is not None:
@@ -186,9 +185,8 @@ class _Member:
         )
         self._broadcaster.welcome(connection, joined.peak_users)
         if joiner.expires_at is not None:
-            left = max(0.0, joiner.expires_at - time.time())
-            loop = asyncio.get_running_loop()
-            self._expiry = loop.call_later(left, self._subscriber.finish, close_codes.TOKEN_EXPIRED)
+            left = joiner.expires_at - time.time()
+            self._subscriber.expires_at = asyncio.get_running_loop().time() + left
         if joiner.since is None:
             self._context.hub.join(joined.room, self._subscriber, self._context.hub.published)
 
@@ -196,8 +194,6 @@ class _Member:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if self._expiry is not None:
-            self._expiry.cancel()
         self._broadcaster.dismiss(connection, "left")
         if self._context.serving.is_stopping:
             return  # the stop ends all sessions, with its own reason

@@ -32,6 +32,14 @@ def test_let_in(room: Room) -> None:
     assert answer.headers["upgrade"].lower() == "websocket"
 
 
+def test_nothing_is_compressed(room: Room) -> None:
+    """A frame is made once for all, and a compressor per connection would cost its memory."""
+    asked = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+    answer = wire.ask(room.server, wire.upgrade(f"/ws/rooms/{room.id}?user_id=anna", asked))
+    assert answer.status == 101
+    assert "sec-websocket-extensions" not in answer.headers
+
+
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [

@@ -12,7 +12,6 @@ from chatctl_server.actions import conversations
 from chatctl_server.app import Application, create_app
 from chatctl_server.domain import events
 from chatctl_server.live.hub import Hub
-from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.subscriber import STALLED_SECONDS, Subscriber
 from chatctl_server.live.transports import Flow, OnMessage
 from chatctl_server.settings.sources import Settings
@@ -122,15 +121,14 @@ async def test_a_close_that_is_not_taken_counts_as_well(line: Line) -> None:
     assert line.is_aborted
 
 
-async def test_presence_looks_at_whom_it_watches(line: Line, subscriber: Subscriber) -> None:
-    presence = Presence(Limits(10))
-    presence.watch(subscriber)
-    presence.unwatch(subscriber)
-    presence.drop_stalled(later(STALLED_SECONDS + 1))
+async def test_who_reads_again_is_not_stalled_by_what_was_before(
+    line: Line, subscriber: Subscriber
+) -> None:
+    line.unsent = 0
+    subscriber.drop_if_stalled(later(1))
+    subscriber.write(b"more")
+    subscriber.drop_if_stalled(later(STALLED_SECONDS + 1))
     assert not line.is_aborted
-    presence.watch(subscriber)
-    presence.drop_stalled(later(STALLED_SECONDS + 1))
-    assert line.is_aborted
 
 
 class Socket:
@@ -169,8 +167,11 @@ async def app(tmp_path: Path) -> AsyncIterator[Application]:
         yield app
 
 
-async def test_a_client_is_looked_at_also_when_it_was_thrown_out(app: Application) -> None:
+async def test_a_client_is_looked_at_also_when_it_was_thrown_out(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Out of its room it is at once; its connection must not stay for ever."""
+    monkeypatch.setattr("chatctl_server.live.subscriber.STALLED_SECONDS", 0.1)
     context = app.context
     created = await context.store.write(conversations.create_room, OPERATOR, "lobby", [])
     socket = Socket(app, created.public_id, "anna")
@@ -179,8 +180,6 @@ async def test_a_client_is_looked_at_also_when_it_was_thrown_out(app: Applicatio
     (member,) = context.presence.members(room(1))
     app.broadcasters["rooms"].dismiss(member, "banned")
     assert context.presence.members(room(1)) == []
-    context.presence.drop_stalled(later(0))
-    context.presence.drop_stalled(later(STALLED_SECONDS + 1))
-    assert socket.line.is_aborted
+    await socket.line.gone.wait()
     await socket.task
     assert context.presence.connections == 0

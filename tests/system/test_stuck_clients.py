@@ -1,0 +1,125 @@
+"""Clients that answer nothing, or take nothing, of a server with little patience."""
+
+import contextlib
+import ctypes
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wire
+from world import Room, Server, eventually
+
+SO_ATTACH_FILTER = 26
+PING = b"\x89\0"
+PONG = b"\x8a\x80mask"
+TEXT_FRAME = b"\x81\x80mask"  # empty
+TEXT = 30_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("stuck"), HANDSHAKE_TIMEOUT_SECONDS="1")
+    server.program = "short_patience"
+    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def room(server: Server) -> Room:
+    return server.create_room("lobby", admins=("boss",))
+
+
+@contextlib.contextmanager
+def joined(room: Room, user_id: str, receive_buffer: int | None = None) -> Iterator[socket.socket]:
+    """A raw connection, which answers no ping by itself."""
+    with wire.dial(room.server, receive_buffer=receive_buffer) as line:
+        line.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id={user_id}"))
+        seen = b""
+        while b"WelcomeInfo" not in seen:
+            seen += line.recv(4096)
+        yield line
+
+
+def cut(line: socket.socket) -> None:
+    """From now on nothing reaches the client's system, which then acknowledges nothing: a filter
+    (socket(7)) takes no packet."""
+    instruction = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF_RET, of no byte
+    kept = ctypes.create_string_buffer(instruction)
+    line.setsockopt(
+        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(kept))
+    )
+
+
+def users(room: Room) -> int:
+    return int(room.details()["current_users"])
+
+
+def test_one_at_the_other_end_of_a_cut_line_is_found_out(room: Room) -> None:
+    with joined(room, "anna") as line:
+        cut(line)
+        eventually(lambda: users(room) == 0)
+
+
+def test_one_that_does_not_answer_a_ping_is_closed(room: Room) -> None:
+    with joined(room, "anna") as line:
+        told = wire.read_to_end(line)
+    assert told.count(PING) == 1
+    assert told.endswith(struct.pack("!BBH", 0x88, 2, 1011))
+    eventually(lambda: users(room) == 0)
+
+
+def test_one_that_answers_stays(room: Room) -> None:
+    with joined(room, "anna") as line:
+        for _ in range(3):
+            told = b""
+            while PING not in told:
+                part = line.recv(4096)
+                assert part, "closed"
+                told += part
+            line.sendall(PONG)
+
+
+def test_whatever_it_sends_is_an_answer(room: Room) -> None:
+    with joined(room, "anna") as line:
+        for _ in range(30):
+            time.sleep(0.1)
+            line.sendall(TEXT_FRAME)
+        assert users(room) == 1
+
+
+def test_one_that_takes_nothing_is_dropped_while_it_is_sent_to(room: Room) -> None:
+    """Also when it sends."""
+    boss = room.join("boss")
+    with joined(room, "anna", receive_buffer=4096) as line:
+        for _ in range(10):
+            boss.say("x" * TEXT)
+
+        def is_alone() -> bool:
+            boss.say("still here")
+            with contextlib.suppress(OSError):
+                line.sendall(TEXT_FRAME)
+            return users(room) == 1
+
+        eventually(is_alone)
+    boss.close()
+
+
+def test_one_on_a_slow_line_stays(room: Room) -> None:
+    """What it has not taken lies in the server's system, and gets less; the ping is behind it."""
+    boss = room.join("boss")
+    with joined(room, "anna", receive_buffer=4096) as line:
+        for _ in range(8):
+            boss.say("x" * TEXT)
+        for _ in range(50):
+            time.sleep(0.1)
+            assert line.recv(1024), "closed"
+        assert users(room) == 2
+        while PING not in line.recv(65536):
+            pass
+    boss.close()
