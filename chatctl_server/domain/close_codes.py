@@ -1,6 +1,7 @@
 """The codes a WebSocket is closed with (design, section 10). Below 4500: connect again."""
 
 INVALID_PAYLOAD = 1007
+TOO_LARGE = 1009
 INTERNAL_ERROR = 1011
 RESTART = 1012
 TRY_LATER = 1013

@@ -61,6 +61,11 @@ class FrameReader:
             self._hands_all_on = not first & _FIN
 
 
+def is_end_of_message(frame: bytes) -> bool:
+    """False for a control frame, and for one that others of its message follow."""
+    return bool(frame[0] & _FIN) and not frame[0] & _CONTROL
+
+
 def _payload(data: bytes, start: int) -> tuple[int, int] | None:
     """Where the payload of the frame begins, and its size; None while that is not there yet."""
     begin = start + 2

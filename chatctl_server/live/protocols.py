@@ -23,7 +23,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live import wire
-from chatctl_server.live.inbound import FrameReader
+from chatctl_server.live.inbound import FrameReader, is_end_of_message
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.transports import Flow, OnMessage
 
@@ -33,6 +33,7 @@ MAX_HEAD_BYTES = 64 * 1024
 PING_SECONDS = 25.0  # from one to the next
 PONG_SECONDS = 10.0  # until the answer to a ping
 CLOSE_SECONDS = 10.0  # until a connection that was closed is gone
+MAX_FRAGMENTS = 1024  # frames of one message
 _PING = b"\x89\0"
 
 
@@ -120,6 +121,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     timer = Timer()
     flow: Flow | None = None
     _on_message: OnMessage | None = None
+    _pong = b""  # that could not be written yet
     _is_heard = False  # since it was pinged
     _pong_by: float | None = None
     _gone_by: float | None = None
@@ -191,6 +193,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                     self.curr_msg_data_type = "text"
                     self._receive(frame, is_text=True)
                 else:
+                    if self._on_message is not None and not is_end_of_message(frame):
+                        self._on_message(None)
                     super().data_received(frame)
             return
         super().data_received(data)
@@ -260,6 +264,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.frames = [data]
         super().send_receive_event_to_app()
 
+    def handle_cont(self, event: Any) -> None:
+        """Empty frames do not count against the size of their message."""
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self.conn.fail(close_codes.TOO_LARGE)
+            self.handle_parser_exception()
+
+    def handle_ping(self) -> None:
+        """Of the pings of a client that does not read, the last is answered (RFC 6455, 5.5.3)."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+        else:
+            self._pong = pong
+
     def listen(self, on_message: OnMessage) -> None:
         """From now on each message is given to that, first those that have come already."""
         come = [self.queue.get_nowait() for _ in range(self.queue.qsize())]
@@ -300,6 +320,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self._pong and not (self.close_sent or self.disconnected):
+            self.transport.write(self._pong)
+            self._pong = b""
         if self.flow is not None:
             self.flow.resume()
 

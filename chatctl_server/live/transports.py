@@ -15,7 +15,7 @@ Message = Any  # of ASGI
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 OnMessage = Callable[[bytes | None], None]
-"""Takes UTF-8 text; None for a binary message. Raises nothing."""
+"""Takes UTF-8 text; None for any other frame: binary, of control, a part. Raises nothing."""
 
 
 class Flow(Protocol):

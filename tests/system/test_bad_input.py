@@ -285,6 +285,10 @@ PROTOCOL_ERRORS = {
         frame(1, b"x" * 40_000, fin=False) + frame(0, b"x" * 40_000, fin=False),
         {1009},
     ),
+    "a message in thousands of frames": (
+        frame(1, b"{", fin=False) + frame(0, b"", fin=False) * 2000,
+        {1009},
+    ),
 }
 
 
@@ -401,6 +405,35 @@ def test_a_client_that_does_not_read_is_dropped(room: Room) -> None:
                 told = told[-4:] + part
     eventually(lambda: room.details()["current_users"] == 1)
     assert boss.say("still here")["seq"] == 101
+
+
+def test_a_client_that_pings_and_does_not_read(room: Room) -> None:
+    """Of its pings the last is answered."""
+    count = 50_000
+    with upgraded(room) as deaf:
+        deaf.sendall(b"".join(frame(9, b"%0125d" % number) for number in range(count)))
+        told = b""
+        while b"%0125d" % (count - 1) not in told[-4096:]:
+            part = deaf.recv(65536)
+            assert part, "closed"
+            told += part
+        assert len(told) < 4 * MIB
+
+
+def test_what_a_client_sends_while_it_waits_is_left_to_it(room: Room) -> None:
+    boss = room.join("boss")
+    for _ in range(60):
+        boss.say("x" * 20_000)
+    with wire.dial(room.server, receive_buffer=4096) as deaf:
+        deaf.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=deaf"))
+        eventually(lambda: room.details()["current_users"] == 2)
+        sent = 0
+        deaf.sendall(frame(1, b'{"type":"LoadHistory"}'))
+        deaf.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            while sent < 64 * MIB:
+                sent += deaf.send(frame(1, b"nonsense" * 8000))
+        assert sent < 8 * MIB
 
 
 def test_a_client_that_asks_and_does_not_read(room: Room) -> None:

@@ -12,6 +12,8 @@ SENDERS: dict[str, Callable[[Client], None]] = {
     "commands": lambda client: client.send("Ping", {"timestamp": 1}),
     "what cannot be decoded": lambda client: client.socket.send("{"),
     "binary frames": lambda client: client.socket.send(b"\0"),
+    "pings": lambda client: client.socket.ping() and None,
+    "parts of messages": lambda client: client.socket.send(["{"] * 10),
 }
 
 
