@@ -19,6 +19,7 @@ import uvloop
 
 from chatctl_server import logs
 from chatctl_server.app import VERSION, Application, create_app
+from chatctl_server.live.arrivals import Arrivals
 from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
 from chatctl_server.process import fingerprints, lock, servers, sockets
 from chatctl_server.process.paths import Paths, find_paths
@@ -160,6 +161,7 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
     class Protocol(HttpProtocol):
         handshake_timeout_seconds = settings.handshake_timeout_seconds
         max_open = settings.max_connections + SPARE_FILES // 2
+        arrivals = Arrivals(settings.new_connections_per_second)
         log_refused = staticmethod(app.edge.log_refused)
         timer = app.context.timer
 

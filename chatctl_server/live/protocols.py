@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import termios
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live import wire
+from chatctl_server.live.arrivals import Arrivals
 from chatctl_server.live.inbound import FrameReader, is_end_of_message
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.transports import Flow, OnMessage
@@ -37,14 +39,14 @@ MAX_FRAGMENTS = 1024  # frames of one message
 _PING = b"\x89\0"
 
 
-def _refusal(line: str, code: str, detail: str) -> bytes:
+def _refusal(line: str, code: str, detail: str, retry_after: int = 5) -> bytes:
     """A whole answer, for connections that the application never sees."""
     status, title = line.split(" ", 1)
     problem = {"type": "about:blank", "title": title, "status": int(status), "code": code}
     body = json.dumps({**problem, "detail": detail, "error": detail, "request_id": ""})
     head = (
         f"HTTP/1.1 {line}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nretry-after: 5\r\n\r\n"
+        f"content-length: {len(body)}\r\nretry-after: {retry_after}\r\n\r\n"
     )
     return (head + body).encode()
 
@@ -59,6 +61,15 @@ FULL = _refusal(
     "connection_limit",
     "The server has no place for another connection (MAX_CONNECTIONS)",
 )
+
+
+def _too_early(seconds: int) -> bytes:
+    return _refusal(
+        "503 Service Unavailable",
+        "connection_limit",
+        "Too many connections begin at once (NEW_CONNECTIONS_PER_SECOND)",
+        seconds,
+    )
 
 
 # Takes what the access log asks of an ASGI scope, and the status of the answer.
@@ -328,8 +339,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """``handshake_timeout_seconds``, ``max_open``, ``log_refused`` and ``timer`` are set by the
-    composition root.
+    """``handshake_timeout_seconds``, ``max_open``, ``arrivals``, ``log_refused`` and ``timer`` are
+    set by the composition root.
 
     Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
     files are left for the database and the admin socket.
@@ -337,6 +348,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     handshake_timeout_seconds: float = 10.0
     max_open: int = 100_000
+    arrivals = Arrivals(0)
     log_refused: LogRefused = staticmethod(_not_logged)
     timer = Timer()
     _is_surplus = False
@@ -379,15 +391,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self._is_surplus:
-            self.transport.write(FULL)
-            self.transport.close()
-            self._log_surplus()
+            self._turn_away(FULL)
             return
         self._has_body_to_come = True
         self._start_handshake(BODY_PATIENCE)
         super().on_headers_complete()
 
-    def _log_surplus(self) -> None:
+    def _turn_away(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.transport.close()
         path = self.url.partition(b"?")[0]
         method = self.parser.get_method().decode("ascii")
         self.log_refused({**self.scope, "method": method, "raw_path": path}, 503)
@@ -418,6 +430,11 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         if self._is_surplus:
             return
+        if self._peer is None:
+            seconds = self.arrivals.seconds_to_wait(time.monotonic_ns() // 1000)
+            if seconds:
+                self._turn_away(_too_early(seconds))
+                return
         self.timer.discard(self)  # the other protocol's turn
         super().handle_websocket_upgrade()
 

@@ -103,6 +103,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         About(whole("connections", least=0, off=True), "WebSocket connections of one IP address."),
     ] = 0
+    new_connections_per_second: Annotated[
+        int,
+        About(
+            whole("connections", least=0, off=True),
+            "WebSocket connections that may begin in a second, after three seconds' worth at once.",
+        ),
+    ] = 1000
     max_message_bytes: Annotated[
         int, About(whole("bytes", least=1, most=2**24), "UTF-8 bytes of one message's text.")
     ] = 32_768

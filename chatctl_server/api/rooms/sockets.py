@@ -21,7 +21,7 @@ from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.connection import RoomConnection
 from chatctl_server.api.rooms.identity import Joiner, identify
-from chatctl_server.domain import close_codes, frame_rate
+from chatctl_server.domain import close_codes, token_bucket
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.presence import Connection, Slot
 from chatctl_server.live.resume import Missed, resume
@@ -227,7 +227,7 @@ class _Member:
         limit = self._context.settings.inbound_frames_per_second
         if not limit:
             return True
-        full_at = frame_rate.full_again(self._full_at, time.monotonic_ns() // 1000, limit)
+        full_at = token_bucket.full_again(self._full_at, time.monotonic_ns() // 1000, limit)
         if full_at is None:
             refusal = errors.Throttled(f"More than {limit} frames a second", retry_after=1)
             self._subscriber.finish(close_codes.TOO_FAST, frames.error(refusal))

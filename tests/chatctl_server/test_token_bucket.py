@@ -1,6 +1,6 @@
-"""The token bucket of INBOUND_FRAMES_PER_SECOND."""
+"""The token bucket of INBOUND_FRAMES_PER_SECOND and NEW_CONNECTIONS_PER_SECOND."""
 
-from chatctl_server.domain import frame_rate
+from chatctl_server.domain import token_bucket
 from chatctl_server.domain.times import SECOND
 
 START = 5 * SECOND
@@ -10,7 +10,7 @@ def passed(frames: list[int], per_second: int = 100) -> list[bool]:
     """Which of the frames at these times pass."""
     full_at, found = 0, []
     for now in frames:
-        after = frame_rate.full_again(full_at, now, per_second)
+        after = token_bucket.full_again(full_at, now, per_second)
         found.append(after is not None)
         full_at = full_at if after is None else after
     return found
