@@ -222,6 +222,7 @@ def _connect(context: Context, broadcasters: Broadcasters) -> None:
         metrics.deliveries.inc(frames)
         metrics.fanout_seconds.observe(seconds)
 
+    metrics.collect(context.hub.traffic, context.presence, lambda: context.store.drops)
     context.store.on_commit = committed
     context.store.on_batch = calls_run
     context.hub.on_flush = frames_sent

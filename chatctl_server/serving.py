@@ -164,10 +164,12 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
         arrivals = Arrivals(settings.new_connections_per_second)
         log_refused = staticmethod(app.edge.log_refused)
         timer = app.context.timer
+        traffic = app.context.hub.traffic
 
     class Upgraded(WebSocketProtocol):
         log_refused = staticmethod(app.edge.log_refused)
         timer = app.context.timer
+        traffic = app.context.hub.traffic
 
     return uvicorn.Config(
         app,

@@ -145,6 +145,12 @@ class Server:
             client.drop()
         self.http.close()
 
+    def figure(self, name: str) -> float:
+        """Of /metrics; ``name`` with its labels."""
+        lines = self.http.get("/metrics").text.splitlines()
+        (found,) = [line for line in lines if line.startswith(f"{name} ")]
+        return float(found.rpartition(" ")[2])
+
     def chatctl(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """A command in the server's directory, with the server's settings."""
         return forks.run(arguments, self.environment, self.directory, stdin)

@@ -1,14 +1,61 @@
 """Prometheus figures, in a registry of the application's own."""
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from chatctl_server.live.presence import Presence
+from chatctl_server.live.traffic import EVICTION_REASONS, Traffic
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class _Totals(Collector):
+    """What others count as plain numbers."""
+
+    def __init__(
+        self, traffic: Traffic, presence: Presence, drops: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._traffic = traffic
+        self._presence = presence
+        self._drops = drops
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        traffic, presence = self._traffic, self._presence
+        for name, about, value in (
+            ("chatctl_connections_opened", "WebSocket connections let in", presence.opened),
+            ("chatctl_received_frames", "WebSocket frames of clients", traffic.received_frames),
+            (
+                "chatctl_received_bytes",
+                "Bytes of WebSocket frames of clients",
+                traffic.received_bytes,
+            ),
+            ("chatctl_sent_bytes", "Bytes of frames given to connections", traffic.sent_bytes),
+        ):
+            yield CounterMetricFamily(name, about, value)
+        refused = {"limit": presence.refused + traffic.surplus, "rate": traffic.early}
+        evicted = {reason: traffic.evictions[reason] for reason in EVICTION_REASONS}
+        for name, about, label, values in (
+            ("chatctl_connections_refused", "Connections refused", "reason", refused),
+            (
+                "chatctl_evictions",
+                "Clients closed for what they did not do, or did too often",
+                "reason",
+                evicted,
+            ),
+            ("chatctl_queue_drops", "What a full queue did not take", "queue", self._drops()),
+        ):
+            family = CounterMetricFamily(name, about, labels=[label])
+            for key, value in values.items():
+                family.add_metric([key], value)
+            yield family
 
 
 class Metrics:
@@ -53,6 +100,12 @@ class Metrics:
             "chatctl_callback_latency_seconds", "One try of a callback", ["kind"], buckets=_LONG
         )
         ProcessCollector(registry=registry)
+
+    def collect(
+        self, traffic: Traffic, presence: Presence, drops: Callable[[], Mapping[str, int]]
+    ) -> None:
+        """``drops``: by queue, what it did not take because it was full."""
+        self.registry.register(_Totals(traffic, presence, drops))
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

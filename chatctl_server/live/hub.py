@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live.subscriber import Subscriber
+from chatctl_server.live.traffic import Traffic
 from chatctl_server.live.transports import Transport
 
 CHANNEL_BYTES = 1024 * 1024  # of recent entries; who is further behind is cut off
@@ -132,6 +133,7 @@ class Hub:
     def __init__(self) -> None:
         self.published = 0  # the offset up to which all events have passed
         self.on_flush: Callable[[int, float], None] = lambda frames, seconds: None
+        self.traffic = Traffic()
         self._channels: dict[Hashable, Channel] = {}
         # By offset, wherever they are held: in a channel, or by who does not read.
         self._entries: WeakValueDictionary[int, Entry] = WeakValueDictionary()
@@ -142,7 +144,7 @@ class Hub:
         self._frames = 0  # written in this slice
 
     def subscriber(self, transport: Transport, view: str) -> Subscriber:
-        return Subscriber(transport, view, self._owe, self._serve)
+        return Subscriber(transport, view, self._owe, self._serve, self.traffic)
 
     # What has happened
 

@@ -50,12 +50,26 @@ class Presence:
         self._per_user: Counter[str] = Counter()
         self._per_address: Counter[str] = Counter()
         self.connections = 0
+        self.opened = 0  # since the start
+        self.refused = 0
 
     # Places: taken before the upgrade, given back at the end
 
     def take_slot(self, user_id: str, address: str, *, replaces: bool = False) -> Slot:
         """Raises ConnectionLimit at one of the limits. One that ``replaces`` the user's own
         connection to the room is let in beyond the limit per user."""
+        try:
+            self._check_limits(user_id, address, replaces=replaces)
+        except errors.ConnectionLimit:
+            self.refused += 1
+            raise
+        self.connections += 1
+        self.opened += 1
+        self._per_user[user_id] += 1
+        self._per_address[address] += 1
+        return Slot(user_id, address)
+
+    def _check_limits(self, user_id: str, address: str, *, replaces: bool) -> None:
         limits = self._limits
         if self.connections >= limits.connections:
             raise errors.ConnectionLimit(
@@ -70,10 +84,6 @@ class Presence:
             raise errors.ConnectionLimit(
                 f"This address has {limits.per_address} connections (MAX_CONNECTIONS_PER_ADDRESS)"
             )
-        self.connections += 1
-        self._per_user[user_id] += 1
-        self._per_address[address] += 1
-        return Slot(user_id, address)
 
     def free_slot(self, place: Slot) -> None:
         self.connections -= 1

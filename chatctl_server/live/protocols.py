@@ -27,6 +27,7 @@ from chatctl_server.live import wire
 from chatctl_server.live.arrivals import Arrivals
 from chatctl_server.live.inbound import FrameReader, is_end_of_message
 from chatctl_server.live.timer import Timer
+from chatctl_server.live.traffic import Traffic
 from chatctl_server.live.transports import Flow, OnMessage
 
 logger = logging.getLogger("chatctl.server")
@@ -126,10 +127,11 @@ class PreparedWebSocket:
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """``log_refused`` and ``timer`` are set by the composition root."""
+    """``log_refused``, ``timer`` and ``traffic`` are set by the composition root."""
 
     log_refused: LogRefused = staticmethod(_not_logged)
     timer = Timer()
+    traffic = Traffic()
     flow: Flow | None = None
     _on_message: OnMessage | None = None
     _pong = b""  # that could not be written yet
@@ -151,6 +153,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.timer.discard(self)
+        if isinstance(exc, TimeoutError):  # the system has given it up
+            self.traffic.evictions["stalled"] += 1
         super().connection_lost(exc)
 
     def check(self, now: float) -> None:
@@ -182,6 +186,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self._pong_by = now + PONG_SECONDS
                 return
             logger.info("a client that does not answer was dropped")
+            self.traffic.evictions["silent"] += 1
             self.close_with(close_codes.INTERNAL_ERROR, b"")
             if self.transport.get_write_buffer_size():
                 self.transport.abort()
@@ -199,7 +204,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         if self.handshake_initiated:
             self._is_heard = True
+            self.traffic.received_bytes += len(data)
             for is_text, frame in self._reader.feed(data):
+                self.traffic.received_frames += 1
                 if is_text:
                     self.curr_msg_data_type = "text"
                     self._receive(frame, is_text=True)
@@ -339,8 +346,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """``handshake_timeout_seconds``, ``max_open``, ``arrivals``, ``log_refused`` and ``timer`` are
-    set by the composition root.
+    """``handshake_timeout_seconds``, ``max_open``, ``arrivals``, ``log_refused``, ``timer`` and
+    ``traffic`` are set by the composition root.
 
     Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
     files are left for the database and the admin socket.
@@ -351,6 +358,7 @@ class HttpProtocol(HttpToolsProtocol):
     arrivals = Arrivals(0)
     log_refused: LogRefused = staticmethod(_not_logged)
     timer = Timer()
+    traffic = Traffic()
     _is_surplus = False
     _has_body_to_come = False
     _head_bytes = 0  # of a request whose headers are not complete
@@ -391,6 +399,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self._is_surplus:
+            self.traffic.surplus += 1
             self._turn_away(FULL)
             return
         self._has_body_to_come = True
@@ -433,6 +442,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._peer is None:
             seconds = self.arrivals.seconds_to_wait(time.monotonic_ns() // 1000)
             if seconds:
+                self.traffic.early += 1
                 self._turn_away(_too_early(seconds))
                 return
         self.timer.discard(self)  # the other protocol's turn

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from chatctl_server.domain import close_codes
+from chatctl_server.live.traffic import EvictionReason, Traffic
 from chatctl_server.live.transports import Transport
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ logger = logging.getLogger("chatctl.rooms")
 
 MAX_OWN_BYTES = 1024 * 1024
 STALLED_SECONDS = 10.0
+_EVICTIONS: dict[int, EvictionReason] = {
+    close_codes.TOO_SLOW: "too_slow",
+    close_codes.TOO_FAST: "too_fast",
+}
 
 
 class Subscriber:
@@ -32,6 +37,7 @@ class Subscriber:
         "_left_bytes",
         "_own_bytes",
         "_serve",
+        "_traffic",
         "_wake",
         "_written",
         "channel",
@@ -53,6 +59,7 @@ class Subscriber:
         view: str,
         wake: Callable[["Subscriber"], None],
         serve: Callable[["Subscriber"], None],
+        traffic: Traffic,
     ) -> None:
         self.transport = transport
         self.view = view
@@ -67,6 +74,7 @@ class Subscriber:
         self.expires_at: float | None = None
         self._wake = wake
         self._serve = serve
+        self._traffic = traffic
         self._own_bytes = 0
         self._written = 0
         self._drained: asyncio.Event | None = None
@@ -93,7 +101,9 @@ class Subscriber:
         return own
 
     def write(self, frames: bytes) -> None:
-        self._written += len(frames)
+        size = len(frames)
+        self._written += size
+        self._traffic.sent_bytes += size
         self.transport.write(frames)
 
     def replay(self, payloads: Iterable[bytes]) -> None:
@@ -122,6 +132,8 @@ class Subscriber:
             if self.is_finished:
                 return
         self.is_finished = True
+        if code in _EVICTIONS:
+            self._traffic.evictions[_EVICTIONS[code]] += 1
         self.own.clear()
         self.pending.clear()
         frame = b"" if last is None else self.transport.frame(last)
@@ -161,4 +173,5 @@ class Subscriber:
             self._is_stalled_at = now if unsent else None
         elif now - self._is_stalled_at >= STALLED_SECONDS:
             logger.info("a client that does not read was dropped")
+            self._traffic.evictions["stalled"] += 1
             self.transport.abort()

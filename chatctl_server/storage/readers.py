@@ -32,6 +32,7 @@ class Readers:
         self._limit_seconds = limit_seconds
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
         self._asked = 0  # that are waiting or running
+        self.refused = 0  # since the start
         self._watch: asyncio.TimerHandle | None = None
         self._is_stopping = False
         self._connections: set[engine.Connection] = set()
@@ -44,6 +45,7 @@ class Readers:
         if self._is_stopping:
             raise errors.Stopping("The server stops", retry_after=5)
         if self._asked >= MAX_WAITING:
+            self.refused += 1
             raise errors.Busy("Too many queries are waiting for the database", retry_after=1)
         with self._mutex:
             self._asked += 1

@@ -60,6 +60,7 @@ class Store:
         self._waiting_bytes = 0
         self._batches: SimpleQueue[list[Call] | None] = SimpleQueue()  # None: no more will come
         self._is_writing = False  # a batch is with the writer, or about to be
+        self._refused_calls = 0  # since the start
         self._drained = threading.Event()
         self._readers_closed = threading.Event()
         self._closing = False
@@ -143,6 +144,15 @@ class Store:
     def backlog(self) -> int:
         return len(self._waiting) + len(self._urgent)
 
+    @property
+    def drops(self) -> dict[str, int]:
+        """By queue: how many calls and queries were refused because it was full."""
+        return {
+            "writer": self._refused_calls,
+            "live_queries": self._live.refused,
+            "list_queries": self._lists.refused,
+        }
+
     # Reading
 
     async def read(self, query: Callable[..., T], *arguments: Any) -> T:
@@ -200,6 +210,7 @@ class Store:
             or self._waiting_bytes >= MAX_WAITING_BYTES + spare * CALL_BYTES
         )
         if full and not reserved:
+            self._refused_calls += 1
             raise errors.Busy("The writer's queue is full", retry_after=1)
         self._waiting_bytes += size
         (self._urgent if urgent else self._waiting).append(Call(action, arguments, done, size))

@@ -16,6 +16,8 @@ from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms import commands
 from chatctl_server.app import create_app
 from chatctl_server.domain import close_codes, events
+from chatctl_server.live.presence import Limits, Presence
+from chatctl_server.live.traffic import Traffic
 from chatctl_server.settings.sources import SECRET_FILES, SETTINGS, Settings
 from chatctl_server.storage import maintenance, models
 
@@ -120,9 +122,11 @@ async def test_every_route_is_documented_and_every_documented_one_is_there(tmp_p
 
 
 def test_every_figure_of_the_metrics_is_named() -> None:
+    metrics = Metrics()
+    metrics.collect(Traffic(), Presence(Limits(1)), dict)
     names = {
         metric.name + ("_total" if metric.type == "counter" else "")
-        for metric in Metrics().registry.collect()
+        for metric in metrics.registry.collect()
         if metric.name.startswith("chatctl_")
     }
     assert set(re.findall(r"`(chatctl_\w+)`", section("The server itself"))) == names

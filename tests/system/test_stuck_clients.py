@@ -56,6 +56,10 @@ def cut(line: socket.socket) -> None:
     )
 
 
+def evicted(room: Room, reason: str) -> float:
+    return room.server.figure(f'chatctl_evictions_total{{reason="{reason}"}}')
+
+
 def users(room: Room) -> int:
     return int(room.details()["current_users"])
 
@@ -67,8 +71,10 @@ def test_one_at_the_other_end_of_a_cut_line_is_found_out(room: Room) -> None:
 
 
 def test_one_that_does_not_answer_a_ping_is_closed(room: Room) -> None:
+    before = evicted(room, "silent")
     with joined(room, "anna") as line:
         told = wire.read_to_end(line)
+    assert evicted(room, "silent") == before + 1
     assert told.count(PING) == 1
     assert told.endswith(struct.pack("!BBH", 0x88, 2, 1011))
     eventually(lambda: users(room) == 0)
@@ -95,6 +101,7 @@ def test_whatever_it_sends_is_an_answer(room: Room) -> None:
 
 def test_one_that_takes_nothing_is_dropped_while_it_is_sent_to(room: Room) -> None:
     """Also when it sends."""
+    before = evicted(room, "stalled")
     boss = room.join("boss")
     with joined(room, "anna", receive_buffer=4096) as line:
         for _ in range(10):
@@ -107,6 +114,7 @@ def test_one_that_takes_nothing_is_dropped_while_it_is_sent_to(room: Room) -> No
             return users(room) == 1
 
         eventually(is_alone)
+    assert evicted(room, "stalled") == before + 1
     boss.close()
 
 

@@ -32,6 +32,8 @@ def test_a_storm_is_let_in_little_by_little(narrow: Room) -> None:
     assert [each.status for each in answers[:3]] == [101] * 3
     refused = [each for each in answers if each.status != 101]
     assert refused
+    name = 'chatctl_connections_refused_total{reason="rate"}'
+    assert narrow.server.figure(name) == len(refused)
     problem = refused[-1].json()
     assert (problem["status"], problem["code"]) == (503, "connection_limit")
     assert "NEW_CONNECTIONS_PER_SECOND" in problem["detail"]

@@ -34,6 +34,7 @@ def test_who_sends_too_fast_is_told_and_closed(tmp_path: Path, kind: str) -> Non
             "retry_after": 1,
         }
         assert room.join("anna", since=0).say("back again")["seq"] == 2
+        assert server.figure('chatctl_evictions_total{reason="too_fast"}') == 1
         assert bert.receive("UserLeft")["payload"]["user_id"] == "anna"
 
 

@@ -41,6 +41,7 @@ async def test_what_waits_is_counted_by_its_length(
             assert refused.headers["retry-after"] == "1"
             figures = (await client.get("/metrics")).text
             assert f"chatctl_writer_backlog {app.context.store.backlog}.0" in figures
+            assert 'chatctl_queue_drops_total{queue="writer"} 1.0' in figures
         assert (await long).status_code in {200, 201}
         assert (await create(client)).status_code == 200
 

@@ -1,0 +1,56 @@
+"""The figures of /metrics: each says what it is called after."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wire
+from world import Room, eventually, running
+
+PING = b'{"type":"Ping","payload":{"timestamp":1}}'
+FRAME = b"\x81" + bytes([0x80 | len(PING)]) + b"\0\0\0\0" + PING
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    """Of a server of its own: nobody else adds to the figures."""
+    with running(tmp_path, MAX_CONNECTIONS_PER_ADDRESS="2") as server:
+        yield server.create_room(admins=("boss",))
+
+
+def test_what_goes_over_connections_is_counted(room: Room) -> None:
+    figure = room.server.figure
+    with wire.dial(room.server) as line:
+        line.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=anna"))
+        told = line.recv(4096)
+        line.sendall(FRAME * 3)
+        while told.count(b"Pong") < 3:
+            part = line.recv(4096)
+            assert part, "closed"
+            told += part
+        assert figure("chatctl_connections_opened_total") == 1
+        assert figure("chatctl_received_frames_total") == 3
+        assert figure("chatctl_received_bytes_total") == 3 * len(FRAME)
+        sent = told.partition(b"\r\n\r\n")[2]
+        assert figure("chatctl_sent_bytes_total") >= len(sent)
+    eventually(lambda: figure("chatctl_connections") == 0)
+    room.join("anna")
+    assert figure("chatctl_connections_opened_total") == 2
+
+
+def test_who_finds_no_place_is_counted(room: Room) -> None:
+    room.join("anna"), room.join("bert")
+    path = wire.upgrade(f"/ws/rooms/{room.id}?user_id=carl")
+    assert wire.ask(room.server, path).status == 503
+    assert room.server.figure('chatctl_connections_refused_total{reason="limit"}') == 1
+
+
+def test_who_reads_too_slowly_is_counted(room: Room) -> None:
+    boss = room.join("boss")
+    with wire.dial(room.server, receive_buffer=4096) as deaf:
+        deaf.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=deaf"))
+        eventually(lambda: room.details()["current_users"] == 2)
+        for _ in range(60):
+            boss.say("x" * 30_000)
+        name = 'chatctl_evictions_total{reason="too_slow"}'
+        eventually(lambda: room.server.figure(name) == 1)
