@@ -26,4 +26,5 @@ bench:
 	python bench/admin.py
 	python bench/callbacks.py
 	python bench/isolation.py
+	python bench/stuck.py
 	python bench/callback_client.py

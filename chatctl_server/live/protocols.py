@@ -156,6 +156,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if isinstance(exc, TimeoutError):  # the system has given it up
             self.traffic.evictions["stalled"] += 1
         super().connection_lost(exc)
+        self.conn.parser.close()  # it refers to what refers to it
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """What refers to each other would be kept until all objects are looked through, which the
+        server does rarely: thousands who come and go would fill the memory."""
+        super().on_task_complete(task)
+        self.scope["extensions"].clear()
+        self.flow = self._on_message = None
 
     def check(self, now: float) -> None:
         """Called by the timer."""
@@ -447,6 +455,7 @@ class HttpProtocol(HttpToolsProtocol):
                 return
         self.timer.discard(self)  # the other protocol's turn
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # it refers to what refers to it
 
     def _start_handshake(self, patience: int = 1) -> None:
         self._head_bytes = 0
