@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 VERSION = version("chatctl")
 FACES: Faces = (ROOMS, MANAGEMENT)
 HEARTBEAT_SECONDS = 30.0
+KEEP_ALIVE_SECONDS = 15.0
 SESSIONS_A_CALL = 500
 CALLBACKS_STOP_SECONDS = 2.0
 Role = Literal["server", "command", "reader"]
@@ -112,6 +113,7 @@ class Application:
         await self._callbacks().start(self._workers)
         self._workers.start("heartbeat", self._heartbeat)
         self._workers.start("timer", lambda: every(TICK_SECONDS, context.timer.tick))
+        self._workers.start("keep-alive", self._keep_alive)
 
     async def _stop(self) -> None:
         self.stop_streams()
@@ -132,6 +134,9 @@ class Application:
     async def _heartbeat(self) -> None:
         store = self.context.store
         await every(HEARTBEAT_SECONDS, lambda: store.write(followers.heartbeat))
+
+    async def _keep_alive(self) -> None:
+        await every(KEEP_ALIVE_SECONDS, self.context.streams.keep_alive)
 
 
 def create_app(

@@ -243,7 +243,7 @@ async def _follow(
         offset = hub.published if after is None else after
         while True:
             caught = await context.store.read_live(catch_up, scope, user_id, offset)
-            subscriber.replay(caught.frames)
+            subscriber.replay(map(wire.text_frame, caught.frames))
             is_level = caught.offset == offset and offset >= hub.published
             offset = caught.offset
             if is_level:

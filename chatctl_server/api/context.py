@@ -7,6 +7,7 @@ from typing import NamedTuple
 from chatctl_server.api.authentication import Failures
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.live.attempts import Attempts
+from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Presence
@@ -73,6 +74,7 @@ class Context:
         self.started_at = started_at
         self.hub = Hub()
         self.timer = Timer()
+        self.streams = OpenStreams()
         self.notifier = notifier
         self.due = due
         self.tries = tries

@@ -50,7 +50,7 @@ class Edge:
             return
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
-        send = _with_header(send, (b"x-request-id", request_id.encode()))
+        send = with_header(send, (b"x-request-id", request_id.encode()))
         if access_log.is_on() and not self._in_process:
             send = access_log.timed(send, scope, self._address(scope))
         try:
@@ -59,7 +59,7 @@ class Edge:
             scope[caller.KEY] = self._caller(scope)
             self._check_reachable(scope)
             if scope["path"].startswith(MANAGEMENT):
-                send = _with_header(send, (VERSION_HEADER, self._version.encode()))
+                send = with_header(send, (VERSION_HEADER, self._version.encode()))
                 self._check_version(scope)
         except errors.ChatctlError as refusal:
             await refuse(scope, receive, send, refusal)
@@ -152,7 +152,7 @@ def _uuid7() -> str:
     return str(uuid.UUID(int=value))
 
 
-def _with_header(send: Send, line: tuple[bytes, bytes]) -> Send:
+def with_header(send: Send, line: tuple[bytes, bytes]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             message["headers"] = [*message.get("headers", ()), line]

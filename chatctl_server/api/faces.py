@@ -41,8 +41,8 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     """``parts`` are the routes that ask for its credentials, by how their paths begin; those of
     ``unguarded`` ignore every credential.
 
-    ``sockets`` (WebSockets) and ``streams`` (HTTP) have their paths as the framework writes them,
-    a parameter for one segment. They find out by themselves who calls, and are made with the
+    ``sockets`` (WebSockets) have their paths as the framework writes them, a parameter for one
+    segment; ``streams`` are routes. Both find out by themselves who calls, and are made with the
     broadcaster, which a face that has some has, too.
     ``in_words``: the core's refusals as the face's clients know them.
     """
@@ -52,7 +52,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     parts: Mapping[str, Callable[[], Handlers]] = {}
     unguarded: Callable[[], Handlers] = list
     sockets: Mapping[str, Callable[[Context, B], AsgiRoute]] = {}
-    streams: Mapping[str, Callable[[Context, B], AsgiRoute]] = {}
+    streams: Callable[[Context, B], Handlers] | None = None
     broadcaster: Callable[[Context], B] | None = None
     in_words: Callable[[errors.ChatctlError], errors.ChatctlError] | None = None
 

@@ -10,7 +10,6 @@ from typing import Any
 from litestar import Litestar, asgi
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.handlers import ASGIRouteHandler
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.router import Router
@@ -87,11 +86,15 @@ def _guarded(context: Context, face: Face[Any], handlers: Handlers) -> Router:
     )
 
 
-def _live(context: Context, faces: Faces, broadcasters: Broadcasters) -> Iterator[ASGIRouteHandler]:
+def _live(
+    context: Context, faces: Faces, broadcasters: Broadcasters
+) -> Iterator[ControllerRouterHandler]:
     for face in faces:
         if (broadcaster := broadcasters.get(face.name)) is not None:
-            for path, make in (*face.sockets.items(), *face.streams.items()):
+            for path, make in face.sockets.items():
                 yield asgi(path, copy_scope=False)(make(context, broadcaster))
+            if face.streams is not None:
+                yield from face.streams(context, broadcaster)
 
 
 def _litestar(

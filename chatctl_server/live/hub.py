@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from weakref import WeakValueDictionary
 
 from chatctl_server.domain import close_codes
+from chatctl_server.live.derived import DerivedViews
 from chatctl_server.live.subscriber import Subscriber
 from chatctl_server.live.traffic import Traffic
 from chatctl_server.live.transports import Transport
@@ -103,12 +104,12 @@ class Channel:
         found.reverse()
         return found
 
-    def frames_above(self, view: str, position: int) -> tuple[bytes, int]:
+    def frames_above(self, view: str, position: int, views: DerivedViews) -> tuple[bytes, int]:
         """And how many they are."""
         key = (view, position)
         found = self.memo.get(key)
         if found is None:
-            frames = [each.frames[view] for each in self.above(position) if view in each.frames]
+            frames = views.frames(self.above(position), view)
             found = self.memo[key] = (b"".join(frames), len(frames))
         return found
 
@@ -120,18 +121,27 @@ class Channel:
 class Turn:
     """One pass over a channel's subscribers: up to ``last``, with the signals of that moment."""
 
-    __slots__ = ("last", "left", "signals")
+    __slots__ = ("_memo", "last", "left", "signals")
 
     def __init__(self, channel: Channel) -> None:
         self.last = channel.last
         self.signals, channel.signals = channel.signals, []
         everybody = [*channel.subscribers, *(channel.many if self.signals else ())]
         self.left: Iterator[Subscriber] = iter(everybody)
+        self._memo: dict[str, bytes] = {}
+
+    def signals_in(self, view: str, views: DerivedViews) -> bytes:
+        found = self._memo.get(view)
+        if found is None:
+            found = b"".join([views.frame(each, view) for each in self.signals])
+            self._memo[view] = found
+        return found
 
 
 class Hub:
     def __init__(self) -> None:
         self.published = 0  # the offset up to which all events have passed
+        self.views = DerivedViews()
         self.on_flush: Callable[[int, float], None] = lambda frames, seconds: None
         self.traffic = Traffic()
         self._channels: dict[Hashable, Channel] = {}
@@ -204,8 +214,9 @@ class Hub:
             self._mark(channel)
             return
         for subscriber in channel.subscribers:
-            if not subscriber.is_paused and subscriber.view in frames:
-                subscriber.own.append(frames[subscriber.view])
+            frame = self.views.frame(frames, subscriber.view)
+            if frame and not subscriber.is_paused:
+                subscriber.own.append(frame)
                 self._owe(subscriber)
 
     # Who listens
@@ -288,12 +299,13 @@ class Hub:
     # Writing
 
     def _add_pending(self, subscriber: Subscriber, entry: Entry, view: str) -> None:
-        if view not in entry.frames or subscriber.is_finished:
+        frame = self.views.frame(entry.frames, view, entry.offset)
+        if not frame or subscriber.is_finished:
             return
         if subscriber.pending and subscriber.pending[-1][0] is entry:
             return  # heard of in another channel
         subscriber.pending.append((entry, view))
-        subscriber.pending_bytes += len(entry.frames[view])
+        subscriber.pending_bytes += len(frame)
         if subscriber.is_paused and subscriber.pending_bytes > CHANNEL_BYTES:
             subscriber.finish(close_codes.TOO_SLOW, overtaking=True)
             return
@@ -346,7 +358,8 @@ class Hub:
         turn = channel.turn = channel.turn or Turn(channel)
         served = 0
         for subscriber in itertools.islice(turn.left, most):
-            self._serve(subscriber, turn.signals)
+            signals = turn.signals_in(subscriber.view, self.views) if turn.signals else b""
+            self._serve(subscriber, signals)
             served += 1
         if served < most:
             channel.turn = None
@@ -361,7 +374,7 @@ class Hub:
         else:
             self._dirty.rotate(-1)
 
-    def _serve(self, subscriber: Subscriber, signals: Iterable[Mapping[str, bytes]] = ()) -> None:
+    def _serve(self, subscriber: Subscriber, signals: bytes = b"") -> None:
         if subscriber.is_finished:
             return
         channel = subscriber.channel
@@ -370,9 +383,7 @@ class Hub:
             return
         if subscriber.is_paused:
             return
-        data = self._take(subscriber)
-        for each in signals:
-            data += each.get(subscriber.view, b"")
+        data = self._take(subscriber) + signals
         if subscriber.own:
             data += subscriber.take_own()
         if data:
@@ -382,10 +393,11 @@ class Hub:
         """What has happened since its position, which moves behind it."""
         channel, pending = subscriber.channel, subscriber.pending
         if channel is not None and subscriber.position < channel.last:
-            data, frames = channel.frames_above(subscriber.view, subscriber.position)
+            data, frames = channel.frames_above(subscriber.view, subscriber.position, self.views)
             subscriber.position = channel.last
         elif pending:
-            data = b"".join([entry.frames.get(view, b"") for entry, view in pending])
+            shown = [self.views.frame(each.frames, view, each.offset) for each, view in pending]
+            data = b"".join(shown)
             frames = len(pending)
             subscriber.position = pending[-1][0].offset
             subscriber.pending_bytes = 0

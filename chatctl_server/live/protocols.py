@@ -93,7 +93,7 @@ class PreparedWebSocket:
     def start(self, flow: Flow) -> None:
         self._protocol.flow = flow
 
-    def frame(self, payload: bytes) -> bytes:
+    def frame(self, payload: bytes, offset: int | None = None) -> bytes:
         return wire.text_frame(payload)
 
     def write(self, frames: bytes) -> None:
@@ -372,6 +372,8 @@ class HttpProtocol(HttpToolsProtocol):
     _head_bytes = 0  # of a request whose headers are not complete
     _complete_by: float | None = None  # what is under way, the headers or the body
     _peer: dict[object, object] | None = None
+    _stream: Flow | None = None  # that it answers with, past ASGI
+    _lost: asyncio.Event | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -382,6 +384,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.timer.discard(self)
+        if self._lost is not None:
+            self._lost.set()
         super().connection_lost(exc)
 
     def check(self, now: float) -> None:
@@ -400,8 +404,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        extensions: dict[str, Any] = {"chatctl.line": self}
         if self._peer is not None:
-            self.scope["extensions"] = {"chatctl.peer": self._peer}
+            extensions["chatctl.peer"] = self._peer
+        self.scope["extensions"] = extensions
         if self._complete_by is None:
             self._start_handshake()
 
@@ -435,8 +441,31 @@ class HttpProtocol(HttpToolsProtocol):
         """A request that is not here yet is not waited for: nothing of it has been done."""
         if self._has_body_to_come and not self.pipeline:
             self.transport.abort()
-        else:
-            super().shutdown()
+            return
+        if self._stream is not None:
+            self._stream.finish(close_codes.RESTART)
+            if self.flow.write_paused:  # who does not read is not waited for
+                self.transport.abort()
+        super().shutdown()
+
+    def attach(self, flow: Flow, lost: asyncio.Event) -> None:
+        """A stream writes to the transport by itself: what ASGI says of it goes to that."""
+        self._stream, self._lost = flow, lost
+        if self.transport.is_closing():
+            lost.set()
+
+    def detach(self) -> None:
+        self._stream = self._lost = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stream is not None:
+            self._stream.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stream is not None:
+            self._stream.resume()
 
     def on_response_complete(self) -> None:
         """Whoever was answered before the end of their request may not go on with it."""

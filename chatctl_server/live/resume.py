@@ -17,9 +17,9 @@ LIMIT_SECONDS = 10.0
 
 
 class Missed(NamedTuple):
-    """Payloads in log order, and the offset up to which nothing is missing."""
+    """Whole frames in log order, and the offset up to which nothing is missing."""
 
-    payloads: list[bytes]
+    frames: list[bytes]
     offset: int
 
 
@@ -37,7 +37,7 @@ async def resume(
         async with asyncio.timeout(LIMIT_SECONDS):
             while not hub.join(key, subscriber, offset):
                 missed = await read_page(offset)
-                subscriber.replay(missed.payloads)
+                subscriber.replay(missed.frames)
                 offset = missed.offset
                 await subscriber.drained()
     except TimeoutError:

@@ -82,11 +82,11 @@ class Subscriber:
         self._left_bytes = 0  # how many bytes had left when it was last looked at
         transport.start(self)
 
-    def push(self, payload: bytes) -> None:
+    def push(self, payload: bytes, offset: int | None = None) -> None:
         """For this connection alone; what is pushed after ``finish`` is dropped."""
         if self.is_finished:
             return
-        frame = self.transport.frame(payload)
+        frame = self.transport.frame(payload, offset)
         self.own.append(frame)
         self._own_bytes += len(frame)
         if self._own_bytes > MAX_OWN_BYTES:
@@ -106,14 +106,14 @@ class Subscriber:
         self._traffic.sent_bytes += size
         self.transport.write(frames)
 
-    def replay(self, payloads: Iterable[bytes]) -> None:
-        """As ``push``, at once and without a limit: the sender waits until it has ``drained``."""
+    def replay(self, frames: Iterable[bytes]) -> None:
+        """Whole frames, at once and without a limit: the sender waits until it has ``drained``."""
         if self.is_finished:
             return
         self._serve(self)
-        frames = b"".join([self.transport.frame(each) for each in payloads])
-        if frames:
-            self.write(frames)
+        joined = b"".join(frames)
+        if joined:
+            self.write(joined)
 
     async def drained(self) -> None:
         """Returns when the client may be sent more; others have had their turn meanwhile."""

@@ -16,6 +16,12 @@ def text_frame(payload: bytes) -> bytes:
     return bytes((_FIN_TEXT, _EIGHT_BYTES)) + size.to_bytes(8, "big") + payload
 
 
+def payload(frame: bytes) -> bytes:
+    """What ``text_frame`` was given."""
+    width = {_TWO_BYTES: 2, _EIGHT_BYTES: 8}.get(frame[1], 0)
+    return frame[2 + width :]
+
+
 def texts(frames: bytes) -> Iterator[str]:
     """What ``text_frame`` was given, of frames that stand one after the other."""
     start = 0

@@ -196,6 +196,18 @@ def first_seq_at(db: Database, ref: ConversationRef, last_seq: int, at: int) -> 
     return low
 
 
+def seq_at(db: Database, ref: ConversationRef, last_seq: int, offset: int) -> int:
+    """The seq of the newest message up to that offset, 0 for none: by bisection, too."""
+    low, high = 0, last_seq
+    while low < high:
+        middle = (low + high + 1) // 2
+        if event_offset(db, ref, middle) <= offset:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def originals(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], Original]:
     """By conversation, sender and client_msg_id: what is stored under those hashes."""
     if not hashes:

@@ -35,19 +35,32 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Start(NamedTuple):
-    """``others``: how many changes and state events follow, counted up to a limit."""
+    """Up to where everything has been seen. ``others``: how many changes and state events follow,
+    counted up to a limit."""
 
     offset: int
+    seq: int
     others: int
 
 
 def start(db: Database, ref: ConversationRef, seq: int, limit: int) -> Start:
     """Where a listener stands who has seen everything up to that seq."""
-    offset = messages.event_offset(db, ref, seq)
+    return _start(db, ref, messages.event_offset(db, ref, seq), seq, limit)
+
+
+def start_after(
+    db: Database, ref: ConversationRef, offset: int, last_seq: int, limit: int
+) -> Start:
+    """As ``start``, for who has seen everything up to that offset; no message is above
+    ``last_seq``."""
+    return _start(db, ref, offset, messages.seq_at(db, ref, last_seq, offset), limit)
+
+
+def _start(db: Database, ref: ConversationRef, offset: int, seq: int, limit: int) -> Start:
     others = log.count_state(db, ref, offset, limit)
     if others < limit:
         others += messages.count_changed(db, ref, seq, offset, limit - others)
-    return Start(offset, others)
+    return Start(offset, seq, others)
 
 
 def page(db: Database, ref: ConversationRef, offset: int, seq: int) -> Page:
@@ -70,9 +83,9 @@ def page(db: Database, ref: ConversationRef, offset: int, seq: int) -> Page:
         *(ChangedMessage(each, each.changed_offset) for each in changes if each.changed_offset),
         *(each for each in state if each.offset <= until),
     ]
-    entries.sort(key=_offset)
+    entries.sort(key=offset_of)
     return Page(entries, until, posts[-1].seq if posts else seq)
 
 
-def _offset(entry: Replayed) -> int:
+def offset_of(entry: Replayed) -> int:
     return entry.event_offset if isinstance(entry, messages.Message) else entry.offset

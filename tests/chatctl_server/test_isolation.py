@@ -25,6 +25,7 @@ from world import KEY
 from chatctl_server.app import FACES, Application, create_app
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.live.transports import Flow
 from chatctl_server.settings.sources import Settings
 
 NOW = 1_800_000_000 * SECOND
@@ -40,6 +41,8 @@ SEEN_BY_THE_OPERATOR = {
     "GET /health": "how long the database took",
     "GET /management/callbacks/tries": "a stream of what is sent now",
 }
+# They never end: each has a test of its own.
+STREAMS = {"GET /events/rooms/{room_id}"}
 Row = tuple[str, str, Any]
 KINDS = [each for each in get_args(EndpointKind) if each != "events"]  # those of the settings
 
@@ -164,7 +167,7 @@ def test_every_route_has_a_row_or_a_reason() -> None:
         for method in methods
     }
     rows = {label for label, _ in _rows("lobby", "attic")}
-    assert described == rows | BY_A_NEW_ID | set(SEEN_BY_THE_OPERATOR)
+    assert described == rows | BY_A_NEW_ID | STREAMS | set(SEEN_BY_THE_OPERATOR)
     assert not rows & set(SEEN_BY_THE_OPERATOR)
 
 
@@ -265,8 +268,70 @@ async def spoken(path: Path) -> list[str]:
 async def test_a_rooms_socket_is_sent_the_same_bytes(twins: tuple[Path, Path]) -> None:
     alone, crowded = [await spoken(path) for path in twins]
     assert {path for face in FACES for path in face.sockets} == {"/ws/rooms/{room_id:str}"}
-    assert not any(face.streams for face in FACES), "a stream of a face needs a test like this"
     assert any("History" in each for each in alone)
+    assert any("let me in" not in each and "welcome" in each for each in alone)
+    assert crowded == alone
+
+
+class Line(asyncio.Transport):
+    """The scope extension ``chatctl.line``: its client leaves when it has seen the end."""
+
+    def __init__(self, until: bytes) -> None:
+        super().__init__()
+        self.transport = self
+        self.told = b""
+        self._until = until
+
+    def attach(self, flow: Flow, lost: asyncio.Event) -> None:
+        self._lost = lost
+
+    def detach(self) -> None: ...
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.told += bytes(data)
+        if self._until in self.told:
+            self._lost.set()
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+async def followed(path: Path) -> list[str]:
+    """What a room's stream is sent: a resume from the begin, and a message."""
+    async with running(path, "server") as (app, client):
+        lobby, attic = await room_ids(client)
+        line = Line(b"the last word")
+        url = f"/events/rooms/{lobby}"
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": url,
+            "raw_path": url.encode(),
+            "query_string": b"user_id=bob&since=0",
+            "headers": [],
+            "client": ("127.0.0.1", 1),
+            "extensions": {"chatctl.line": line},
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request"}
+
+        async def send(message: Any) -> None:
+            assert message.get("status", 200) == 200
+
+        async with asyncio.timeout(20):
+            following = asyncio.create_task(app(scope, receive, send))
+            while b"MessageDeleted" not in line.told:
+                await asyncio.sleep(0.01)
+            messages = f"/management/rooms/{lobby}/messages"
+            await client.post(messages, json={"content": "the last word"})
+            await following
+        told = re.sub(r"id: \d+", "id: <number>", line.told.decode())
+        return [masked(each, {lobby, attic}) for each in told.split("\r\n")[1::2]]
+
+
+async def test_a_rooms_stream_is_sent_the_same_bytes(twins: tuple[Path, Path]) -> None:
+    alone, crowded = [await followed(path) for path in twins]
     assert any("let me in" not in each and "welcome" in each for each in alone)
     assert crowded == alone
 

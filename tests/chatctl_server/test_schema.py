@@ -15,8 +15,12 @@ from world import KEY, Server, running
 
 PROOF = os.environ.get("CHATCTL_PROOF") == "1"
 DESCRIPTION = schemathesis.openapi.from_dict(declared.description())
-STREAMS = ["/management/events/stream", "/management/callbacks/tries"]
-# The streams never end; test_event_routes.py and test_try_stream.py read from them.
+STREAMS = [
+    "/management/events/stream",
+    "/management/callbacks/tries",
+    "/events/rooms/{room_id}",
+]
+# They never end; test_event_routes.py, test_try_stream.py and test_room_streams.py read from them.
 OPERATIONS = {
     found.ok().label: found.ok() for found in DESCRIPTION.exclude(path=STREAMS).get_all_operations()
 }

@@ -67,7 +67,7 @@ def every_error() -> dict[str, int]:
 
 
 async def schema(tmp_path: Path) -> dict[str, Any]:
-    app = create_app(Settings(database_url=f"sqlite:{tmp_path}/chat.db"), role="reader")
+    app = create_app(Settings(database_url=f"sqlite:{tmp_path}/chat.db"))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         answer = await client.get("/schema/openapi.json")

@@ -1,6 +1,7 @@
 """The OpenAPI document is complete, and its examples are real: they run, in their order, against
 a server that starts empty, as the commands that the page shows."""
 
+import itertools
 import json
 import re
 import shlex
@@ -175,7 +176,7 @@ def after(server: Server, operation: str, real: Callable[[str], str]) -> None:
 
 
 def run(client: httpx.Client, command: str, when_open: Callable[[], None]) -> httpx.Response:
-    """What curl would do; of a stream, the first line that is not empty."""
+    """What curl would do; of a stream, the first line that is not empty, or the first event."""
     words = iter(shlex.split(command.replace("\\\n", "")))
     assert next(words) == "curl"
     method, address, headers, body = "GET", "", {}, None
@@ -201,6 +202,9 @@ def run(client: httpx.Client, command: str, when_open: Callable[[], None]) -> ht
             first = next(lines)  # empty when nothing has happened yet
             when_open()
             answer._content = (first or next(filter(None, lines))).encode()
+        elif answer.headers.get("content-type") == "text/event-stream":
+            lines = itertools.takewhile(bool, answer.iter_lines())
+            answer._content = "\n".join(lines).encode()
         else:
             answer.read()
         return answer

@@ -13,6 +13,9 @@ A ``websocket`` block has a line for each step:
     anna < FRAME             is sent it; frames of other types before it are passed over
     anna closed CODE         the server closes it, maybe after other frames
 
+An ``events`` block is a request and, after an empty line, the first events of the stream that it
+opens, as they are sent; their ids may be others.
+
 A ``python`` block is a program that runs, with the token secret in its environment. What stands
 for something else in an example: ``documents.py``.
 """
@@ -52,7 +55,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_the_examples_run(server: Server) -> None:
     scene = Scene(server)
-    runs = {"http": scene.http, "websocket": scene.websocket, "python": scene.python}
+    runs = {
+        "http": scene.http,
+        "websocket": scene.websocket,
+        "events": scene.events,
+        "python": scene.python,
+    }
     ran = dict.fromkeys(runs, 0)
     for block in blocks(DOCUMENT):
         assert block.language in runs, f"{block.place}: nothing runs a block of {block.language!r}"
@@ -112,6 +120,22 @@ class Scene:
         query = dict(parse_qsl(parts.query))
         user_id = query.pop("user_id")
         return self.server.join(parts.path.rpartition("/")[2], user_id, **query)
+
+    def events(self, block: Block) -> None:
+        """Those that are shown, from the begin of the stream."""
+        asked, _, shown = self.examples.real(block.text).partition("\n\n")
+        method, target = asked.split(" ")
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection.request(method, target)
+        answer = connection.getresponse()
+        for line in (*shown.split("\n"), ""):
+            name, _, value = line.partition(": ")
+            found_name, _, found = answer.readline().decode().rstrip("\n").partition(": ")
+            assert name == found_name, f"{block.place}: {line}\n{found}"
+            if name == "data":
+                self._compare(value, found, block.place)
+        answer.close()
+        connection.close()
 
     def python(self, block: Block) -> None:
         """The program that makes a token: the server would let its bearer in."""

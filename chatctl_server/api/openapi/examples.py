@@ -222,6 +222,21 @@ _EVENTS: Final = (
     Example("list_events", [_CREATED], query={"type": "room.*", "limit": 1}),
     Example("follow_events", _CREATED, query={"type": "room.*", "after": "0"}),
 )
+# The client has the first message, and not yet that the second one was deleted.
+_FOLLOWED: Final = """\
+data: {"type":"WelcomeInfo","payload":{"user_id":"carl","nickname":"Carl","is_muted":false,\
+"is_admin":false,"last_seq":2}}
+
+id: 8
+data: {"type":"MessageDeleted","payload":{"message_id":2,"seq":2}}"""
+_STREAM: Final = (
+    Example(
+        "follow_room",
+        _FOLLOWED,
+        path=_ROOM,
+        query={"user_id": "carl", "nickname": "Carl", "since": 1},
+    ),
+)
 _SERVER: Final = (
     Example(
         "status",
@@ -263,11 +278,21 @@ _CLOSING: Final = (Example("close_room", status=204, path=_ROOM),)
 
 # close_room is told last and stands with the rooms.
 STORY: Final = (
-    *_ROOMS, *_MESSAGES, *_MODERATION, *_SYNC, *CALLBACKS, *_EVENTS, *_SERVER, *_CLOSING
+    *_ROOMS, *_MESSAGES, *_MODERATION, *_SYNC, *CALLBACKS, *_EVENTS, *_STREAM, *_SERVER, *_CLOSING
 )  # fmt: skip
 ORDER: Final = tuple(
     example.operation
-    for part in (_ROOMS, _CLOSING, _MESSAGES, _MODERATION, _SYNC, CALLBACKS, _EVENTS, _SERVER)
+    for part in (
+        _ROOMS,
+        _CLOSING,
+        _MESSAGES,
+        _MODERATION,
+        _SYNC,
+        CALLBACKS,
+        _EVENTS,
+        _SERVER,
+        _STREAM,
+    )
     for example in part
 )
 OF: Final = {example.operation: example for example in STORY}

@@ -56,7 +56,7 @@ OpenAPI 3.1: """,
     such_as="such as",
     or_null="or null",
     array_of="array of",
-    places={"path": "path", "query": "query"},
+    places={"path": "path", "query": "query", "header": "header"},
     tags={
         "rooms": "Rooms",
         "messages": "Messages",
@@ -92,7 +92,7 @@ CHINESE: Final = PageWords(
     such_as="例如",
     or_null="或 null",
     array_of="数组，元素为",
-    places={"path": "路径", "query": "查询"},
+    places={"path": "路径", "query": "查询", "header": "请求头"},
     tags={
         "rooms": "房间",
         "messages": "消息",

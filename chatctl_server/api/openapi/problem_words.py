@@ -22,6 +22,9 @@ ENGLISH: Final = {
         "The key is missing or wrong.",
         "Send it in the header that `WWW-Authenticate` and `detail` name.",
     ),
+    "forbidden": Words(
+        "The `Origin` is not one of `CORS_ORIGINS`.", "Add it there, or call from another page."
+    ),
     "banned": Words("The user is banned from the room.", "Lift the ban first."),
     "not_found": Words("There is no such path.", "Compare the path with this description."),
     "room_not_found": Words("There is no such room.", "Take the id from the list of rooms."),
@@ -76,6 +79,10 @@ ENGLISH: Final = {
         "Repeat later. When it stays, see `/health` and the server's log.",
     ),
     "storage_full": Words("The disk is full; nothing was stored.", "Make room, then repeat."),
+    "connection_limit": Words(
+        "One of the limits of connections is reached.",
+        "Repeat later, or raise the setting that `detail` names.",
+    ),
 }
 CHINESE: Final = {
     "invalid_input": Words("参数或请求体有误。", "修改 `field` 指出的输入。"),
@@ -85,6 +92,7 @@ CHINESE: Final = {
     "unauthorized": Words(
         "缺少密钥，或密钥错误。", "按 `WWW-Authenticate` 与 `detail` 的说明在请求头中发送密钥。"
     ),
+    "forbidden": Words("`Origin` 不在 `CORS_ORIGINS` 之中。", "将其加入，或从其他页面调用。"),
     "banned": Words("该用户已被此房间封禁。", "先解除封禁。"),
     "not_found": Words("没有这个路径。", "对照本说明检查路径。"),
     "room_not_found": Words("没有这个房间。", "从房间列表中取得 id。"),
@@ -121,5 +129,6 @@ CHINESE: Final = {
         "稍后重试；若持续出现，查看 `/health` 与服务器日志。",
     ),
     "storage_full": Words("磁盘已满，未保存任何内容。", "腾出空间后重试。"),
+    "connection_limit": Words("已达到某项连接数上限。", "稍后重试，或调高 `detail` 指出的配置项。"),
 }
 WORDS: Final[dict[Language, dict[str, Words]]] = {"en": ENGLISH, "zh": CHINESE}

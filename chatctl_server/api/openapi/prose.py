@@ -34,5 +34,7 @@ send `SendMessage`, `Ping` and `LoadHistory`; admins also `KickUser`, `MuteUser`
 `YouAreMuted` and `YouAreKicked`.
 
 A `client_msg_id` asks for an `Ack` and makes a repeat safe: nothing is acknowledged before it is
-committed. All frames, the resume and the close codes are in `docs/rooms.md`, section WebSocket.""",
+committed. All frames, the resume and the close codes are in `docs/rooms.md`, section WebSocket.
+
+Who only listens can have the same frames as server-sent events.""",
 }

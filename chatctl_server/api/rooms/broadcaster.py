@@ -5,7 +5,7 @@ import asyncio
 from chatctl_server import errors
 from chatctl_server.domain import close_codes, events
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
-from chatctl_server.live import wire
+from chatctl_server.live import event_streams, wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.views.rooms import frames
@@ -14,6 +14,7 @@ STATS_SECONDS = 1.0
 NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
 
 VIEW = "rooms"
+STREAM_VIEW = "rooms.events"
 
 
 def shown_as(payload: bytes) -> dict[str, bytes]:
@@ -21,9 +22,11 @@ def shown_as(payload: bytes) -> dict[str, bytes]:
     return {VIEW: wire.text_frame(payload)}
 
 
-NOT_SHOWN = shown_as(
-    frames.error(errors.ResyncRequired("Something that happened in the room could not be shown"))
+_NOT_SHOWN = frames.error(
+    errors.ResyncRequired("Something that happened in the room could not be shown")
 )
+# Without the event's offset: who comes back from before it is shown it, if it can be.
+NOT_SHOWN = {**shown_as(_NOT_SHOWN), STREAM_VIEW: event_streams.frame(_NOT_SHOWN)}
 # How a session's end closes its socket.
 CLOSE_CODES: dict[events.LeaveReason, int] = {
     "replaced": close_codes.REPLACED,
@@ -44,6 +47,7 @@ def _room(entry: events.Event) -> RoomRef | None:
 class RoomBroadcaster:
     def __init__(self, hub: Hub, presence: Presence) -> None:
         self._hub = hub
+        hub.views.add(STREAM_VIEW, VIEW, event_streams.of_text_frame)
         self._presence = presence
         self._peaks: dict[ConversationRef, int] = {}
         self._due: dict[ConversationRef, asyncio.TimerHandle] = {}

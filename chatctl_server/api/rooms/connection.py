@@ -163,7 +163,8 @@ class RoomConnection:
         except errors.ChatctlError as refusal:
             self._refuse(refusal)
             return
-        self._subscriber.replay([frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)])
+        history = frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)
+        self._subscriber.replay([self._transport.frame(history)])
         await self._subscriber.drained()
 
     async def _administer(self, command: commands.Command) -> None:

@@ -39,11 +39,18 @@ def _socket(context: Context, broadcaster: "RoomBroadcaster") -> AsgiRoute:
     return room_socket(context, broadcaster)
 
 
+def _streams(context: Context, broadcaster: "RoomBroadcaster") -> Handlers:
+    from chatctl_server.api.rooms.event_streams import room_streams
+
+    return room_streams(context, broadcaster)
+
+
 ROOMS = Face(
     "rooms",
     credentials=OPERATOR,
     parts={"/management/rooms": _rooms, "/management/sync": _sync},
     broadcaster=_broadcaster,
     sockets={"/ws/rooms/{room_id:str}": _socket},
+    streams=_streams,
     in_words=in_room_words,
 )

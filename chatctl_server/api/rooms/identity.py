@@ -11,9 +11,10 @@ from chatctl_server.settings.sources import Settings
 
 
 class Joiner(msgspec.Struct, frozen=True):
-    """``since`` is the last seq the client has; None starts with what comes. ``expires_at``:
-    Unix seconds, when the token ends and the connection with it. ``granted_admin_at``: the
-    microsecond when a token was issued that makes the user an admin; None for no such token."""
+    """``since`` is the last seq the client has, ``after`` the offset up to which it has everything;
+    without either it starts with what comes. ``expires_at``: Unix seconds, when the token ends and
+    the connection with it. ``granted_admin_at``: the microsecond when a token was issued that
+    makes the user an admin; None for no such token."""
 
     user_id: str
     nickname: str
@@ -21,6 +22,11 @@ class Joiner(msgspec.Struct, frozen=True):
     credential: str
     granted_admin_at: int | None = None
     expires_at: float | None = None
+    after: int | None = None
+
+    @property
+    def is_resuming(self) -> bool:
+        return self.since is not None or self.after is not None
 
     def actor(self, address: str) -> events.Actor:
         return events.Actor(self.user_id, self.credential, address or None)
@@ -73,9 +79,13 @@ def _query(query_string: bytes) -> dict[str, str]:
 
 
 def _since(query: dict[str, str]) -> int | None:
-    given = query.get("since", "")
+    return position(query.get("since", ""), "since")
+
+
+def position(given: str, field: str) -> int | None:
+    """None for an empty one. Raises InvalidInput."""
     if not given:
         return None
     if not (given.isascii() and given.isdigit() and len(given) <= 18):
-        raise errors.InvalidInput("since is no whole number from 0", field="since")
+        raise errors.InvalidInput(f"{field} is no whole number from 0", field=field)
     return int(given)

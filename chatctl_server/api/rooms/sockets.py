@@ -25,7 +25,8 @@ from chatctl_server.domain import close_codes, token_bucket
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.presence import Connection, Slot
 from chatctl_server.live.resume import Missed, resume
-from chatctl_server.live.transports import AsgiWebSocket
+from chatctl_server.live.subscriber import Subscriber
+from chatctl_server.live.transports import AsgiWebSocket, Transport
 from chatctl_server.storage import replay, rooms
 from chatctl_server.views.rooms import frames
 from chatctl_server.views.rooms.refusals import in_room_words
@@ -44,29 +45,34 @@ def room_socket(context: Context, broadcaster: RoomBroadcaster) -> AsgiRoute:
 async def _serve(
     context: Context, broadcaster: RoomBroadcaster, scope: Any, receive: Any, send: Any
 ) -> None:
-    address = caller.of(scope).address
     try:
-        room, joiner = await _admit(context, scope)
-        replaces = context.presence.find(room, joiner.user_id) is not None
-        place = context.presence.take_slot(joiner.user_id, address, replaces=replaces)
+        room, joiner = await admit(context, scope)
+        place = take_slot(context, room, joiner, caller.of(scope).address)
     except errors.ChatctlError as refusal:
         await edge.refuse(scope, receive, send, in_room_words(refusal))
         return
     try:
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        member = _Member(context, broadcaster, scope, receive, send, room, joiner, place)
-        await member.run()
+        transport = scope["extensions"].get(PREPARED) or AsgiWebSocket(receive, send)
+        subscriber = context.hub.subscriber(transport, VIEW)
+        await Member(context, broadcaster, subscriber, room, joiner, place).run()
     finally:
         context.presence.free_slot(place)
 
 
-async def _admit(context: Context, scope: Any) -> tuple[RoomRef, Joiner]:
+async def admit(context: Context, scope: Any) -> tuple[RoomRef, Joiner]:
+    """Raises what the caller is refused with, before anything has begun."""
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
     room = await context.store.read_live(rooms.find_open_ref, room_id)
     return room, joiner
+
+
+def take_slot(context: Context, room: RoomRef, joiner: Joiner, address: str) -> Slot:
+    replaces = context.presence.find(room, joiner.user_id) is not None
+    return context.presence.take_slot(joiner.user_id, address, replaces=replaces)
 
 
 def _check_origin(context: Context, scope: Any) -> None:
@@ -77,16 +83,14 @@ def _check_origin(context: Context, scope: Any) -> None:
     raise errors.Forbidden("This Origin is not one of CORS_ORIGINS")
 
 
-class _Member:
+class Member:
     """One accepted connection, from its join to the end of its session."""
 
     def __init__(
         self,
         context: Context,
         broadcaster: RoomBroadcaster,
-        scope: Any,
-        receive: Any,
-        send: Any,
+        subscriber: Subscriber,
         room: RoomRef,
         joiner: Joiner,
         place: Slot,
@@ -96,11 +100,10 @@ class _Member:
         self._room = room
         self._joiner = joiner
         self._place = place
-        self._actor = joiner.actor(caller.of(scope).address)
+        self._actor = joiner.actor(place.address)
         self._connection: Connection | None = None
         self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        transport = scope["extensions"].get(PREPARED) or AsgiWebSocket(receive, send)
-        self._subscriber = context.hub.subscriber(transport, VIEW)
+        self._subscriber = subscriber
         self._full_at = 0
 
     async def run(self) -> None:
@@ -178,17 +181,19 @@ class _Member:
             joined.is_admin,
         )
         self._last_seq = joined.last_seq
+        begins_at = None if joiner.is_resuming else self._context.hub.published
         self._subscriber.push(
             frames.welcome(
                 joiner.user_id, joiner.nickname, joined.is_muted, joined.is_admin, joined.last_seq
-            )
+            ),
+            begins_at,
         )
         self._broadcaster.welcome(connection, joined.peak_users)
         if joiner.expires_at is not None:
             left = joiner.expires_at - time.time()
             self._subscriber.expires_at = asyncio.get_running_loop().time() + left
-        if joiner.since is None:
-            self._context.hub.join(joined.room, self._subscriber, self._context.hub.published)
+        if begins_at is not None:
+            self._context.hub.join(joined.room, self._subscriber, begins_at)
 
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
@@ -236,52 +241,69 @@ class _Member:
         return True
 
     async def _resume(self) -> None:
-        """From ``since`` to live; what cannot be resumed starts with what comes."""
-        since = self._joiner.since
-        if since is None:
+        """To live; what cannot be resumed starts with what comes."""
+        if not self._joiner.is_resuming:
             return
-        context, room = self._context, self._room
+        context, room, subscriber = self._context, self._room, self._subscriber
         try:
-            offset = await self._start(since)
-            pages = _Pages(context, room, since)
-            await resume(context.hub, room, self._subscriber, offset, pages.read)
+            start = await self._start()
+            pages = _Pages(context, room, start.seq, subscriber.transport)
+            await resume(context.hub, room, subscriber, start.offset, pages.read)
         except errors.ChatctlError as refusal:
             if not isinstance(refusal, errors.ResyncRequired):
                 refusal = errors.ResyncRequired(refusal.detail)
-            self._subscriber.push(frames.error(refusal))
+            subscriber.push(frames.error(refusal))
             if self._connection is not None:
-                context.hub.join(room, self._subscriber, context.hub.published)
+                context.hub.join(room, subscriber, context.hub.published)
         except Exception:
             logger.exception("a resume failed")
-            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+            subscriber.finish(close_codes.INTERNAL_ERROR)
 
-    async def _start(self, since: int) -> int:
-        """The log's offset there. Raises ResyncRequired beyond RESUME_LIMIT."""
-        behind, limit = self._last_seq - since, self._context.settings.resume_limit
-        if behind < 0:
-            raise errors.ResyncRequired(f"The room has no message {since} yet")
-        if behind > limit:
-            raise errors.ResyncRequired(f"{behind} messages are too many to replay")
-        store = self._context.store
-        offset, others = await store.read_live(replay.start, self._room, since, limit + 1)
-        if behind + others > limit:
+    async def _start(self) -> replay.Start:
+        """Up to where the client has everything. Raises ResyncRequired beyond RESUME_LIMIT."""
+        store, limit = self._context.store, self._context.settings.resume_limit
+        since, after = self._joiner.since, self._joiner.after
+        if after is None:
+            behind = self._behind(since or 0)
+            start = await store.read_live(replay.start, self._room, since, limit + 1)
+        else:
+            if after > self._context.hub.published:
+                raise errors.ResyncRequired(f"The log has no event {after} yet")
+            start = await store.read_live(
+                replay.start_after, self._room, after, self._last_seq, limit + 1
+            )
+            behind = self._behind(start.seq)
+        if behind + start.others > limit:
             raise errors.ResyncRequired(f"More than {limit} events are too many to replay")
-        return offset
+        return start
+
+    def _behind(self, seq: int) -> int:
+        behind = self._last_seq - seq
+        if behind < 0:
+            raise errors.ResyncRequired(f"The room has no message {seq} yet")
+        if behind > self._context.settings.resume_limit:
+            raise errors.ResyncRequired(f"{behind} messages are too many to replay")
+        return behind
 
 
 class _Pages:
     """Reads the replay page by page; the messages' place is kept by seq."""
 
-    def __init__(self, context: Context, room: RoomRef, since: int) -> None:
+    def __init__(self, context: Context, room: RoomRef, seq: int, transport: Transport) -> None:
         self._context = context
         self._room = room
-        self._seq = since
+        self._seq = seq
+        self._transport = transport
 
     async def read(self, offset: int) -> Missed:
         store = self._context.store
         page = await store.read_live(replay.page, self._room, offset, self._seq)
         self._seq = page.seq
-        told = [data for each in page.entries if (data := frames.of_replayed(each)) is not None]
+        told = [
+            self._transport.frame(data, replay.offset_of(each))
+            for each in page.entries
+            if (data := frames.of_replayed(each)) is not None
+        ]
         return Missed(told, page.offset)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatctl_server import errors
-from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
+from chatctl_server.api.rooms.broadcaster import NOT_SHOWN, STREAM_VIEW, VIEW, RoomBroadcaster
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.live.hub import Hub
@@ -104,3 +104,10 @@ async def test_who_was_shown_out_counts_no_more_for_the_user_but_for_the_server(
     presence.free_slot(newer)
     presence.take_slot("anna", "")
     assert presence.connections == 1
+
+
+def test_what_could_not_be_shown_leaves_a_streams_position() -> None:
+    """Its ``resync_required`` has no id: a client that connects again goes on before it."""
+    assert b"resync_required" in NOT_SHOWN[VIEW]
+    assert b"resync_required" in NOT_SHOWN[STREAM_VIEW]
+    assert b"id:" not in NOT_SHOWN[STREAM_VIEW]

@@ -15,6 +15,7 @@ import pytest
 from application import in_process
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from world import KEY
 
 from chatctl_server import errors
@@ -23,7 +24,6 @@ from chatctl_server.api import caller
 from chatctl_server.api.authentication import Credentials
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.edge import refuse
 from chatctl_server.api.faces import AsgiRoute, Face, Handlers
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.app import FACES, Application
@@ -81,11 +81,14 @@ def lobby(_: Context, counting: Counting) -> AsgiRoute:
     return serve
 
 
-def refused(_: Context, __: Counting) -> AsgiRoute:
-    async def serve(scope: Any, receive: Any, send: Any) -> None:
-        await refuse(scope, receive, send, errors.Conflict("Not today"))
+def guest_streams(_: Context, counting: Counting) -> Handlers:
+    """At a path with a parameter."""
 
-    return serve
+    @get("/guests-live/{name:str}", include_in_schema=False)
+    async def refused(name: FromPath[str]) -> None:
+        raise errors.Conflict(f"Not today, {name}; there were {len(counting.seen)}")
+
+    return [refused]
 
 
 @get("/guests/me", summary="Who is here", tags=("guests",))
@@ -119,10 +122,10 @@ GUESTS = Face(
     unguarded=lambda: [welcome],
     broadcaster=lambda _: Counting(),
     sockets={"/ws/guests/{name:str}/live": lobby},
-    streams={"/guests-live": refused},
+    streams=guest_streams,
 )
 TWINS = msgspec.structs.replace(
-    GUESTS, name="twins", parts={}, unguarded=list, sockets={}, streams={}
+    GUESTS, name="twins", parts={}, unguarded=list, sockets={}, streams=None
 )
 
 
@@ -247,8 +250,14 @@ async def test_its_sockets_are_where_it_says(tmp_path: Path) -> None:
         assert told["text"] == "1 for /ws/guests/anna/live"
         asked = await client.get("/ws/guests/anna/live")
         assert (asked.status_code, asked.json()["code"]) == (400, "invalid_input")
-        assert (await client.get("/guests-live")).json()["detail"] == "Not today"
-        for path in ("/ws/guests/anna", "/ws/guests/anna/live/on", "/ws/strangers", "/guests-live"):
+        answer = await client.get("/guests-live/anna")
+        assert answer.json()["detail"] == "Not today, anna; there were 1"
+        for path in (
+            "/ws/guests/anna",
+            "/ws/guests/anna/live/on",
+            "/ws/strangers",
+            "/guests-live/a",
+        ):
             head, _ = await upgrade(app, path)
             assert (head["type"], head["status"]) == ("websocket.http.response.start", 404)
 

@@ -102,10 +102,10 @@ class Listener:
 
     async def _resume(self, since: int) -> None:
         """As the socket does."""
-        start, _ = await self.store.read_live(replay.start, ROOM, since, 1)
+        start = await self.store.read_live(replay.start, ROOM, since, 1)
         context: Any = SimpleNamespace(store=self.store)
-        pages = _Pages(context, ROOM, since)
-        await resume(self._room.hub, ROOM, self.subscriber, start, pages.read)
+        pages = _Pages(context, ROOM, start.seq, self.subscriber.transport)
+        await resume(self._room.hub, ROOM, self.subscriber, start.offset, pages.read)
 
     @property
     def is_inside(self) -> bool:

@@ -25,7 +25,7 @@ class Line:
     def start(self, flow: Flow) -> None:
         self.flow = flow
 
-    def frame(self, payload: bytes) -> bytes:
+    def frame(self, payload: bytes, offset: int | None = None) -> bytes:
         return payload
 
     def write(self, frames: bytes) -> None:
@@ -307,3 +307,71 @@ async def test_a_channel_that_nobody_listens_to_is_forgotten(hub: Hub) -> None:
     assert hub._size == 0
     await flushed()
     assert client.told == b""
+
+
+def shout(frame: bytes, offset: int | None) -> bytes:
+    return b"%b%d " % (frame.upper(), offset or 0)
+
+
+async def test_a_derived_view_is_made_once_for_all_who_listen_with_it(hub: Hub) -> None:
+    made = []
+
+    def derive(frame: bytes, offset: int | None) -> bytes:
+        made.append(frame)
+        return shout(frame, offset)
+
+    hub.views.add("loud", VIEW, derive)
+    plain = joined(hub)
+    publish(hub, "nobody ", "hears ")
+    await flushed()
+    assert made == []
+    loud = [joined(hub, view="loud") for _ in range(3)]
+    publish(hub, "hello ")
+    hub.signal("lobby", {VIEW: b"hint "})
+    await flushed()
+    assert plain.told == b"nobody hears hello hint "
+    assert {each.told for each in loud} == {b"HELLO 3 HINT 0 "}
+    assert made.count(b"hello ") == 1
+
+
+async def test_a_derived_view_of_what_was_there_before(hub: Hub) -> None:
+    """And of what an erasure has put there; a frame of its own goes before."""
+    hub.views.add("loud", VIEW, shout)
+    hub.pin("lobby")
+    publish(hub, "secret ", "b ")
+    hub.skip(("lobby",), 3, {VIEW: b"lost ", "loud": b"read anew "})
+    hub.advance(3)
+    publish(hub, "other ", view="none")
+    hub.revise(("lobby",), 1, {VIEW: b"gone "})
+    publish(hub, "c ")
+    late, many = Client(hub, "loud"), Client(hub, "unused")
+    assert not hub.join("lobby", late.subscriber, 0)
+    assert hub.join("lobby", late.subscriber, 3)
+    assert hub.join_many({"lobby": "loud"}, many.subscriber, 4)
+    publish(hub, "d ")
+    await flushed()
+    assert late.told == b"C 5 D 6 "
+    assert many.told == b"C 5 D 6 "
+
+
+async def test_an_erasure_reaches_a_derived_view(hub: Hub) -> None:
+    hub.views.add("loud", VIEW, shout)
+    slow = joined(hub, view="loud")
+    slow.subscriber.pause()
+    publish(hub, "secret ")
+    await flushed()
+    hub.revise(("lobby",), 1, {VIEW: b"gone "})
+    slow.subscriber.resume()
+    await flushed()
+    assert slow.told == b"GONE 1 "
+
+
+async def test_signals_in_turn_reach_a_derived_view(hub: Hub) -> None:
+    """In a channel of many they are told slice by slice."""
+    hub.views.add("loud", VIEW, shout)
+    many = [joined(hub, view=("loud", VIEW)[number % 2]) for number in range(130)]
+    hub.signal("lobby", {VIEW: b"a "})
+    hub.signal("lobby", {VIEW: b"b "})
+    await flushed()
+    assert [each.told for each in many[:2]] == [b"A 0 B 0 ", b"a b "]
+    assert len({each.told for each in many}) == 2

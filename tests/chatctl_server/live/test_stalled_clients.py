@@ -31,7 +31,7 @@ class Line:
     def start(self, flow: Flow) -> None:
         pass
 
-    def frame(self, payload: bytes) -> bytes:
+    def frame(self, payload: bytes, offset: int | None = None) -> bytes:
         return payload
 
     def write(self, frames: bytes) -> None:

@@ -1,0 +1,127 @@
+"""A room's frames as server-sent events: by the rules of its WebSocket, for who only listens.
+
+Where a client that comes back goes on is in its ``Last-Event-ID``, and so is it that it was shown
+out and is not to come back.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.types import ASGIApp
+
+from chatctl_server import errors
+from chatctl_server.api import caller, problems
+from chatctl_server.api.context import Context
+from chatctl_server.api.faces import Handlers
+from chatctl_server.api.parameters import AnyRequest
+from chatctl_server.api.refusals import OPEN_ROOM, READ, may_refuse
+from chatctl_server.api.rooms.broadcaster import STREAM_VIEW, RoomBroadcaster
+from chatctl_server.api.rooms.identity import Joiner, position
+from chatctl_server.api.rooms.sockets import Member, admit, take_slot
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.live.event_streams import EventStream, is_of_the_end
+from chatctl_server.live.presence import Connection
+from chatctl_server.storage import history_pages
+from chatctl_server.views.rooms.refusals import in_room_words
+
+LINE = "chatctl.line"  # scope extension: what the response goes over
+PATH = "/events/rooms/{room_id:str}"
+HEADERS = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx: every event leaves at once
+]
+EVENTS = ResponseSpec(
+    str,
+    generate_examples=False,
+    description="Events: `data` is a frame, `id` the offset of a stored one",
+    media_type="text/event-stream",
+)
+REFUSED = (errors.BadText, errors.Forbidden, errors.Unauthorized, errors.ConnectionLimit)
+WORDS = problems.handlers_in_words(in_room_words)
+Since = Annotated[int | None, QueryParameter(ge=0, le=history_pages.LATEST)]
+LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
+
+
+def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
+    @get(
+        PATH,
+        tags=("websocket",),
+        summary="Follow a room",
+        responses={200: EVENTS},
+        opt=may_refuse(*REFUSED, *OPEN_ROOM, *READ),
+        exception_handlers=WORDS,
+    )
+    async def follow_room(
+        request: AnyRequest,
+        room_id: FromPath[str],
+        user_id: FromQuery[str | None] = None,
+        nickname: FromQuery[str | None] = None,
+        token: FromQuery[str | None] = None,
+        since: Since = None,
+        last_event_id: LastEventId = None,
+    ) -> ASGIApp:
+        """Server-sent events, for a client that only listens: the frames of the WebSocket, by its
+        rules. It is the user's one connection to the room.
+
+        The last event is `close`, with the `code` that a WebSocket would be closed with. After a
+        code from 4500 the client, when it comes back, is answered 204 by its `Last-Event-ID`.
+        """
+        found = await _admitted(context, request)
+        if found is None:
+            return _head(204, [])
+        return _stream(context, broadcaster, *found)
+
+    @HTTPRouteHandler(PATH, http_method="HEAD", include_in_schema=False, exception_handlers=WORDS)
+    async def look_at_room(request: AnyRequest, room_id: FromPath[str]) -> ASGIApp:
+        found = await _admitted(context, request)
+        return _head(204, []) if found is None else _head(200, HEADERS)
+
+    return [follow_room, look_at_room]
+
+
+async def _admitted(context: Context, request: AnyRequest) -> tuple[RoomRef, Joiner] | None:
+    """None for a client that was shown out before. Raises what it is refused with."""
+    last_event_id = request.headers.get("last-event-id", "")
+    if is_of_the_end(last_event_id):
+        return None
+    after = position(last_event_id, "Last-Event-ID")
+    room, joiner = await admit(context, request.scope)
+    if after is not None:  # newer than what the address says
+        joiner = msgspec.structs.replace(joiner, since=None, after=after)
+    if context.serving.is_stopping:
+        raise errors.Stopping("The server stops")
+    return room, joiner
+
+
+def _head(status: int, headers: list[tuple[bytes, bytes]]) -> ASGIApp:
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    return answer
+
+
+def _stream(
+    context: Context, broadcaster: RoomBroadcaster, room: RoomRef, joiner: Joiner
+) -> ASGIApp:
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        place = take_slot(context, room, joiner, caller.of(scope).address)
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            transport = EventStream(scope["extensions"][LINE], send, context.streams)
+            subscriber = context.hub.subscriber(transport, STREAM_VIEW)
+            await _Listener(context, broadcaster, subscriber, room, joiner, place).run()
+        finally:
+            context.presence.free_slot(place)
+
+    return serve
+
+
+class _Listener(Member):
+    async def _listen(self, connection: Connection) -> None:
+        await self._subscriber.transport.serve(lambda message: None)
