@@ -9,6 +9,7 @@ from chatctl_server.api.metrics import Metrics
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
+from chatctl_server.live.log_tail import LogTail
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Presence
 from chatctl_server.live.timer import Timer
@@ -75,6 +76,7 @@ class Context:
         self.hub = Hub()
         self.timer = Timer()
         self.streams = OpenStreams()
+        self.log_tail = LogTail()
         self.notifier = notifier
         self.due = due
         self.tries = tries

@@ -388,6 +388,13 @@ BY_NAME: dict[str, EventType] = {each.name: each for each in TYPES}
 TYPE_NAMES = tuple(sorted(BY_NAME))
 _DECODERS = {each.name: msgspec.json.Decoder(each.payload) for each in TYPES}
 encode = msgspec.json.Encoder().encode
+
+
+def without_text(posted: MessagePosted) -> MessagePosted:
+    """What an erasure leaves of it."""
+    return msgspec.structs.replace(posted, content="", attachments=())
+
+
 ERASURES = (MessageErased,)  # the text that they are about must leave the database's files
 
 

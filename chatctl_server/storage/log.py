@@ -52,6 +52,7 @@ _COUNT_STATE = Query(
         SELECT 1 FROM event WHERE conversation = :conversation AND class = 'state' AND id > :after
         LIMIT :limit)"""
 )
+_TYPES = Query("SELECT value FROM json_each(:names) WHERE value GLOB :type_glob")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
@@ -107,6 +108,12 @@ def find_last(db: Database, wanted: Wanted, offset: int, limit: int) -> list[eve
     return _events(reversed(rows))
 
 
+def types_like(db: Database, type_glob: str) -> frozenset[str]:
+    """The types that fit, as the database sees it."""
+    names = msgspec.json.encode(events.TYPE_NAMES).decode()
+    return frozenset(name for (name,) in _TYPES.rows(db, names=names, type_glob=type_glob))
+
+
 def read_state(
     db: Database, ref: ConversationRef, after: int, until: int, limit: int
 ) -> list[events.Event]:
@@ -155,7 +162,7 @@ def redact_message(db: Database, offset: int) -> None:
     """Takes the text out of a posted message's event; all else of it stays."""
     found = one(db, offset)
     if found is not None and isinstance(found.payload, events.MessagePosted):
-        emptied = msgspec.structs.replace(found.payload, content="", attachments=())
+        emptied = events.without_text(found.payload)
         _REDACT.run(db, payload=events.encode(emptied).decode(), offset=offset)
 
 

@@ -43,6 +43,11 @@ def event_object(entry: events.Event, where: Whereabouts) -> EventObject:
     )
 
 
+def line_of(event: EventObject) -> bytes:
+    """NDJSON: a custom event's payload is its sender's JSON, line breaks and all."""
+    return msgspec.json.format(msgspec.json.encode(event), indent=-1) + b"\n"
+
+
 def _data(payload: events.Payload) -> Any:
     if isinstance(payload, events.CustomSent):
         return payload  # its payload stays the sender's JSON

@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
-import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
@@ -18,10 +17,11 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import events, times
+from chatctl_server.live.log_tail import NewestEvents, Part
 from chatctl_server.storage import history_pages, log, messages, rooms, whereabouts
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.sql import Database
-from chatctl_server.views.events import EventObject, event_object
+from chatctl_server.views.events import EventObject, event_object, line_of
 
 STREAM_PAGE = 500
 KEEP_ALIVE_SECONDS = 15.0
@@ -130,36 +130,51 @@ class Events(Controller):
         when the server stops: connect again with `after` and the last `offset`.
         """
         seen = context.notifier.count
-        wanted, start, first = await context.store.read(_start, asked, tail)
-        lines = _follow(context, wanted, start, first, seen)
+        wanted, start, first, types = await context.store.read(_start, asked, tail)
+        newest = None
+        if context.is_serving:
+            newest = NewestEvents(context.log_tail, context.store, wanted, types)
+        lines = _follow(context, wanted, start, first, seen, newest)
         return Stream(lines, media_type="application/x-ndjson", headers={"x-accel-buffering": "no"})
 
 
 async def _follow(
-    context: Context, wanted: Wanted, position: int, first: list[EventObject], seen: int
+    context: Context,
+    wanted: Wanted,
+    position: int,
+    first: list[EventObject],
+    seen: int,
+    newest: NewestEvents | None = None,
 ) -> AsyncIterator[bytes]:
-    """A line per event; a blank line when there was none for 15 s, whatever others there were."""
+    """A line per event; a blank line when there was none for 15 s, whatever others there were.
+
+    Without ``newest``, or where that does not reach back to, it reads the database.
+    """
     loop = asyncio.get_running_loop()
-    yield _lines(first) or b"\n"
-    silent_at = loop.time() + KEEP_ALIVE_SECONDS
-    while not context.serving.is_stopping:
-        found, position, has_more = await context.store.read(_following, wanted, position)
-        if found or loop.time() >= silent_at:
-            yield _lines(found) or b"\n"
-            silent_at = loop.time() + KEEP_ALIVE_SECONDS
-            continue
-        if has_more:
-            continue
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(silent_at):
-                await context.notifier.wait(seen)
-        seen = context.notifier.count
+    with contextlib.ExitStack() as stack:
+        if newest is not None:
+            stack.enter_context(newest.tail.followed(context.hub.published))
+        yield _lines(first) or b"\n"
+        silent_at = loop.time() + KEEP_ALIVE_SECONDS
+        while not context.serving.is_stopping:
+            part = await newest.above(position) if newest is not None else None
+            if part is None:
+                part = await context.store.read(_following, wanted, position)
+            lines, position, has_more = part
+            if lines or loop.time() >= silent_at:
+                yield lines or b"\n"
+                silent_at = loop.time() + KEEP_ALIVE_SECONDS
+                continue
+            if has_more:
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(silent_at):
+                    await context.notifier.wait(seen)
+            seen = context.notifier.count
 
 
 def _lines(found: list[EventObject]) -> bytes:
-    """One line each: a custom event's payload is its sender's JSON, line breaks and all."""
-    encoded = (msgspec.json.encode(each) for each in found)
-    return b"".join(msgspec.json.format(line, indent=-1) + b"\n" for line in encoded)
+    return b"".join(map(line_of, found))
 
 
 def _next(asked: EventQuery, limit: int, offset: int) -> str:
@@ -180,23 +195,32 @@ def _page(db: Database, asked: EventQuery, limit: int, tail: bool) -> list[Event
     return _objects(db, find(db, wanted, start, limit))
 
 
-def _start(db: Database, asked: EventQuery, tail: int) -> tuple[Wanted, int, list[EventObject]]:
+class _Start(NamedTuple):
+    """``types``: those that are wanted; None for all."""
+
+    wanted: Wanted
+    position: int
+    first: list[EventObject]
+    types: frozenset[str] | None
+
+
+def _start(db: Database, asked: EventQuery, tail: int) -> _Start:
     """Where a stream begins: at a given place, or now, with the newest ``tail`` before it."""
     wanted = _wanted(db, asked)
+    types = None if asked.type_glob is None else log.types_like(db, asked.type_glob)
     if asked.has_start:
-        return wanted, _position(db, asked), []
+        return _Start(wanted, _position(db, asked), [], types)
     newest = log.newest_offset(db)
     found = log.find_last(db, wanted, 0, tail) if tail else []
-    return wanted, newest, _objects(db, found)
+    return _Start(wanted, newest, _objects(db, found), types)
 
 
-def _following(db: Database, wanted: Wanted, position: int) -> tuple[list[EventObject], int, bool]:
-    """What follows, the position up to which all has been seen, and whether more follows."""
+def _following(db: Database, wanted: Wanted, position: int) -> Part:
     newest = log.newest_offset(db)
     end = max(position, min(newest, position + log.SCAN))
     found = log.find_after(db, wanted, position, STREAM_PAGE, end)
     reached = found[-1].offset if len(found) == STREAM_PAGE else end
-    return _objects(db, found), reached, reached < newest
+    return Part(_lines(_objects(db, found)), reached, reached < newest)
 
 
 def _wanted(db: Database, asked: EventQuery) -> Wanted:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from chatctl_server.api.authentication import OPERATOR
+from chatctl_server.api.context import Context
 from chatctl_server.api.faces import Face, Handlers
+from chatctl_server.live.log_tail import LogTail
 from chatctl_server.views.rooms.refusals import in_room_words
 
 
@@ -33,6 +35,10 @@ def _unguarded() -> Handlers:
     return [status.management_health, status.health, status.simple_health, status.metrics]
 
 
+def _broadcaster(context: Context) -> LogTail:
+    return context.log_tail
+
+
 MANAGEMENT: Face[Any] = Face(
     "management",
     credentials=OPERATOR,
@@ -42,5 +48,6 @@ MANAGEMENT: Face[Any] = Face(
         "/management/status": _status,
     },
     unguarded=_unguarded,
+    broadcaster=_broadcaster,
     in_words=in_room_words,  # what its routes look up by name are rooms
 )

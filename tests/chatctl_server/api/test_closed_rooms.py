@@ -51,6 +51,7 @@ CASES = (
     Case("GET", "/management/events", query={"room": "{room_id}"}, reads=True),
     Case("GET", "/management/events/stream", query={"room": "{room_id}"}, reads=True),
     Case("GET", "/management/callbacks/deliveries", query={"room": "{room_id}"}, reads=True),
+    Case("GET", "/events/rooms/{room_id}", query={"user_id": "carl"}),
     Case("GET", SYNC + "/status", query={"room": "{room_id}"}, reads=True),
     Case("DELETE", ROOM),  # last: what comes before it meets an open room
 )
