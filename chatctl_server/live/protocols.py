@@ -21,6 +21,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Opcode
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live import wire
@@ -219,6 +220,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                     self.curr_msg_data_type = "text"
                     self._receive(frame, is_text=True)
                 else:
+                    if frame[0] & 0x0F == Opcode.CLOSE:
+                        # Also within a message in fragments, for which the library fails it.
+                        self.conn.current_size = None
                     if self._on_message is not None and not is_end_of_message(frame):
                         self._on_message(None)
                     super().data_received(frame)

@@ -495,6 +495,17 @@ def test_a_client_that_sends_after_its_close(room: Room) -> None:
     assert room.history() == []
 
 
+def test_a_client_that_closes_within_a_message(room: Room) -> None:
+    with upgraded(room) as connection:
+        connection.sendall(
+            frame(1, b"the beginning", fin=False)
+            + frame(8, struct.pack("!H", 1000))
+            + frame(0, b"the end")
+        )
+        assert close_code(connection) == 1000
+    assert room.history() == []
+
+
 def test_two_protocols_on_one_connection(room: Room) -> None:
     """A request pipelined behind an upgrade is no frame."""
     with wire.dial(room.server) as connection:
