@@ -57,3 +57,9 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def room(shared_server: Server) -> Room:
     """A new room, of which ``boss`` is the admin."""
     return shared_server.create_room("lobby", admins=("boss",))
+
+
+@pytest.fixture(params=["fast path", "plain ASGI"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the servers that the test starts: it runs with each of them."""
+    monkeypatch.setattr(Server, "is_plain", request.param == "plain ASGI")

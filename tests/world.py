@@ -22,6 +22,7 @@ Frame = dict[str, Any]
 PATIENCE_SECONDS = 15.0
 _ports = itertools.count()
 KEY = "the-admin-key-of-the-tests"
+TESTS = Path(__file__).parent
 
 
 def eventually(check: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -64,7 +65,13 @@ def _check_declared(response: httpx.Response) -> None:
 
 
 class Server:
-    """``chatctl serve`` in a process of its own, on a file in its directory."""
+    """``chatctl serve`` in a process of its own, on a file in its directory.
+
+    ``is_plain``: its sockets are served over plain ASGI (see ``plain_asgi``). CHATCTL_PLAIN_ASGI=1
+    has every server so, also those of tests that do not ask for it.
+    """
+
+    is_plain = os.environ.get("CHATCTL_PLAIN_ASGI") == "1"
 
     def __init__(self, directory: Path, *arguments: str, **settings: str) -> None:
         self.directory = directory
@@ -104,14 +111,23 @@ class Server:
         return self
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes] | forks.Process":
-        if self.program == "chatctl":
+        if self.program == "chatctl" and not self.is_plain:
             words, number = ["serve", *self.arguments], log.fileno()
             return forks.start(
                 words, self.environment, self.directory, stdout=number, stderr=number
             )
+        return self.run(self.program, "serve", *self.arguments, log=log)
+
+    def run(self, *words: str, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+        """A module that runs ``chatctl`` with a change, and its arguments."""
+        environment = dict(self.environment)
+        if self.is_plain:
+            words = ("plain_asgi", *words)
+            paths = [str(TESTS), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         return subprocess.Popen(
-            [sys.executable, "-m", self.program, "serve", *self.arguments],
-            env=self.environment,
+            [sys.executable, "-m", *words],
+            env=environment,
             cwd=self.directory,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -5,7 +5,6 @@ import itertools
 import json
 import random
 import subprocess
-import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import IO
@@ -64,14 +63,7 @@ class Watched(Server):
         return self
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "halting", str(self.directory / "board"), "serve"],
-            env=self.environment,
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+        return self.run("halting", str(self.directory / "board"), "serve", log=log)
 
 
 class Scene:
@@ -162,6 +154,7 @@ class Scene:
         ]
 
 
+@pytest.mark.usefixtures("transport")
 @pytest.mark.timeout(proof.time_limit())
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """Every event of the log arrives, in the log's order, also when the receiver is unwell now and

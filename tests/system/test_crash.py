@@ -52,14 +52,7 @@ class HaltingServer(Server):
 
     def spawn(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "halting", str(self.directory / "board"), "serve"],
-                env=self.environment,
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.process = self.run("halting", str(self.directory / "board"), "serve", log=log)
 
     def start(self) -> "HaltingServer":
         self.board.clear()
@@ -114,6 +107,7 @@ def halting_server(tmp_path: Path) -> Iterator[HaltingServer]:
     server.close()
 
 
+@pytest.mark.usefixtures("transport")
 @pytest.mark.timeout(proof.time_limit())
 def test_nothing_acknowledged_is_lost(halting_server: HaltingServer, tmp_path: Path) -> None:
     server = halting_server.start()

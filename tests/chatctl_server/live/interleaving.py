@@ -15,12 +15,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+from held_socket import HeldSocket
 from offline import room
 
 from chatctl_server.actions import custom_events, messages, moderation
 from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.sockets import _Pages
 from chatctl_server.domain import close_codes, events, times
+from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.resume import resume
@@ -30,6 +32,7 @@ from chatctl_server.storage.writer import Call, Writer
 
 OPERATOR = events.Actor("boss", "websocket")
 ROOM = room(1)
+CLOSE = b"\x88\x02"  # a close frame with a code and no reason
 TURNS = 12  # of the loop: more than any chain of tasks here has links
 
 
@@ -90,7 +93,11 @@ class Listener:
         self._room = room
         self._reading = asyncio.Event()
         self._reading.set()
-        self.subscriber = room.hub.subscriber(AsgiWebSocket(never, self._send), VIEW)
+        self._socket = HeldSocket(self._take) if room.is_fast else None
+        self.subscriber = room.hub.subscriber(
+            AsgiWebSocket(never, self._send) if self._socket is None else self._socket.extension,
+            VIEW,
+        )
         self.store = SteppedStore(room.reader)
         self._resuming: asyncio.Task[None] | None = None
         if since is None:
@@ -114,9 +121,13 @@ class Listener:
     def stop_reading(self) -> None:
         self.has_paused = True
         self._reading.clear()
+        if self._socket is not None:
+            self._socket.hold()
 
     def read_on(self) -> None:
         self._reading.set()
+        if self._socket is not None:
+            self._socket.let_go()
 
     async def leave(self) -> None:
         """As the socket does when its client is gone."""
@@ -134,14 +145,25 @@ class Listener:
         await self._reading.wait()
         if event["type"] == "websocket.send":
             self.frames.append(json.loads(event["text"]))
-            return
-        assert event["code"] == close_codes.TOO_SLOW
+        else:
+            self._closed(event["code"])
+
+    def _take(self, data: bytes) -> None:
+        """What the socket sends: text frames and, in the end, a close."""
+        texts, closes, code = data.partition(CLOSE)
+        self.frames += map(json.loads, wire.texts(texts))
+        if closes:
+            self._closed(int.from_bytes(code[:2], "big"))
+
+    def _closed(self, code: int) -> None:
+        assert code == close_codes.TOO_SLOW
         assert self.has_paused, "cut off, though it was reading"
         self.is_cut_off = True
 
 
 class SteppedRoom:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_fast: bool = False) -> None:
+        self.is_fast = is_fast  # over the protocol class, or over plain ASGI
         self.hub = Hub()
         self.broadcaster = RoomBroadcaster(self.hub, Presence(Limits(1000)))
         self.writing = Writer(lambda: engine.writing(path, durable=False), times.now)

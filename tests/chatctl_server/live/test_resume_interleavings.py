@@ -55,9 +55,11 @@ def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "PAGE", 3)
 
 
+@pytest.mark.parametrize("is_fast", [True, False])
 @given(steps=st.lists(STEPS, min_size=5, max_size=60))
 @settings(max_examples=EXAMPLES, deadline=None, phases=PHASES)
 def test_no_gap_and_no_repeat(
+    is_fast: bool,
     steps: list[tuple[str, int]],
     template: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -66,13 +68,13 @@ def test_no_gap_and_no_repeat(
         path = Path(directory) / "chat.db"
         shutil.copy(template, path)
         with asyncio.Runner(loop_factory=SteppedLoop) as runner:
-            runner.run(_play(path, steps))
+            runner.run(_play(path, steps, is_fast=is_fast))
 
 
-async def _play(path: Path, steps: list[tuple[str, int]]) -> None:
+async def _play(path: Path, steps: list[tuple[str, int]], *, is_fast: bool) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SteppedLoop)
-    room = SteppedRoom(path)
+    room = SteppedRoom(path, is_fast=is_fast)
     try:
         for name, number in steps:
             await _step(room, loop, name, number)
