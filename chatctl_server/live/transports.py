@@ -45,21 +45,15 @@ class Transport(Protocol):
 
 
 class AsgiWebSocket:
-    """Over plain ASGI: a queue, and the task that sends from it."""
+    """Over plain ASGI: a queue, a task that sends from it, and one that receives."""
 
-    def __init__(
-        self,
-        receive: Receive,
-        send: Send,
-        abort: Callable[[], None] = lambda: None,
-        unsent_below: Callable[[], int] = lambda: 0,
-    ) -> None:
+    def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
-        self._abort = abort
-        self._unsent_below = unsent_below
         self._flow: Flow | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._receiving: asyncio.Task[None] | None = None
+        self._is_gone = False  # nothing more can be sent
         self._queue: deque[bytes] = deque()
         self._size = 0  # of what is queued and of what is being sent
         self._close_code: int | None = None
@@ -75,6 +69,8 @@ class AsgiWebSocket:
         return wire.text_frame(payload)
 
     def write(self, frames: bytes) -> None:
+        if self._is_gone:
+            return
         self._queue.append(frames)
         self._size += len(frames)
         if self._size > HIGH_BYTES and self._flow is not None:
@@ -91,18 +87,26 @@ class AsgiWebSocket:
         self._wake.set()
 
     def abort(self) -> None:
-        self._abort()
+        """The application is done with it; what becomes of the socket is the server's affair."""
+        for task in (self._sending, self._receiving):
+            if task is not None:
+                task.cancel()
 
     def unsent_bytes(self) -> int:
-        return self._size + self._unsent_below()
+        return self._size
 
     def hold_reading(self) -> None:
-        self._may_read.clear()
+        if not self._is_gone:
+            self._may_read.clear()
 
     def read_on(self) -> None:
         self._may_read.set()
 
     async def serve(self, on_message: OnMessage) -> None:
+        self._receiving = asyncio.create_task(self._hear(on_message), name="receiving")
+        await _end_of(self._receiving)
+
+    async def _hear(self, on_message: OnMessage) -> None:
         while True:
             await self._may_read.wait()
             event = await self._receive()
@@ -117,10 +121,11 @@ class AsgiWebSocket:
             return
         if self._close_code is None:
             self._sending.cancel()
-        # Unlike an ``await`` of the task, this tells its end from a cancellation of our own.
-        for outcome in await asyncio.gather(self._sending, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
+        try:
+            await _end_of(self._sending)
+        finally:
+            # They refer back: without them memory is given back now.
+            self._flow = self._sending = self._receiving = None
 
     async def _run(self) -> None:
         """Sends until it is closed or the connection is gone."""
@@ -136,7 +141,16 @@ class AsgiWebSocket:
             # uvicorn's words for "the peer is gone" and "the server has closed it meanwhile"
             logger.debug("sending ended: %s", error)
         finally:
-            self._queue.clear()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Whoever waits for the client to read, or holds its messages, goes on to the end."""
+        self._is_gone = True
+        self._queue.clear()
+        self._size = 0
+        self._may_read.set()
+        if self._flow is not None:
+            self._flow.resume()
 
     async def _send_queued(self) -> None:
         while self._queue:
@@ -146,3 +160,10 @@ class AsgiWebSocket:
             self._size -= len(frames)
             if self._size <= HIGH_BYTES // 2 and self._flow is not None:
                 self._flow.resume()
+
+
+async def _end_of(task: asyncio.Task[None]) -> None:
+    """Unlike an ``await`` of the task, this tells its end from a cancellation of our own."""
+    for outcome in await asyncio.gather(task, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome

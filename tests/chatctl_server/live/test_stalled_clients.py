@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from offline import room
+from world import PATIENCE_SECONDS
 
 from chatctl_server.actions import conversations
 from chatctl_server.app import Application, create_app
 from chatctl_server.domain import events
+from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.subscriber import STALLED_SECONDS, Subscriber
-from chatctl_server.live.transports import Flow, OnMessage
+from chatctl_server.live.transports import AsgiWebSocket, Flow, OnMessage
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 
@@ -119,6 +121,23 @@ async def test_a_close_that_is_not_taken_counts_as_well(line: Line) -> None:
     subscriber.drop_if_stalled(later(0))
     subscriber.drop_if_stalled(later(STALLED_SECONDS + 1))
     assert line.is_aborted
+
+
+async def test_over_plain_asgi_the_application_is_done_with_it() -> None:
+    async def hang(_: object = None) -> None:
+        await asyncio.Event().wait()
+
+    transport = AsgiWebSocket(hang, hang)
+    subscriber = Hub().subscriber(transport, "rooms")
+    subscriber.write(wire.text_frame(b"hello"))
+    serving = asyncio.create_task(transport.serve(print))
+    await asyncio.sleep(0)
+    subscriber.drop_if_stalled(later(0))
+    subscriber.drop_if_stalled(later(STALLED_SECONDS + 1))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await serving
+    await transport.end()
+    assert transport.unsent_bytes() == 0
 
 
 async def test_who_reads_again_is_not_stalled_by_what_was_before(
