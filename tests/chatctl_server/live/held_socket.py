@@ -12,7 +12,7 @@ from chatctl_server.live import transports
 from chatctl_server.live.protocols import PreparedWebSocket, WebSocketProtocol
 
 
-async def _application(*_: Any) -> None:
+async def _application(scope: Any, receive: Any, send: Any) -> None:
     """Never asked: the handshake is over."""
 
 

@@ -85,6 +85,7 @@ FRAMES = st.one_of(
         st.sampled_from([0x01, 0x02, 0x82, 0x00, 0x80, 0x89, 0x8A]),
         st.binary(max_size=20),
     ),
+    st.builds(frame, st.sampled_from([0x01, 0x00, 0x80]), st.just(b"y" * 200)),  # two are too many
     st.builds(lambda payload: frame(0x81, payload, width=2), st.binary(max_size=20)),
     st.builds(lambda payload: frame(0x81, payload, width=8), st.binary(max_size=20)),
     st.builds(lambda payload: frame(0x81, payload, is_masked=False), st.binary(max_size=20)),

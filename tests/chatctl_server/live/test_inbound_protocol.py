@@ -1,0 +1,173 @@
+"""The protocol class beside the library, from bytes to messages: the same messages, answers and
+closes, however the bytes are split; over the fast path, and over plain ASGI. It differs in one
+thing: who closes within a message in fragments has made no error."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvicorn
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from test_inbound import EXAMPLES, FRAMES, MAX_BYTES, UPGRADE, Library, cut, frame
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+
+from chatctl_server.live.protocols import WebSocketProtocol
+from chatctl_server.live.transports import AsgiWebSocket
+
+TURNS = 8  # of the loop: more than a message needs to its function
+BYE = frame(0x88, b"\x03\xe8bye")
+ENDED = b"\x88\x05\x03\xe8bye"
+PARTS = st.one_of(
+    FRAMES,
+    st.builds(
+        frame, st.sampled_from([0x01, 0x00, 0x80, 0x81]), st.text(max_size=9).map(str.encode)
+    ),
+    st.sampled_from([frame(0x01, b"\xe2\x82"), frame(0x80, b"\xac"), frame(0x81, b"\xff"), BYE]),
+)
+
+
+class Reference(Library):
+    """The library, and on top of it what RFC 6455 asks of whoever uses it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[bytes | None] = []
+        self.sent = b""
+        self.is_over = False
+        self._parts: list[bytes] = []
+        self._is_text = False
+        self._protocol.data_to_send()
+
+    def feed(self, data: bytes) -> None:
+        """Byte by byte, so that no frame is read before the one in front of it was taken."""
+        for place in range(len(data)):
+            if self.is_over:
+                return
+            self._protocol.receive_data(data[place : place + 1])
+            for event in self._protocol.events_received():
+                assert isinstance(event, Frame)
+                self._take(event)
+            self.sent += b"".join(self._protocol.data_to_send())
+            self.is_over = self.is_over or self.error is not None
+
+    def _take(self, event: Frame) -> None:
+        self.is_over = event.opcode is Opcode.CLOSE
+        if event.opcode in {Opcode.TEXT, Opcode.BINARY}:
+            self._parts, self._is_text = [], event.opcode is Opcode.TEXT
+        if event.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
+            self._parts.append(bytes(event.data))
+            if event.fin:
+                self._end_message(b"".join(self._parts))
+
+    def _end_message(self, data: bytes) -> None:
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            if self._is_text:
+                self.is_over = True
+                self._protocol.send_close(1007)
+                return
+        self.messages.append(data if self._is_text else None)
+
+
+class Socket(asyncio.Transport):
+    """Of a client that reads everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self.is_reading_ = True
+        self.is_closed = False
+
+    def write(self, data: Any) -> None:
+        if not self.is_closed:
+            self.sent += data
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def pause_reading(self) -> None:
+        self.is_reading_ = False
+
+    def resume_reading(self) -> None:
+        self.is_reading_ = True
+
+
+class Unhurried:
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+async def _unused(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+CONFIG = uvicorn.Config(
+    _unused,
+    lifespan="off",
+    log_config=None,
+    ws_max_size=MAX_BYTES,
+    ws_per_message_deflate=False,
+)
+
+
+async def served(parts: list[bytes], *, is_fast: bool) -> tuple[list[bytes | None], bytes, bool]:
+    """The messages that an application is given, and what the client is sent; whether it ended."""
+    messages: list[bytes | None] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        found = scope["extensions"]["chatctl.websocket"]
+        transport = found if is_fast else AsgiWebSocket(receive, send)
+        transport.start(Unhurried())
+        await transport.serve(messages.append)
+        await transport.end()
+
+    socket, protocol = Socket(), WebSocketProtocol(CONFIG, ServerState(), {})
+    protocol.app = application  # type: ignore[assignment]
+    protocol.connection_made(socket)
+    protocol.data_received(UPGRADE)
+    await turn()
+    socket.sent = b""
+    for part in filter(None, parts):
+        if not socket.is_closed:
+            protocol.data_received(part)
+            await turn()
+            assert socket.is_reading_ or socket.is_closed
+    ended = socket.is_closed
+    protocol.connection_lost(None)
+    await turn()
+    assert not protocol.tasks
+    return messages, socket.sent, ended
+
+
+async def turn() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+@given(st.lists(PARTS, max_size=8), st.lists(st.integers(0, 4000), max_size=12))
+@example([frame(0x81, b"one"), frame(0x81, b"\xff"), frame(0x89, b"late"), BYE], [])
+@example([frame(0x01, b"the beginning"), BYE, frame(0x80, b"the end")], [])
+@example([frame(0x89, b"ping"), frame(0x81, b"one"), b"\xc1\x80mask", frame(0x81, b"two")], [])
+@settings(max_examples=EXAMPLES // 2, deadline=None)
+def test_the_same_messages_answers_and_closes_as_the_library(
+    is_fast: bool, frames: list[bytes], places: list[int]
+) -> None:
+    data = b"".join(frames)
+    reference = Reference()
+    reference.feed(data)
+    with asyncio.Runner() as runner:
+        messages, sent, ended = runner.run(served(cut(data, places), is_fast=is_fast))
+    assert messages == reference.messages
+    if "incomplete fragmented message" in (reference.error or ""):
+        assert sent.endswith(ENDED)
+    else:
+        assert sent == reference.sent
+    assert ended == reference.is_over
