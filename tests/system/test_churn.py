@@ -148,10 +148,14 @@ class Churn:
     async def _hear_nothing(self, visitor: Visitor) -> None:
         """Wants all that there is, and does not read it: some are dropped, others go before."""
         visitor.stop_reading()
-        for _ in range(self._chance.choice((0, 200))):
+        asks = self._chance.choice((0, 200))
+        for _ in range(asks):
             visitor.ask_history()
         await asyncio.sleep(self._chance.uniform(0, DEAF_SECONDS))
-        await self._part(visitor)
+        if asks:  # an orderly end would come behind all the answers
+            await visitor.vanish()
+        else:
+            await self._part(visitor)
 
     async def _administer_until(self, end: float) -> None:
         acts = (self._ban, self._mute, self._kick, self._erase, self._look, self._make_and_close)
