@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatctl_server import errors
-from chatctl_server.actions import followers, sessions
+from chatctl_server.actions import client_ids, followers, sessions
 from chatctl_server.api import context as contexts
 from chatctl_server.api import faces as api_faces
 from chatctl_server.api.context import Context
@@ -38,6 +38,7 @@ VERSION = version("chatctl")
 FACES: Faces = (ROOMS, MANAGEMENT)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
+CLIENT_IDS_SECONDS = 60.0
 SESSIONS_A_CALL = 500
 CALLBACKS_STOP_SECONDS = 2.0
 Role = Literal["server", "command", "reader"]
@@ -114,6 +115,8 @@ class Application:
         self._workers.start("heartbeat", self._heartbeat)
         self._workers.start("timer", lambda: every(TICK_SECONDS, context.timer.tick))
         self._workers.start("keep-alive", self._keep_alive)
+        if context.settings.client_id_hours:
+            self._workers.start("client ids", self._age_client_ids)
 
     async def _stop(self) -> None:
         self.stop_streams()
@@ -137,6 +140,19 @@ class Application:
 
     async def _keep_alive(self) -> None:
         await every(KEEP_ALIVE_SECONDS, self.context.streams.keep_alive)
+
+    async def _age_client_ids(self) -> None:
+        store, loop = self.context.store, asyncio.get_running_loop()
+        limit = self.context.settings.client_id_hours * 3600 * times.SECOND
+        last = loop.time()
+
+        async def age() -> None:
+            nonlocal last
+            now = loop.time()
+            await store.write(client_ids.age, int((now - last) * times.SECOND), limit)
+            last = now
+
+        await every(CLIENT_IDS_SECONDS, age)
 
 
 def create_app(

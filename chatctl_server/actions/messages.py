@@ -11,7 +11,7 @@ from chatctl_server import errors
 from chatctl_server.domain import admission, events, text, throttle
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, deliveries, log, messages, projection
+from chatctl_server.storage import conversations, deliveries, log, messages
 from chatctl_server.storage.transaction import AcceptedPost, Tx
 from chatctl_server.storage.writer import Batch
 
@@ -118,12 +118,14 @@ class _Batch:
         return outcomes
 
     def _find_originals(self) -> None:
-        hashes = [
-            projection.client_hash(post.ref.id, post.sender, post.client_msg_id)
+        keys = [
+            (post.ref.id, post.sender, post.client_msg_id)
             for post in self.posts
             if post.client_msg_id is not None
         ]
-        for key, found in messages.originals(self.tx.db, hashes).items():
+        if not keys:
+            return
+        for key, found in self.tx.originals(keys).items():
             self.earlier[key] = Posted(found.message_id, found.seq, found.created_at)
 
     def _post(self, post: Post) -> Posted:

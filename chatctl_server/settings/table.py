@@ -93,6 +93,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         About(seconds(least=0, off=True), "Seconds between two messages of one user in a room."),
     ] = 0
 
+    client_id_hours: Annotated[
+        int,
+        About(
+            whole("hours", least=0, most=87_600),
+            "Hours in which a repeat of a client_msg_id is not stored again; 0 is for ever.",
+        ),
+    ] = 24
+
     max_connections: Annotated[
         int, About(whole("connections", least=1), "WebSocket connections in all; more get 503.")
     ] = 100_000

@@ -1,6 +1,6 @@
 """Queries about messages. Pages are ranges of seq: no OFFSET, no COUNT."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -56,14 +56,6 @@ class SenderStatus(msgspec.Struct, frozen=True):
         return self.mute_ends_at > now
 
 
-class Original(msgspec.Struct, frozen=True):
-    """The first message of a client_msg_id."""
-
-    message_id: int
-    seq: int
-    created_at: int
-
-
 _COLUMNS = """id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin,
     content, reply_to, attachments, client_msg_id, created_at, edited_at, deleted_at, erased_at,
     changed_offset"""
@@ -95,10 +87,6 @@ _ERASED_SINCE = Query(
 _TIME = Query("SELECT created_at FROM message WHERE conversation = :conversation AND seq = :seq")
 _OFFSET = Query(
     "SELECT event_offset FROM message WHERE conversation = :conversation AND seq = :seq"
-)
-_ORIGINALS = Query(
-    """SELECT conversation, sender, client_msg_id, id, seq, created_at FROM message
-    WHERE client_hash IS NOT NULL AND client_hash IN (SELECT value FROM json_each(:hashes))"""
 )
 _LAST_HEARD = Query(
     """SELECT sender, max(created_at) FROM message
@@ -206,17 +194,6 @@ def seq_at(db: Database, ref: ConversationRef, last_seq: int, offset: int) -> in
         else:
             high = middle - 1
     return low
-
-
-def originals(db: Database, hashes: Sequence[int]) -> dict[tuple[int, str, str], Original]:
-    """By conversation, sender and client_msg_id: what is stored under those hashes."""
-    if not hashes:
-        return {}
-    rows = _ORIGINALS.rows(db, hashes=msgspec.json.encode(hashes).decode())
-    return {
-        (conversation, sender, client_msg_id): Original(message_id, seq, created_at)
-        for conversation, sender, client_msg_id, message_id, seq, created_at in rows
-    }
 
 
 def sender_statuses(

@@ -100,7 +100,6 @@ class MessageTable(Table):
     reply_to = BigIntegerField(null=True)
     attachments = TextField(null=True)  # a JSON array
     client_msg_id = TextField(null=True)
-    client_hash = BigIntegerField(null=True)  # 64 bits of conversation, sender, client_msg_id
     created_at = BigIntegerField()
     edited_at = BigIntegerField(null=True)
     deleted_at = BigIntegerField(null=True)
@@ -180,6 +179,29 @@ class CounterTable(Table):
 
     class Meta:
         without_rowid = True
+
+
+class ClientIdTable(Table):
+    """Which messages may have a client id: by 64 bits of conversation, sender and client_msg_id.
+    The newest ids are not in it yet, and expired ones may be."""
+
+    hash = BigIntegerField()
+    message = BigIntegerField()
+
+    class Meta:
+        table_name = "client_id"
+        primary_key = CompositeKey("hash", "message")
+        without_rowid = True
+
+
+class ClientIdAgeTable(Table):
+    """The newest message when servers had run for so many microseconds in all."""
+
+    served = BigIntegerField(primary_key=True)
+    message = BigIntegerField()
+
+    class Meta:
+        table_name = "client_id_age"
 
 
 class EndpointTable(Table):
@@ -304,6 +326,8 @@ ALL = (
     CursorTable,
     ServerStateTable,
     CounterTable,
+    ClientIdTable,
+    ClientIdAgeTable,
     EndpointTable,
     DeliveryTable,
     AttemptTable,

@@ -3,8 +3,6 @@
 No clock, no randomness, no look-up: every stored value comes from the event.
 """
 
-import functools
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -54,7 +52,7 @@ _END_STAY = Query(
 _ADD_MESSAGES = Bulk(
     "INSERT INTO message ({columns}) VALUES {rows}",
     "id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin, content, "
-    "reply_to, attachments, client_msg_id, client_hash, created_at",
+    "reply_to, attachments, client_msg_id, created_at",
 )
 _DELETE = Query(
     """UPDATE message SET deleted_at = :at, changed_offset = :offset WHERE id = :message"""
@@ -100,13 +98,6 @@ _LIFT_MUTE = Query(
 )
 
 
-@functools.lru_cache(maxsize=1024)  # asked for twice: when duplicates are sought, when stored
-def client_hash(conversation: int, sender: str, client_msg_id: str) -> int:
-    """64 bits, signed, as SQLite and PostgreSQL store integers."""
-    text = f"{conversation}\0{sender}\0{client_msg_id}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
-
-
 def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
     """The posted messages of one batch, in log order."""
     last: dict[int, events.MessagePosted] = {}
@@ -124,7 +115,6 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
 def _message_row(
     conversation: int, offset: int, payload: events.MessagePosted
 ) -> tuple[int | str | None, ...]:
-    client_id = payload.client_msg_id
     return (
         payload.message_id,
         conversation,
@@ -138,8 +128,7 @@ def _message_row(
         payload.content,
         payload.reply_to,
         msgspec.json.encode(payload.attachments).decode() if payload.attachments else None,
-        client_id,
-        None if client_id is None else client_hash(conversation, payload.sender, client_id),
+        payload.client_msg_id,
         payload.created_at,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import counters, log, projection
+from chatctl_server.storage.client_ids import ClientIds, Key, Original
 from chatctl_server.storage.sql import Database
 
 AcceptedPost = tuple[events.MessagePosted, events.Actor, ConversationRef]
@@ -55,6 +56,7 @@ class Tx:
         "_numbers",
         "_taken",
         "at",
+        "client_ids",
         "db",
         "heard_in",
         "is_serving",
@@ -64,13 +66,21 @@ class Tx:
     )
 
     def __init__(
-        self, db: Database, now: int, at: int, throttles: Throttles, *, is_serving: bool = True
+        self,
+        db: Database,
+        now: int,
+        at: int,
+        throttles: Throttles,
+        client_ids: ClientIds,
+        *,
+        is_serving: bool = True,
     ) -> None:
         self.db = db
         self.is_serving = is_serving
         self.now = now
         self.at = at
         self.throttles = throttles
+        self.client_ids = client_ids
         self.recorded: list[events.Event] = []
         self.heard_in: set[int] = set()
         self._numbers: dict[str, int] | None = None  # as stored, and with those taken
@@ -99,7 +109,7 @@ class Tx:
 
     def record_posts(self, posts: Sequence[AcceptedPost]) -> None:
         """As ``record``, for the posts of a batch, which have the next numbers of messages."""
-        self.take("message", len(posts))
+        newest = self.take("message", len(posts)) - 1
         first = self.take("event", len(posts))
         at = self.at
         entries = [
@@ -108,7 +118,13 @@ class Tx:
         ]
         log.append(self.db, entries)
         projection.apply_posts(self.db, entries)
+        ids = [(about.id, p.sender, p.client_msg_id, p.message_id) for p, _, about in posts]
+        self.client_ids.add(self.db, newest, ids)
         self.recorded.extend(entries)
+
+    def originals(self, keys: Sequence[Key]) -> dict[Key, Original]:
+        """Of those that were posted and still count."""
+        return self.client_ids.originals(self.db, self.next("message") - 1, keys)
 
     def next(self, counter: str) -> int:
         """What ``take`` will give."""

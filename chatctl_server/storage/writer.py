@@ -16,6 +16,7 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.domain import events
 from chatctl_server.storage import engine, log
+from chatctl_server.storage.client_ids import ClientIds
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Throttles, Tx
 
@@ -79,6 +80,7 @@ class Writer:
         self._is_serving = is_serving
         self._db: Database | None = None
         self._throttles = Throttles()
+        self._client_ids = ClientIds()
         self._at = 0  # of the newest event: no later one's time is before it
         self._offset: int | None = None  # up to which all events have been given out
 
@@ -195,7 +197,7 @@ class Writer:
     def _tx(self, db: Database) -> Tx:
         now = self._clock()
         at = max(self._at, now)
-        return Tx(db, now, at, self._throttles, is_serving=self._is_serving)
+        return Tx(db, now, at, self._throttles, self._client_ids, is_serving=self._is_serving)
 
     def _note_time(self, tx: Tx) -> None:
         """What recorded nothing leaves no time behind, however wrong the clock was."""

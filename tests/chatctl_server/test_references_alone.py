@@ -24,7 +24,7 @@ EXEMPT = {
     "chatctl_server.storage.rooms.find_open_ref": "a finder",
     "chatctl_server.storage.rooms.by_id": "followers",
     "chatctl_server.storage.rooms.name_of": "followers",
-    "chatctl_server.storage.projection.client_hash": "a number from numbers",
+    "chatctl_server.storage.client_ids.client_hash": "a number from numbers",
     "chatctl_server.storage.endpoints.find": "of an endpoint",
     "chatctl_server.storage.endpoints.find_any": "of an endpoint",
 }

@@ -9,7 +9,7 @@ import msgspec
 from peewee import Database, PeeweeException
 
 from chatctl_server import errors
-from chatctl_server.storage import engine, files, projection
+from chatctl_server.storage import client_ids, engine, files
 from chatctl_server.storage.maintenance import invariants, schemas
 
 SHOWN = 20  # of each rule
@@ -42,7 +42,7 @@ def check(path: Path) -> list[BrokenRule]:
 def problems(db: Database) -> list[BrokenRule]:
     """Of a database with this version's schema."""
     db.connection().create_scalar_function(
-        invariants.HASH, projection.client_hash, 3, deterministic=True
+        invariants.HASH, client_ids.client_hash, 3, deterministic=True
     )
     found = [*damage(db), *_schema(db)]
     for invariant in invariants.ALL:

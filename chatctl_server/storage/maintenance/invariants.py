@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from chatctl_server.domain import events
 from chatctl_server.domain.references import SCOPE_TYPES
+from chatctl_server.storage import client_ids
 
 HASH = "hash_of_client_id"  # the SQL function that checking.py supplies
 
@@ -23,6 +24,10 @@ class Invariant(NamedTuple):
 def _value(payload: str, key: str) -> str:
     """A value from an event's payload; NULL when the payload is damaged."""
     return f"CASE WHEN json_valid({payload}.payload) THEN {payload}.payload ->> '$.{key}' END"
+
+
+def _state(name: str) -> str:
+    return f"coalesce((SELECT value FROM server_state WHERE name = '{name}'), 0)"
 
 
 _CLASSES = ", ".join(f"('{each.name}', '{each.event_class}')" for each in events.TYPES)
@@ -194,16 +199,28 @@ MESSAGES = (
     Invariant(
         "client_id",
         "messages {0} and {1} have the same sender and client_msg_id",
-        """SELECT a.id, b.id FROM message a CROSS JOIN message b
-        ON b.client_hash = a.client_hash AND b.id > a.id AND b.conversation = a.conversation
+        f"""WITH waiting AS MATERIALIZED (
+            SELECT {HASH}(conversation, sender, client_msg_id) AS hash, id AS message FROM message
+            WHERE id > {_state(client_ids.WRITTEN)} AND client_msg_id IS NOT NULL),
+        same_hash (first, second) AS (
+            SELECT a.message, b.message FROM client_id a JOIN client_id b
+                ON b.hash = a.hash AND b.message > a.message
+            UNION SELECT a.message, b.message FROM waiting b JOIN client_id a
+                ON a.hash = b.hash AND a.message < b.message
+            UNION SELECT a.message, b.message FROM waiting a JOIN waiting b
+                ON b.hash = a.hash AND b.message > a.message)
+        SELECT a.id, b.id FROM same_hash s JOIN message a ON a.id = s.first
+        JOIN message b ON b.id = s.second AND b.conversation = a.conversation
         AND b.sender = a.sender AND b.client_msg_id = a.client_msg_id
-        WHERE a.client_hash IS NOT NULL""",
+        WHERE a.id > {_state(client_ids.EXPIRED)}""",
     ),
     Invariant(
         "client_id",
         "message {0} cannot be found by its client_msg_id",
-        f"""SELECT id FROM message WHERE client_hash IS NOT
-        CASE WHEN client_msg_id IS NOT NULL THEN {HASH}(conversation, sender, client_msg_id) END""",
+        f"""SELECT id FROM message m WHERE client_msg_id IS NOT NULL
+        AND id > {_state(client_ids.EXPIRED)} AND id <= {_state(client_ids.WRITTEN)}
+        AND NOT EXISTS (SELECT 1 FROM client_id c WHERE c.message = m.id
+            AND c.hash = {HASH}(m.conversation, m.sender, m.client_msg_id))""",
     ),
 )
 

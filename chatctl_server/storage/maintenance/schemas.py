@@ -13,6 +13,7 @@ from chatctl_server import errors
 from chatctl_server.storage import engine, files
 
 DEVELOPMENT = "0001_initial"  # the first migration of versions that were not released
+_NOT_IN_DEVELOPMENT = "client_id"  # the later of them had a 0001_baseline without this table
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 SCRATCH = Path("the temporary database")  # what errors call it
 SCRATCH_CACHE_KIB = 64 * 1024
@@ -45,12 +46,13 @@ def of(db: Database, path: Path) -> Schema:
         pending=tuple(each.name for each in status if not each.applied),
         unknown=tuple(each.name for each in status if each.path is None),
     )
-    if DEVELOPMENT in schema.unknown:
+    tables = {name for (name,) in db.execute_sql("SELECT name FROM sqlite_schema").fetchall()}
+    is_early = schema.is_current and tables >= _CORE and _NOT_IN_DEVELOPMENT not in tables
+    if DEVELOPMENT in schema.unknown or is_early:
         raise errors.SchemaMismatch(
             f"{path} was made by a development version of chatctl, whose files are not taken over",
             hint="use a new file",
         )
-    tables = {name for (name,) in db.execute_sql("SELECT name FROM sqlite_schema").fetchall()}
     is_ours = tables >= _CORE if schema.applied else not tables - {_HISTORY, *_automatic(tables)}
     if not is_ours:
         raise _not_ours(path)

@@ -79,7 +79,6 @@ STATEMENTS = (
         reply_to INTEGER,
         attachments TEXT,
         client_msg_id TEXT,
-        client_hash INTEGER,
         created_at INTEGER NOT NULL,
         edited_at INTEGER,
         deleted_at INTEGER,
@@ -87,7 +86,6 @@ STATEMENTS = (
         changed_offset INTEGER
     )""",
     "CREATE UNIQUE INDEX message_seq ON message (conversation, seq)",
-    "CREATE INDEX message_client ON message (client_hash) WHERE client_hash IS NOT NULL",
     """CREATE INDEX message_changed ON message (conversation, changed_offset)
         WHERE changed_offset IS NOT NULL""",
     # ``conversation`` 0: the whole scope.
@@ -132,6 +130,13 @@ STATEMENTS = (
     # The highest number that was ever given out: none is given twice, whatever is removed.
     "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "INSERT INTO counter VALUES ('scope', 1)",
+    # What makes a repeat a repeat: storage/client_ids.py.
+    """CREATE TABLE client_id (
+        hash INTEGER NOT NULL,
+        message INTEGER NOT NULL,
+        PRIMARY KEY (hash, message)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE client_id_age (served INTEGER PRIMARY KEY, message INTEGER NOT NULL)",
     # ``scope`` 0: whatever the scope.
     """CREATE TABLE endpoint (
         id INTEGER PRIMARY KEY,

@@ -256,6 +256,18 @@ def make_development(path: Path) -> None:
     )
 
 
+def make_late_development(path: Path) -> None:
+    """A baseline that was made before it was whole."""
+    tamper(
+        path,
+        "CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT)",
+        "CREATE TABLE event (id INTEGER PRIMARY KEY, payload TEXT)",
+        "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)",
+        "INSERT INTO schema_migration VALUES (1, '0001_baseline', '2026-01-01')",
+    )
+
+
+@pytest.mark.parametrize("make", [make_development, make_late_development])
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -270,10 +282,10 @@ def make_development(path: Path) -> None:
     ],
 )
 def test_a_file_of_a_development_version_is_refused_and_left_alone(
-    tmp_path: Path, attempt: Callable[[Path], object]
+    tmp_path: Path, attempt: Callable[[Path], object], make: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "chat.db"
-    make_development(path)
+    make(path)
     path.chmod(0o640)
     before = path.read_bytes()
     sentence = (

@@ -84,11 +84,6 @@ def test_events_for_the_readers_of_the_log_change_no_table(event: events.Payload
         assert tables(db) == before
 
 
-def test_the_hash_of_a_client_id_is_stored_and_must_stay_what_it_is() -> None:
-    assert projection.client_hash(1, "ann", "c1") == -2773588611758997399
-    assert projection.client_hash(1, "annc", "1") != projection.client_hash(1, "ann", "c1")
-
-
 USERS = st.sampled_from(["ann", "bob", "eve"])
 PLACES = st.sampled_from([0, 1])
 Step = Callable[[Offline, list[RoomRef]], Any]
