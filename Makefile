@@ -18,11 +18,12 @@ proof:
 	python tests/extensions/run.py
 	python tests/mutations/run.py
 
+# FANOUT='--write --peer centrifugo=PATH …' is passed on to the comparison with other servers.
 bench:
+	python bench/fanout.py $(FANOUT)
 	python bench/posting.py
 	python bench/history.py
 	python bench/startup.py
-	python bench/fanout.py
 	python bench/commands.py
 	python bench/admin.py
 	python bench/callbacks.py

@@ -80,17 +80,9 @@ def main() -> None:
         victims = [Victim(url, f"victim-{number}") for number in range(VICTIMS)]
         for victim in victims:
             victim.join()
-        sending = threading.Thread(
-            target=generator.send,
-            args=(
-                server.port,
-                f"/ws/rooms/{busy}",
-                given.receivers,
-                given.in_flight,
-                LOAD_SECONDS,
-                server.pid,
-            ),
-        )
+        target = load.Target("rooms", server.port, server.pid, [f"/ws/rooms/{busy}"])
+        amount = ("-n", given.receivers, "-w", given.in_flight, "-d", LOAD_SECONDS)
+        sending = threading.Thread(target=generator.run, args=("send", target, *amount))
         sending.start()
         time.sleep(BUSY_AFTER_SECONDS)
         answers, closes = ban_all(client, quiet, victims)

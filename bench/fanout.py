@@ -1,121 +1,130 @@
-"""Fan-out to 1,000 receivers of one room, beside two Python peers in the same run.
+"""chatctl beside other chat servers: fan-out, joins, memory, large rooms, resumes, stuck clients.
 
-python bench/fanout.py [--receivers 1000] [--seconds 4] [--repeat 3]
+python bench/fanout.py [--row NAME]… [--peer NAME=PATH]… [--runs 5] [--quick] [--write]
 
-chatctl commits each message with FULL before it is sent; the peers keep nothing. Server and
-generator have a core each, so trust the CPU per delivery and the ratios of one run.
+The server has the first core, the generator the last. A row's contenders take turns, each run with
+a server of its own. Rows: wide32 wide4 wide1 small ack join large resume stuck. Peers: chatctl
+chatctl-memory node=DIR socketio=DIR litestar nats[=PATH] centrifugo=PATH tokio=PATH; all are
+tried, and one that is not there is not measured. How to get them is in bench/README.md.
 """
 
-import contextlib
-import socket
-import statistics
-import subprocess
+import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
+import chart
+import figures
 import load
 import report
-import scene
-import served
+import rows
+from peers import KNOWN, NotHere, fetch_node
 
-IN_FLIGHT = (1, 32)
-
-
-class Target(NamedTuple):
-    port: int
-    path: str
-    pid: int
-
-
-Start = Callable[[], AbstractContextManager[Target]]
-
-
-@contextlib.contextmanager
-def chatctl() -> Iterator[Target]:
-    with (
-        scene.directory() as folder,
-        served.server(folder / "chat.db", served.SERVER_CORE) as server,
-    ):
-        yield Target(server.port, f"/ws/rooms/{server.create_room()}", server.pid)
-
-
-@contextlib.contextmanager
-def peer(name: str) -> Iterator[Target]:
-    port = served.free_port()
-    script = Path(__file__).with_name("peers.py")
-    process = served.on_core(served.SERVER_CORE, [sys.executable, str(script), name, str(port)])
-    try:
-        _wait_for(port, process)
-        yield Target(port, "/ws", process.pid)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + served.PATIENCE_SECONDS
-    while True:
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), 5).close()
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("the peer does not start")
-        time.sleep(0.02)
+ROOT = Path(__file__).parent.parent
+QUICK_RUNS = 2
 
 
 def measure(
-    start: Start, generator: load.Generator, receivers: int, in_flight: int, seconds: float
-) -> load.Measured:
-    """A fresh server for each run: what one leaves behind is not in the next."""
-    with start() as target:
-        found = generator.send(target.port, target.path, receivers, in_flight, seconds, target.pid)
-    if found.lost:
-        raise RuntimeError(f"{found.lost} deliveries were lost")
-    return found
+    name: str, row: rows.Row, generator: load.Generator, given: argparse.Namespace
+) -> figures.RowFigures:
+    """Each run in the other direction than the one before; who fails once is left out."""
+    started, at = time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+    loop = report.fixed_loop()
+    found: dict[str, dict[str, list[float]]] = {}
+    missing: dict[str, str] = {}
+    effort = rows.QUICK if given.quick else rows.FULL
+    for run in range(given.runs):
+        order = list(row.contenders)
+        for contender in order[:: -1 if run % 2 else 1]:
+            if contender in missing:
+                continue
+            try:
+                values = row.contenders[contender](generator, effort)
+            except NotHere as reason:
+                missing[contender] = str(reason)
+            except (
+                Exception
+            ) as error:  # one that breaks down costs its own figures, not the others'
+                missing[contender] = f"failed: {str(error).splitlines()[0]}"
+                found.pop(contender, None)
+            else:
+                for value, number in values.items():
+                    found.setdefault(contender, {}).setdefault(value, []).append(round(number, 4))
+    took = time.monotonic() - started
+    print(f"{name}, {row.title}: {took:.0f} s", file=sys.stderr, flush=True)
+    return figures.RowFigures(row.title, at, round(took, 1), round(loop, 1), found, missing)
 
 
-def show(name: str, runs: list[load.Measured]) -> float:
-    """Prints the medians; that of the CPU per delivery is returned."""
-    cpu = report.median(name, [run.cpu_per_million for run in runs], "CPU s/million deliv.")
-    for label, values, unit in (
-        ("deliveries", [run.deliveries / run.seconds for run in runs], "/s"),
-        ("p50", [run.p50_microseconds / 1000 for run in runs], "ms"),
-        ("p99", [run.p99_microseconds / 1000 for run in runs], "ms"),
-        ("server's core in use", [run.server_cpu / run.seconds * 100 for run in runs], "%"),
-        ("generator's share of its core", [run.own_cpu / run.seconds * 100 for run in runs], "%"),
-    ):
-        report.line(f"{name}, {label}", statistics.median(values), unit)
-    return cpu
+def pages(measured: figures.Figures) -> dict[str, str]:
+    """What each document shows."""
+    head = figures.when(measured)
+    every = "\n".join(figures.table(measured, name) for name in figures.TABLES)
+    short = "\n".join(
+        figures.table(measured, name, spread=False)
+        for name in ("cpu", "latency", "costs", "large", "resume", "stuck")
+    )
+    return {
+        "bench/README.md": f"{head}\n{every}",
+        "docs/performance.md": f"{head}\n{short}",
+        "README.md": figures.table(measured, "cpu", spread=False),
+    }
+
+
+def write(measured: figures.Figures) -> None:
+    figures.save(measured)
+    (ROOT / "docs/fan-out.svg").write_text(chart.draw(measured))
+    for name, text in pages(measured).items():
+        figures.insert(ROOT / name, text)
 
 
 def main() -> None:
-    parser = scene.arguments(__doc__)
-    parser.add_argument("--receivers", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=4.0, help="measured in each run")
-    given = parser.parse_args()
+    given = _arguments()
+    paths = dict(given.peer)
+    if given.fetch_node is not None:
+        fetch_node(given.fetch_node)
+        paths |= dict.fromkeys(("node", "socketio"), given.fetch_node)
+    if given.draw:
+        write(figures.load())
+        return
     report.machine()
-    contenders: dict[str, Start] = {
-        "chatctl (FULL)": chatctl,
-        "Litestar loop": lambda: peer("litestar"),
-        "websockets broadcast": lambda: peer("websockets"),
-    }
+    measured = figures.load() if given.write else figures.Figures()
+    measured.machine = report.hardware()
     with load.generator() as generator:
-        for in_flight in IN_FLIGHT:
-            runs: dict[str, list[load.Measured]] = {name: [] for name in contenders}
-            for _ in range(given.repeat):  # in turn: what else the machine does hits them all
-                for name, start in contenders.items():
-                    found = measure(start, generator, given.receivers, in_flight, given.seconds)
-                    runs[name].append(found)
-            cpu = {name: show(f"{name}, {in_flight} in flight", runs[name]) for name in runs}
-            ours, *others = cpu
-            for other in others:
-                ratio = cpu[ours] / cpu[other]
-                report.line(f"CPU of {ours} to {other}, {in_flight} in flight", ratio, "times")
+        for name, row in rows.every(paths, given.only or KNOWN).items():
+            if name in (given.row or [name]):
+                measured.rows[name] = measure(name, row, generator, given)
     report.end()
+    print(f"\n{pages(measured)['bench/README.md']}")
+    if given.write:
+        write(measured)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--row", action="append", metavar="NAME", help="measure only this; again for others")
+    add("--only", action="append", metavar="PEER", help="measure only this peer; again for others")
+    add("--peer", action="append", metavar="NAME=PATH", default=[], type=_peer, help="where it is")
+    add("--fetch-node", type=Path, metavar="DIR", help="npm installs ws and socket.io there")
+    add("--runs", type=int, help="of each contender (5)")
+    add("--quick", action="store_true", help="to try: a tenth of the clients, 2 runs")
+    add("--write", action="store_true", help="into bench/figures.json, documents and SVG")
+    add("--draw", action="store_true", help="only write anew what bench/figures.json holds")
+    given = parser.parse_args()
+    given.runs = given.runs or (QUICK_RUNS if given.quick else 5)
+    if given.write and (given.quick or given.only):
+        parser.error("--write takes whole rows: neither --quick nor --only")
+    return given
+
+
+def _peer(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if name not in KNOWN or not path:
+        raise argparse.ArgumentTypeError(f"NAME=PATH with one of {', '.join(KNOWN)}")
+    return name, Path(path)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,14 @@ NAME_WIDTH = 64
 
 def machine() -> None:
     """Date, processor and load: a figure is worth little without them."""
-    cores = len(os.sched_getaffinity(0))
     load = " ".join(f"{average:.2f}" for average in os.getloadavg())
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    print(f"# {Path(sys.argv[0]).name}, {now}, {cores} cores, {_processor()}, load {load}")
+    print(f"# {Path(sys.argv[0]).name}, {now}, {hardware()}, load {load}")
     line("a fixed loop, to compare runs by", fixed_loop(), "ms CPU")
+
+
+def hardware() -> str:
+    return f"{len(os.sched_getaffinity(0))} cores, {_processor()}"
 
 
 def fixed_loop() -> float:

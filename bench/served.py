@@ -104,10 +104,17 @@ class Server:
             self.process.wait()
 
     def create_room(self) -> str:
+        return self.create_rooms(1)[0]
+
+    def create_rooms(self, count: int) -> list[str]:
+        """Their ids."""
+        made = []
         with self.client() as client:
-            answer = client.post("/management/rooms", json={"room_name": "bench"})
-            answer.raise_for_status()
-            return str(answer.json()["room_id"])
+            for _ in range(count):
+                answer = client.post("/management/rooms", json={"room_name": "bench"})
+                answer.raise_for_status()
+                made.append(str(answer.json()["room_id"]))
+        return made
 
     def client(self) -> httpx.Client:
         return httpx.Client(
@@ -116,8 +123,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(database: Path, core: int | None = None) -> Iterator[Server]:
+def server(database: Path, core: int | None = None, **settings: str) -> Iterator[Server]:
     made = Server(database, core)
+    made.set(**settings)
     try:
         made.start()
         yield made

@@ -52,7 +52,8 @@ def after_a_crash(path: Path, connections: int, repeat: int) -> bool:
             server = served.Server(path)
             server.start()
             room = f"/ws/rooms/{server.create_room()}"
-            with generator.holding(server.port, room, connections):
+            target = load.Target("rooms", server.port, server.pid, [room])
+            with generator.holding(target, connections):
                 server.kill()
             wall.append(server.start())
             cpu.append(server.cpu_seconds())

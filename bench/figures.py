@@ -1,0 +1,214 @@
+"""What was measured, as it is kept in bench/figures.json, and the tables that are made of it.
+
+The documents have the tables between a pair of markers; no number in them is typed by hand.
+"""
+
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from peers import KNOWN
+
+FILE = Path(__file__).with_name("figures.json")
+OURS = "chatctl"
+READERS = {
+    "nobody": "nobody (to compare with)",
+    "never": "never read",
+    "stopped": "their process is stopped (SIGSTOP)",
+    "gone": "their machine is gone (half-open)",
+    "slow": "read 1 KB a second",
+}
+
+
+class RowFigures(msgspec.Struct):
+    """``found``: of each contender its values, one of each run. ``missing``: why it has none."""
+
+    title: str
+    at: str
+    took_seconds: float
+    fixed_loop_ms: float
+    found: dict[str, dict[str, list[float]]]
+    missing: dict[str, str]
+
+
+class Figures(msgspec.Struct):
+    machine: str = ""
+    rows: dict[str, RowFigures] = {}
+
+
+def load() -> Figures:
+    return msgspec.json.decode(FILE.read_bytes(), type=Figures) if FILE.exists() else Figures()
+
+
+def save(figures: Figures) -> None:
+    FILE.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
+
+
+class Column(NamedTuple):
+    row: str
+    value: str
+    heading: str
+
+
+class Table(NamedTuple):
+    title: str
+    columns: Sequence[Column]
+    names: dict[str, str]
+    values: Callable[[RowFigures, str, str], list[float]]
+
+
+def _plain(row: RowFigures, name: str, value: str) -> list[float]:
+    return row.found.get(name, {}).get(value, [])
+
+
+def _times_ours(row: RowFigures, name: str, value: str) -> list[float]:
+    """Of each run by itself: what slowed it down slowed both."""
+    pairs = zip(_plain(row, name, value), _plain(row, OURS, value), strict=False)
+    return [theirs / ours for theirs, ours in pairs]
+
+
+def _both(rows: Iterable[tuple[str, str]]) -> list[Column]:
+    return [
+        Column(row, value, f"{heading}, {value}")
+        for row, heading in rows
+        for value in ("p50", "p99")
+    ]
+
+
+FAN_OUT = (
+    ("wide32", "1,000 receivers, 32 in flight"),
+    ("wide4", "4 in flight"),
+    ("wide1", "1 in flight"),
+    ("small", "100 rooms of 10, 16 in flight"),
+)
+TITLES = {name: peer.title for name, peer in KNOWN.items()}
+CPU = [Column(row, "cpu", heading) for row, heading in FAN_OUT]
+TABLES = {
+    "cpu": Table("Fan-out, CPU seconds per million deliveries", CPU, TITLES, _plain),
+    "ratio": Table(f"The same, times that of {TITLES[OURS]}", CPU, TITLES, _times_ours),
+    "latency": Table("Fan-out, ms until a message is there", _both(FAN_OUT), TITLES, _plain),
+    "rate": Table(
+        "Fan-out, deliveries a second",
+        [Column(row, "rate", heading) for row, heading in FAN_OUT],
+        TITLES,
+        _plain,
+    ),
+    "costs": Table(
+        "What one of each costs the server",
+        [
+            Column("ack", "cpu", "a message that only its sender gets, with Ack, µs CPU"),
+            Column("join", "cpu", "connect and join, µs CPU"),
+            Column("large", "kb", "an idle connection, KB"),
+        ],
+        TITLES,
+        _plain,
+    ),
+    "large": Table(
+        "10,000 receivers in one room, 5 messages a second",
+        [
+            Column("large", "p50", "p50, ms"),
+            Column("large", "p99", "p99, ms"),
+            Column("large", "stall", "longest stall, ms"),
+        ],
+        TITLES,
+        _plain,
+    ),
+    "resume": Table(
+        "2,000 clients dropped at once, back with `since`",
+        [
+            Column("resume", "seconds", "until all are level, s"),
+            Column("resume", "missing", "not back"),
+            Column("resume", "gaps", "gaps and repeats"),
+            Column("resume", "stall", "longest stall meanwhile, ms"),
+        ],
+        {OURS: TITLES[OURS]},
+        _plain,
+    ),
+    "stuck": Table(
+        "100 who read, beside 1,000 who do not",
+        [
+            Column("stuck", "p50", "the 100, p50, ms"),
+            Column("stuck", "p99", "the 100, p99, ms"),
+            Column("stuck", "memory", "server afterwards, MB"),
+        ],
+        READERS,
+        _plain,
+    ),
+}
+
+
+def number(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.{_digits(value)}f}"
+
+
+def _digits(value: float) -> int:
+    return 1 if value >= 10 else 2
+
+
+def _cell(values: list[float], *, spread: bool) -> str:
+    if not values:
+        return "–"
+    middle = number(statistics.median(values))
+    between = f"{number(min(values))}–{number(max(values))}"
+    return f"{middle} ({between})" if spread and len(values) > 1 else middle
+
+
+def table(figures: Figures, name: str, *, spread: bool = True) -> str:
+    """Markdown: medians, with least and greatest beside them; below it what is missing, and why."""
+    made = TABLES[name]
+    columns = [column for column in made.columns if column.row in figures.rows]
+    if not columns:
+        return f"{made.title}: not measured.\n"
+    lines = [
+        "| " + " | ".join([made.title, *(column.heading for column in columns)]) + " |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for contender, title in made.names.items():
+        found = [made.values(figures.rows[each.row], contender, each.value) for each in columns]
+        if any(found):
+            cells = [_cell(values, spread=spread) for values in found]
+            lines.append("| " + " | ".join([title, *cells]) + " |")
+    return "\n".join([*lines, *_missing(figures, made, columns)]) + "\n"
+
+
+def _missing(figures: Figures, made: Table, columns: Sequence[Column]) -> list[str]:
+    reasons = {
+        f"{made.names[contender]} ({reason})": None
+        for column in columns
+        for contender, reason in figures.rows[column.row].missing.items()
+        if contender in made.names
+    }
+    return ["", f"Not measured: {'; '.join(reasons)}."] if reasons else []
+
+
+def when(figures: Figures) -> str:
+    """The line above the tables: of which machine, when, how often."""
+    rows = figures.rows.values()
+    times = sorted(row.at for row in rows)
+    runs = {
+        len(values) for row in rows for found in row.found.values() for values in found.values()
+    }
+    loops = sorted(row.fixed_loop_ms for row in rows)
+    often = number(min(runs)) if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
+    until = times[-1].removeprefix(times[0][:11])
+    return (
+        f"{times[0]} to {until} UTC, {figures.machine}. Medians of {often} runs in turn, least and "
+        f"greatest in brackets. A fixed loop took {number(loops[0])} to {number(loops[-1])} ms CPU "
+        "before the rows.\n"
+    )
+
+
+def insert(path: Path, text: str) -> None:
+    """In the place of what stands between the markers."""
+    begin, end = "<!-- measured: begin -->\n", "<!-- measured: end -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    before = path.read_text()
+    after, count = pattern.subn(lambda _: f"{begin}\n{text}\n{end}", before)
+    if count != 1:
+        raise RuntimeError(f"{path.name} does not have the markers once")
+    path.write_text(after)
