@@ -30,7 +30,7 @@ def draw(figures: Figures) -> str:
         _text(MARGIN, 42, "Less is better. The server has one core.", "note"),
     ]
     top = 50
-    for row in (figures.rows[name] for name, _ in FAN_OUT if name in figures.rows):
+    for row in (figures.rows[name] for name in FAN_OUT if name in figures.rows):
         found = {
             name: statistics.median(row.found[name]["cpu"]) for name in TITLES if name in row.found
         }

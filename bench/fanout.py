@@ -19,7 +19,7 @@ import figures
 import load
 import report
 import rows
-from peers import KNOWN, NotHere, fetch_node
+from peers import KNOWN, NotHere, fetch_node, versions
 
 ROOT = Path(__file__).parent.parent
 QUICK_RUNS = 2
@@ -58,15 +58,15 @@ def measure(
 
 def pages(measured: figures.Figures) -> dict[str, str]:
     """What each document shows."""
-    head = figures.when(measured)
-    every = "\n".join(figures.table(measured, name) for name in figures.TABLES)
-    short = "\n".join(
+    head, missing = figures.when(measured), figures.missing(measured)
+    every = "".join(figures.table(measured, name) for name in figures.TABLES)
+    short = "".join(
         figures.table(measured, name, spread=False)
         for name in ("cpu", "latency", "costs", "large", "resume", "stuck")
     )
     return {
-        "bench/README.md": f"{head}\n{every}",
-        "docs/performance.md": f"{head}\n{short}",
+        "bench/README.md": f"{head}\n{every}{missing}",
+        "docs/performance.md": f"{head}\n{short}{missing}",
         "README.md": figures.table(measured, "cpu", spread=False),
     }
 
@@ -82,14 +82,16 @@ def main() -> None:
     given = _arguments()
     paths = dict(given.peer)
     if given.fetch_node is not None:
-        fetch_node(given.fetch_node)
+        _fetch(given.fetch_node)
         paths |= dict.fromkeys(("node", "socketio"), given.fetch_node)
     if given.draw:
         write(figures.load())
         return
     report.machine()
+    if given.quick:
+        report.line("quick: of all that is named below, clients and seconds", "a tenth", "")
     measured = figures.load() if given.write else figures.Figures()
-    measured.machine = report.hardware()
+    measured.machine, measured.versions = report.hardware(), versions(paths)
     with load.generator() as generator:
         for name, row in rows.every(paths, given.only or KNOWN).items():
             if name in (given.row or [name]):
@@ -98,6 +100,13 @@ def main() -> None:
     print(f"\n{pages(measured)['bench/README.md']}")
     if given.write:
         write(measured)
+
+
+def _fetch(folder: Path) -> None:
+    try:
+        fetch_node(folder)
+    except NotHere as reason:
+        raise SystemExit(f"--fetch-node: {reason}") from None
 
 
 def _arguments() -> argparse.Namespace:

