@@ -5,13 +5,16 @@ python bench/fanout.py [--row NAME]… [--peer NAME=PATH]… [--runs 5] [--quick
 The server has the first core, the generator the last. A row's contenders take turns, each run with
 a server of its own. Rows: wide32 wide4 wide1 small ack join large resume stuck. Peers: chatctl
 chatctl-memory node=DIR socketio=DIR litestar nats[=PATH] centrifugo=PATH tokio=PATH; all are
-tried, and one that is not there is not measured. How to get them is in bench/README.md.
+tried, and one that is not there is not measured. How to get them is in bench/README.md. No round
+begins after 25 minutes.
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import chart
@@ -23,37 +26,38 @@ from peers import KNOWN, NotHere, fetch_node, versions
 
 ROOT = Path(__file__).parent.parent
 QUICK_RUNS = 2
+LIMIT_SECONDS = 25 * 60.0
 
 
 def measure(
-    name: str, row: rows.Row, generator: load.Generator, given: argparse.Namespace
+    row: rows.Row, generator: load.Generator, given: argparse.Namespace, deadline: float
 ) -> figures.RowFigures:
-    """Each run in the other direction than the one before; who fails once is left out."""
-    started, at = time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-    loop = report.fixed_loop()
-    found: dict[str, dict[str, list[float]]] = {}
-    missing: dict[str, str] = {}
+    """Each round in the other direction than the one before; none begins after the deadline."""
+    at, loop = f"{datetime.now(UTC):%Y-%m-%d %H:%M}", round(report.fixed_loop(), 1)
+    made = figures.RowFigures(row.title, at, loop, {}, {})
     effort = rows.QUICK if given.quick else rows.FULL
     for run in range(given.runs):
-        order = list(row.contenders)
-        for contender in order[:: -1 if run % 2 else 1]:
-            if contender in missing:
-                continue
-            try:
-                values = row.contenders[contender](generator, effort)
-            except NotHere as reason:
-                missing[contender] = str(reason)
-            except (
-                Exception
-            ) as error:  # one that breaks down costs its own figures, not the others'
-                missing[contender] = f"failed: {str(error).splitlines()[0]}"
-                found.pop(contender, None)
-            else:
-                for value, number in values.items():
-                    found.setdefault(contender, {}).setdefault(value, []).append(round(number, 4))
-    took = time.monotonic() - started
-    print(f"{name}, {row.title}: {took:.0f} s", file=sys.stderr, flush=True)
-    return figures.RowFigures(row.title, at, round(took, 1), round(loop, 1), found, missing)
+        order = list(row.contenders.items())[:: -1 if run % 2 else 1]
+        if time.monotonic() > deadline:
+            break
+        for contender, values in order:
+            if contender not in made.missing:
+                _add(made, contender, partial(values, generator, effort))
+    return made
+
+
+def _add(made: figures.RowFigures, contender: str, run: Callable[[], rows.Values]) -> None:
+    """Who fails once is left out of the row: what others have measured stays."""
+    try:
+        values = run()
+    except NotHere as reason:
+        made.missing[contender] = str(reason)
+    except Exception as error:
+        made.found.pop(contender, None)
+        made.missing[contender] = f"failed ({str(error).splitlines()[0]})"
+    else:
+        for name, value in values.items():
+            made.found.setdefault(contender, {}).setdefault(name, []).append(round(value, 4))
 
 
 def pages(measured: figures.Figures) -> dict[str, str]:
@@ -92,14 +96,30 @@ def main() -> None:
         report.line("quick: of all that is named below, clients and seconds", "a tenth", "")
     measured = figures.load() if given.write else figures.Figures()
     measured.machine, measured.versions = report.hardware(), versions(paths)
-    with load.generator() as generator:
-        for name, row in rows.every(paths, given.only or KNOWN).items():
-            if name in (given.row or [name]):
-                measured.rows[name] = measure(name, row, generator, given)
+    _measure_rows(measured, rows.every(paths, given.only or KNOWN), given)
     report.end()
     print(f"\n{pages(measured)['bench/README.md']}")
     if given.write:
         write(measured)
+
+
+def _measure_rows(
+    measured: figures.Figures, every: dict[str, rows.Row], given: argparse.Namespace
+) -> None:
+    if unknown := set(given.row or ()) - set(every):
+        raise SystemExit(f"no row {', '.join(unknown)}: they are {' '.join(every)}")
+    deadline = time.monotonic() + LIMIT_SECONDS
+    with load.generator() as generator:
+        for name in given.row or every:
+            started = time.monotonic()
+            if started > deadline:
+                print(f"{name}: not measured, the time is over", file=sys.stderr)
+                continue
+            measured.rows[name] = measure(every[name], generator, given, deadline)
+            took = time.monotonic() - started
+            print(f"{name}, {every[name].title}: {took:.0f} s", file=sys.stderr, flush=True)
+            if given.write:
+                figures.save(measured)
 
 
 def _fetch(folder: Path) -> None:

@@ -28,7 +28,6 @@ class RowFigures(msgspec.Struct):
 
     title: str
     at: str
-    took_seconds: float
     fixed_loop_ms: float
     found: dict[str, dict[str, list[float]]]
     missing: dict[str, str]
@@ -92,8 +91,8 @@ TABLES = {
         _plain,
     ),
     "rate": Table(
-        "Fan-out, deliveries a second",
-        _of_each("rate"),
+        "Fan-out, deliveries a second / % of its core that the server used",
+        _of_each("rate server"),
         TITLES,
         _plain,
     ),
@@ -169,14 +168,13 @@ def table(figures: Figures, name: str, *, spread: bool = True) -> str:
         "|---" * (len(columns) + 1) + "|",
     ]
     for contender, title in made.names.items():
-        cells = [
-            " / ".join(
-                _cell(made.values(figures.rows[column.row], contender, value), spread=spread)
-                for value in column.values.split()
-            )
-            for column in columns
+        found = [
+            [made.values(figures.rows[each.row], contender, value) for value in each.values.split()]
+            for each in columns
         ]
-        lines.append("| " + " | ".join([title, *cells]) + " |")
+        if any(any(values) for values in found):
+            cells = (" / ".join(_cell(each, spread=spread) for each in values) for values in found)
+            lines.append("| " + " | ".join([title, *cells]) + " |")
     return "\n".join(lines) + "\n\n"
 
 

@@ -26,7 +26,7 @@ class Effort(NamedTuple):
         return max(1, int(members * self.share))
 
 
-FULL, QUICK = Effort(1, 2.5), Effort(0.1, 1)
+FULL, QUICK = Effort(1, 2), Effort(0.1, 1)
 
 
 class Row(NamedTuple):
@@ -48,7 +48,6 @@ def fan_out(
         "p99": found.p99_microseconds / 1000,
         "rate": found.deliveries / found.seconds,
         "server": found.server_cpu / found.seconds * 100,
-        "generator": found.own_cpu / found.seconds * 100,
     }
 
 
@@ -74,7 +73,7 @@ def join(start: Start, generator: Generator, effort: Effort) -> Values:
 
 def large(start: Start, generator: Generator, effort: Effort) -> Values:
     with start(2) as target:
-        amount = ("-n", effort.of(10_000), "-s", 4, "-r", 5, "-d", 2 * effort.seconds)
+        amount = ("-n", effort.of(10_000), "-s", 4, "-r", 5, "-d", 2.5 * effort.seconds)
         found = _complete(generator.run("send", target, *amount, "-q"))
     return {
         "kb": (found.joined_kb - found.resident_kb) / found.joined,
@@ -104,7 +103,7 @@ def beside(
     with start(1) as target, ExitStack() as held:
         if reading is not None:
             held.enter_context(generator.holding(target, effort.of(1000), reading, stopped=stopped))
-        amount = ("-n", 100, "-s", 4, "-r", 200, "-b", 1000, "-u", 0, "-d", 6)
+        amount = ("-n", 100, "-s", 4, "-r", 200, "-b", 1000, "-u", 0, "-d", 3 * effort.seconds)
         found = _complete(generator.run("send", target, *amount))
     return {
         "p50": found.p50_microseconds / 1000,
