@@ -196,17 +196,15 @@ def when(figures: Figures) -> str:
     """The line above the tables: of which machine, when, how often."""
     rows = figures.rows.values()
     times = sorted(row.at for row in rows)
-    runs = {
-        len(values) for row in rows for found in row.found.values() for values in found.values()
-    }
+    runs = [len(each) for row in rows for found in row.found.values() for each in found.values()]
     loops = sorted(row.fixed_loop_ms for row in rows)
-    often = number(min(runs)) if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
+    often = " to ".join(str(count) for count in sorted({min(runs or [0]), max(runs or [0])}))
     until = times[-1].removeprefix(times[0][:11])
     peers = ", ".join(f"{TITLES[name]} {version}" for name, version in figures.versions.items())
     return (
         f"{times[0]} to {until} UTC, {figures.machine}. Medians of {often} runs in turn, least and "
         f"greatest in brackets. A fixed loop took {number(loops[0])} to {number(loops[-1])} ms CPU "
-        f"before the rows. {peers}.\n"
+        f"before the rows. Peers: {peers}.\n"
     )
 
 

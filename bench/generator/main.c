@@ -273,6 +273,18 @@ static void send_load(void (*supply)(void)) {
     report_load(from, to, wait_for_rest());
 }
 
+/* How many have not had every message after 10 s. */
+static uint64_t wait_for_all(void) {
+    uint64_t until = now() + 10 * SECOND, behind;
+    do {
+        poll_once();
+        behind = 0;
+        for (int number = 0; number < members; number++)
+            behind += connections[number].seq < sent;
+    } while (behind && now() < until);
+    return behind;
+}
+
 static void resume(void) {
     goal = 1; /* from now on every seq is looked at */
     pump(1, supply_at_rate);
@@ -291,9 +303,7 @@ static void resume(void) {
     }
     double took = (double)(now() - from) / 1e9;
     pump(1, supply_at_rate);
-    pump(0.3, supply_nothing);
-    for (int number = 0; number < members; number++)
-        gaps += connections[number].seq != sent;
+    gaps += wait_for_all();
     printf("\"back\":%d,\"back_seconds\":%.3f,\"gaps\":%" PRIu64 ",\"repeats\":%" PRIu64 ",", back,
            took, gaps, repeats);
 }
