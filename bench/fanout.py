@@ -75,6 +75,11 @@ def pages(measured: figures.Figures) -> dict[str, str]:
     }
 
 
+def _how_to_read() -> str:
+    text = (ROOT / "bench/README.md").read_text()
+    return text[text.index("### How to read it") : text.index("### Measured")]
+
+
 def write(measured: figures.Figures) -> None:
     figures.save(measured)
     (ROOT / "docs/fan-out.svg").write_text(chart.draw(measured))
@@ -98,7 +103,7 @@ def main() -> None:
     measured.machine, measured.versions = report.hardware(), versions(paths)
     _measure_rows(measured, rows.every(paths, given.only or KNOWN), given)
     report.end()
-    print(f"\n{pages(measured)['bench/README.md']}")
+    print(f"\n{pages(measured)['bench/README.md']}\n{_how_to_read()}")
     if given.write:
         write(measured)
 

@@ -157,7 +157,7 @@ def _cell(values: list[float], *, spread: bool) -> str:
 
 
 def table(figures: Figures, name: str, *, spread: bool = True) -> str:
-    """Markdown: medians, with least and greatest beside them. Empty when no row of it is there."""
+    """Markdown: medians, with least and greatest beside them. Empty when nothing in it is there."""
     made = TABLES[name]
     columns = [column for column in made.columns if column.row in figures.rows]
     if not columns:
@@ -175,7 +175,7 @@ def table(figures: Figures, name: str, *, spread: bool = True) -> str:
         if any(any(values) for values in found):
             cells = (" / ".join(_cell(each, spread=spread) for each in values) for values in found)
             lines.append("| " + " | ".join([title, *cells]) + " |")
-    return "\n".join(lines) + "\n\n"
+    return "\n".join(lines) + "\n\n" if len(lines) > 2 else ""
 
 
 def missing(figures: Figures) -> str:
