@@ -7,10 +7,10 @@ stand at the same one are written the same bytes, which are joined once.
 """
 
 import asyncio
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import islice
 from weakref import WeakValueDictionary
 
 from chatctl_server.domain import close_codes
@@ -104,6 +104,9 @@ class Channel:
         found.reverse()
         return found
 
+    def find(self, offset: int) -> Entry | None:
+        return next((each for each in self.entries if each.offset == offset), None)
+
     def frames_above(self, view: str, position: int, views: DerivedViews) -> tuple[bytes, int]:
         """And how many they are."""
         key = (view, position)
@@ -145,8 +148,8 @@ class Hub:
         self.on_flush: Callable[[int, float], None] = lambda frames, seconds: None
         self.traffic = Traffic()
         self._channels: dict[Hashable, Channel] = {}
-        # By offset, wherever they are held: in a channel, or by who does not read.
-        self._entries: WeakValueDictionary[int, Entry] = WeakValueDictionary()
+        # By offset: those that who listens to many is owed, wherever else they are.
+        self._pending: WeakValueDictionary[int, Entry] = WeakValueDictionary()
         self._size = 0
         self._dirty: deque[Channel] = deque()
         self._owed: deque[Subscriber] = deque()
@@ -166,7 +169,7 @@ class Hub:
             if channel is None:
                 continue
             if entry is None:
-                entry = self._entries[offset] = Entry(offset, frames)
+                entry = Entry(offset, frames)
             self._size += channel.add(entry)
             for subscriber, view in channel.many.items():
                 self._add_pending(subscriber, entry, view)
@@ -177,13 +180,14 @@ class Hub:
     def revise(self, keys: Iterable[Hashable], offset: int, frames: Mapping[str, bytes]) -> None:
         """Puts other frames in an earlier event's place: nobody is written the first ones any
         more."""
-        entry = self._entries.get(offset)
+        channels = [each for key in keys if (each := self._channels.get(key)) is not None]
+        found = (self._pending.get(offset), *(each.find(offset) for each in channels))
+        entry = next((each for each in found if each is not None), None)
         if entry is None:
             return
         grown = entry.revise(frames)
-        for key in keys:
-            channel = self._channels.get(key)
-            if channel is not None and offset > channel.floor:
+        for channel in channels:
+            if offset > channel.floor:
                 channel.size += grown
                 self._size += grown
                 channel.memo.clear()
@@ -304,6 +308,7 @@ class Hub:
             return
         if subscriber.pending and subscriber.pending[-1][0] is entry:
             return  # heard of in another channel
+        self._pending[entry.offset] = entry
         subscriber.pending.append((entry, view))
         subscriber.pending_bytes += len(frame)
         if subscriber.is_paused and subscriber.pending_bytes > CHANNEL_BYTES:
@@ -356,16 +361,18 @@ class Hub:
 
     def _serve_channel(self, channel: Channel, most: int) -> None:
         turn = channel.turn = channel.turn or Turn(channel)
-        served = 0
-        for subscriber in itertools.islice(turn.left, most):
-            signals = turn.signals_in(subscriber.view, self.views) if turn.signals else b""
-            self._serve(subscriber, signals)
-            served += 1
-        if served < most:
+        subscribers = list(islice(turn.left, most))
+        if turn.signals:
+            for each in subscribers:
+                self._serve(each, turn.signals_in(each.view, self.views))
+        else:
+            self._write_new(channel, subscribers)
+        if len(subscribers) < most:
             channel.turn = None
             channel.memo.clear()
             channel.served = turn.last
-            self._size -= channel.trim(CHANNEL_BYTES)
+            if channel.size > CHANNEL_BYTES:
+                self._size -= channel.trim(CHANNEL_BYTES)
             if channel.last > turn.last or channel.signals:
                 self._dirty.rotate(-1)
             else:
@@ -373,6 +380,25 @@ class Hub:
                 self._dirty.popleft()
         else:
             self._dirty.rotate(-1)
+
+    def _write_new(self, channel: Channel, subscribers: Iterable[Subscriber]) -> None:
+        """As ``_serve``, in one loop for all who listen and are owed nothing else: it is what a
+        delivery costs."""
+        last, floor, view, position = channel.last, channel.floor, "", -1
+        data, frames, total = b"", 0, 0
+        for each in subscribers:
+            is_alike = each.channel is channel and each.position >= floor
+            if not is_alike or each.is_paused or each.is_finished or each.own:
+                self._serve(each)
+                continue
+            if each.position != position or each.view != view:
+                view, position = each.view, each.position
+                data, frames = channel.frames_above(view, position, self.views)
+            each.position = last
+            if data:
+                each.write(data)
+                total += frames
+        self._frames += total
 
     def _serve(self, subscriber: Subscriber, signals: bytes = b"") -> None:
         if subscriber.is_finished:

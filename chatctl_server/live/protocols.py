@@ -149,7 +149,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._descriptor = transport.get_extra_info("socket").fileno()
         self.timer.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -207,7 +206,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         tell a slow line, where that empties little by little, from one that stands still."""
         if self.transport.is_closing():
             return self.transport.get_write_buffer_size()
-        queued = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ, tcp(7)
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ, tcp(7)
         return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def data_received(self, data: bytes) -> None:

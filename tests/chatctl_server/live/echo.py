@@ -48,8 +48,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     transport.start(Unhurried())
 
     def hear(message: bytes | None) -> None:
-        assert message is not None
-        transport.write(transport.frame(message))
+        if message is not None:
+            transport.write(transport.frame(message))
 
     await transport.serve(hear)
     await transport.end()

@@ -128,22 +128,27 @@ async def served(parts: list[bytes], *, is_fast: bool) -> tuple[list[bytes | Non
         await transport.serve(messages.append)
         await transport.end()
 
-    socket, protocol = Socket(), WebSocketProtocol(CONFIG, ServerState(), {})
+    client, protocol = Socket(), WebSocketProtocol(CONFIG, ServerState(), {})
     protocol.app = application  # type: ignore[assignment]
-    protocol.connection_made(socket)
+    protocol.connection_made(client)
     protocol.data_received(UPGRADE)
     await turn()
-    socket.sent = b""
+    client.sent = b""
     for part in filter(None, parts):
-        if not socket.is_closed:
+        if not client.is_closed:
             protocol.data_received(part)
             await turn()
-            assert socket.is_reading_ or socket.is_closed
-    ended = socket.is_closed
+            assert client.is_reading_ or client.is_closed
+    ended = client.is_closed
     protocol.connection_lost(None)
     await turn()
     assert not protocol.tasks
-    return messages, socket.sent, ended
+    return messages, client.sent, ended
+
+
+def texts_of(messages: list[bytes | None]) -> list[bytes]:
+    """Without what stands for frames of other kinds."""
+    return [each for each in messages if each is not None]
 
 
 async def turn() -> None:
@@ -165,7 +170,7 @@ def test_the_same_messages_answers_and_closes_as_the_library(
     reference.feed(data)
     with asyncio.Runner() as runner:
         messages, sent, ended = runner.run(served(cut(data, places), is_fast=is_fast))
-    assert messages == reference.messages
+    assert texts_of(messages) == texts_of(reference.messages)
     if "incomplete fragmented message" in (reference.error or ""):
         assert sent.endswith(ENDED)
     else:
