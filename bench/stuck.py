@@ -148,6 +148,8 @@ async def measure(server: served.Server, stuck: int, seconds: float) -> None:
     for number in range(PIECES):
         line = await join(server, room.id, f"slow-{number}")
         slow.append(loop.create_task(read_slowly(line, 10_000, 0.05)))
+    fresh = resident(server.pid)
+    await come_and_go(room, stuck)
     posting = loop.create_task(post(server, room.id))
     await asyncio.sleep(5)
     took.clear()
@@ -165,7 +167,8 @@ async def measure(server: served.Server, stuck: int, seconds: float) -> None:
         report.line(f"    {kind}: the last was seen", last.get(kind, 0.0), "s", at_most=15)
     report.line("slow ones that keep up, and stayed", sum(not each.done() for each in slow), "")
     after = resident(server.pid)
-    report.line("memory before", before, "MB")
+    report.line("memory at first", fresh, "MB")
+    report.line(f"memory when {stuck} others had come and gone", before, "MB")
     report.line("memory when they were gone", after, "MB", at_most=before * 1.1)
     os.kill(process.pid, signal.SIGCONT)
     process.kill()
@@ -180,6 +183,15 @@ async def measure(server: served.Server, stuck: int, seconds: float) -> None:
         if row.startswith(("chatctl_evictions_total", "chatctl_loop_lag")):
             print(f"    {row}")
     await idle(room, stuck // 4)
+
+
+async def come_and_go(room: Room, count: int) -> None:
+    """Python keeps what so many need at once, whatever they do then."""
+    lines = [await join(room.server, room.id, f"guest-{number}") for number in range(count)]
+    for line in lines:
+        line.close()
+    while any(each.startswith("guest") for each in await room.users()):
+        await asyncio.sleep(0.5)
 
 
 async def bring(

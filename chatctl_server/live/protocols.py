@@ -153,7 +153,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.timer.discard(self)
-        if isinstance(exc, TimeoutError):  # the system has given it up
+        if isinstance(exc, TimeoutError) and not self.close_sent:  # the system has given it up
             self.traffic.evictions["stalled"] += 1
         super().connection_lost(exc)
         self.conn.parser.close()  # it refers to what refers to it

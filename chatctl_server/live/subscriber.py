@@ -173,5 +173,6 @@ class Subscriber:
             self._is_stalled_at = now if unsent else None
         elif now - self._is_stalled_at >= STALLED_SECONDS:
             logger.info("a client that does not read was dropped")
-            self._traffic.evictions["stalled"] += 1
+            if not self.is_finished:
+                self._traffic.evictions["stalled"] += 1
             self.transport.abort()
