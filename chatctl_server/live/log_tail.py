@@ -150,11 +150,10 @@ class NewestEvents:
         passed = self.tail.above(position)
         if passed is None:
             return None
-        found, size, has_more = [], 0, False
+        found, size = [], 0
         for recent in passed:
             if self._is_wanted(recent.event):
                 if size > PART_BYTES:
-                    has_more = True
                     break
                 found.append(recent)
                 size += recent.size
@@ -163,7 +162,7 @@ class NewestEvents:
         if unknown:  # the first events of their conversations since somebody follows
             of = [each.event for each in unknown]
             self.tail.learn(unknown, await self._store.read(whereabouts.of, of))
-        return Part(b"".join([each.line for each in found]), position, has_more)
+        return Part(b"".join([each.line for each in found]), position, has_more=False)
 
     def _is_wanted(self, event: events.Event) -> bool:
         wanted = self._wanted

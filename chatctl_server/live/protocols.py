@@ -37,6 +37,7 @@ MAX_HEAD_BYTES = 64 * 1024
 PING_SECONDS = 25.0  # from one to the next
 PONG_SECONDS = 10.0  # until the answer to a ping
 CLOSE_SECONDS = 10.0  # until a connection that was closed is gone
+LAST_SECONDS = 2.0  # at a stop, for what a stream was written
 MAX_FRAGMENTS = 1024  # frames of one message
 _PING = b"\x89\0"
 
@@ -448,8 +449,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if self._stream is not None:
             self._stream.finish(close_codes.RESTART)
-            if self.flow.write_paused:  # who does not read is not waited for
-                self.transport.abort()
+            self.loop.call_later(LAST_SECONDS, self.transport.abort)  # who does not read
         super().shutdown()
 
     def attach(self, flow: Flow, lost: asyncio.Event) -> None:

@@ -90,12 +90,22 @@ async def _admitted(context: Context, request: AnyRequest) -> tuple[RoomRef, Joi
     if is_of_the_end(last_event_id):
         return None
     after = position(last_event_id, "Last-Event-ID")
+    _check_site(context, request)
     room, joiner = await admit(context, request.scope)
     if after is not None:  # newer than what the address says
         joiner = msgspec.structs.replace(joiner, since=None, after=after)
     if context.serving.is_stopping:
         raise errors.Stopping("The server stops")
     return room, joiner
+
+
+def _check_site(context: Context, request: AnyRequest) -> None:
+    """What a page embeds, such as an image, is asked for without the Origin that every WebSocket
+    and EventSource of another site shows."""
+    if "*" in context.settings.cors_origins or "origin" in request.headers:
+        return
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise errors.Forbidden("A page of another site asks, and shows no Origin")
 
 
 def _head(status: int, headers: list[tuple[bytes, bytes]]) -> ASGIApp:

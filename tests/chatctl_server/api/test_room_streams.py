@@ -180,10 +180,16 @@ def test_another_origin_is_refused_before_it_takes_the_users_place(guarded: Room
         elsewhere = {"Origin": "https://elsewhere.example"}
         with Listener(guarded, None, headers=elsewhere, token=token("anna")) as refused:
             assert refused.answer.status_code == 403
+        embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+        with Listener(guarded, None, headers=embedded, token=token("anna")) as refused:
+            assert refused.answer.status_code == 403
         here = {"Origin": "https://chat.example"}
         with Listener(guarded, None, headers=here, token=token("bert")) as bert:
             assert bert.next().data["type"] == "WelcomeInfo"
             assert bert.answer.headers["access-control-allow-origin"] == here["Origin"]
+        own = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+        with Listener(guarded, None, headers=own, token=token("bert")) as bert:
+            assert bert.next().data["type"] == "WelcomeInfo"
         assert anna.receive("UserJoined").data["payload"]["user_id"] == "bert"
     eventually(lambda: connections(guarded) == 0)
 
