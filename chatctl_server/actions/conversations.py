@@ -126,8 +126,7 @@ def end_sessions(tx: Tx, actor: events.Actor, ref: RoomRef) -> bool:
     if not tx.is_serving or room.status == "open":
         return False
     found = room_sessions.open_of_room(tx.db, ref, SESSIONS_A_CALL)
-    for session in found:
-        sessions.end(tx, actor, session, "closed")
+    sessions.end(tx, actor, found, "closed")
     return bool(found)
 
 

@@ -116,9 +116,7 @@ def _end_sessions(
         found = [*room_sessions.open_of_user_anywhere(tx.db, user_id)]
     else:
         return
-    for session in found:
-        if session is not None:
-            sessions.end(tx, actor, session, reason)
+    sessions.end(tx, actor, [each for each in found if each is not None], reason)
 
 
 def _check(user_id: str, reason: str | None) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from chatctl_server.domain import events
 from chatctl_server.storage.sanctions import WHOLE_SCOPE
-from chatctl_server.storage.sql import Bulk, Database, Query
+from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
 _ADD_SCOPE = Query("INSERT INTO scope (id, type, number) VALUES (:scope, :type, :number)")
 _ADD_CONVERSATION = Query(
@@ -62,21 +62,20 @@ _ERASE = Query(
         deleted_at = coalesce(deleted_at, :at), changed_offset = :offset
     WHERE id = :message"""
 )
-_ADD_SESSION = Query(
-    """INSERT INTO room_session (id, conversation, user_id, nickname, join_time)
-    VALUES (:session, :conversation, :user_id, :nickname, :at)"""
+_ADD_SESSIONS = Bulk(
+    "INSERT INTO room_session ({columns}) VALUES {rows}",
+    "id, conversation, user_id, nickname, join_time, leave_time, reason, left_offset",
 )
-_COUNT_JOIN = Query(
-    """UPDATE room_stats SET current_users = :current_users, peak_users = :peak_users,
-        total_joins = :total_joins
-    WHERE conversation = :conversation"""
+_END_SESSIONS = Bulk(
+    """UPDATE room_session SET leave_time = column2, reason = column3, left_offset = column4
+    FROM (VALUES {rows}) WHERE id = column1""",
+    "id, leave_time, reason, left_offset",
 )
-_END_SESSION = Query(
-    """UPDATE room_session SET leave_time = :leave_time, reason = :reason, left_offset = :offset
-    WHERE id = :session"""
-)
-_COUNT_LEAVE = Query(
-    "UPDATE room_stats SET current_users = :current_users WHERE conversation = :conversation"
+_COUNT = Bulk(
+    """UPDATE room_stats SET current_users = column2,
+        peak_users = coalesce(column3, peak_users), total_joins = coalesce(column4, total_joins)
+    FROM (VALUES {rows}) WHERE conversation = column1""",
+    "conversation, current_users, peak_users, total_joins",
 )
 _SET_BAN = Query(
     """INSERT OR REPLACE INTO ban
@@ -112,6 +111,34 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
     _MOVE_SEQ.run(db, [(id_, each.seq, each.created_at) for id_, each in last.items()])
 
 
+def apply_sessions(db: Database, entries: Sequence[events.Event]) -> None:
+    """The joins and leaves of one batch, and what else it has recorded, in log order."""
+    begun: dict[int, tuple[Value, ...]] = {}
+    ended: list[tuple[Value, ...]] = []
+    figures: dict[int, tuple[int, int | None, int | None]] = {}
+    for entry in entries:
+        conversation = entry.conversation
+        match entry.payload:
+            case events.SessionJoined(session, user_id, nickname, current, peak, total):
+                assert conversation is not None
+                begun[session] = (session, conversation, user_id, nickname, entry.at)
+                figures[conversation] = (current, peak, total)
+            case events.SessionLeft(session_id=session) as left:
+                assert conversation is not None
+                end = (left.leave_time, left.reason, entry.offset)
+                if session in begun:
+                    begun[session] += end
+                else:
+                    ended.append((session, *end))
+                before = figures.get(conversation, (0, None, None))
+                figures[conversation] = (left.current_users, before[1], before[2])
+            case _:
+                apply(db, entry)
+    _END_SESSIONS.run(db, ended)  # first: of a user in a room one is open at most
+    _ADD_SESSIONS.run(db, [(*row, None, None, None)[:8] for row in begun.values()])
+    _COUNT.run(db, [(conversation, *found) for conversation, found in figures.items()])
+
+
 def _message_row(
     conversation: int, offset: int, payload: events.MessagePosted
 ) -> tuple[int | str | None, ...]:
@@ -145,7 +172,7 @@ def apply(db: Database, entry: events.Event) -> None:
         case events.BanSet() | events.BanLifted() | events.MuteSet() | events.MuteLifted():
             _apply_sanction(db, entry, entry.payload)
         case events.SessionJoined() | events.SessionLeft():
-            _apply_session(db, entry, entry.payload)
+            apply_sessions(db, [entry])
         case events.Lifecycle():
             _apply_lifecycle(db, entry, entry.payload)
         case _:
@@ -197,37 +224,6 @@ def _set_admins(db: Database, conversation: int, offset: int, admins: Sequence[s
     encoded = msgspec.json.encode(admins).decode()
     _END_ADMINS.run(db, conversation=conversation, offset=offset, admins=encoded)
     _ADD_ADMINS.run(db, conversation=conversation, offset=offset, admins=encoded)
-
-
-def _apply_session(
-    db: Database, entry: events.Event, payload: events.SessionJoined | events.SessionLeft
-) -> None:
-    conversation = entry.conversation
-    if isinstance(payload, events.SessionJoined):
-        _ADD_SESSION.run(
-            db,
-            session=payload.session_id,
-            conversation=conversation,
-            user_id=payload.user_id,
-            nickname=payload.nickname,
-            at=entry.at,
-        )
-        _COUNT_JOIN.run(
-            db,
-            current_users=payload.current_users,
-            peak_users=payload.peak_users,
-            total_joins=payload.total_joins,
-            conversation=conversation,
-        )
-    else:
-        _END_SESSION.run(
-            db,
-            leave_time=payload.leave_time,
-            reason=payload.reason,
-            offset=entry.offset,
-            session=payload.session_id,
-        )
-        _COUNT_LEAVE.run(db, current_users=payload.current_users, conversation=conversation)
 
 
 def _apply_sanction(

@@ -1,5 +1,7 @@
 """Queries about room sessions: who was connected to a room, and when."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from chatctl_server.domain.references import RoomRef
@@ -19,6 +21,13 @@ COLUMNS = "id, conversation, user_id, nickname, join_time, leave_time"
 _OPEN_OF_USER = Query(
     f"""SELECT {COLUMNS} FROM room_session
     WHERE conversation = :conversation AND user_id = :user_id AND leave_time IS NULL"""
+)
+_OPEN_AMONG = Query(
+    f"""SELECT {COLUMNS} FROM room_session
+    WHERE (conversation, user_id) IN (
+        SELECT value ->> 0, value ->> 1 FROM json_each(:users)) AND leave_time IS NULL
+    UNION SELECT {COLUMNS} FROM room_session
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND leave_time IS NULL"""
 )
 _OPEN_OF_USER_ANYWHERE = Query(
     f"""SELECT {COLUMNS} FROM room_session WHERE user_id = :user_id AND leave_time IS NULL
@@ -49,6 +58,18 @@ def one(db: Database, room: RoomRef, session_id: int) -> Session | None:
 
 def open_of_user(db: Database, room: RoomRef, user_id: str) -> Session | None:
     return _session(_OPEN_OF_USER.row(db, conversation=room.id, user_id=user_id))
+
+
+def open_among(
+    db: Database, users: Collection[tuple[RoomRef, str]], ids: Collection[int]
+) -> list[Session]:
+    """The open ones of those users in those rooms, and of those ids."""
+    rows = _OPEN_AMONG.rows(
+        db,
+        users=msgspec.json.encode([(room.id, user_id) for room, user_id in users]).decode(),
+        ids=msgspec.json.encode(list(ids)).decode(),
+    )
+    return [Session(*row) for row in rows]
 
 
 def open_of_user_anywhere(db: Database, user_id: str) -> list[Session]:

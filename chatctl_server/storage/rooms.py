@@ -1,6 +1,7 @@
 """Queries about rooms: conversations of the kind room, with what only rooms have."""
 
 import re
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -63,6 +64,10 @@ _FROM = "FROM conversation c JOIN room_stats s ON s.conversation = c.id"
 _OF_ROOMS = f"c.kind = 'room' AND c.scope = {ROOMS}"
 _BY_PUBLIC_ID = Query(f"SELECT {_COLUMNS} {_FROM} WHERE c.public_id = :room_id AND {_OF_ROOMS}")
 _BY_ID = Query(f"SELECT {_COLUMNS} {_FROM} WHERE c.id = :id AND {_OF_ROOMS}")
+_BY_IDS = Query(
+    f"""SELECT {_COLUMNS} {_FROM}
+    WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {_OF_ROOMS}"""
+)
 _NAME = Query(
     f"SELECT c.id, c.public_id, c.name FROM conversation c WHERE c.id = :id AND {_OF_ROOMS}"
 )
@@ -141,6 +146,13 @@ def get(db: Database, ref: RoomRef) -> Room:
     if room is None or room.ref != ref:
         raise errors.ConversationNotFound("There is no such room")
     return room
+
+
+def get_many(db: Database, refs: Collection[RoomRef]) -> dict[RoomRef, Room]:
+    """As they are now; without those that are not there."""
+    rows = _BY_IDS.rows(db, ids=msgspec.json.encode([ref.id for ref in refs]).decode())
+    found = {room.ref: room for room in map(_room, rows)}
+    return {ref: found[ref] for ref in refs if ref in found}
 
 
 def get_open(db: Database, ref: RoomRef) -> Room:

@@ -9,6 +9,7 @@ from chatctl_server.storage.client_ids import ClientIds, Key, Original
 from chatctl_server.storage.sql import Database
 
 AcceptedPost = tuple[events.MessagePosted, events.Actor, ConversationRef]
+Change = tuple[events.Payload, events.Actor, ConversationRef]
 MANY = 10_000  # users of one conversation that were heard, and conversations
 
 
@@ -110,17 +111,24 @@ class Tx:
     def record_posts(self, posts: Sequence[AcceptedPost]) -> None:
         """As ``record``, for the posts of a batch, which have the next numbers of messages."""
         newest = self.take("message", len(posts)) - 1
-        first = self.take("event", len(posts))
+        projection.apply_posts(self.db, self._append(posts))
+        ids = [(about.id, p.sender, p.client_msg_id, p.message_id) for p, _, about in posts]
+        self.client_ids.add(self.db, newest, ids)
+
+    def record_sessions(self, changes: Sequence[Change]) -> None:
+        """As ``record``, for joins and leaves, and the admins that joins have made."""
+        projection.apply_sessions(self.db, self._append(changes))
+
+    def _append(self, changes: Sequence[Change]) -> list[events.Event]:
+        first = self.take("event", len(changes))
         at = self.at
         entries = [
             events.Event(offset, at, about.scope, about.id, actor, payload)
-            for offset, (payload, actor, about) in enumerate(posts, first)
+            for offset, (payload, actor, about) in enumerate(changes, first)
         ]
         log.append(self.db, entries)
-        projection.apply_posts(self.db, entries)
-        ids = [(about.id, p.sender, p.client_msg_id, p.message_id) for p, _, about in posts]
-        self.client_ids.add(self.db, newest, ids)
         self.recorded.extend(entries)
+        return entries
 
     def originals(self, keys: Sequence[Key]) -> dict[Key, Original]:
         """Of those that were posted and still count."""

@@ -31,15 +31,20 @@ class Batch(Generic[A, R]):
 
     ``many`` returns for each argument its result or the refusal (a ChatctlError) it would have
     raised. When ``many`` itself raises, its calls are run one by one through ``one``.
+
+    ``last_offset`` says of a result at which offset its call's events end: who called is told
+    before the events of the calls behind it are. Without it, the batch's events come first.
     """
 
     def __init__(
         self,
         one: Callable[[Tx, A], R],
         many: Callable[[Tx, Sequence[A]], list[R | errors.ChatctlError]],
+        last_offset: Callable[[R], int | None] | None = None,
     ) -> None:
         self.one = one
         self.many = many
+        self.last_offset = last_offset
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -190,6 +195,8 @@ class Writer:
             else:
                 _keep_action(db, alone=alone)
                 self._note_time(tx)
+                if action.last_offset is not None:
+                    return _complete_each(calls, outcomes, tx.recorded, action.last_offset)
                 return _complete_many(calls, outcomes, tx.recorded)
         alone = len(calls) == 1 and alone
         return [self._run_one(db, action.one, call, alone=alone) for call in calls]
@@ -262,6 +269,24 @@ def _complete_many(
     """All events of the batch go with its first call, so that they keep their order."""
     completed = [Completed(*each, ()) for each in zip(calls, outcomes, strict=True)]
     return [Completed(calls[0], outcomes[0], recorded), *completed[1:]]
+
+
+def _complete_each(
+    calls: Sequence[Call],
+    outcomes: Sequence[Outcome],
+    recorded: Sequence[events.Event],
+    last_offset: Callable[[Any], int | None],
+) -> list[Completed]:
+    """Each call with its own events."""
+    completed = []
+    done = 0
+    for call, outcome in zip(calls, outcomes, strict=True):
+        refused = isinstance(outcome, errors.ChatctlError)
+        last = None if refused else last_offset(outcome)
+        end = done if last is None else last - recorded[0].offset + 1
+        completed.append(Completed(call, outcome, recorded[done:end]))
+        done = end
+    return completed
 
 
 def _again(failure: errors.ChatctlError) -> errors.ChatctlError:

@@ -136,15 +136,12 @@ class Member:
     async def _join(self) -> Connection | None:
         """None when the join was refused; the connection then closes with the reason."""
         store = self._context.store
-        arguments = (
-            self._actor,
-            self._room,
-            self._joiner.user_id,
-            self._joiner.nickname,
-            self._joiner.granted_admin_at,
+        joiner = self._joiner
+        join = sessions.Join(
+            self._actor, self._room, joiner.user_id, joiner.nickname, joiner.granted_admin_at
         )
         try:
-            store.submit(sessions.join, arguments, self._on_joined)
+            store.submit(sessions.UPDATE, (join,), self._on_joined)
             await self._joined
         except errors.Banned as refusal:
             self._subscriber.finish(close_codes.BANNED, frames.error(in_room_words(refusal)))
@@ -204,8 +201,8 @@ class Member:
             return  # the stop ends all sessions, with its own reason
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(
-                sessions.leave,
-                (self._actor, self._room, connection.session_id, "left"),
+                sessions.UPDATE,
+                (sessions.Leave(self._actor, self._room, connection.session_id, "left"),),
                 _log_failure,
                 reserved=True,
             )
