@@ -79,7 +79,7 @@ class Application:
             whole(context, faces, self.broadcasters) if is_server else InParts(context, faces),
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
-            sockets=[path for each in faces for path in each.sockets],
+            sockets=api_faces.sockets(faces, context, self.broadcasters),
             in_process=not is_server,
         )
 

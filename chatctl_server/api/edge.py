@@ -8,7 +8,8 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -35,13 +36,13 @@ class Edge:
         *,
         version: str,
         trusted_proxies: tuple[Network, ...],
-        sockets: Iterable[str] = (),
+        sockets: Mapping[str, App] = MappingProxyType({}),
         in_process: bool = False,
     ) -> None:
         self._app = app
         self._version = version
         self._trusted_proxies = trusted_proxies
-        self._sockets = [_segments(path) for path in sockets]
+        self._sockets = [(_segments(path), serve) for path, serve in sockets.items()]
         self._in_process = in_process
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -57,14 +58,14 @@ class Edge:
             # The server keeps its own scope: it logs the path, and can write no surrogates.
             scope = {**scope, "path": _path(scope)}
             scope[caller.KEY] = self._caller(scope)
-            self._check_reachable(scope)
+            app = self._reached(scope)
             if scope["path"].startswith(MANAGEMENT):
                 send = with_header(send, (VERSION_HEADER, self._version.encode()))
                 self._check_version(scope)
         except errors.ChatctlError as refusal:
             await refuse(scope, receive, send, refusal)
         else:
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
         finally:
             logs.request_id.reset(token)
 
@@ -102,13 +103,20 @@ class Edge:
             raise errors.NotFound(f"This socket serves {MANAGEMENT} only")
         return Caller("", "socket", user_id=f"uid:{peer['uid']}", is_trusted=True)
 
-    def _check_reachable(self, scope: Message) -> None:
+    def _reached(self, scope: Message) -> App:
+        """The framework or, with the parameters of its path, a socket."""
         given = _segments(scope["path"])
-        is_socket = any(_fits(given, template) for template in self._sockets)
-        if scope["type"] == "websocket" and not is_socket:
+        for template, serve in self._sockets:
+            if _fits(given, template):
+                if scope["type"] == "http":
+                    raise errors.InvalidInput(
+                        "This is a WebSocket: the request must ask for an upgrade"
+                    )
+                scope["path_params"] = _parameters(given, template)
+                return serve
+        if scope["type"] == "websocket":
             raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
-        if scope["type"] == "http" and is_socket:
-            raise errors.InvalidInput("This is a WebSocket: the request must ask for an upgrade")
+        return self._app
 
 
 def _path(scope: Message) -> str:
@@ -135,6 +143,14 @@ def _fits(given: list[str], template: list[str]) -> bool:
         wanted.startswith("{") or wanted == each
         for each, wanted in zip(given, template, strict=True)
     )
+
+
+def _parameters(given: list[str], template: list[str]) -> dict[str, str]:
+    return {
+        wanted[1:-1].partition(":")[0]: each
+        for each, wanted in zip(given, template, strict=True)
+        if wanted.startswith("{")
+    }
 
 
 def _request_id(scope: Message) -> str:

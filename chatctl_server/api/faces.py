@@ -65,6 +65,19 @@ def broadcasters(faces: Faces, context: Context) -> dict[str, Broadcaster]:
     return {each.name: each.broadcaster(context) for each in faces if each.broadcaster is not None}
 
 
+def sockets(faces: Faces, context: Context, listening: Broadcasters) -> dict[str, AsgiRoute]:
+    """By their paths; where nobody listens, they answer nobody."""
+    return {
+        path: make(context, listening[each.name]) if listening else _nobody
+        for each in faces
+        for path, make in each.sockets.items()
+    }
+
+
+async def _nobody(scope: Scope, receive: Receive, send: Send) -> None:
+    raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
+
+
 def publish(listening: Broadcasters, entry: events.Event) -> None:
     """An event that a face cannot show costs that face a resync, and nobody else anything."""
     for name, broadcaster in listening.items():

@@ -207,9 +207,10 @@ class Hub:
     def listens(self, key: Hashable) -> bool:
         return key in self._channels
 
-    def signal(self, key: Hashable, frames: Mapping[str, bytes]) -> None:
+    def signal(self, key: Hashable, frames: Mapping[str, bytes], *, waits: bool = False) -> None:
         """Frames that are no event: never stored or replayed, may be lost. In a channel of few they
-        are for who listens now; in one of many, for who does in its turn."""
+        are for who listens now; in one of many, for who does in its turn. What ``waits`` there
+        goes out with the next write to each."""
         channel = self._channels.get(key)
         if channel is None:
             return
@@ -221,7 +222,8 @@ class Hub:
             frame = self.views.frame(frames, subscriber.view)
             if frame and not subscriber.is_paused:
                 subscriber.own.append(frame)
-                self._owe(subscriber)
+                if not waits:
+                    self._owe(subscriber)
 
     # Who listens
 
@@ -409,9 +411,10 @@ class Hub:
             return
         if subscriber.is_paused:
             return
-        data = self._take(subscriber) + signals
+        data = self._take(subscriber)
         if subscriber.own:
             data += subscriber.take_own()
+        data += signals  # later than those of its own that wait
         if data:
             subscriber.write(data)
 

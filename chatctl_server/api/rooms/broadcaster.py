@@ -3,11 +3,13 @@
 import asyncio
 
 from chatctl_server import errors
+from chatctl_server.api.rooms.open_rooms import OpenRooms
 from chatctl_server.domain import close_codes, events
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.live import event_streams, wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
+from chatctl_server.live.shared_reads import SharedReads
 from chatctl_server.views.rooms import frames
 
 STATS_SECONDS = 1.0
@@ -51,6 +53,8 @@ class RoomBroadcaster:
         self._presence = presence
         self._peaks: dict[ConversationRef, int] = {}
         self._due: dict[ConversationRef, asyncio.TimerHandle] = {}
+        self.reads = SharedReads()  # of those who come in
+        self.open_rooms = OpenRooms(self.reads)
 
     def publish(self, entry: events.Event) -> None:
         room = _room(entry)
@@ -65,6 +69,11 @@ class RoomBroadcaster:
                 self._left(room, left)
             case events.AdminsSet(admins=admins):
                 self._presence.set_admins(room, frozenset(admins))
+            case events.ConversationClosed():
+                self.reads.forget()
+                self.open_rooms.forget()
+            case events.MessageDeleted() | events.MessageErased():
+                self.reads.forget()
 
     def _send(self, room: RoomRef, entry: events.Event) -> None:
         data = frames.of_event(entry)
@@ -93,7 +102,7 @@ class RoomBroadcaster:
 
     def _joined(self, room: RoomRef, payload: events.SessionJoined) -> None:
         if self._presence.current_users(room) + 1 < NAMES_BELOW:  # the joiner is the last
-            self._hub.signal(room, shown_as(frames.user_joined(payload.user_id, payload.nickname)))
+            self._name(room, frames.user_joined(payload.user_id, payload.nickname))
 
     def _left(self, room: RoomRef, payload: events.SessionLeft) -> None:
         connection = self._presence.find(room, payload.user_id)
@@ -103,7 +112,7 @@ class RoomBroadcaster:
             self._peaks.pop(room, None)
             return
         if self._presence.current_users(room) < NAMES_BELOW:
-            self._hub.signal(room, shown_as(frames.user_left(payload.user_id, payload.nickname)))
+            self._name(room, frames.user_left(payload.user_id, payload.nickname))
         self._tell_soon(room)
 
     def dismiss(self, connection: Connection, reason: events.LeaveReason) -> None:
@@ -120,6 +129,11 @@ class RoomBroadcaster:
                 pass
         self._hub.leave(connection.conversation, subscriber)
         self._presence.remove(connection)
+
+    def _name(self, room: RoomRef, payload: bytes) -> None:
+        """At once or, while a RoomStats is due, with it: in a storm of joins each client is written
+        once a second, not once for each."""
+        self._hub.signal(room, shown_as(payload), waits=room in self._due)
 
     def _tell_soon(self, room: ConversationRef) -> None:
         """Joins and leaves within a second are one RoomStats."""

@@ -71,27 +71,29 @@ def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
         The last event is `close`, with the `code` that a WebSocket would be closed with. After a
         code from 4500 the client, when it comes back, is answered 204 by its `Last-Event-ID`.
         """
-        found = await _admitted(context, request)
+        found = await _admitted(context, broadcaster, request)
         if found is None:
             return _head(204, [])
         return _stream(context, broadcaster, *found)
 
     @HTTPRouteHandler(PATH, http_method="HEAD", include_in_schema=False, exception_handlers=WORDS)
     async def look_at_room(request: AnyRequest, room_id: FromPath[str]) -> ASGIApp:
-        found = await _admitted(context, request)
+        found = await _admitted(context, broadcaster, request)
         return _head(204, []) if found is None else _head(200, HEADERS)
 
     return [follow_room, look_at_room]
 
 
-async def _admitted(context: Context, request: AnyRequest) -> tuple[RoomRef, Joiner] | None:
+async def _admitted(
+    context: Context, broadcaster: RoomBroadcaster, request: AnyRequest
+) -> tuple[RoomRef, Joiner] | None:
     """None for a client that was shown out before. Raises what it is refused with."""
     last_event_id = request.headers.get("last-event-id", "")
     if is_of_the_end(last_event_id):
         return None
     after = position(last_event_id, "Last-Event-ID")
     _check_site(context, request)
-    room, joiner = await admit(context, request.scope)
+    room, joiner = await admit(context, broadcaster, request.scope)
     if after is not None:  # newer than what the address says
         joiner = msgspec.structs.replace(joiner, since=None, after=after)
     if context.serving.is_stopping:

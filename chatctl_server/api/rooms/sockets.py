@@ -25,9 +25,11 @@ from chatctl_server.domain import close_codes, token_bucket
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.presence import Connection, Slot
 from chatctl_server.live.resume import Missed, resume
+from chatctl_server.live.shared_reads import SharedReads
 from chatctl_server.live.subscriber import Subscriber
-from chatctl_server.live.transports import AsgiWebSocket, Transport
-from chatctl_server.storage import replay, rooms
+from chatctl_server.live.transports import AsgiWebSocket
+from chatctl_server.storage import replay
+from chatctl_server.storage.store import Store
 from chatctl_server.views.rooms import frames
 from chatctl_server.views.rooms.refusals import in_room_words
 
@@ -46,7 +48,7 @@ async def _serve(
     context: Context, broadcaster: RoomBroadcaster, scope: Any, receive: Any, send: Any
 ) -> None:
     try:
-        room, joiner = await admit(context, scope)
+        room, joiner = await admit(context, broadcaster, scope)
         place = take_slot(context, room, joiner, caller.of(scope).address)
     except errors.ChatctlError as refusal:
         await edge.refuse(scope, receive, send, in_room_words(refusal))
@@ -61,13 +63,14 @@ async def _serve(
         context.presence.free_slot(place)
 
 
-async def admit(context: Context, scope: Any) -> tuple[RoomRef, Joiner]:
+async def admit(
+    context: Context, broadcaster: RoomBroadcaster, scope: Any
+) -> tuple[RoomRef, Joiner]:
     """Raises what the caller is refused with, before anything has begun."""
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
-    room = await context.store.read_live(rooms.find_open_ref, room_id)
-    return room, joiner
+    return await broadcaster.open_rooms.find(context.store, room_id), joiner
 
 
 def take_slot(context: Context, room: RoomRef, joiner: Joiner, address: str) -> Slot:
@@ -112,7 +115,8 @@ class Member:
         try:
             connection = await self._join()
             if connection is not None:
-                resuming = asyncio.create_task(self._resume(), name="resume")
+                if self._joiner.is_resuming:
+                    resuming = asyncio.create_task(self._resume(), name="resume")
                 await self._listen(connection)
         except Exception:
             logger.exception("a connection failed")
@@ -239,12 +243,10 @@ class Member:
 
     async def _resume(self) -> None:
         """To live; what cannot be resumed starts with what comes."""
-        if not self._joiner.is_resuming:
-            return
         context, room, subscriber = self._context, self._room, self._subscriber
         try:
             start = await self._start()
-            pages = _Pages(context, room, start.seq, subscriber.transport)
+            pages = _Pages(context.store, self._broadcaster.reads, room, start.seq, subscriber)
             await resume(context.hub, room, subscriber, start.offset, pages.read)
         except errors.ChatctlError as refusal:
             if not isinstance(refusal, errors.ResyncRequired):
@@ -259,15 +261,19 @@ class Member:
     async def _start(self) -> replay.Start:
         """Up to where the client has everything. Raises ResyncRequired beyond RESUME_LIMIT."""
         store, limit = self._context.store, self._context.settings.resume_limit
-        since, after = self._joiner.since, self._joiner.after
+        reads, room = self._broadcaster.reads, self._room
+        since, after = self._joiner.since or 0, self._joiner.after
         if after is None:
-            behind = self._behind(since or 0)
-            start = await store.read_live(replay.start, self._room, since, limit + 1)
+            behind = self._behind(since)
+            start = await reads.read(
+                (room, "since", since),
+                lambda: store.read_live(replay.start, room, since, limit + 1),
+            )
         else:
             if after > self._context.hub.published:
                 raise errors.ResyncRequired(f"The log has no event {after} yet")
             start = await store.read_live(
-                replay.start_after, self._room, after, self._last_seq, limit + 1
+                replay.start_after, room, after, self._last_seq, limit + 1
             )
             behind = self._behind(start.seq)
         if behind + start.others > limit:
@@ -284,24 +290,34 @@ class Member:
 
 
 class _Pages:
-    """Reads the replay page by page; the messages' place is kept by seq."""
+    """Reads the replay page by page; the messages' place is kept by seq. Equal pages that are
+    asked for at once are read, and made frames of, once."""
 
-    def __init__(self, context: Context, room: RoomRef, seq: int, transport: Transport) -> None:
-        self._context = context
+    def __init__(
+        self, store: Store, reads: SharedReads, room: RoomRef, seq: int, subscriber: Subscriber
+    ) -> None:
+        self._store = store
+        self._reads = reads
         self._room = room
         self._seq = seq
-        self._transport = transport
+        self._view = subscriber.view
+        self._frame = subscriber.transport.frame
 
     async def read(self, offset: int) -> Missed:
-        store = self._context.store
-        page = await store.read_live(replay.page, self._room, offset, self._seq)
-        self._seq = page.seq
+        seq = self._seq
+        missed, self._seq = await self._reads.read(
+            (self._room, offset, seq, self._view), lambda: self._read(offset, seq)
+        )
+        return missed
+
+    async def _read(self, offset: int, seq: int) -> tuple[Missed, int]:
+        page = await self._store.read_live(replay.page, self._room, offset, seq)
         told = [
-            self._transport.frame(data, replay.offset_of(each))
+            self._frame(data, replay.offset_of(each))
             for each in page.entries
             if (data := frames.of_replayed(each)) is not None
         ]
-        return Missed(told, page.offset)
+        return Missed(told, page.offset), page.seq
 
 
 def _log_failure(outcome: object) -> None:

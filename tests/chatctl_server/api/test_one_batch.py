@@ -17,8 +17,9 @@ from chatctl_server.storage.transaction import Tx
 class Talker:
     """A client's side of a socket, as an ASGI server has it."""
 
-    def __init__(self, app: Application, room_id: str, user_id: str) -> None:
+    def __init__(self, app: Application, room_id: str, user_id: str, query: str = "") -> None:
         self.frames: list[dict[str, Any]] = []
+        self.refused: int | None = None  # the status
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._events.put_nowait({"type": "websocket.connect"})
         path = f"/ws/rooms/{room_id}"
@@ -29,7 +30,7 @@ class Talker:
             "scheme": "ws",
             "path": path,
             "raw_path": path.encode(),
-            "query_string": f"user_id={user_id}".encode(),
+            "query_string": f"user_id={user_id}{query}".encode(),
             "root_path": "",
             "headers": [],
             "client": ("127.0.0.1", 1),
@@ -43,6 +44,8 @@ class Talker:
     async def _send(self, event: Any) -> None:
         if event["type"] == "websocket.send":
             self.frames.append(json.loads(event.get("text") or event["bytes"]))
+        elif event["type"] == "websocket.http.response.start":
+            self.refused = event["status"]
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [each["payload"] for each in self.frames if each["type"] == name]

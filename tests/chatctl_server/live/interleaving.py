@@ -11,7 +11,6 @@ import json
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -26,6 +25,7 @@ from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.resume import resume
+from chatctl_server.live.shared_reads import SharedReads
 from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.storage import engine, replay
 from chatctl_server.storage.writer import Call, Writer
@@ -110,8 +110,7 @@ class Listener:
     async def _resume(self, since: int) -> None:
         """As the socket does."""
         start = await self.store.read_live(replay.start, ROOM, since, 1)
-        context: Any = SimpleNamespace(store=self.store)
-        pages = _Pages(context, ROOM, start.seq, self.subscriber.transport)
+        pages = _Pages(self.store, SharedReads(), ROOM, start.seq, self.subscriber)
         await resume(self._room.hub, ROOM, self.subscriber, start.offset, pages.read)
 
     @property

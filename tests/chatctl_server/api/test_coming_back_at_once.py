@@ -1,0 +1,134 @@
+"""Many come back at once: what they ask for is read once, and nobody is told what is no more."""
+
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from application import in_process, reached
+from test_one_batch import Talker
+
+from chatctl_server.app import Application
+from chatctl_server.storage import replay, rooms
+
+EVERYBODY = 20
+
+
+class Held:
+    """A query that goes on when it is let, after it has read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+        self.asked = 0
+        self.read = 0
+        self.may_answer = threading.Event()
+        real = getattr(module, name)
+
+        def query(*arguments: Any) -> Any:
+            self.asked += 1
+            found = real(*arguments)
+            self.read += 1
+            self.may_answer.wait(60)  # longer than anybody waits
+            return found
+
+        monkeypatch.setattr(module, name, query)
+
+
+class Scene:
+    def __init__(self, app: Application, client: httpx.AsyncClient, room_id: str) -> None:
+        self.app = app
+        self.client = client
+        self.room_id = room_id
+        self.path = f"/management/rooms/{room_id}"
+
+    def talker(self, number: int, query: str = "") -> Talker:
+        return Talker(self.app, self.room_id, f"user-{number}", query)
+
+    async def post(self, text: str) -> int:
+        answer = await self.client.post(f"{self.path}/messages", json={"content": text})
+        assert answer.status_code == 201
+        return int(answer.json()["message_id"])
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with in_process(tmp_path, "server") as (app, client):
+        made = await client.post("/management/rooms", json={"room_name": "lobby"})
+        yield Scene(app, client, made.json()["room_id"])
+
+
+async def leave(talkers: list[Talker]) -> None:
+    for each in talkers:
+        await each.leave()
+
+
+async def test_equal_pages_are_read_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        await scene.post(f"message {number}")
+    start, page = Held(monkeypatch, replay, "start"), Held(monkeypatch, replay, "page")
+    start.may_answer.set()
+    talkers = [scene.talker(number, "&since=1") for number in range(EVERYBODY)]
+    await reached(lambda: all(each.named("WelcomeInfo") for each in talkers))
+    await reached(lambda: page.read)
+    page.may_answer.set()
+    await reached(lambda: all(len(each.named("System")) == 2 for each in talkers))
+    assert page.asked == 1
+    assert [each.named("System")[0]["seq"] for each in talkers] == [2] * EVERYBODY
+    await leave(talkers)
+
+
+async def test_who_asks_after_an_erasure_is_not_told_a_page_from_before(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = await scene.post("a secret")
+    page = Held(monkeypatch, replay, "page")
+    early = scene.talker(1, "&since=0")
+    await reached(lambda: page.read == 1)
+    erased = await scene.client.delete(f"{scene.path}/messages/{message_id}")
+    assert erased.status_code == 200
+    late = scene.talker(2, "&since=0")
+    await reached(lambda: page.read == 2)
+    page.may_answer.set()
+    await reached(lambda: early.named("MessageDeleted") and late.named("MessageDeleted"))
+    assert [each["message"] for each in early.named("System")] == ["a secret"]
+    assert "a secret" not in str(late.frames)
+    await leave([early, late])
+
+
+async def test_a_room_that_somebody_is_in_is_not_looked_up_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Held(monkeypatch, rooms, "find_open_ref")
+    talkers = [scene.talker(number) for number in range(EVERYBODY)]
+    await reached(lambda: found.read)
+    found.may_answer.set()
+    await reached(lambda: all(each.named("WelcomeInfo") for each in talkers))
+    talkers.append(scene.talker(EVERYBODY))
+    await reached(lambda: talkers[-1].named("WelcomeInfo"))
+    assert found.asked == 1
+    await leave(talkers)
+
+
+async def test_a_room_that_was_closed_is_found_by_nobody(scene: Scene) -> None:
+    early = scene.talker(1)
+    await reached(lambda: early.named("WelcomeInfo"))
+    assert (await scene.client.delete(scene.path)).status_code == 204
+    late = scene.talker(2)
+    await reached(lambda: late.refused == 404)
+    await early.leave()
+
+
+async def test_a_look_up_from_before_a_closing_is_not_remembered(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Held(monkeypatch, rooms, "find_open_ref")
+    early = scene.talker(1)
+    await reached(lambda: found.read == 1)
+    assert (await scene.client.delete(scene.path)).status_code == 204
+    found.may_answer.set()
+    await reached(lambda: early.named("Error"))
+    await early.leave()
+    assert early.named("Error")[0]["code"] == "room_closed"
+    late = scene.talker(2)
+    await reached(lambda: late.refused == 404)
