@@ -30,7 +30,6 @@ class Listener:
         **query: str | int,
     ) -> None:
         self.last_id = last_id
-        self.comments = 0
         shown = {**(headers or {}), **({} if last_id is None else {"Last-Event-ID": last_id})}
         asked = query if user_id is None else {"user_id": user_id, **query}
         self._client = httpx.Client(
@@ -40,13 +39,12 @@ class Listener:
             "GET", f"/events/rooms/{room.id}", params=asked, headers=shown
         )
         self.answer = self._client.send(request, stream=True)
+        self._lines = self.answer.iter_lines()
         self._events = self._parse()
 
     def _parse(self) -> Iterator[Event]:
-        lines = self.answer.iter_lines()
-        while block := list(itertools.takewhile(bool, lines)):
+        while block := list(itertools.takewhile(bool, self._lines)):
             fields = [line.partition(": ") for line in block if line != ":"]
-            self.comments += len(block) - len(fields)
             if fields:
                 named = {name: value for name, _, value in fields}
                 self.last_id = named.get("id", self.last_id)
@@ -64,6 +62,11 @@ class Listener:
             if event.data.get("type") == name:
                 return event
         raise AssertionError(f"no {name}")
+
+    def comment(self) -> None:
+        """Returns when one has come; what comes before it is passed over."""
+        next(line for line in self._lines if line == ":")
+        next(self._lines)  # the empty one that ends it
 
     def messages(self, count: int) -> list[Frame]:
         return [self.receive("Message").data["payload"] for _ in range(count)]

@@ -388,12 +388,11 @@ def test_a_stop_ends_streams_with_a_code(server: Server) -> None:
         message = {"content": "x" * 30_000}
         for _ in range(20):
             server.http.post(f"{room.path}/messages", json=message)
-        began = time.monotonic()
         assert server.process is not None
         server.process.send_signal(signal.SIGTERM)
         assert anna.rest()[-1] == closed(1012)
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - began < 10
+        assert server.process.wait(30) == 0
+        assert '"level":"error"' not in server.log.read_text()  # nothing had to be cut off
         last_id = anna.last_id
     server.start()
     path = f"/management/sync/session-history/{room.id}"
@@ -413,9 +412,9 @@ def test_a_silent_stream_is_kept_alive(tmp_path: Path) -> None:
         room = server.start().create_room()
         with follow(room, "anna") as anna:
             anna.receive("RoomStats")
-            time.sleep(1.0)
+            for _ in range(3):
+                anna.comment()
             server.http.post(f"{room.path}/messages", json={"content": "at last"})
-            anna.receive("System")
-            assert anna.comments >= 2
+            assert anna.receive("System").data["payload"]["message"] == "at last"
     finally:
         server.close()
