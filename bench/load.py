@@ -28,7 +28,8 @@ class Target(NamedTuple):
 class Measured(msgspec.Struct, frozen=True):
     """Of the measured time, in seconds; what the mode does not measure is 0."""
 
-    joined: int  # without the first, as the two figures behind it
+    joined: int  # without the first
+    timed_joins: int  # those that the two figures behind it are of
     join_seconds: float
     join_cpu: float
     resident_kb: int  # of the server: with one member, with all, and at the end

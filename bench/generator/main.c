@@ -8,6 +8,7 @@
  *   load hold   [options] ROOM…   prints "held" when all have joined; reads as -k says until its input ends
  *
  *   -p PORT  -P rooms|socketio|nats|centrifugo  -n MEMBERS, dealt out over the rooms
+ *   -j JOINS after the first that are timed (all)
  *   -s SENDERS (the first members)  -w IN_FLIGHT  -r MESSAGES_A_SECOND  -d SECONDS  -u WARM_SECONDS
  *   -b BYTES of text in a message  -S PID of the server  -k never|slow|gone
  *   -q  ask with pings how long the loop stands still; the last ROOM is for that alone
@@ -35,7 +36,7 @@ char **rooms;
 int port, is_resuming, receive_buffer;
 struct connection *connections;
 
-static int members = 1, room_count, senders = 1, in_flight, text_bytes = 89, server, is_probing;
+static int members = 1, room_count, senders = 1, in_flight, timed_joins, text_bytes = 89, server, is_probing;
 static double rate, seconds = 3, warm_seconds = 0.5;
 static const char *how_to_read = "never";
 
@@ -252,12 +253,14 @@ static void join_members(void) {
     join_all(connections, 1, 1, supply_nothing);
     long before = resident_kb();
     struct moment from = look();
-    join_all(connections + 1, members - 1, AT_ONCE, supply_nothing);
+    int timed = timed_joins ? timed_joins : members - 1;
+    join_all(connections + 1, timed, AT_ONCE, supply_nothing);
     struct moment to = look();
+    join_all(connections + 1 + timed, members - 1 - timed, AT_ONCE, supply_nothing);
     pump(0.2, supply_nothing);
-    printf("{\"joined\":%d,\"join_seconds\":%.3f,\"join_cpu\":%.3f,\"resident_kb\":%ld,"
+    printf("{\"joined\":%d,\"timed_joins\":%d,\"join_seconds\":%.3f,\"join_cpu\":%.3f,\"resident_kb\":%ld,"
            "\"joined_kb\":%ld,",
-           members - 1, (double)(to.at - from.at) / 1e9, to.server_cpu - from.server_cpu, before,
+           members - 1, timed, (double)(to.at - from.at) / 1e9, to.server_cpu - from.server_cpu, before,
            resident_kb());
 }
 
@@ -334,11 +337,12 @@ static void hold(void) {
 
 static void parse(int count, char **given) {
     int option;
-    while ((option = getopt(count, given, "p:P:n:s:w:r:d:u:b:S:k:q")) != -1) {
+    while ((option = getopt(count, given, "p:P:n:j:s:w:r:d:u:b:S:k:q")) != -1) {
         switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'P': protocol = find_protocol(optarg); break;
         case 'n': members = atoi(optarg); break;
+        case 'j': timed_joins = atoi(optarg); break;
         case 's': senders = atoi(optarg); break;
         case 'w': in_flight = atoi(optarg); break;
         case 'r': rate = atof(optarg); break;
@@ -353,7 +357,7 @@ static void parse(int count, char **given) {
     }
     rooms = given + optind;
     room_count = count - optind - is_probing;
-    if (!protocol || !port || room_count < 1 || members % room_count || senders > members ||
+    if (!protocol || !port || room_count < 1 || members % room_count || senders > members || timed_joins >= members ||
         text_bytes < 20 || text_bytes > SPOKEN / 4)
         refuse("what it takes stands at the head of bench/generator/main.c");
 }
