@@ -20,7 +20,7 @@ from world import KEY, Room, Server, eventually
 
 SECONDS = int(os.environ.get("CHATCTL_CHURN_SECONDS", proof.size(3, 1800)))
 FIRST_SECONDS = proof.size(1, 20)
-WARM_UP = 1 / 3  # of the time: until caches and recent entries have the size that they keep
+WARM_UP = 1 / 2  # of the time: until caches and recent entries have the size that they keep
 SAMPLES = 240
 CROWD = 40  # at a time
 ROOMS = 3  # that stay, and as many that come and go
@@ -141,12 +141,7 @@ class Churn:
             self.done["posts"] += 1
             visitor.say(TEXT[: chance.randint(1, len(TEXT))])
             await asyncio.sleep(chance.uniform(0, 0.5))
-        await self._part(visitor)
-
-    async def _part(self, visitor: Visitor) -> None:
-        if self._chance.random() < 0.5:
-            await visitor.vanish()
-        else:
+        if chance.random() < 0.5:
             await visitor.leave()
 
     def _deaf(self) -> Visitor:
@@ -155,14 +150,9 @@ class Churn:
     async def _hear_nothing(self, visitor: Visitor) -> None:
         """Wants all that there is, and does not read it: some are dropped, others go before."""
         visitor.stop_reading()
-        asks = self._chance.choice((0, 200))
-        for _ in range(asks):
+        for _ in range(self._chance.choice((0, 200))):
             visitor.ask_history()
         await asyncio.sleep(self._chance.uniform(0, DEAF_SECONDS))
-        if asks:  # an orderly end would come behind all the answers
-            await visitor.vanish()
-        else:
-            await self._part(visitor)
 
     async def _administer_until(self, end: float) -> None:
         acts = (self._ban, self._mute, self._kick, self._erase, self._look, self._make_and_close)
