@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from chatctl_server import errors, logs
-from chatctl_server.api import access_log, caller, problems
+from chatctl_server.api import access_log, caller, heads, problems
 from chatctl_server.api.caller import Caller
 from chatctl_server.settings.values import Network
 
@@ -25,6 +25,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 MANAGEMENT = "/management"  # what the operator does, of every face
 VERSION_HEADER = b"x-chatctl-version"
 PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
+STREAMS = "/events/"  # has a HEAD of its own: whoever follows a room is in it
 ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
@@ -40,6 +41,7 @@ class Edge:
         in_process: bool = False,
     ) -> None:
         self._app = app
+        self._without_body = heads.without_body(app)
         self._version = version
         self._trusted_proxies = trusted_proxies
         self._sockets = [(_segments(path), serve) for path, serve in sockets.items()]
@@ -116,6 +118,8 @@ class Edge:
                 return serve
         if scope["type"] == "websocket":
             raise errors.NotFound(f"There is no WebSocket at {scope['path']}")
+        if scope["method"] == "HEAD" and not scope["path"].startswith(STREAMS):
+            return self._without_body
         return self._app
 
 

@@ -1,0 +1,34 @@
+"""HEAD: what GET would answer, without the body (RFC 9110, 9.3.2)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def without_body(app: App) -> App:
+    """Of a stream the beginning: then it is over. What is under the application leaves out the body
+    of a HEAD, by its own scope."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if message["type"] != "http.response.body":
+                await send(message)
+            elif not asked.cancelling():
+                await send({"type": "http.response.body"})
+                if message.get("more_body"):
+                    asked.cancel()
+
+        async def ask() -> None:
+            await app({**scope, "method": "GET"}, receive, sending)
+
+        asked = asyncio.create_task(ask(), name="head")
+        try:
+            await asyncio.wait([asked])
+        finally:
+            asked.cancel()
+        if not asked.cancelled():
+            asked.result()
+
+    return serve
