@@ -48,7 +48,8 @@ def _chunk(data: bytes) -> bytes:
 
 
 class Line(Protocol):
-    """The connection that a response goes over: the scope extension ``chatctl.line``."""
+    """The connection that a response goes over; the scope extension ``chatctl.line`` refers to
+    it weakly."""
 
     transport: asyncio.Transport
 

@@ -15,6 +15,7 @@ import struct
 import sys
 import termios
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -282,6 +283,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.connections.add(self)
         self.timer.add(self)
         self.handshake_initiated = True
+        self.conn.parser.close()  # as in ``connection_lost``
         self.conn = ServerProtocol(
             state=OPEN, max_size=self.config.ws_max_size, logger=self.conn.logger
         )
@@ -464,7 +466,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        extensions: dict[str, Any] = {"chatctl.line": self}
+        extensions: dict[str, Any] = {"chatctl.line": weakref.ref(self)}  # the scope is in it
         if self.peer is not None:
             extensions["chatctl.peer"] = self.peer
         self.scope["extensions"] = extensions

@@ -5,10 +5,11 @@ action. A crash between any two lines loses nothing and repeats at most the page
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from chatctl_server.actions import followers
-from chatctl_server.domain import events
+from chatctl_server.domain import events, token_bucket
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import cursors, log
 from chatctl_server.storage.sql import Database
@@ -17,7 +18,7 @@ from chatctl_server.storage.store import Store
 PAGE = 500
 LAZY_SECONDS = 5.0
 PAUSE_SECONDS = 0.002  # after what was handled: one that is far behind leaves others their turn
-STEP_SECONDS = 0.02  # from one step to the next: a busy log is read in pages, not commit by commit
+STEPS_PER_SECOND = 50  # when it goes on: a busy log is read in pages, not commit by commit
 Handle = Callable[[Sequence[events.Event]], Awaitable[bool]]
 
 
@@ -26,16 +27,21 @@ async def follow(
 ) -> None:
     """Step by step while ``step`` says that there is more, then as it is notified. ``catch_up``
     moves the cursor over what asked for nothing, when it has been quiet for a while."""
-    loop = asyncio.get_running_loop()
+    full_at = 0
     while True:
-        seen, next_step = notifier.count, loop.time() + STEP_SECONDS
+        seen = notifier.count
         if await step():
             await asyncio.sleep(PAUSE_SECONDS)
             continue
         if not await notifier.notified_within(seen, LAZY_SECONDS):
             await catch_up()
             await notifier.wait(seen)
-        await asyncio.sleep(next_step - loop.time())
+        now = time.monotonic_ns() // 1000
+        after = token_bucket.full_again(full_at, now, STEPS_PER_SECOND)
+        if after is None:
+            await asyncio.sleep(1 / STEPS_PER_SECOND)
+        else:
+            full_at = after
 
 
 class Follower:

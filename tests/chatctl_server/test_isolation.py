@@ -310,7 +310,7 @@ async def followed(path: Path) -> list[str]:
             "query_string": b"user_id=bob&since=0",
             "headers": [],
             "client": ("127.0.0.1", 1),
-            "extensions": {"chatctl.line": line},
+            "extensions": {"chatctl.line": lambda: line},
         }
 
         async def receive() -> dict[str, Any]:

@@ -475,14 +475,15 @@ def test_joining_and_vanishing_by_the_hundred(room: Room) -> None:
             connection.sendall(path)
             linger = struct.pack("ii", 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    eventually(lambda: connections() == before)
-    eventually(lambda: room.details()["current_users"] == 0)
-    details = room.details()
     query = {"room": room.id, "type": "session.*", "limit": 1000}
-    events = room.server.http.get("/management/events", params=query).json()
-    assert [each["type"] for each in events] == ["session.joined", "session.left"] * details[
-        "total_joins"
-    ]
+
+    def all_have_left() -> bool:
+        events = room.server.http.get("/management/events", params=query).json()
+        visits = ["session.joined", "session.left"] * room.details()["total_joins"]
+        return connections() == before and [each["type"] for each in events] == visits
+
+    eventually(all_have_left)
+    assert room.details()["current_users"] == 0
 
 
 def test_a_client_that_sends_after_its_close(room: Room) -> None:

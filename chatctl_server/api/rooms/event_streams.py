@@ -28,7 +28,7 @@ from chatctl_server.live.presence import Connection
 from chatctl_server.storage import history_pages
 from chatctl_server.views.rooms.refusals import in_room_words
 
-LINE = "chatctl.line"  # scope extension: what the response goes over
+LINE = "chatctl.line"  # scope extension: a weak reference to what the response goes over
 PATH = "/events/rooms/{room_id:str}"
 HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -124,8 +124,11 @@ def _stream(
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         place = take_slot(context, room, joiner, caller.of(scope).address)
         try:
+            line = scope["extensions"][LINE]()
+            if line is None:  # the client is gone
+                return
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            transport = EventStream(scope["extensions"][LINE], send, context.streams)
+            transport = EventStream(line, send, context.streams)
             subscriber = context.hub.subscriber(transport, STREAM_VIEW)
             await _Listener(context, broadcaster, subscriber, room, joiner, place).run()
         finally:
