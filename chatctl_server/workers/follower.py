@@ -36,12 +36,13 @@ async def follow(
         if not await notifier.notified_within(seen, LAZY_SECONDS):
             await catch_up()
             await notifier.wait(seen)
-        now = time.monotonic_ns() // 1000
-        after = token_bucket.full_again(full_at, now, STEPS_PER_SECOND)
-        if after is None:
+        while (after := _full_again(full_at)) is None:
             await asyncio.sleep(1 / STEPS_PER_SECOND)
-        else:
-            full_at = after
+        full_at = after
+
+
+def _full_again(full_at: int) -> int | None:
+    return token_bucket.full_again(full_at, time.monotonic_ns() // 1000, STEPS_PER_SECOND)
 
 
 class Follower:

