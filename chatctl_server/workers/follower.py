@@ -36,7 +36,7 @@ async def follow(
         if not await notifier.notified_within(seen, LAZY_SECONDS):
             await catch_up()
             await notifier.wait(seen)
-        while (after := _full_again(full_at)) is None:
+        while (after := _full_again(full_at)) is None:  # noqa: ASYNC110  it waits for the time
             await asyncio.sleep(1 / STEPS_PER_SECOND)
         full_at = after
 

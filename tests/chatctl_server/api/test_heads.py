@@ -1,8 +1,13 @@
 """HEAD answers as GET without a body, everywhere."""
 
+import asyncio
+from typing import Any
+
 import httpx
 import pytest
-from world import Room, Server
+from world import PATIENCE_SECONDS, Room, Server
+
+from chatctl_server.api.heads import without_body
 
 ROUTES = [
     "/",
@@ -56,3 +61,27 @@ def test_a_stream_is_over_at_its_beginning(shared_server: Server) -> None:
     assert (headed.status_code, headed.content) == (200, b"")
     with shared_server.http.stream("GET", stream) as got:
         assert headed.headers["content-type"] == got.headers["content-type"]
+
+
+async def test_whoever_streams_is_told_to_end() -> None:
+    ended = asyncio.Event()
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["method"] == "GET"
+        await send({"type": "http.response.start", "status": 200})
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": b"one", "more_body": True})
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await without_body(stream)({"method": "HEAD"}, None, send)
+    assert ended.is_set()
+    assert sent == [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
