@@ -387,7 +387,7 @@ class Hub:
         """As ``_serve``, in one loop for all who listen and are owed nothing else: it is what a
         delivery costs."""
         last, floor, view, position = channel.last, channel.floor, "", -1
-        data, frames, total = b"", 0, 0
+        data, size, frames, total, sent = b"", 0, 0, 0, 0
         for each in subscribers:
             is_alike = each.channel is channel and each.position >= floor
             if not is_alike or each.is_paused or each.is_finished or each.own:
@@ -396,11 +396,15 @@ class Hub:
             if each.position != position or each.view != view:
                 view, position = each.view, each.position
                 data, frames = channel.frames_above(view, position, self.views)
+                size = len(data)
             each.position = last
             if data:
-                each.write(data)
+                each.written += size
+                each.transport.write(data)
                 total += frames
+                sent += size
         self._frames += total
+        self.traffic.sent_bytes += sent
 
     def _serve(self, subscriber: Subscriber, signals: bytes = b"") -> None:
         if subscriber.is_finished:

@@ -28,7 +28,7 @@ class Subscriber:
     It listens to one ``channel`` or, with ``pending``, to many. ``view``: which frame of an entry
     it is shown. ``own``: frames for it alone (answers, signals), which go out with the next write.
     While the client does not read it is paused: its position stands, and nothing is queued.
-    ``expires_at``: when it is closed, by the loop's time in seconds.
+    ``expires_at``: when it is closed, by the loop's time in seconds. ``written``: bytes, in all.
     """
 
     __slots__ = (
@@ -39,7 +39,6 @@ class Subscriber:
         "_serve",
         "_traffic",
         "_wake",
-        "_written",
         "channel",
         "expires_at",
         "is_finished",
@@ -51,6 +50,7 @@ class Subscriber:
         "position",
         "transport",
         "view",
+        "written",
     )
 
     def __init__(
@@ -76,7 +76,7 @@ class Subscriber:
         self._serve = serve
         self._traffic = traffic
         self._own_bytes = 0
-        self._written = 0
+        self.written = 0
         self._drained: asyncio.Event | None = None
         self._is_stalled_at: float | None = None
         self._left_bytes = 0  # how many bytes had left when it was last looked at
@@ -102,7 +102,7 @@ class Subscriber:
 
     def write(self, frames: bytes) -> None:
         size = len(frames)
-        self._written += size
+        self.written += size
         self._traffic.sent_bytes += size
         self.transport.write(frames)
 
@@ -137,7 +137,7 @@ class Subscriber:
         self.own.clear()
         self.pending.clear()
         frame = b"" if last is None else self.transport.frame(last)
-        self._written += len(frame)
+        self.written += len(frame)
         self.transport.close(code, frame, overtaking=overtaking)
         self._let_go_on()
 
@@ -164,10 +164,10 @@ class Subscriber:
 
     def drop_if_stalled(self, now: float) -> None:
         """Aborts when no byte has left for 10 s though some were there."""
-        if self._left_bytes == self._written and not self.is_finished:
+        if self._left_bytes == self.written and not self.is_finished:
             return
         unsent = self.transport.unsent_bytes()
-        left = self._written - unsent
+        left = self.written - unsent
         if not unsent or left > self._left_bytes or self._is_stalled_at is None:
             self._left_bytes = left
             self._is_stalled_at = now if unsent else None

@@ -33,6 +33,8 @@ CALL_BYTES = 256  # of a call without a text
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 MAX_BATCH_CALLS = 256
 MAX_BATCH_BYTES = 1024 * 1024
+GATHER_SECONDS = 0.001  # between two batches, for what comes close behind: each costs a commit
+ENOUGH_CALLS = 64  # are not kept waiting
 LIST_SECONDS = 10.0
 LIVE_SECONDS = 5.0
 INTERRUPT_SECONDS = 0.1
@@ -60,6 +62,7 @@ class Store:
         self._waiting_bytes = 0
         self._batches: SimpleQueue[list[Call] | None] = SimpleQueue()  # None: no more will come
         self._is_writing = False  # a batch is with the writer, or about to be
+        self._gathering: asyncio.TimerHandle | None = None  # until then the next one waits
         self._refused_calls = 0  # since the start
         self._drained = threading.Event()
         self._readers_closed = threading.Event()
@@ -100,7 +103,7 @@ class Store:
         """Runs what is waiting, then ends the threads and empties the write-ahead log."""
         loop = asyncio.get_running_loop()
         self._closing = True
-        if not self._is_writing:
+        if self._gathering is not None or not self._is_writing:
             self._begin_batch()
         if self._thread is not None:
             await loop.run_in_executor(None, self._drained.wait)
@@ -217,10 +220,20 @@ class Store:
         if not self._is_writing:
             self._is_writing = True
             asyncio.get_running_loop().call_soon(self._begin_batch)
+        elif self._gathering is not None and self._is_pressing:
+            self._begin_batch()
+
+    @property
+    def _is_pressing(self) -> bool:
+        """Whether what is waiting is not to be kept waiting for more."""
+        return bool(self._urgent) or self._closing or len(self._waiting) >= ENOUGH_CALLS
 
     def _begin_batch(self) -> None:
-        """Gives the writer what has come meanwhile: in one turn of the loop, or while it wrote. It
-        is woken once for all of it, as is the loop by ``_hand_over``."""
+        """Gives the writer what has come meanwhile: in one turn of the loop, while it wrote, or
+        close behind. It is woken once for all of it, as is the loop by ``_hand_over``."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         calls = self._take()
         self._is_writing = bool(calls)
         if calls:
@@ -240,7 +253,6 @@ class Store:
         return taken
 
     def _hand_over(self, batch: Sequence[Completed], seconds: float) -> None:
-        self._begin_batch()
         for completed in batch:
             try:
                 if completed.recorded:
@@ -252,6 +264,11 @@ class Store:
             except Exception:
                 logger.exception("a result could not be handed over")
         self.on_batch(len(batch), seconds)
+        if len(batch) == 1 or self._is_pressing:  # who sends one after the other is not slowed down
+            self._begin_batch()
+        else:
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_later(GATHER_SECONDS, self._begin_batch)
 
     # The writer thread
 

@@ -18,7 +18,7 @@ from chatctl_server.storage.store import Store
 PAGE = 500
 LAZY_SECONDS = 5.0
 PAUSE_SECONDS = 0.002  # after what was handled: one that is far behind leaves others their turn
-STEPS_PER_SECOND = 50  # when it goes on: a busy log is read in pages, not commit by commit
+STEPS_PER_SECOND = 20  # when it goes on: a busy log is read in pages, not commit by commit
 Handle = Callable[[Sequence[events.Event]], Awaitable[bool]]
 
 
