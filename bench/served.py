@@ -51,7 +51,9 @@ class Server:
             "DATABASE_URL": f"sqlite:{database}",
             "BIND_ADDRESS": f"127.0.0.1:{self.port}",
             "ADMIN_API_KEY": KEY,
-            "INBOUND_FRAMES_PER_SECOND": "0",  # the load is what is measured
+            # The load is what is measured.
+            "INBOUND_FRAMES_PER_SECOND": "0",
+            "NEW_CONNECTIONS_PER_SECOND": "0",
         }
 
     def set(self, **settings: str) -> None:
