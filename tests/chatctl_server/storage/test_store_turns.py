@@ -40,9 +40,8 @@ async def opened(tmp_path: Path) -> AsyncIterator[Counted]:
     maintenance.prepare(path, durable=False)
     made = Counted(path)
     await made.open()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        yield made
-        await made.close()
+    yield made
+    await made.close()
 
 
 async def test_what_comes_in_a_turn_or_while_another_is_written_is_one_batch(
@@ -84,15 +83,17 @@ async def test_what_administrators_do_is_not_kept_waiting(
     await write_two(opened)
     behind = asyncio.ensure_future(opened.write(nothing))
     await asyncio.sleep(0)
-    await opened.write_urgent(nothing)
-    await behind
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await opened.write_urgent(nothing)
+        await behind
     assert opened.sizes == [2, 2]
 
 
 async def test_nor_are_many(opened: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "GATHER_SECONDS", LONG)
     await write_two(opened)
-    await asyncio.gather(*(opened.write(nothing) for _ in range(ENOUGH_CALLS)))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await asyncio.gather(*(opened.write(nothing) for _ in range(ENOUGH_CALLS)))
     assert opened.sizes == [2, ENOUGH_CALLS]
 
 
@@ -101,14 +102,16 @@ async def test_nor_is_a_stop(opened: Counted, monkeypatch: pytest.MonkeyPatch) -
     await write_two(opened)
     behind = asyncio.ensure_future(opened.write(nothing))
     await asyncio.sleep(0)
-    await opened.close()
-    await behind
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await opened.close()
+        await behind
 
 
 async def test_nor_is_who_sends_one_after_the_other(
     opened: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "GATHER_SECONDS", LONG)
-    for _ in range(3):
-        await opened.write(nothing)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(3):
+            await opened.write(nothing)
     assert opened.sizes == [1, 1, 1]
