@@ -20,7 +20,8 @@ import uvloop
 from chatctl_server import logs
 from chatctl_server.app import VERSION, Application, create_app
 from chatctl_server.live.arrivals import Arrivals
-from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
+from chatctl_server.live.http_protocol import HttpProtocol
+from chatctl_server.live.websocket_protocol import WebSocketProtocol
 from chatctl_server.process import fingerprints, lock, servers, sockets
 from chatctl_server.process.paths import Paths, find_paths
 from chatctl_server.settings.sources import Loaded, Settings, secret_values

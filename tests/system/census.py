@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from chatctl_server.live.protocols import WebSocketProtocol
 from websockets.server import ServerProtocol
 
 from chatctl import cli
 from chatctl_server import serving
-from chatctl_server.live.protocols import WebSocketProtocol
 
 CONNECTION = (WebSocketProtocol, ServerProtocol)  # ours, and the library's part of it
 _serve = serving._serve

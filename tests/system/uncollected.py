@@ -9,10 +9,10 @@ import signal
 import sys
 from pathlib import Path
 
+from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
 from websockets.server import ServerProtocol
 
 from chatctl import cli
-from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
 from chatctl_server.live.subscriber import Subscriber
 
 KEPT = Path("kept").absolute()

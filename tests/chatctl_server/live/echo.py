@@ -12,8 +12,9 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
+from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.transports import AsgiWebSocket
+from chatctl_server.live.websocket_protocol import WebSocketProtocol
 from chatctl_server.settings.sources import Settings
 
 

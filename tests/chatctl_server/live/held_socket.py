@@ -9,7 +9,7 @@ from uvicorn.server import ServerState
 from websockets.protocol import State
 
 from chatctl_server.live import transports
-from chatctl_server.live.protocols import PreparedWebSocket, WebSocketProtocol
+from chatctl_server.live.websocket_protocol import PreparedWebSocket, WebSocketProtocol
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from chatctl_server.live import handshake
-from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
+from chatctl_server.live.http_protocol import HttpProtocol
+from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
 EXAMPLES = 3000 if os.environ.get("CHATCTL_PROOF") == "1" else 300
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3

@@ -13,8 +13,8 @@ from test_inbound import EXAMPLES, FRAMES, MAX_BYTES, UPGRADE, Library, cut, fra
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from chatctl_server.live.protocols import WebSocketProtocol
 from chatctl_server.live.transports import AsgiWebSocket
+from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
 TURNS = 8  # of the loop: more than a message needs to its function
 BYE = frame(0x88, b"\x03\xe8bye")

@@ -1,26 +1,16 @@
-"""The protocol classes given to uvicorn: the only file that touches uvicorn's internals.
+"""The protocol class for WebSockets given to uvicorn.
 
-What they add: limits on the time and size until a request's headers are complete, the peer's
-uid on the admin socket, frames and messages without ASGI between (the fast path), and 1007 for
-invalid UTF-8 (uvicorn logs a traceback for each).
+It adds to uvicorn's the peer's uid on the admin socket, frames and messages without ASGI between
+(the fast path), and 1007 for invalid UTF-8 (uvicorn logs a traceback for each).
 """
 
 import asyncio
-import fcntl
-import json
 import logging
 import random
-import socket
-import struct
-import sys
-import termios
-import time
-import weakref
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Opcode
@@ -28,62 +18,25 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from chatctl_server.domain import close_codes
-from chatctl_server.live import handshake, wire
-from chatctl_server.live.arrivals import Arrivals
+from chatctl_server.live import handshake, tcp, wire
 from chatctl_server.live.inbound import FrameReader, is_end_of_message
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.traffic import Traffic
 from chatctl_server.live.transports import Flow, OnMessage
 
 logger = logging.getLogger("chatctl.server")
-BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
-MAX_HEAD_BYTES = 64 * 1024
 PING_SECONDS = 25.0  # from one to the next
 PONG_SECONDS = 10.0  # until the answer to a ping
 CLOSE_SECONDS = 10.0  # until a connection that was closed is gone
-LAST_SECONDS = 2.0  # at a stop, for what a stream was written
 MAX_FRAGMENTS = 1024  # frames of one message
 _PING = b"\x89\0"
-
-
-def _refusal(line: str, code: str, detail: str, retry_after: int = 5) -> bytes:
-    """A whole answer, for connections that the application never sees."""
-    status, title = line.split(" ", 1)
-    problem = {"type": "about:blank", "title": title, "status": int(status), "code": code}
-    body = json.dumps({**problem, "detail": detail, "error": detail, "request_id": ""})
-    head = (
-        f"HTTP/1.1 {line}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nretry-after: {retry_after}\r\n\r\n"
-    )
-    return (head + body).encode()
-
-
-HEAD_TOO_LARGE = _refusal(
-    "431 Request Header Fields Too Large",
-    "too_large",
-    f"The request's headers are larger than {MAX_HEAD_BYTES} bytes",
-)
-FULL = _refusal(
-    "503 Service Unavailable",
-    "connection_limit",
-    "The server has no place for another connection (MAX_CONNECTIONS)",
-)
-
-
-def _too_early(seconds: int) -> bytes:
-    return _refusal(
-        "503 Service Unavailable",
-        "connection_limit",
-        "Too many connections begin at once (NEW_CONNECTIONS_PER_SECOND)",
-        seconds,
-    )
 
 
 # Takes what the access log asks of an ASGI scope, and the status of the answer.
 LogRefused = Callable[[Any, int], None]
 
 
-def _not_logged(scope: Any, status: int) -> None:
+def not_logged(scope: Any, status: int) -> None:
     pass
 
 
@@ -135,7 +88,7 @@ class PreparedWebSocket:
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """``log_refused``, ``timer`` and ``traffic`` are set by the composition root."""
 
-    log_refused: LogRefused = staticmethod(_not_logged)
+    log_refused: LogRefused = staticmethod(not_logged)
     timer = Timer()
     traffic = Traffic()
     flow: Flow | None = None
@@ -186,7 +139,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._ping_at = now + PING_SECONDS
         self._pong_by = now + PONG_SECONDS
         self._is_heard = False
-        self._acknowledged = acknowledged_bytes(self.transport)
+        self._acknowledged = tcp.acknowledged_bytes(self.transport)
         self.transport.write(_PING)
 
     def _expect_pong(self, now: float, pong_by: float) -> None:
@@ -195,7 +148,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._is_heard or self.read_paused:
             self._pong_by = None
         elif now >= pong_by:
-            before, self._acknowledged = self._acknowledged, acknowledged_bytes(self.transport)
+            before, self._acknowledged = self._acknowledged, tcp.acknowledged_bytes(self.transport)
             if self._acknowledged > before and self.unsent_bytes():
                 self._pong_by = now + PONG_SECONDS
                 return
@@ -208,13 +161,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self.transport.close()
 
     def unsent_bytes(self) -> int:
-        """With those in the system's buffer, which the client's system has not acknowledged: they
-        tell a slow line, where that empties little by little, from one that stands still."""
-        if self.transport.is_closing():
-            return self.transport.get_write_buffer_size()
-        descriptor = self.transport.get_extra_info("socket").fileno()
-        queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ, tcp(7)
-        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+        return tcp.unsent_bytes(self.transport)
 
     def data_received(self, data: bytes) -> None:
         if self.handshake_initiated:
@@ -264,7 +211,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
-            self._extend_scope(peer_credentials(self.transport))
+            self._extend_scope(tcp.peer_credentials(self.transport))
         else:
             self._log_handshake(event)
 
@@ -274,7 +221,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if peer is not None:
             extensions["chatctl.peer"] = peer
 
-    def upgrade(self, http: "HttpProtocol", key: bytes) -> None:
+    def upgrade(self, http: Any, key: bytes) -> None:
         """An ordinary request, in place of ``connection_made`` and ``data_received``: as it was
         read once, a connection costs a quarter less."""
         self._accept_key = key
@@ -413,174 +360,3 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._pong = b""
         if self.flow is not None:
             self.flow.resume()
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """``handshake_timeout_seconds``, ``max_open``, ``arrivals``, ``log_refused``, ``timer`` and
-    ``traffic`` are set by the composition root.
-
-    Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
-    files are left for the database and the admin socket.
-    """
-
-    handshake_timeout_seconds: float = 10.0
-    max_open: int = 100_000
-    arrivals = Arrivals(0)
-    log_refused: LogRefused = staticmethod(_not_logged)
-    timer = Timer()
-    traffic = Traffic()
-    _is_surplus = False
-    _has_body_to_come = False
-    _head_bytes = 0  # of a request whose headers are not complete
-    _complete_by: float | None = None  # what is under way, the headers or the body
-    _stream: Flow | None = None  # that it answers with, past ASGI
-    _lost: asyncio.Event | None = None
-    peer: dict[object, object] | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.peer = peer_credentials(transport)
-        self._is_surplus = self.peer is None and len(self.connections) > self.max_open
-        self.timer.add(self)
-        self._start_handshake()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.timer.discard(self)
-        if self._lost is not None:
-            self._lost.set()
-        super().connection_lost(exc)
-
-    def check(self, now: float) -> None:
-        """Called by the timer."""
-        if self._complete_by is not None and now >= self._complete_by:
-            self.transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self.transport.write(HEAD_TOO_LARGE)
-            self.transport.close()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        extensions: dict[str, Any] = {"chatctl.line": weakref.ref(self)}  # the scope is in it
-        if self.peer is not None:
-            extensions["chatctl.peer"] = self.peer
-        self.scope["extensions"] = extensions
-        if self._complete_by is None:
-            self._start_handshake()
-
-    def on_headers_complete(self) -> None:
-        if self._is_surplus:
-            self.traffic.surplus += 1
-            self._turn_away(FULL)
-            return
-        self._has_body_to_come = True
-        self._start_handshake(BODY_PATIENCE)
-        super().on_headers_complete()
-
-    def _turn_away(self, answer: bytes) -> None:
-        self.transport.write(answer)
-        self.transport.close()
-        path = self.url.partition(b"?")[0]
-        method = self.parser.get_method().decode("ascii")
-        self.log_refused({**self.scope, "method": method, "raw_path": path}, 503)
-
-    def on_body(self, body: bytes) -> None:
-        if not self._is_surplus:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._has_body_to_come = False
-        self._complete_by = None
-        if not self._is_surplus:
-            super().on_message_complete()
-
-    def shutdown(self) -> None:
-        """A request that is not here yet is not waited for: nothing of it has been done."""
-        if self._has_body_to_come and not self.pipeline:
-            self.transport.abort()
-            return
-        if self._stream is not None:
-            self._stream.finish(close_codes.RESTART)
-            self.loop.call_later(LAST_SECONDS, self.transport.abort)  # who does not read
-        super().shutdown()
-
-    def attach(self, flow: Flow, lost: asyncio.Event) -> None:
-        """A stream writes to the transport by itself: what ASGI says of it goes to that."""
-        self._stream, self._lost = flow, lost
-        if self.transport.is_closing():
-            lost.set()
-
-    def detach(self) -> None:
-        self._stream = self._lost = None
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self._stream is not None:
-            self._stream.pause()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stream is not None:
-            self._stream.resume()
-
-    def on_response_complete(self) -> None:
-        """Whoever was answered before the end of their request may not go on with it."""
-        super().on_response_complete()
-        if self._has_body_to_come:
-            self.transport.close()
-
-    def handle_websocket_upgrade(self) -> None:
-        if self._is_surplus:
-            return
-        if self.peer is None:
-            seconds = self.arrivals.seconds_to_wait(time.monotonic_ns() // 1000)
-            if seconds:
-                self.traffic.early += 1
-                self._turn_away(_too_early(seconds))
-                return
-        self.timer.discard(self)  # the other protocol's turn
-        self._upgrade()
-        self.parser = None  # type: ignore[assignment]  # it refers to what refers to it
-
-    def _upgrade(self) -> None:
-        is_get = self.scope["method"] == "GET" and self.scope["http_version"] == "1.1"
-        key = handshake.accept_key(self.url, self.headers) if is_get else None
-        if key is None:
-            super().handle_websocket_upgrade()
-            return
-        self.connections.discard(self)
-        upgraded: Any = self.ws_protocol_class  # a subclass of WebSocketProtocol
-        protocol = upgraded(
-            config=self.config, server_state=self.server_state, app_state=self.app_state
-        )
-        protocol.upgrade(self, key)
-        self.transport.set_protocol(protocol)
-
-    def _start_handshake(self, patience: int = 1) -> None:
-        self._head_bytes = 0
-        self._complete_by = self.loop.time() + patience * self.handshake_timeout_seconds
-
-
-def acknowledged_bytes(transport: asyncio.BaseTransport) -> int:
-    """How many bytes the other end of a TCP connection has acknowledged; 0 of another sort."""
-    connection = transport.get_extra_info("socket")
-    if connection.family == socket.AF_UNIX:
-        return 0
-    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
-    acknowledged: int = struct.unpack_from("=Q", told, 120)[0]  # tcpi_bytes_acked of tcp_info
-    return acknowledged
-
-
-def peer_credentials(transport: asyncio.BaseTransport) -> dict[object, object] | None:
-    """``{"uid": …}`` of the process at the other end of a Unix socket; None over TCP."""
-    connection = transport.get_extra_info("socket")
-    if connection is None or connection.family != socket.AF_UNIX:
-        return None
-    packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", packed)
-    return {"uid": uid}

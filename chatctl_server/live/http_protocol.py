@@ -1,0 +1,210 @@
+"""The protocol class for HTTP given to uvicorn: a subclass of its own.
+
+It adds limits on the time and size until a request's headers are complete, on connections and how
+fast they begin, the peer's uid on the admin socket, and streams that write past ASGI.
+"""
+
+import asyncio
+import json
+import time
+import weakref
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from chatctl_server.domain import close_codes
+from chatctl_server.live import handshake
+from chatctl_server.live.arrivals import Arrivals
+from chatctl_server.live.tcp import peer_credentials
+from chatctl_server.live.timer import Timer
+from chatctl_server.live.traffic import Traffic
+from chatctl_server.live.transports import Flow
+from chatctl_server.live.websocket_protocol import LogRefused, not_logged
+
+BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
+MAX_HEAD_BYTES = 64 * 1024
+LAST_SECONDS = 2.0  # at a stop, for what a stream was written
+
+
+def _refusal(line: str, code: str, detail: str, retry_after: int = 5) -> bytes:
+    """A whole answer, for connections that the application never sees."""
+    status, title = line.split(" ", 1)
+    problem = {"type": "about:blank", "title": title, "status": int(status), "code": code}
+    body = json.dumps({**problem, "detail": detail, "error": detail, "request_id": ""})
+    head = (
+        f"HTTP/1.1 {line}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nretry-after: {retry_after}\r\n\r\n"
+    )
+    return (head + body).encode()
+
+
+HEAD_TOO_LARGE = _refusal(
+    "431 Request Header Fields Too Large",
+    "too_large",
+    f"The request's headers are larger than {MAX_HEAD_BYTES} bytes",
+)
+FULL = _refusal(
+    "503 Service Unavailable",
+    "connection_limit",
+    "The server has no place for another connection (MAX_CONNECTIONS)",
+)
+
+
+def _too_early(seconds: int) -> bytes:
+    return _refusal(
+        "503 Service Unavailable",
+        "connection_limit",
+        "Too many connections begin at once (NEW_CONNECTIONS_PER_SECOND)",
+        seconds,
+    )
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """``handshake_timeout_seconds``, ``max_open``, ``arrivals``, ``log_refused``, ``timer`` and
+    ``traffic`` are set by the composition root.
+
+    Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
+    files are left for the database and the admin socket.
+    """
+
+    handshake_timeout_seconds: float = 10.0
+    max_open: int = 100_000
+    arrivals = Arrivals(0)
+    log_refused: LogRefused = staticmethod(not_logged)
+    timer = Timer()
+    traffic = Traffic()
+    _is_surplus = False
+    _has_body_to_come = False
+    _head_bytes = 0  # of a request whose headers are not complete
+    _complete_by: float | None = None  # what is under way, the headers or the body
+    _stream: Flow | None = None  # that it answers with, past ASGI
+    _lost: asyncio.Event | None = None
+    peer: dict[object, object] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.peer = peer_credentials(transport)
+        self._is_surplus = self.peer is None and len(self.connections) > self.max_open
+        self.timer.add(self)
+        self._start_handshake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.timer.discard(self)
+        if self._lost is not None:
+            self._lost.set()
+        super().connection_lost(exc)
+
+    def check(self, now: float) -> None:
+        """Called by the timer."""
+        if self._complete_by is not None and now >= self._complete_by:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        extensions: dict[str, Any] = {"chatctl.line": weakref.ref(self)}  # the scope is in it
+        if self.peer is not None:
+            extensions["chatctl.peer"] = self.peer
+        self.scope["extensions"] = extensions
+        if self._complete_by is None:
+            self._start_handshake()
+
+    def on_headers_complete(self) -> None:
+        if self._is_surplus:
+            self.traffic.surplus += 1
+            self._turn_away(FULL)
+            return
+        self._has_body_to_come = True
+        self._start_handshake(BODY_PATIENCE)
+        super().on_headers_complete()
+
+    def _turn_away(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.transport.close()
+        path = self.url.partition(b"?")[0]
+        method = self.parser.get_method().decode("ascii")
+        self.log_refused({**self.scope, "method": method, "raw_path": path}, 503)
+
+    def on_body(self, body: bytes) -> None:
+        if not self._is_surplus:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._has_body_to_come = False
+        self._complete_by = None
+        if not self._is_surplus:
+            super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """A request that is not here yet is not waited for: nothing of it has been done."""
+        if self._has_body_to_come and not self.pipeline:
+            self.transport.abort()
+            return
+        if self._stream is not None:
+            self._stream.finish(close_codes.RESTART)
+            self.loop.call_later(LAST_SECONDS, self.transport.abort)  # who does not read
+        super().shutdown()
+
+    def attach(self, flow: Flow, lost: asyncio.Event) -> None:
+        """A stream writes to the transport by itself: what ASGI says of it goes to that."""
+        self._stream, self._lost = flow, lost
+        if self.transport.is_closing():
+            lost.set()
+
+    def detach(self) -> None:
+        self._stream = self._lost = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stream is not None:
+            self._stream.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stream is not None:
+            self._stream.resume()
+
+    def on_response_complete(self) -> None:
+        """Whoever was answered before the end of their request may not go on with it."""
+        super().on_response_complete()
+        if self._has_body_to_come:
+            self.transport.close()
+
+    def handle_websocket_upgrade(self) -> None:
+        if self._is_surplus:
+            return
+        if self.peer is None:
+            seconds = self.arrivals.seconds_to_wait(time.monotonic_ns() // 1000)
+            if seconds:
+                self.traffic.early += 1
+                self._turn_away(_too_early(seconds))
+                return
+        self.timer.discard(self)  # the other protocol's turn
+        self._upgrade()
+        self.parser = None  # type: ignore[assignment]  # it refers to what refers to it
+
+    def _upgrade(self) -> None:
+        is_get = self.scope["method"] == "GET" and self.scope["http_version"] == "1.1"
+        key = handshake.accept_key(self.url, self.headers) if is_get else None
+        if key is None:
+            super().handle_websocket_upgrade()
+            return
+        self.connections.discard(self)
+        upgraded: Any = self.ws_protocol_class  # a subclass of WebSocketProtocol
+        protocol = upgraded(
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        protocol.upgrade(self, key)
+        self.transport.set_protocol(protocol)
+
+    def _start_handshake(self, patience: int = 1) -> None:
+        self._head_bytes = 0
+        self._complete_by = self.loop.time() + patience * self.handshake_timeout_seconds
