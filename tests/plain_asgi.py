@@ -6,20 +6,16 @@
 
 import runpy
 import sys
-from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chatctl_server import serving
-
-
-class PlainWebSocketProtocol(serving.WebSocketProtocol):
-    def handle_connect(self, event: Any) -> None:
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            extensions: dict[str, Any] = self.scope["extensions"]
-            del extensions["chatctl.websocket"]
-
+from chatctl_server.live.http_protocol import HttpProtocol
 
 if __name__ == "__main__":
-    serving.WebSocketProtocol = PlainWebSocketProtocol  # type: ignore[misc]
+    # What uvicorn has of its own.
+    serving.WebSocketProtocol = WebSocketsSansIOProtocol  # type: ignore[misc, assignment]
+    HttpProtocol._upgrade = HttpToolsProtocol.handle_websocket_upgrade  # type: ignore[method-assign]
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

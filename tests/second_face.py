@@ -251,11 +251,19 @@ async def _follow(
         views = {("desk", number): VIEWS[role] for number, role in caught.roles.items()}
         hub.join_many(views, subscriber, offset)
         listening.add(subscriber)
-        await transport.serve(lambda message: None)
+        await transport.serve(Listens())
     finally:
         listening.discard(subscriber)
         hub.leave_all(subscriber)
         await transport.end()
+
+
+class Listens:
+    """An endpoint that only listens: what it says is nothing to the desk."""
+
+    def receive(self, message: bytes | None) -> None: ...
+    def disconnected(self) -> None: ...
+    def ended(self) -> None: ...
 
 
 DESK = Face(

@@ -53,5 +53,8 @@ def _is_key(key: bytes) -> bool:
 
 
 def answer(key: bytes, headers: Iterable[Header]) -> bytes:
-    lines = b"".join([name.lower() + b": " + value + b"\r\n" for name, value in headers])
-    return _BEGIN + b"Sec-WebSocket-Accept: " + key + b"\r\n" + lines + b"\r\n"
+    return _BEGIN + b"Sec-WebSocket-Accept: " + key + b"\r\n" + lines(headers) + b"\r\n"
+
+
+def lines(headers: Iterable[Header]) -> bytes:
+    return b"".join([name.lower() + b": " + value + b"\r\n" for name, value in headers])

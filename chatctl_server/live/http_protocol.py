@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from chatctl_server.domain import close_codes
 from chatctl_server.live import handshake
 from chatctl_server.live.arrivals import Arrivals
+from chatctl_server.live.opening import PEER, websocket_scope
 from chatctl_server.live.tcp import peer_credentials
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.traffic import Traffic
@@ -112,7 +113,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         extensions: dict[str, Any] = {"chatctl.line": weakref.ref(self)}  # the scope is in it
         if self.peer is not None:
-            extensions["chatctl.peer"] = self.peer
+            extensions[PEER] = self.peer
         self.scope["extensions"] = extensions
         if self._complete_by is None:
             self._start_handshake()
@@ -202,7 +203,9 @@ class HttpProtocol(HttpToolsProtocol):
         protocol = upgraded(
             config=self.config, server_state=self.server_state, app_state=self.app_state
         )
-        protocol.upgrade(self, key)
+        protocol.connection_made(self.transport)
+        scope = websocket_scope(self.url, self.headers, self.server, self.client, self.peer)
+        protocol.upgrade(scope, key)
         self.transport.set_protocol(protocol)
 
     def _start_handshake(self, patience: int = 1) -> None:

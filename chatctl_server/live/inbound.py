@@ -1,7 +1,8 @@
 """Client-to-server frames of WebSockets (RFC 6455, 5.2), cut out of the bytes as they come.
 
-The common frame, a whole masked text, is unmasked here. Every other one is handed on whole, as it
-is, so that whoever knows the rest of the protocol always stands between two frames.
+The common frames, whole masked messages, pings and pongs, are unmasked here. Every other one is
+handed on whole, as it is, so that whoever knows the rest of the protocol always stands between two
+frames.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ try:
 except ImportError:  # a machine for which there is no compiled one
     from websockets.utils import apply_mask
 
-_FIN_TEXT = 0x81
+OTHER, TEXT, BINARY, PING, PONG = 0, 1, 2, 9, 10  # but for the first: their opcodes
+_ORDINARY = {0x80 | opcode: opcode for opcode in (TEXT, BINARY, PING, PONG)}
+_MAX_CONTROL = 125  # bytes of a ping or pong
 _FIN = 0x80
 _IS_MASKED = 0x80
 _CONTROL = 0x08
@@ -31,8 +34,12 @@ class FrameReader:
         self._is_closed = False
         self._hands_all_on = False  # between the frames of one message, and behind a close
 
-    def feed(self, data: bytes) -> Iterator[tuple[bool, bytes]]:
-        """Whether it is a whole text, and that text's bytes; or, of any other frame, all bytes."""
+    def hand_all_on(self) -> None:
+        """From now on: behind a close."""
+        self._hands_all_on = self._is_closed = True
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """What it is, and its payload; or ``OTHER``, and the whole frame."""
         if self._rest:
             data = self._rest + data
             self._rest = b""
@@ -40,23 +47,30 @@ class FrameReader:
         while (found := _payload(data, start)) is not None:
             begin, size = found
             if size > self._max_bytes:
-                yield False, data[start:]
+                yield OTHER, data[start:]
                 return
             end = begin + size
             if end > len(data):
                 break
-            is_masked = data[start + 1] & _IS_MASKED
-            if data[start] == _FIN_TEXT and is_masked and not self._hands_all_on:
-                yield True, apply_mask(data[begin:end], data[begin - _MASK_BYTES : begin])
+            kind = self._kind(data[start], data[start + 1])
+            if kind == OTHER:
+                yield OTHER, data[start:end]
             else:
-                self._note(data[start])
-                yield False, data[start:end]
+                yield kind, apply_mask(data[begin:end], data[begin - _MASK_BYTES : begin])
             start = end
         self._rest = data[start:]
 
+    def _kind(self, first: int, second: int) -> int:
+        kind = OTHER if self._hands_all_on else _ORDINARY.get(first, OTHER)
+        is_too_long = kind & _CONTROL and second & 0x7F > _MAX_CONTROL
+        if kind == OTHER or is_too_long or not second & _IS_MASKED:
+            self._note(first)
+            return OTHER
+        return kind
+
     def _note(self, first: int) -> None:
         if first & 0x0F == _CLOSE:
-            self._hands_all_on = self._is_closed = True
+            self.hand_all_on()
         elif not (first & _CONTROL or self._is_closed):
             self._hands_all_on = not first & _FIN
 

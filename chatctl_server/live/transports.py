@@ -14,8 +14,6 @@ HIGH_BYTES = 64 * 1024  # unsent, above which a client is paused; half of it, an
 Message = Any  # of ASGI
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
-OnMessage = Callable[[bytes | None], None]
-"""Takes UTF-8 text; None for any other frame: binary, of control, a part. Raises nothing."""
 
 
 class Flow(Protocol):
@@ -26,22 +24,35 @@ class Flow(Protocol):
     def finish(self, code: int) -> None: ...
 
 
+class Endpoint(Protocol):
+    """What a connection is served by. It is told of everything once, and raises nothing.
+
+    ``receive`` takes UTF-8 text; None for any other frame: binary, of control, a part.
+    ``disconnected``: no message comes any more. ``ended``: nothing more can be written, either.
+    """
+
+    def receive(self, message: bytes | None) -> None: ...
+    def disconnected(self) -> None: ...
+    def ended(self) -> None: ...
+
+
 class Transport(Protocol):
     """``frame`` makes a frame of what is said; ``offset`` is that of a stored event. ``write``
     takes whole frames and never waits. ``close`` follows what was written and, if it
-    is not ``overtaking``, waits for it; ``last`` are frames that go before it. ``serve`` gives each
-    message to a function until the client is gone; while it is held the client's messages wait."""
+    is not ``overtaking``, waits for it; ``last`` are frames that go before it. ``serve`` gives the
+    client's messages to an endpoint; while reading is held they wait. It returns when the transport
+    has no use for the application's task: the endpoint may live on."""
 
     def start(self, flow: Flow) -> None: ...
     def frame(self, payload: bytes, offset: int | None = None) -> bytes: ...
-    def write(self, frames: bytes) -> None: ...
+    @property
+    def write(self) -> Callable[[bytes], None]: ...
     def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None: ...
     def abort(self) -> None: ...
     def unsent_bytes(self) -> int: ...
     def hold_reading(self) -> None: ...
     def read_on(self) -> None: ...
-    async def serve(self, on_message: OnMessage) -> None: ...
-    async def end(self) -> None: ...
+    async def serve(self, endpoint: Endpoint) -> None: ...
 
 
 class AsgiWebSocket:
@@ -102,18 +113,26 @@ class AsgiWebSocket:
     def read_on(self) -> None:
         self._may_read.set()
 
-    async def serve(self, on_message: OnMessage) -> None:
-        self._receiving = asyncio.create_task(self._hear(on_message), name="receiving")
-        await _end_of(self._receiving)
+    async def serve(self, endpoint: Endpoint) -> None:
+        """Until the client is gone or, of a connection which closes, is told everything."""
+        self._receiving = asyncio.create_task(self._hear(endpoint), name="receiving")
+        try:
+            await _end_of(self._receiving)
+        finally:
+            endpoint.disconnected()
+            try:
+                await self.end()
+            finally:
+                endpoint.ended()
 
-    async def _hear(self, on_message: OnMessage) -> None:
+    async def _hear(self, endpoint: Endpoint) -> None:
         while True:
             await self._may_read.wait()
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 return
             text = event.get("text")
-            on_message(None if text is None else text.encode("utf-8", "surrogatepass"))
+            endpoint.receive(None if text is None else text.encode("utf-8", "surrogatepass"))
 
     async def end(self) -> None:
         """Of a connection whose client is gone, or which closes: then it goes on to its end."""

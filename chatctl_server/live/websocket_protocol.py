@@ -1,28 +1,33 @@
-"""The protocol class for WebSockets given to uvicorn.
+"""The protocol class for WebSockets given to uvicorn: an upgraded connection is one object.
 
-It adds to uvicorn's the peer's uid on the admin socket, frames and messages without ASGI between
-(the fast path), and 1007 for invalid UTF-8 (uvicorn logs a traceback for each).
+ASGI goes as far as the handshake. What serves the connection then gets its messages and writes its
+frames without a task, a queue or an event between (the scope extension ``chatctl.websocket``).
+Ordinary frames are read here. The library, which is made when it is needed, reads the others: parts
+of messages, closes, and whatever breaks a rule.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Opcode
+import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected, get_local_addr, get_remote_addr
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from chatctl_server.domain import close_codes
-from chatctl_server.live import handshake, tcp, wire
-from chatctl_server.live.inbound import FrameReader, is_end_of_message
+from chatctl_server.live import handshake, inbound, tcp, wire
+from chatctl_server.live.inbound import FrameReader
+from chatctl_server.live.opening import EXTENSION, Opening, websocket_scope
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.traffic import Traffic
-from chatctl_server.live.transports import Flow, OnMessage
+from chatctl_server.live.transports import HIGH_BYTES, Endpoint, Flow
 
 logger = logging.getLogger("chatctl.server")
 PING_SECONDS = 25.0  # from one to the next
@@ -30,7 +35,6 @@ PONG_SECONDS = 10.0  # until the answer to a ping
 CLOSE_SECONDS = 10.0  # until a connection that was closed is gone
 MAX_FRAGMENTS = 1024  # frames of one message
 _PING = b"\x89\0"
-
 
 # Takes what the access log asks of an ASGI scope, and the status of the answer.
 LogRefused = Callable[[Any, int], None]
@@ -40,99 +44,350 @@ def not_logged(scope: Any, status: int) -> None:
     pass
 
 
-class PreparedWebSocket:
-    """The scope extension ``chatctl.websocket``, a ``Transport``: whole frames go straight to the
-    socket, and messages come straight from it, without a task, a queue or an event for each."""
+class WebSocketProtocol(asyncio.Protocol):
+    """A ``Transport``. ``write`` is the socket's own, so that a delivery costs no function more;
+    before the accept has left it takes that along, and behind a close it drops what it is given.
 
-    __slots__ = ("_protocol",)
+    ``log_refused``, ``timer`` and ``traffic`` are set by the composition root.
+    """
 
-    def __init__(self, protocol: "WebSocketProtocol") -> None:
-        self._protocol = protocol
+    __slots__ = (
+        "_acknowledged",
+        "_config",
+        "_early",
+        "_ending",
+        "_endpoint",
+        "_flow",
+        "_gone_by",
+        "_head",
+        "_is_closing",
+        "_is_full",
+        "_is_heard",
+        "_is_held",
+        "_is_open",
+        "_is_text",
+        "_library",
+        "_loop",
+        "_opening",
+        "_parts",
+        "_ping_at",
+        "_pong",
+        "_pong_by",
+        "_reader",
+        "_server",
+        "transport",
+        "write",
+    )
+    log_refused: LogRefused = staticmethod(not_logged)
+    timer = Timer()
+    traffic = Traffic()
+    transport: asyncio.Transport
+    write: Callable[[bytes], None]
+
+    def __init__(
+        self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        self._config = config
+        self._server = server_state
+        self._loop = asyncio.get_running_loop()
+        self._reader = FrameReader(config.ws_max_size)
+        self._opening: Opening | None = None
+        self._early: bytes | None = b""  # what has come before anybody serves it; None since then
+        self._head = b""  # the accept, which leaves with the first frames
+        self._endpoint: Endpoint | None = None  # who is given messages
+        self._ending: Endpoint | None = None  # who is told of the end
+        self._flow: Flow | None = None
+        self._library: ServerProtocol | None = None
+        self._parts: list[bytes] = []  # of a message
+        self._is_text = False  # that message
+        self._is_open = False  # accepted
+        self._is_closing = False
+        self._is_held = False  # nothing is read
+        self._is_full = False  # nothing may be written that can wait
+        self._pong = b""  # that waits
+        self._is_heard = False  # since it was pinged
+        self._pong_by: float | None = None
+        self._gone_by: float | None = None
+        self._acknowledged = 0  # bytes, when it was pinged
+        # Those who come at once are not pinged at once.
+        self._ping_at = self._loop.time() + PING_SECONDS * random.uniform(0.5, 1)  # noqa: S311  # no secret
+
+    # The handshake
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
+        self.write = _drop
+        self._server.connections.add(self)  # type: ignore[arg-type]  # they are told to shut down
+        self.timer.add(self)
+
+    def upgrade(self, scope: dict[str, Any], key: bytes) -> None:
+        """For a request that was read: the application decides."""
+        scope["extensions"][EXTENSION] = self
+        opening = self._opening = Opening(self, key)
+        task = self._loop.create_task(opening.run(self._config.loaded_app, scope))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def _read_head(self, data: bytes) -> None:
+        """An unusual request, of which the library knows each mistake and its answer."""
+        library = self._library = self._library or ServerProtocol(logger=logger)
+        library.receive_data(data)
+        for request in library.events_received():
+            assert isinstance(request, Request)
+            response = library.accept(request)
+            scope = self._scope_of(request)
+            if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+                self._drop_library()
+                self.upgrade(scope, response.headers["Sec-WebSocket-Accept"].encode())
+                return
+            library.send_response(response)
+            self.log_refused(scope, response.status_code)
+        if library.handshake_exc is not None:
+            self._end_with(b"".join(library.data_to_send()))
+
+    def _scope_of(self, request: Request) -> dict[str, Any]:
+        named = request.headers.raw_items()
+        return websocket_scope(
+            request.path.encode("ascii"),
+            [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in named],
+            get_local_addr(self.transport),
+            get_remote_addr(self.transport),
+            tcp.peer_credentials(self.transport),
+        )
+
+    def accept(
+        self, key: bytes, headers: Iterable[handshake.Header], *, waits: bool = False
+    ) -> None:
+        if self._is_closing or self.transport.is_closing():
+            raise ClientDisconnected
+        self._is_open = True
+        self._head = handshake.answer(key, [*self._server.default_headers, *headers])
+        self.write = self._write_first
+        if not waits:
+            self.write(b"")
+
+    def _write_first(self, frames: bytes) -> None:
+        self.write = self.transport.write
+        self.write(self._head + frames)
+        self._head = b""
+
+    def refuse(self, status: int, headers: Iterable[handshake.Header], body: bytes) -> None:
+        if self._is_closing or self.transport.is_closing():
+            raise ClientDisconnected
+        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+        headers = [*self._server.default_headers, *headers, (b"connection", b"close")]
+        self._end_with(line + handshake.lines(headers) + b"\r\n" + body)
+
+    def opened(self) -> None:
+        """The application is done with the handshake."""
+        self._opening = None
+        if self._is_closing or self.transport.is_closing() or self._early is None:
+            return
+        if not self._is_open:
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            self.refuse(status, [(b"content-length", b"0")], b"")
+        else:
+            self.transport.close()
+
+    # Writing: a ``Transport``
 
     def start(self, flow: Flow) -> None:
-        self._protocol.flow = flow
+        self._flow = flow
 
     def frame(self, payload: bytes, offset: int | None = None) -> bytes:
         return wire.text_frame(payload)
 
-    def write(self, frames: bytes) -> None:
-        protocol = self._protocol
-        if not (protocol.close_sent or protocol.disconnected):
-            protocol.transport.write(frames)
-
     def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
         """What the socket has taken is on its way: nothing overtakes it."""
-        self._protocol.close_with(code, last)
+        if self._is_closing or self.transport.is_closing():
+            return
+        library = self._made_library()
+        library.send_close(code)
+        self._close_with(last + b"".join(library.data_to_send()))
+
+    def _close_with(self, frames: bytes) -> None:
+        self.write(frames)
+        self.write = _drop
+        self._is_closing = True
+        self._reader.hand_all_on()
+        self.read_on()
+        self._loop.call_soon(self._disconnect)  # whoever closes it may be in the middle of a list
+
+    def _end_with(self, data: bytes) -> None:
+        """The last, for which the client is not waited any more."""
+        self.transport.write(self._head + data)
+        self._head = b""
+        self.write = _drop
+        self._is_closing = True
+        self.transport.close()
 
     def abort(self) -> None:
-        self._protocol.transport.abort()
+        self.transport.abort()
 
     def unsent_bytes(self) -> int:
-        return self._protocol.unsent_bytes()
+        return tcp.unsent_bytes(self.transport)
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+        if self._flow is not None:
+            self._flow.pause()
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        if self._pong:
+            self.write(self._pong)
+            self._pong = b""
+        if self._flow is not None:
+            self._flow.resume()
+
+    # Reading
+
+    async def serve(self, endpoint: Endpoint) -> None:
+        early, self._early = self._early, None
+        self._ending = endpoint
+        if self._is_closing or self.transport.is_closing():
+            self._disconnect()
+            self._end()
+            return
+        self._endpoint = endpoint
+        self.read_on()
+        if early:
+            self._read(early)
 
     def hold_reading(self) -> None:
-        self._protocol.hold_reading()
+        if not (self._is_held or self._is_closing or self.transport.is_closing()):
+            self._is_held = True
+            self.transport.pause_reading()
 
     def read_on(self) -> None:
-        self._protocol.read_on()
+        if self._is_held and not self.transport.is_closing():
+            self._is_held = False
+            self.transport.resume_reading()
 
-    async def serve(self, on_message: OnMessage) -> None:
-        self._protocol.listen(on_message)
-        while (await self._protocol.receive())["type"] != "websocket.disconnect":
-            pass
+    def data_received(self, data: bytes) -> None:
+        if self._early is None or self._is_closing:
+            self._read(data)
+        elif self._is_open or self._opening is not None:
+            self._early += data
+            if len(self._early) > HIGH_BYTES:
+                self.hold_reading()
+        else:
+            self._read_head(data)
 
-    async def end(self) -> None:
-        """Whatever it was written is with the socket."""
+    def _read(self, data: bytes) -> None:
+        self._is_heard = True
+        self.traffic.received_bytes += len(data)
+        for kind, frame in self._reader.feed(data):
+            self.traffic.received_frames += 1
+            if kind == inbound.TEXT:
+                self._receive_text(frame)
+            elif kind == inbound.OTHER:
+                self._read_other(frame)
+            elif kind == inbound.BINARY:
+                self._receive_binary(frame)
+            else:
+                if kind == inbound.PING:
+                    self._answer(frame)
+                self._receive(None)
 
+    def _receive_text(self, text: bytes) -> None:
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            self._fail(self._made_library(), close_codes.INVALID_PAYLOAD)
+        else:
+            self._receive(text)
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """``log_refused``, ``timer`` and ``traffic`` are set by the composition root."""
+    def _receive_binary(self, data: bytes) -> None:
+        self._receive(None)
 
-    log_refused: LogRefused = staticmethod(not_logged)
-    timer = Timer()
-    traffic = Traffic()
-    flow: Flow | None = None
-    _on_message: OnMessage | None = None
-    _pong = b""  # that could not be written yet
-    _is_heard = False  # since it was pinged
-    _pong_by: float | None = None
-    _gone_by: float | None = None
-    _acknowledged = 0  # bytes, when it was pinged
-    _accept_key: bytes | None = None  # of an ordinary request, which the library has not read
+    def _receive(self, message: bytes | None) -> None:
+        if self._endpoint is not None:
+            self._endpoint.receive(message)
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._reader = FrameReader(self.config.ws_max_size)
-        # Those who come at once are not pinged at once.
-        self._ping_at = self.loop.time() + PING_SECONDS * random.uniform(0.5, 1)  # noqa: S311  # no secret
+    def _answer(self, ping: bytes) -> None:
+        """Of the pings of a client that does not read, the last is answered (RFC 6455, 5.5.3)."""
+        pong = wire.pong_frame(ping)
+        if self._is_full:
+            self._pong = pong
+        else:
+            self.write(pong)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.timer.add(self)
+    def _read_other(self, frame: bytes) -> None:
+        library = self._made_library()
+        if frame[0] & 0x0F == Opcode.CLOSE:
+            # Also within a message in fragments, for which the library fails it.
+            library.current_size = None
+        if not inbound.is_end_of_message(frame):
+            self._receive(None)
+        library.receive_data(frame)
+        for event in library.events_received():
+            assert isinstance(event, Frame)
+            self._take(library, event)
+        if library.parser_exc is not None:
+            self._fail(library)
+        elif not self._parts and not self._is_closing:
+            self._drop_library()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.timer.discard(self)
-        if isinstance(exc, TimeoutError) and not self.close_sent:  # the system has given it up
-            self.traffic.evictions["stalled"] += 1
-        super().connection_lost(exc)
-        self.conn.parser.close()  # it refers to what refers to it
+    def _take(self, library: ServerProtocol, event: Frame) -> None:
+        if event.opcode is Opcode.CLOSE:
+            self._end_with(b"" if self._is_closing else b"".join(library.data_to_send()))
+            self._disconnect()
+        elif self._is_closing:
+            return
+        elif event.opcode is Opcode.PING:
+            library.data_to_send()
+            self._answer(bytes(event.data))
+        elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._add_part(library, event)
 
-    def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """What refers to each other would be kept until all objects are looked through, which the
-        server does rarely: thousands who come and go would fill the memory."""
-        super().on_task_complete(task)
-        self.scope["extensions"].clear()
-        self.flow = self._on_message = None
+    def _add_part(self, library: ServerProtocol, part: Frame) -> None:
+        """Empty ones do not count against the size of their message, so they are counted."""
+        if part.opcode is not Opcode.CONT:
+            self._is_text = part.opcode is Opcode.TEXT
+        if len(self._parts) >= MAX_FRAGMENTS:
+            self._fail(library, close_codes.TOO_LARGE)
+            return
+        self._parts.append(bytes(part.data))
+        if part.fin:
+            message = b"".join(self._parts)
+            self._parts = []
+            if self._is_text:
+                self._receive_text(message)
+            else:
+                self._receive_binary(message)
+
+    def _made_library(self) -> ServerProtocol:
+        if self._library is None:
+            size = self._config.ws_max_size
+            self._library = ServerProtocol(state=OPEN, max_size=size, logger=logger)
+        return self._library
+
+    def _drop_library(self) -> None:
+        library, self._library = self._library, None
+        if library is not None:
+            library.parser.close()  # it refers to what refers to it
+
+    def _fail(self, library: ServerProtocol, code: int | None = None) -> None:
+        """The client has broken a rule; the library has said so, unless it is told by ``code``."""
+        if code is not None and not self._is_closing:
+            library.fail(code)
+        self._end_with(b"".join(library.data_to_send()))
+        self._disconnect()
+
+    # The end
 
     def check(self, now: float) -> None:
         """Called by the timer."""
-        if self.close_sent or self.transport.is_closing():
+        if self._head:
+            self.write(b"")
+        if self._is_closing or self.transport.is_closing():
             self._gone_by = self._gone_by or now + CLOSE_SECONDS
             if now >= self._gone_by:
                 self.transport.abort()
         elif self._pong_by is not None:
             self._expect_pong(now, self._pong_by)
-        elif self.handshake_complete and now >= self._ping_at:
+        elif self._is_open and now >= self._ping_at:
             self._ping(now)
 
     def _ping(self, now: float) -> None:
@@ -140,12 +395,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._pong_by = now + PONG_SECONDS
         self._is_heard = False
         self._acknowledged = tcp.acknowledged_bytes(self.transport)
-        self.transport.write(_PING)
+        self.write(_PING)
 
     def _expect_pong(self, now: float, pong_by: float) -> None:
         """Whatever comes from the client is an answer. While the ping is still on its way, behind
         other bytes on a slow line, there is none."""
-        if self._is_heard or self.read_paused:
+        if self._is_heard or self._is_held:
             self._pong_by = None
         elif now >= pong_by:
             before, self._acknowledged = self._acknowledged, tcp.acknowledged_bytes(self.transport)
@@ -154,209 +409,50 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 return
             logger.info("a client that does not answer was dropped")
             self.traffic.evictions["silent"] += 1
-            self.close_with(close_codes.INTERNAL_ERROR, b"")
+            self.close(close_codes.INTERNAL_ERROR)
             if self.transport.get_write_buffer_size():
                 self.transport.abort()
             else:
                 self.transport.close()
 
-    def unsent_bytes(self) -> int:
-        return tcp.unsent_bytes(self.transport)
-
-    def data_received(self, data: bytes) -> None:
-        if self.handshake_initiated:
-            self._is_heard = True
-            self.traffic.received_bytes += len(data)
-            for is_text, frame in self._reader.feed(data):
-                self.traffic.received_frames += 1
-                if is_text:
-                    self.curr_msg_data_type = "text"
-                    self._receive(frame, is_text=True)
-                else:
-                    if frame[0] & 0x0F == Opcode.CLOSE:
-                        # Also within a message in fragments, for which the library fails it.
-                        self.conn.current_size = None
-                    if self._on_message is not None and not is_end_of_message(frame):
-                        self._on_message(None)
-                    super().data_received(frame)
-            return
-        super().data_received(data)
-        if self.conn.handshake_exc is not None and not self.handshake_initiated:
-            # Headers beyond the parser's limits: uvicorn neither answers nor closes.
-            self.handshake_complete = self.close_sent = True
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.transport.close()
-
     def shutdown(self) -> None:
-        """Whatever state the connection is in, the next one has its turn."""
+        """Called by uvicorn at a stop. Whatever state it is in, the next one has its turn."""
         try:
-            super().shutdown()
+            if self._is_open:
+                self.close(close_codes.RESTART)
+                self.transport.close()
+            elif not self._is_closing:
+                self.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, [(b"content-length", b"0")], b"")
         except Exception as error:
             logger.debug("a connection could not be closed in order: %r", error)
             self.transport.abort()
 
-    async def run_asgi(self) -> None:
-        """As uvicorn's, which logs an error for every refusal before the upgrade."""
-        try:
-            await self.app(self.scope, self.receive, self.send)
-        except ClientDisconnected:
-            pass
-        except Exception:
-            logger.exception("a WebSocket failed")
-            self.send_500_response()
-        finally:
-            if self.close_timer is None:
-                self.transport.close()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.timer.discard(self)
+        self._server.connections.discard(self)
+        if isinstance(exc, TimeoutError) and not self._is_closing:  # the system has given it up
+            self.traffic.evictions["stalled"] += 1
+        self.write = _drop
+        self._is_closing = True
+        if self._opening is not None:
+            self._opening.lose()
+        self._disconnect()
+        self._end()
+        self._drop_library()
 
-    def handle_connect(self, event: Any) -> None:
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            self._extend_scope(tcp.peer_credentials(self.transport))
-        else:
-            self._log_handshake(event)
+    def _disconnect(self) -> None:
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            endpoint.disconnected()
 
-    def _extend_scope(self, peer: dict[object, object] | None) -> None:
-        extensions: dict[str, Any] = self.scope["extensions"]
-        extensions["chatctl.websocket"] = PreparedWebSocket(self)
-        if peer is not None:
-            extensions["chatctl.peer"] = peer
+    def _end(self) -> None:
+        """What refers to each other would be kept until all objects are looked through, which the
+        server does rarely: thousands who come and go would fill the memory."""
+        endpoint, self._ending = self._ending, None
+        self._flow = None
+        if endpoint is not None:
+            endpoint.ended()
 
-    def upgrade(self, http: Any, key: bytes) -> None:
-        """An ordinary request, in place of ``connection_made`` and ``data_received``: as it was
-        read once, a connection costs a quarter less."""
-        self._accept_key = key
-        self.transport, self.server, self.client = http.transport, http.server, http.client
-        self.scheme = "wss" if http.scheme == "https" else "ws"
-        self.connections.add(self)
-        self.timer.add(self)
-        self.handshake_initiated = True
-        self.conn.parser.close()  # as in ``connection_lost``
-        self.conn = ServerProtocol(
-            state=OPEN, max_size=self.config.ws_max_size, logger=self.conn.logger
-        )
-        raw_path, _, query = http.url.partition(b"?")
-        self.scope = {
-            "type": "websocket",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
-            "http_version": "1.1",
-            "scheme": self.scheme,
-            "server": self.server,
-            "client": self.client,
-            "root_path": self.root_path,
-            "path": self.root_path + unquote(raw_path.decode("ascii")),
-            "raw_path": self.root_path.encode("ascii") + raw_path,
-            "query_string": query,
-            "headers": http.headers,
-            "subprotocols": [],
-            "state": self.app_state.copy(),
-            "extensions": {"websocket.http.response": {}},
-        }
-        self._extend_scope(http.peer)
-        self.queue.put_nowait({"type": "websocket.connect"})
-        task = self.loop.create_task(self.run_asgi())
-        task.add_done_callback(self.on_task_complete)
-        self.tasks.add(task)
 
-    async def send(self, message: Any) -> None:
-        """uvicorn's, but for the answer to what the library has not read."""
-        if self._accept_key is None or message["type"] != "websocket.accept":
-            await super().send(message)
-            return
-        if self.disconnected:
-            raise ClientDisconnected
-        key, self._accept_key = self._accept_key, None
-        if not self.transport.is_closing():
-            self.handshake_complete = True
-            headers = [*self.default_headers, *message.get("headers", ())]
-            self.transport.write(handshake.answer(key, headers))
-            self.start_keepalive()
-
-    def _log_handshake(self, event: Any) -> None:
-        """No upgrade by the rules of RFC 6455; the application never sees it."""
-        named = event.headers.raw_items()
-        lines = [(key.lower().encode(), value.encode("latin-1", "replace")) for key, value in named]
-        scope = {"client": self.client, "headers": lines, "raw_path": event.path.encode()}
-        self.log_refused(scope, self.response.status_code)
-
-    def send_receive_event_to_app(self) -> None:
-        """A message that came in several frames, or is binary."""
-        data, self.frames = b"".join(self.frames), []
-        self._receive(data, is_text=self.curr_msg_data_type == "text")
-
-    def _receive(self, data: bytes, *, is_text: bool) -> None:
-        if self.close_sent:
-            return
-        if is_text:
-            try:
-                data.decode()
-            except UnicodeDecodeError:
-                self.conn.send_close(close_codes.INVALID_PAYLOAD)
-                self.handle_parser_exception()
-                return
-        if self._on_message is not None:
-            self._on_message(data if is_text else None)
-            return
-        self.frames = [data]
-        super().send_receive_event_to_app()
-
-    def handle_cont(self, event: Any) -> None:
-        """Empty frames do not count against the size of their message."""
-        if len(self.frames) < MAX_FRAGMENTS:
-            super().handle_cont(event)
-        else:
-            self.conn.fail(close_codes.TOO_LARGE)
-            self.handle_parser_exception()
-
-    def handle_ping(self) -> None:
-        """Of the pings of a client that does not read, the last is answered (RFC 6455, 5.5.3)."""
-        pong = b"".join(self.conn.data_to_send())
-        if self.writable.is_set():
-            self.transport.write(pong)
-        else:
-            self._pong = pong
-
-    def listen(self, on_message: OnMessage) -> None:
-        """From now on each message is given to that, first those that have come already."""
-        come = [self.queue.get_nowait() for _ in range(self.queue.qsize())]
-        self._on_message = on_message
-        self.read_on()
-        for event in come:
-            if event["type"] == "websocket.receive":
-                text = event.get("text")
-                on_message(None if text is None else text.encode())
-            else:
-                self.queue.put_nowait(event)
-
-    def hold_reading(self) -> None:
-        if not self.read_paused and not self.transport.is_closing():
-            self.read_paused = True
-            self.transport.pause_reading()
-
-    def read_on(self) -> None:
-        if self.read_paused and not self.transport.is_closing():
-            self.read_paused = False
-            self.transport.resume_reading()
-
-    def close_with(self, code: int, last: bytes) -> None:
-        """As an application's ``websocket.close``, with frames before it."""
-        if self.close_sent or self.disconnected or self.transport.is_closing():
-            return
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
-        self.conn.send_close(code)
-        self.transport.write(last + b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        self.read_on()
-        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self.flow is not None:
-            self.flow.pause()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._pong and not (self.close_sent or self.disconnected):
-            self.transport.write(self._pong)
-            self._pong = b""
-        if self.flow is not None:
-            self.flow.resume()
+def _drop(frames: bytes) -> None:
+    """Nobody reads them."""

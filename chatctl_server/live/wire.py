@@ -1,8 +1,8 @@
-"""Server-to-client text frames of WebSockets (RFC 6455, 5.2), as bytes that are made once."""
+"""Server-to-client frames of WebSockets (RFC 6455, 5.2), as bytes that are made once."""
 
 from collections.abc import Iterator
 
-_FIN_TEXT = 0x81
+_FIN_TEXT, _FIN_PONG = 0x81, 0x8A
 _TWO_BYTES, _EIGHT_BYTES = 126, 127
 
 
@@ -14,6 +14,11 @@ def text_frame(payload: bytes) -> bytes:
     if size < 1 << 16:
         return bytes((_FIN_TEXT, _TWO_BYTES)) + size.to_bytes(2, "big") + payload
     return bytes((_FIN_TEXT, _EIGHT_BYTES)) + size.to_bytes(8, "big") + payload
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """The answer to a ping of up to 125 bytes."""
+    return bytes((_FIN_PONG, len(payload))) + payload
 
 
 def payload(frame: bytes) -> bytes:

@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chatctl_server.live.protocols import WebSocketProtocol
-from websockets.server import ServerProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chatctl import cli
 from chatctl_server import serving
+from chatctl_server.api.rooms.member import Member
+from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
-CONNECTION = (WebSocketProtocol, ServerProtocol)  # ours, and the library's part of it
+CONNECTION = (Member, WebSocketProtocol, WebSocketsSansIOProtocol)
 _serve = serving._serve
 
 

@@ -7,11 +7,11 @@ ten for otherwise. The system's own limit of unacknowledged bytes is far away.
 import sys
 
 from chatctl import cli
-from chatctl_server.live import protocols, subscriber
+from chatctl_server.live import subscriber, websocket_protocol
 from chatctl_server.process import sockets
 
 if __name__ == "__main__":
-    protocols.PING_SECONDS = protocols.PONG_SECONDS = 1.0
+    websocket_protocol.PING_SECONDS = websocket_protocol.PONG_SECONDS = 1.0
     subscriber.STALLED_SECONDS = 1.0
     sockets.USER_TIMEOUT_MILLISECONDS = 600_000
     sys.exit(cli.run(sys.argv[1:]))

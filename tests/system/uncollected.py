@@ -9,11 +9,12 @@ import signal
 import sys
 from pathlib import Path
 
-from chatctl_server.live.protocols import HttpProtocol, WebSocketProtocol
 from websockets.server import ServerProtocol
 
 from chatctl import cli
+from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.subscriber import Subscriber
+from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
 KEPT = Path("kept").absolute()
 OF_CONNECTIONS = (HttpProtocol, WebSocketProtocol, ServerProtocol, Subscriber)

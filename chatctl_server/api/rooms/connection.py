@@ -16,7 +16,9 @@ from chatctl_server.actions import conversations, custom_events, messages, moder
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
 from chatctl_server.domain import close_codes, events
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.presence import Connection
+from chatctl_server.live.subscriber import Subscriber
 from chatctl_server.storage import history_pages
 from chatctl_server.storage.messages import newest_below
 from chatctl_server.storage.store import CALL_BYTES
@@ -33,60 +35,72 @@ ADMIN_COMMANDS = ("KickUser", "MuteUser", "UnmuteUser", "CustomEvent")
 class RoomConnection:
     """The joined user's commands. Admin commands of others are silently ignored."""
 
+    __slots__ = (
+        "_actor",
+        "_connection",
+        "_context",
+        "_in_flight",
+        "_room",
+        "_slow",
+        "_subscriber",
+        "_waiting",
+    )
+
     def __init__(
-        self,
-        context: Context,
-        connection: Connection,
-        actor: events.Actor,
+        self, context: Context, subscriber: Subscriber, room: RoomRef, actor: events.Actor
     ) -> None:
         self._context = context
-        self._connection = connection
-        self._subscriber = connection.subscriber
-        self._room = connection.conversation
+        self._subscriber = subscriber
+        self._room = room
         self._actor = actor
+        self._connection: Connection | None = None
         self._in_flight = 0
         self._slow: asyncio.Task[None] | None = None  # a command that waits for its answer
-        self._waiting: deque[bytes] = deque()  # what had been read when it began
-        self._transport = connection.subscriber.transport
+        self._waiting: deque[bytes] | None = None  # what had been read when it began
+
+    def begin(self, connection: Connection) -> None:
+        """The user has joined: what was sent before has its turn."""
+        self._connection = connection
+        self._go_on()
 
     def receive(self, frame: bytes) -> None:
         """Answers reach the client in the order of its frames: while one waits, others do."""
-        if self.is_held:
-            self._waiting.append(frame)
-        else:
-            self._handle(frame)
+        connection = self._connection
+        if connection is not None and self._slow is None and self._in_flight < MAX_IN_FLIGHT:
+            self._handle(frame, connection)
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(frame)
+        self._subscriber.transport.hold_reading()
 
-    @property
-    def is_held(self) -> bool:
-        return self._slow is not None or self._in_flight >= MAX_IN_FLIGHT
-
-    async def end(self) -> None:
+    def end(self) -> None:
         if self._slow is not None:
             self._slow.cancel()
-            await asyncio.gather(self._slow, return_exceptions=True)
+        self._waiting = None
 
-    def _handle(self, frame: bytes) -> None:
+    def _handle(self, frame: bytes, connection: Connection) -> None:
         try:
             command = commands.decode(frame)
         except commands.UnreadableText as bad:
-            self._refuse_text(bad)
+            self._refuse_text(bad, connection)
             return
         match command:
             case commands.SendMessage(payload):
-                self._send(payload, len(frame))
+                self._send(payload, connection.nickname, len(frame))
             case commands.Ping(payload):
                 self._subscriber.push(frames.pong(payload.timestamp))
             case commands.LoadHistory(payload):
                 self._begin(self._load_history(payload))
             case None:
                 pass
-            case _ if self._connection.is_admin:
+            case _ if connection.is_admin:
                 self._begin(self._administer(command))
 
     def _begin(self, command: Coroutine[Any, Any, None]) -> None:
         self._slow = asyncio.create_task(command, name="command")
         self._slow.add_done_callback(self._ended)
-        self._transport.hold_reading()
+        self._subscriber.transport.hold_reading()
 
     def _ended(self, command: asyncio.Task[None]) -> None:
         self._slow = None
@@ -100,17 +114,21 @@ class RoomConnection:
         self._go_on()
 
     def _go_on(self) -> None:
-        while self._waiting and not self.is_held:
-            self._handle(self._waiting.popleft())
-        if not self.is_held:
-            self._transport.read_on()
+        """With what waits, as far as nothing new has to be waited for."""
+        waiting, connection = self._waiting, self._connection
+        while connection is not None and self._slow is None and self._in_flight < MAX_IN_FLIGHT:
+            if not waiting:
+                self._waiting = None
+                self._subscriber.transport.read_on()
+                return
+            self._handle(waiting.popleft(), connection)
 
-    def _send(self, payload: commands.SendPayload, size: int) -> None:
+    def _send(self, payload: commands.SendPayload, nickname: str, size: int) -> None:
         post = messages.Post(
             ref=self._room,
             actor=self._actor,
             sender=self._actor.user_id or "",
-            nickname=self._connection.nickname,
+            nickname=nickname,
             content=payload.content,
             client_msg_id=payload.client_msg_id,
             interval_seconds=self._context.settings.user_message_interval_secs,
@@ -124,7 +142,7 @@ class RoomConnection:
             return
         self._in_flight += 1
         if self._in_flight >= MAX_IN_FLIGHT:
-            self._transport.hold_reading()
+            self._subscriber.transport.hold_reading()
 
     def _sent(self, client_msg_id: str | None, started: float, outcome: object) -> None:
         self._in_flight -= 1
@@ -141,15 +159,15 @@ class RoomConnection:
         elif isinstance(outcome, errors.ChatctlError):
             self._refuse(of_a_message(outcome), client_msg_id)
         else:
-            logger.error("a message could not be stored", exc_info=_exception(outcome))
+            logger.error("a message could not be stored", exc_info=exception(outcome))
             self._refuse(errors.NotStored("Something unexpected happened"), client_msg_id)
 
     def _refuse(self, refusal: errors.ChatctlError, client_msg_id: str | None = None) -> None:
         self._subscriber.push(frames.error(refusal, client_msg_id))
 
-    def _refuse_text(self, bad: commands.UnreadableText) -> None:
+    def _refuse_text(self, bad: commands.UnreadableText, connection: Connection) -> None:
         """By rule, what a non-admin commands is ignored, whatever is wrong with it."""
-        if bad.command in ADMIN_COMMANDS and not self._connection.is_admin:
+        if bad.command in ADMIN_COMMANDS and not connection.is_admin:
             return
         self._refuse(errors.BadText("The text is no valid Unicode"), bad.client_msg_id)
 
@@ -164,7 +182,7 @@ class RoomConnection:
             self._refuse(refusal)
             return
         history = frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)
-        self._subscriber.replay([self._transport.frame(history)])
+        self._subscriber.replay([self._subscriber.transport.frame(history)])
         await self._subscriber.drained()
 
     async def _administer(self, command: commands.Command) -> None:
@@ -197,5 +215,5 @@ class RoomConnection:
         )
 
 
-def _exception(outcome: object) -> BaseException | None:
+def exception(outcome: object) -> BaseException | None:
     return outcome if isinstance(outcome, BaseException) else None

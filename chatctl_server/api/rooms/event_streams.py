@@ -21,10 +21,10 @@ from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.refusals import OPEN_ROOM, READ, may_refuse
 from chatctl_server.api.rooms.broadcaster import STREAM_VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.identity import Joiner, position
-from chatctl_server.api.rooms.sockets import Member, admit, take_slot
+from chatctl_server.api.rooms.member import Member
+from chatctl_server.api.rooms.sockets import admit, take_slot
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.event_streams import EventStream, is_of_the_end
-from chatctl_server.live.presence import Connection
 from chatctl_server.storage import history_pages
 from chatctl_server.views.rooms.refusals import in_room_words
 
@@ -122,21 +122,17 @@ def _stream(
     context: Context, broadcaster: RoomBroadcaster, room: RoomRef, joiner: Joiner
 ) -> ASGIApp:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
-        place = take_slot(context, room, joiner, caller.of(scope).address)
+        line = scope["extensions"][LINE]()
+        if line is None:  # the client is gone
+            return
+        slot = take_slot(context, room, joiner, caller.of(scope).address)
         try:
-            line = scope["extensions"][LINE]()
-            if line is None:  # the client is gone
-                return
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            transport = EventStream(line, send, context.streams)
-            subscriber = context.hub.subscriber(transport, STREAM_VIEW)
-            await _Listener(context, broadcaster, subscriber, room, joiner, place).run()
-        finally:
-            context.presence.free_slot(place)
+        except BaseException:
+            context.presence.free_slot(slot)
+            raise
+        transport = EventStream(line, send, context.streams)
+        subscriber = context.hub.subscriber(transport, STREAM_VIEW)
+        await Member(context, broadcaster, subscriber, room, joiner, slot).serve()
 
     return serve
-
-
-class _Listener(Member):
-    async def _listen(self, connection: Connection) -> None:
-        await self._subscriber.transport.serve(lambda message: None)

@@ -49,6 +49,14 @@ def test_the_limit_is_on_unless_it_is_switched_off(tmp_path: Path) -> None:
         assert anna.close_code() == 4029
 
 
+def test_each_part_of_a_message_counts(tmp_path: Path) -> None:
+    with running(tmp_path, INBOUND_FRAMES_PER_SECOND="1") as server:
+        anna = server.create_room().join("anna")
+        with contextlib.suppress(ConnectionClosed):
+            anna.socket.send(["{"] * 100)  # one message
+        assert anna.close_code() == 4029
+
+
 def test_without_a_limit_nobody_is_too_fast(tmp_path: Path) -> None:
     with running(tmp_path, INBOUND_FRAMES_PER_SECOND="0") as server:
         anna = server.create_room().join("anna")

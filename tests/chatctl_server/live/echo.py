@@ -1,7 +1,7 @@
 """A server that says again whatever it hears, over the product's protocol classes.
 
 ``python echo.py HANDLE TRANSPORT``: a listening socket, and ``fast`` (the scope extension) or
-``asgi``. As uvicorn's settings of ``chatctl serve``.
+``asgi``, over uvicorn's own classes. As uvicorn's settings of ``chatctl serve``.
 """
 
 import asyncio
@@ -11,9 +11,11 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chatctl_server.live.http_protocol import HttpProtocol
-from chatctl_server.live.transports import AsgiWebSocket
+from chatctl_server.live.transports import AsgiWebSocket, Transport
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
 from chatctl_server.settings.sources import Settings
 
@@ -21,48 +23,59 @@ from chatctl_server.settings.sources import Settings
 class Echoing(WebSocketProtocol):
     """Binary messages, which a room has no use for, are said again here."""
 
-    def _receive(self, data: bytes, *, is_text: bool) -> None:
-        if is_text or self.close_sent:
-            super()._receive(data, is_text=is_text)
-        else:
-            self.conn.send_binary(data)
-            self.transport.write(b"".join(self.conn.data_to_send()))
+    __slots__ = ()
+
+    def _receive_binary(self, data: bytes) -> None:
+        library = self._made_library()
+        library.send_binary(data)
+        self.write(b"".join(library.data_to_send()))
+
+
+class Echo:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def receive(self, message: bytes | None) -> None:
+        if message is not None:
+            self._transport.write(self._transport.frame(message))
+
+    def disconnected(self) -> None: ...
+    def ended(self) -> None: ...
 
 
 class Unhurried:
     """A client that is slow is waited for."""
 
-    def pause(self) -> None:
-        pass
-
-    def resume(self) -> None:
-        pass
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def finish(self, code: int) -> None: ...
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
+    async def receive_text() -> Any:
+        event = await receive()
+        if event.get("bytes") is not None:
+            await send({"type": "websocket.send", "bytes": event["bytes"]})
+        return event
+
     await receive()
     await send({"type": "websocket.accept"})
     is_fast = sys.argv[2] == "fast"
-    transport = (
-        scope["extensions"]["chatctl.websocket"] if is_fast else AsgiWebSocket(receive, send)
+    transport: Transport = (
+        scope["extensions"]["chatctl.websocket"] if is_fast else AsgiWebSocket(receive_text, send)
     )
     transport.start(Unhurried())
-
-    def hear(message: bytes | None) -> None:
-        if message is not None:
-            transport.write(transport.frame(message))
-
-    await transport.serve(hear)
-    await transport.end()
+    await transport.serve(Echo(transport))
 
 
 def main() -> None:
+    is_fast = sys.argv[2] == "fast"
     config = uvicorn.Config(
         echo,
-        http=HttpProtocol,
-        ws=Echoing,
+        http=HttpProtocol if is_fast else HttpToolsProtocol,
+        ws=Echoing if is_fast else WebSocketsSansIOProtocol,
         lifespan="off",
-        log_level="error",
+        log_level="error" if is_fast else "critical",  # uvicorn's own tells of invalid UTF-8
         ws_max_size=Settings().max_frame_bytes,
         ws_per_message_deflate=False,
     )

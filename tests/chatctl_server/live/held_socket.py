@@ -6,10 +6,9 @@ from typing import Any
 
 import uvicorn
 from uvicorn.server import ServerState
-from websockets.protocol import State
 
 from chatctl_server.live import transports
-from chatctl_server.live.websocket_protocol import PreparedWebSocket, WebSocketProtocol
+from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:
@@ -26,15 +25,17 @@ class HeldSocket(asyncio.Transport):
         super().__init__()
         self._take = take
         self._unsent = b""
-        self._is_read = True
+        self._is_read = False
         self._is_full = False
         self._protocol = WebSocketProtocol(CONFIG, ServerState(), {})
         self._protocol.connection_made(self)
-        self._protocol.conn.state = State.OPEN
+        self._protocol.accept(b"", [])
+        self._unsent = b""  # the accept
+        self._is_read = True
 
     @property
-    def extension(self) -> PreparedWebSocket:
-        return PreparedWebSocket(self._protocol)
+    def extension(self) -> WebSocketProtocol:
+        return self._protocol
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
         self._unsent += data

@@ -19,7 +19,7 @@ from offline import room
 
 from chatctl_server.actions import custom_events, messages, moderation
 from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
-from chatctl_server.api.rooms.sockets import _Pages
+from chatctl_server.api.rooms.missed import Pages
 from chatctl_server.domain import close_codes, events, times
 from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
@@ -110,7 +110,7 @@ class Listener:
     async def _resume(self, since: int) -> None:
         """As the socket does."""
         start = await self.store.read_live(replay.start, ROOM, since, 1)
-        pages = _Pages(self.store, SharedReads(), ROOM, start.seq, self.subscriber)
+        pages = Pages(self.store, SharedReads(), ROOM, start.seq, self.subscriber)
         await resume(self._room.hub, ROOM, self.subscriber, start.offset, pages.read)
 
     @property
@@ -138,7 +138,8 @@ class Listener:
                 if isinstance(done, Exception):
                     raise done
         self.read_on()
-        await self.subscriber.transport.end()
+        if isinstance(self.subscriber.transport, AsgiWebSocket):
+            await self.subscriber.transport.end()
 
     async def _send(self, event: dict[str, Any]) -> None:
         await self._reading.wait()

@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from chatctl_server.live.inbound import FrameReader
+from chatctl_server.live.inbound import OTHER, FrameReader
 
 EXAMPLES = 20_000 if os.environ.get("CHATCTL_PROOF") == "1" else 300
 MAX_BYTES = 300
@@ -51,14 +51,14 @@ class Ours(Library):
         self.whole_texts = 0
 
     def feed(self, data: bytes) -> None:
-        for is_text, frame in self._reader.feed(data):
+        for kind, frame in self._reader.feed(data):
             if self.error is not None:
                 return  # as the connection, which is closed then
-            if is_text:
-                self.whole_texts += 1
-                self.told.append((Opcode.TEXT, bytes(frame), True))
-            else:
+            if kind == OTHER:
                 super().feed(frame)
+            else:
+                self.whole_texts += kind == Opcode.TEXT
+                self.told.append((kind, bytes(frame), True))
 
 
 def frame(first: int, payload: bytes, *, is_masked: bool = True, width: int = 0) -> bytes:

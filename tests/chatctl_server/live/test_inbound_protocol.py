@@ -1,11 +1,10 @@
 """The protocol class beside the library, from bytes to messages: the same messages, answers and
-closes, however the bytes are split; over the fast path, and over plain ASGI. It differs in one
-thing: who closes within a message in fragments has made no error."""
+closes, however the bytes are split. It differs in one thing: who closes within a message in
+fragments has made no error."""
 
 import asyncio
 from typing import Any
 
-import pytest
 import uvicorn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,6 @@ from test_inbound import EXAMPLES, FRAMES, MAX_BYTES, UPGRADE, Library, cut, fra
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
 TURNS = 8  # of the loop: more than a message needs to its function
@@ -98,38 +96,37 @@ class Socket(asyncio.Transport):
         self.is_reading_ = True
 
 
-class Unhurried:
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
+class Given:
+    """What an endpoint is given."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes | None] = []
+        self.told: list[str] = []
+
+    def receive(self, message: bytes | None) -> None:
+        assert not self.told
+        self.messages.append(message)
+
+    def disconnected(self) -> None:
+        self.told.append("disconnected")
+
+    def ended(self) -> None:
+        self.told.append("ended")
 
 
-async def _unused(scope: Any, receive: Any, send: Any) -> None: ...
-
-
-CONFIG = uvicorn.Config(
-    _unused,
-    lifespan="off",
-    log_config=None,
-    ws_max_size=MAX_BYTES,
-    ws_per_message_deflate=False,
-)
-
-
-async def served(parts: list[bytes], *, is_fast: bool) -> tuple[list[bytes | None], bytes, bool]:
+async def served(parts: list[bytes]) -> tuple[list[bytes | None], bytes, bool]:
     """The messages that an application is given, and what the client is sent; whether it ended."""
-    messages: list[bytes | None] = []
+    endpoint = Given()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        found = scope["extensions"]["chatctl.websocket"]
-        transport = found if is_fast else AsgiWebSocket(receive, send)
-        transport.start(Unhurried())
-        await transport.serve(messages.append)
-        await transport.end()
+        await scope["extensions"]["chatctl.websocket"].serve(endpoint)
 
-    client, protocol = Socket(), WebSocketProtocol(CONFIG, ServerState(), {})
-    protocol.app = application  # type: ignore[assignment]
+    config = uvicorn.Config(application, lifespan="off", log_config=None, ws_max_size=MAX_BYTES)
+    config.load()
+    client, state = Socket(), ServerState()
+    protocol = WebSocketProtocol(config, state, {})
     protocol.connection_made(client)
     protocol.data_received(UPGRADE)
     await turn()
@@ -142,8 +139,9 @@ async def served(parts: list[bytes], *, is_fast: bool) -> tuple[list[bytes | Non
     ended = client.is_closed
     protocol.connection_lost(None)
     await turn()
-    assert not protocol.tasks
-    return messages, client.sent, ended
+    assert not state.tasks | state.connections
+    assert endpoint.told == ["disconnected", "ended"]
+    return endpoint.messages, client.sent, ended
 
 
 def texts_of(messages: list[bytes | None]) -> list[bytes]:
@@ -156,20 +154,19 @@ async def turn() -> None:
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("is_fast", [True, False])
 @given(st.lists(PARTS, max_size=8), st.lists(st.integers(0, 4000), max_size=12))
 @example([frame(0x81, b"one"), frame(0x81, b"\xff"), frame(0x89, b"late"), BYE], [])
 @example([frame(0x01, b"the beginning"), BYE, frame(0x80, b"the end")], [])
 @example([frame(0x89, b"ping"), frame(0x81, b"one"), b"\xc1\x80mask", frame(0x81, b"two")], [])
-@settings(max_examples=EXAMPLES // 2, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_the_same_messages_answers_and_closes_as_the_library(
-    is_fast: bool, frames: list[bytes], places: list[int]
+    frames: list[bytes], places: list[int]
 ) -> None:
     data = b"".join(frames)
     reference = Reference()
     reference.feed(data)
     with asyncio.Runner() as runner:
-        messages, sent, ended = runner.run(served(cut(data, places), is_fast=is_fast))
+        messages, sent, ended = runner.run(served(cut(data, places)))
     assert texts_of(messages) == texts_of(reference.messages)
     if "incomplete fragmented message" in (reference.error or ""):
         assert sent.endswith(ENDED)

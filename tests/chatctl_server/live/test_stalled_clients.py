@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from offline import room
+from second_face import Listens
 from world import PATIENCE_SECONDS
 
 from chatctl_server.actions import conversations
@@ -15,7 +16,7 @@ from chatctl_server.domain import events
 from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.subscriber import STALLED_SECONDS, Subscriber
-from chatctl_server.live.transports import AsgiWebSocket, Flow, OnMessage
+from chatctl_server.live.transports import AsgiWebSocket, Endpoint, Flow
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 
@@ -55,11 +56,10 @@ class Line:
     def read_on(self) -> None:
         pass
 
-    async def serve(self, on_message: OnMessage) -> None:
+    async def serve(self, endpoint: Endpoint) -> None:
         await self.gone.wait()
-
-    async def end(self) -> None:
-        pass
+        endpoint.disconnected()
+        endpoint.ended()
 
 
 @pytest.fixture
@@ -130,13 +130,12 @@ async def test_over_plain_asgi_the_application_is_done_with_it() -> None:
     transport = AsgiWebSocket(hang, hang)
     subscriber = Hub().subscriber(transport, "rooms")
     subscriber.write(wire.text_frame(b"hello"))
-    serving = asyncio.create_task(transport.serve(print))
+    serving = asyncio.create_task(transport.serve(Listens()))
     await asyncio.sleep(0)
     subscriber.drop_if_stalled(later(0))
     subscriber.drop_if_stalled(later(STALLED_SECONDS + 1))
     async with asyncio.timeout(PATIENCE_SECONDS):
         await serving
-    await transport.end()
     assert transport.unsent_bytes() == 0
 
 

@@ -1,0 +1,195 @@
+"""One accepted connection to a room, from its join to the end of its session.
+
+A banned user gets ``Error`` and 4503, everybody else WelcomeInfo first.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from chatctl_server import errors
+from chatctl_server.actions import sessions
+from chatctl_server.api.context import Context
+from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
+from chatctl_server.api.rooms.connection import RoomConnection, exception
+from chatctl_server.api.rooms.identity import Joiner
+from chatctl_server.api.rooms.missed import Place, send_missed
+from chatctl_server.domain import close_codes, token_bucket
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.live.presence import Connection, Slot
+from chatctl_server.live.subscriber import Subscriber
+from chatctl_server.views.rooms import frames
+from chatctl_server.views.rooms.refusals import in_room_words
+
+logger = logging.getLogger("chatctl.rooms")
+_REFUSED = {errors.Banned: close_codes.BANNED, errors.ConversationIsClosed: close_codes.ROOM_CLOSED}
+
+
+class Member:
+    """The ``Endpoint`` of its connection. Nothing of it is a task, but for a resume."""
+
+    __slots__ = (
+        "_actor",
+        "_broadcaster",
+        "_commands",
+        "_connection",
+        "_context",
+        "_full_at",
+        "_is_gone",
+        "_joiner",
+        "_resuming",
+        "_room",
+        "_slot",
+        "_subscriber",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        broadcaster: RoomBroadcaster,
+        subscriber: Subscriber,
+        room: RoomRef,
+        joiner: Joiner,
+        slot: Slot,
+    ) -> None:
+        self._context = context
+        self._broadcaster = broadcaster
+        self._subscriber = subscriber
+        self._room = room
+        self._joiner = joiner
+        self._slot = slot
+        self._actor = joiner.actor(slot.address)
+        self._connection: Connection | None = None
+        self._commands = RoomConnection(context, subscriber, room, self._actor)
+        self._resuming: asyncio.Task[None] | None = None
+        self._is_gone = False
+        self._full_at = 0
+
+    async def serve(self) -> None:
+        self._context.timer.add(self._subscriber)
+        try:
+            self._join()
+        finally:
+            await self._subscriber.transport.serve(self)
+
+    # In
+
+    def _join(self) -> None:
+        joiner = self._joiner
+        join = sessions.Join(
+            self._actor, self._room, joiner.user_id, joiner.nickname, joiner.granted_admin_at
+        )
+        try:
+            self._context.store.submit(sessions.UPDATE, (join,), self._joined)
+        except errors.ChatctlError as refusal:
+            self._refuse(refusal)
+
+    def _joined(self, outcome: object) -> None:
+        """In log order: a ban that follows the join finds the connection already here."""
+        if isinstance(outcome, sessions.Joined):
+            self._enter(outcome)
+        elif isinstance(outcome, errors.ChatctlError):
+            self._refuse(outcome)
+        else:
+            logger.error("a join failed", exc_info=exception(outcome))
+            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+
+    def _refuse(self, refusal: errors.ChatctlError) -> None:
+        """The connection closes with the reason."""
+        code = _REFUSED.get(type(refusal), close_codes.TRY_LATER)
+        self._subscriber.finish(code, frames.error(in_room_words(refusal)))
+
+    def _enter(self, joined: sessions.Joined) -> None:
+        joiner = self._joiner
+        connection = self._connection = Connection(
+            joined.room,
+            joiner.user_id,
+            joiner.nickname,
+            joined.session_id,
+            joined.joined_at,
+            self._subscriber,
+            self._slot,
+            joined.is_admin,
+        )
+        begins_at = None if joiner.is_resuming else self._context.hub.published
+        self._subscriber.push(
+            frames.welcome(
+                joiner.user_id, joiner.nickname, joined.is_muted, joined.is_admin, joined.last_seq
+            ),
+            begins_at,
+        )
+        self._broadcaster.welcome(connection, joined.peak_users)
+        if joiner.expires_at is not None:
+            left = joiner.expires_at - time.time()
+            self._subscriber.expires_at = asyncio.get_running_loop().time() + left
+        if begins_at is not None:
+            self._context.hub.join(joined.room, self._subscriber, begins_at)
+        if self._is_gone:
+            self._leave()
+            return
+        if begins_at is None:
+            self._resume(joined.last_seq)
+        self._commands.begin(connection)
+
+    def _resume(self, last_seq: int) -> None:
+        place = Place(self._room, last_seq, self._joiner.since, self._joiner.after)
+        missed = send_missed(self._context, self._broadcaster.reads, self._subscriber, place)
+        self._resuming = asyncio.create_task(missed, name="resume")
+
+    # Inside
+
+    def receive(self, message: bytes | None) -> None:
+        if self._subscriber.is_finished or not self._is_in_time() or message is None:
+            return
+        try:
+            self._commands.receive(message)
+        except Exception:
+            logger.exception("a connection failed")
+            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+
+    def _is_in_time(self) -> bool:
+        """False for a frame above INBOUND_FRAMES_PER_SECOND: the connection is closed."""
+        limit = self._context.settings.inbound_frames_per_second
+        if not limit:
+            return True
+        full_at = token_bucket.full_again(self._full_at, time.monotonic_ns() // 1000, limit)
+        if full_at is None:
+            refusal = errors.Throttled(f"More than {limit} frames a second", retry_after=1)
+            self._subscriber.finish(close_codes.TOO_FAST, frames.error(refusal))
+            return False
+        self._full_at = full_at
+        return True
+
+    # Out
+
+    def disconnected(self) -> None:
+        self._is_gone = True
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._commands.end()
+        self._leave()
+
+    def ended(self) -> None:
+        self._context.timer.discard(self._subscriber)
+        self._context.presence.free_slot(self._slot)
+
+    def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        self._broadcaster.dismiss(connection, "left")
+        if self._context.serving.is_stopping:
+            return  # the stop ends all sessions, with its own reason
+        with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
+            self._context.store.submit(
+                sessions.UPDATE,
+                (sessions.Leave(self._actor, self._room, connection.session_id, "left"),),
+                _log_failure,
+                reserved=True,
+            )
+
+
+def _log_failure(outcome: object) -> None:
+    if isinstance(outcome, Exception):
+        logger.error("a session could not be ended; the next start ends it: %s", outcome)
