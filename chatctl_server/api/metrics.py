@@ -1,12 +1,15 @@
 """Prometheus figures, in a registry of the application's own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from chatctl_server.live.presence import Presence
 from chatctl_server.live.traffic import EVICTION_REASONS, Traffic
@@ -58,6 +61,35 @@ class _Totals(Collector):
             yield family
 
 
+class PlainHistogram(Collector):
+    """A Histogram of prometheus_client, at a tenth of its cost, for what happens with each message.
+    Only the loop's thread counts."""
+
+    def __init__(
+        self,
+        name: str,
+        about: str,
+        *,
+        buckets: Sequence[float] = _SHORT,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._name = name
+        self._about = about
+        self._bounds = buckets
+        self._counts = [0] * (len(buckets) + 1)
+        self._sum = 0.0
+        registry.register(self)
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        names = [*map(floatToGoString, self._bounds), "+Inf"]
+        buckets = list(zip(names, accumulate(self._counts), strict=True))
+        yield HistogramMetricFamily(self._name, self._about, buckets=buckets, sum_value=self._sum)
+
+
 class Metrics:
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -68,17 +100,12 @@ class Metrics:
         self.deliveries = counter("chatctl_deliveries", "Frames given to connections")
         self.connections = gauge("chatctl_connections", "Open WebSocket connections")
         self.active_users = gauge("chatctl_active_users", "Users connected to at least one room")
-        self.batch_size = histogram(
-            "chatctl_commit_batch_size", "Calls in one commit", buckets=_COUNTS
-        )
-        self.commit_seconds = histogram("chatctl_commit_seconds", "One transaction", buckets=_SHORT)
-        self.fanout_seconds = histogram(
-            "chatctl_fanout_seconds", "One slice of a flush", buckets=_SHORT
-        )
-        self.processing_seconds = histogram(
-            "chatctl_message_processing_seconds",
-            "From a message's arrival to its acknowledgement",
-            buckets=_SHORT,
+        often = partial(PlainHistogram, registry=registry)
+        self.batch_size = often("chatctl_commit_batch_size", "Calls in one commit", buckets=_COUNTS)
+        self.commit_seconds = often("chatctl_commit_seconds", "One transaction")
+        self.fanout_seconds = often("chatctl_fanout_seconds", "One slice of a flush")
+        self.processing_seconds = often(
+            "chatctl_message_processing_seconds", "From a message's arrival to its acknowledgement"
         )
         self.loop_lag_seconds = gauge(
             "chatctl_loop_lag_seconds",

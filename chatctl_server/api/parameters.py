@@ -11,6 +11,7 @@ from chatctl_server import errors
 from chatctl_server.api.edge import ESCAPED_SLASH
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
+_AS_STORED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 AnyRequest = Request[Any, Any, Any]
 From = Annotated[int | None, QueryParameter(name="from", description="Unix seconds, inclusive")]
 To = Annotated[int | None, QueryParameter(name="to", description="Unix seconds, inclusive")]
@@ -23,6 +24,8 @@ def path_text(segment: str) -> str:
 
 def room_uuid(room_id: str, field: str = "room_id") -> str:
     """The id as it is stored. Raises InvalidInput for what is no UUID."""
+    if _AS_STORED.fullmatch(room_id):
+        return room_id
     lower = room_id.lower()
     if not _UUID.fullmatch(lower):
         raise errors.InvalidInput(f"{field} {path_text(room_id)!r} is no UUID", field=field)

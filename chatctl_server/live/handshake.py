@@ -16,7 +16,7 @@ _KEY_BYTES = 16
 _MAX_HEADERS = 100
 _MAX_LINE = 4096
 _TARGET = re.compile(rb"/[!-~]*")
-_VALUE = re.compile(rb"(?:[!-~](?:[ -~]*[!-~])?)?")
+_VALUES = re.compile(rb"(?:(?:[!-~](?:[ -~]*[!-~])?)?\n)*")  # each on a line of its own
 _ONCE = {b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version", b"origin"}
 _UNUSUAL = {b"content-length", b"transfer-encoding", b"expect", b"sec-websocket-protocol"}
 _BEGIN = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -27,9 +27,11 @@ def accept_key(target: bytes, headers: Sequence[Header]) -> bytes | None:
     None for an unusual one."""
     if len(headers) > _MAX_HEADERS or len(target) > _MAX_LINE or not _TARGET.fullmatch(target):
         return None
+    if not _VALUES.fullmatch(b"".join([value + b"\n" for _, value in headers])):
+        return None
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if len(name) + len(value) > _MAX_LINE or not _VALUE.fullmatch(value):
+        if len(name) + len(value) > _MAX_LINE:
             return None
         if name in _UNUSUAL or (name in _ONCE and name in found):
             return None

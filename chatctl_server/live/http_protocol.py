@@ -76,6 +76,7 @@ class HttpProtocol(HttpToolsProtocol):
     traffic = Traffic()
     _is_surplus = False
     _has_body_to_come = False
+    _upgrades: bool | None = None
     _head_bytes = 0  # of a request whose headers are not complete
     _complete_by: float | None = None  # what is under way, the headers or the body
     _stream: Flow | None = None  # that it answers with, past ASGI
@@ -115,8 +116,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self.peer is not None:
             extensions[PEER] = self.peer
         self.scope["extensions"] = extensions
+        self._upgrades = None
         if self._complete_by is None:
             self._start_handshake()
+
+    def _should_upgrade(self) -> bool:
+        """It is asked three times of each request."""
+        if self._upgrades is None:
+            self._upgrades = super()._should_upgrade()
+        return self._upgrades
 
     def on_headers_complete(self) -> None:
         if self._is_surplus:

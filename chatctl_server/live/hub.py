@@ -362,6 +362,12 @@ class Hub:
         return served
 
     def _serve_channel(self, channel: Channel, most: int) -> None:
+        """``most`` of its subscribers, of the first channel that is dirty."""
+        if channel.turn is None and not channel.signals and len(channel.subscribers) < most:
+            last = channel.last
+            self._write_new(channel, list(channel.subscribers))
+            self._end_turn(channel, last)
+            return
         turn = channel.turn = channel.turn or Turn(channel)
         subscribers = list(islice(turn.left, most))
         if turn.signals:
@@ -370,18 +376,21 @@ class Hub:
         else:
             self._write_new(channel, subscribers)
         if len(subscribers) < most:
-            channel.turn = None
-            channel.memo.clear()
-            channel.served = turn.last
-            if channel.size > CHANNEL_BYTES:
-                self._size -= channel.trim(CHANNEL_BYTES)
-            if channel.last > turn.last or channel.signals:
-                self._dirty.rotate(-1)
-            else:
-                channel.is_dirty = False
-                self._dirty.popleft()
+            self._end_turn(channel, turn.last)
         else:
             self._dirty.rotate(-1)
+
+    def _end_turn(self, channel: Channel, last: int) -> None:
+        channel.turn = None
+        channel.memo.clear()
+        channel.served = last
+        if channel.size > CHANNEL_BYTES:
+            self._size -= channel.trim(CHANNEL_BYTES)
+        if channel.last > last or channel.signals:
+            self._dirty.rotate(-1)
+        else:
+            channel.is_dirty = False
+            self._dirty.popleft()
 
     def _write_new(self, channel: Channel, subscribers: Iterable[Subscriber]) -> None:
         """As ``_serve``, in one loop for all who listen and are owed nothing else: it is what a
@@ -389,12 +398,15 @@ class Hub:
         last, floor, view, position = channel.last, channel.floor, "", -1
         data, size, frames, total, sent = b"", 0, 0, 0, 0
         for each in subscribers:
-            is_alike = each.channel is channel and each.position >= floor
+            its_position = each.position
+            is_alike = each.channel is channel and its_position >= floor
             if not is_alike or each.is_paused or each.is_finished or each.own:
                 self._serve(each)
                 continue
-            if each.position != position or each.view != view:
-                view, position = each.view, each.position
+            if its_position >= last:  # who has posted was served with the Ack
+                continue
+            if its_position != position or each.view != view:
+                view, position = each.view, its_position
                 data, frames = channel.frames_above(view, position, self.views)
                 size = len(data)
             each.position = last

@@ -14,12 +14,14 @@ except ImportError:  # a machine for which there is no compiled one
 
 OTHER, TEXT, BINARY, PING, PONG = 0, 1, 2, 9, 10  # but for the first: their opcodes
 _ORDINARY = {0x80 | opcode: opcode for opcode in (TEXT, BINARY, PING, PONG)}
+_FIN_TEXT = 0x81
 _MAX_CONTROL = 125  # bytes of a ping or pong
 _FIN = 0x80
 _IS_MASKED = 0x80
 _CONTROL = 0x08
 _CLOSE = 0x8
 _MASK_BYTES = 4
+_SHORT = 6  # bytes in front of the payload of a short masked frame
 _TWO_BYTES = 126  # in place of a size: it is in the next two; 127: in the next eight
 
 
@@ -37,6 +39,17 @@ class FrameReader:
     def hand_all_on(self) -> None:
         """From now on: behind a close."""
         self._hands_all_on = self._is_closed = True
+
+    def whole_text(self, data: bytes) -> bytes | None:
+        """Its payload, when that is all that has come, as most often; else, ``feed`` it."""
+        if len(data) <= _SHORT or data[0] != _FIN_TEXT or self._rest or self._hands_all_on:
+            return None
+        size, begin = data[1] ^ _IS_MASKED, _SHORT
+        if size == _TWO_BYTES:
+            size, begin = int.from_bytes(data[2:4], "big"), _SHORT + 2
+        if size > self._max_bytes or begin + size != len(data):
+            return None
+        return apply_mask(data[begin:], data[begin - _MASK_BYTES : begin])
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """What it is, and its payload; or ``OTHER``, and the whole frame."""

@@ -277,6 +277,11 @@ class WebSocketProtocol(asyncio.Protocol):
     def _read(self, data: bytes) -> None:
         self._is_heard = True
         self.traffic.received_bytes += len(data)
+        text = self._reader.whole_text(data)
+        if text is not None:
+            self.traffic.received_frames += 1
+            self._receive_text(text)
+            return
         for kind, frame in self._reader.feed(data):
             self.traffic.received_frames += 1
             if kind == inbound.TEXT:

@@ -62,6 +62,11 @@ class RoomBroadcaster:
             return
         if self._hub.listens(room):
             self._send(room, entry)
+        if not isinstance(entry.payload, events.MessagePosted):
+            self._take_note(room, entry)
+
+    def _take_note(self, room: RoomRef, entry: events.Event) -> None:
+        """Of who is there, and of what was read of the room."""
         match entry.payload:
             case events.SessionJoined() as joined:
                 self._joined(room, joined)

@@ -1,5 +1,6 @@
 """Who wants to join: trusted as named (open), or shown by a signed token."""
 
+import re
 from urllib.parse import parse_qs
 
 import msgspec
@@ -8,6 +9,9 @@ from chatctl_server import errors
 from chatctl_server.domain import events, text, tokens
 from chatctl_server.domain.times import SECOND
 from chatctl_server.settings.sources import Settings
+
+# No escapes, and no more than a client writes.
+_PLAIN = re.compile(rb"[\w.~-]+=[\w.~:-]*(?:&[\w.~-]+=[\w.~:-]*){,9}")
 
 
 class Joiner(msgspec.Struct, frozen=True):
@@ -64,6 +68,9 @@ def _by_token(query: dict[str, str], room_id: str, secret: str) -> Joiner:
 
 def _query(query_string: bytes) -> dict[str, str]:
     """The first value of each name. Raises BadText for bytes that are no UTF-8."""
+    if _PLAIN.fullmatch(query_string):  # most are, and ``parse_qs`` costs ten times as much
+        pairs = [each.partition("=") for each in query_string.decode().split("&")]
+        return {name: value for name, _, value in reversed(pairs)}
     try:
         found = parse_qs(
             query_string.decode("ascii"),

@@ -51,6 +51,12 @@ class Ours(Library):
         self.whole_texts = 0
 
     def feed(self, data: bytes) -> None:
+        """As the connection does."""
+        text = self._reader.whole_text(data)
+        if text is not None and self.error is None:
+            self.whole_texts += 1
+            self.told.append((Opcode.TEXT, bytes(text), True))
+            return
         for kind, frame in self._reader.feed(data):
             if self.error is not None:
                 return  # as the connection, which is closed then
@@ -131,3 +137,13 @@ def test_a_text_between_the_frames_of_another_is_the_librarys_affair() -> None:
     ours = fed(Ours, parts)
     assert ours.whole_texts == 0
     assert ours.error == fed(Library, parts).error == "ProtocolError expected a continuation frame"
+
+
+INNER = frame(0x81, b"a text of its own")
+LOOKS_LIKE_TWO = [bytes((0x81, 0x80 | len(INNER))) + b"\x01\x02\x03\xf4", INNER]
+
+
+@pytest.mark.parametrize("parts", [[frame(0x81, b"x" * (MAX_BYTES + 1))], LOOKS_LIKE_TWO])
+def test_what_comes_alone_is_read_as_the_library_does(parts: list[bytes]) -> None:
+    ours, library = fed(Ours, parts), fed(Library, parts)
+    assert (ours.told, ours.error) == (library.told, library.error)
