@@ -3,15 +3,18 @@
 A contender's run is a server of its own, so what one run leaves behind is not in the next.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import served
 from load import Generator, Measured, Target
 from peers import KNOWN
 
+GONE_SECONDS = 15.0  # until the server has noticed that a crowd is gone, and given memory back
 Values = dict[str, float]
 Start = Callable[[int], AbstractContextManager[Target]]
 
@@ -107,10 +110,13 @@ def beside(
             held.enter_context(generator.holding(target, effort.of(1000), reading, stopped=stopped))
         amount = ("-n", 100, "-s", 4, "-r", 200, "-b", 1000, "-u", 0, "-d", 3 * effort.seconds)
         found = _complete(generator.run("send", target, *amount))
+        held.close()
+        time.sleep(GONE_SECONDS)
+        memory = served.resident_kb(target.pid) / 1024
     return {
         "p50": found.p50_microseconds / 1000,
         "p99": found.p99_microseconds / 1000,
-        "memory": found.left_kb / 1024,
+        "memory": memory,
     }
 
 

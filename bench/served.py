@@ -37,6 +37,11 @@ def on_core(core: int | None, command: list[str], **how: Any) -> subprocess.Pope
         os.sched_setaffinity(0, allowed)
 
 
+def resident_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
 class Server:
     def __init__(self, database: Path, core: int | None = None) -> None:
         self.port = free_port()

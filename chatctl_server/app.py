@@ -22,6 +22,7 @@ from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.timer import TICK_SECONDS
+from chatctl_server.process import memory
 from chatctl_server.settings.sources import Settings, database_path
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
@@ -39,6 +40,8 @@ FACES: Faces = (ROOMS, MANAGEMENT)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0
+MEMORY_SECONDS = 10.0
+A_CROWD = 500  # connections that have ended
 SESSIONS_A_CALL = 500
 CALLBACKS_STOP_SECONDS = 2.0
 Role = Literal["server", "command", "reader"]
@@ -115,6 +118,7 @@ class Application:
         self._workers.start("heartbeat", self._heartbeat)
         self._workers.start("timer", lambda: every(TICK_SECONDS, context.timer.tick))
         self._workers.start("keep-alive", self._keep_alive)
+        self._workers.start("memory", self._give_back_memory)
         if context.settings.client_id_hours:
             self._workers.start("client ids", self._age_client_ids)
 
@@ -140,6 +144,19 @@ class Application:
 
     async def _keep_alive(self) -> None:
         await every(KEEP_ALIVE_SECONDS, self.context.streams.keep_alive)
+
+    async def _give_back_memory(self) -> None:
+        """When a crowd has gone."""
+        presence, seen = self.context.presence, 0
+
+        async def look() -> None:
+            nonlocal seen
+            gone = presence.opened - presence.connections
+            if gone - seen >= A_CROWD:
+                seen = gone
+                await asyncio.to_thread(memory.give_back)
+
+        await every(MEMORY_SECONDS, look)
 
     async def _age_client_ids(self) -> None:
         store, loop = self.context.store, asyncio.get_running_loop()

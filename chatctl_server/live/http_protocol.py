@@ -19,7 +19,7 @@ from chatctl_server.live.opening import PEER, websocket_scope
 from chatctl_server.live.tcp import peer_credentials
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.traffic import Traffic
-from chatctl_server.live.transports import Flow
+from chatctl_server.live.transports import HIGH_BYTES, Flow
 from chatctl_server.live.websocket_protocol import LogRefused, not_logged
 
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
@@ -167,6 +167,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._stream, self._lost = flow, lost
         if self.transport.is_closing():
             lost.set()
+        else:
+            self.transport.set_write_buffer_limits(HIGH_BYTES, HIGH_BYTES // 2)
 
     def detach(self) -> None:
         self._stream = self._lost = None

@@ -10,7 +10,8 @@ from chatctl_server.live import wire
 
 logger = logging.getLogger("chatctl.rooms")
 
-HIGH_BYTES = 64 * 1024  # unsent, above which a client is paused; half of it, and it goes on
+# Unsent, beside what the system has: above it a client is paused; at half of it, it goes on.
+HIGH_BYTES = 16 * 1024
 Message = Any  # of ASGI
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]

@@ -116,6 +116,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
+        self.transport.set_write_buffer_limits(HIGH_BYTES, HIGH_BYTES // 2)
         self.write = _drop
         self._server.connections.add(self)  # type: ignore[arg-type]  # they are told to shut down
         self.timer.add(self)

@@ -63,6 +63,9 @@ class HeldSocket(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return len(self._unsent)
 
+    def set_write_buffer_limits(self, high: Any = None, low: Any = None) -> None:
+        """It has its own, which tests set."""
+
     def is_closing(self) -> bool:
         return False
 

@@ -86,6 +86,9 @@ class Socket(asyncio.Transport):
     def close(self) -> None:
         self.is_closed = True
 
+    def set_write_buffer_limits(self, high: Any = None, low: Any = None) -> None:
+        self.high = high
+
     def is_closing(self) -> bool:
         return self.is_closed
 

@@ -1,0 +1,60 @@
+"""Free memory goes back to the system, when a crowd has gone."""
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from application import in_process, reached
+from test_one_batch import Talker
+
+from chatctl_server import app as application
+from chatctl_server.live.presence import Presence
+from chatctl_server.process import memory
+
+FRAGMENTED = """
+from chatctl_server.process import memory
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+before = resident()
+parts = [bytearray(50_000) for _ in range(1000)]
+kept = parts[::50]  # the ends of the heap are in use
+del parts
+held = resident()
+memory.give_back()
+print(before, held, resident())
+"""
+
+
+def test_it_goes_back_from_the_middle_of_the_heap() -> None:
+    command = [sys.executable, "-c", FRAGMENTED]
+    told = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    before, held, after = map(int, told.split())
+    assert held > before + 40_000
+    assert after < before + 10_000
+
+
+def has(presence: Presence, count: int) -> bool:
+    return presence.connections == count
+
+
+async def test_when_a_crowd_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(application, "MEMORY_SECONDS", 0.01)
+    monkeypatch.setattr(application, "A_CROWD", 3)
+    async with in_process(tmp_path, "server") as (app, client):
+        presence = app.context.presence
+        monkeypatch.setattr(memory, "give_back", lambda: given.append(presence.connections))
+        room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()
+        talkers = [Talker(app, room["room_id"], f"user{number}") for number in range(6)]
+        await reached(partial(has, presence, 6))
+        for count in (1, 2):
+            for each in talkers[3 * count - 3 : 3 * count]:
+                assert len(given) == count - 1
+                await each.leave()
+            await reached(lambda count=count: len(given) == count)  # type: ignore[misc]
+        assert given == [3, 0]
