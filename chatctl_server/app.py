@@ -41,7 +41,7 @@ HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0
 MEMORY_SECONDS = 10.0
-A_CROWD = 500  # connections that have ended
+A_CROWD = 500  # fewer connections than there have been, and a quarter of them
 SESSIONS_A_CALL = 500
 CALLBACKS_STOP_SECONDS = 2.0
 Role = Literal["server", "command", "reader"]
@@ -147,13 +147,12 @@ class Application:
 
     async def _give_back_memory(self) -> None:
         """When a crowd has gone."""
-        presence, seen = self.context.presence, 0
+        presence = self.context.presence
 
         async def look() -> None:
-            nonlocal seen
-            gone = presence.opened - presence.connections
-            if gone - seen >= A_CROWD:
-                seen = gone
+            left = presence.most_connections - presence.connections
+            if left >= max(A_CROWD, presence.most_connections // 4):
+                presence.most_connections = presence.connections
                 await asyncio.to_thread(memory.give_back)
 
         await every(MEMORY_SECONDS, look)

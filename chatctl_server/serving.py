@@ -168,6 +168,7 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
         traffic = app.context.hub.traffic
 
     class Upgraded(WebSocketProtocol):
+        __slots__ = ()
         log_refused = staticmethod(app.edge.log_refused)
         timer = app.context.timer
         traffic = app.context.hub.traffic
@@ -203,7 +204,19 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._stopping()
+        seconds = max(0.5, (self.config.timeout_graceful_shutdown or 0) - 0.5)
+        cutting = asyncio.get_running_loop().call_later(seconds, self._cut_off)
         await super().shutdown(sockets)
+        cutting.cancel()
+
+    def _cut_off(self) -> None:
+        """Whoever is still reading: it is time to end in order."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """A second signal changes nothing."""
+        self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -259,7 +259,7 @@ async def _follow(
 
 
 class Listens:
-    """An endpoint that only listens: what it says is nothing to the desk."""
+    """A handler that only listens: what it says is nothing to the desk."""
 
     def receive(self, message: bytes | None) -> None: ...
     def disconnected(self) -> None: ...

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from chatctl_server import errors, logs
 from chatctl_server.api import access_log, caller, heads, problems
 from chatctl_server.api.caller import Caller
+from chatctl_server.live.extensions import PEER
 from chatctl_server.settings.values import Network
 
 Message = MutableMapping[str, Any]
@@ -23,7 +24,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 MANAGEMENT = "/management"  # what the operator does, of every face
 VERSION_HEADER = b"x-chatctl-version"
-PEER = "chatctl.peer"  # scope extension: {"uid": …} on the admin socket
 STREAMS = "/events/"  # has a HEAD of its own: whoever follows a room is in it
 ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")

@@ -8,7 +8,7 @@ import asyncio
 from typing import Protocol
 
 from chatctl_server.live import wire
-from chatctl_server.live.transports import Endpoint, Flow, Send
+from chatctl_server.live.transports import Flow, Handler, Send
 
 KEEP_ALIVE = b"3\r\n:\n\n\r\n"
 A_SLICE = 50  # of streams, then other work has its turn
@@ -101,16 +101,16 @@ class EventStream:
     def read_on(self) -> None:
         pass
 
-    async def serve(self, endpoint: Endpoint) -> None:
+    async def serve(self, handler: Handler) -> None:
         """Returns when the end is with the socket, or the client is gone."""
         try:
             await self._is_over.wait()
         finally:
-            endpoint.disconnected()
+            handler.disconnected()
             try:
                 await self._end()
             finally:
-                endpoint.ended()
+                handler.ended()
 
     async def _end(self) -> None:
         self._is_over.set()

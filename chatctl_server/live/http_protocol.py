@@ -6,6 +6,7 @@ fast they begin, the peer's uid on the admin socket, and streams that write past
 
 import asyncio
 import json
+import re
 import time
 import weakref
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chatctl_server.domain import close_codes
-from chatctl_server.live import handshake
+from chatctl_server.live import handshake, tcp
 from chatctl_server.live.arrivals import Arrivals
-from chatctl_server.live.opening import PEER, websocket_scope
+from chatctl_server.live.extensions import LINE, PEER
+from chatctl_server.live.opening import websocket_scope
 from chatctl_server.live.tcp import peer_credentials
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.traffic import Traffic
@@ -24,19 +26,23 @@ from chatctl_server.live.websocket_protocol import LogRefused, not_logged
 
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 64 * 1024
-LAST_SECONDS = 2.0  # at a stop, for what a stream was written
+# Of another protocol than WebSockets. The parser would take the body for that protocol's.
+_FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))", re.IGNORECASE)
 
 
-def _refusal(line: str, code: str, detail: str, retry_after: int = 5) -> bytes:
+def _refusal(line: str, code: str, detail: str, retry_after: int | None = None) -> bytes:
     """A whole answer, for connections that the application never sees."""
     status, title = line.split(" ", 1)
     problem = {"type": "about:blank", "title": title, "status": int(status), "code": code}
+    if retry_after is not None:
+        problem["retry_after"] = retry_after
     body = json.dumps({**problem, "detail": detail, "error": detail, "request_id": ""})
     head = (
         f"HTTP/1.1 {line}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nretry-after: {retry_after}\r\n\r\n"
+        f"content-length: {len(body)}\r\n"
     )
-    return (head + body).encode()
+    wait = "" if retry_after is None else f"retry-after: {retry_after}\r\n"
+    return f"{head}{wait}\r\n{body}".encode()
 
 
 HEAD_TOO_LARGE = _refusal(
@@ -44,10 +50,17 @@ HEAD_TOO_LARGE = _refusal(
     "too_large",
     f"The request's headers are larger than {MAX_HEAD_BYTES} bytes",
 )
+TOO_OLD = _refusal("400 Bad Request", "invalid_input", "An upgrade is asked for with HTTP/1.1")
+TOO_SOON = _refusal(
+    "400 Bad Request",
+    "invalid_input",
+    "An upgrade is asked for when the request before has its answer, or over another connection",
+)
 FULL = _refusal(
     "503 Service Unavailable",
     "connection_limit",
     "The server has no place for another connection (MAX_CONNECTIONS)",
+    5,
 )
 
 
@@ -76,6 +89,7 @@ class HttpProtocol(HttpToolsProtocol):
     traffic = Traffic()
     _is_surplus = False
     _has_body_to_come = False
+    _received = b""  # last
     _upgrades: bool | None = None
     _head_bytes = 0  # of a request whose headers are not complete
     _complete_by: float | None = None  # what is under way, the headers or the body
@@ -102,6 +116,11 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        is_body = self._has_body_to_come and self._complete_by is not None
+        if not is_body:
+            head, blank, rest = data.partition(b"\r\n\r\n")
+            data = _FOREIGN_UPGRADE.sub(b"\r\nx-declined-upgrade:", head) + blank + rest
+        self._received = self._received[-3:] + data  # with the beginning of a blank line
         super().data_received(data)
         if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
             return
@@ -112,7 +131,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        extensions: dict[str, Any] = {"chatctl.line": weakref.ref(self)}  # the scope is in it
+        extensions: dict[str, Any] = {LINE: weakref.ref(self)}  # the scope is in it
         if self.peer is not None:
             extensions[PEER] = self.peer
         self.scope["extensions"] = extensions
@@ -129,18 +148,18 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._is_surplus:
             self.traffic.surplus += 1
-            self._turn_away(FULL)
+            self._turn_away(FULL, 503)
             return
         self._has_body_to_come = True
         self._start_handshake(BODY_PATIENCE)
         super().on_headers_complete()
 
-    def _turn_away(self, answer: bytes) -> None:
+    def _turn_away(self, answer: bytes, status: int) -> None:
         self.transport.write(answer)
         self.transport.close()
         path = self.url.partition(b"?")[0]
         method = self.parser.get_method().decode("ascii")
-        self.log_refused({**self.scope, "method": method, "raw_path": path}, 503)
+        self.log_refused({**self.scope, "method": method, "raw_path": path}, status)
 
     def on_body(self, body: bytes) -> None:
         if not self._is_surplus:
@@ -159,7 +178,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if self._stream is not None:
             self._stream.finish(close_codes.RESTART)
-            self.loop.call_later(LAST_SECONDS, self.transport.abort)  # who does not read
+        tcp.cut_off_if_stalled(self.loop, self.transport)
         super().shutdown()
 
     def attach(self, flow: Flow, lost: asyncio.Event) -> None:
@@ -196,14 +215,23 @@ class HttpProtocol(HttpToolsProtocol):
             seconds = self.arrivals.seconds_to_wait(time.monotonic_ns() // 1000)
             if seconds:
                 self.traffic.early += 1
-                self._turn_away(_too_early(seconds))
+                self._turn_away(_too_early(seconds), 503)
                 return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._turn_away(TOO_SOON if self._stream is None else b"", 400)
+            return
+        if self.scope["http_version"] != "1.1":
+            self._turn_away(TOO_OLD, 400)
+            return
         self.timer.discard(self)  # the other protocol's turn
         self._upgrade()
+        early = self._received.partition(b"\r\n\r\n")[2]
+        if early:  # frames of a client that does not wait for the answer
+            self.transport.get_protocol().data_received(early)  # type: ignore[attr-defined]
         self.parser = None  # type: ignore[assignment]  # it refers to what refers to it
 
     def _upgrade(self) -> None:
-        is_get = self.scope["method"] == "GET" and self.scope["http_version"] == "1.1"
+        is_get = self.scope["method"] == "GET"
         key = handshake.accept_key(self.url, self.headers) if is_get else None
         if key is None:
             super().handle_websocket_upgrade()

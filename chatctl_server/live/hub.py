@@ -412,7 +412,10 @@ class Hub:
             each.position = last
             if data:
                 each.written += size
-                each.transport.write(data)
+                try:
+                    each.transport.write(data)
+                except Exception as error:
+                    each.fail(error)
                 total += frames
                 sent += size
         self._frames += total

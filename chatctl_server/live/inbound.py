@@ -15,6 +15,7 @@ except ImportError:  # a machine for which there is no compiled one
 OTHER, TEXT, BINARY, PING, PONG = 0, 1, 2, 9, 10  # but for the first: their opcodes
 _ORDINARY = {0x80 | opcode: opcode for opcode in (TEXT, BINARY, PING, PONG)}
 _FIN_TEXT = 0x81
+_MOST_SKIPPED = 1000
 _MAX_CONTROL = 125  # bytes of a ping or pong
 _FIN = 0x80
 _IS_MASKED = 0x80
@@ -28,23 +29,52 @@ _TWO_BYTES = 126  # in place of a size: it is in the next two; 127: in the next 
 class FrameReader:
     """``max_bytes``: of a payload; the beginning of a larger one is handed on at once."""
 
-    __slots__ = ("_hands_all_on", "_is_closed", "_max_bytes", "_rest")
+    __slots__ = (
+        "_hands_all_on",
+        "_is_closed",
+        "_is_stopped",
+        "_max_bytes",
+        "_rest",
+        "_skipped",
+    )
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._rest = b""
-        self._is_closed = False
+        self._is_closed = self._is_stopped = False
+        self._skipped = 0  # frames
         self._hands_all_on = False  # between the frames of one message, and behind a close
 
-    def hand_all_on(self) -> None:
-        """From now on: behind a close."""
-        self._hands_all_on = self._is_closed = True
+    def stop(self) -> None:
+        """``feed`` goes no further, also in the middle of what it was given."""
+        self._is_stopped = True
+
+    def skip_to_close(self, data: bytes) -> bool:
+        """After ``stop``: whether the client has closed, too. A thousand frames are passed over;
+        of a client that goes on sending nothing more is looked at."""
+        if self._skipped >= _MOST_SKIPPED:
+            return False
+        data, start = self._rest + data, 0
+        while (found := _payload(data, start)) is not None:
+            begin, size = found
+            if data[start] & 0x0F == _CLOSE:
+                return True
+            if size > self._max_bytes or self._skipped >= _MOST_SKIPPED:
+                self._skipped, start = _MOST_SKIPPED, len(data)
+            if begin + size > len(data):
+                break
+            self._skipped += 1
+            start = begin + size
+        self._rest = data[start:]
+        return False
 
     def whole_text(self, data: bytes) -> bytes | None:
         """Its payload, when that is all that has come, as most often; else, ``feed`` it."""
         if len(data) <= _SHORT or data[0] != _FIN_TEXT or self._rest or self._hands_all_on:
             return None
         size, begin = data[1] ^ _IS_MASKED, _SHORT
+        if size > _TWO_BYTES:
+            return None
         if size == _TWO_BYTES:
             size, begin = int.from_bytes(data[2:4], "big"), _SHORT + 2
         if size > self._max_bytes or begin + size != len(data):
@@ -57,7 +87,7 @@ class FrameReader:
             data = self._rest + data
             self._rest = b""
         start = 0
-        while (found := _payload(data, start)) is not None:
+        while not self._is_stopped and (found := _payload(data, start)) is not None:
             begin, size = found
             if size > self._max_bytes:
                 yield OTHER, data[start:]
@@ -83,7 +113,7 @@ class FrameReader:
 
     def _note(self, first: int) -> None:
         if first & 0x0F == _CLOSE:
-            self.hand_all_on()
+            self._hands_all_on = self._is_closed = True
         elif not (first & _CONTROL or self._is_closed):
             self._hands_all_on = not first & _FIN
 

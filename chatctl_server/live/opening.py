@@ -2,31 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from uvicorn.protocols.utils import ClientDisconnected
 
 from chatctl_server.live import handshake
+from chatctl_server.live.extensions import PEER, WAITS, WEBSOCKET
+
+if TYPE_CHECKING:
+    from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
 logger = logging.getLogger("chatctl.server")
-EXTENSION = "chatctl.websocket"  # of the scope: a ``Transport``
-WAITS = "chatctl.waits"  # in the accept, see ``Connection.accept``
-PEER = "chatctl.peer"  # of the scope, on the admin socket
-
-
-class Connection(Protocol):
-    """What is to be upgraded. Of ``accept`` and ``refuse``, which raise ClientDisconnected, one is
-    called. An accept that ``waits`` leaves with the first frames, in one packet, or within a
-    second. ``opened``: the application is done."""
-
-    def accept(
-        self, key: bytes, headers: Iterable[handshake.Header], *, waits: bool = False
-    ) -> None: ...
-    def refuse(self, status: int, headers: Iterable[handshake.Header], body: bytes) -> None: ...
-    def opened(self) -> None: ...
 
 
 def websocket_scope(
@@ -59,7 +47,7 @@ class Opening:
 
     __slots__ = ("_connection", "_headers", "_is_told", "_key", "_lost", "_status")
 
-    def __init__(self, connection: Connection, key: bytes) -> None:
+    def __init__(self, connection: "WebSocketProtocol", key: bytes) -> None:
         self._connection = connection
         self._key = key
         self._is_told = False
@@ -85,8 +73,9 @@ class Opening:
         if not self._is_told:
             self._is_told = True
             return {"type": "websocket.connect"}
-        self._lost = asyncio.Event()
-        await self._lost.wait()
+        if not self._connection.is_lost:
+            self._lost = asyncio.Event()
+            await self._lost.wait()
         return {"type": "websocket.disconnect", "code": 1006}
 
     async def _send(self, message: Any) -> None:
@@ -99,4 +88,4 @@ class Opening:
             case "websocket.http.response.body" | "websocket.close":
                 self._connection.refuse(self._status, self._headers, message.get("body", b""))
             case other:
-                raise RuntimeError(f"{other}: an accepted WebSocket is served by {EXTENSION}")
+                raise RuntimeError(f"{other}: an accepted WebSocket is served by {WEBSOCKET}")

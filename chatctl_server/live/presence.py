@@ -50,6 +50,7 @@ class Presence:
         self._per_user: Counter[str] = Counter()
         self._per_address: Counter[str] = Counter()
         self.connections = 0
+        self.most_connections = 0  # since a crowd has gone
         self.opened = 0  # since the start
         self.refused = 0
 
@@ -64,6 +65,7 @@ class Presence:
             self.refused += 1
             raise
         self.connections += 1
+        self.most_connections = max(self.most_connections, self.connections)
         self.opened += 1
         self._per_user[user_id] += 1
         self._per_address[address] += 1

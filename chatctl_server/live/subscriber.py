@@ -104,7 +104,17 @@ class Subscriber:
         size = len(frames)
         self.written += size
         self._traffic.sent_bytes += size
-        self.transport.write(frames)
+        try:
+            self.transport.write(frames)
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Of a transport that cannot be written to: that costs nobody else anything."""
+        logger.error("a connection failed", exc_info=error)
+        self.is_finished = True
+        self._let_go_on()
+        self.transport.abort()
 
     def replay(self, frames: Iterable[bytes]) -> None:
         """Whole frames, at once and without a limit: the sender waits until it has ``drained``."""

@@ -7,6 +7,8 @@ import struct
 import sys
 import termios
 
+LAST_SECONDS = 2.0
+
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
     """With those in the system's buffer, which the client's system has not acknowledged: they
@@ -16,6 +18,21 @@ def unsent_bytes(transport: asyncio.Transport) -> int:
     descriptor = transport.get_extra_info("socket").fileno()
     queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ, tcp(7)
     return transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+
+
+def cut_off_if_stalled(loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+    """At a stop: aborted is who takes nothing for two seconds of what waits for them."""
+    acknowledged = acknowledged_bytes(transport)
+
+    def look() -> None:
+        if not transport.get_write_buffer_size():
+            return
+        if acknowledged_bytes(transport) == acknowledged:
+            transport.abort()
+        else:
+            cut_off_if_stalled(loop, transport)
+
+    loop.call_later(LAST_SECONDS, look)
 
 
 def acknowledged_bytes(transport: asyncio.BaseTransport) -> int:

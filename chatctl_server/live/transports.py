@@ -25,7 +25,7 @@ class Flow(Protocol):
     def finish(self, code: int) -> None: ...
 
 
-class Endpoint(Protocol):
+class Handler(Protocol):
     """What a connection is served by. It is told of everything once, and raises nothing.
 
     ``receive`` takes UTF-8 text; None for any other frame: binary, of control, a part.
@@ -41,8 +41,8 @@ class Transport(Protocol):
     """``frame`` makes a frame of what is said; ``offset`` is that of a stored event. ``write``
     takes whole frames and never waits. ``close`` follows what was written and, if it
     is not ``overtaking``, waits for it; ``last`` are frames that go before it. ``serve`` gives the
-    client's messages to an endpoint; while reading is held they wait. It returns when the transport
-    has no use for the application's task: the endpoint may live on."""
+    client's messages to a handler; while reading is held they wait. It returns when the transport
+    has no use for the application's task: the handler may live on."""
 
     def start(self, flow: Flow) -> None: ...
     def frame(self, payload: bytes, offset: int | None = None) -> bytes: ...
@@ -53,7 +53,7 @@ class Transport(Protocol):
     def unsent_bytes(self) -> int: ...
     def hold_reading(self) -> None: ...
     def read_on(self) -> None: ...
-    async def serve(self, endpoint: Endpoint) -> None: ...
+    async def serve(self, handler: Handler) -> None: ...
 
 
 class AsgiWebSocket:
@@ -114,26 +114,26 @@ class AsgiWebSocket:
     def read_on(self) -> None:
         self._may_read.set()
 
-    async def serve(self, endpoint: Endpoint) -> None:
+    async def serve(self, handler: Handler) -> None:
         """Until the client is gone or, of a connection which closes, is told everything."""
-        self._receiving = asyncio.create_task(self._hear(endpoint), name="receiving")
+        self._receiving = asyncio.create_task(self._hear(handler), name="receiving")
         try:
             await _end_of(self._receiving)
         finally:
-            endpoint.disconnected()
+            handler.disconnected()
             try:
                 await self.end()
             finally:
-                endpoint.ended()
+                handler.ended()
 
-    async def _hear(self, endpoint: Endpoint) -> None:
+    async def _hear(self, handler: Handler) -> None:
         while True:
             await self._may_read.wait()
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 return
             text = event.get("text")
-            endpoint.receive(None if text is None else text.encode("utf-8", "surrogatepass"))
+            handler.receive(None if text is None else text.encode("utf-8", "surrogatepass"))
 
     async def end(self) -> None:
         """Of a connection whose client is gone, or which closes: then it goes on to its end."""

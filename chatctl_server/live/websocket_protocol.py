@@ -23,11 +23,12 @@ from websockets.server import ServerProtocol
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live import handshake, inbound, tcp, wire
+from chatctl_server.live.extensions import WEBSOCKET
 from chatctl_server.live.inbound import FrameReader
-from chatctl_server.live.opening import EXTENSION, Opening, websocket_scope
+from chatctl_server.live.opening import Opening, websocket_scope
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.traffic import Traffic
-from chatctl_server.live.transports import HIGH_BYTES, Endpoint, Flow
+from chatctl_server.live.transports import HIGH_BYTES, Flow, Handler
 
 logger = logging.getLogger("chatctl.server")
 PING_SECONDS = 25.0  # from one to the next
@@ -45,8 +46,8 @@ def not_logged(scope: Any, status: int) -> None:
 
 
 class WebSocketProtocol(asyncio.Protocol):
-    """A ``Transport``. ``write`` is the socket's own, so that a delivery costs no function more;
-    before the accept has left it takes that along, and behind a close it drops what it is given.
+    """A ``Transport``. ``write`` is the socket's own, so that a delivery costs no function more. It
+    puts an accept in front that waits; behind a close it drops what it is given.
 
     ``log_refused``, ``timer`` and ``traffic`` are set by the composition root.
     """
@@ -56,9 +57,9 @@ class WebSocketProtocol(asyncio.Protocol):
         "_config",
         "_early",
         "_ending",
-        "_endpoint",
         "_flow",
         "_gone_by",
+        "_handler",
         "_head",
         "_is_closing",
         "_is_full",
@@ -75,6 +76,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_pong_by",
         "_reader",
         "_server",
+        "is_lost",
         "transport",
         "write",
     )
@@ -94,14 +96,15 @@ class WebSocketProtocol(asyncio.Protocol):
         self._opening: Opening | None = None
         self._early: bytes | None = b""  # what has come before anybody serves it; None since then
         self._head = b""  # the accept, which leaves with the first frames
-        self._endpoint: Endpoint | None = None  # who is given messages
-        self._ending: Endpoint | None = None  # who is told of the end
+        self._handler: Handler | None = None  # who is given messages
+        self._ending: Handler | None = None  # who is told of the end
         self._flow: Flow | None = None
         self._library: ServerProtocol | None = None
         self._parts: list[bytes] = []  # of a message
         self._is_text = False  # that message
         self._is_open = False  # accepted
         self._is_closing = False
+        self.is_lost = False
         self._is_held = False  # nothing is read
         self._is_full = False  # nothing may be written that can wait
         self._pong = b""  # that waits
@@ -123,9 +126,10 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def upgrade(self, scope: dict[str, Any], key: bytes) -> None:
         """For a request that was read: the application decides."""
-        scope["extensions"][EXTENSION] = self
+        scope["extensions"][WEBSOCKET] = self
         opening = self._opening = Opening(self, key)
-        task = self._loop.create_task(opening.run(self._config.loaded_app, scope))
+        run = opening.run(self._config.loaded_app, scope)
+        task = self._loop.create_task(run, name="opening")
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
 
@@ -175,6 +179,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def refuse(self, status: int, headers: Iterable[handshake.Header], body: bytes) -> None:
         if self._is_closing or self.transport.is_closing():
             raise ClientDisconnected
+        if self._is_open:
+            raise RuntimeError("An accepted WebSocket can only be closed")
         line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
         headers = [*self._server.default_headers, *headers, (b"connection", b"close")]
         self._end_with(line + handshake.lines(headers) + b"\r\n" + body)
@@ -202,20 +208,17 @@ class WebSocketProtocol(asyncio.Protocol):
         """What the socket has taken is on its way: nothing overtakes it."""
         if self._is_closing or self.transport.is_closing():
             return
-        library = self._made_library()
-        library.send_close(code)
-        self._close_with(last + b"".join(library.data_to_send()))
-
-    def _close_with(self, frames: bytes) -> None:
-        self.write(frames)
+        self.write(last + wire.close_frame(code))
         self.write = _drop
         self._is_closing = True
-        self._reader.hand_all_on()
+        self._reader.stop()
+        self._drop_library()
         self.read_on()
         self._loop.call_soon(self._disconnect)  # whoever closes it may be in the middle of a list
 
     def _end_with(self, data: bytes) -> None:
         """The last, for which the client is not waited any more."""
+        self._reader.stop()
         self.transport.write(self._head + data)
         self._head = b""
         self.write = _drop
@@ -243,14 +246,15 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # Reading
 
-    async def serve(self, endpoint: Endpoint) -> None:
+    async def serve(self, handler: Handler) -> None:
         early, self._early = self._early, None
-        self._ending = endpoint
+        self._handler = self._ending = handler
         if self._is_closing or self.transport.is_closing():
             self._disconnect()
+        if self.is_lost:
             self._end()
+        if self._handler is None:
             return
-        self._endpoint = endpoint
         self.read_on()
         if early:
             self._read(early)
@@ -266,7 +270,9 @@ class WebSocketProtocol(asyncio.Protocol):
             self.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        if self._early is None or self._is_closing:
+        if self._is_closing:
+            self._expect_close(data)
+        elif self._early is None:
             self._read(data)
         elif self._is_open or self._opening is not None:
             self._early += data
@@ -295,6 +301,12 @@ class WebSocketProtocol(asyncio.Protocol):
                 if kind == inbound.PING:
                     self._answer(frame)
                 self._receive(None)
+        if self._is_closing and not self.transport.is_closing():
+            self._expect_close(b"")
+
+    def _expect_close(self, data: bytes) -> None:
+        if self._reader.skip_to_close(data):
+            self._end_with(b"")
 
     def _receive_text(self, text: bytes) -> None:
         try:
@@ -308,8 +320,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._receive(None)
 
     def _receive(self, message: bytes | None) -> None:
-        if self._endpoint is not None:
-            self._endpoint.receive(message)
+        if self._handler is not None:
+            self._handler.receive(message)
 
     def _answer(self, ping: bytes) -> None:
         """Of the pings of a client that does not read, the last is answered (RFC 6455, 5.5.3)."""
@@ -326,6 +338,8 @@ class WebSocketProtocol(asyncio.Protocol):
             library.current_size = None
         if not inbound.is_end_of_message(frame):
             self._receive(None)
+            if self._is_closing:  # it was one too many
+                return
         library.receive_data(frame)
         for event in library.events_received():
             assert isinstance(event, Frame)
@@ -337,10 +351,8 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _take(self, library: ServerProtocol, event: Frame) -> None:
         if event.opcode is Opcode.CLOSE:
-            self._end_with(b"" if self._is_closing else b"".join(library.data_to_send()))
+            self._end_with(b"".join(library.data_to_send()))
             self._disconnect()
-        elif self._is_closing:
-            return
         elif event.opcode is Opcode.PING:
             library.data_to_send()
             self._answer(bytes(event.data))
@@ -376,7 +388,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _fail(self, library: ServerProtocol, code: int | None = None) -> None:
         """The client has broken a rule; the library has said so, unless it is told by ``code``."""
-        if code is not None and not self._is_closing:
+        if code is not None:
             library.fail(code)
         self._end_with(b"".join(library.data_to_send()))
         self._disconnect()
@@ -426,6 +438,7 @@ class WebSocketProtocol(asyncio.Protocol):
         try:
             if self._is_open:
                 self.close(close_codes.RESTART)
+                tcp.cut_off_if_stalled(self._loop, self.transport)
                 self.transport.close()
             elif not self._is_closing:
                 self.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, [(b"content-length", b"0")], b"")
@@ -439,7 +452,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if isinstance(exc, TimeoutError) and not self._is_closing:  # the system has given it up
             self.traffic.evictions["stalled"] += 1
         self.write = _drop
-        self._is_closing = True
+        self._is_closing = self.is_lost = True
         if self._opening is not None:
             self._opening.lose()
         self._disconnect()
@@ -447,17 +460,17 @@ class WebSocketProtocol(asyncio.Protocol):
         self._drop_library()
 
     def _disconnect(self) -> None:
-        endpoint, self._endpoint = self._endpoint, None
-        if endpoint is not None:
-            endpoint.disconnected()
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            handler.disconnected()
 
     def _end(self) -> None:
         """What refers to each other would be kept until all objects are looked through, which the
         server does rarely: thousands who come and go would fill the memory."""
-        endpoint, self._ending = self._ending, None
+        handler, self._ending = self._ending, None
         self._flow = None
-        if endpoint is not None:
-            endpoint.ended()
+        if handler is not None:
+            handler.ended()
 
 
 def _drop(frames: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-_FIN_TEXT, _FIN_PONG = 0x81, 0x8A
+_FIN_TEXT, _FIN_CLOSE, _FIN_PONG = 0x81, 0x88, 0x8A
 _TWO_BYTES, _EIGHT_BYTES = 126, 127
 
 
@@ -19,6 +19,10 @@ def text_frame(payload: bytes) -> bytes:
 def pong_frame(payload: bytes) -> bytes:
     """The answer to a ping of up to 125 bytes."""
     return bytes((_FIN_PONG, len(payload))) + payload
+
+
+def close_frame(code: int) -> bytes:
+    return bytes((_FIN_CLOSE, 2)) + code.to_bytes(2, "big")
 
 
 def payload(frame: bytes) -> bytes:

@@ -40,6 +40,7 @@ class RoomConnection:
         "_connection",
         "_context",
         "_in_flight",
+        "_next",
         "_room",
         "_slow",
         "_subscriber",
@@ -55,6 +56,7 @@ class RoomConnection:
         self._actor = actor
         self._connection: Connection | None = None
         self._in_flight = 0
+        self._next: Callable[[], None] | None = None  # what waits for the posts in flight
         self._slow: asyncio.Task[None] | None = None  # a command that waits for its answer
         self._waiting: deque[bytes] | None = None  # what had been read when it began
 
@@ -66,7 +68,7 @@ class RoomConnection:
     def receive(self, frame: bytes) -> None:
         """Answers reach the client in the order of its frames: while one waits, others do."""
         connection = self._connection
-        if connection is not None and self._slow is None and self._in_flight < MAX_IN_FLIGHT:
+        if connection is not None and not self._is_held:
             self._handle(frame, connection)
             return
         if self._waiting is None:
@@ -74,28 +76,50 @@ class RoomConnection:
         self._waiting.append(frame)
         self._subscriber.transport.hold_reading()
 
+    @property
+    def _is_held(self) -> bool:
+        is_busy = self._slow is not None or self._next is not None
+        return is_busy or self._in_flight >= MAX_IN_FLIGHT
+
     def end(self) -> None:
+        self._next = None
         if self._slow is not None:
             self._slow.cancel()
         self._waiting = None
 
     def _handle(self, frame: bytes, connection: Connection) -> None:
         try:
-            command = commands.decode(frame)
+            self._obey(commands.decode(frame), connection, len(frame))
         except commands.UnreadableText as bad:
             self._refuse_text(bad, connection)
-            return
+        except Exception:
+            logger.exception("a command failed")
+            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+
+    def _obey(self, command: commands.Command | None, connection: Connection, size: int) -> None:
         match command:
             case commands.SendMessage(payload):
-                self._send(payload, connection.nickname, len(frame))
+                self._send(payload, connection.nickname, size)
             case commands.Ping(payload):
-                self._subscriber.push(frames.pong(payload.timestamp))
+                self._answer(frames.pong(payload.timestamp))
             case commands.LoadHistory(payload):
-                self._begin(self._load_history(payload))
+                self._after_posts(lambda: self._begin(self._load_history(payload)))
             case None:
                 pass
-            case _ if connection.is_admin:
+            case _ if connection.is_admin:  # it overtakes what is queued
                 self._begin(self._administer(command))
+
+    def _answer(self, payload: bytes) -> None:
+        self._after_posts(lambda: self._subscriber.push(payload))
+
+    def _after_posts(self, act: Callable[[], None]) -> None:
+        """At once or, so that answers are in the order of frames, when the posts in flight have
+        theirs."""
+        if self._in_flight:
+            self._next = act
+            self._subscriber.transport.hold_reading()
+        else:
+            act()
 
     def _begin(self, command: Coroutine[Any, Any, None]) -> None:
         self._slow = asyncio.create_task(command, name="command")
@@ -116,7 +140,7 @@ class RoomConnection:
     def _go_on(self) -> None:
         """With what waits, as far as nothing new has to be waited for."""
         waiting, connection = self._waiting, self._connection
-        while connection is not None and self._slow is None and self._in_flight < MAX_IN_FLIGHT:
+        while connection is not None and not (self._is_held or self._subscriber.is_finished):
             if not waiting:
                 self._waiting = None
                 self._subscriber.transport.read_on()
@@ -138,16 +162,13 @@ class RoomConnection:
             messages.check(post, self._context.settings.max_message_bytes)
             self._context.store.submit(messages.POST, (post,), done, size=size + CALL_BYTES)
         except errors.ChatctlError as refusal:
-            self._refuse(refusal, payload.client_msg_id)
+            self._answer(frames.error(refusal, payload.client_msg_id))
             return
         self._in_flight += 1
         if self._in_flight >= MAX_IN_FLIGHT:
             self._subscriber.transport.hold_reading()
 
     def _sent(self, client_msg_id: str | None, started: float, outcome: object) -> None:
-        self._in_flight -= 1
-        if self._in_flight == MAX_IN_FLIGHT - 1:
-            self._go_on()
         if isinstance(outcome, messages.Posted):
             self._context.metrics.processing_seconds.observe(time.perf_counter() - started)
             if client_msg_id is not None:
@@ -156,20 +177,26 @@ class RoomConnection:
                 )
         elif isinstance(outcome, errors.Muted):
             self._subscriber.push(frames.YOU_ARE_MUTED)
-        elif isinstance(outcome, errors.ChatctlError):
-            self._refuse(of_a_message(outcome), client_msg_id)
         else:
-            logger.error("a message could not be stored", exc_info=exception(outcome))
-            self._refuse(errors.NotStored("Something unexpected happened"), client_msg_id)
-
-    def _refuse(self, refusal: errors.ChatctlError, client_msg_id: str | None = None) -> None:
-        self._subscriber.push(frames.error(refusal, client_msg_id))
+            if not isinstance(outcome, errors.ChatctlError):
+                logger.error("a message could not be stored", exc_info=exception(outcome))
+                outcome = errors.NotStored("Something unexpected happened")
+            self._subscriber.push(frames.error(of_a_message(outcome), client_msg_id))
+        self._in_flight -= 1
+        act = self._next
+        if act is not None and not self._in_flight:
+            self._next = None
+            act()
+            self._go_on()
+        elif self._in_flight == MAX_IN_FLIGHT - 1:
+            self._go_on()
 
     def _refuse_text(self, bad: commands.UnreadableText, connection: Connection) -> None:
         """By rule, what a non-admin commands is ignored, whatever is wrong with it."""
         if bad.command in ADMIN_COMMANDS and not connection.is_admin:
             return
-        self._refuse(errors.BadText("The text is no valid Unicode"), bad.client_msg_id)
+        refusal = errors.BadText("The text is no valid Unicode")
+        self._answer(frames.error(refusal, bad.client_msg_id))
 
     async def _load_history(self, payload: commands.HistoryPayload) -> None:
         limit = max(1, min(payload.limit, LOAD_LIMIT))
@@ -179,7 +206,7 @@ class RoomConnection:
         try:
             rows = await store.read_live(newest_below, self._room, before, limit)
         except errors.ChatctlError as refusal:
-            self._refuse(refusal)
+            self._answer(frames.error(refusal))
             return
         history = frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)
         self._subscriber.replay([self._subscriber.transport.frame(history)])
@@ -205,7 +232,7 @@ class RoomConnection:
         except errors.Forbidden:
             pass  # the role was taken away meanwhile
         except errors.ChatctlError as refusal:
-            self._refuse(in_room_words(refusal))
+            self._answer(frames.error(in_room_words(refusal)))
 
     async def _as_admin(
         self, action: Callable[..., Any], *arguments: Any, size: int = CALL_BYTES

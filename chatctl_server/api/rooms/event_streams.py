@@ -14,7 +14,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.types import ASGIApp
 
 from chatctl_server import errors
-from chatctl_server.api import caller, problems
+from chatctl_server.api import caller, edge, problems
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import Handlers
 from chatctl_server.api.parameters import AnyRequest
@@ -25,10 +25,10 @@ from chatctl_server.api.rooms.member import Member
 from chatctl_server.api.rooms.sockets import admit, take_slot
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.event_streams import EventStream, is_of_the_end
+from chatctl_server.live.extensions import LINE
 from chatctl_server.storage import history_pages
 from chatctl_server.views.rooms.refusals import in_room_words
 
-LINE = "chatctl.line"  # scope extension: a weak reference to what the response goes over
 PATH = "/events/rooms/{room_id:str}"
 HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -125,7 +125,11 @@ def _stream(
         line = scope["extensions"][LINE]()
         if line is None:  # the client is gone
             return
-        slot = take_slot(context, room, joiner, caller.of(scope).address)
+        try:
+            slot = take_slot(context, room, joiner, caller.of(scope).address)
+        except errors.ConnectionLimit as refusal:
+            await edge.refuse(scope, receive, send, refusal)
+            return
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         except BaseException:

@@ -27,7 +27,7 @@ _REFUSED = {errors.Banned: close_codes.BANNED, errors.ConversationIsClosed: clos
 
 
 class Member:
-    """The ``Endpoint`` of its connection. Nothing of it is a task, but for a resume."""
+    """The ``Handler`` of its connection. A resume is a task, and a command that waits."""
 
     __slots__ = (
         "_actor",
@@ -68,10 +68,8 @@ class Member:
 
     async def serve(self) -> None:
         self._context.timer.add(self._subscriber)
-        try:
-            self._join()
-        finally:
-            await self._subscriber.transport.serve(self)
+        self._join()
+        await self._subscriber.transport.serve(self)
 
     # In
 
@@ -82,23 +80,27 @@ class Member:
         )
         try:
             self._context.store.submit(sessions.UPDATE, (join,), self._joined)
-        except errors.ChatctlError as refusal:
-            self._refuse(refusal)
+        except Exception as error:
+            self._refuse(error)
 
     def _joined(self, outcome: object) -> None:
         """In log order: a ban that follows the join finds the connection already here."""
-        if isinstance(outcome, sessions.Joined):
-            self._enter(outcome)
-        elif isinstance(outcome, errors.ChatctlError):
-            self._refuse(outcome)
-        else:
-            logger.error("a join failed", exc_info=exception(outcome))
-            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+        try:
+            if isinstance(outcome, sessions.Joined):
+                self._enter(outcome)
+            else:
+                self._refuse(exception(outcome))
+        except Exception as error:
+            self._refuse(error)
 
-    def _refuse(self, refusal: errors.ChatctlError) -> None:
+    def _refuse(self, error: BaseException | None) -> None:
         """The connection closes with the reason."""
-        code = _REFUSED.get(type(refusal), close_codes.TRY_LATER)
-        self._subscriber.finish(code, frames.error(in_room_words(refusal)))
+        if isinstance(error, errors.ChatctlError):
+            code = _REFUSED.get(type(error), close_codes.TRY_LATER)
+            self._subscriber.finish(code, frames.error(in_room_words(error)))
+        else:
+            logger.error("a join failed", exc_info=error)
+            self._subscriber.finish(close_codes.INTERNAL_ERROR)
 
     def _enter(self, joined: sessions.Joined) -> None:
         joiner = self._joiner
@@ -142,11 +144,7 @@ class Member:
     def receive(self, message: bytes | None) -> None:
         if self._subscriber.is_finished or not self._is_in_time() or message is None:
             return
-        try:
-            self._commands.receive(message)
-        except Exception:
-            logger.exception("a connection failed")
-            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+        self._commands.receive(message)
 
     def _is_in_time(self) -> bool:
         """False for a frame above INBOUND_FRAMES_PER_SECOND: the connection is closed."""

@@ -30,7 +30,8 @@ class Place(NamedTuple):
 async def send_missed(
     context: Context, reads: SharedReads, subscriber: Subscriber, place: Place
 ) -> None:
-    """To live; what cannot be resumed starts with what comes. Raises nothing."""
+    """What is behind the place, and then what comes; of what cannot be resumed, only that. Raises
+    nothing."""
     try:
         start = await _start(context, reads, place)
         pages = Pages(context.store, reads, place.room, start.seq, subscriber)

@@ -13,12 +13,12 @@ from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.identity import Joiner, identify
 from chatctl_server.api.rooms.member import Member
 from chatctl_server.domain.references import RoomRef
+from chatctl_server.live.extensions import WAITS, WEBSOCKET
 from chatctl_server.live.presence import Slot
 from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.views.rooms.refusals import in_room_words
 
-PREPARED = "chatctl.websocket"  # scope extension: the fast path, a ``Transport``
-ACCEPT = {"type": "websocket.accept", "chatctl.waits": True}  # for WelcomeInfo
+ACCEPT = {"type": "websocket.accept", WAITS: True}  # for WelcomeInfo
 
 
 def room_socket(context: Context, broadcaster: RoomBroadcaster) -> AsgiRoute:
@@ -39,11 +39,11 @@ async def _serve(
         return
     try:
         await receive()  # websocket.connect
-        await send(ACCEPT.copy())
+        await send(ACCEPT)
     except BaseException:
         context.presence.free_slot(slot)
         raise
-    transport = scope["extensions"].get(PREPARED) or AsgiWebSocket(receive, send)
+    transport = scope["extensions"].get(WEBSOCKET) or AsgiWebSocket(receive, send)
     subscriber = context.hub.subscriber(transport, VIEW)
     await Member(context, broadcaster, subscriber, room, joiner, slot).serve()
 

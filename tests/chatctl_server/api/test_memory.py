@@ -52,9 +52,15 @@ async def test_when_a_crowd_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyP
         room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()
         talkers = [Talker(app, room["room_id"], f"user{number}") for number in range(6)]
         await reached(partial(has, presence, 6))
-        for count in (1, 2):
-            for each in talkers[3 * count - 3 : 3 * count]:
-                assert len(given) == count - 1
-                await each.leave()
-            await reached(lambda count=count: len(given) == count)  # type: ignore[misc]
-        assert given == [3, 0]
+        for number in range(6, 20):  # one goes for each that comes
+            talkers.append(Talker(app, room["room_id"], f"user{number}"))
+            await reached(partial(has, presence, 7))
+            await talkers.pop(0).leave()
+        assert given == []
+        for leaving, left in ((2, 4), (3, 1)):  # of seven at once, then of four
+            before = len(given)
+            for _ in range(leaving):
+                assert len(given) == before
+                await talkers.pop().leave()
+            await reached(lambda before=before: len(given) > before)  # type: ignore[misc]
+            assert given[before:] == [left]

@@ -20,6 +20,7 @@ class Talker:
     def __init__(self, app: Application, room_id: str, user_id: str, query: str = "") -> None:
         self.frames: list[dict[str, Any]] = []
         self.refused: int | None = None  # the status
+        self.code: int | None = None  # that it was closed with
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._events.put_nowait({"type": "websocket.connect"})
         path = f"/ws/rooms/{room_id}"
@@ -46,6 +47,8 @@ class Talker:
             self.frames.append(json.loads(event.get("text") or event["bytes"]))
         elif event["type"] == "websocket.http.response.start":
             self.refused = event["status"]
+        elif event["type"] == "websocket.close":
+            self.code = event["code"]
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [each["payload"] for each in self.frames if each["type"] == name]

@@ -45,6 +45,21 @@ def test_answers_come_in_the_order_of_the_frames(room: Room) -> None:
     assert told == ["History", "Pong", "UserMuted", "Pong"] * 20
 
 
+def test_answers_follow_those_of_the_messages_before(room: Room) -> None:
+    anna = room.join("anna")
+    for number in range(20):
+        anna.send("SendMessage", {"content": "good", "client_msg_id": f"good {number}"})
+        anna.send("SendMessage", {"content": "", "client_msg_id": f"empty {number}"})
+        anna.send("LoadHistory", {"limit": 1})
+        anna.send("SendMessage", {"content": "good again", "client_msg_id": f"again {number}"})
+        anna.send("Ping", {"timestamp": number})
+    told: list[str] = []
+    while len(told) < 20 * 5:
+        frame = anna.next()
+        told += [] if frame["type"] == "Message" else [frame["type"]]
+    assert told == ["Ack", "Error", "History", "Ack", "Pong"] * 20
+
+
 def test_the_ack(room: Room) -> None:
     anna, bert = room.join("anna"), room.join("bert")
     acks = []

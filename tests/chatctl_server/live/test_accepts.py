@@ -7,7 +7,7 @@ from test_inbound import UPGRADE, frame
 from test_inbound_protocol import Given, Socket, turn
 from uvicorn.server import ServerState
 
-from chatctl_server.live.transports import HIGH_BYTES, Endpoint
+from chatctl_server.live.transports import HIGH_BYTES, Handler
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -41,9 +41,9 @@ class Asked:
 
     def accepted(self, transport: Any) -> None: ...
 
-    async def serve(self, transport: Any, endpoint: Endpoint) -> None:
-        self.given = endpoint
-        await transport.serve(endpoint)
+    async def serve(self, transport: Any, handler: Handler) -> None:
+        self.given = handler
+        await transport.serve(handler)
 
 
 async def test_one_that_waits_leaves_with_the_first_frames() -> None:
@@ -97,11 +97,11 @@ async def test_nothing_is_written_behind_a_close() -> None:
 class Late(Asked):
     """Whose application has something else to do, before it serves."""
 
-    async def serve(self, transport: Any, endpoint: Endpoint) -> None:
+    async def serve(self, transport: Any, handler: Handler) -> None:
         self.protocol.data_received(frame(0x81, b"early") + frame(0x81, b"birds")[:3])
         self.protocol.data_received(frame(0x81, b"birds")[3:])
         await turn()
-        await super().serve(transport, endpoint)
+        await super().serve(transport, handler)
 
 
 async def test_what_was_sent_before_it_is_served_comes_first() -> None:
@@ -110,6 +110,32 @@ async def test_what_was_sent_before_it_is_served_comes_first() -> None:
     await turn()
     asked.protocol.data_received(frame(0x81, b"late"))
     assert asked.given.messages == [b"early", b"birds", b"late"]  # type: ignore[attr-defined]
+
+
+class Closing(Asked):
+    def accepted(self, transport: Any) -> None:
+        transport.close(1013)
+
+
+async def test_one_that_was_closed_before_it_is_served() -> None:
+    asked = Closing()
+    await turn()
+    assert asked.given.told == ["disconnected"]  # type: ignore[attr-defined]
+    asked.protocol.data_received(frame(0x81, b"late"))
+    asked.protocol.connection_lost(None)
+    assert asked.given.told == ["disconnected", "ended"]  # type: ignore[attr-defined]
+    assert asked.given.messages == []  # type: ignore[attr-defined]
+
+
+class Losing(Asked):
+    def accepted(self, transport: Any) -> None:
+        self.protocol.connection_lost(None)
+
+
+async def test_one_that_was_lost_before_it_is_served() -> None:
+    asked = Losing()
+    await turn()
+    assert asked.given.told == ["disconnected", "ended"]  # type: ignore[attr-defined]
 
 
 class Flooded(Asked):

@@ -45,10 +45,9 @@ OTHERS = [
     (b"X-Empty", b""),
     (b"X-Latin", "ü".encode("latin-1")),
     (b"X-Tab", b"a\tb"),
-    (b"X-Long", b"x" * 5000),
-    (b"X-Longer", b"x" * 9000),
+    (b"X-Long", b"x" * 8000),
 ]
-TARGETS = ["/", "/ws/rooms/1?user_id=anna", "/a%20b%2Fc?d=%C3%BC", "/a?b?c#d", "/" + "x" * 9000]
+TARGETS = ["/", "/ws/rooms/1?user_id=anna", "/a%20b%2Fc?d=%C3%BC", "/a?b?c#d"]
 
 
 class Line(asyncio.Transport):

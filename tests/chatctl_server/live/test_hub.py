@@ -9,7 +9,7 @@ from chatctl_server.domain import close_codes
 from chatctl_server.live import hub as hubs
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.subscriber import MAX_OWN_BYTES, Subscriber
-from chatctl_server.live.transports import Endpoint, Flow
+from chatctl_server.live.transports import Flow, Handler
 
 VIEW = "plain"
 
@@ -38,7 +38,7 @@ class Line:
     def abort(self) -> None: ...
     def hold_reading(self) -> None: ...
     def read_on(self) -> None: ...
-    async def serve(self, endpoint: Endpoint) -> None: ...
+    async def serve(self, handler: Handler) -> None: ...
 
     def unsent_bytes(self) -> int:
         return 0
@@ -88,6 +88,34 @@ async def test_what_came_together_is_written_at_once_and_joined_once(hub: Hub) -
     assert [each.line.writes for each in clients] == [[b"abc"]] * 3
     first, *others = [each.line.writes[0] for each in clients]
     assert all(other is first for other in others)
+
+
+class Broken(Line):
+    def write(self, frames: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+    def abort(self) -> None:
+        self.code = 0
+
+
+@pytest.mark.parametrize("has_own", [False, True])
+async def test_a_transport_that_fails_costs_nobody_else_anything(has_own: bool, hub: Hub) -> None:
+    lines = [Line(), Broken(), Line()]
+    subscribers = [hub.subscriber(line, VIEW) for line in lines]
+    for each in subscribers:
+        hub.join("a", each, 0)
+        if has_own:
+            each.push(b"own ")
+    for offset in (1, 2):
+        hub.publish(("a",), offset, {VIEW: b"%d " % offset})
+        hub.advance(offset)
+        await asyncio.sleep(0)
+    own = b"own " if has_own else b""
+    told = {each.replace(b"own ", b"") for each in (lines[0].told, lines[2].told)}
+    assert told == {b"1 2 "}
+    assert own in lines[0].told
+    assert lines[1].code == 0
+    assert subscribers[1].is_finished
 
 
 async def test_an_answer_goes_behind_what_it_is_about_in_one_write(hub: Hub) -> None:

@@ -143,7 +143,47 @@ INNER = frame(0x81, b"a text of its own")
 LOOKS_LIKE_TWO = [bytes((0x81, 0x80 | len(INNER))) + b"\x01\x02\x03\xf4", INNER]
 
 
-@pytest.mark.parametrize("parts", [[frame(0x81, b"x" * (MAX_BYTES + 1))], LOOKS_LIKE_TWO])
+WRITTEN_WIDE = frame(0x81, b"x" * 119, width=8)
+UNMASKED = [frame(0x81, b"x" * 3, is_masked=False) + b"y" * 134]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [[frame(0x81, b"x" * (MAX_BYTES + 1))], LOOKS_LIKE_TWO, [WRITTEN_WIDE], UNMASKED],
+)
 def test_what_comes_alone_is_read_as_the_library_does(parts: list[bytes]) -> None:
     ours, library = fed(Ours, parts), fed(Library, parts)
     assert (ours.told, ours.error) == (library.told, library.error)
+
+
+CLOSE = frame(0x88, b"\x03\xe8")
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_behind_our_close_the_clients_is_found(size: int) -> None:
+    reader = FrameReader(MAX_BYTES)
+    reader.stop()
+    data = frame(0x81, b"late") + frame(0x01, b"x" * 200) + frame(0x89, b"ping") + CLOSE
+    parts = [data[start : start + size] for start in range(0, len(data), size)]
+    *before, last = [reader.skip_to_close(part) for part in parts]
+    assert not any(before[:-8])
+    assert any([*before, last])
+
+
+def test_a_stop_in_the_middle_of_what_has_come() -> None:
+    reader = FrameReader(MAX_BYTES)
+    told = []
+    for kind, text in reader.feed(frame(0x81, b"one") + frame(0x81, b"two") + CLOSE):
+        told.append((kind, bytes(text)))
+        reader.stop()
+    assert told == [(Opcode.TEXT, b"one")]
+    assert reader.skip_to_close(b"")
+
+
+@pytest.mark.parametrize("flood", [frame(0x81, b"x") * 5000, frame(0x81, b"x" * 301)])
+def test_of_a_client_that_goes_on_sending_nothing_more_is_looked_at(flood: bytes) -> None:
+    reader = FrameReader(MAX_BYTES)
+    reader.stop()
+    assert not reader.skip_to_close(flood)
+    assert not reader.skip_to_close(CLOSE)
+    assert reader._rest == b""

@@ -100,7 +100,7 @@ class Socket(asyncio.Transport):
 
 
 class Given:
-    """What an endpoint is given."""
+    """What a handler is given."""
 
     def __init__(self) -> None:
         self.messages: list[bytes | None] = []
@@ -119,12 +119,12 @@ class Given:
 
 async def served(parts: list[bytes]) -> tuple[list[bytes | None], bytes, bool]:
     """The messages that an application is given, and what the client is sent; whether it ended."""
-    endpoint = Given()
+    handler = Given()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        await scope["extensions"]["chatctl.websocket"].serve(endpoint)
+        await scope["extensions"]["chatctl.websocket"].serve(handler)
 
     config = uvicorn.Config(application, lifespan="off", log_config=None, ws_max_size=MAX_BYTES)
     config.load()
@@ -143,8 +143,8 @@ async def served(parts: list[bytes]) -> tuple[list[bytes | None], bytes, bool]:
     protocol.connection_lost(None)
     await turn()
     assert not state.tasks | state.connections
-    assert endpoint.told == ["disconnected", "ended"]
-    return endpoint.messages, client.sent, ended
+    assert handler.told == ["disconnected", "ended"]
+    return handler.messages, client.sent, ended
 
 
 def texts_of(messages: list[bytes | None]) -> list[bytes]:

@@ -16,7 +16,7 @@ from chatctl_server.domain import events
 from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.subscriber import STALLED_SECONDS, Subscriber
-from chatctl_server.live.transports import AsgiWebSocket, Endpoint, Flow
+from chatctl_server.live.transports import AsgiWebSocket, Flow, Handler
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 
@@ -56,10 +56,10 @@ class Line:
     def read_on(self) -> None:
         pass
 
-    async def serve(self, endpoint: Endpoint) -> None:
+    async def serve(self, handler: Handler) -> None:
         await self.gone.wait()
-        endpoint.disconnected()
-        endpoint.ended()
+        handler.disconnected()
+        handler.ended()
 
 
 @pytest.fixture
