@@ -68,8 +68,14 @@ class Link:
             follow_redirects=False,
         )
 
-    def close(self) -> None:
-        self.http.close()
+    def __enter__(self) -> "Link":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """A signal may have come while the pool of connections was locked: then closing it would
+        wait for ever, and the end of the process closes a socket as well."""
+        if kind is None or issubclass(kind, Exception) or not self.is_served:
+            self.http.close()
 
     def send(
         self, method: str, path: str, params: Params, body: Json, deadline: float

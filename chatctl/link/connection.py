@@ -198,7 +198,7 @@ class _Search:
     def link(self) -> Link:
         self._held.close()
         link = self._find()
-        self._held.callback(link.close)
+        self._held.enter_context(link)
         return link
 
     def _find(self) -> Link:
