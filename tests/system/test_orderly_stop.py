@@ -20,7 +20,10 @@ def connected(server: Server) -> socket.socket:
 
 
 def test_a_stop_does_not_wait_for_a_request_that_is_not_here_yet(tmp_path: Path) -> None:
-    with running(tmp_path) as server, connected(server) as client:
+    with (
+        running(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="60") as server,
+        connected(server) as client,
+    ):
         client.sendall(
             b"POST /management/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
             b"Expect: 100-continue\r\nX-Api-Key: " + KEY.encode() + b"\r\n\r\n"
