@@ -120,7 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not is_body:
             head, blank, rest = data.partition(b"\r\n\r\n")
             data = _FOREIGN_UPGRADE.sub(b"\r\nx-declined-upgrade:", head) + blank + rest
-        self._received = self._received[-3:] + data  # with the beginning of a blank line
+            self._received = self._received[-3:] + data  # with the beginning of a blank line
         super().data_received(data)
         if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
             return
