@@ -163,7 +163,7 @@ def _uvicorn_config(settings: Settings, app: Application) -> uvicorn.Config:
         handshake_timeout_seconds = settings.handshake_timeout_seconds
         max_open = settings.max_connections + SPARE_FILES // 2
         arrivals = Arrivals(settings.new_connections_per_second)
-        log_refused = staticmethod(app.edge.log_refused)
+        refused = staticmethod(app.edge.refused)
         timer = app.context.timer
         traffic = app.context.hub.traffic
 

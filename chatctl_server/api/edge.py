@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -69,6 +70,25 @@ class Edge:
             await app(scope, receive, send)
         finally:
             logs.request_id.reset(token)
+
+    def refused(self, scope: Message, refusal: errors.ChatctlError) -> bytes:
+        """The whole answer to a request that a protocol answers by itself."""
+        request_id = _request_id(scope)
+        token = logs.request_id.set(request_id)
+        try:
+            self.log_refused(scope, refusal.status)
+            body = problems.body(refusal)
+        finally:
+            logs.request_id.reset(token)
+        lines = {
+            **problems.headers(refusal, scope["path"]),
+            "content-length": str(len(body)),
+            "x-request-id": request_id,
+            "connection": "close",
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        line = f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
+        return f"{line}{head}\r\n".encode() + body
 
     def log_refused(self, scope: Message, status: int) -> None:
         """Of a request that a protocol has answered by itself."""

@@ -5,14 +5,15 @@ fast they begin, the peer's uid on the admin socket, and streams that write past
 """
 
 import asyncio
-import json
 import re
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from chatctl_server import errors
 from chatctl_server.domain import close_codes
 from chatctl_server.live import handshake, tcp
 from chatctl_server.live.arrivals import Arrivals
@@ -22,7 +23,6 @@ from chatctl_server.live.tcp import peer_credentials
 from chatctl_server.live.timer import Timer
 from chatctl_server.live.traffic import Traffic
 from chatctl_server.live.transports import HIGH_BYTES, Flow
-from chatctl_server.live.websocket_protocol import LogRefused, not_logged
 
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 64 * 1024
@@ -30,52 +30,22 @@ MAX_HEAD_BYTES = 64 * 1024
 _FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))", re.IGNORECASE)
 
 
-def _refusal(line: str, code: str, detail: str, retry_after: int | None = None) -> bytes:
-    """A whole answer, for connections that the application never sees."""
-    status, title = line.split(" ", 1)
-    problem = {"type": "about:blank", "title": title, "status": int(status), "code": code}
-    if retry_after is not None:
-        problem["retry_after"] = retry_after
-    body = json.dumps({**problem, "detail": detail, "error": detail, "request_id": ""})
-    head = (
-        f"HTTP/1.1 {line}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\n"
-    )
-    wait = "" if retry_after is None else f"retry-after: {retry_after}\r\n"
-    return f"{head}{wait}\r\n{body}".encode()
+class HeadersTooLarge(errors.TooLarge):
+    status, title = 431, "Request headers too large"
 
 
-HEAD_TOO_LARGE = _refusal(
-    "431 Request Header Fields Too Large",
-    "too_large",
-    f"The request's headers are larger than {MAX_HEAD_BYTES} bytes",
-)
-TOO_OLD = _refusal("400 Bad Request", "invalid_input", "An upgrade is asked for with HTTP/1.1")
-TOO_SOON = _refusal(
-    "400 Bad Request",
-    "invalid_input",
-    "An upgrade is asked for when the request before has its answer, or over another connection",
-)
-FULL = _refusal(
-    "503 Service Unavailable",
-    "connection_limit",
-    "The server has no place for another connection (MAX_CONNECTIONS)",
-    5,
-)
+Refused = Callable[[dict[str, Any], errors.ChatctlError], bytes]
 
 
-def _too_early(seconds: int) -> bytes:
-    return _refusal(
-        "503 Service Unavailable",
-        "connection_limit",
-        "Too many connections begin at once (NEW_CONNECTIONS_PER_SECOND)",
-        seconds,
-    )
+def _without_words(scope: dict[str, Any], refusal: errors.ChatctlError) -> bytes:
+    head = f"HTTP/1.1 {refusal.status} {refusal.title}\r\n"
+    return f"{head}connection: close\r\ncontent-length: 0\r\n\r\n".encode()
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """``handshake_timeout_seconds``, ``max_open``, ``arrivals``, ``log_refused``, ``timer`` and
-    ``traffic`` are set by the composition root.
+    """``handshake_timeout_seconds``, ``max_open``, ``arrivals``, ``refused``, ``timer`` and
+    ``traffic`` are set by the composition root; ``refused`` makes the whole answer to a request
+    that the application never sees.
 
     Beyond ``max_open`` connections of all kinds a further one over TCP is turned away, so that
     files are left for the database and the admin socket.
@@ -84,7 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
     handshake_timeout_seconds: float = 10.0
     max_open: int = 100_000
     arrivals = Arrivals(0)
-    log_refused: LogRefused = staticmethod(not_logged)
+    refused: Refused = staticmethod(_without_words)
     timer = Timer()
     traffic = Traffic()
     _is_surplus = False
@@ -126,8 +96,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self.transport.write(HEAD_TOO_LARGE)
-            self.transport.close()
+            detail = f"The request's headers are larger than {MAX_HEAD_BYTES} bytes"
+            self._turn_away(HeadersTooLarge(detail))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -148,18 +118,21 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._is_surplus:
             self.traffic.surplus += 1
-            self._turn_away(FULL, 503)
+            detail = "The server has no place for another connection (MAX_CONNECTIONS)"
+            self._turn_away(errors.ConnectionLimit(detail, retry_after=5))
             return
         self._has_body_to_come = True
         self._start_handshake(BODY_PATIENCE)
         super().on_headers_complete()
 
-    def _turn_away(self, answer: bytes, status: int) -> None:
-        self.transport.write(answer)
+    def _turn_away(self, refusal: errors.ChatctlError) -> None:
+        """Into a stream that is open nothing is written."""
+        if self._stream is None and self.scope is not None:
+            raw_path = self.url.partition(b"?")[0]
+            method = self.parser.get_method().decode("ascii")
+            scope = {**self.scope, "method": method, "path": "", "raw_path": raw_path}
+            self.transport.write(self.refused(scope, refusal))
         self.transport.close()
-        path = self.url.partition(b"?")[0]
-        method = self.parser.get_method().decode("ascii")
-        self.log_refused({**self.scope, "method": method, "raw_path": path}, status)
 
     def on_body(self, body: bytes) -> None:
         if not self._is_surplus:
@@ -215,13 +188,15 @@ class HttpProtocol(HttpToolsProtocol):
             seconds = self.arrivals.seconds_to_wait(time.monotonic_ns() // 1000)
             if seconds:
                 self.traffic.early += 1
-                self._turn_away(_too_early(seconds), 503)
+                detail = "Too many connections begin at once (NEW_CONNECTIONS_PER_SECOND)"
+                self._turn_away(errors.ConnectionLimit(detail, retry_after=seconds))
                 return
         if self.cycle is not None and not self.cycle.response_complete:
-            self._turn_away(TOO_SOON if self._stream is None else b"", 400)
+            detail = "An upgrade is asked for behind the last answer, or over another connection"
+            self._turn_away(errors.InvalidInput(detail))
             return
         if self.scope["http_version"] != "1.1":
-            self._turn_away(TOO_OLD, 400)
+            self._turn_away(errors.InvalidInput("An upgrade is asked for with HTTP/1.1"))
             return
         self.timer.discard(self)  # the other protocol's turn
         self._upgrade()

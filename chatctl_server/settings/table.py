@@ -102,14 +102,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 24
 
     max_connections: Annotated[
-        int, About(whole("connections", least=1), "WebSocket connections in all; more get 503.")
+        int, About(whole("connections", least=1), "Room connections in all; more get 503.")
     ] = 100_000
     max_connections_per_user: Annotated[
-        int, About(whole("connections", least=0, off=True), "WebSocket connections of one user.")
+        int, About(whole("connections", least=0, off=True), "Room connections of one user.")
     ] = 0
     max_connections_per_address: Annotated[
         int,
-        About(whole("connections", least=0, off=True), "WebSocket connections of one IP address."),
+        About(whole("connections", least=0, off=True), "Room connections of one IP address."),
     ] = 0
     new_connections_per_second: Annotated[
         int,

@@ -120,8 +120,17 @@ def test_a_head_above_64_kib_is_431_and_cut(hasty: Server, before: int) -> None:
             assert wire.read_answer(line).status == 200
         line.sendall(b"GET /management/health HTTP/1.1\r\nHost: x\r\n" + filler * 7)
         line.sendall(filler)
-        assert wire.read_answer(line).status == 431
+        answer = wire.read_answer(line)
+        assert (answer.status, answer.json()["code"]) == (431, "too_large")
+        assert answer.json()["request_id"] == answer.headers["x-request-id"] != ""
         assert wire.read_to_end(line) == b""
+
+
+def test_blank_lines_are_no_head(hasty: Server) -> None:
+    with wire.dial(hasty) as line:
+        line.sendall(b"\r\n" * 40 * KIB)
+        assert wire.read_to_end(line) == b""
+    assert "Traceback" not in hasty.log.read_text()
 
 
 def test_a_head_below_64_kib_is_read(hasty: Server) -> None:

@@ -37,6 +37,7 @@ def test_a_storm_is_let_in_little_by_little(narrow: Room) -> None:
     problem = refused[-1].json()
     assert (problem["status"], problem["code"]) == (503, "connection_limit")
     assert "NEW_CONNECTIONS_PER_SECOND" in problem["detail"]
+    assert problem["request_id"] == refused[-1].headers["x-request-id"] != ""
     waits = [int(each.headers["retry-after"]) for each in refused]
     assert waits == sorted(waits)
     assert waits[0] >= 1
@@ -45,6 +46,14 @@ def test_a_storm_is_let_in_little_by_little(narrow: Room) -> None:
     assert '" 503 ' in narrow.server.log.read_text()
     path = wire.upgrade(f"/ws/rooms/{narrow.id}?user_id=anna")
     eventually(lambda: wire.ask(narrow.server, path).status == 101)
+
+
+def test_the_request_id_of_a_refusal_is_the_clients(narrow: Room) -> None:
+    assert storm(narrow)[-1].status == 503
+    asked = wire.upgrade(f"/ws/rooms/{narrow.id}?user_id=anna", "X-Request-Id: mine")
+    answer = wire.ask(narrow.server, asked)
+    assert (answer.status, answer.headers["x-request-id"]) == (503, "mine")
+    assert answer.json()["request_id"] == "mine"
 
 
 def test_requests_and_the_admin_socket_are_not_limited(narrow: Room) -> None:
