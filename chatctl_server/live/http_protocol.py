@@ -25,13 +25,17 @@ from chatctl_server.live.traffic import Traffic
 from chatctl_server.live.transports import HIGH_BYTES, Flow
 
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
-MAX_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 32 * 1024
 # Of another protocol than WebSockets. The parser would take the body for that protocol's.
 _FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))", re.IGNORECASE)
 
 
 class HeadersTooLarge(errors.TooLarge):
     status, title = 431, "Request headers too large"
+
+
+def _too_large() -> HeadersTooLarge:
+    return HeadersTooLarge(f"The request's headers are larger than {MAX_HEAD_BYTES // 1024} KiB")
 
 
 Refused = Callable[[dict[str, Any], errors.ChatctlError], bytes]
@@ -58,10 +62,12 @@ class HttpProtocol(HttpToolsProtocol):
     timer = Timer()
     traffic = Traffic()
     _is_surplus = False
+    _is_turned_away = False
     _has_body_to_come = False
     _received = b""  # last
     _upgrades: bool | None = None
     _head_bytes = 0  # of a request whose headers are not complete
+    _here_bytes = 0  # of those, in what came last
     _complete_by: float | None = None  # what is under way, the headers or the body
     _stream: Flow | None = None  # that it answers with, past ASGI
     _lost: asyncio.Event | None = None
@@ -91,13 +97,13 @@ class HttpProtocol(HttpToolsProtocol):
             head, blank, rest = data.partition(b"\r\n\r\n")
             data = _FOREIGN_UPGRADE.sub(b"\r\nx-declined-upgrade:", head) + blank + rest
             self._received = self._received[-3:] + data  # with the beginning of a blank line
+            self._here_bytes = len(head)
         super().data_received(data)
         if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
-            detail = f"The request's headers are larger than {MAX_HEAD_BYTES} bytes"
-            self._turn_away(HeadersTooLarge(detail))
+            self._turn_away(_too_large())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -116,10 +122,15 @@ class HttpProtocol(HttpToolsProtocol):
         return self._upgrades
 
     def on_headers_complete(self) -> None:
+        if self._is_turned_away:
+            return
         if self._is_surplus:
             self.traffic.surplus += 1
             detail = "The server has no place for another connection (MAX_CONNECTIONS)"
             self._turn_away(errors.ConnectionLimit(detail, retry_after=5))
+            return
+        if self._head_bytes + self._here_bytes > MAX_HEAD_BYTES:
+            self._turn_away(_too_large())
             return
         self._has_body_to_come = True
         self._start_handshake(BODY_PATIENCE)
@@ -127,6 +138,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _turn_away(self, refusal: errors.ChatctlError) -> None:
         """Into a stream that is open nothing is written."""
+        self._is_turned_away = True
         if self._stream is None and self.scope is not None:
             raw_path = self.url.partition(b"?")[0]
             method = self.parser.get_method().decode("ascii")
@@ -135,13 +147,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def on_body(self, body: bytes) -> None:
-        if not self._is_surplus:
+        if not self._is_turned_away:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._has_body_to_come = False
         self._complete_by = None
-        if not self._is_surplus:
+        if not self._is_turned_away:
             super().on_message_complete()
 
     def shutdown(self) -> None:
@@ -182,7 +194,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
-        if self._is_surplus:
+        if self._is_turned_away:
             return
         if self.peer is None:
             seconds = self.arrivals.seconds_to_wait(time.monotonic_ns() // 1000)
