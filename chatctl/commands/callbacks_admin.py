@@ -15,7 +15,7 @@ from chatctl.link.client import Client, Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, Verb, verb
-from chatctl.show import output
+from chatctl.show import given_up, output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
 
@@ -29,6 +29,8 @@ _LIST = (
     Column("oldest_pending_at", "OLDEST", "time"),
     Column("failing_since", "FAILING", "time"),
     Column("scope", "SCOPE", "id"),
+    Column("failed", "GIVEN_UP", "number"),
+    Column("oldest_failed_at", "OLDEST_GIVEN_UP", "time"),
 )
 # What a person reads.
 _READ = (
@@ -38,6 +40,7 @@ _READ = (
     Column("state", "STATUS"),
     Column("pending", "PENDING", "number"),
 )
+_GIVEN_UP = Column("failed", "GIVEN UP", "number")
 SHOW = (
     Column("endpoint_id", "id", "id"),
     Column("origin", "origin", "id"),
@@ -54,6 +57,8 @@ SHOW = (
     Column("failing_since", "failing since", "time"),
     Column("pending", "pending", "number"),
     Column("oldest_pending_at", "oldest pending", "time"),
+    Column("failed", "given up", "number"),
+    Column("oldest_failed_at", "oldest given up", "time"),
 )
 _ROOMS = "rooms"
 _SCOPE = re.compile(f"{_ROOMS}|all|(workspace|site):[1-9][0-9]{{0,17}}", re.ASCII)
@@ -81,10 +86,18 @@ def ls(options: Options) -> None:
     if options.json:
         output.document([output.with_times(SHOW, each) for each in found])
     elif sys.stdout.isatty():
-        columns = [*_READ, *(each for each in _LIST if each.key == "scope" and _is_told(found))]
+        columns = [*_READ, *([_GIVEN_UP] if any(each.get("failed") for each in found) else [])]
+        columns += [each for each in _LIST if each.key == "scope" and _is_told(found)]
         output.rows(options, columns, [{**each, **_read(each)} for each in found])
     else:
         output.rows(options, _LIST, found)
+    _tell_given_up(options, found)
+
+
+def _tell_given_up(options: Options, found: list[Json]) -> None:
+    lost = [each for each in found if each.get("failed")]
+    oldest = min((each["oldest_failed_at"] for each in lost), default=None)
+    given_up.tell(options, sum(each["failed"] for each in lost), oldest)
 
 
 def _is_told(found: list[Json]) -> bool:
@@ -96,6 +109,7 @@ def shown(options: Options, endpoint: Json) -> None:
     is_short = sys.stdout.isatty() and not _is_told([endpoint])
     columns = [each for each in SHOW if each.key != "scope" or not is_short]
     output.record(options, columns, endpoint)
+    _tell_given_up(options, [endpoint])
 
 
 def _read(endpoint: Json) -> Json:

@@ -52,6 +52,9 @@ ADMIN_API_KEY_FILE = {admin_api_key}
 ROOM_IDENTITY = "token"
 ROOM_TOKEN_SECRET_FILE = {room_token_secret}
 
+# A callback that fails is tried again for up to three days, at growing delays.
+CALLBACK_BACKOFF = "exponential"
+
 # Seconds between two messages of one user in a room; room admins are exempt.
 USER_MESSAGE_INTERVAL_SECS = 3
 """

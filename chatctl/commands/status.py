@@ -2,7 +2,7 @@
 
 from chatctl.link import connection
 from chatctl.shell.options import Options, verb
-from chatctl.show import output
+from chatctl.show import given_up, output
 from chatctl.show.output import Column
 
 _COLUMNS = (
@@ -22,6 +22,9 @@ _COLUMNS = (
     Column("messages", "messages", "number"),
     Column("last_offset", "last offset", "number"),
     Column("backlog", "backlog"),
+    Column("callbacks_pending", "callbacks pending", "number"),
+    Column("callbacks_failed", "callbacks given up", "number"),
+    Column("oldest_failed_at", "oldest given up", "time"),
 )
 
 
@@ -35,7 +38,8 @@ _COLUMNS = (
     },
 )
 def status(options: Options) -> None:
-    """Show version, uptime, address, database, connections, rooms and backlog."""
+    """Show version, uptime, address, database, connections, rooms and what waits."""
     with connection.open(options) as server:
         found = server.get("/management/status")
     output.record(options, _COLUMNS, found)
+    given_up.tell(options, found.get("callbacks_failed", 0), found.get("oldest_failed_at"))

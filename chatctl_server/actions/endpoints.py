@@ -53,12 +53,10 @@ class Result(NamedTuple):
 
 def policy_of(endpoint: endpoints.Endpoint, settings: Settings) -> callbacks.Policy:
     delay = settings.callback_retry_delay_seconds * times.SECOND
-    tries = 1 + settings.callback_max_retries
-    if not endpoint.is_added:
-        return callbacks.Policy(delay, tries)
-    is_growing = settings.callback_backoff == "exponential"
-    tries = callbacks.GROWING_TRIES if is_growing else tries
-    return callbacks.Policy(delay, tries, is_patient=True, is_growing=is_growing)
+    usual = "exponential" if endpoint.is_added else "fixed"
+    is_growing = (settings.callback_backoff or usual) == "exponential"
+    tries = callbacks.GROWING_TRIES if is_growing else 1 + settings.callback_max_retries
+    return callbacks.Policy(delay, tries, is_patient=endpoint.is_added, is_growing=is_growing)
 
 
 def add(

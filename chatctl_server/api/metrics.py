@@ -120,6 +120,11 @@ class Metrics:
             "Since when the oldest pending callback waits",
             ["kind"],
         )
+        self.callback_failed = gauge(
+            "chatctl_callback_failed",
+            "Callbacks that were given up, and not recovered since",
+            ["kind"],
+        )
         self.callback_tries = counter(
             "chatctl_callback_tries", "Tries of callbacks, by what followed", ["kind", "outcome"]
         )

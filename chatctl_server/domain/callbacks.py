@@ -58,7 +58,7 @@ def history_of(kind: events.SyncKind) -> HistoryKind:
 
 BAD_DATA = "bad_data"  # the error of a try whose body could not be made
 LONGEST_DELAY = 3600 * SECOND
-GROWING_TRIES = 33  # delays of 5 s, doubled up to an hour: a day in all
+GROWING_TRIES = 82  # delays of 5 s, doubled up to an hour: three days in all
 FAILING_TOO_LONG = 5 * 24 * 3600 * SECOND
 LONGEST_PAUSE = 24 * 3600 * SECOND  # between failures that count as one
 FAILED_EVERY = 3600 * SECOND  # how often the time of the last failure is noted
@@ -156,9 +156,8 @@ def judge(
         return GivenUp(is_gone=True)
     if tries >= tries_allowed:
         return GivenUp()
-    if not policy.is_patient:
-        return Again(policy.delay)
-    told = retry_after(outcome.retry_after, wall) if outcome.status in (429, 503) else 0
+    is_told = policy.is_patient and outcome.status in (429, 503)
+    told = retry_after(outcome.retry_after, wall) if is_told else 0
     return Again(max(told, _delay(policy, tries, jitter)))
 
 

@@ -211,12 +211,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 7
     callback_backoff: Annotated[
-        Literal["fixed", "exponential"],
+        Literal["fixed", "exponential"] | None,
         About(
             values.choice("fixed", "exponential"),
-            "How the delay grows for endpoints added through the API or the command line.",
+            "How the delay grows. Unset: fixed for the five URLs, exponential for added endpoints.",
         ),
-    ] = "exponential"
+    ] = None
     callback_signing_secret: Annotated[
         tuple[str, ...],
         About(

@@ -5,7 +5,7 @@ order of their ids, one at a time; the key's row says when its first may be trie
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
@@ -69,6 +69,17 @@ class Attempt(msgspec.Struct, frozen=True):
     error: str | None
     detail: str | None
     answer: bytes | None
+
+
+class Outstanding(NamedTuple):
+    """What has not arrived, in microseconds: ``oldest_…`` is when the oldest was planned,
+    ``last_failure_at`` when the newest was given up. Samples do not count as given up."""
+
+    pending: int = 0
+    oldest_pending_at: int | None = None
+    failed: int = 0
+    oldest_failed_at: int | None = None
+    last_failure_at: int | None = None
 
 
 class Rescheduled(NamedTuple):
@@ -419,12 +430,33 @@ def move_endpoint(db: Database, old: int, new: int, due_at: int) -> None:
     _MOVE_PENDING.run(db, old=old, new=new)
 
 
-_BACKLOG = Query(
+_STILL_PENDING = Query(
     """SELECT endpoint, COUNT(*), MIN(planned_at) FROM delivery
     WHERE status = 'pending' GROUP BY endpoint"""
 )
+_GIVEN_UP = Query(
+    f"""SELECT endpoint, COUNT(*), MIN(planned_at), MAX(finished_at) FROM delivery
+    WHERE status = 'failed' AND mark IS NOT '{TEST}' GROUP BY endpoint"""
+)
 
 
-def backlog(db: Database) -> dict[int, tuple[int, int]]:
-    """Of each endpoint with pending deliveries: how many, and when the oldest was planned."""
-    return {endpoint: (count, oldest) for endpoint, count, oldest in _BACKLOG.rows(db)}
+def outstanding(db: Database) -> dict[int, Outstanding]:
+    """Of each endpoint for which something is pending or was given up."""
+    found = {id_: Outstanding(count, oldest) for id_, count, oldest in _STILL_PENDING.rows(db)}
+    for endpoint, count, oldest, newest in _GIVEN_UP.rows(db):
+        pending = found.get(endpoint, Outstanding())
+        found[endpoint] = pending._replace(
+            failed=count, oldest_failed_at=oldest, last_failure_at=newest
+        )
+    return found
+
+
+def in_all(parts: Iterable[Outstanding]) -> Outstanding:
+    together = [*parts]
+    return Outstanding(
+        sum(each.pending for each in together),
+        min(filter(None, (each.oldest_pending_at for each in together)), default=None),
+        sum(each.failed for each in together),
+        min(filter(None, (each.oldest_failed_at for each in together)), default=None),
+        max(filter(None, (each.last_failure_at for each in together)), default=None),
+    )

@@ -32,6 +32,8 @@ class EndpointObject(msgspec.Struct, frozen=True):
     failing_since: int | None
     pending: int
     oldest_pending_at: int | None
+    failed: int
+    oldest_failed_at: int | None
     changed: bool | UnsetType = UNSET
 
 
@@ -106,17 +108,16 @@ class SyncStatus(msgspec.Struct, frozen=True):
 
 def endpoint(
     stored: endpoints.Endpoint,
-    backlog: tuple[int, int] | None,
+    outstanding: deliveries.Outstanding,
     now: int,
     *,
     scope: str,
     has_common_secret: bool,
     changed: bool | UnsetType = UNSET,
 ) -> EndpointObject:
-    """``scope``: its name. ``backlog``: how many are pending, and when the oldest was planned.
-    ``has_common_secret``: an endpoint without one of its own has that of the settings."""
+    """``scope``: its name. ``has_common_secret``: an endpoint without one of its own has that of
+    the settings."""
     is_overlapping = stored.previous_until is not None and stored.previous_until > now
-    pending, oldest = backlog or (0, None)
     return EndpointObject(
         endpoint_id=stored.public_id,
         origin="added" if stored.is_added else "settings",
@@ -131,8 +132,10 @@ def endpoint(
         secret_overlap_until=_seconds(stored.previous_until) if is_overlapping else None,
         created_at=times.seconds(stored.created_at),
         failing_since=_seconds(stored.failing_since),
-        pending=pending,
-        oldest_pending_at=_seconds(oldest),
+        pending=outstanding.pending,
+        oldest_pending_at=_seconds(outstanding.oldest_pending_at),
+        failed=outstanding.failed,
+        oldest_failed_at=_seconds(outstanding.oldest_failed_at),
         changed=changed,
     )
 

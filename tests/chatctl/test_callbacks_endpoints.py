@@ -69,7 +69,8 @@ def test_an_endpoint_is_added_once(served: Served, url: str) -> None:
         for line in served("callbacks").stdout.splitlines()
         if line.startswith(endpoint_id)
     ]
-    assert row == [endpoint_id, "events", url, "room.*,message.*", "enabled", "0", "", "", "rooms"]
+    known = [endpoint_id, "events", url, "room.*,message.*", "enabled", "0", "", "", "rooms"]
+    assert row == [*known, "0", ""]
     assert shown in served.json("callbacks", "ls")
 
 
@@ -139,7 +140,7 @@ def test_a_scope_is_shown_where_it_is_not_that_of_rooms(
     assert {row.split()[0]: row.split()[-1] for row in rows}[endpoint_id] == scope
     assert re.search(rf"^scope +{scope}$", shown("show", endpoint_id), re.M)
     cells = [line.split("\t") for line in served("callbacks").stdout.splitlines()]
-    assert {row[0]: row[-1] for row in cells}[endpoint_id] == scope
+    assert {row[0]: row[-3] for row in cells}[endpoint_id] == scope
     for each in (of_rooms, endpoint_id):
         served.json("callbacks", "rm", each)
 
@@ -227,7 +228,8 @@ def test_stdin_is_one_thing(here: Here) -> None:
 def test_what_fails_says_since_when(here: Here, server: Prepared) -> None:
     failing = {
         **KNOWN, "events": ["*"], "status": "enabled", "disabled_reason": None, "pending": 3,
-        "oldest_pending_at": None, "failing_since": time.time() - 7300,
+        "oldest_pending_at": None, "failing_since": time.time() - 7300, "failed": 0,
+        "oldest_failed_at": None,
     }  # fmt: skip
     server.answers[f"GET {endpoints.PATH}"] = Answer(
         [failing, {**failing, "status": "disabled", "disabled_reason": "gone"}]
@@ -236,7 +238,7 @@ def test_what_fails_says_since_when(here: Here, server: Prepared) -> None:
     assert "enabled, failing since 2h ago " in shown
     assert "disabled: gone " in shown
     cells = here("callbacks", "--server", server.url).stdout.splitlines()[0].split("\t")
-    assert cells[-2].endswith("Z")
+    assert cells[-4].endswith("Z")
 
 
 def test_who_changed_nothing_left_nothing_that_waits(here: Here) -> None:

@@ -74,6 +74,7 @@ def test_the_files_and_who_may_read_them(here: Here) -> None:
         "ROOM_IDENTITY": "token",
         "ROOM_TOKEN_SECRET_FILE": f"{prod}/secrets/room-token-secret",
         "USER_MESSAGE_INTERVAL_SECS": 3,
+        "CALLBACK_BACKOFF": "exponential",
     }
     assert not (prod / MARK).exists()
     assert all(len(secret) >= 43 for secret in _secrets(prod))

@@ -28,9 +28,9 @@ EVERYTHING = callback_bodies.TestEndpoint()
 
 
 class EndpointFigures(NamedTuple):
-    """What is pending for each endpoint, and the names of their scopes, by their ids."""
+    """What has not arrived at each endpoint, and the names of their scopes, by their ids."""
 
-    backlog: dict[int, tuple[int, int]]
+    outstanding: dict[int, deliveries.Outstanding]
     scopes: dict[int, str]
 
 
@@ -199,7 +199,7 @@ def _shown(
 ) -> views.EndpointObject:
     return views.endpoint(
         stored,
-        figures.backlog.get(stored.id),
+        figures.outstanding.get(stored.id, deliveries.Outstanding()),
         times.now(),
         scope=figures.scopes[stored.scope],
         has_common_secret=bool(context.settings.callback_signing_secret),
@@ -216,4 +216,4 @@ def _one(db: Database, endpoint_id: str) -> tuple[endpoints.Endpoint, EndpointFi
 
 
 def _figures(db: Database) -> EndpointFigures:
-    return EndpointFigures(deliveries.backlog(db), scopes.names_of_endpoints(db))
+    return EndpointFigures(deliveries.outstanding(db), scopes.names_of_endpoints(db))

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hmac
 import os
-from typing import get_args
 
 import msgspec
 from litestar import Response, get
@@ -15,20 +14,13 @@ from chatctl_server import errors
 from chatctl_server.actions import callbacks, followers
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
+from chatctl_server.api.management import callback_figures
+from chatctl_server.api.management.callback_figures import Receiving
 from chatctl_server.api.metrics import CONTENT_TYPE
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.domain import times
-from chatctl_server.domain.callbacks import EndpointKind
-from chatctl_server.storage import (
-    counters,
-    cursors,
-    deliveries,
-    endpoints,
-    log,
-    rooms,
-    syncs,
-)
+from chatctl_server.storage import counters, cursors, log, rooms, syncs
 from chatctl_server.storage.sql import Database, schema_name
 
 PROBE_SECONDS = 2.0
@@ -60,6 +52,9 @@ class Status(msgspec.Struct, frozen=True):
     messages: int
     last_offset: int
     backlog: Backlog
+    callbacks_pending: int
+    callbacks_failed: int
+    oldest_failed_at: int | None
     health: str
 
 
@@ -90,6 +85,7 @@ class StoredCounts(msgspec.Struct, frozen=True):
     messages: int
     last_offset: int
     followers: dict[str, int]
+    receiving: list[Receiving]
     schema: str
 
 
@@ -103,6 +99,7 @@ class StoredCounts(msgspec.Struct, frozen=True):
 async def status(context: NamedDependency[Context]) -> Status:
     """What an operator asks first. Programs that watch the server read `/metrics`."""
     counted = await context.store.read(_counts)
+    callbacks_waiting = callback_figures.in_all(counted.receiving)
     serves = context.is_serving
     return Status(
         version=context.version,
@@ -120,14 +117,22 @@ async def status(context: NamedDependency[Context]) -> Status:
         messages=counted.messages,
         last_offset=counted.last_offset,
         backlog=Backlog(context.store.backlog, counted.followers),
-        health=_health(context),
+        callbacks_pending=callbacks_waiting.pending,
+        callbacks_failed=callbacks_waiting.failed,
+        oldest_failed_at=_seconds(callbacks_waiting.oldest_failed_at),
+        health=_health(context, counted.receiving),
     )
 
 
-def _health(context: Context) -> str:
+def _health(context: Context, receiving: list[Receiving]) -> str:
     if not context.is_serving:
         return "not_running"
-    return "degraded" if context.store.trouble else "healthy"
+    is_well = not context.store.trouble and callback_figures.trouble(receiving) is None
+    return "healthy" if is_well else "degraded"
+
+
+def _seconds(time: int | None) -> int | None:
+    return None if time is None else times.seconds(time)
 
 
 @get(
@@ -161,16 +166,40 @@ async def simple_health(context: NamedDependency[Context]) -> Response[str]:
     "/health",
     tags=("server",),
     summary="The state of each part",
-    response_description="`healthy`, or `degraded` when the last commit failed",
+    response_description=(
+        "`healthy`, or `degraded` when the last commit failed, or callbacks do not arrive"
+    ),
     responses={503: UNHEALTHY},
 )
 async def health(context: NamedDependency[Context]) -> Response[Health]:
     """`degraded` goes on trying; `unhealthy` cannot read its database."""
     database = await _database(context)
+    services = [database]
+    if database.status != "unhealthy":
+        services += await _callbacks(context)
+    states = [each.status for each in services]
+    state = next((each for each in ("unhealthy", "degraded") if each in states), "healthy")
     return Response(
-        Health(database.status, [database], context.version, times.rfc3339(times.now())),
-        status_code=503 if database.status == "unhealthy" else 200,
+        Health(state, services, context.version, times.rfc3339(times.now())),
+        status_code=503 if state == "unhealthy" else 200,
     )
+
+
+async def _callbacks(context: Context) -> list[Service]:
+    """None where nobody is called back. Degraded while the oldest waits for more than five minutes,
+    or one was given up in the last hour and not recovered."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    with contextlib.suppress(TimeoutError, errors.ChatctlError):
+        async with asyncio.timeout(PROBE_SECONDS):
+            receiving = await context.store.read(callback_figures.read)
+        if not receiving:
+            return []
+        trouble = callback_figures.trouble(receiving)
+        latency = round((loop.time() - started) * 1000, 3)
+        state = "healthy" if trouble is None else "degraded"
+        return [Service("callbacks", state, latency, trouble)]
+    return []  # the database's trouble is told of as such
 
 
 @get(
@@ -201,24 +230,8 @@ async def _measure_callbacks(context: Context) -> None:
     """When the database does not answer, the figures stay as they were: the others are told."""
     with contextlib.suppress(TimeoutError, errors.ChatctlError):
         async with asyncio.timeout(PROBE_SECONDS):
-            waiting = await context.store.read(_callbacks_waiting)
-        for kind, (pending, oldest) in waiting.items():
-            seconds = 0 if oldest is None else max(0, times.now() - oldest) / times.SECOND
-            context.metrics.callback_backlog.labels(kind).set(pending)
-            context.metrics.callback_oldest_pending_seconds.labels(kind).set(seconds)
-
-
-def _callbacks_waiting(db: Database) -> dict[str, tuple[int, int | None]]:
-    """By kind: how many are pending, and when the oldest was planned."""
-    backlog = deliveries.backlog(db)
-    found: dict[str, tuple[int, int | None]] = dict.fromkeys(get_args(EndpointKind), (0, None))
-    for endpoint in endpoints.everyone(db):
-        if endpoint.id in backlog:
-            count, planned_at = backlog[endpoint.id]
-            pending, oldest = found[endpoint.kind]
-            known = [each for each in (oldest, planned_at) if each is not None]
-            found[endpoint.kind] = pending + count, min(known)
-    return found
+            receiving = await context.store.read(callback_figures.read)
+        callback_figures.measure(context.metrics, receiving)
 
 
 async def _database(context: Context) -> Service:
@@ -251,6 +264,7 @@ def _counts(db: Database) -> StoredCounts:
         messages=counters.values(db).get("message", 0),
         last_offset=newest,
         followers={name: newest - position for name, position in positions.items()},
+        receiving=callback_figures.read(db),
         schema=schema_name(db),
     )
 

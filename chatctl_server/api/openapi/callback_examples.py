@@ -27,6 +27,8 @@ _OF_SETTINGS: Final[dict[str, Any]] = {
     "failing_since": None,
     "pending": 0,
     "oldest_pending_at": None,
+    "failed": 0,
+    "oldest_failed_at": None,
 }
 _ENDPOINT: Final = {
     **_OF_SETTINGS,

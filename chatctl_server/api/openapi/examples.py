@@ -256,6 +256,9 @@ _SERVER: Final = (
             "messages": 2,
             "last_offset": 16,
             "backlog": {"writer": 0, "followers": {"audit": 0, "callbacks": 0, "syncs": 0}},
+            "callbacks_pending": 0,
+            "callbacks_failed": 0,
+            "oldest_failed_at": None,
             "health": "healthy",
         },
     ),
@@ -265,7 +268,8 @@ _SERVER: Final = (
         {
             "status": "healthy",
             "services": [
-                {"name": "database", "status": "healthy", "latency_ms": 0.25, "error": None}
+                {"name": "database", "status": "healthy", "latency_ms": 0.25, "error": None},
+                {"name": "callbacks", "status": "healthy", "latency_ms": 0.25, "error": None},
             ],
             "version": "0.1.0",
             "timestamp": "2026-01-01T00:00:00.000000Z",

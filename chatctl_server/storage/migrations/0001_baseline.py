@@ -180,6 +180,8 @@ STATEMENTS = (
     """CREATE INDEX delivery_pending ON delivery (endpoint, conversation, id)
         WHERE status = 'pending'""",
     "CREATE INDEX delivery_failed ON delivery (id) WHERE status IN ('failed', 'skipped')",
+    """CREATE INDEX delivery_given_up ON delivery (endpoint, planned_at, finished_at)
+        WHERE status = 'failed' AND mark IS NOT 'test'""",
     # Of which events an endpoint was told; batches have a number.
     "CREATE INDEX delivery_event ON delivery (first) WHERE number IS NULL",
     # Which of them were sent the texts of a conversation.

@@ -166,11 +166,11 @@ class Callbacks:
             async with asyncio.timeout(seconds):
                 await self._drain()
         await self._sender.finish(0.0)
-        backlog = await self._store.read(deliveries.backlog)
+        outstanding = await self._store.read(deliveries.outstanding)
         return DueDelivered(
             delivered=self._ended[callbacks.Delivered],
             failed=self._ended[callbacks.GivenUp] + self._ended[callbacks.Skipped],
-            pending=sum(count for count, _ in backlog.values()),
+            pending=deliveries.in_all(outstanding.values()).pending,
         )
 
     async def _drain(self) -> None:

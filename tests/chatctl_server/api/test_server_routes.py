@@ -145,6 +145,9 @@ STATUS_KEYS = {
     "messages",
     "last_offset",
     "backlog",
+    "callbacks_pending",
+    "callbacks_failed",
+    "oldest_failed_at",
     "health",
 }
 

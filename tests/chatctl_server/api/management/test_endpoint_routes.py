@@ -51,6 +51,8 @@ def test_an_endpoint_is_added_and_shown(admin: Admin) -> None:
         "failing_since": None,
         "pending": 0,
         "oldest_pending_at": None,
+        "failed": 0,
+        "oldest_failed_at": None,
     }
     shown = admin.ask("GET", f"/{endpoint_id.upper()}")
     assert shown == admin.ask("GET", "")[-1]

@@ -199,8 +199,14 @@ def test_a_removed_one_keeps_no_secret(desk: Offline) -> None:
     assert (gone.secret, gone.previous_secret, gone.previous_until) == (None, None, None)
 
 
-@pytest.mark.parametrize("backoff", ["fixed", "exponential"])
-def test_only_of_added_endpoints_the_answers_are_believed(desk: Offline, backoff: str) -> None:
+@pytest.mark.parametrize(
+    ("backoff", "named_grows", "added_grows"),
+    [(None, False, True), ("fixed", False, False), ("exponential", True, True)],
+)
+def test_how_the_delay_grows(
+    desk: Offline, backoff: str | None, named_grows: bool, added_grows: bool
+) -> None:
+    """Only of added endpoints the answers are believed."""
     desk.call(callbacks.configure, {"room_event": URL}, 0)
     add(desk, "room.*")
     settings = msgspec.structs.replace(SETTINGS, callback_backoff=backoff)
@@ -208,7 +214,6 @@ def test_only_of_added_endpoints_the_answers_are_believed(desk: Offline, backoff
         endpoints.policy_of(each, settings)
         for each in desk.call(lambda tx: stored_endpoints.present(tx.db))
     )
-    assert (named.is_patient, named.is_growing, named.tries) == (False, False, 4)
-    is_growing = backoff == "exponential"
-    assert (added.is_patient, added.is_growing) == (True, is_growing)
-    assert added.tries == (33 if is_growing else 4)
+    assert (named.is_patient, added.is_patient) == (False, True)
+    assert (named.is_growing, named.tries) == (named_grows, 82 if named_grows else 4)
+    assert (added.is_growing, added.tries) == (added_grows, 82 if added_grows else 4)

@@ -1,0 +1,15 @@
+"""What is said of callbacks that were given up, wherever they show."""
+
+from chatctl.input import times
+from chatctl.shell.options import Options
+from chatctl.show import output, progress
+
+
+def tell(options: Options, failed: int, oldest: float | None) -> None:
+    """With the command that recovers them. ``oldest``: when the oldest was planned, Unix
+    seconds."""
+    if not failed or oldest is None or options.quiet or options.json:
+        return
+    count = "1 callback was" if failed == 1 else f"{failed:,} callbacks were"
+    output.note(options, f"{count} given up")
+    progress.say(f"  try: chatctl callbacks recover --since {times.rfc3339(oldest)}\n")

@@ -1,0 +1,99 @@
+"""What was given up shows wherever one looks, with the command that brings it back."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hooks import calling, finished, of_event
+from receivers import Receiver, answer, receiver
+from world import Server, eventually
+
+ROOM_EVENTS = "ROOM_EVENT_CALLBACK_URL"
+FAILED = 'chatctl_callback_failed{kind="room_event"}'
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiver(answer(500)) as made:
+        yield made
+
+
+@pytest.fixture
+def calls(tmp_path: Path, hook: Receiver) -> Iterator[Server]:
+    with calling(tmp_path, hook, ROOM_EVENTS, CALLBACK_MAX_RETRIES="0") as server:
+        yield server
+
+
+def health(server: Server) -> Any:
+    """What it says of callbacks."""
+    answered = server.http.get("/health")
+    assert answered.status_code == 200
+    told = answered.json()
+    (callbacks,) = [each for each in told["services"] if each["name"] == "callbacks"]
+    assert told["status"] == callbacks["status"]
+    return callbacks
+
+
+def run_the_hint(server: Server, said: str) -> None:
+    words = shlex.split(said.partition("chatctl ")[2])
+    done = server.chatctl(*words)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_shows_until_it_has_arrived(calls: Server, hook: Receiver) -> None:
+    assert health(calls)["status"] == "healthy"
+    for name in ("one", "two"):
+        calls.create_room(name)
+    assert {status for *_, status in finished(calls, 2)} == {"failed"}
+
+    status = calls.http.get("/management/status").json()
+    assert (status["callbacks_failed"], status["health"]) == (2, "degraded")
+    (endpoint,) = calls.http.get("/management/callbacks").json()
+    assert (endpoint["failed"], endpoint["pending"]) == (2, 0)
+    assert endpoint["oldest_failed_at"] == status["oldest_failed_at"]
+    assert calls.figure(FAILED) == 2
+    assert health(calls)["status"] == "degraded"
+
+    hook.behave(answer())
+    run_the_hint(calls, health(calls)["error"])
+    eventually(lambda: calls.figure(FAILED) == 0)
+    assert len(of_event(hook, "room_created")) == 4
+    assert health(calls) == {**health(calls), "status": "healthy", "error": None}
+    status = calls.http.get("/management/status").json()
+    assert (status["callbacks_failed"], status["oldest_failed_at"]) == (0, None)
+    assert status["health"] == "healthy"
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("callbacks", "ls"), ("callbacks", "show", "room_event")]
+)
+def test_the_command_line_says_how_to_get_it_back(
+    calls: Server, hook: Receiver, words: tuple[str, ...]
+) -> None:
+    assert calls.chatctl(*words).stderr == ""
+    calls.create_room()
+    finished(calls, 1)
+    said = calls.chatctl(*words).stderr
+    assert said.startswith("chatctl: 1 callback was given up\n  try: chatctl callbacks recover ")
+    assert calls.chatctl(*words, "--quiet").stderr == ""
+    assert calls.chatctl(*words, "--json").stderr == ""
+    hook.behave(answer())
+    run_the_hint(calls, said.partition("try: ")[2])
+    eventually(lambda: calls.figure(FAILED) == 0)
+    assert calls.chatctl(*words).stderr == ""
+
+
+def test_a_sample_that_fails_is_no_loss(calls: Server) -> None:
+    (endpoint,) = calls.http.get("/management/callbacks").json()
+    path = f"/management/callbacks/{endpoint['endpoint_id']}"
+    calls.http.post(f"{path}/test").raise_for_status()
+    finished(calls, 1)
+    assert calls.http.get(path).json()["failed"] == 0
+    assert health(calls)["status"] == "healthy"
+
+
+def test_who_has_no_callbacks_hears_nothing_of_them(server: Server) -> None:
+    names = [each["name"] for each in server.http.get("/health").json()["services"]]
+    assert names == ["database"]
