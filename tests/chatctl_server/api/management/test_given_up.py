@@ -10,6 +10,11 @@ from hooks import calling, finished, of_event
 from receivers import Receiver, answer, receiver
 from world import Server, eventually
 
+from chatctl_server.api.management import callback_figures
+from chatctl_server.api.management.callback_figures import Receiving
+from chatctl_server.domain import times
+from chatctl_server.storage.deliveries import Outstanding
+
 ROOM_EVENTS = "ROOM_EVENT_CALLBACK_URL"
 FAILED = 'chatctl_callback_failed{kind="room_event"}'
 
@@ -97,3 +102,25 @@ def test_a_sample_that_fails_is_no_loss(calls: Server) -> None:
 def test_who_has_no_callbacks_hears_nothing_of_them(server: Server) -> None:
     names = [each["name"] for each in server.http.get("/health").json()["services"]]
     assert names == ["database"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_enabled", "expected"),
+    [
+        (6, True, "3 pending, the oldest for 6 min: chatctl callbacks ls"),
+        (4, True, None),
+        (6, False, None),
+    ],
+    ids=["for long", "not for long", "for one that is disabled"],
+)
+def test_what_waits(minutes: int, is_enabled: bool, expected: str | None) -> None:
+    since = times.now() - minutes * 60 * times.SECOND
+    waiting = Receiving("data", is_enabled, Outstanding(3, since))
+    assert callback_figures.trouble([waiting]) == expected
+
+
+@pytest.mark.parametrize(("minutes", "is_trouble"), [(59, True), (61, False)])
+def test_a_failure_is_trouble_for_an_hour(minutes: int, is_trouble: bool) -> None:
+    at = times.now() - minutes * 60 * times.SECOND
+    lost = Receiving("data", True, Outstanding(failed=1, oldest_failed_at=at, last_failure_at=at))
+    assert (callback_figures.trouble([lost]) is not None) == is_trouble
