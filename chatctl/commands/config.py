@@ -114,6 +114,10 @@ def _proxies(loaded: "Loaded") -> list[str]:
     return found
 
 
+def _unknown_names(loaded: "Loaded") -> list[str]:
+    return [f"there is no setting {name}: is it another program's?" for name in loaded.unknown]
+
+
 def _database(loaded: "Loaded") -> list[str]:
     from chatctl_server.settings.sources import database_path
 
@@ -147,6 +151,7 @@ RISKS: tuple[Callable[["Loaded"], list[str]], ...] = (
     _open_to_the_network,
     _tokens_that_nobody_asks_for,
     _proxies,
+    _unknown_names,
     _database,
     _secrets_in_readable_files,
 )

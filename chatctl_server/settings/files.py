@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chatctl_server.errors import InvalidSetting
+from chatctl_server.settings import spelling
 
 DEFAULT_FILES = ("chatctl.toml", "/etc/chatctl/chatctl.toml")
 
@@ -23,14 +24,24 @@ class FoundSetting(NamedTuple):
     file_setting: str = ""
 
 
-def read_dotenv(path: Path, known: Collection[str]) -> dict[str, FoundSetting]:
-    """The known names in the file. It may belong to several programs: other names are skipped."""
+class DotEnv(NamedTuple):
+    """``unknown``: the names of no setting, and where they stand."""
+
+    found: dict[str, FoundSetting]
+    unknown: dict[str, str]
+
+
+def read_dotenv(path: Path, settings: Collection[str], others: Collection[str]) -> DotEnv:
+    """``others`` are found, too. It may belong to several programs: of names that are no setting's,
+    those are refused that are written like one."""
+    known = {*settings, *others}
     # A virtual environment is a directory that is often called .env.
     if not path.is_file():
-        return {}
+        return DotEnv({}, {})
     from dotenv.parser import parse_stream  # 0.07 s, and most directories have no such file
 
     found: dict[str, FoundSetting] = {}
+    unknown: dict[str, str] = {}
     for binding in parse_stream(StringIO(_read(path))):
         written = binding.original.string
         blank = written[: len(written) - len(written.lstrip())]
@@ -40,7 +51,18 @@ def read_dotenv(path: Path, known: Collection[str]) -> dict[str, FoundSetting]:
             _refuse_broken_line(written, origin, known)
         elif binding.key is not None and binding.key in known:
             found[binding.key] = FoundSetting(binding.value or "", origin)
-    return found
+        elif binding.key is not None:
+            _refuse_misspelt(binding.key, origin, settings)
+            unknown[binding.key] = origin
+    return DotEnv(found, unknown)
+
+
+def _refuse_misspelt(key: str, origin: str, settings: Collection[str]) -> None:
+    meant = spelling.meant(key.upper(), settings)
+    if meant is not None:
+        raise InvalidSetting(
+            f"{origin}: there is no setting {key!r}", field=key, hint=f"did you mean {meant}?"
+        )
 
 
 def _refuse_broken_line(written: str, origin: str, known: Collection[str]) -> None:

@@ -46,12 +46,14 @@ KNOWN = (*SETTINGS, *SECRET_FILES)
 class Loaded(msgspec.Struct, frozen=True):
     """``origin`` says for every NAME where its value is from: ``.env line 4``, ``default``.
 
-    ``warnings``: files with secrets that others may read.
+    ``unknown``: what stands in ``.env`` and is no setting. ``warnings``: files with secrets that
+    others may read.
     """
 
     settings: Settings
     origin: dict[str, str]
     config_path: Path | None
+    unknown: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -63,12 +65,12 @@ def load(
     cwd: Path = Path(),
 ) -> Loaded:
     """``flags`` maps setting names to what the command line said; ``config`` is ``--config``."""
-    dotenv = read_dotenv(cwd / ".env", {*KNOWN, "CHAT_CONFIG", "RUST_LOG"})
-    named = config or environ.get("CHAT_CONFIG") or _text(dotenv, "CHAT_CONFIG")
+    dotenv = read_dotenv(cwd / ".env", KNOWN, ("CHAT_CONFIG", "RUST_LOG"))
+    named = config or environ.get("CHAT_CONFIG") or _text(dotenv.found, "CHAT_CONFIG")
     file = config_file(named, cwd)
     toml = read_toml(*file, KNOWN) if file else {}
     found = secret_files.credentials(environ.get("CREDENTIALS_DIRECTORY"), SECRET_FILES, cwd)
-    for source in (toml, dotenv, _from_environment(environ), _from_flags(flags)):
+    for source in (toml, dotenv.found, _from_environment(environ), _from_flags(flags)):
         found |= secret_files.merged(source, SECRET_FILES)
     warnings = _read_secrets(found, cwd)
     if "LOG_LEVEL" not in found and "RUST_LOG" in found:
@@ -76,7 +78,9 @@ def load(
     settings = _parsed(found)
     origin = {name: found[name].origin if name in found else "default" for name in SETTINGS}
     _check_together(settings, origin)
-    return Loaded(settings, origin, file[0].absolute() if file else None, tuple(warnings))
+    unknown = tuple(f"{name} ({place})" for name, place in dotenv.unknown.items())
+    path = file[0].absolute() if file else None
+    return Loaded(settings, origin, path, unknown, tuple(warnings))
 
 
 def _read_secrets(found: dict[str, FoundSetting], cwd: Path) -> list[str]:

@@ -94,6 +94,16 @@ class TestCheck:
         expected = f"ok\tyes\nconfiguration\t{path}\nwarnings\t0\n"
         assert here("config", "check") == (expected, "", 0)
 
+    def test_names_of_nobody_are_told(self, here: Here) -> None:
+        _write(here, "chatctl.toml", SOUND)
+        _write(here, ".env", "COMPOSE_PROJECT_NAME=chat\n")
+        done = here("config", "check")
+        assert done.stderr == (
+            "chatctl: warning: there is no setting COMPOSE_PROJECT_NAME (.env line 1): "
+            "is it another program's?\n"
+        )
+        assert done.exit == 0
+
     def test_what_init_writes_is_sound(self, here: Here) -> None:
         assert here("init", "--quiet").exit == 0
         done = here("config", "check", "--json")

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from chatctl_server.errors import InvalidSetting
-from chatctl_server.settings import sources
+from chatctl_server.settings import sources, spelling
 from chatctl_server.settings.sources import (
     SECRET_FILES,
     SETTINGS,
@@ -100,6 +100,44 @@ def test_an_empty_value_counts_as_unset(place: Place, empty: str) -> None:
     assert loaded.settings.resume_limit == 10_000
     assert loaded.settings.admin_api_key is None
     assert loaded.origin["DATABASE_URL"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("ROOM_IDENTTY", "ROOM_IDENTITY"),
+        ("ROOM_IDNETITY", "ROOM_IDENTITY"),
+        ("room_identity", "ROOM_IDENTITY"),
+        ("ROOM_IDENTITY_MODE", "ROOM_IDENTITY"),
+        ("CALLBACK_TIMEOUT", "CALLBACK_TIMEOUT_SECONDS"),
+        ("BINDADRESS", "BIND_ADDRESS"),
+        ("ADMIN_API_KEY_FLIE", "ADMIN_API_KEY_FILE"),
+    ],
+)
+def test_a_slip_in_dotenv_is_refused(place: Place, key: str, meant: str) -> None:
+    place.dotenv(f"# mine\n{key}=token\n")
+    with pytest.raises(InvalidSetting) as caught:
+        place.load()
+    assert caught.value.detail == f".env line 2: there is no setting '{key}'"
+    assert (caught.value.field, caught.value.hint) == (key, f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    "key", ["BIND_ADDR_X9", "ADMIN", "LOG", "RUST_LOG_STYLE", "COMPOSE_PROJECT_NAME"]
+)
+def test_what_is_another_programs_in_dotenv_is_named(place: Place, key: str) -> None:
+    place.dotenv(f"{key}=1\nMAX_CONNECTIONS=2\n")
+    loaded = place.load()
+    assert loaded.settings.max_connections == 2
+    assert loaded.unknown == (f"{key} (.env line 1)",)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("", "", 0), ("A", "", 1), ("AB", "BA", 1), ("ABCD", "ACBD", 1), ("KITTEN", "SITTING", 3)],
+)
+def test_how_far_two_names_are_apart(one: str, other: str, expected: int) -> None:
+    assert spelling.distance(one, other) == spelling.distance(other, one) == expected
 
 
 class TestConfigFile:
@@ -217,7 +255,7 @@ class TestDotenv:
         assert place.load(environ={"HOME": "/root"}).settings.admin_api_key == key
 
     def test_other_programs_lines_are_skipped(self, place: Place) -> None:
-        place.dotenv("POSTGRES_PASSWORD=x\nMAX_CONECTIONS=1\n!! no setting at all 'x\n")
+        place.dotenv("POSTGRES_PASSWORD=x\n!! no setting at all 'x\n")
         assert place.load(environ={"MAX_CONECTIONS": "1"}).settings == Settings()
 
     def test_a_broken_line_of_ours_is_refused_without_its_value(self, place: Place) -> None:
