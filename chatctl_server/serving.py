@@ -22,7 +22,7 @@ from chatctl_server.app import VERSION, Application, create_app
 from chatctl_server.live.arrivals import Arrivals
 from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
-from chatctl_server.process import fingerprints, lock, servers, sockets
+from chatctl_server.process import fingerprints, lock, memory, servers, sockets
 from chatctl_server.process.paths import Paths, find_paths
 from chatctl_server.settings.sources import Loaded, Settings, secret_values
 from chatctl_server.storage import maintenance
@@ -136,6 +136,7 @@ def _run(
             )
 
         _keep_pauses_short()
+        memory.share()
         server = _Server(_uvicorn_config(settings, app), ready, stopping)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(app, server, listeners.all()))

@@ -45,7 +45,9 @@ def log(told: AttemptProgress) -> None:
 
 def _log_delivered(told: AttemptProgress) -> None:
     if told.rendered.is_after_creation:
-        sync_logger.info("创建房间后同步成功，房间ID: %s", told.rendered.room_id)
+        room_id = told.rendered.room_id
+        text = "创建房间后同步成功，房间ID: %s (a new room was synced)"
+        sync_logger.info(text, room_id)
     logger.debug("%s was delivered", told.rendered.delivery.event, extra=_fields(told))
 
 

@@ -17,7 +17,7 @@ Urls = Mapping[EndpointKind, str | None]
 
 def start(workers: Workers, store: Store, settings: Settings, urls: Urls) -> None:
     states = _heard(syncs.STATES, urls)
-    _tell_interval(settings.sync_interval_seconds)
+    _tell_interval(settings.sync_interval_seconds, is_heard=bool(states))
     for seconds, kinds in (
         (settings.sync_interval_seconds, states),
         (settings.chat_history_batch_interval_seconds, _heard(("chat_history",), urls)),
@@ -45,8 +45,9 @@ def _start(
     workers.start(name, run)
 
 
-def _tell_interval(seconds: int) -> None:
-    if seconds:
-        logger.info("启动定时同步服务，间隔: %d秒", seconds)
-    else:
-        logger.info("定时同步已禁用")
+def _tell_interval(seconds: int, *, is_heard: bool) -> None:
+    """In the documents' words, for who looks for them."""
+    if not seconds:
+        logger.info("定时同步已禁用 (the periodic sync is off)")
+    elif is_heard:
+        logger.info("启动定时同步服务，间隔: %d秒 (a periodic sync every %d s)", seconds, seconds)

@@ -31,7 +31,7 @@ class SyncRuns:
     def _tell(self, offset: int) -> None:
         if offset in self._is_planned and self._outstanding[offset] <= 0:
             self._forget(offset)
-            logger.info("完成所有房间的定时同步", extra={"offset": offset})
+            logger.info("完成所有房间的定时同步 (all rooms were synced)", extra={"offset": offset})
 
     def _forget(self, offset: int) -> None:
         self._outstanding.pop(offset, None)

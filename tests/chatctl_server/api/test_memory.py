@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from application import in_process, reached
 from test_one_batch import Talker
+from world import Server
 
 from chatctl_server import app as application
 from chatctl_server.live.presence import Presence
 from chatctl_server.process import memory
 
+HEAP_BYTES = 64 * 1024 * 1024  # what glibc reserves for one
 FRAGMENTED = """
 from chatctl_server.process import memory
 
@@ -64,3 +66,20 @@ async def test_when_a_crowd_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 await talkers.pop().leave()
             await reached(lambda before=before: len(given) > before)  # type: ignore[misc]
             assert given[before:] == [left]
+
+
+def heaps(server: Server) -> int:
+    """Those that are not the loop's: each is a mapping that begins at a multiple of 64 MiB."""
+    assert server.process is not None
+    lines = Path(f"/proc/{server.process.pid}/maps").read_text().splitlines()
+    begins = [int(line.split("-")[0], 16) for line in lines if " rw-p 00000000 00:00 0" in line]
+    return sum(begin % HEAP_BYTES == 0 for begin in begins)
+
+
+def test_threads_share_a_heap(server: Server) -> None:
+    room = server.create_room()
+    room.join("anna").say("hello")
+    for path in ("rooms", f"rooms/{room.id}", f"sync/chat-history/{room.id}", "callbacks", "sync"):
+        for _ in range(10):
+            server.http.get(f"/management/{path}").raise_for_status()
+    assert heaps(server) == 1

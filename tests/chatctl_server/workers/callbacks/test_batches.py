@@ -175,9 +175,14 @@ def test_the_clocks_run_the_batches(tmp_path: Path) -> None:
         wait_at(hook, "PERIODIC_SYNC_CALLBACK_URL", 2)
         assert len(bodies(hook, CHAT)) == 1, "nothing new: no batch"
         log = server.log.read_text()
-        assert "启动定时同步服务，间隔: 1秒" in log
+        assert "启动定时同步服务，间隔: 1秒 (a periodic sync every 1 s)" in log
         assert "完成所有房间的定时同步" in log
         assert f"创建房间后同步成功，房间ID: {room.id}" in log
+
+
+def test_no_clock_is_told_of_that_nobody_hears(tmp_path: Path) -> None:
+    with receiver() as hook, calling(tmp_path, hook, CHAT, SYNC_INTERVAL_SECONDS="1") as server:
+        assert "定时同步" not in server.log.read_text()
 
 
 def test_without_an_interval_no_clock_runs(tmp_path: Path) -> None:
