@@ -92,7 +92,8 @@ def test_a_secret_overlaps_for_a_day(desk: Offline) -> None:
     both = f"{SECRETS[1]} {SECRETS[0]}"
     assert (again.previous_secret, again.previous_until) == (both, desk.now + DAY)
     for now, until in ((desk.now, (desk.now + DAY) // SECOND), (desk.now + DAY, None)):
-        shown = views.endpoint(again, None, now, scope="rooms", has_common_secret=False)
+        nothing = deliveries.Outstanding()
+        shown = views.endpoint(again, nothing, now, scope="rooms", has_common_secret=False)
         assert shown.secret_overlap_until == until
 
 
