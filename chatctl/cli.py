@@ -4,6 +4,7 @@ import errno
 import gc
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -21,6 +22,7 @@ from chatctl.show.visible import json_text, visible
 
 # Objects. Most of what a command makes are the modules that it imports: none of it is garbage.
 COLLECT_AFTER = 50_000
+_A_SLIP = 0.65  # how alike two words are then
 
 
 def main() -> NoReturn:
@@ -135,19 +137,23 @@ def _misused(error: TyperException) -> Failure:
     if hasattr(error, "option_name") and context is not None and context.parent is None:
         return usage(message, "options behind the verb, as in: chatctl rooms ls --json")
     command = context.command_path if context is not None else "chatctl"
-    if several:
-        possible = several.rstrip(")").split(", ")
-        return usage(message, f"{command} … {', '.join(_closest_first(error, possible))}")
-    if meant:
-        return usage(message, f"{command} {meant.rstrip('?').replace(chr(39), '')}")
+    if several or meant:
+        possible = re.findall(r"\w[\w-]*|--\w[\w-]*", several or meant)
+        typed = str(getattr(error, "option_name", "")) or message.split("'")[1]
+        near = _near(typed, possible)
+        if near:
+            return usage(message, f"{command} {'… ' if several else ''}{', '.join(near)}")
     return usage(message, f"{command} --help")
 
 
-def _closest_first(error: TyperException, possible: list[str]) -> list[str]:
+def _near(typed: str, possible: list[str]) -> list[str]:
+    """Those that a slip makes of it, the nearest first: others would lead astray."""
     from difflib import SequenceMatcher
 
-    typed = str(getattr(error, "option_name", ""))
-    return sorted(possible, key=lambda each: -SequenceMatcher(None, typed, each).ratio())
+    word = typed.strip("-")
+    ratios = {each: SequenceMatcher(None, word, each.strip("-")).ratio() for each in possible}
+    near = [each for each in possible if ratios[each] >= _A_SLIP or each.startswith(typed)]
+    return sorted(near, key=lambda each: -ratios[each])
 
 
 def _system_error(error: OSError) -> Failure:

@@ -13,6 +13,7 @@ import typer
 from chatctl.input import event_types, ids, rooms, times
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
+from chatctl.shell import rest
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, verb
 from chatctl.show import output, sentences
@@ -36,6 +37,7 @@ _READ = (
     Column("what", "WHAT"),
 )
 _LARGEST_PAGE = 1000
+_USUAL = 100
 _YEAR = re.compile("20[0-9]{2}")
 
 Since = Annotated[
@@ -44,6 +46,12 @@ Since = Annotated[
         "--since",
         metavar="OFFSET|ID|TIME",
         help="After this offset or event id, or from this time, date or age on (help input).",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="OFFSET|ID|TIME", help="Up to this event, or until this time, date, age."
     ),
 ]
 
@@ -69,6 +77,7 @@ Room = Annotated[
 Actor = Annotated[
     str | None, typer.Option("--actor", metavar="USER", help="Only what this user did.")
 ]
+Everything = Annotated[bool, typer.Option("--all", help="All there are.")]
 
 
 @verb(
@@ -81,29 +90,37 @@ def ls(
     options: Options,
     *,
     since: Since = None,
+    until: Until = None,
     type: Type = None,  # noqa: A002 - the option's name
     room: Room = None,
     actor: Actor = None,
-    count: Annotated[
-        int, typer.Option("--count", metavar="N", min=1, help="At most this many.")
-    ] = 100,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
+    ] = None,
+    everything: Everything = False,
 ) -> None:
-    """List events in the order they happened, the oldest first."""
+    """List events, the newest first."""
+    count = _count(limit, everything, _USUAL)
     with connection.open(options) as server:
-        query = {**filters(server, type, room, actor), **start(options, since)}
+        wanted = filters(server, type, room, actor)
+        query = {**wanted, **start(options, since), **end(since, until)}
         with _named_as_typed():
-            found, more = _first(server, query, count)
-        _list(options, server, found)
-    if more:
-        last = found[-1]["offset"]
+            older = _newest_first(options, server, query, count)
+    if older is not None:
+        words = ["chatctl", "events", "ls", "--until", str(older)]
+        words += ["--since", since] if since is not None else []
+        for name, value in wanted.items():
+            words += (f"--{name}", str(value))
+        shown = "event is" if count == 1 else f"{count:,} events are"
         output.note(
-            options, f"the first {count} are shown; go on with --since {last}, or a larger --count"
+            options, f"the newest {shown} shown; the older ones: {rest.command(options, words)}"
         )
 
 
 @verb(
     "tail",
-    examples=("chatctl events tail --count 20", "chatctl events tail -f --type 'ban.*' --json"),
+    examples=("chatctl events tail --limit 20", "chatctl events tail -f --type 'ban.*' --json"),
     exits=(3, 4, 5, 130, 141, 143),
     columns=_COLUMNS,
 )
@@ -112,25 +129,31 @@ def tail(
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as they happen.")] = False,
     since: Since = None,
+    until: Until = None,
     type: Type = None,  # noqa: A002 - the option's name
     room: Room = None,
     actor: Actor = None,
-    count: Annotated[
-        int | None, typer.Option("--count", metavar="N", min=0, help="How many of the newest (10).")
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=0, help="How many of the newest (10).")
     ] = None,
+    everything: Everything = False,
 ) -> None:
-    """Show the newest events; with -f, and then all that follow."""
-    if since is not None and count is not None:
-        raise usage("--since and --count both say where to begin", "one of the two")
+    """Show the newest events in their order; with -f, and then all that follow."""
+    if since is not None and limit is not None:
+        raise usage("--since and --limit both say where to begin", "one of the two")
+    if follow and until is not None:
+        raise usage("-f follows what comes: --until is for what was", "without -f")
+    count = _count(limit, everything, 10)
     only_served = connection.NOT_FOLLOWED if follow else None
     with connection.open(options, only_served=only_served) as server:
         query = filters(server, type, room, actor)
         reached = streams.newest_offset(server) if follow else 0
-        if since is not None:
-            with _named_as_typed():
-                found = _all_until(server, {**query, **start(options, since)}, reached)
-        else:
-            found = _newest(server, query, 10 if count is None else count)
+        span = {**start(options, since), **end(since, until)}
+        with _named_as_typed():
+            if since is not None or count is None:
+                found = _all_until(server, {**query, **span}, reached)
+            else:
+                found = _newest(server, {**query, **span}, count)
         if follow:
             reached = max([reached, *(event["offset"] for event in found)])
             following = streams.follow(options, server, query, reached)
@@ -156,9 +179,28 @@ def _named_as_typed() -> Iterator[None]:
     try:
         yield
     except Failure as failure:
-        if failure.message.startswith("after: "):
-            failure.message = f"--since: {failure.message.removeprefix('after: ')}"
+        for name, option in (("after: ", "--since"), ("until: ", "--until")):
+            if failure.message.startswith(name):
+                failure.message = f"{option}: {failure.message.removeprefix(name)}"
         raise
+
+
+def _count(limit: int | None, everything: bool, usual: int) -> int | None:
+    if everything and limit is not None:
+        raise usage("--all and --limit contradict each other", "one of the two")
+    return None if everything else usual if limit is None else limit
+
+
+def end(since: str | None, until: str | None) -> dict[str, str | int]:
+    if until is None:
+        return {}
+    if times.looks_like_offset(until) or ids.is_uuid(until):
+        return {"until": until}
+    moment = _moment(until, "--until")
+    begin = None if since is None else times.moment(since, time.time())
+    if begin is not None and not times.looks_like_offset(since or ""):
+        times.check_order(("since", begin), ("until", moment))
+    return {"until_time": int(moment)}
 
 
 def start(options: Options, since: str | None) -> dict[str, str | int]:
@@ -172,27 +214,38 @@ def start(options: Options, since: str | None) -> dict[str, str | int]:
         return {"after": int(since)}
     if ids.is_uuid(since):
         return {"after": since}
-    moment = times.moment(since, time.time())
+    return {"since_time": int(_moment(since, "--since"))}
+
+
+def _moment(text: str, option: str) -> float:
+    moment = times.moment(text, time.time())
     if moment is None:
         raise usage(
-            f"--since: '{since}' is neither an offset, an event's id, a time, a date nor an age",
-            f"--since 1200, {times.FORMS}",
+            f"{option}: '{text}' is neither an offset, an event's id, a time, a date nor an age",
+            f"{option} 1200, {times.FORMS}",
         )
-    times.check_range(moment, since, "--since")
-    return {"since_time": int(moment)}
+    times.check_range(moment, text, option)
+    return moment
 
 
-def _first(server: Client, query: Params, count: int) -> tuple[list[Json], bool]:
-    """The first ``count`` events, and whether there are more."""
+def _newest_first(options: Options, server: Client, query: Params, count: int | None) -> int | None:
+    """The offset below the last that is shown, when there are more. Into a pipe all of them go
+    page by page: the log may be larger than the memory."""
+    size = _LARGEST_PAGE if count is None else min(count + 1, _LARGEST_PAGE)
+    pages = server.pages("/management/events", {**query, "tail": "true", "limit": size})
+    if count is None and not options.json and not sys.stdout.isatty():
+        for page in pages:
+            output.rows(options, _COLUMNS, page[::-1])
+            server.renew()
+        return None
     found: list[Json] = []
-    page_size = min(count, _LARGEST_PAGE)
-    for page in server.pages("/management/events", {**query, "limit": page_size}):
-        found += page
-        if len(found) > count:
+    for page in pages:
+        found += page[::-1]
+        if count is not None and len(found) > count:
             break
-    else:
-        return found, False
-    return found[:count], True
+        server.renew()
+    _list(options, server, found[:count])
+    return found[count]["offset"] if count is not None and len(found) > count else None
 
 
 def _all_until(server: Client, query: Params, reached: int) -> list[Json]:
@@ -208,7 +261,7 @@ def _all_until(server: Client, query: Params, reached: int) -> list[Json]:
 def _newest(server: Client, query: Params, count: int) -> list[Json]:
     """The newest ``count``: a page at most, since ``tail`` begins at the end."""
     if count > _LARGEST_PAGE:
-        raise usage(f"--count: at most {_LARGEST_PAGE} events", "--since OFFSET for more")
+        raise usage(f"--limit: at most {_LARGEST_PAGE} events", "--since OFFSET for more")
     if count == 0:
         return []
     found: list[Json] = server.get("/management/events", {**query, "tail": "true", "limit": count})

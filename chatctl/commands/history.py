@@ -1,7 +1,6 @@
 """``chatctl rooms history`` and ``chatctl rooms sessions``: what was said, and who was there."""
 
 import itertools
-import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ import typer
 from chatctl.input import rooms, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
+from chatctl.shell import rest
 from chatctl.shell.failures import usage
 from chatctl.shell.options import Options, RoomOption, only_room, verb
 from chatctl.show import output
@@ -97,9 +97,9 @@ def history(
         room_id = rooms.find_id(server, asked.room)
         last = _show_messages(options, _messages(server, room_id, query, count), count)
     if last is not None:
-        rest = {**asked.window, "before_seq": last["seq"]}
+        older = {**asked.window, "before_seq": last["seq"]}
         shown = "message is" if count == 1 else f"{count:,} messages are"
-        _tell(options, f"the newest {shown}", "history", room_id, rest)
+        _tell(options, f"the newest {shown}", "history", room_id, older)
 
 
 @verb(
@@ -202,14 +202,5 @@ def _tell(options: Options, what: str, verb_name: str, room_id: str, query: Quer
     words = ["chatctl", "rooms", verb_name, room_id]
     for name, value in query.items():
         words += (names[name], str(value))
-    given = {
-        "--server": options.server,
-        "--db": options.db,
-        "--config": options.config,
-        "--api-key-file": options.api_key_file,
-    }
-    for name, text in given.items():
-        words += (name, text) if text is not None else ()
-    words += ["--all", *(["--json"] if options.json else [])]
-    rest = "the older ones" if "before_seq" in query else "all of them"
-    output.note(options, f"{what} shown; {rest}: {shlex.join(words)}")
+    which = "the older ones" if "before_seq" in query else "all of them"
+    output.note(options, f"{what} shown; {which}: {rest.command(options, words)}")

@@ -52,7 +52,7 @@ def say(
     if options.json:
         output.document(output.with_times(_SAID, row))
     elif sys.stdout.isatty():
-        output.line(visible(f"said in {named} as message {posted['seq']}"))
+        output.line(visible(f"said in {named} as message {posted['message_id']}"))
     else:
         output.rows(options, _SAID, [row])
 

@@ -20,7 +20,7 @@ _LIST = (
     Column("current_users", "USERS", "number"),
     Column("peak_users", "PEAK", "number"),
     Column("total_joins", "JOINS", "number"),
-    Column("start_time", "OPENED", "time"),
+    Column("created_at", "CREATED", "time"),
     Column("closed_at", "CLOSED", "time"),
 )
 _SHOW = (
@@ -30,9 +30,11 @@ _SHOW = (
     Column("current_users", "users", "number"),
     Column("peak_users", "peak", "number"),
     Column("total_joins", "joins", "number"),
-    Column("start_time", "opened", "time"),
+    Column("created_at", "created", "time"),
+    Column("last_activity", "last activity", "time"),
     Column("closed_at", "closed", "time"),
 )
+_JSON = (*_SHOW, Column("start_time", "created", "time"))  # as the documents name it
 _CREATED = (Column("room_id", "id", "id"), Column("websocket_url", "url", "id"))
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
@@ -60,12 +62,16 @@ def ls(
     with connection.open(options) as server:
         found = [room for page in server.pages("/management/rooms", query) for room in page]
     found.sort(key=lambda room: (room["room_name"], room["room_id"]))
-    output.rows(options, _LIST if status != "open" else _LIST[:-1], found)
+    columns = _LIST if status != "open" else _LIST[:-1]
+    output.rows(options, _JSON if options.json else columns, found)
 
 
 @verb(
     "create",
-    examples=("chatctl rooms create lobby", "chatctl rooms create lobby --admin alice --json"),
+    examples=(
+        "chatctl rooms create lobby --admin alice --json",
+        "chatctl rooms create lobby --if-missing",
+    ),
     exits=(3, 4),
     changes=True,
 )
@@ -77,17 +83,16 @@ def create(
         list[str] | None,
         typer.Option("--admin", metavar="USER", help="A room admin; may be repeated."),
     ] = None,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Take the open room of that name, if there is one.")
+    ] = False,
 ) -> None:
     """Create a room and print its id first."""
     body = {"room_name": name, "admin_user_ids": admin or []}
+    query = {"if_missing": "true"} if if_missing else {}
     with connection.open(options, writes=True) as server:
-        made = server.post("/management/rooms", body)
-        is_double = not options.quiet and rooms.others_named(server, {**made, "room_name": name})
-    if is_double:
-        output.note(
-            options,
-            f"another open room is called {name}, too: commands need the id of the one they mean",
-        )
+        made = server.post("/management/rooms", body, **query)
+    _tell_namesakes(options, name, made)
     if options.json:
         output.document({"changed": True, **made})
     elif sys.stdout.isatty():
@@ -107,7 +112,8 @@ def show(options: Options, *, words: Words = None, room: RoomOption = None) -> N
     named = only_room(words, room)
     with connection.open(options) as server:
         found = rooms.find(server, named)
-    output.record(options, _SHOW if "closed_at" in found else _SHOW[:-1], found)
+    columns = _SHOW if "closed_at" in found else _SHOW[:-1]
+    output.record(options, _JSON if options.json else columns, found)
 
 
 @verb(
@@ -159,6 +165,7 @@ def rename(
     with connection.open(options, writes=True) as server:
         before = rooms.find(server, named)
         done = server.patch(rooms.path(before["room_id"]), {"room_name": rest[0]})
+    _tell_namesakes(options, rest[0], done)
     result = {key: done[key] for key in ("changed", "room_id", "room_name")}
     if options.json:
         output.document(result)
@@ -167,6 +174,14 @@ def rename(
         output.line(visible(f"{before['room_name']} {sentence} {done['room_name']}"))
     else:
         output.fields([cell(done["room_id"]), output.changed(done)])
+
+
+def _tell_namesakes(options: Options, name: str, room: Json) -> None:
+    if room.get("same_name"):
+        output.note(
+            options,
+            f"another open room is called {name}, too: commands need the id of the one they mean",
+        )
 
 
 def _one_name(rest: list[str]) -> Failure:

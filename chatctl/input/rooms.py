@@ -34,18 +34,6 @@ def path(room_id: str, *rest: str) -> str:
     return "/".join((_PATH, *segments))
 
 
-def others_named(server: Client, made: Json) -> bool:
-    """Whether another open room has its name. What fails here fails no command that is done."""
-    try:
-        found = server.get(_PATH, {"status": "open", "room": made["room_name"], "limit": 3})
-    except Failure:
-        return False
-    return any(
-        room["room_name"] == made["room_name"] and room["room_id"] != made["room_id"]
-        for room in found
-    )
-
-
 def _ambiguous(room: str, meant: list[Json]) -> Failure:
     ids = sorted(str(each["room_id"]) for each in meant)
     more = f" and {len(ids) - _SHOWN_CANDIDATES} more" if len(ids) > _SHOWN_CANDIDATES else ""

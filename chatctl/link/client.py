@@ -164,15 +164,17 @@ class Client:
     def patch(self, path: str, body: Json) -> Json:
         return self._changed("PATCH", path, body)
 
-    def post(self, path: str, body: Json = None) -> Json:
-        return self._changed("POST", path, body)
+    def post(self, path: str, body: Json = None, **params: str) -> Json:
+        return self._changed("POST", path, body, params)
 
     def delete(self, path: str) -> Json:
         return self._changed("DELETE", path)
 
-    def _changed(self, method: str, path: str, body: Json = None) -> Json:
+    def _changed(
+        self, method: str, path: str, body: Json = None, params: Params = types.MappingProxyType({})
+    ) -> Json:
         """What is refused, or done already, has no callbacks that wait."""
-        found = _parsed(self.name, self.answer(method, path, body=body))
+        found = _parsed(self.name, self.answer(method, path, params, body))
         if self._link.is_heard and found.get("changed", True):
             self.note_waiting()
         return found

@@ -224,7 +224,18 @@ class _Search:
             # The file's key is for the server on this machine; another host never sees it.
             local = path is not None and addresses.is_loopback(url.host)
             key = self._known_key(path if local else None)
-        return addresses.over_tcp(url, key)
+        holder = self._running_at(url) if key is None else None
+        return addresses.over_tcp(url, key) if holder is None else self._to_holder(holder, None)
+
+    def _running_at(self, url: httpx.URL) -> "Holder | None":
+        """The server of this user that listens there: its socket asks for no key."""
+        from chatctl_server.process import servers
+
+        if not addresses.is_loopback(url.host):
+            return None
+        url = url.copy_with(host="127.0.0.1") if url.host == "localhost" else url
+        known = {addresses.server_url(each.url): each for each in servers.running() if each.url}
+        return known.get(url)
 
     def _to_file(self, path: Path) -> Link:
         from chatctl_server.errors import LockHeld
@@ -272,11 +283,12 @@ class _Search:
                 "chatctl serve, or name a database: --db sqlite:./chat.db",
             )
         if len(found) > 1:
-            urls = ", ".join(sorted(holder.url or f"pid {holder.pid}" for holder in found))
+            urls = sorted(holder.url or f"pid {holder.pid}" for holder in found)
+            one = f"--server {urls[0]}"
             raise Failure(
                 "several_servers",
-                f"several servers are running: {urls}",
-                "--server URL" if in_memory else "--server URL, or --db with the database of one",
+                f"several servers are running: {', '.join(urls)}",
+                one if in_memory else f"{one}, or --db with the database of one",
             )
         return self._to_holder(found[0], None)
 

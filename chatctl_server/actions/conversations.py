@@ -34,6 +34,15 @@ class CreatedConversation(NamedTuple):
     public_id: str
 
 
+class CreatedRoom(NamedTuple):
+    """``same_name``: how many other open rooms are called so, of the oldest hundred."""
+
+    ref: RoomRef
+    public_id: str
+    same_name: int
+    is_new: bool = True
+
+
 class Admins(NamedTuple):
     """The admins now in force, and whether this call made them so."""
 
@@ -65,9 +74,19 @@ def create(
 
 
 def create_room(
-    tx: Tx, actor: events.Actor, name: str, admin_user_ids: Iterable[str] = ()
-) -> CreatedConversation:
-    return create(tx, actor, "room", ROOMS, name, admin_user_ids)
+    tx: Tx,
+    actor: events.Actor,
+    name: str,
+    admin_user_ids: Iterable[str] = (),
+    *,
+    if_missing: bool = False,
+) -> CreatedRoom:
+    """``if_missing``: the oldest open room of that name is taken as it is, if there is one."""
+    known = rooms.open_named(tx.db, name)
+    if known and if_missing:
+        return CreatedRoom(*known[0], same_name=len(known) - 1, is_new=False)
+    made = create(tx, actor, "room", ROOMS, name, admin_user_ids)
+    return CreatedRoom(RoomRef(made.ref.id, ROOMS), made.public_id, len(known))
 
 
 def rename(tx: Tx, actor: events.Actor, ref: ConversationRef, name: str) -> events.Event | None:

@@ -340,11 +340,15 @@ TYPES: tuple[EventType, ...] = (
         "message.deleted",
         "message",
         MessageDeleted,
-        "* message {seq} was deleted",
+        "* message {message_id} was deleted",
         is_audited=True,
     ),
     EventType(
-        "message.erased", "message", MessageErased, "* message {seq} was erased", is_audited=True
+        "message.erased",
+        "message",
+        MessageErased,
+        "* message {message_id} was erased",
+        is_audited=True,
     ),
     EventType("session.joined", "session", SessionJoined, "* {user_id} joined"),
     EventType("session.left", "session", SessionLeft, "* {user_id} left{because}"),

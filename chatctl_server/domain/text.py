@@ -5,12 +5,16 @@ at the door. Other control characters are kept as they are: escaping is the read
 """
 
 import json
+import re
+import unicodedata
 
 from chatctl_server import errors
 
 MAX_NAME_CHARACTERS = 255
 MAX_REASON_BYTES = 4096
 RESERVED = "system"  # whose messages are the system's own
+_LINES = ("Cc", "Zl", "Zp")  # controls, and what ends a line
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def check(text: str, field: str, *, max_bytes: int) -> str:
@@ -48,6 +52,23 @@ def check_json(document: bytes, field: str) -> None:
         raise errors.InvalidInput(
             f"{field} holds a number of thousands of digits, or is nested too deep", field=field
         ) from None
+
+
+def check_room_name(name: str, field: str) -> str:
+    """One that can be typed where a command expects a room, and is not taken for something else.
+    Raises InvalidInput or BadText."""
+    check_name(name, field)
+    if any(unicodedata.category(each) in _LINES for each in name):
+        raise errors.InvalidInput(f"{field} has a control character", field=field)
+    if name != name.strip():
+        raise errors.InvalidInput(
+            f"{field} has white space at its ends", field=field, hint=f"'{name.strip()}'"
+        )
+    if name.startswith("-"):
+        raise errors.InvalidInput(f"{field} begins like an option, with -", field=field)
+    if _ID.fullmatch(name):
+        raise errors.InvalidInput(f"{field} looks like a room's id", field=field)
+    return name
 
 
 def check_name(text: str, field: str) -> str:

@@ -183,7 +183,9 @@ def _address(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not colon or not host:
-        raise Refused("names no host and port", f"write 127.0.0.1:{port or 3000}")
+        is_port = colon or port.isdigit()
+        meant = f"127.0.0.1:{port or 3000}" if is_port else f"{port or '127.0.0.1'}:3000"
+        raise Refused("names no host and port", f"write {meant}")
     if ":" in host and not bracketed:
         raise Refused("needs brackets around the IPv6 address", "write it as in [::1]:3000")
     if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:

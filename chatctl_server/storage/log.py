@@ -39,7 +39,7 @@ _FOUND = Query(
 )
 _FOUND_LAST = Query(
     f"""SELECT {COLUMNS} FROM event
-    WHERE id > :after AND {_WANTED} ORDER BY id DESC LIMIT :limit"""
+    WHERE id > :after AND id <= :until AND {_WANTED} ORDER BY id DESC LIMIT :limit"""
 )
 _AT_OR_BEHIND = Query("SELECT at FROM event WHERE id >= :offset ORDER BY id LIMIT 1")
 _STATE = Query(
@@ -102,9 +102,12 @@ def find_after(
     return _events(_FOUND.rows(db, after=offset, until=until, limit=limit, **asked))
 
 
-def find_last(db: Database, wanted: Wanted, offset: int, limit: int) -> list[events.Event]:
+def find_last(
+    db: Database, wanted: Wanted, offset: int, limit: int, until: int = END
+) -> list[events.Event]:
     """The newest ``limit`` of those above the offset, oldest first."""
-    rows = _FOUND_LAST.rows(db, after=offset, limit=limit, **msgspec.structs.asdict(wanted))
+    asked = msgspec.structs.asdict(wanted)
+    rows = _FOUND_LAST.rows(db, after=offset, until=until, limit=limit, **asked)
     return _events(reversed(rows))
 
 

@@ -40,6 +40,9 @@ class Room(msgspec.Struct, frozen=True):
         return self.ref.id
 
 
+MOST_NAMED = 100  # so many of one name are counted: each creation looks at them
+
+
 class RoomName(msgspec.Struct, frozen=True):
     """What a callback says of any room: a sixth of what ``Room`` costs."""
 
@@ -99,6 +102,10 @@ _MEANT = Query(
     JOIN room_stats s ON s.conversation = c.id
     WHERE rank = (SELECT min(rank) FROM ranked) ORDER BY c.id LIMIT :limit"""
 )
+_OPEN_NAMED = Query(
+    f"""SELECT c.id, c.public_id FROM conversation c WHERE c.scope = {ROOMS} AND c.name = :name
+    AND c.kind = 'room' AND c.status = 'open' AND c.id <> :but ORDER BY c.id LIMIT {MOST_NAMED}"""
+)
 _COUNT = Query(f"SELECT c.status, count(*) FROM conversation c WHERE {_OF_ROOMS} GROUP BY c.status")
 
 
@@ -116,6 +123,13 @@ def find_open(db: Database, room_id: str) -> Room:
     if room.status != "open":
         raise errors.ConversationIsClosed(f"The room {room_id} is closed")
     return room
+
+
+def open_named(db: Database, name: str, but: int = 0) -> list[tuple[RoomRef, str]]:
+    """The oldest that are called so, with the ids that the world knows. ``but``: not that one."""
+    return [
+        (RoomRef(id_, ROOMS), public) for id_, public in _OPEN_NAMED.rows(db, name=name, but=but)
+    ]
 
 
 def find_ref(db: Database, room_id: str, field: str = "room_id") -> RoomRef:

@@ -65,6 +65,12 @@ def name(text: str) -> str:
     return text[:255]
 
 
+def room_name(text: str) -> str:
+    """As a room may be called: nothing ends a line, and no white space is at its ends."""
+    kept = [each for each in text if unicodedata.category(each) not in ("Cc", "Zl", "Zp")]
+    return "".join(kept).strip().lstrip("-")[:255].rstrip()
+
+
 def file_name(text: str) -> str:
     """At most 255 bytes, some of them for a suffix."""
     return text.replace("/", "_").encode()[:200].decode(errors="ignore")

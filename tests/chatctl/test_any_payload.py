@@ -64,6 +64,7 @@ EXPECTED = [
 @pytest.mark.parametrize("verb", [("events", "ls"), ("events", "tail")], ids=" ".join)
 def test_a_list_holds_every_payload(here: Here, odd: Room, verb: tuple[str, ...]) -> None:
     events = _strictly(_run(here, odd, *verb, "--room", odd.id, "--json").stdout)
+    events = events[::-1] if verb[-1] == "ls" else events
     assert _payloads(events) == EXPECTED
     assert [event["data"].get("content") for event in events][-1] == "after all that"
 
@@ -72,6 +73,7 @@ def test_a_list_holds_every_payload(here: Here, odd: Room, verb: tuple[str, ...]
 def test_in_a_pipe_each_is_one_line(here: Here, odd: Room, verb: tuple[str, ...]) -> None:
     done = _run(here, odd, *verb, "--room", odd.id)
     cells = [line.split("\t") for line in done.stdout.splitlines()]
+    cells = cells[::-1] if verb[-1] == "ls" else cells
     assert {len(each) for each in cells} == {6}
     assert [each[2] for each in cells].count("custom.sent") == len(EXPECTED)
     assert "after all that" in cells[-1][5]
@@ -139,7 +141,7 @@ def test_times_are_rfc_3339_in_utc(here: Here, room: Room) -> None:
     assert http.post("/management/sync", json=asked).status_code == 202
     listed = _strictly(_run(here, room, "events", "--room", room.id, "--json").stdout)
     tailed = _strictly(_run(here, room, "events", "tail", "--room", room.id, "--json").stdout)
-    assert tailed == listed
+    assert tailed == listed[::-1]
     seen = set()
     for event in listed:
         for key, value in {**event, **event["data"]}.items():

@@ -16,6 +16,9 @@ LOBBY = {
     "current_users": 3,
     "peak_users": 9,
     "total_joins": 27,
+    "current_connections": 3,
+    "created_at": 1_767_323_045,
+    "last_activity": 1_767_323_050,
 }
 ARENA = {**LOBBY, "room_id": ARENA_ID, "room_name": "arena", "closed_at": 1_767_323_999}
 BASE = f"/management/rooms/{LOBBY_ID}"
@@ -63,7 +66,9 @@ def test_rooms_are_listed_by_name(chatctl: Chatctl, prepared: Prepared) -> None:
 
 def test_rooms_under_json_are_one_array(chatctl: Chatctl, prepared: Prepared) -> None:
     done = _run(chatctl, prepared, "rooms", "ls", "--json", "--match", "lobby")
-    assert json.loads(done.stdout) == [{**LOBBY, "start_time": "2026-01-02T03:04:05Z"}]
+    at = "2026-01-02T03:04:05Z"
+    times = {"start_time": at, "created_at": at, "last_activity": "2026-01-02T03:04:10Z"}
+    assert json.loads(done.stdout) == [{**LOBBY, **times}]
     assert (done.stderr, done.exit) == ("", 0)
     assert prepared.asked[0].query == {"status": "open", "match": "lobby"}
 
@@ -107,7 +112,8 @@ def test_a_room_is_shown_by_name_or_id(
     assert _run(chatctl, prepared, "rooms", "show", *room) == (
         rows(
             ("id", LOBBY_ID), ("name", "lobby"), ("admins", "alice,bob"), ("users", "3"),
-            ("peak", "9"), ("joins", "27"), ("opened", "2026-01-02T03:04:05Z"),
+            ("peak", "9"), ("joins", "27"), ("created", "2026-01-02T03:04:05Z"),
+            ("last activity", "2026-01-02T03:04:10Z"),
         ),
         "",
         0,
@@ -297,7 +303,7 @@ def test_say_posts_words_or_stdin(chatctl: Chatctl, prepared: Prepared) -> None:
         (("rooms", "show", "a", "b"), "Got unexpected extra argument (b)"),
         (("rooms", "ls", "--status", "maybe"), "'maybe' is not one of 'open', 'closed', 'all'"),
         (("rooms", "lss"), "No such command 'lss'."),
-        (("events", "tail", "--since", "1", "--count", "2"), "--since and --count both say"),
+        (("events", "tail", "--since", "1", "--limit", "2"), "--since and --limit both say"),
         (
             ("events", "--since", "soon"),
             "--since: 'soon' is neither an offset, an event's id, a time",
@@ -325,6 +331,21 @@ def test_a_mistyped_verb_gets_a_suggestion(chatctl: Chatctl) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("rooms", "history", "lobby", "--user", "anna"), "chatctl rooms history --help"),
+        (("rooms", "history", "lobby", "--limt", "3"), "chatctl rooms history … --limit"),
+        (("users", "ls"), "chatctl --help"),
+        (("romes", "ls"), "chatctl rooms"),
+    ],
+)
+def test_only_what_a_slip_makes_is_suggested(
+    chatctl: Chatctl, words: tuple[str, ...], hint: str
+) -> None:
+    assert chatctl(*words).stderr.splitlines()[1] == f"  try: {hint}"
+
+
 def test_options_stand_behind_the_verb(chatctl: Chatctl) -> None:
     assert chatctl("--quiet", "rooms", "ls") == (
         "",
@@ -341,20 +362,28 @@ def test_events_that_are_cut_off_say_so(chatctl: Chatctl, prepared: Prepared) ->
         {"offset": n, "event_id": "x", "type": "ban.set", "at": "2026-01-02T03:04:05.000000Z",
          "room_id": LOBBY_ID, "actor": None, "credential": "key", "address": None,
          "data": {"user_id": "a\tb"}}
-        for n in (1, 2)
+        for n in (1, 2, 3)
     ]  # fmt: skip
-    link = {"Link": '</management/events?after=2&limit=2>; rel="next"'}
-    prepared.answers["GET /management/events"] = [Answer(events, 200, link), Answer(events[:1])]
-    done = _run(chatctl, prepared, "events", "--count", "2", "--room", "lobby", "--since", "0")
+    link = {"Link": '</management/events?until=1&tail=true&limit=3>; rel="next"'}
+    prepared.answers["GET /management/events"] = [Answer(events[1:], 200, link), Answer(events[:1])]
+    args = ("events", "--limit", "2", "--room", "lobby", "--since", "0", "--until", "9")
+    done = _run(chatctl, prepared, *args)
     assert done.stdout == rows(
         *(
             (str(n), "2026-01-02T03:04:05.000000Z", "ban.set", LOBBY_ID, "", r'{"user_id":"a\\tb"}')
-            for n in (1, 2)
+            for n in (3, 2)
         )
     )
-    note = "the first 2 are shown; go on with --since 2, or a larger --count"
+    older = f"chatctl events ls --until 1 --since 0 --room {LOBBY_ID} --all"
+    note = f"the newest 2 events are shown; the older ones: {older}"
     assert (done.stderr, done.exit) == (f"chatctl: {note}\n", 0)
-    assert prepared.asked[1].query == {"room": LOBBY_ID, "after": "0", "limit": "2"}
+    assert prepared.asked[1].query == {
+        "room": LOBBY_ID,
+        "after": "0",
+        "until": "9",
+        "tail": "true",
+        "limit": "3",
+    }
 
 
 def test_a_closed_pipe_ends_quietly(chatctl: Chatctl, prepared: Prepared) -> None:

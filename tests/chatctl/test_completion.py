@@ -87,7 +87,7 @@ def _offered(chatctl: Chatctl, server: Prepared, shell: str, *words: str) -> set
             {"pending", "delivered", "failed", "skipped"},
         ),
         (("rooms", "show", "lo"), {"lobby", "long island"}),
-        (("events", "tail", "-f", "--cou"), {"--count"}),
+        (("events", "tail", "-f", "--lim"), {"--limit"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -167,7 +167,7 @@ def test_what_is_mistyped_gets_a_suggestion(here: Here, words: str, meant: str) 
         ("rooms creat x", "chatctl rooms create"),
         ("rooms ls --mach x", "--match"),
         ("event", "chatctl events"),
-        ("ban lobby x --resaon spam", "chatctl ban … --reason, "),
+        ("ban lobby x --resaon spam", "chatctl ban … --reason"),
     ],
 )
 def test_a_mistyped_verb_or_option_gets_a_suggestion(here: Here, typed: str, hint: str) -> None:

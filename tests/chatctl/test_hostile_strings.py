@@ -13,7 +13,8 @@ from urllib.parse import quote
 import pytest
 from as_terminal import as_terminal, without_colours
 from callback_sender import is_open
-from hostile import STRINGS, acting, file_name, name
+from hostile import STRINGS, acting, file_name, name, room_name
+from offline import Offline
 from prepared_server import Chatctl, Finished
 from receivers import Receiver, answer, receiver
 from resending import oldest, resending
@@ -31,6 +32,7 @@ NAMES = frozenset(map(name, TEXTS))
 USERS = sorted(NAMES)
 EVERYTHING = " ".join(STRINGS.values())
 LONG_NAME = EVERYTHING[:255]
+ROOM_NAME = room_name(EVERYTHING)
 # A database's path holds no control characters: serve --db refuses it. Other files' may.
 PLACE = "".join(STRINGS[each] for each in ("bidi_override", "blank", "shell", "markup_link"))
 PLACE = file_name(PLACE)
@@ -79,17 +81,17 @@ CASES = {
     "completion": Case((EVERYTHING,), exit=2),
     "help": Case(("--", "<users>"), exit=2),
     "rooms ls": _list("--status", "all", holds=NAMES),
-    "rooms create": Case((LONG_NAME, "--admin", STRINGS["osc_link"])),
+    "rooms create": Case((ROOM_NAME, "--admin", STRINGS["osc_link"])),
     "rooms show": Case(("<main>",), NAMES, NAMES),
-    "rooms rename": Case(("<new>", LONG_NAME), frozenset({LONG_NAME})),
+    "rooms rename": Case(("<new>", ROOM_NAME), frozenset({ROOM_NAME})),
     "rooms close": Case(("<new>", "--yes")),
     "rooms members": _list("<main>", holds=NAMES),
     "rooms admins": _list("<main>", holds=NAMES),
     "rooms history": _list("<main>", "--all", holds=NAMES | TEXTS),
     "rooms sessions": _list("<main>", "--all", holds=NAMES),
     "messages rm": Case(("<main>", EVERYTHING), exit=2),
-    "events ls": _list("--room", "<main>", "--count", "1000", holds=NAMES | TEXTS),
-    "events tail": _list("--room", "<main>", "--count", "1000", holds=NAMES | TEXTS),
+    "events ls": _list("--room", "<main>", "--limit", "1000", holds=NAMES | TEXTS),
+    "events tail": _list("--room", "<main>", "--limit", "1000", holds=NAMES | TEXTS),
     "events replay": Case(
         ("--since", "0", "--room", "<main>", "--to-file", "-"), NAMES | TEXTS, NAMES | TEXTS
     ),
@@ -147,7 +149,13 @@ def hook() -> Iterator[Receiver]:
 def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("server")
     url = f"sqlite:{directory}/{PLACE}.db"
+    desk = Offline(directory / f"{PLACE}.db")
+    for user in USERS:
+        desk.create_room(user)  # as an older server let them be called
+    desk.close()
     with running(directory, DATABASE_URL=url, DATA_CALLBACK_URL=hook.url) as started:
+        started.http.post("/management/sync", json={"kinds": ["data"]}).raise_for_status()
+        oldest(started, len(USERS))
         yield started
 
 
@@ -159,7 +167,6 @@ def main(server: Server) -> Iterator[Room]:
     for each in STRINGS.values():
         user = name(each)
         segment = quote(user, safe="")
-        server.create_room(user)
         room.join(user, nickname=user)
         assert server.http.post(f"{room.path}/kick/{segment}").json()["changed"]
         clients.append(room.join(user, nickname=user))
@@ -213,8 +220,9 @@ class Scene:
                 return self._rooms[command == "bans"].id
             case "<hall>" | "<new>":
                 # Found by its name, which no other test uses.
-                self._server.create_room(f"{self._here.directory} {EVERYTHING}"[:255])
-                return f"{self._here.directory} {EVERYTHING}"[:255]
+                name = room_name(f"{self._here.directory} {EVERYTHING}")
+                self._server.create_room(name)
+                return name
             case "<file>":
                 url = f"sqlite:{PLACE}/chat.db"
                 if command != "db migrate":

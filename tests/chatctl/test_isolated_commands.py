@@ -93,7 +93,7 @@ def test_the_operator_sees_all(here: Here, twins: tuple[Path, Path]) -> None:
         assert done.exit == 0, done.stderr
         return json.loads(done.stdout)
 
-    events = [asked(each, "events", "ls", "--count", "1000") for each in twins]
+    events = [asked(each, "events", "ls", "--limit", "1000") for each in twins]
     assert [{each["scope"] for each in found} - {None} for found in events] == [
         {"rooms"},
         {"rooms", "workspace:1", "site:1"},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prepared_server import KEY, Answer, Chatctl, Prepared, lines, problem
+from world import running
 
 from chatctl_server.process import lock, servers
 
@@ -204,13 +205,29 @@ def test_the_only_running_server_is_found(chatctl: Chatctl, tmp_path: Path) -> N
             "",
             lines(
                 "chatctl: several servers are running: http://127.0.0.1:1, http://127.0.0.1:2",
-                "  try: --server URL, or --db with the database of one",
+                "  try: --server http://127.0.0.1:1, or --db with the database of one",
             ),
             2,
         )
         one.release()
         message = "chatctl: http://127.0.0.1:2 cannot be reached: [Errno 111] Connection refused\n"
         assert chatctl("rooms", "--timeout", "0.3") == ("", message, 6)
+
+
+def test_one_of_several_servers_by_its_address(chatctl: Chatctl, tmp_path: Path) -> None:
+    """It is this user's: its socket asks for no key, and the hint works as it stands."""
+    place = {"XDG_RUNTIME_DIR": str(chatctl.runtime)}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with running(tmp_path / "one", **place) as one, running(tmp_path / "two", **place) as two:
+        rooms = {each.url: each.create_room().id for each in (one, two)}
+        said = chatctl("rooms").stderr.splitlines()[1]
+        server = said.removeprefix("  try: --server ").partition(",")[0]
+        done = chatctl("rooms", "--server", server)
+        assert (done.stdout.split("\t")[0], done.stderr, done.exit) == (rooms[server], "", 0)
+        by_name = two.url.replace("127.0.0.1", "localhost")
+        assert chatctl("rooms", "--server", by_name).stdout.startswith(rooms[two.url])
+        assert chatctl("rooms", "--server", two.url, ADMIN_API_KEY="wrong").exit == 4
 
 
 def test_a_wrong_setting_is_exit_2(chatctl: Chatctl) -> None:

@@ -1,5 +1,6 @@
 """Renaming a room, who is in it, and who its admins are."""
 
+import json
 import uuid
 
 import pytest
@@ -190,3 +191,24 @@ def test_a_name_that_an_open_room_has_is_told(served: Served) -> None:
     )
     assert (second.stdout.count("\t"), second.exit) == (1, 0)
     assert served("rooms", "create", name, "--quiet").stderr == ""
+    other = served("rooms", "create", "another").stdout.split("\t")[0]
+    assert served("rooms", "rename", other, name).stderr == second.stderr
+
+
+def test_the_room_of_a_name_is_made_once(served: Served) -> None:
+    args = ("rooms", "create", "the one", "--if-missing", "--admin", "anna")
+    made, again = (json.loads(served(*args, "--json", "--quiet").stdout) for _ in range(2))
+    assert (made["changed"], again["changed"]) == (True, False)
+    assert made["room_id"] == again["room_id"]
+    assert made["same_name"] == again["same_name"] == 0
+    assert served("rooms", "create", "the one").stderr.startswith("chatctl: another open room is")
+    assert served(*args, "--quiet").stdout.split("\t")[0] == made["room_id"]
+
+
+@pytest.mark.parametrize("name", ["lobby ", "lob\tby", "--admin", ROOM_ID])
+def test_a_name_that_cannot_be_typed_is_refused(served: Served, name: str) -> None:
+    room = served("rooms", "create", "typed", "--quiet").stdout.split("\t")[0]
+    for words in (("create", "--", name), ("rename", room, "--", name)):
+        done = served("rooms", *words)
+        assert (done.stdout, done.exit) == ("", 2)
+        assert done.stderr.startswith("chatctl: room_name ")

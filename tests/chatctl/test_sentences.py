@@ -95,7 +95,7 @@ def test_every_type_reads_well(each: events.EventType) -> None:
             events.BanSet("anna", "spam", "boss", AT + 250_313),
             f"* anna was banned until {times.rfc3339(AT)[:19]}Z (spam)",
         ),
-        (events.MessageErased(9, 3, 4), "* message 3 was erased"),
+        (events.MessageErased(9, 3, 4), "* message 9 was erased"),
         (events.MessagePosted(9, 3, "text", "a", "Anna", "", AT), "Anna: (erased)"),
         (events.MessagePosted(9, 3, "system", "system", "", "hi", AT), "* hi"),
         (

@@ -113,7 +113,7 @@ def test_a_broken_stream_goes_on_where_it_was(chatctl: Chatctl, prepared: Prepar
 
 def test_a_server_that_stays_away_is_exit_6(chatctl: Chatctl, prepared: Prepared) -> None:
     done = chatctl(
-        "events", "tail", "-f", "--count", "1", "--timeout", "0.5", "--quiet",
+        "events", "tail", "-f", "--limit", "1", "--timeout", "0.5", "--quiet",
         CHATCTL_SERVER=prepared.url,
     )  # fmt: skip
     assert (done.stderr, done.exit) == (f"chatctl: {prepared.url} ended the stream\n", 6)
@@ -148,7 +148,7 @@ def test_watch_ends_when_the_room_is_closed(chatctl: Chatctl, prepared: Prepared
 
 
 def test_tail_follows_from_the_newest_on(chatctl: Chatctl, prepared: Prepared) -> None:
-    done = chatctl("events", "tail", "--count", "2", "--json", CHATCTL_SERVER=prepared.url)
+    done = chatctl("events", "tail", "--limit", "2", "--json", CHATCTL_SERVER=prepared.url)
     assert (json.loads(done.stdout), done.stderr, done.exit) == (LOG[-2:], "", 0)
     assert prepared.asked[0].query == {"tail": "true", "limit": "2"}
 

@@ -13,7 +13,7 @@ ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 ROOM = {
     "room_id": ROOM_ID,
     "room_name": "长长的房间名" * 4 + "\x1b[31m",
-    "start_time": time.time() - 7300,
+    "created_at": time.time() - 7300,
     "current_users": 3,
     "peak_users": 9,
     "total_joins": 27,
@@ -30,9 +30,9 @@ def prepared(server: Prepared) -> Prepared:
 
 def test_a_table_fits_the_terminal_and_keeps_the_id(chatctl: Chatctl, prepared: Prepared) -> None:
     assert on_terminal(chatctl, "rooms", columns=80, CHATCTL_SERVER=prepared.url) == (
-        "\x1b[1mID                                    NAME            USERS  PEAK  JOINS  OPENED"
+        "\x1b[1mID                                    NAME           USERS  PEAK  JOINS  CREATED"
         "\x1b[0m\n"
-        f"{ROOM_ID}  长长的房间名…       3     9     27  2h ago\n",
+        f"{ROOM_ID}  长长的房间名…      3     9     27  2h ago\n",
         0,
     )
 
@@ -85,8 +85,8 @@ def test_where_a_table_does_not_fit_each_row_is_a_block(
         chatctl, "rooms", "--no-color", columns=40, CHATCTL_SERVER=prepared.url
     )
     block = [
-        "ID", ROOM_ID, "NAME    长长的房间名长长的房间名长长的…",
-        "USERS   3", "PEAK    9", "JOINS   27", "OPENED  2h ago",
+        "ID", ROOM_ID, "NAME     长长的房间名长长的房间名长长的…",
+        "USERS    3", "PEAK     9", "JOINS    27", "CREATED  2h ago",
     ]  # fmt: skip
     assert (shown.split("\n"), ended) == ([*block, "", *block, ""], 0)
 

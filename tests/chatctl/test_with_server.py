@@ -27,7 +27,9 @@ def test_the_only_server_is_found_without_configuration(
 
 
 def test_over_tcp_a_key_is_needed(chatctl: Chatctl, on_file: Serving) -> None:
-    done = chatctl("rooms", "--server", on_file.url)
+    """From elsewhere: to this user's own server there is the socket."""
+    assert chatctl("rooms", "--server", on_file.url) == ("", "", 0)
+    done = chatctl("rooms", "--server", on_file.url, XDG_RUNTIME_DIR="/nowhere")
     assert (done.stdout, done.exit) == ("", 4)
     assert done.stderr.startswith("chatctl: The header X-Api-Key is missing\n  try: ")
     key = ("--api-key-file", "chat.db.admin-key")
@@ -110,7 +112,7 @@ def test_watch_goes_on_over_a_restart(chatctl: Chatctl, on_file: Serving) -> Non
 def test_the_next_message_is_followed(chatctl: Chatctl, on_file: Serving) -> None:
     chatctl("rooms", "create", "lobby")
     chatctl("say", "lobby", "before")
-    tail = chatctl.start("events", "tail", "-f", "--count", "1", "--type", "message.*")
+    tail = chatctl.start("events", "tail", "-f", "--limit", "1", "--type", "message.*")
     assert tail.stdout is not None
     assert b'"content":"before"' in tail.stdout.readline()
     chatctl("say", "lobby", "after")

@@ -444,7 +444,7 @@ class TestAddresses:
         [
             ("3000", "names no host and port", "write 127.0.0.1:3000"),
             (":8080", "names no host and port", "write 127.0.0.1:8080"),
-            ("localhost", "names no host and port", None),
+            ("localhost", "names no host and port", "write localhost:3000"),
             ("::1:3000", "needs brackets around the IPv6 address", "write it as in [::1]:3000"),
             ("127.0.0.1:65536", "names no port", "a port is 0 (any free one) to 65535"),
             ("127.0.0.1:http", "names no port", None),

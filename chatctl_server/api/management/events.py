@@ -35,6 +35,10 @@ AfterSeq = Annotated[
         description="The seq of a message of room; what follows it", ge=0, le=history_pages.LATEST
     ),
 ]
+Until = Annotated[
+    str | None,
+    QueryParameter(description="An offset or an event id; up to it, and it"),
+]
 Since = Annotated[
     int | None,
     QueryParameter(description="Unix seconds", ge=0, le=253_402_300_799),
@@ -45,6 +49,8 @@ TypeGlob = Annotated[
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 Last = Annotated[int, QueryParameter(ge=0, le=1000, description="Begin with the newest of them")]
+
+_End = tuple[str | None, int | None]  # what until and until_time say
 
 LINES = ResponseSpec(
     str,
@@ -97,19 +103,23 @@ class Events(Controller):
         self,
         context: NamedDependency[Context],
         asked: NamedDependency[EventQuery],
+        until: Until = None,
+        until_time: Since = None,
         limit: Limit = 100,
         tail: FromQuery[bool] = False,
     ) -> Response[list[EventObject]]:
         """All that changed, with who did it. The times of events are RFC 3339.
 
-        Also the events of a closed room. `tail=true` asks for the newest `limit`, still ascending.
+        Also the events of a closed room. `tail=true` asks for the newest `limit`, still ascending:
+        the next page has the older ones.
         """
-        found = await context.store.read(_page, asked, limit + 1, tail)
+        found, span = await context.store.read(_page, asked, (until, until_time), limit + 1, tail)
         is_cut = len(found) > limit
         shown = (found[-limit:] if tail else found[:limit]) if is_cut else found
         headers = {}
-        if is_cut and not tail:
-            headers["link"] = f'<{_next(asked, limit, shown[-1].offset)}>; rel="next"'
+        if is_cut:
+            after, end = (span[0], shown[0].offset - 1) if tail else (shown[-1].offset, span[1])
+            headers["link"] = f'<{_next(asked, limit, after, end, tail=tail)}>; rel="next"'
         return Response(shown, headers=headers)
 
     @get(
@@ -177,22 +187,34 @@ def _lines(found: list[EventObject]) -> bytes:
     return b"".join(map(line_of, found))
 
 
-def _next(asked: EventQuery, limit: int, offset: int) -> str:
+def _next(asked: EventQuery, limit: int, after: int, until: int, *, tail: bool) -> str:
     query: dict[str, Any] = {
-        "after": offset,
+        "after": after,
+        "until": None if until == log.END else until,
         "type": asked.type_glob,
         "room": asked.room,
         "actor": asked.actor,
+        "tail": "true" if tail else None,
         "limit": limit,
     }
     given = {name: value for name, value in query.items() if value is not None}
     return f"/management/events?{urlencode(given)}"
 
 
-def _page(db: Database, asked: EventQuery, limit: int, tail: bool) -> list[EventObject]:
-    wanted, start = _wanted(db, asked), _position(db, asked)
+def _page(
+    db: Database, asked: EventQuery, end: _End, limit: int, tail: bool
+) -> tuple[list[EventObject], tuple[int, int]]:
+    """And the offsets between which it looked: above the first, up to the second."""
+    wanted, start, until = _wanted(db, asked), _position(db, asked), _until(db, *end)
     find = log.find_last if tail else log.find_after
-    return _objects(db, find(db, wanted, start, limit))
+    return _objects(db, find(db, wanted, start, limit, until)), (start, until)
+
+
+def _until(db: Database, until: str | None, until_time: int | None) -> int:
+    found = log.END if until is None else _offset(db, "until", until)
+    if until_time is None:
+        return found
+    return min(found, log.offset_at(db, (until_time + 1) * times.SECOND))
 
 
 class _Start(NamedTuple):
@@ -230,7 +252,7 @@ def _wanted(db: Database, asked: EventQuery) -> Wanted:
 
 def _position(db: Database, asked: EventQuery) -> int:
     if asked.after is not None:
-        return _after(db, asked.after)
+        return _offset(db, "after", asked.after)
     if asked.after_seq is not None and asked.room is not None:
         return _after_message(db, asked.room, asked.after_seq)
     if asked.since_time is not None:
@@ -238,12 +260,12 @@ def _position(db: Database, asked: EventQuery) -> int:
     return 0
 
 
-def _after(db: Database, after: str) -> int:
-    if after.isascii() and after.isdigit():
-        return min(int(after[:19]), history_pages.LATEST)
-    offset = log.find(db, after)
+def _offset(db: Database, name: str, text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return min(int(text[:19]), history_pages.LATEST)
+    offset = log.find(db, text)
     if offset is None:
-        raise errors.InvalidInput(f"after: {after!r} is no offset or known event id", field="after")
+        raise errors.InvalidInput(f"{name}: {text!r} is no offset or known event id", field=name)
     return offset
 
 

@@ -30,6 +30,8 @@ MEANINGS: Final[dict[str, str]] = {
     "closed_at": "When the room was closed, Unix seconds; only of a closed room",
     "created_at": "When it was made, Unix seconds",
     "last_activity": "The newest message's time, else the room's creation, Unix seconds",
+    "same_name": "How many other open rooms have this name, up to 100",
+    "if_missing": "Take the open room of that name, if there is one",
     "changed": "Whether the call changed anything",
     "kicked": "Whether a connected user was disconnected",
     # Messages
@@ -133,6 +135,8 @@ MEANINGS: Final[dict[str, str]] = {
     "after": "What follows this offset or event id",
     "after_seq": "What follows this message of `room`, by its `seq`",
     "since_time": "What happened from this time on, Unix seconds",
+    "list_events.until": "Up to this event, by its offset or id",
+    "list_events.until_time": "What happened until this time, Unix seconds, its whole second",
     # Lists
     "status": "`open`, `closed` or `all` rooms",
     "match": "Names that fit a pattern as in a shell: `*`, `?`, `[…]`; case counts",
@@ -269,6 +273,9 @@ SAMPLES: Final[dict[str, Any]] = {
     "Last-Event-ID": "9",
     "list_deliveries.status": "failed",
     "list_events.tail": False,
+    "if_missing": True,
+    "list_events.until": "9",
+    "list_events.until_time": TIME + 60,
     "follow_events.tail": 10,
 }
 

@@ -21,8 +21,11 @@ _DETAILS: Final = {
     "current_users": 2,
     "peak_users": 2,
     "total_joins": 2,
+    "current_connections": 2,
+    "created_at": TIME,
+    "last_activity": TIME + 60,
 }
-_RENAMED: Final = {**_DETAILS, "room_name": "main hall"}
+_RENAMED: Final = {**_DETAILS, "room_name": "main hall", "same_name": 0}
 _HELLO: Final = {
     "user_id": "anna",
     "nickname": "Anna",
@@ -80,7 +83,7 @@ _MUTE: Final = _entry("trudy", None, None, "muted_by")
 _ROOMS: Final = (
     Example(
         "create_room",
-        {"room_id": ROOM_ID, "websocket_url": f"/ws/rooms/{ROOM_ID}"},
+        {"room_id": ROOM_ID, "websocket_url": f"/ws/rooms/{ROOM_ID}", "same_name": 0},
         body={"room_name": "lobby", "admin_user_ids": ["boss", "anna"]},
     ),
     Example("list_rooms", [_DETAILS], query={"match": "lob*", "limit": 10}),

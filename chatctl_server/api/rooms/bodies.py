@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from chatctl_server.api.bodies import Changed as Changed  # noqa: PLC0414  of the rooms, too
 from chatctl_server.api.bodies import UnixTime
@@ -54,8 +55,13 @@ class RequestSync(msgspec.Struct, frozen=True, rename={"from_time": "from", "to_
 
 
 class Created(msgspec.Struct, frozen=True):
+    """``same_name``: how many other open rooms are called so, up to a hundred. ``changed`` is told
+    to who asked for the room of a name."""
+
     room_id: str
     websocket_url: str
+    same_name: int
+    changed: bool | UnsetType = UNSET
 
 
 class AdminsChanged(msgspec.Struct, frozen=True):

@@ -1,9 +1,11 @@
 """Rooms: created, listed, shown, renamed, closed; their admins, and who is connected."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
+import msgspec
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -62,17 +64,21 @@ class Rooms(Controller):
         request: AnyRequest,
         context: NamedDependency[Context],
         data: JSONBody[bodies.CreateRoom],
+        if_missing: FromQuery[bool] = False,
     ) -> bodies.Created:
-        """Names need not be unique. Whoever is in `admin_user_ids` is an admin of the room."""
-        created = await context.store.write_urgent(
-            conversations.create_room,
+        """Names need not be unique: `same_name` says how many others have it. With
+        `if_missing=true` the open room of that name is taken, if there is one. Whoever is in
+        `admin_user_ids` is an admin of the new room."""
+        made = await context.store.write_urgent(
+            partial(conversations.create_room, if_missing=if_missing),
             caller.of(request.scope).actor(),
-            text.check_name(data.room_name, "room_name"),
+            text.check_room_name(data.room_name, "room_name"),
             data.admin_user_ids,
             size=_size(data.admin_user_ids),
         )
-        room_id = created.public_id
-        return bodies.Created(room_id, f"/ws/rooms/{room_id}")
+        room_id = made.public_id
+        changed = made.is_new if if_missing else UNSET
+        return bodies.Created(room_id, f"/ws/rooms/{room_id}", made.same_name, changed)
 
     @get(
         "/",
@@ -147,12 +153,13 @@ class Rooms(Controller):
         subject: NamedDependency[TargetRoom],
         data: JSONBody[bodies.RenameRoom],
     ) -> views.RoomDetails:
-        """The id stays. The same name again changes nothing."""
-        renamed = await subject.run(
-            conversations.rename, text.check_name(data.room_name, "room_name")
-        )
-        room = await context.store.read(rooms.find, subject.id)
-        return _details(context, room, changed=renamed is not None)
+        """The id stays. The same name again changes nothing. `same_name` says how many other open
+        rooms have it."""
+        name = text.check_room_name(data.room_name, "room_name")
+        renamed = await subject.run(conversations.rename, name)
+        room, others = await context.store.read(_with_namesakes, subject.id)
+        details = _details(context, room, changed=renamed is not None)
+        return msgspec.structs.replace(details, same_name=others)
 
     @put(
         "/{room_id:str}/admins",
@@ -203,6 +210,11 @@ class Rooms(Controller):
             )
             for connection in context.presence.members(room)
         ]
+
+
+def _with_namesakes(db: Database, room_id: str) -> tuple[Room, int]:
+    room = rooms.find(db, room_id)
+    return room, len(rooms.open_named(db, room.name, room.id))
 
 
 def _size(users: Iterable[str]) -> int:

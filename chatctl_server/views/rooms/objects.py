@@ -18,7 +18,11 @@ class RoomDetails(msgspec.Struct, frozen=True):
     current_users: int
     peak_users: int
     total_joins: int
+    current_connections: int
+    created_at: int
+    last_activity: int
     closed_at: int | UnsetType = UNSET
+    same_name: int | UnsetType = UNSET
     changed: bool | UnsetType = UNSET
 
 
@@ -135,6 +139,9 @@ def details(room: Room, current_users: int, changed: bool | UnsetType = UNSET) -
         current_users=current_users,
         peak_users=room.peak_users,
         total_joins=room.total_joins,
+        current_connections=current_users,
+        created_at=times.seconds(room.created_at),
+        last_activity=_last_activity(room),
         closed_at=UNSET if room.closed_at is None else times.seconds(room.closed_at),
         changed=changed,
     )

@@ -145,20 +145,43 @@ def test_since_a_time(story: Room) -> None:
     assert events(story.server, room=story.id, since_time=int(time.time()) + 3600) == []
 
 
-def test_pages_by_link(story: Room) -> None:
-    everything = events(story.server, room=story.id)
-    url = f"/management/events?room={story.id}&limit=3"
+def pages(server: Server, url: str) -> list[list[Shown]]:
     found: list[list[Shown]] = []
     while True:
-        answer = story.server.http.get(url)
+        answer = server.http.get(url)
         found.append(answer.json())
         if "link" not in answer.headers:
-            break
+            return found
         address, _, relation = answer.headers["link"].partition(">")
         assert relation == '; rel="next"'
         url = address.removeprefix("<")
+
+
+def test_pages_by_link(story: Room) -> None:
+    everything = events(story.server, room=story.id)
+    found = pages(story.server, f"/management/events?room={story.id}&limit=3")
     assert [len(page) for page in found] == [3, 3, 1]
     assert list(itertools.chain(*found)) == everything
+
+
+def test_pages_of_a_part(story: Room) -> None:
+    everything = events(story.server, room=story.id)
+    first, last = everything[1]["offset"], everything[-2]["offset"]
+    part = f"/management/events?room={story.id}&after={first}&until={last}&limit=2"
+    for query, expected in (("", (2, 2)), ("&tail=true", (2, 2))):
+        found = pages(story.server, part + query)
+        assert tuple(map(len, found)) == expected
+        in_order = found if not query else found[::-1]
+        assert list(itertools.chain(*in_order)) == everything[2:-1]
+
+
+def test_until_an_event_or_a_time(story: Room) -> None:
+    everything = events(story.server, room=story.id)
+    for place in ("offset", "event_id"):
+        assert events(story.server, room=story.id, until=everything[2][place]) == everything[:3]
+    now = int(time.time())
+    assert events(story.server, room=story.id, until_time=now) == everything
+    assert events(story.server, room=story.id, until_time=now - 3600) == []
 
 
 def test_the_filters_survive_the_link(story: Room) -> None:
@@ -169,9 +192,8 @@ def test_the_filters_survive_the_link(story: Room) -> None:
 
 def test_the_tail_is_the_newest_still_ascending(story: Room) -> None:
     everything = events(story.server, room=story.id)
-    answer = story.server.http.get(f"/management/events?room={story.id}&tail=true&limit=2")
-    assert answer.json() == everything[-2:]
-    assert "link" not in answer.headers  # a next page would begin where this one ends
+    found = pages(story.server, f"/management/events?room={story.id}&tail=true&limit=2")
+    assert found == [everything[-2:], everything[-4:-2], everything[-6:-4], everything[:1]]
     assert events(story.server, room=story.id, tail="true") == everything
 
 
@@ -183,6 +205,8 @@ def test_the_tail_is_the_newest_still_ascending(story: Room) -> None:
         ("limit=x", "limit"),
         ("after=x", "after"),
         ("after=", "after"),
+        ("until=x", "until"),
+        ("until_time=x", "until_time"),
         ("after=0189d3c1-0000-7000-8000-00000fffffff", "after"),
         ("room=x", "room"),
         ("room=", "room"),

