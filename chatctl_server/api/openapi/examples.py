@@ -281,7 +281,15 @@ _SERVER: Final = (
     Example("simple_health", "OK"),
     Example("metrics", "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0"),
 )
-_CLOSING: Final = (Example("close_room", status=204, path=_ROOM),)
+_CLOSING: Final = (
+    Example(
+        "announce",
+        {"message_id": 3, "seq": 3, "created_at": TIME + 90, "duplicate": False},
+        path=_ROOM,
+        body={"content": "The doors close."},
+    ),
+    Example("close_room", status=204, path=_ROOM),
+)
 
 # close_room is told last and stands with the rooms.
 STORY: Final = (

@@ -44,6 +44,10 @@ class PostMessage(msgspec.Struct, frozen=True):
     client_msg_id: str | None = None
 
 
+class Announce(msgspec.Struct, frozen=True):
+    content: str
+
+
 class RequestSync(msgspec.Struct, frozen=True, rename={"from_time": "from", "to_time": "to"}):
     """Without ``kinds``: the states or, with ``full``, ``from`` or ``to``, the histories."""
 

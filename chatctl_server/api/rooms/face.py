@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def _rooms() -> Handlers:
-    from chatctl_server.api.rooms.message_routes import Messages
+    from chatctl_server.api.rooms.message_routes import Messages, announce
     from chatctl_server.api.rooms.moderation_routes import Moderation
     from chatctl_server.api.rooms.routes import Rooms
 
-    return [Rooms, Messages, Moderation]
+    return [Rooms, Messages, announce, Moderation]
 
 
 def _sync() -> Handlers:

@@ -85,16 +85,8 @@ class Messages(Controller):
         not apply, a ban does. With `client_msg_id` a repeat of the call stores nothing.
         """
         room = await context.store.read_live(rooms.find_open_ref, room_uuid(room_id))
-        sent = _post(caller.of(request.scope), room, data)
-        messages.check(sent, context.settings.max_message_bytes)
-        write = context.store.write_urgent if sent.kind == "system" else context.store.write
-        posted = await write(messages.POST, sent, size=len(sent.content) + CALL_BYTES)
-        return Response(
-            bodies.PostedMessage(
-                posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
-            ),
-            status_code=200 if posted.duplicate else 201,
-        )
+        posted = await _stored(context, _post(caller.of(request.scope), room, data))
+        return Response(posted, status_code=200 if posted.duplicate else 201)
 
     @delete(
         "/{message_id:int}",
@@ -121,6 +113,36 @@ class Messages(Controller):
         room = await context.store.read_live(rooms.find_ref, room_uuid(room_id))
         erased = await context.store.write_urgent(messages.erase, actor, room, message_id)
         return bodies.Changed(erased is not None)
+
+
+@post(
+    "/management/rooms/{room_id:str}/system-message",
+    status_code=200,
+    tags=("messages",),
+    summary="Announce something, as clients of the original do",
+    response_description="The message is stored",
+    opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
+)
+async def announce(
+    request: AnyRequest,
+    context: NamedDependency[Context],
+    room_id: FromPath[str],
+    data: JSONBody[bodies.Announce],
+) -> bodies.PostedMessage:
+    """The same as posting to `messages` without a `user_id`."""
+    room = await context.store.read_live(rooms.find_open_ref, room_uuid(room_id))
+    return await _stored(
+        context, _post(caller.of(request.scope), room, bodies.PostMessage(data.content))
+    )
+
+
+async def _stored(context: Context, sent: messages.Post) -> bodies.PostedMessage:
+    messages.check(sent, context.settings.max_message_bytes)
+    write = context.store.write_urgent if sent.kind == "system" else context.store.write
+    posted = await write(messages.POST, sent, size=len(sent.content) + CALL_BYTES)
+    return bodies.PostedMessage(
+        posted.message_id, posted.seq, times.seconds(posted.created_at), posted.duplicate
+    )
 
 
 def _post(who: caller.Caller, room: RoomRef, data: bodies.PostMessage) -> messages.Post:

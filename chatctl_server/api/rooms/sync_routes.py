@@ -68,9 +68,11 @@ class SyncRoutes(Controller):
         """Of one room or, without `room_id`, of all. Returns at once; the callbacks follow.
 
         Without `kinds` it is `data` and `periodic`, of open rooms, or with `full`, `from` or `to`
-        both histories once more, also of closed rooms. A history without these is what is new.
+        both histories once more, also of closed rooms, `to` with its whole second. A history
+        without these is what is new.
         """
         wanted, actor = data or EVERYTHING, caller.of(request.scope).actor()
+        begin, end = history_pages.Window(wanted.from_time, wanted.to_time).microseconds()
         room: RoomRef | None = None
         if wanted.room_id is not None:
             room = await context.store.read_live(rooms.find_ref, room_uuid(wanted.room_id))
@@ -79,8 +81,8 @@ class SyncRoutes(Controller):
             actor,
             wanted.kinds or (),
             room,
-            _microseconds(wanted.from_time),
-            _microseconds(wanted.to_time),
+            None if wanted.from_time is None else begin,
+            None if wanted.to_time is None else end,
             wanted.full,
         )
         return Response(b"", status_code=202, media_type="text/plain")
@@ -163,10 +165,6 @@ def _session_page(
     db: Database, room_id: str, window: history_pages.Window, page: int, size: int
 ) -> history_pages.SessionPage:
     return history_pages.session_page(db, rooms.find(db, room_id), window, page, size)
-
-
-def _microseconds(seconds: int | None) -> int | None:
-    return None if seconds is None else seconds * times.SECOND
 
 
 async def _payloads(context: Context, after_id: int) -> list[room_states.RoomState]:

@@ -178,7 +178,7 @@ def test_a_request_for_one_room(room: Room) -> None:
         data = each["data"]
         assert (each["room_id"], data["full"]) == (room.id, True)
         times = (data["from_time"], data["to_time"])
-        assert times == (rfc3339(T * SECOND), rfc3339((T + 60) * SECOND))
+        assert times == (rfc3339(T * SECOND), rfc3339((T + 61) * SECOND - 1))
 
 
 @pytest.mark.parametrize("body", [{"full": True}, {"from": T}, {"to": T}])

@@ -159,6 +159,16 @@ def test_a_window_of_time_picks_what_lies_in_it(tmp_path: Path) -> None:
         assert texts(batch) == ["m0", "m1"]
 
 
+def test_a_window_has_the_whole_second_that_it_ends_in(tmp_path: Path) -> None:
+    """A host that reads a range again loses nothing of its last second."""
+    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
+        room = server.create_room()
+        post(room, 2)
+        request_sync(server, kinds=["chat_history"], to=room.history()[0]["created_at"])
+        [batch] = bodies_after(server, hook, 0, 1)
+        assert texts(batch) == ["m0", "m1"]
+
+
 def test_the_clocks_run_the_batches(tmp_path: Path) -> None:
     clocks = {
         "CHAT_HISTORY_BATCH_INTERVAL_SECONDS": "1",
