@@ -256,7 +256,7 @@ def _connect(context: Context, broadcasters: Broadcasters) -> None:
         metrics.commit_seconds.observe(seconds)
 
     def frames_sent(frames: int, seconds: float) -> None:
-        metrics.deliveries.inc(frames)
+        metrics.frames.inc(frames)
         metrics.fanout_seconds.observe(seconds)
 
     metrics.collect(context.hub.traffic, context.presence, lambda: context.store.drops)

@@ -97,7 +97,7 @@ class Metrics:
         gauge = partial(Gauge, registry=registry)
         histogram = partial(Histogram, registry=registry)
         self.messages = counter("chatctl_messages", "Messages stored")
-        self.deliveries = counter("chatctl_deliveries", "Frames given to connections")
+        self.frames = counter("chatctl_frames", "Frames of events given to connections")
         self.connections = gauge("chatctl_connections", "Open WebSocket connections")
         self.active_users = gauge("chatctl_active_users", "Users connected to at least one room")
         often = partial(PlainHistogram, registry=registry)

@@ -173,10 +173,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, About(values.URL, "Receives the state of each open room at every sync.")
     ] = None
     chat_history_batch_size: Annotated[
-        int, About(whole("messages", least=1, most=10_000), "Most messages of one batch.")
+        int, About(whole("messages", least=1, most=1_000_000), "Most messages of one batch.")
     ] = 1000
     session_history_batch_size: Annotated[
-        int, About(whole("sessions", least=1, most=10_000), "Most sessions of one batch.")
+        int, About(whole("sessions", least=1, most=1_000_000), "Most sessions of one batch.")
     ] = 500
     chat_history_batch_interval_seconds: Annotated[
         int, About(seconds(least=0, off=True), "Seconds between two runs of message batches.")
@@ -198,7 +198,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, About(seconds(), "Seconds one try of a callback may take in total.")
     ] = 30
     callback_max_retries: Annotated[
-        int, About(whole("retries", least=0, most=100), "Tries after the first one has failed.")
+        int, About(whole("retries", least=0), "Tries after the first one has failed.")
     ] = 3
     callback_retry_delay_seconds: Annotated[
         int, About(seconds(least=0), "Seconds between the end of a try and the start of the next.")

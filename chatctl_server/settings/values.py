@@ -20,10 +20,12 @@ AREAS = ("server", "api", "rooms", "sync", "callbacks", "storage", "audit", "acc
 LEVELS = ("debug", "info", "warning", "error")
 _LEVEL_ALIASES = {"trace": "debug", "warn": "warning", "off": "error"}
 # The crate names of the original, which its users have in RUST_LOG.
+_RUST_PATHS = {"sync": ("sync", "callbacks"), "callback": ("callbacks",)}
 _RUST_CRATES = ("chat_server", "rust_demo", "chatctl", "chatctl_server")
 
 YEAR_SECONDS = 31_536_000
-MOST_COUNT = 2**31 - 1
+DIGITS = 18  # of a number
+MOST_COUNT = 10**DIGITS - 1
 LEAST_TOKEN_SECRET_BYTES = 32
 
 
@@ -50,15 +52,16 @@ class Address(NamedTuple):
 
 
 def whole(unit: str, *, least: int, most: int = MOST_COUNT, off: bool = False) -> ValueType:
-    """``off`` only says what 0 means. The two widest limits are not worth a reader's time."""
+    """``off`` only says what 0 means."""
     first = f"{least} (off)" if off else str(least)
-    wide = most in (MOST_COUNT, YEAR_SECONDS)
-    allowed = f"{first} or more" if wide else f"{first} to {most}"
+    allowed = f"{first} or more" if most == MOST_COUNT else f"{first} to {most}"
 
     def parse(text: str) -> int:
         # int() alone also takes underscores, other scripts' digits and hours of digits.
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
             raise Refused(f"is not a whole number of {unit}")
+        if len(text.lstrip("+-0")) > DIGITS:
+            raise Refused(f"has more than {DIGITS} digits")
         number = int(text)
         if number < least:
             raise Refused(f"is below {least}")
@@ -243,11 +246,12 @@ def rust_log(text: str) -> str:
         target, equals, level = part.partition("=")
         level = _LEVEL_ALIASES.get(level, level) if equals else "debug"
         bare = _LEVEL_ALIASES.get(target, target)
-        area = target.rpartition("::")[2]
+        path = target.rpartition("::")[2]
+        meant = [each for each in _RUST_PATHS.get(path, (path,)) if each in AREAS]
         if not equals and bare in LEVELS:
             general = bare
-        elif level in LEVELS and area in AREAS:
-            areas[area] = level
+        elif level in LEVELS and meant:
+            areas |= dict.fromkeys(meant, level)
         elif level in LEVELS and target in _RUST_CRATES:
             general = level
     return _joined_level(general, areas)

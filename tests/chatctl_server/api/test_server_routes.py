@@ -87,7 +87,7 @@ def test_metrics(room: Room) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert "# TYPE process_resident_memory_bytes gauge" in answer.text
-    names = ("chatctl_messages_total", "chatctl_connections", "chatctl_deliveries_total")
+    names = ("chatctl_messages_total", "chatctl_connections", "chatctl_frames_total")
     messages, connections, deliveries = map(figure, names)
     anna, bert = room.join("anna"), room.join("bert")
     anna.say("hello")
@@ -96,7 +96,7 @@ def test_metrics(room: Room) -> None:
     bert.receive("Message")
     assert figure("chatctl_messages_total") == messages + 2
     assert figure("chatctl_connections") == connections + 2
-    assert figure("chatctl_deliveries_total") >= deliveries + 4
+    assert figure("chatctl_frames_total") >= deliveries + 4
     assert figure("chatctl_active_users") >= 2
     assert figure("chatctl_commit_batch_size_count") == figure("chatctl_commit_seconds_count") >= 4
     assert figure("chatctl_loop_lag_seconds") >= 0
