@@ -241,7 +241,8 @@ def rust_log(text: str) -> str:
 
     Other programs read the variable, too: what is not ours is skipped and nothing is an error.
     """
-    general, areas = "info", {}
+    general = "info"
+    areas: dict[str, str] = {}
     for part in _parts(text.lower().partition("/")[0]):
         target, equals, level = part.partition("=")
         level = _LEVEL_ALIASES.get(level, level) if equals else "debug"

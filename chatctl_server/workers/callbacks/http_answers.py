@@ -24,6 +24,7 @@ class Answer(msgspec.Struct, frozen=True):
     retry_after: str | None
     body: bytes
     is_cut: bool
+    location: str | None = None
 
 
 class SendFailed(Exception):
@@ -54,6 +55,7 @@ class Reading:
         self.can_go_on = False  # the connection can take another request
         self.ends_with_the_connection = True
         self._retry_after: str | None = None
+        self._location: str | None = None
         self._is_interim = False
         self._problem = ""
         self._fed = self._head_bytes = self._body_bytes = 0
@@ -78,7 +80,7 @@ class Reading:
 
     def answer(self, *, is_cut: bool) -> Answer:
         body = b"".join(self._parts)[:MOST_BODY_BYTES]
-        return Answer(self.status, self._retry_after, body, is_cut)
+        return Answer(self.status, self._retry_after, body, is_cut, self._location)
 
     # What follows is called by the parser.
 
@@ -97,6 +99,8 @@ class Reading:
             self.ends_with_the_connection = False
         elif name == b"retry-after" and self._retry_after is None:
             self._retry_after = value.decode("latin-1").strip()
+        elif name == b"location" and self._location is None:
+            self._location = value.decode("latin-1").strip()
 
     def on_headers_complete(self) -> None:
         if self.status:
@@ -106,7 +110,7 @@ class Reading:
             self._problem = f"answered with status {status:03}, which is none to this request"
         elif status < 200:
             self._is_interim = True
-            self._retry_after = None
+            self._retry_after = self._location = None
             self.ends_with_the_connection = True
         else:
             self.status = status

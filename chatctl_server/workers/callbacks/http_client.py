@@ -1,7 +1,7 @@
 """The client that sends callbacks: POST over HTTP/1.1, with little CPU for each request.
 
-No redirects, proxies, cookies or compression: the request goes where its URL says and nowhere else,
-and what comes back is an answer, whatever its status.
+No proxies, cookies or compression: the request goes where its URL says and nowhere else, unless its
+sender follows the receiver's redirects, and what comes back is an answer, whatever its status.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from chatctl_server import errors
 from chatctl_server.domain import callback_urls
 from chatctl_server.domain.callback_urls import CallbackUrl, IPAddress
-from chatctl_server.workers.callbacks import address_guard
+from chatctl_server.workers.callbacks import address_guard, redirects
 from chatctl_server.workers.callbacks.address_guard import (
     AddressGuard,
     Lookups,
@@ -77,15 +77,33 @@ class HttpClient:
         *,
         timeout_seconds: float,
         guard: AddressGuard | None = None,
+        follows: bool = False,
     ) -> Answer:
         """Any status is an answer. The time is for all together, from the look-up of the name to
-        the end of the head. Raises SendFailed, and ValueError for headers that cannot be sent."""
+        the end of the head. ``follows``: where ``redirects`` allows it. Raises SendFailed, and
+        ValueError for headers that cannot be sent."""
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        answer = await self._post(url, headers, body, deadline, guard)
+        for _ in range(redirects.MOST if follows else 0):
+            onward = redirects.onward(url, answer)
+            if onward is None:
+                break
+            url = onward
+            answer = await self._post(url, headers, body, deadline, guard)
+        return answer
+
+    async def _post(
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        deadline: float,
+        guard: AddressGuard | None,
+    ) -> Answer:
         target = _checked_target(url, guard)
         head = f"{target.head}{self._own_headers}{_header_lines(headers)}"
         request = HttpRequest(
-            f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1"),
-            body,
-            asyncio.get_running_loop().time() + timeout_seconds,
+            f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1"), body, deadline
         )
         connection = self._take(target.key)
         if connection:

@@ -284,6 +284,7 @@ class Sender:
                 rendered.body,
                 timeout_seconds=self._config.timeout_seconds,
                 guard=self._config.guard if endpoint.is_guarded else None,
+                follows=not endpoint.is_added,
             )
         except SendFailed as failed:
             latency = self._clock.now() - began

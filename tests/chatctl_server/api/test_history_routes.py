@@ -37,7 +37,7 @@ class Told(Room):
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     directory = tmp_path_factory.mktemp("told")
     desk = Offline(directory / "chat.db", now=(T - 100) * SECOND)
-    room, room_id = desk.run(conversations.create_room, "told", ())
+    room, room_id, *_ = desk.run(conversations.create_room, "told", ())
     desk.create_room("empty")
     happens: list[tuple[int, Callable[[], object]]] = []
     for number, second in enumerate((0, 0, 10, 10, 10, 20, 30)):

@@ -186,7 +186,7 @@ def test_a_stop_and_a_start(tmp_path: Path) -> None:
         assert reasons(room) == [("anna", "stopped")]
         (session,) = sessions_of(room)
         assert session["duration_seconds"] == session["leave_time"] - session["join_time"]
-        assert room.details() == {**details, "current_users": 0}
+        assert room.details() == {**details, "current_users": 0, "current_connections": 0}
         assert room.history() == history
         assert server.join(room.id, "bert").close_code() == 4503
         assert room.join("carl").welcome["is_muted"] is True

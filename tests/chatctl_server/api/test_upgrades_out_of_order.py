@@ -104,7 +104,8 @@ def test_an_upgrade_to_something_else_is_declined(
     room: Room, raw: socket.socket, pause: float
 ) -> None:
     """As clients in Java ask for one: the request and its body count, and are one request."""
-    body = b'{"room_name": "GET /management/health HTTP/1.1\\r\\n\\r\\n"}'
+    user = "GET /management/health HTTP/1.1\\r\\n\\r\\n"
+    body = f'{{"room_name": "lobby", "admin_user_ids": ["{user}"]}}'.encode()
     raw.sendall(FOREIGN.format(key=KEY, size=len(body)).encode())
     time.sleep(pause)
     raw.sendall(

@@ -18,7 +18,7 @@ import pytest
 import receivers
 from receivers import Behaviour, Receiver, answer, receiver, say
 
-from chatctl_server.workers.callbacks import http_connection
+from chatctl_server.workers.callbacks import http_connection, redirects
 from chatctl_server.workers.callbacks.address_guard import AddressGuard
 from chatctl_server.workers.callbacks.http_client import Answer, HttpClient, SendFailed
 
@@ -693,3 +693,62 @@ async def test_ipv6() -> None:
 async def test_the_systems_own_resolver(client: HttpClient) -> None:
     with receiver() as hook:
         assert (await post(client, f"http://localhost:{hook.port}/")).status == 200
+
+
+async def follow(client: HttpClient, url: str) -> Answer:
+    return await client.post(url, JSON, b'{"a": 1}', timeout_seconds=SECONDS, follows=True)
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("to", ["/sync/", "sync/", "{origin}/sync/"])
+async def test_a_receiver_may_send_it_on(client: HttpClient, status: int, to: str) -> None:
+    """To another path of its own, with method and body."""
+    with receiver(answer(202)) as hook:
+        moved = receivers.redirect(to.format(origin=hook.origin), status)
+        hook.behave(moved, answer(202))
+        assert (await follow(client, f"{hook.origin}/sync")).status == 202
+        first, second = hook.requests
+    assert (first.path, second.path) == ("/sync", "/sync/")
+    assert (second.method, second.body) == ("POST", b'{"a": 1}')
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+async def test_redirects_that_may_lose_the_body_are_a_failed_try(
+    client: HttpClient, status: int
+) -> None:
+    with receiver(receivers.redirect("/elsewhere", status)) as hook:
+        assert (await follow(client, hook.url)).status == status
+        assert len(hook.requests) == 1
+
+
+async def test_it_goes_to_no_other_port(client: HttpClient) -> None:
+    with receiver() as canary, receiver(receivers.redirect(canary.url, 307)) as hook:
+        assert (await follow(client, hook.url)).status == 307
+        assert canary.requests == []
+
+
+async def test_a_circle_ends(client: HttpClient) -> None:
+    with receiver(receivers.redirect("/round", 308)) as hook:
+        assert (await follow(client, hook.url)).status == 308
+        assert len(hook.requests) == 1 + redirects.MOST
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "expected"),
+    [
+        ("http://host/a", "https://host/a", "https://host/a"),
+        ("http://host:8080/a", "https://host/b?c=d", "https://host/b?c=d"),
+        ("http://me:secret@host/a", "/b", "http://me:secret@host/b"),
+        ("http://host/a", "//HOST/b", "http://host/b"),
+        ("https://host/a", "http://host/a", None),
+        ("http://host/a", "http://other/a", None),
+        ("http://host/a", "https://other/a", None),
+        ("http://host/a", "http://host.other/a", None),
+        ("http://host/a", "ftp://host/a", None),
+        ("http://host/a", "http://[::1/", None),
+        ("http://host/a", "/b\x00", None),
+        ("http://host/a", None, None),
+    ],
+)
+def test_where_it_may_be_sent_on(url: str, location: str | None, expected: str | None) -> None:
+    assert redirects.onward(url, Answer(307, None, b"", False, location)) == expected

@@ -4,8 +4,19 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hooks import at, bodies, calling, finished, request_sync, stored, urls, wait_at, wait_for_event
-from receivers import Behaviour, answer, hang, receiver, refusing, reset, when
+from hooks import (
+    at,
+    bodies,
+    calling,
+    finished,
+    of_event,
+    request_sync,
+    stored,
+    urls,
+    wait_at,
+    wait_for_event,
+)
+from receivers import Behaviour, answer, hang, receiver, redirect, refusing, reset, when
 from world import eventually, running
 
 EVENTS = "ROOM_EVENT_CALLBACK_URL"
@@ -166,3 +177,21 @@ def test_what_was_done_on_the_file_is_called_back_by_the_next_start(tmp_path: Pa
         server.start()
         wait_at(hook, EVENTS, 1)
         assert bodies(hook, EVENTS)[0]["room_name"] == "offline"
+
+
+def test_a_receiver_of_the_settings_sends_it_on_to_itself(tmp_path: Path) -> None:
+    """As frameworks do for a slash at the end; of an added endpoint it is a failed try."""
+    with receiver() as hook:
+        moved = redirect("/moved/", 308)
+        hook.behave(when(lambda request: request.path != "/moved/", moved), answer())
+        once = {"CALLBACK_BACKOFF": "fixed", "CALLBACK_MAX_RETRIES": "0"}
+        local = {"CALLBACK_ALLOW_NETWORKS": "127.0.0.1/32", **once}
+        with calling(tmp_path, hook, "ROOM_EVENT_CALLBACK_URL", **local) as server:
+            added = {"url": f"{hook.origin}/added", "events": ["room.created"]}
+            server.http.post("/management/callbacks", json=added).raise_for_status()
+            server.create_room()
+            assert sorted(finished(server, 2)) == [
+                ("room.created", 1, "failed"),
+                ("room_created", 1, "delivered"),
+            ]
+            assert of_event(hook, "room_created")[-1].json["event_type"] == "RoomCreated"
