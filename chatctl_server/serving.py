@@ -80,13 +80,13 @@ def _remove_dead(directory: Path) -> None:
 
 
 def _with_key(settings: Settings, place: Paths) -> Settings:
-    if settings.admin_api_key is not None:
+    if settings.admin_api_key:
         return settings
     key, is_new = place.admin_key()
     logs.add_secret(key)
     if is_new:
         place.notices.append(f"no ADMIN_API_KEY is set: one was written to {place.key_file}")
-    return msgspec.structs.replace(settings, admin_api_key=key)
+    return msgspec.structs.replace(settings, admin_api_key=(key,))
 
 
 def _with_files(settings: Settings, place: Paths, origin: Mapping[str, str]) -> Settings:

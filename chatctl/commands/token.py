@@ -69,14 +69,14 @@ def mint(
 ) -> None:
     """Print a token with which a user may join rooms."""
     seconds = _seconds(ttl)
-    secret = _secret(options)
+    secrets = _secrets(options)
     room_id = None if room is None else _room_id(options, room)
     with connection.server_errors():
         from chatctl_server.domain import tokens
 
         now = int(time.time())
         granted = tokens.Token(user, now + seconds, room_id, name, admin)
-        made = tokens.mint(granted, secret, now)
+        made = tokens.mint(granted, secrets[0], now)
     if admin and room is None:
         output.note(options, f"with it {user} is an admin of every room; --room limits it to one")
     if options.json:
@@ -109,16 +109,17 @@ def inspect(
 ) -> None:
     """Say what a token grants and whether a server would take it; - reads it from stdin."""
     token = _token_from(source)
-    secret = _secret(options)
+    secrets = _secrets(options)
     with connection.server_errors():
         from chatctl_server.domain import text, tokens
         from chatctl_server.errors import ChatctlError
 
         found = _shown(tokens.unchecked(token))
-        found["signature"] = "good" if tokens.is_signed_with(token, secret) else "bad"
+        is_good = any(tokens.is_signed_with(token, each) for each in secrets)
+        found["signature"] = "good" if is_good else "bad"
         refusal = None
         try:
-            granted = tokens.read(token, secret)
+            granted = tokens.read(token, secrets)
             text.check_name(granted.name or granted.user_id, "name")
         except ChatctlError as error:
             refusal = error.detail
@@ -171,17 +172,18 @@ def _moment(value: object) -> object:
     return value if 0 <= value < _YEAR_10000 else str(value)
 
 
-def _secret(options: Options) -> str:
+def _secrets(options: Options) -> tuple[str, ...]:
+    """The first signs, all are good."""
     with connection.server_errors():
         loaded = connection.load(options)
         mismatches.note(options, connection.database_file(loaded), loaded.config_path)
         mismatches.note_others(options, loaded, mismatches.OF_TOKENS)
-    secret = loaded.settings.room_token_secret
-    if secret is None:
+    secrets = loaded.settings.room_token_secret
+    if not secrets:
         raise Failure("invalid_setting", "no ROOM_TOKEN_SECRET is set to sign tokens with", _FIX)
     if loaded.settings.room_identity == "open":
         output.note(options, "ROOM_IDENTITY is open: a server with these settings asks for none")
-    return secret
+    return secrets
 
 
 def _room_id(options: Options, room: str) -> str:

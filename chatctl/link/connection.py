@@ -304,8 +304,8 @@ class _Search:
 
     def _known_key(self, path: Path | None, key_file: str | None = None) -> str | None:
         configured = self._settings().settings.admin_api_key
-        if configured is not None:
-            return configured
+        if configured:
+            return configured[0]
         if path is not None:
             return keys.beside(path)
         return None if key_file is None else keys.found(key_file, {os.geteuid()})

@@ -4,6 +4,7 @@ Rule 9 of the rooms contract: ``sub`` is the user id, ``exp`` is required, ``roo
 token to one room, ``name`` is the nickname, ``admin`` makes the user an admin of the room.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jwt
@@ -46,10 +47,10 @@ def mint(token: Token, secret: str, now: float) -> str:
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
-def read(token: str, secret: str) -> Token:
-    """Raises Unauthorized for one that is not signed with the secret or is over, and InvalidInput
-    or BadText for a user id that nobody may have."""
-    claims = _claims(token, secret)
+def read(token: str, secrets: Sequence[str]) -> Token:
+    """Raises Unauthorized for one that is not signed with one of the secrets or is over, and
+    InvalidInput or BadText for a user id that nobody may have."""
+    claims = _claims(token, secrets)
     if not claims["sub"]:
         raise errors.Unauthorized("The token names no user", field="token")
     if claims["exp"] > LATEST_SECONDS:
@@ -65,11 +66,14 @@ def read(token: str, secret: str) -> Token:
     )
 
 
-def _claims(token: str, secret: str) -> dict[str, Any]:
+def _claims(token: str, secrets: Sequence[str]) -> dict[str, Any]:
+    first, *others = secrets
     try:
-        return jwt.decode(
-            token, secret, algorithms=[ALGORITHM], options={"require": ["exp", "sub"]}
-        )
+        return jwt.decode(token, first, algorithms=[ALGORITHM], options={"require": ["exp", "sub"]})
+    except jwt.InvalidSignatureError as error:
+        if others:
+            return _claims(token, others)
+        raise errors.Unauthorized(f"The token is not valid: {error}", field="token") from None
     except jwt.ExpiredSignatureError:
         raise errors.Unauthorized("The token has expired", field="token") from None
     except (jwt.PyJWTError, ValueError) as error:

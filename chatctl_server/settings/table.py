@@ -38,13 +38,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         About(values.ADDRESSES, "Addresses to listen on; port 0 takes any free one."),
     ] = (Address("127.0.0.1", 3000),)
     admin_api_key: Annotated[
-        str | None,
+        tuple[str, ...],
         About(
-            values.secret(),
+            values.secrets(),
             "Key of the management API (header X-Api-Key); generated at the first start.",
             secret=True,
         ),
-    ] = None
+    ] = ()
     metrics_key: Annotated[
         str | None,
         About(values.secret(), "Key that GET /metrics asks for; without one it is open.", True),
@@ -81,13 +81,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "open"
     room_token_secret: Annotated[
-        str | None,
+        tuple[str, ...],
         About(
-            values.secret(least_bytes=values.LEAST_TOKEN_SECRET_BYTES),
+            values.secrets(least_bytes=values.LEAST_TOKEN_SECRET_BYTES),
             "Signs the tokens of ROOM_IDENTITY=token (HS256).",
             secret=True,
         ),
-    ] = None
+    ] = ()
     user_message_interval_secs: Annotated[
         int,
         About(seconds(least=0, off=True), "Seconds between two messages of one user in a room."),
@@ -154,7 +154,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             whole("failures", least=0, off=True),
             "Wrong API keys one IP address may send in a minute.",
         ),
-    ] = 20
+    ] = 100
 
     data_callback_url: Annotated[
         str | None,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 T = TypeVar("T")
@@ -97,6 +97,27 @@ def secret(*, least_bytes: int = 1) -> ValueType:
     return ValueType(parse, allowed)
 
 
+def secrets(*, least_bytes: int = 1) -> ValueType:
+    """All of them are good, the first is the newest. A problem names its secret by its place."""
+    one = secret(least_bytes=least_bytes)
+
+    def parse(text: str) -> tuple[str, ...]:
+        return _each(_parts(text), one.parse)
+
+    return ValueType(parse, f"{one.allowed}; several, the newest first, with commas between them")
+
+
+def _each(parts: list[str], parse: Callable[[str], Any]) -> tuple[str, ...]:
+    """A problem names its secret by its place: none is ever shown."""
+    for place, part in enumerate(parts, 1):
+        try:
+            parse(part)
+        except Refused as refused:
+            where = f"(number {place} of {len(parts)}) " if len(parts) > 1 else ""
+            raise Refused(f"{where}{refused.problem}", refused.hint) from None
+    return _unique(parts)
+
+
 def _signing_secret(text: str) -> str:
     encoded = text.removeprefix("whsec_")
     try:
@@ -109,15 +130,7 @@ def _signing_secret(text: str) -> str:
 
 
 def _signing_secrets(text: str) -> tuple[str, ...]:
-    """A problem names its secret by its place: none is ever shown."""
-    parts = text.split()
-    for place, part in enumerate(parts, 1):
-        try:
-            _signing_secret(part)
-        except Refused as refused:
-            where = f"(number {place} of {len(parts)}) " if len(parts) > 1 else ""
-            raise Refused(f"{where}{refused.problem}", refused.hint) from None
-    return _unique(parts)
+    return _each(text.split(), _signing_secret)
 
 
 def _url(text: str) -> str:

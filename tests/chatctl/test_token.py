@@ -226,6 +226,20 @@ class TestInspect:
         assert "visible to everyone" in done.stderr
 
 
+def test_while_the_secret_is_changed_both_are_good(signing: Signing) -> None:
+    old = "an-old-secret-that-is-long-enough-0123"
+    both = {"ROOM_TOKEN_SECRET": f"{SECRET}, {old}"}
+    assert signing.claims(**both)["sub"] == "anna"  # signed with the first
+    for secret in (SECRET, old):
+        token = sign(secret, sub="anna", exp=time.time() + 60)
+        done = signing("token", "inspect", "-", stdin=token, **both)
+        assert ("signature\tgood" in done.stdout, done.exit) == (True, 0)
+        over = signing("token", "inspect", "-", stdin=sign(secret, sub="a", exp=1), **both)
+        assert ("The token has expired" in over.stderr, over.exit) == (True, 10)
+    strange = sign("a-strange-secret-that-is-long-enough-0", sub="anna", exp=time.time() + 60)
+    assert signing("token", "inspect", "-", stdin=strange, **both).exit == 10
+
+
 def test_a_server_takes_them_for_their_room_and_no_other(chatctl: Chatctl) -> None:
     settings = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": SECRET, "ADMIN_API_KEY": "the-key"}
     chatctl.environ |= settings

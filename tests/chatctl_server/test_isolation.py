@@ -77,6 +77,9 @@ def _rows(lobby: str, attic: str) -> list[tuple[str, Row]]:
     row("GET /health/simple", "/health/simple")
     row("POST /management/rooms", rooms, {"room_name": "lobby", "admin_user_ids": ["ann"]})
     row("POST /management/rooms/{room_id}/messages", f"{one}/messages", {"content": "one"})
+    row(
+        "POST /management/rooms/{room_id}/system-message", f"{one}/system-message", {"content": "n"}
+    )
     said = {"content": "two", "user_id": "bob", "client_msg_id": "c1"}
     row("POST /management/rooms/{room_id}/messages", f"{one}/messages", said)
     banned = {"content": "three", "user_id": "eve"}
@@ -144,7 +147,7 @@ def twins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
 async def running(
     path: Path, role: Any = "command", **settings: Any
 ) -> AsyncIterator[tuple[Application, httpx.AsyncClient]]:
-    found = Settings(database_url=f"sqlite:{path}", admin_api_key=KEY, **settings)
+    found = Settings(database_url=f"sqlite:{path}", admin_api_key=(KEY,), **settings)
     app = create_app(found, role)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     headers = {"X-Api-Key": KEY}

@@ -48,7 +48,7 @@ def test_every_secret_may_stand_in_a_file(home: Home, file_setting: str) -> None
     loaded = home.load({file_setting: "secret"})
     name = SECRET_FILES[file_setting]
     value = getattr(loaded.settings, name.lower())
-    assert value == ((secret,) if "SIGNING" in file_setting else secret)
+    assert value == (secret if name == "METRICS_KEY" else (secret,))
     assert loaded.origin[name] == f"file {path}"
     assert loaded.warnings == ()
     assert set(sources.secret_values(loaded.settings)) == {secret}
@@ -75,7 +75,7 @@ def test_only_secrets_have_one() -> None:
 )
 def test_the_text_is_taken_as_it_stands(home: Home, content: str, secret: str) -> None:
     home.write("key", content)
-    assert home.load({"ADMIN_API_KEY_FILE": "key"}).settings.admin_api_key == secret
+    assert home.load({"ADMIN_API_KEY_FILE": "key"}).settings.admin_api_key == (secret,)
 
 
 class TestSources:
@@ -83,28 +83,28 @@ class TestSources:
         for name in ("toml", "dotenv", "environ"):
             home.write(f"key-{name}", f"key of {name}")
         home.write("chatctl.toml", 'ADMIN_API_KEY_FILE = "./key-toml"\n')
-        assert home.load().settings.admin_api_key == "key of toml"
+        assert home.load().settings.admin_api_key == ("key of toml",)
         home.write(".env", "ADMIN_API_KEY_FILE=key-dotenv\n")
-        assert home.load().settings.admin_api_key == "key of dotenv"
+        assert home.load().settings.admin_api_key == ("key of dotenv",)
         stronger = {"ADMIN_API_KEY_FILE": str(home.path / "key-environ")}
-        assert home.load(stronger).settings.admin_api_key == "key of environ"
+        assert home.load(stronger).settings.admin_api_key == ("key of environ",)
 
     def test_a_stronger_text_wins_and_the_file_is_not_read(self, home: Home) -> None:
         home.write("chatctl.toml", 'ADMIN_API_KEY_FILE = "./gone"\n')
         loaded = home.load({"ADMIN_API_KEY": "typed"})
-        assert loaded.settings.admin_api_key == "typed"
+        assert loaded.settings.admin_api_key == ("typed",)
         assert loaded.origin["ADMIN_API_KEY"] == "environment"
 
     def test_a_stronger_file_wins_over_a_text(self, home: Home) -> None:
         home.write("chatctl.toml", 'ADMIN_API_KEY = "typed"\n')
         home.write("key")
-        assert home.load({"ADMIN_API_KEY_FILE": "key"}).settings.admin_api_key == SECRET
+        assert home.load({"ADMIN_API_KEY_FILE": "key"}).settings.admin_api_key == (SECRET,)
 
     @pytest.mark.parametrize("empty", ["", "  "])
     def test_an_empty_name_counts_as_unset(self, home: Home, empty: str) -> None:
         home.write("chatctl.toml", 'ADMIN_API_KEY = "typed"\n')
         loaded = home.load({"ADMIN_API_KEY_FILE": empty})
-        assert loaded.settings.admin_api_key == "typed"
+        assert loaded.settings.admin_api_key == ("typed",)
 
     @pytest.mark.parametrize(
         ("name", "first", "second"),
@@ -132,7 +132,7 @@ class TestSources:
     def test_the_home_directory(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(home.path))
         home.write("key")
-        assert home.load({"ADMIN_API_KEY_FILE": "~/key"}).settings.admin_api_key == SECRET
+        assert home.load({"ADMIN_API_KEY_FILE": "~/key"}).settings.admin_api_key == (SECRET,)
 
 
 class TestWrongFiles:
@@ -205,7 +205,7 @@ class TestReadByOthers:
         """Containers are given their secrets with mode 0444: an error would keep them out."""
         path = home.write("key", mode=mode)
         loaded = home.load({"ADMIN_API_KEY_FILE": "key"})
-        assert loaded.settings.admin_api_key == SECRET
+        assert loaded.settings.admin_api_key == (SECRET,)
         warning = f"everybody on this machine may {doing} {path}: chmod 600 {path}"
         assert loaded.warnings == ((warning,) if doing else ())
 
@@ -226,18 +226,18 @@ class TestCredentials:
     def test_a_credential_counts_as_a_file(self, home: Home, name: str) -> None:
         path = home.write(f"credentials/{name}", f"{SECRET}\n", 0o400)
         loaded = home.load({"CREDENTIALS_DIRECTORY": str(home.path / "credentials")})
-        assert loaded.settings.admin_api_key == SECRET
+        assert loaded.settings.admin_api_key == (SECRET,)
         assert loaded.origin["ADMIN_API_KEY"] == f"file {path}"
 
     def test_all_that_is_written_down_wins_over_it(self, home: Home) -> None:
         home.write("credentials/admin-api-key", "from systemd")
         home.write("chatctl.toml", 'ADMIN_API_KEY = "typed"\n')
         loaded = home.load({"CREDENTIALS_DIRECTORY": str(home.path / "credentials")})
-        assert loaded.settings.admin_api_key == "typed"
+        assert loaded.settings.admin_api_key == ("typed",)
         home.write("key")
         home.write("chatctl.toml", 'ADMIN_API_KEY_FILE = "key"\n')
         loaded = home.load({"CREDENTIALS_DIRECTORY": str(home.path / "credentials")})
-        assert loaded.settings.admin_api_key == SECRET
+        assert loaded.settings.admin_api_key == (SECRET,)
 
     def test_others_credentials_are_not_looked_at(self, home: Home) -> None:
         home.write("credentials/database-url", "sqlite:./x.db")

@@ -98,7 +98,7 @@ def test_an_empty_value_counts_as_unset(place: Place, empty: str) -> None:
     loaded = place.load(environ={"MAX_CONNECTIONS": empty}, DATABASE_URL=empty)
     assert loaded.settings.max_connections == 7
     assert loaded.settings.resume_limit == 10_000
-    assert loaded.settings.admin_api_key is None
+    assert loaded.settings.admin_api_key == ()
     assert loaded.origin["DATABASE_URL"] == "default"
 
 
@@ -233,7 +233,7 @@ class TestDotenv:
         )
         loaded = place.load()
         assert loaded.settings.bind_address == (Address("0.0.0.0", 3000),)
-        assert loaded.settings.admin_api_key == "your_secret_api_key"
+        assert loaded.settings.admin_api_key == ("your_secret_api_key",)
         assert loaded.settings.sync_interval_seconds == 60
         assert loaded.origin["SYNC_INTERVAL_SECONDS"] == ".env line 4"
 
@@ -252,7 +252,9 @@ class TestDotenv:
     )
     def test_ways_to_write_a_value(self, place: Place, line: str, key: str | None) -> None:
         place.dotenv(f"{line}\n")
-        assert place.load(environ={"HOME": "/root"}).settings.admin_api_key == key
+        assert place.load(environ={"HOME": "/root"}).settings.admin_api_key == (
+            () if key is None else (key,)
+        )
 
     def test_other_programs_lines_are_skipped(self, place: Place) -> None:
         place.dotenv("POSTGRES_PASSWORD=x\n!! no setting at all 'x\n")
@@ -416,12 +418,14 @@ class TestSecrets:
         assert caught.value.field == "ROOM_TOKEN_SECRET"
         assert caught.value.detail == (
             "ROOM_IDENTITY (from environment): 'token' needs ROOM_TOKEN_SECRET; "
-            "allowed: text of 32 bytes or more"
+            "allowed: text of 32 bytes or more; several, the newest first, with commas between them"
         )
+        second = place.refused("ROOM_TOKEN_SECRET", f"{'x' * 32},short").detail
+        assert "the value (number 2 of 2) is shorter than 32 bytes" in second
         for text in ("x" * 31, "é" * 15):
             assert "is shorter than 32 bytes" in place.refused("ROOM_TOKEN_SECRET", text).detail
         both = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": "é" * 16}
-        assert place.load(environ=both).settings.room_token_secret == "é" * 16
+        assert place.load(environ=both).settings.room_token_secret == ("é" * 16,)
 
     @pytest.mark.parametrize("text", ["whsec_" + "A" * 32, "A" * 32])
     def test_a_signing_secret_is_that_of_standard_webhooks(self, place: Place, text: str) -> None:
@@ -680,7 +684,7 @@ class TestExample:
     @pytest.mark.parametrize("name", ["chatctl.toml", ".env"])
     def test_changed_values_arrive_from_either_file(self, place: Place, name: str) -> None:
         changed = {
-            "ADMIN_API_KEY": ('"k#1 \\"x\\" $HOME"', 'k#1 "x" $HOME'),
+            "ADMIN_API_KEY": ('"k#1 \\"x\\" $HOME"', ('k#1 "x" $HOME',)),
             "MAX_CONNECTIONS": ("5  # few", 5),
             "CORS_ORIGINS": ('"https://a.example"  # ours', ("https://a.example",)),
         }

@@ -33,6 +33,7 @@ OTHER_NAMES = {
     "CHATCTL_SERVER",
     "CHAT_CONFIG",
     "NO_COLOR",
+    "RUST_LOG",
     "SO_SNDBUF",
     "TCP_USER_TIMEOUT",
     "XDG_RUNTIME_DIR",

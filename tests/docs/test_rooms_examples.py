@@ -148,7 +148,7 @@ class Scene:
             check=False,
         )
         assert not done.stderr, f"{block.place}: {done.stderr}"
-        settings = Settings(room_identity="token", room_token_secret=SECRET)
+        settings = Settings(room_identity="token", room_token_secret=(SECRET,))
         joiner = identify(f"token={done.stdout.strip()}".encode(), "any", settings)
         assert (joiner.user_id, joiner.nickname) == ("anna", "Anna A.")
 

@@ -1,6 +1,7 @@
 """Who wants to join: trusted as named (open), or shown by a signed token."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 import msgspec
@@ -40,17 +41,17 @@ def identify(query_string: bytes, room_id: str, settings: Settings) -> Joiner:
     """Raises InvalidInput, BadText, or Unauthorized for a token that is missing or bad."""
     query = _query(query_string)
     if settings.room_identity == "token":
-        return _by_token(query, room_id, settings.room_token_secret or "")
+        return _by_token(query, room_id, settings.room_token_secret)
     user_id = text.check_user_id(query.get("user_id", ""))
     nickname = text.check_name(query.get("nickname") or user_id, "nickname")
     return Joiner(user_id, nickname, _since(query), "room:open")
 
 
-def _by_token(query: dict[str, str], room_id: str, secret: str) -> Joiner:
+def _by_token(query: dict[str, str], room_id: str, secrets: Sequence[str]) -> Joiner:
     given = query.get("token", "")
     if not given:
         raise errors.Unauthorized("The room asks for a token (ROOM_IDENTITY=token)", field="token")
-    token = tokens.read(given, secret)
+    token = tokens.read(given, secrets)
     if query.get("user_id", token.user_id) != token.user_id:
         raise errors.Unauthorized("user_id is not the one that the token is for", field="user_id")
     if token.room_id not in (None, room_id):

@@ -23,7 +23,9 @@ async def in_process(
 ) -> AsyncIterator[tuple[Application, httpx.AsyncClient]]:
     path = directory / "chat.db"
     maintenance.migrate(path)
-    app = create_app(Settings(database_url=f"sqlite:{path}", admin_api_key=KEY), role, faces=faces)
+    app = create_app(
+        Settings(database_url=f"sqlite:{path}", admin_api_key=(KEY,)), role, faces=faces
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.lifespan(),

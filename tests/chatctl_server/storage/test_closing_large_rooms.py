@@ -24,7 +24,7 @@ async def app(tmp_path: Path) -> AsyncIterator[Application]:
     """A server without sockets, in whose large room 1,201 users are."""
     path = tmp_path / "chat.db"
     maintenance.prepare(path, durable=False)
-    app = create_app(Settings(database_url=f"sqlite:{path}", admin_api_key=KEY), durable=False)
+    app = create_app(Settings(database_url=f"sqlite:{path}", admin_api_key=(KEY,)), durable=False)
     async with app.lifespan():
         store = app.context.store
         for name in ("large", "small"):
