@@ -206,7 +206,8 @@ class TestPage:
                 runs.append([*line.split("\0"), *config])
         assert [run[:2] for run in runs[1:]] == [
             ["rooms", "create"], ["token", "mint"], ["rooms", "admins"], ["db", "backup"],
-            ["db", "restore"], ["db", "verify"], ["rooms", "ls"], ["db", "migrate"],
+            ["db", "restore"], ["db", "verify"], ["rooms", "ls"],
+            ["db", "backup"], ["db", "restore"], ["db", "migrate"],
         ]  # fmt: skip
         script = (
             "from glob import glob\nfrom chatctl import cli\n"
@@ -223,6 +224,7 @@ class TestPage:
         assert done.stdout.endswith(f"{[0] * len(runs)}\n"), done.stderr
         assert (tmp_path / "lib/chat.db").exists()
         assert (tmp_path / "backups/drill.db").exists()
+        assert (tmp_path / "backups/moving.db.json").exists()
         assert len(list((tmp_path / "backups").glob("chat-*.db"))) == 1
 
     def test_its_monitors_know_a_server_that_is_gone(self, shared_server: Server) -> None:
