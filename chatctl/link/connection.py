@@ -9,7 +9,6 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -321,13 +320,11 @@ class _Search:
         return Link(str(path), transport, is_served=False, is_heard=leaves_some)
 
     def _tell_direct(self, path: Path) -> None:
-        """Where a server with another database runs, a change may be meant for that one: this is
-        said also under ``--quiet``."""
+        """Where a server with another database runs, a change may be meant for that one."""
         from chatctl.link import mismatches  # which imports this module
 
         output.note(self._options, f"no server is running for {path}; using the file directly")
-        quiet = self._options.quiet and not self._writes
-        mismatches.note(replace(self._options, quiet=quiet), path, self._settings().config_path)
+        mismatches.note(self._options, path, self._settings().config_path)
 
 
 def _serve(options: Options) -> str:

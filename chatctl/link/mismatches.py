@@ -1,5 +1,6 @@
 """Of a server that runs with another database, or other settings, than are configured here."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ _MOST_NAMES = 5
 
 def note(options: Options, database: Path | None, configuration: Path | None) -> None:
     """Says so, because its other settings, as the secret of tokens, may be others, too. Whoever
-    gives ``--config`` knows which ones they mean."""
-    if options.config is not None:
+    names a configuration knows which ones they mean."""
+    if options.config is not None or os.environ.get("CHAT_CONFIG"):
         return
     from chatctl_server.process import servers
 
