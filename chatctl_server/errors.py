@@ -162,6 +162,10 @@ class Stopping(StorageUnavailable):
     """Nothing is wrong: the server stops, and does not wait for this."""
 
 
+class AddressUnavailable(ChatctlError):
+    code, status, title = "address_unavailable", 503, "Address not available"
+
+
 class SchemaMismatch(ChatctlError):
     code, status, title = "schema_mismatch", 503, "Database schema does not fit"
 
@@ -178,10 +182,12 @@ def no_room(path: Path) -> StorageFull:
     return StorageFull(f"There is no room to write {path}", hint="make room on its disk")
 
 
-def unusable(path: Path, error: OSError) -> StorageFull | StorageUnavailable:
+def unusable(path: Path, error: OSError) -> StorageFull | StorageUnavailable | NotFound:
     """What the system says of a file, as an error that names it."""
     if error.errno in NO_ROOM:
         return no_room(path)
+    if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
+        return NotFound(f"There is no directory {path.parent}", hint=f"mkdir -p {path.parent}")
     detail = f"{path} cannot be used: {error.strerror or error}"
     if isinstance(error, PermissionError):
         return StorageUnavailable(detail, hint="run this as the user who owns the database")

@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ import uvloop
 
 from chatctl_server import logs
 from chatctl_server.app import VERSION, Application, create_app
+from chatctl_server.errors import AddressUnavailable
 from chatctl_server.live.arrivals import Arrivals
 from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
@@ -46,20 +48,37 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
     _remove_dead(directory)
     place = find_paths(settings, directory)
     place.warnings.extend(loaded.warnings)
-    with lock.acquire(
-        place.lock_path, "server", lock_timeout_seconds, database=str(place.database)
-    ) as held:
+    with contextlib.ExitStack() as stack:
+        tcp = _bound(settings, place, stack)  # before anything is made
+        held = stack.enter_context(
+            lock.acquire(
+                place.lock_path, "server", lock_timeout_seconds, database=str(place.database)
+            )
+        )
         try:
+            tcp = tcp or sockets.bound_to(settings.bind_address, stack)
             maintenance.prepare(place.database, durable=place.is_durable)
             if place.database.stat().st_nlink > 1:
                 place.warnings.append(
                     f"{place.database} has a second name (a hard link): only one of them is locked"
                 )
             settings = _with_files(_with_key(settings, place), place, loaded.origin)
-            _run(settings, place, held, directory, fingerprints.taken(loaded))
+            _run(settings, place, held, directory, fingerprints.taken(loaded), tcp)
         finally:
             place.remove_if_temporary()
     return 0
+
+
+def _bound(settings: Settings, place: Paths, stack: contextlib.ExitStack) -> list[socket.socket]:
+    """None yet, where the addresses are those of a server that has the database: it may be
+    stopping, and the lock says which one it is."""
+    try:
+        return sockets.bound_to(settings.bind_address, stack)
+    except AddressUnavailable:
+        if lock.read(place.lock_path) is None:
+            place.remove_if_temporary()
+            raise
+        return []
 
 
 def _is_colored() -> bool:
@@ -114,9 +133,10 @@ def _run(
     held: lock.Lock,
     directory: Path,
     configured: lock.Configured,
+    tcp: list[socket.socket],
 ) -> None:
     settings = msgspec.structs.replace(settings, database_url=f"sqlite://{place.database}")
-    with sockets.sockets(settings.bind_address, place.socket_path) as listeners:
+    with sockets.sockets(tcp, place.socket_path) as listeners:
         urls = [sockets.url(each) for each in listeners.tcp]
         shown = "memory" if place.is_temporary else str(place.database)
         app = create_app(settings, durable=place.is_durable, address=urls[0], shown=shown)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from chatctl_server.errors import StorageUnavailable, unusable
+from chatctl_server.errors import NotFound, StorageUnavailable, unusable
 from chatctl_server.process import lock
 from chatctl_server.settings.sources import Settings, database_path
 
@@ -94,9 +94,7 @@ def find_paths(settings: Settings, directory: Path) -> Paths:
         )
     real = Path(os.path.realpath(path))
     if not real.parent.is_dir():
-        raise StorageUnavailable(
-            f"There is no directory {real.parent}", hint=f"mkdir {real.parent}"
-        )
+        raise NotFound(f"There is no directory {real.parent}", hint=f"mkdir -p {real.parent}")
     return Paths(
         database=real,
         lock_path=lock.lock_path(real),

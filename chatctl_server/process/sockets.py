@@ -3,12 +3,12 @@
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
-from chatctl_server.errors import StorageUnavailable
+from chatctl_server.errors import AddressUnavailable, StorageUnavailable
 from chatctl_server.settings.values import Address
 
 SEND_BUFFER_BYTES = 64 * 1024
@@ -23,19 +23,25 @@ class Listeners(NamedTuple):
         return [*self.tcp, self.admin]
 
 
+def bound_to(addresses: Sequence[Address], stack: contextlib.ExitStack) -> list[socket.socket]:
+    """Not yet listening; the stack closes them. Raises AddressUnavailable, then with none bound."""
+    with contextlib.ExitStack() as made:
+        bound = [made.enter_context(_bound(address)) for address in addresses]
+        stack.push(made.pop_all())
+    return bound
+
+
 @contextlib.contextmanager
-def sockets(addresses: tuple[Address, ...], admin_path: Path) -> Iterator[Listeners]:
+def sockets(tcp: list[socket.socket], admin_path: Path) -> Iterator[Listeners]:
     """Bound, not yet listening. The lock is held: a socket file that is there is stale."""
-    with contextlib.ExitStack() as stack:
-        tcp = [stack.enter_context(_tcp(address)) for address in addresses]
-        admin = stack.enter_context(_admin(admin_path))
+    with _admin(admin_path) as admin:
         try:
             yield Listeners(tcp, admin)
         finally:
             admin_path.unlink(missing_ok=True)
 
 
-def _tcp(address: Address) -> socket.socket:
+def _bound(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -47,7 +53,7 @@ def _tcp(address: Address) -> socket.socket:
         bound.bind((address.host, address.port))
     except OSError as error:
         bound.close()
-        raise StorageUnavailable(
+        raise AddressUnavailable(
             f"{address} cannot be listened on: {error.strerror or error}",
             field="BIND_ADDRESS",
             hint="choose another address with --bind HOST:PORT",

@@ -56,7 +56,8 @@ SERVER: Errors = {
     "a held lock": Error("lock_held", exits.REFUSED),
 }
 NEWER: Errors = {"a newer schema": Error("schema_mismatch", exits.REFUSED)}
-FULL: Errors = {"a full disk": Error("storage_full", exits.UNEXPECTED)}
+FULL_DISK = Error("storage_full", exits.UNREACHABLE)
+FULL: Errors = {"a full disk": FULL_DISK}
 ROOM: Errors = {
     "an unknown room": Error("room_not_found", exits.NOT_FOUND),
     "an ambiguous name": Error("ambiguous", exits.CONFLICT),
@@ -97,7 +98,7 @@ def _file(words: str, *errors: Errors, stdin: str = "") -> Case:
 CASES = {
     "serve": _file(
         "serve --bind 127.0.0.1:0", NO_SERVER, HELD, NEWER,
-        {"a full disk": Error("storage_full", 1, "serve --bind 127.0.0.1:0 --db sqlite:{new}")},
+        {"a full disk": FULL_DISK._replace(words="serve --bind 127.0.0.1:0 --db sqlite:{new}")},
     ),
     "init": _file(
         "init {new}", NO_SERVER, FULL,
@@ -157,7 +158,7 @@ CASES = {
     "db info": _file("db info", FILE),
     "db migrate": _file(
         "db migrate", FILE, HELD, NEWER,
-        {"a full disk": Error("storage_full", exits.UNEXPECTED, "db migrate --db sqlite:{new}")},
+        {"a full disk": FULL_DISK._replace(words="db migrate --db sqlite:{new}")},
     ),
     "db check": _file("db check", FILE, NEWER),
     "db verify": _file("db verify", FILE, NEWER),

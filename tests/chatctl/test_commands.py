@@ -232,7 +232,7 @@ def test_of_many_users_each_has_a_line_and_failures_are_exit_9(
 
 def test_of_one_user_the_failure_is_its_own(chatctl: Chatctl, prepared: Prepared) -> None:
     prepared.answers[f"PUT {BASE}/bans/bob"] = problem(507, "storage_full", "the disk is full")
-    assert _run(chatctl, prepared, "ban", "lobby", "bob") == ("", "chatctl: the disk is full\n", 1)
+    assert _run(chatctl, prepared, "ban", "lobby", "bob") == ("", "chatctl: the disk is full\n", 6)
 
 
 def test_the_bans_of_one_room_go_into_another(chatctl: Chatctl, prepared: Prepared) -> None:

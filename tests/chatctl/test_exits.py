@@ -17,7 +17,8 @@ EXPECTED = {
     "delivery_not_found": 3, "method_not_allowed": 2, "conflict": 5,
     "too_large": 2, "throttled": 6, "resync_required": 5, "busy": 6, "connection_limit": 6,
     "query_timeout": 8,
-    "not_stored": 1, "unknown": 1, "storage_full": 1, "storage_unavailable": 6,
+    "not_stored": 6, "unknown": 1, "storage_full": 6, "storage_unavailable": 6,
+    "address_unavailable": 5,
     "schema_mismatch": 7, "version_mismatch": 7, "lock_held": 7, "check_failed": 10,
 }  # fmt: skip
 

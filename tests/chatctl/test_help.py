@@ -191,7 +191,7 @@ def test_the_page_is_what_the_commands_say(here: Here) -> None:
 def test_a_monitor_learns_what_the_exit_code_of_status_means(here: Here) -> None:
     shown = here("status", "--help").stdout
     assert "\n    0   done, or nothing to do: also without a server, from the file: " in shown
-    assert "\n    6   unreachable: with --server, it does not answer, " in shown
+    assert "\n    6   unreachable or not now: with --server, it does not answer, " in shown
 
 
 def test_what_quiet_leaves_out_and_what_a_time_may_be_is_said(here: Here) -> None:

@@ -15,7 +15,8 @@ from chatctl_server.settings.values import Address
 def accepted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
     with contextlib.ExitStack() as stack:
         address = Address(request.param, 0)
-        listeners = stack.enter_context(sockets.sockets((address,), tmp_path / "admin.sock"))
+        tcp = sockets.bound_to((address,), stack)
+        listeners = stack.enter_context(sockets.sockets(tcp, tmp_path / "admin.sock"))
         (listener,) = listeners.tcp
         listener.listen()
         stack.enter_context(socket.create_connection(listener.getsockname()[:2]))

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 import pytest
 
-from chatctl_server.errors import LockHeld, StorageFull, StorageUnavailable
+from chatctl_server.errors import LockHeld, NotFound, StorageFull, StorageUnavailable
 from chatctl_server.process import lock, servers
 from chatctl_server.process.lock import Holder
 
@@ -394,9 +394,7 @@ class TestWaitReady:
 
 class TestUnusable:
     def test_a_missing_directory(self, tmp_path: Path) -> None:
-        with pytest.raises(
-            StorageUnavailable, match=r"gone/chat\.db\.lock cannot be used: No such"
-        ):
+        with pytest.raises(NotFound, match=r"There is no directory .*/gone"):
             lock.acquire(tmp_path / "gone" / "chat.db.lock", "command", 0)
 
     def test_a_link_is_not_followed(self, tmp_path: Path, path: Path) -> None:
@@ -544,10 +542,12 @@ class TestRunning:
         assert servers.running(home) == []
         assert not entry.exists()
 
-    def test_a_full_disk_refuses_the_registration(self, path: Path, home: dict[str, str]) -> None:
+    def test_a_directory_that_is_gone_refuses_the_registration(
+        self, path: Path, home: dict[str, str]
+    ) -> None:
         directory = servers.runtime_dir(home)
         directory.rmdir()
-        with lock.acquire(path, "server", 0) as held, pytest.raises(StorageUnavailable):
+        with lock.acquire(path, "server", 0) as held, pytest.raises(NotFound):
             servers.register(held, directory)
 
 

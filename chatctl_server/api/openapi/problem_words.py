@@ -79,6 +79,7 @@ ENGLISH: Final = {
         "Repeat later. When it stays, see `/health` and the server's log.",
     ),
     "storage_full": Words("The disk is full; nothing was stored.", "Make room, then repeat."),
+    "address_unavailable": Words("An address cannot be listened on.", "Choose another one."),
     "connection_limit": Words(
         "One of the limits of connections is reached.",
         "Repeat later, or raise the setting that `detail` names.",
@@ -129,6 +130,7 @@ CHINESE: Final = {
         "稍后重试；若持续出现，查看 `/health` 与服务器日志。",
     ),
     "storage_full": Words("磁盘已满，未保存任何内容。", "腾出空间后重试。"),
+    "address_unavailable": Words("无法监听该地址。", "换一个地址。"),
     "connection_limit": Words("已达到某项连接数上限。", "稍后重试，或调高 `detail` 指出的配置项。"),
 }
 WORDS: Final[dict[Language, dict[str, Words]]] = {"en": ENGLISH, "zh": CHINESE}

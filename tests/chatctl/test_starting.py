@@ -1,0 +1,50 @@
+"""What ``serve`` refuses before it has made anything."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from prepared_server import Chatctl, lines
+from world import running
+
+CONFLICT, NOT_FOUND, REFUSED = 5, 3, 7
+
+
+def test_a_port_in_use_leaves_nothing_behind(chatctl: Chatctl, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        for listening in (False, True):
+            if listening:
+                taken.listen()
+            done = chatctl(
+                "serve", "--bind", f"127.0.0.1:{port}", "--db", f"sqlite:{tmp_path}/a.db"
+            )
+            assert done == (
+                "",
+                lines(
+                    f"chatctl: 127.0.0.1:{port} cannot be listened on: Address already in use",
+                    "  try: choose another address with --bind HOST:PORT",
+                ),
+                CONFLICT,
+            )
+            assert list(tmp_path.iterdir()) == []
+
+
+def test_where_its_server_has_the_port_the_lock_says_so(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        words = ("serve", "--bind", f"127.0.0.1:{server.port}")
+        done = server.chatctl(*words)
+        assert done.returncode == REFUSED
+        assert "is in use by server pid" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("serve", "--bind", "127.0.0.1:0"), ("db", "migrate")])
+def test_a_directory_that_is_not_there(
+    chatctl: Chatctl, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    home = tmp_path / "no" / "home"
+    done = chatctl(*words, "--db", f"sqlite:{home}/a.db")
+    expected = lines(f"chatctl: There is no directory {home}", f"  try: mkdir -p {home}")
+    assert done == ("", expected, NOT_FOUND)
+    assert list(tmp_path.iterdir()) == []
