@@ -13,6 +13,17 @@ from chatctl_server.api.edge import ESCAPED_SLASH
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _AS_STORED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 AnyRequest = Request[Any, Any, Any]
+
+
+class OptionalJson(Request[Any, Any, Any]):
+    """Of a route whose body may be left out: what does not say that it is JSON is none."""
+
+    async def body(self) -> bytes:
+        found = await super().body()
+        is_json = "json" in self.headers.get("content-type", "").lower()
+        return found if is_json and found.strip() else b""
+
+
 From = Annotated[int | None, QueryParameter(name="from", description="Unix seconds, inclusive")]
 To = Annotated[int | None, QueryParameter(name="to", description="Unix seconds, inclusive")]
 

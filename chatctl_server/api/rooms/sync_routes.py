@@ -13,7 +13,7 @@ from litestar.response import Stream
 from chatctl_server.actions import syncs
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
+from chatctl_server.api.parameters import AnyRequest, From, OptionalJson, To, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
@@ -58,6 +58,7 @@ class SyncRoutes(Controller):
         summary="Request that the callbacks be sent",
         response_description="The request is recorded",
         opt=may_refuse(*OPEN_ROOM, *WRITE),
+        request_class=OptionalJson,
     )
     async def request_sync(
         self,

@@ -165,7 +165,8 @@ class Provocation:
 
     def invalid_input(self) -> Asked:
         if self._given.body is not None:
-            return self._given._replace(content=b"{")
+            says_json = {**self._given.headers, "content-type": "application/json"}
+            return self._given._replace(content=b"{", headers=says_json)
         for name in self._given.path.keys() & {"room_id", "endpoint_id", "delivery_id"}:
             return self._elsewhere("no-uuid", name)
         return self._given._replace(query={"limit": "many", "after": "nothing"})

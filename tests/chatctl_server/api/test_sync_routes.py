@@ -144,10 +144,23 @@ def requests_of(server: Server, **query: str) -> list[dict[str, Any]]:
     return [dict(each) for each in answer.json()]
 
 
-@pytest.mark.parametrize("content", [b"", b"{}"])
-def test_a_request_for_everything(shared_server: Server, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", None),
+        (b"{}", "application/json"),
+        (b" \n", "application/json; charset=utf-8"),
+        (b"", "application/json"),
+        (b"now=1", "application/x-www-form-urlencoded"),
+        (b"please", "text/plain"),
+        (b'{"kinds": ["chat_history"]}', None),
+    ],
+)
+def test_a_request_for_everything(shared_server: Server, content: bytes, kind: str | None) -> None:
+    """Also with a body that does not say it is JSON, as ``curl -d ''`` sends one."""
     before = len(requests_of(shared_server))
-    answer = shared_server.http.post("/management/sync", content=content)
+    headers = {} if kind is None else {"content-type": kind}
+    answer = shared_server.http.post("/management/sync", content=content, headers=headers)
     assert answer.status_code == 202
     recorded = requests_of(shared_server)
     assert len(recorded) == before + 1
