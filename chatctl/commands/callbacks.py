@@ -15,6 +15,7 @@ from chatctl.shell.options import Options, verb
 from chatctl.show import output, progress
 from chatctl.show.visible import visible
 from chatctl.webhooks import receipt_lines
+from chatctl.webhooks.received_rooms import JSON, ReceivedRooms
 
 if TYPE_CHECKING:
     from chatctl.webhooks.receipts import Receipts
@@ -67,7 +68,10 @@ def listen(
         int | None, typer.Option("--count", metavar="N", min=1, help="End after this many.")
     ] = None,
 ) -> None:
-    """Receive callbacks: show each, check signatures, order and digests; Ctrl-C sums up."""
+    """Receive callbacks: show each, check signatures, order and digests; Ctrl-C sums up.
+
+    GET /health, /rooms, /rooms/ID and /stats say what has come.
+    """
     import asyncio
 
     from chatctl.input import secret_files
@@ -103,6 +107,7 @@ class Desk:
         self._statuses = itertools.cycle(statuses)
         self._count = count
         self._lines = receipt_lines.ReceiptLines(options)
+        self._rooms = ReceivedRooms()
 
     def ready(self, url: str) -> None:
         self._note(f"listens for callbacks on {url}; Ctrl-C ends it and sums up")
@@ -118,6 +123,9 @@ class Desk:
         from chatctl.webhooks.receiver import Reply
 
         if request.method != "POST" and request.refusal is None:
+            found = self._asked(request)
+            if found is not None:
+                return Reply(*found, lambda _: None, JSON)
             self._note(f"{request.method} {request.path} is no callback")
             return Reply(HTTPStatus.METHOD_NOT_ALLOWED, "POST callbacks here", lambda _: None)
         callback = Callback(request.at, request.path, request.headers, request.body)
@@ -132,11 +140,19 @@ class Desk:
 
         def finish(is_heard: bool) -> None:
             receipt = self._receipts.finish(opened, status if is_heard else None)
+            if opened.refusal is None:
+                self._rooms.take(opened)
             self._lines.show(receipt)
             if self._receipts.count == self._count:
                 self.receiver.stop()
 
         return Reply(status, text, finish)
+
+    def _asked(self, request: "ReceivedRequest") -> tuple[int, str] | None:
+        if request.method != "GET":
+            return None
+        path = request.path.partition("?")[0]
+        return self._rooms.answer(path, self._receipts.total().events)
 
     def garbage(self, data: bytes) -> None:
         if data.startswith(_TLS_HANDSHAKE):

@@ -43,6 +43,7 @@ class Reply(NamedTuple):
     status: int
     text: str
     finish: Callable[[bool], None]
+    kind: str = "text/plain; charset=utf-8"
 
 
 class Listening(NamedTuple):
@@ -146,7 +147,8 @@ class ReceiverServer:
             await asyncio.sleep(self._listening.delay_seconds)
             if self._listening.delay_seconds and reader.at_eof():
                 raise _Gone  # it lost its patience
-            await _write(writer, _answer(reply.status, reply.text, is_last=not request.keeps_alive))
+            is_last = not request.keeps_alive
+            await _write(writer, _answer(reply.status, reply.text, reply.kind, is_last=is_last))
             is_heard = True
         finally:
             reply.finish(is_heard)
@@ -181,7 +183,7 @@ async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
                 pass
 
 
-def _answer(status: int, text: str, *, is_last: bool) -> bytes:
+def _answer(status: int, text: str, kind: str = "text/plain", *, is_last: bool) -> bytes:
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
@@ -189,7 +191,7 @@ def _answer(status: int, text: str, *, is_last: bool) -> bytes:
     body = b"" if status in _BODILESS else f"{text}\n".encode() if text else b""
     lines = [f"HTTP/1.1 {status} {phrase}"]
     if status not in _BODILESS:
-        lines += [f"Content-Length: {len(body)}", "Content-Type: text/plain; charset=utf-8"]
+        lines += [f"Content-Length: {len(body)}", f"Content-Type: {kind}"]
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         lines.append("Allow: POST")
     if is_last:

@@ -92,6 +92,38 @@ def test_in_a_pipe_a_callback_is_a_line(listen: Listen) -> None:
     assert (done.stderr, done.exit) == (WRONG, 10)
 
 
+def get(path: str) -> Send:
+    def ask(port: int) -> tuple[int, Any]:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as asker:
+            asker.request("GET", path)
+            answer = asker.getresponse()
+            assert answer.headers["content-type"] == "application/json"
+            return answer.status, json.loads(answer.read())
+
+    return ask
+
+
+def test_it_says_what_has_come(listen: Listen) -> None:
+    """As the documents' script asks its receiver."""
+    first, newest = (
+        {"room_id": ROOM, "current_users": number, "chat_history": []} for number in (1, 2)
+    )
+    done = listen(
+        "--count", "3", "--quiet",
+        send=(
+            get("/health"), get("/rooms"), sent(first, path="/sync/room"), sent(newest),
+            get("/rooms"), get(f"/rooms/{ROOM}?x=1"), get("/rooms/none"), get("/stats"),
+            sent(CREATED),
+        ),
+    )  # fmt: skip
+    assert listen.answers == [
+        (200, {"status": "ok"}), (200, []), 200, 200, (200, [newest]), (200, newest),
+        (404, {"error": "no data of such a room has come"}),
+        (200, {"callbacks": 2, "events": {"data_sync": 2}, "rooms": 1}), 200,
+    ]  # fmt: skip
+    assert (len(done.stdout.splitlines()) > 3, done.exit) == (True, 0)
+
+
 def test_json_is_a_line_each_and_then_the_sum(listen: Listen) -> None:
     done = listen("--count", "7", "--json", "--quiet", send=STORY)
     *found, total = map(json.loads, done.stdout.splitlines())
