@@ -61,11 +61,15 @@ def pull(
     until: To = None,
 ) -> None:
     """Pull rooms, messages and finished sessions, oldest first; a run that broke off goes on."""
-    asked = PullQuery(room, since, until, times.window(time.time(), ("from", since), ("to", until)))
+    window = times.window(time.time(), ("from", since), ("to", until))
+    run(options, target, PullQuery(room, since, until, window))
+
+
+def run(options: Options, target: str, asked: PullQuery) -> None:
     if target == "-":
         printed = Printed()
         with signals.told(options, printed.so_far), connection.open(options) as server:
-            for piece in _pieces(options, server, _wanted(server, room), asked, None):
+            for piece in _pieces(options, server, wanted(server, asked.room), asked, None):
                 printed.add(piece)
         return
     named_files.check_written(target, "-o")
@@ -74,18 +78,18 @@ def pull(
         raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)
     part = PulledPart(path, asked)
     with signals.told(options, part.so_far), connection.open(options) as server:
-        wanted = _wanted(server, room)
+        found = wanted(server, asked.room)
         with part:
             if part.position is not None:
                 output.note(options, f"going on with {part.path}")
             begun = asked._replace(window=part.window)
-            for piece in _pieces(options, server, wanted, begun, part.position):
+            for piece in _pieces(options, server, found, begun, part.position):
                 part.add(piece)
             part.finish()
     output.record(options, _COLUMNS, {"file": str(path), **part.counts})
 
 
-def _wanted(server: Client, room: str | None) -> list[Json]:
+def wanted(server: Client, room: str | None) -> list[Json]:
     """In order of creation: rooms that are made meanwhile are behind all that there were."""
     if room is not None:
         return [rooms.find(server, room)]
@@ -185,7 +189,7 @@ class PulledPart:
         except (KeyError, TypeError, ValueError):
             raise self._misfit("holds no cursor of a pull") from None
         if typed != self._typed:
-            raise self._misfit("was begun with another --room, --from or --to")
+            raise self._misfit("was begun for another room or time")
         if size > self.path.stat().st_size:
             raise self._misfit("is ahead of its file")
         self._file.truncate(size)

@@ -18,7 +18,14 @@ _SESSIONS_A_PAGE = 10_000
 _ATTEMPTS = 5
 _TIMES = tuple(
     Column(key, key, "time")
-    for key in ("start_time", "closed_at", "created_at", "join_time", "leave_time")
+    for key in (
+        "start_time",
+        "closed_at",
+        "created_at",
+        "last_activity",
+        "join_time",
+        "leave_time",
+    )
 )
 
 Window = Mapping[str, int]
@@ -64,6 +71,12 @@ def room(
             lines = [_line("session", {"room_id": room_id, **each}) for each in sessions]
             yield RoomPiece(lines, RoomPosition(room_id, "sessions", second))
         yield RoomPiece([], RoomPosition(room_id, "done"))
+
+
+def messages(server: Client, found: Json, window: Window) -> Iterator[list[Json]]:
+    """Those of a room alone, oldest first."""
+    for chunk, _ in _messages(server, str(found["room_id"]), window, 0):
+        yield [output.with_times(_TIMES, each) for each in chunk]
 
 
 def _line(kind: str, found: Json) -> Json:

@@ -25,6 +25,7 @@ from chatctl.commands import (
     db,
     events,
     explain,
+    export,
     forward,
     history,
     init,
@@ -58,6 +59,7 @@ VERBS = (
     moderation.mutes,
     messages.say,
     watch.watch,
+    export.export,
     completion.completion,
     explain.explain,
 )
@@ -110,7 +112,7 @@ NOUNS = {
 }
 GROUPS = (
     ("Server", ("serve", "init", "status", "config", "db")),
-    ("Rooms", ("rooms", "say", "watch")),
+    ("Rooms", ("rooms", "say", "watch", "export")),
     ("Moderation", ("ban", "unban", "bans", "kick", "mute", "unmute", "mutes", "messages")),
     ("Identity", ("token",)),
     ("Log", ("events",)),

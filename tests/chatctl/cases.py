@@ -114,6 +114,7 @@ CASES = {
     "mutes": _read("mutes {room}"),
     "say": _change("say {room} good evening"),
     "watch": _stream("watch {room} --since 0 --count 2"),
+    "export": _read("export {room} -o {new}"),
     "completion": _file("completion bash"),
     "help": _file("help rooms"),
     "rooms ls": _read("rooms ls --match *room*"),

@@ -78,6 +78,7 @@ CASES = {
     "mutes": _list("<main>", holds=NAMES | TEXTS),
     "say": Case(("<hall>", "--as", LONG_NAME, "--", EVERYTHING)),
     "watch": Case(("<main>", "--since", "0", "--count", EVENTS), NAMES | TEXTS, NAMES | TEXTS),
+    "export": Case(("<main>",), NAMES | TEXTS, NAMES | TEXTS),
     "completion": Case((EVERYTHING,), exit=2),
     "help": Case(("--", "<users>"), exit=2),
     "rooms ls": _list("--status", "all", holds=NAMES),
@@ -134,7 +135,7 @@ CASES = {
 
 
 STREAMS = (
-    "watch", "events replay", "callbacks tail", "callbacks listen", "callbacks forward",
+    "watch", "export", "events replay", "callbacks tail", "callbacks listen", "callbacks forward",
     "sync pull",
 )  # fmt: skip
 

@@ -234,7 +234,7 @@ def _part(here: Here, **changed: object) -> None:
 @pytest.mark.parametrize(
     ("changed", "message", "code"),
     [
-        ({"asked": ["lobby", None, None]}, "was begun with another --room, --from or --to", 2),
+        ({"asked": ["lobby", None, None]}, "was begun for another room or time", 2),
         ({"bytes": 4}, "is ahead of its file", 2),
         ({"bytes": "many"}, "holds no cursor of a pull", 2),
         ({}, "the room 6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001 is gone", 3),

@@ -1,0 +1,134 @@
+"""``chatctl export``: what was said, out of the database, into a file or another program."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from chatctl.commands import sync_pull
+from chatctl.input import named_files, times
+from chatctl.link import connection, room_pages
+from chatctl.link.client import Client, Json
+from chatctl.shell import failures
+from chatctl.shell.failures import Failure
+from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.show import output, progress, stdout
+from chatctl.show.output import Column
+from chatctl.show.visible import cell
+
+_CSV = (
+    "room_id", "room_name", "message_id", "seq", "created_at", "user_id", "nickname", "kind",
+    "content", "deleted",
+)  # fmt: skip
+_WRITTEN = (
+    Column("file", "file", "id"),
+    Column("rooms", "rooms", "number"),
+    Column("messages", "messages", "number"),
+)
+
+
+@verb(
+    "export",
+    examples=(
+        "chatctl export lobby -o lobby.ndjson",
+        "chatctl export --all --format csv --since 30d >messages.csv",
+    ),
+    exits=(3, 4, 5, 130, 141, 143),
+    because={5: "FILE is there already, or a room's name is ambiguous"},
+)
+def export(
+    options: Options,
+    *,
+    words: Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)] = None,
+    room: RoomOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="All rooms, closed ones too.")] = False,
+    form: Annotated[
+        Literal["ndjson", "csv"],
+        typer.Option(
+            "--format", metavar="ndjson|csv", help="Rooms, messages, sessions; or messages alone."
+        ),
+    ] = "ndjson",
+    target: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Into FILE, not to stdout.")
+    ] = "-",
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="From then on: a time, an age.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Until then.")
+    ] = None,
+) -> None:
+    """Write out a room, or all, with what was said there, oldest first; also of closed rooms."""
+    if everything and (words or room):
+        raise failures.usage("--all and ROOM contradict each other", "one of the two")
+    named = None if everything else only_room(words, room)
+    typed = times.window(time.time(), ("since", since), ("until", until))
+    window = {{"since": "from", "until": "to"}[name]: at for name, at in typed.items()}
+    if form == "ndjson":
+        sync_pull.run(options, target, sync_pull.PullQuery(named, since, until, window))
+    else:
+        _export_csv(options, target, CsvExport(options, named, window))
+
+
+class CsvExport:
+    """Messages as CSV (RFC 4180). What would act on a terminal is escaped, as in a list's cells."""
+
+    def __init__(self, options: Options, named: str | None, window: dict[str, int]) -> None:
+        self._options = options
+        self._named = named
+        self._window = window
+        self.rooms = self.messages = 0
+
+    def parts(self, server: Client) -> Iterator[str]:
+        wanted = sync_pull.wanted(server, self._named)
+        yield _lines([_CSV])
+        with progress.shown(self._options, "exporting rooms", len(wanted)) as shown:
+            for room in wanted:
+                yield from self._of_room(server, room)
+                self.rooms += 1
+                shown.done = self.rooms
+
+    def _of_room(self, server: Client, room: Json) -> Iterator[str]:
+        for piece in room_pages.messages(server, room, self._window):
+            self.messages += len(piece)
+            yield _lines([_row(room, each) for each in piece])
+
+
+def _export_csv(options: Options, target: str, made: CsvExport) -> None:
+    if target == "-":
+        with connection.open(options) as server:
+            for part in made.parts(server):
+                stdout.write(part)
+                stdout.flush()
+        return
+    named_files.check_written(target, "-o")
+    path = Path(target)
+    if path.exists():
+        raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)
+    unfinished = path.with_name(f"{path.name}.part")
+    with connection.open(options) as server, unfinished.open("w", newline="") as file:
+        for part in made.parts(server):
+            file.write(part)
+    unfinished.replace(path)
+    counts = {"rooms": made.rooms, "messages": made.messages}
+    output.record(options, _WRITTEN, {"file": str(path), **counts})
+
+
+def _row(room: Json, message: Json) -> list[str]:
+    found = {**message, "room_id": room["room_id"], "room_name": room["room_name"]}
+    return [_cell(found[name]) for name in _CSV]
+
+
+def _cell(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else cell(str(value))
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    import csv
+    import io
+
+    made = io.StringIO()
+    csv.writer(made).writerows(rows)
+    return made.getvalue()

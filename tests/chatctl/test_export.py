@@ -1,0 +1,111 @@
+"""``export``: what was said, as NDJSON or as CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from offline import SECOND, Offline
+from same_process import Here
+from served import Served
+from world import Server, running
+
+from chatctl.show.visible import exact
+from chatctl_server.actions import conversations, messages
+
+T = 1_700_000_000
+TEXTS = [
+    "plain",
+    'with "quotes", and commas',
+    "two\nlines",
+    "a \x1b[31mred\x1b[0m bell\x07",
+    "=1+1",
+    "好",
+]
+USAGE, NOT_FOUND, CONFLICT = 2, 3, 5
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A message of each text in ``told``, a second apart; two in ``closed``, one of them deleted."""
+    directory: Path = tmp_path_factory.mktemp("told")
+    desk = Offline(directory / "chat.db", now=T * SECOND)
+    room, closed = desk.create_room("told"), desk.create_room("closed")
+    for number, text in enumerate(TEXTS):
+        desk.now = (T + number) * SECOND
+        desk.post(room, "anna", text)
+    desk.post(closed, "bert", "before the end")
+    desk.post(closed, "bert", "gone")
+    desk.run(messages.erase, closed, len(TEXTS) + 2)
+    desk.run(conversations.close, closed)
+    desk.close()
+    with running(directory) as server:
+        yield server
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def said(rows: list[dict[str, str]]) -> list[str]:
+    return [exact(row["content"]) for row in rows]
+
+
+def test_csv_of_a_room(served: Served) -> None:
+    done = served("export", "told", "--format", "csv")
+    rows = table(done.stdout)
+    assert said(rows) == TEXTS
+    assert {"\x1b", "\x07"}.isdisjoint(done.stdout)
+    assert rows[0] == {
+        "room_id": rows[0]["room_id"], "room_name": "told", "message_id": "1", "seq": "1",
+        "created_at": "2023-11-14T22:13:20Z", "user_id": "anna", "nickname": "anna",
+        "kind": "text", "content": "plain", "deleted": "false",
+    }  # fmt: skip
+
+
+def test_csv_of_all_rooms(served: Served) -> None:
+    rows = table(served("export", "--all", "--format", "csv").stdout)
+    assert said(rows) == [*TEXTS, "before the end", ""]
+    assert [row["deleted"] for row in rows[-2:]] == ["false", "true"]
+
+
+def test_csv_of_some_time(served: Served) -> None:
+    window = ("--since", str(T + 1), "--until", str(T + 2))
+    assert said(table(served("export", "told", "--format", "csv", *window).stdout)) == TEXTS[1:3]
+
+
+def test_csv_into_a_file(served: Served, here: Here) -> None:
+    args = ("export", "told", "--format", "csv", "-o", "told.csv")
+    done = served.json(*args)
+    assert done == {"file": "told.csv", "rooms": 1, "messages": len(TEXTS)}
+    with (here.directory / "told.csv").open(newline="") as file:
+        assert said(table(file.read())) == TEXTS
+    assert served(*args).exit == CONFLICT
+    assert [each.name for each in here.directory.glob("told*")] == ["told.csv"]
+
+
+@pytest.mark.parametrize("words", [("told",), ("--all",)])
+def test_ndjson_is_what_a_pull_gives(served: Served, words: tuple[str, ...]) -> None:
+    pulled = ("--room", "told") if words == ("told",) else ()
+    exported = served("export", *words).stdout
+    assert exported == served("sync", "pull", "-o", "-", *pulled).stdout
+    first = json.loads(exported.splitlines()[0])
+    assert (first["type"], first["last_activity"][-1]) == ("room", "Z")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ((), USAGE, "Missing argument 'ROOM'."),
+        (("told", "--all"), USAGE, "--all and ROOM contradict each other"),
+        (("nowhere", "--format", "csv"), NOT_FOUND, "there is no room nowhere"),
+        (("told", "--format", "xml"), USAGE, "'xml' is not one of 'ndjson', 'csv'"),
+        (("told", "--since", "1h", "--until", "2h"), USAGE, "--since is later than --until"),
+    ],
+)
+def test_what_is_refused(served: Served, words: tuple[str, ...], code: int, message: str) -> None:
+    done = served("export", *words)
+    assert (done.stdout, done.exit) == ("", code)
+    assert message in done.stderr
