@@ -29,7 +29,7 @@ USAGE, NOT_FOUND, CONFLICT = 2, 3, 5
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A message of each text in ``told``, a second apart; two in ``closed``, one of them deleted."""
+    """In ``told`` each text, a second apart; in ``closed`` two messages, one of them deleted."""
     directory: Path = tmp_path_factory.mktemp("told")
     desk = Offline(directory / "chat.db", now=T * SECOND)
     room, closed = desk.create_room("told"), desk.create_room("closed")
