@@ -22,6 +22,7 @@ from chatctl.commands import (
     callbacks_tail,
     completion,
     config,
+    connections,
     db,
     events,
     explain,
@@ -78,6 +79,7 @@ NOUNS = {
             history.sessions,
         ),
     ),
+    "connections": ("Who is connected, over all rooms.", (connections.ls,)),
     "messages": ("What was said in a room.", (messages.rm,)),
     "events": ("The log of all that happened.", (events.ls, events.tail, replay.replay)),
     "callbacks": (
@@ -112,7 +114,7 @@ NOUNS = {
 }
 GROUPS = (
     ("Server", ("serve", "init", "status", "config", "db")),
-    ("Rooms", ("rooms", "say", "watch", "export")),
+    ("Rooms", ("rooms", "connections", "say", "watch", "export")),
     ("Moderation", ("ban", "unban", "bans", "kick", "mute", "unmute", "mutes", "messages")),
     ("Identity", ("token",)),
     ("Log", ("events",)),

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection
+from typing import TypeVar
 
 import msgspec
 
 from chatctl_server import errors
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.live.subscriber import Subscriber
+
+Ref = TypeVar("Ref", bound=ConversationRef)
 
 
 class Slot(msgspec.Struct, eq=False):
@@ -123,6 +126,16 @@ class Presence:
         """Sorted by user id."""
         found = self._by_conversation.get(conversation, {})
         return [found[user_id] for user_id in sorted(found)]
+
+    def of_kind(self, kind: type[Ref]) -> list[tuple[Ref, Connection]]:
+        """All of them, in the order of their joins."""
+        found = [
+            (ref, each)
+            for ref, members in self._by_conversation.items()
+            if isinstance(ref, kind)
+            for each in members.values()
+        ]
+        return sorted(found, key=lambda one: (one[1].join_time, one[1].session_id))
 
     def current_users(self, conversation: ConversationRef) -> int:
         return len(self._by_conversation.get(conversation, ()))

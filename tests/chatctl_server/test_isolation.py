@@ -74,6 +74,7 @@ def _rows(lobby: str, attic: str) -> list[tuple[str, Row]]:
     row("GET /management/callbacks", "/management/callbacks")
     row("GET /management/callbacks/deliveries", "/management/callbacks/deliveries")
     row("GET /management/health", "/management/health")
+    row("GET /management/connections", "/management/connections")
     row("GET /health/simple", "/health/simple")
     row("POST /management/rooms", rooms, {"room_name": "lobby", "admin_user_ids": ["ann"]})
     row("POST /management/rooms/{room_id}/messages", f"{one}/messages", {"content": "one"})

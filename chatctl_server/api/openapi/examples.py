@@ -121,6 +121,27 @@ _ROOMS: Final = (
 )
 _MESSAGES: Final = (
     Example(
+        "list_connections",
+        [
+            {
+                "room_id": ROOM_ID,
+                "room_name": "main hall",
+                "user_id": "anna",
+                "nickname": "Anna",
+                "address": "127.0.0.1",
+                "join_time": TIME + 30,
+            },
+            {
+                "room_id": ROOM_ID,
+                "room_name": "main hall",
+                "user_id": "boss",
+                "nickname": "boss",
+                "address": "127.0.0.1",
+                "join_time": TIME + 30,
+            },
+        ],
+    ),
+    Example(
         "post_message",
         {"message_id": 1, "seq": 1, "created_at": TIME + 60, "duplicate": False},
         status=201,

@@ -85,6 +85,17 @@ class PostedMessage(msgspec.Struct, frozen=True):
     duplicate: bool
 
 
+class OpenConnection(msgspec.Struct, frozen=True):
+    """``join_time``: Unix seconds."""
+
+    room_id: str
+    room_name: str
+    user_id: str
+    nickname: str
+    address: str
+    join_time: int
+
+
 class ConnectedUser(msgspec.Struct, frozen=True):
     user_id: str
     nickname: str

@@ -19,6 +19,12 @@ def _rooms() -> Handlers:
     return [Rooms, Messages, announce, Moderation]
 
 
+def _connections() -> Handlers:
+    from chatctl_server.api.rooms.connection_routes import list_connections
+
+    return [list_connections]
+
+
 def _sync() -> Handlers:
     from chatctl_server.api.rooms.sync_due import deliver_due
     from chatctl_server.api.rooms.sync_routes import SyncRoutes
@@ -48,7 +54,11 @@ def _streams(context: Context, broadcaster: "RoomBroadcaster") -> Handlers:
 ROOMS = Face(
     "rooms",
     credentials=OPERATOR,
-    parts={"/management/rooms": _rooms, "/management/sync": _sync},
+    parts={
+        "/management/rooms": _rooms,
+        "/management/connections": _connections,
+        "/management/sync": _sync,
+    },
     broadcaster=_broadcaster,
     sockets={"/ws/rooms/{room_id:str}": _socket},
     streams=_streams,
