@@ -139,7 +139,10 @@ def _translated(request: Request[Any, Any, Any], error: HTTPException) -> errors
         case 413:
             return errors.TooLarge("The request's body is too large (MAX_BODY_BYTES)")
         case 400:
-            return choices.added(request.route_handler, _invalid(error))
+            handler = request.scope.get("route_handler")  # none yet, where the Host is refused
+            if handler is None:
+                return errors.InvalidInput("The header Host names no host", field="Host")
+            return choices.added(handler, _invalid(error))
         case _:
             return _with_status(error)
 

@@ -160,11 +160,35 @@ def test_each_link_leads_to_something_on_the_page(shown: Page) -> None:
     assert anchors >= OPERATIONS.keys()
 
 
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        ({"Host": "chat.example.com"}, "http://chat.example.com/"),
+        ({"Host": "chat.example.com", "X-Forwarded-Proto": "https"}, "https://chat.example.com/"),
+        ({"Host": "[::1]:3000"}, "http://[::1]:3000/"),
+    ],
+)
+def test_examples_ask_the_server_that_was_asked(
+    stranger: httpx.Client, headers: dict[str, str], address: str
+) -> None:
+    """And each of its names has a tag of its own."""
+    answer = stranger.get("/docs?lang=en", headers=headers)
+    assert f"curl {address}management/health" in html.unescape(answer.text)
+    usual = stranger.get("/docs?lang=en")
+    assert answer.headers["etag"] != usual.headers["etag"]
+    again = stranger.get(
+        "/docs?lang=en", headers={**headers, "If-None-Match": answer.headers["etag"]}
+    )
+    assert again.status_code == 304
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_is_shown_whole(shown: Page, language: str, name: str) -> None:
+def test_an_operation_is_shown_whole(
+    shown: Page, stranger: httpx.Client, language: str, name: str
+) -> None:
     path, method, operation = OPERATIONS[name]
     article = next(each for each in shown.texts["article"] if name_of(each, path, method))
-    assert page.curl(path, method, operation) in article
+    assert page.curl(path, method, operation, str(stranger.base_url).rstrip("/")) in article
     for parameter in operation.get("parameters", ()):
         assert parameter["name"] in article
         assert plain(parameter["description"]) in article

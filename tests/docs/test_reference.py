@@ -21,6 +21,7 @@ from litestar.routes import HTTPRoute
 from world import KEY, Server, eventually, running
 
 from chatctl_server.api.openapi import descriptions, examples, page, prose, routes
+from chatctl_server.api.openapi import routes as openapi_routes
 from chatctl_server.app import create_app
 from chatctl_server.settings.sources import Settings
 
@@ -140,7 +141,7 @@ def test_the_examples_run(server: Server) -> None:
     with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
         for example in examples.STORY:
             path, method, operation = OPERATIONS[example.operation]
-            command = met.real(page.curl(path, method, operation))
+            command = met.real(page.curl(path, method, operation, openapi_routes.EXAMPLE))
             answer = run(client, command, partial(during, server, example.operation, met.real))
             assert answer.status_code == example.status, f"{example.operation}: {answer.text}"
             media_type = answer.headers.get("content-type", "").partition(";")[0]
@@ -192,7 +193,7 @@ def run(client: httpx.Client, command: str, when_open: Callable[[], None]) -> ht
             case _:
                 address = word
     assert headers.get("X-Api-Key") in (None, page.KEY)
-    assert address.startswith(page.ADDRESS)
+    assert address.startswith(openapi_routes.EXAMPLE)
     target = urlsplit(address)._replace(scheme="", netloc="").geturl()
     if "X-Api-Key" in headers:
         headers["X-Api-Key"] = KEY

@@ -14,18 +14,19 @@ from chatctl_server.api.problems import MEDIA_TYPE
 
 Schema = dict[str, Any]  # free JSON
 
-ADDRESS = "http://127.0.0.1:3000"
 KEY = "YOUR_ADMIN_KEY"
 
 
-def render(document: Schema, language: Language) -> bytes:
-    page = _Page(document, language)
+def render(document: Schema, language: Language, address: str) -> bytes:
+    """``address``: of the server, in the examples."""
+    page = _Page(document, language, address)
     return b"<!doctype html>\n" + page.whole().encode()
 
 
 class _Page:
-    def __init__(self, document: Schema, language: Language) -> None:
+    def __init__(self, document: Schema, language: Language, address: str) -> None:
         self._document = document
+        self._address = address
         self._schemas: Schema = document["components"]["schemas"]
         self._language = language
         self._words = page_words.WORDS[language]
@@ -133,7 +134,7 @@ class _Page:
             element("p", line(self._key(operation)), class_="key"),
             *self._asked(operation),
             element("h4", self._words.example),
-            element("pre", element("code", curl(path, method, operation))),
+            element("pre", element("code", curl(path, method, operation, self._address))),
             *self._answers(operation),
             self._problems(operation),
             id=operation["operationId"],
@@ -248,13 +249,13 @@ class _Page:
         return element("section", element("h2", self._words.objects, id="objects"), *parts)
 
 
-def curl(path: str, method: str, operation: Schema) -> str:
-    """The operation's example as a command for a shell."""
+def curl(path: str, method: str, operation: Schema, server: str) -> str:
+    """The operation's example as a command for a shell. ``server``: its address."""
     example = examples.OF[operation["operationId"]]
     filled = path.format_map(
         {name: quote(str(value), safe="") for name, value in example.path.items()}
     )
-    address = f"{ADDRESS}{filled}" + (f"?{urlencode(example.query)}" if example.query else "")
+    address = f"{server}{filled}" + (f"?{urlencode(example.query)}" if example.query else "")
     action = "" if method == "GET" else f"-X {method} "
     lines = [f"curl {action}{shlex.quote(address)}"]
     if operation.get("security") == [{"ApiKey": []}]:

@@ -4,6 +4,7 @@ of this server but its version. Made at the first request, then kept as bytes.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,8 @@ from chatctl_server.api.parameters import AnyRequest
 
 SCHEMA_PATHS: Final = ("/schema", "/schema/openapi.json")
 SCHEMA_TYPE: Final = "application/vnd.oai.openapi+json"
+EXAMPLE: Final = "http://127.0.0.1:3000"
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 HEADERS: Final = {
     "cache-control": "no-cache",
     "content-security-policy": (
@@ -49,23 +52,23 @@ class Document:
         def make() -> bytes:
             return msgspec.json.encode(self._described(request.app))
 
-        return await self._answer(request, "schema", SCHEMA_TYPE, make)
+        return _answer(request, await self._made("schema", SCHEMA_TYPE, make))
 
     async def page(self, request: AnyRequest, language: Language) -> Response[bytes]:
         def make() -> bytes:
             from chatctl_server.api.openapi import page
 
-            return page.render(self._described(request.app), language)
+            return page.render(self._described(request.app), language, EXAMPLE)
 
-        answer = await self._answer(request, language, "text/html", make)
-        answer.headers["vary"] = "Accept-Language"
+        kept = await self._made(language, "text/html", make)
+        answer = _answer(request, _asked_at(kept, _origin(request)))
+        answer.headers["vary"] = "Accept-Language, Host"
         answer.headers["content-language"] = language
         return answer
 
     async def file(self, request: AnyRequest, name: str, media_type: str) -> Response[bytes]:
-        return await self._answer(
-            request, name, media_type, Path(__file__).with_name(name).read_bytes
-        )
+        read = Path(__file__).with_name(name).read_bytes
+        return _answer(request, await self._made(name, media_type, read))
 
     def _described(self, app: Litestar) -> dict[str, Any]:
         """In a thread: it takes a fifth of a second, and nothing of it is needed at the start."""
@@ -75,19 +78,38 @@ class Document:
             self._document = document.build(app)
         return self._document
 
-    async def _answer(
-        self, request: AnyRequest, name: str, media_type: str, make: Callable[[], bytes]
-    ) -> Response[bytes]:
+    async def _made(self, name: str, media_type: str, make: Callable[[], bytes]) -> Kept:
         async with self._making:
             if name not in self._kept:
                 body = await asyncio.to_thread(make)
-                etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-                self._kept[name] = Kept(body, media_type, etag)
-        kept = self._kept[name]
-        headers = {**HEADERS, "etag": kept.etag}
-        if _has(request, kept.etag):
-            return Response(b"", status_code=304, headers=headers, media_type=media_type)
-        return Response(kept.body, headers=headers, media_type=media_type)
+                self._kept[name] = Kept(body, media_type, _etag(body))
+        return self._kept[name]
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+
+
+def _asked_at(kept: Kept, origin: str) -> Kept:
+    """With the address in its examples that the page was asked for at."""
+    body = kept.body.replace(EXAMPLE.encode(), origin.encode())
+    return kept._replace(body=body, etag=_etag(body))
+
+
+def _origin(request: AnyRequest) -> str:
+    """As the client calls this server; behind a proxy that tells it, by the proxy's word."""
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        return EXAMPLE
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    return f"{'https' if scheme == 'https' else 'http'}://{host}"
+
+
+def _answer(request: AnyRequest, kept: Kept) -> Response[bytes]:
+    headers = {**HEADERS, "etag": kept.etag}
+    if _has(request, kept.etag):
+        return Response(b"", status_code=304, headers=headers, media_type=kept.media_type)
+    return Response(kept.body, headers=headers, media_type=kept.media_type)
 
 
 def _has(request: AnyRequest, etag: str) -> bool:

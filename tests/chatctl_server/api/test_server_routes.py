@@ -255,3 +255,11 @@ def test_the_schema_is_served(shared_server: Server) -> None:
     schema = shared_server.http.get("/schema/openapi.json")
     assert schema.status_code == 200
     assert "/management/rooms" in schema.json()["paths"]
+
+
+@pytest.mark.parametrize("host", ["x<script>", "a/b", "a b", "a\\b"])
+@pytest.mark.parametrize("path", ["/management/rooms", "/docs"])
+def test_a_host_that_is_none_is_400(shared_server: Server, host: str, path: str) -> None:
+    answer = shared_server.http.get(path, headers={b"Host": host.encode()})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert "Traceback" not in shared_server.log.read_text()
