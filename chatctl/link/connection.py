@@ -128,8 +128,22 @@ def file_of(options: Options, *, must_exist: bool = True) -> Path:
     if path is None:
         raise failures.usage("no database file is configured", "--db sqlite:./chat.db")
     if must_exist or path.exists():
-        owners.check_file(path)
+        _check_file(path)
     return path
+
+
+def _check_file(path: Path) -> None:
+    """Raises Failure, also of one that was removed under its server."""
+    from chatctl_server.process import lock
+
+    try:
+        owners.check_file(path)
+    except Failure as failure:
+        holder = lock.read(lock.lock_path(path)) if failure.code == "file_not_found" else None
+        if holder is not None and holder.ready:
+            failure.message = f"{path} was removed while the server (pid {holder.pid}) has it"
+            failure.hint = f"kill {holder.pid}, put the file back, and start the server again"
+        raise
 
 
 def _of_the_running_server() -> Path | None:
@@ -240,7 +254,7 @@ class _Search:
         from chatctl_server.errors import LockHeld
         from chatctl_server.process import lock
 
-        owners.check_file(path)
+        _check_file(path)
         lock_file = lock.lock_path(path)
         owners.check_lock(lock_file, path)
         deadline = time.monotonic() + self._options.lock_timeout_seconds

@@ -214,6 +214,20 @@ def test_the_only_running_server_is_found(chatctl: Chatctl, tmp_path: Path) -> N
         assert chatctl("rooms", "--timeout", "0.3") == ("", message, 6)
 
 
+def test_a_database_that_was_removed_under_its_server(chatctl: Chatctl, tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        assert server.process is not None
+        server.database.unlink()
+        for words in (("rooms", "ls"), ("db", "info"), ("rooms", "create", "lobby")):
+            done = server.chatctl(*words)
+            assert (done.stdout, done.returncode) == ("", 3)
+            assert done.stderr == lines(
+                f"chatctl: {server.database} was removed while the server "
+                f"(pid {server.process.pid}) has it",
+                f"  try: kill {server.process.pid}, put the file back, and start the server again",
+            )
+
+
 def test_one_of_several_servers_by_its_address(chatctl: Chatctl, tmp_path: Path) -> None:
     """It is this user's: its socket asks for no key, and the hint works as it stands."""
     place = {"XDG_RUNTIME_DIR": str(chatctl.runtime)}

@@ -37,6 +37,7 @@ CASES = (
     Case("GET", ROOM + "/members"),
     Case("GET", ROOM + "/messages", reads=True),
     Case("POST", ROOM + "/messages", {"content": "too late"}),
+    Case("POST", ROOM + "/system-message", {"content": "too late"}),
     Case("DELETE", ROOM + "/messages/{message_id}", records="message.erased"),
     Case("POST", ROOM + "/kick/{user_id}"),
     Case("GET", ROOM + "/bans"),

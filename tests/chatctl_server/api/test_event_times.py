@@ -90,9 +90,10 @@ def test_they_are_the_times_that_they_say(eventful: Room) -> None:
 
 def test_a_sync_says_from_when_to_when(eventful: Room) -> None:
     asked, _, whole = [event for event in pages(eventful) if event["type"] == "sync.requested"]
-    for name, seconds in (("from_time", FROM), ("to_time", TO)):
-        assert moment(asked["data"][name]) == datetime.fromtimestamp(seconds, UTC)
-        assert whole["data"][name] is None
+    whole_second = timedelta(microseconds=999_999)
+    assert moment(asked["data"]["from_time"]) == datetime.fromtimestamp(FROM, UTC)
+    assert moment(asked["data"]["to_time"]) == datetime.fromtimestamp(TO, UTC) + whole_second
+    assert (whole["data"]["from_time"], whole["data"]["to_time"]) == (None, None)
     assert asked["data"]["due_at"] == asked["at"]
 
 

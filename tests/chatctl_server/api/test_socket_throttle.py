@@ -125,11 +125,11 @@ def test_a_deleted_message_counts(slow: Room) -> None:
 
 
 def test_it_ends_and_survives_a_restart(tmp_path: Path) -> None:
-    with running(tmp_path, USER_MESSAGE_INTERVAL_SECS="1") as server:
+    with running(tmp_path, USER_MESSAGE_INTERVAL_SECS="2") as server:
         room = server.create_room()
         anna = room.join("anna")
         anna.say("first")
-        while True:  # refused until the second is over
+        while True:  # refused until they are over, but for the last 200 ms
             anna.send("SendMessage", {"content": "second"})
             frame = anna.next()
             while frame["type"] not in {"Message", "Error"}:
