@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from chatctl.input import event_types
 from chatctl.shell import manual
 from chatctl.shell.options import Options, verb
 from chatctl.show import stdout
@@ -13,6 +14,11 @@ Shell = Literal["bash", "zsh", "fish"]
 Command = tuple[str, Any, Sequence[Any]]
 
 _ROOMS = "chatctl rooms ls --quiet --timeout 1s --lock-timeout 0.1 2>/dev/null | cut -f2"
+# Kinds and ids; an endpoint that was added has no kind that names it.
+_ENDPOINTS = (
+    "chatctl callbacks ls --quiet --timeout 1s --lock-timeout 0.1 2>/dev/null"
+    " | cut -f1,2 | tr '\\t' '\\n' | grep -vx events"
+)
 # For fish: its candidates hold no tabs, and what is escaped in a cell is another name there.
 _PLAIN = r"grep -vF \\\\"
 _ROOT = ("--help", "--version")
@@ -39,9 +45,10 @@ def completion(
     commands = registry.commands()
     match shell:
         case "bash":
-            stdout.write(_bash(commands))
+            stdout.write(f"{_bash(commands)}{_FOR_BASH}")
         case "zsh":
-            stdout.write(f"autoload -U +X bashcompinit && bashcompinit\n{_bash(commands)}")
+            begin = "autoload -U +X bashcompinit && bashcompinit\n"
+            stdout.write(f"{begin}{_bash(commands)}{_FOR_ZSH}")
         case "fish":
             nouns = {f"chatctl {name}": found[0] for name, found in registry.NOUNS.items()}
             stdout.write("".join(f"{line}\n" for line in _fish(commands, nouns)))
@@ -58,6 +65,9 @@ _chatctl_rooms() {
         printf -v room '%b' "$room"
         [[ $room == "$plain"* ]] && COMPREPLY+=("$(printf %q "$room")")
     done < <(ROOMS)
+}
+_chatctl_endpoints() {
+    COMPREPLY=($(compgen -W "$(ENDPOINTS)" -- "$cur"))
 }
 _chatctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
@@ -85,11 +95,21 @@ VALUES
     elif [[ $count == 0 ]]; then
         case "$first" in
             ROOM) _chatctl_rooms "$cur" ;;
-            FILE|DIR) ;;
+            ENDPOINT) _chatctl_endpoints ;;
+            FILE|DIR) _chatctl_files ;;
             *) COMPREPLY=($(compgen -W "$first" -- "$cur")) ;;
         esac
     fi
 }
+"""
+# Files are the shell's own completion, which quotes them. Bash is asked for it where a file is
+# meant; zsh's emulation can be told once only.
+_FOR_BASH = """\
+_chatctl_files() { compopt -o default 2>/dev/null; }
+complete -F _chatctl chatctl
+"""
+_FOR_ZSH = """\
+_chatctl_files() { :; }
 complete -o default -F _chatctl chatctl
 """
 
@@ -103,6 +123,7 @@ def _bash(commands: Sequence[Command]) -> str:
     names = {name for _, option in _value_options(commands) for name in option.opts}
     return (
         _SCRIPT.replace("ROOMS)", f"{_ROOMS})", 1)
+        .replace("ENDPOINTS)", f"{_ENDPOINTS})", 1)
         .replace("VALUED", "|".join(sorted(names)))
         .replace("PATHS", "|".join(f"'{path}'" for path, _ in _words(commands)))
         .replace("OFFERED", offered)
@@ -115,7 +136,7 @@ def _bash_values(commands: Sequence[Command]) -> Iterator[str]:
     found: dict[str, dict[str, str]] = {}
     for path, option in _value_options(commands):
         for name in option.opts:
-            found.setdefault(name, {})[path] = _bash_value(option.metavar or "")
+            found.setdefault(name, {})[path] = _bash_value(option)
     for name, values in sorted(found.items()):
         if len(set(values.values())) == 1:
             yield f"        *' {name}') {next(iter(values.values()))}return ;;"
@@ -124,11 +145,13 @@ def _bash_values(commands: Sequence[Command]) -> Iterator[str]:
             yield f"        '{path} {name}') {value}return ;;"
 
 
-def _bash_value(metavar: str) -> str:
-    """Its choices, a room, or nothing: files are the shell's own completion, which quotes them."""
-    if _is_choice(metavar):
-        return f"COMPREPLY=($(compgen -W '{metavar.replace('|', ' ')}' -- \"$cur\")); "
-    return '_chatctl_rooms "$cur"; ' if metavar == "ROOM" else ""
+def _bash_value(option: Any) -> str:
+    """Its choices, a room, an endpoint, a file, or nothing."""
+    words, metavar = _choices(option), option.metavar or ""
+    if words:
+        return f"COMPREPLY=($(compgen -W '{words}' -- \"$cur\")); "
+    known = {"ROOM": '_chatctl_rooms "$cur"; ', "ENDPOINT": "_chatctl_endpoints; "}
+    return "_chatctl_files; " if metavar in _FILES else known.get(metavar, "")
 
 
 def _value_options(commands: Sequence[Command]) -> list[tuple[str, Any]]:
@@ -160,14 +183,14 @@ def _prefixes(path: str) -> list[str]:
 
 
 def _first(params: Sequence[Any]) -> str:
-    """What a command's first word is: ROOM, FILE, DIR, its choices, or nothing known."""
+    """What a command's first word is: ROOM, ENDPOINT, FILE, DIR, its choices, or nothing known."""
     metavar = next(((each.metavar or "") for each in params if _is_word(each)), "").strip("[]")
     if metavar == "TOPIC|COMMAND":
         return " ".join([*manual.TOPICS, *_every_name()])
     if _is_choice(metavar):
         return metavar.replace("|", " ")
-    word = metavar.split(" ")[0]
-    return word if word in ("ROOM", *_FILES) else ""
+    word = metavar.split(" ")[0].split("|")[0]
+    return word if word in ("ROOM", "ENDPOINT", *_FILES) else ""
 
 
 def _every_name() -> list[str]:
@@ -182,6 +205,14 @@ def _is_word(param: Any) -> bool:
 
 def _is_choice(metavar: str) -> bool:
     return "|" in metavar and metavar.islower()
+
+
+def _choices(option: Any) -> str:
+    """With spaces between them; of --type, the types of events that there are."""
+    if "--type" in option.opts:
+        return " ".join(event_types.events())
+    metavar = option.metavar or ""
+    return metavar.replace("|", " ") if _is_choice(metavar) else ""
 
 
 def _fish(commands: Sequence[Command], nouns: dict[str, str]) -> Iterator[str]:
@@ -221,6 +252,8 @@ def _fish_command(path: str, params: Sequence[Any]) -> Iterator[str]:
     at, first = f"complete -c chatctl -n '__chatctl_at {path}'", _first(params)
     if first == "ROOM":
         yield f"{at} -a '({_ROOMS} | {_PLAIN})'"
+    elif first == "ENDPOINT":
+        yield f"{at} -a {_quoted(f'({_ENDPOINTS})')}"
     elif first in _FILES:
         yield f"{at} -F"
     elif first:
@@ -235,10 +268,12 @@ def _fish_option(option: Any) -> str:
     told, metavar = f"-d {_quoted(option.help or '')}", option.metavar or ""
     if option.is_flag:
         return " ".join([*names, told])
-    if _is_choice(metavar):
-        return " ".join([*names, "-x", f"-a '{metavar.replace('|', ' ')}'", told])
+    if words := _choices(option):
+        return " ".join([*names, "-x", f"-a '{words}'", told])
     if metavar == "ROOM":
         return " ".join([*names, "-x", f"-a '({_ROOMS} | {_PLAIN})'", told])
+    if metavar == "ENDPOINT":
+        return " ".join([*names, "-x", f"-a {_quoted(f'({_ENDPOINTS})')}", told])
     return " ".join([*names, "-r -F" if metavar in _FILES else "-x", told])
 
 

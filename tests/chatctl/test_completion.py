@@ -12,6 +12,11 @@ ROOMS = ("lobby", "long island", "$(touch pwned)", "`touch pwned`", "a';touch pw
          "back\\slash", "tab\there", "\x1b[2Jclear", "abc\u202efdp")  # fmt: skip
 # The others may be left out, but not offered under a name that they do not have.
 OFFERED = set(ROOMS[:6])
+ENDPOINT = {
+    "origin": "added", "url": "http://h/", "events": [], "status": "enabled", "pending": 0,
+    "oldest_pending_at": None, "failing_since": None, "scope": "rooms", "failed": 0,
+    "oldest_failed_at": None,
+}  # fmt: skip
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -21,6 +26,12 @@ def with_rooms(server: Prepared) -> Prepared:
         {"room_id": f"id-{n}", "room_name": name, "start_time": 1} for n, name in enumerate(ROOMS)
     ]
     server.answers["GET /management/rooms"] = Answer(rooms)
+    server.answers["GET /management/callbacks"] = Answer(
+        [
+            {**ENDPOINT, "endpoint_id": "data", "kind": "data"},
+            {**ENDPOINT, "endpoint_id": "0198c1a0-0000-7000-8000-000000000002", "kind": "events"},
+        ]
+    )
     return server
 
 
@@ -79,6 +90,10 @@ def _offered(chatctl: Chatctl, server: Prepared, shell: str, *words: str) -> set
     [
         (("roo",), {"rooms"}),
         (("rooms", "cr"), {"create"}),
+        (("events", "ls", "--type", "ban."), {"ban.set", "ban.lifted"}),
+        (("callbacks", "show", ""), {"data", "0198c1a0-0000-7000-8000-000000000002"}),
+        (("callbacks", "recover", "--endpoint", "da"), {"data"}),
+        (("ban", "lobby", ""), set()),
         (("rooms", "history", "--un"), {"--until"}),
         (("completion", "--qu"), {"--quiet"}),
         (("rooms", "ls", "--status", ""), {"open", "closed", "all"}),
@@ -114,3 +129,30 @@ def test_without_a_server_no_rooms_are_offered(
 ) -> None:
     server.answers.clear()
     assert _offered(chatctl, server, shell, "rooms", "show", "") == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (("ban", "lobby", ""), ""),
+        (("callbacks", "show", ""), ""),
+        (("events", "ls", "--type", ""), ""),
+        (("db", "backup", ""), "files"),
+        (("rooms", "ls", "--config", ""), "files"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_files_are_offered_where_a_file_is_meant(
+    chatctl: Chatctl, server: Prepared, words: tuple[str, ...], asked: str
+) -> None:
+    script = """
+source <(chatctl completion bash)
+complete -p chatctl
+_chatctl_files() { echo files; }
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_chatctl
+"""
+    options = ["--norc", "-c", script, "bash", "chatctl", *words]
+    registered, *called = _shell(chatctl, server, "bash", *options).splitlines()
+    assert registered == "complete -F _chatctl chatctl"
+    assert called == ([asked] if asked else [])
