@@ -24,7 +24,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    with running(tmp_path, RESUME_LIMIT="1000000") as started:
+    with running(tmp_path, RESUME_LIMIT="1000000", NEW_CONNECTIONS_PER_SECOND="0") as started:
         yield started
 
 
