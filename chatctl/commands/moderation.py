@@ -1,9 +1,11 @@
 """``chatctl ban``, ``unban``, ``bans``, ``kick``, ``mute`` and ``unmute``."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from chatctl.commands import room_users
 from chatctl.input import rooms, times
 from chatctl.input.targets import USER
 from chatctl.link import connection
@@ -37,6 +39,9 @@ Reason = Annotated[
 Duration = Annotated[
     str | None, typer.Option("--for", metavar="TIME", help="How long: 1h, 7d, 1w; else for ever.")
 ]
+Everywhere = Annotated[
+    bool, typer.Option("--all-rooms", help="In every room, also later ones: no ROOM, only USER.")
+]
 OnlyRoom = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
 
 
@@ -44,7 +49,7 @@ OnlyRoom = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_defau
     "ban",
     examples=(
         "chatctl ban lobby mallory --reason spam --for 7d",
-        "chatctl bans lobby | chatctl ban arena --from -",
+        "chatctl ban mallory --all-rooms",
     ),
     exits=(3, 4, 5, 9, 130, 143),
     changes=True,
@@ -57,16 +62,19 @@ def ban(
     reason: Reason = None,
     duration: Duration = None,
     source: From = None,
+    everywhere: Everywhere = False,
 ) -> None:
     """Throw users out of a room and keep them out; a further ban replaces reason and end."""
     body = _sanction(reason, duration)
+    said = Said("banned", "was already banned")
+    if everywhere:
+        _everywhere(options, words, room, source, lambda to, user: to.put(_ban(user), body), said)
+        return
 
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.put(rooms.path(room_id, "bans", user), body)
 
-    bulk.each(
-        options, USER, words, room, source, act=act, said=Said("banned", "was already banned")
-    )
+    bulk.each(options, USER, words, room, source, act=act, said=said)
 
 
 @verb(
@@ -76,14 +84,23 @@ def ban(
     changes=True,
 )
 def unban(
-    options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    source: From = None,
+    everywhere: Everywhere = False,
 ) -> None:
     """Let banned users into a room again."""
+    said = Said("unbanned", "was not banned")
+    if everywhere:
+        _everywhere(options, words, room, source, lambda to, user: to.delete(_ban(user)), said)
+        return
 
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.delete(rooms.path(room_id, "bans", user))
 
-    bulk.each(options, USER, words, room, source, act=act, said=Said("unbanned", "was not banned"))
+    bulk.each(options, USER, words, room, source, act=act, said=said)
 
 
 @verb(
@@ -121,14 +138,19 @@ def mute(
     reason: Reason = None,
     duration: Duration = None,
     source: From = None,
+    everywhere: Everywhere = False,
 ) -> None:
     """Refuse the messages of users in a room; they may stay and read."""
     body = _sanction(reason, duration)
+    said = Said("muted", "was already muted")
+    if everywhere:
+        _everywhere(options, words, room, source, lambda to, user: to.put(_mute(user), body), said)
+        return
 
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.put(rooms.path(room_id, "mutes", user), body)
 
-    bulk.each(options, USER, words, room, source, act=act, said=Said("muted", "was already muted"))
+    bulk.each(options, USER, words, room, source, act=act, said=said)
 
 
 @verb(
@@ -138,14 +160,23 @@ def mute(
     changes=True,
 )
 def unmute(
-    options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    source: From = None,
+    everywhere: Everywhere = False,
 ) -> None:
     """Let muted users speak again."""
+    said = Said("unmuted", "was not muted")
+    if everywhere:
+        _everywhere(options, words, room, source, lambda to, user: to.delete(_mute(user)), said)
+        return
 
     def act(server: Client, room_id: str, user: str) -> Json:
         return server.delete(rooms.path(room_id, "mutes", user))
 
-    bulk.each(options, USER, words, room, source, act=act, said=Said("unmuted", "was not muted"))
+    bulk.each(options, USER, words, room, source, act=act, said=said)
 
 
 @verb(
@@ -168,6 +199,30 @@ def bans(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -
 def mutes(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -> None:
     """List the users muted in a room, sorted by user."""
     _list(options, only_room(words, room), "mutes", _MUTES)
+
+
+def _everywhere(
+    options: Options,
+    words: list[str] | None,
+    room: str | None,
+    source: str | None,
+    act: Callable[[Client, str], Json],
+    said: Said,
+) -> None:
+    """Of ``ban lobby mallory --all-rooms``, lobby would be a user, too."""
+    if room is not None or len(words or ()) > 1:
+        raise failures.usage(
+            "--all-rooms is for one USER and no ROOM", "chatctl help input: several, by --from FILE"
+        )
+    bulk.roomless(options, USER, words, source, act=act, said=said)
+
+
+def _ban(user: str) -> str:
+    return room_users.path(user, "ban")
+
+
+def _mute(user: str) -> str:
+    return room_users.path(user, "mute")
 
 
 def _list(options: Options, named: str, kind: str, columns: tuple[Column, ...]) -> None:

@@ -34,6 +34,7 @@ from chatctl.commands import (
     messages,
     moderation,
     replay,
+    room_users,
     rooms,
     serve,
     status,
@@ -79,6 +80,7 @@ NOUNS = {
             history.sessions,
         ),
     ),
+    "room-users": ("A user, over all rooms.", (room_users.show,)),
     "connections": ("Who is connected, over all rooms.", (connections.ls,)),
     "messages": ("What was said in a room.", (messages.rm,)),
     "events": ("The log of all that happened.", (events.ls, events.tail, replay.replay)),
@@ -115,7 +117,10 @@ NOUNS = {
 GROUPS = (
     ("Server", ("serve", "init", "status", "config", "db")),
     ("Rooms", ("rooms", "connections", "say", "watch", "export")),
-    ("Moderation", ("ban", "unban", "bans", "kick", "mute", "unmute", "mutes", "messages")),
+    (
+        "Moderation",
+        ("ban", "unban", "bans", "kick", "mute", "unmute", "mutes", "messages", "room-users"),
+    ),
     ("Identity", ("token",)),
     ("Log", ("events",)),
     ("Callbacks", ("callbacks", "sync")),

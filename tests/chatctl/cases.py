@@ -127,6 +127,7 @@ CASES = {
     "rooms admins --add": _change("rooms admins {room} --add eve --remove boss"),
     "rooms history": _read("rooms history {room} --all"),
     "rooms sessions": _read("rooms sessions {room} --all"),
+    "room-users show": _read("room-users show anna"),
     "connections ls": _read("connections ls"),
     "messages rm": _change("messages rm {room} {message}"),
     "events ls": _read("events ls --room {room}"),

@@ -88,7 +88,7 @@ def _offered(chatctl: Chatctl, server: Prepared, shell: str, *words: str) -> set
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("roo",), {"rooms"}),
+        (("roo",), {"rooms", "room-users"}),
         (("rooms", "cr"), {"create"}),
         (("events", "ls", "--type", "ban."), {"ban.set", "ban.lifted"}),
         (("callbacks", "show", ""), {"data", "0198c1a0-0000-7000-8000-000000000002"}),

@@ -90,6 +90,7 @@ CASES = {
     "rooms admins": _list("<main>", holds=NAMES),
     "rooms history": _list("<main>", "--all", holds=NAMES | TEXTS),
     "rooms sessions": _list("<main>", "--all", holds=NAMES),
+    "room-users show": Case((LONG_NAME,), frozenset({LONG_NAME}), frozenset({LONG_NAME})),
     "connections ls": _list(holds=NAMES),
     "messages rm": Case(("<main>", EVERYTHING), exit=2),
     "events ls": _list("--room", "<main>", "--limit", "1000", holds=NAMES | TEXTS),

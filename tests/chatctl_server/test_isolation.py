@@ -75,6 +75,8 @@ def _rows(lobby: str, attic: str) -> list[tuple[str, Row]]:
     row("GET /management/callbacks/deliveries", "/management/callbacks/deliveries")
     row("GET /management/health", "/management/health")
     row("GET /management/connections", "/management/connections")
+    for user in USERS:
+        row("GET /management/room-users/{user_id}", f"/management/room-users/{user}")
     row("GET /health/simple", "/health/simple")
     row("POST /management/rooms", rooms, {"room_name": "lobby", "admin_user_ids": ["ann"]})
     row("POST /management/rooms/{room_id}/messages", f"{one}/messages", {"content": "one"})
@@ -92,6 +94,12 @@ def _rows(lobby: str, attic: str) -> list[tuple[str, Row]]:
     row("PUT /management/rooms/{room_id}/mutes/{user_id}", f"{one}/mutes/eve", {})
     row("DELETE /management/rooms/{room_id}/mutes/{user_id}", f"{one}/mutes/eve")
     row("POST /management/rooms/{room_id}/kick/{user_id}", f"{one}/kick/bob")
+    for kind in ("ban", "mute"):
+        for user in ("bob", "eve"):
+            path = f"/management/room-users/{user}/{kind}"
+            row(f"PUT /management/room-users/{{user_id}}/{kind}", path, {"expires_in": 60})
+            row("GET /management/room-users/{user_id}", f"/management/room-users/{user}")
+            row(f"DELETE /management/room-users/{{user_id}}/{kind}", path)
     row("PUT /management/rooms/{room_id}/admins", f"{one}/admins", {"admin_user_ids": ["bob"]})
     row("PATCH /management/rooms/{room_id}/admins", f"{one}/admins", {"add": ["ann"]})
     row("PATCH /management/rooms/{room_id}", one, {"room_name": "attic"})

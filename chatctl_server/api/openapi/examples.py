@@ -181,6 +181,40 @@ _MODERATION: Final = (
     Example("list_mutes", [_MUTE], path=_ROOM),
     Example("unmute_user", {"changed": True}, path={**_ROOM, "user_id": "trudy"}),
     Example("kick_user", {"changed": True, "kicked": True}, path={**_ROOM, "user_id": "anna"}),
+    Example(
+        "ban_everywhere",
+        {**_BAN, "changed": True},
+        path={"user_id": "mallory"},
+        body={"reason": "spam", "expires_in": DAY},
+    ),
+    Example("unban_everywhere", {"changed": True}, path={"user_id": "mallory"}),
+    Example("mute_everywhere", {**_MUTE, "changed": True}, path={"user_id": "trudy"}, body={}),
+    Example("unmute_everywhere", {"changed": True}, path={"user_id": "trudy"}),
+    Example(
+        "show_room_user",
+        {
+            "user_id": "anna",
+            "messages": 0,
+            "sessions": 1,
+            "ban": None,
+            "mute": None,
+            "rooms": [
+                {
+                    "room_id": ROOM_ID,
+                    "room_name": "main hall",
+                    "status": "open",
+                    "messages": 0,
+                    "sessions": 1,
+                    "last_join_time": TIME + 30,
+                    "is_connected": False,
+                    "is_admin": False,
+                    "is_banned": False,
+                    "is_muted": False,
+                }
+            ],
+        },
+        path={"user_id": "anna"},
+    ),
 )
 _SYNC: Final = (
     Example(

@@ -19,6 +19,12 @@ def _rooms() -> Handlers:
     return [Rooms, Messages, announce, Moderation]
 
 
+def _users() -> Handlers:
+    from chatctl_server.api.rooms.user_routes import RoomUsers
+
+    return [RoomUsers]
+
+
 def _connections() -> Handlers:
     from chatctl_server.api.rooms.connection_routes import list_connections
 
@@ -56,6 +62,7 @@ ROOMS = Face(
     credentials=OPERATOR,
     parts={
         "/management/rooms": _rooms,
+        "/management/room-users": _users,
         "/management/connections": _connections,
         "/management/sync": _sync,
     },

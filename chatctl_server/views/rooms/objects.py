@@ -1,12 +1,14 @@
 """The rooms face's API objects, from rows. Times are Unix seconds; sets are sorted arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from chatctl_server.domain import events, times
+from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import messages, room_sessions, sanctions
+from chatctl_server.storage.room_users import InRoom, RoomUser
 from chatctl_server.storage.rooms import Room
 
 
@@ -130,6 +132,32 @@ class MuteEntry(msgspec.Struct, frozen=True):
     changed: bool | UnsetType = UNSET
 
 
+class UserInRoom(msgspec.Struct, frozen=True):
+    """``last_join_time``: Unix seconds; None for who never was there."""
+
+    room_id: str
+    room_name: str
+    status: str
+    messages: int
+    sessions: int
+    last_join_time: int | None
+    is_connected: bool
+    is_admin: bool
+    is_banned: bool
+    is_muted: bool
+
+
+class RoomUserDetails(msgspec.Struct, frozen=True):
+    """``ban`` and ``mute``: of all rooms at once."""
+
+    user_id: str
+    messages: int
+    sessions: int
+    ban: BanEntry | None
+    mute: MuteEntry | None
+    rooms: list[UserInRoom]
+
+
 def details(room: Room, current_users: int, changed: bool | UnsetType = UNSET) -> RoomDetails:
     return RoomDetails(
         room_id=room.public_id,
@@ -249,6 +277,32 @@ def mute_entry(row: sanctions.Sanction, changed: bool | UnsetType = UNSET) -> Mu
         times.seconds(row.created_at),
         None if row.expires_at is None else times.seconds(row.expires_at),
         changed,
+    )
+
+
+def room_user(user_id: str, found: RoomUser, known: Mapping[RoomRef, Room]) -> RoomUserDetails:
+    return RoomUserDetails(
+        user_id,
+        sum(each.messages for each in found.rooms.values()),
+        sum(each.sessions for each in found.rooms.values()),
+        None if found.ban is None else ban_entry(found.ban),
+        None if found.mute is None else mute_entry(found.mute),
+        [_user_in(known[ref], each) for ref, each in found.rooms.items() if ref in known],
+    )
+
+
+def _user_in(room: Room, found: InRoom) -> UserInRoom:
+    return UserInRoom(
+        room_id=room.public_id,
+        room_name=room.name,
+        status=room.status,
+        messages=found.messages,
+        sessions=found.sessions,
+        last_join_time=None if found.last_join is None else times.seconds(found.last_join),
+        is_connected=found.is_there,
+        is_admin=found.is_admin,
+        is_banned=found.is_banned,
+        is_muted=found.is_muted,
     )
 
 

@@ -169,6 +169,8 @@ class Provocation:
             return self._given._replace(content=b"{", headers=says_json)
         for name in self._given.path.keys() & {"room_id", "endpoint_id", "delivery_id"}:
             return self._elsewhere("no-uuid", name)
+        if "user_id" in self._given.path:
+            return self._elsewhere("x" * 256, "user_id")
         return self._given._replace(query={"limit": "many", "after": "nothing"})
 
     def bad_text(self) -> Asked:

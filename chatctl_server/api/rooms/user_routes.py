@@ -1,0 +1,119 @@
+"""A user of the host product, over all rooms: what there is of them, bans and mutes."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from litestar import Controller, delete, get, put
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody
+
+from chatctl_server import errors
+from chatctl_server.actions import moderation
+from chatctl_server.api import caller
+from chatctl_server.api.context import Context
+from chatctl_server.api.parameters import AnyRequest, path_text
+from chatctl_server.api.refusals import READ, WRITE, may_refuse
+from chatctl_server.api.rooms import bodies
+from chatctl_server.domain import times
+from chatctl_server.domain.references import ROOMS, RoomRef
+from chatctl_server.storage import room_users, rooms
+from chatctl_server.storage.room_users import RoomUser
+from chatctl_server.storage.rooms import Room
+from chatctl_server.storage.sql import Database
+from chatctl_server.views.rooms import objects as views
+
+T = TypeVar("T")
+Wanted = JSONBody[bodies.SetSanction | None]
+CHANGES = may_refuse(errors.BadText, errors.InvalidInput, *WRITE)
+
+
+class TargetAnywhere:
+    """The user whom the path names, in every room, and who does something to them."""
+
+    def __init__(
+        self, request: AnyRequest, context: NamedDependency[Context], user_id: FromPath[str]
+    ) -> None:
+        self.user_id = path_text(user_id)
+        self._store = context.store
+        self._actor = caller.of(request.scope).actor()
+
+    async def run(self, action: Callable[..., T], *arguments: Any) -> T:
+        return await self._store.write_urgent(action, self._actor, ROOMS, self.user_id, *arguments)
+
+    async def sanction(
+        self, action: Callable[..., moderation.Set], wanted: bodies.SetSanction | None
+    ) -> moderation.Set:
+        wanted = wanted or bodies.SetSanction()
+        return await self.run(action, wanted.reason, wanted.expires_in)
+
+
+class RoomUsers(Controller):
+    path = "/management/room-users/{user_id:str}"
+    tags = ("moderation",)
+    dependencies = {"subject": Provide(TargetAnywhere, sync_to_thread=False)}  # noqa: RUF012  never changed
+
+    @get(
+        "/",
+        summary="What there is of a user, in all rooms",
+        response_description="The user; without rooms when nothing is known of them",
+        opt=may_refuse(*READ),
+    )
+    async def show_room_user(
+        self, context: NamedDependency[Context], subject: NamedDependency[TargetAnywhere]
+    ) -> views.RoomUserDetails:
+        """Rooms where they were, wrote, are admins, are banned or muted, in the order of creation.
+        `ban` and `mute` are those of all rooms at once."""
+        found, known = await context.store.read(_find, subject.user_id, times.now())
+        return views.room_user(subject.user_id, found, known)
+
+    @put(
+        "/ban",
+        summary="Ban a user from every room",
+        response_description="The ban that holds now",
+        opt=CHANGES,
+    )
+    async def ban_everywhere(
+        self, subject: NamedDependency[TargetAnywhere], data: Wanted = None
+    ) -> views.BanEntry:
+        """Also from those that are made later; disconnects them now. Ends and repeats are as those
+        of a ban from one room."""
+        return views.ban_entry(*await subject.sanction(moderation.ban, data))
+
+    @delete(
+        "/ban",
+        status_code=200,
+        summary="Lift a ban from every room",
+        response_description="Whether there was one to lift",
+        opt=CHANGES,
+    )
+    async def unban_everywhere(self, subject: NamedDependency[TargetAnywhere]) -> bodies.Changed:
+        """Bans from single rooms stay."""
+        return bodies.Changed(await subject.run(moderation.unban) is not None)
+
+    @put(
+        "/mute",
+        summary="Mute a user in every room",
+        response_description="The mute that holds now",
+        opt=CHANGES,
+    )
+    async def mute_everywhere(
+        self, subject: NamedDependency[TargetAnywhere], data: Wanted = None
+    ) -> views.MuteEntry:
+        """Also in those that are made later."""
+        return views.mute_entry(*await subject.sanction(moderation.mute, data))
+
+    @delete(
+        "/mute",
+        status_code=200,
+        summary="Lift a mute in every room",
+        response_description="Whether there was one to lift",
+        opt=CHANGES,
+    )
+    async def unmute_everywhere(self, subject: NamedDependency[TargetAnywhere]) -> bodies.Changed:
+        """Mutes in single rooms stay."""
+        return bodies.Changed(await subject.run(moderation.unmute) is not None)
+
+
+def _find(db: Database, user_id: str, now: int) -> tuple[RoomUser, dict[RoomRef, Room]]:
+    found = room_users.find(db, user_id, now)
+    return found, rooms.get_many(db, list(found.rooms))

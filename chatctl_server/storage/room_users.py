@@ -1,0 +1,69 @@
+"""Queries about a user of the rooms, over all of them. They look through whole tables: for an
+administrator's question now and then."""
+
+from typing import Any, NamedTuple
+
+from chatctl_server.domain.references import ROOMS, RoomRef
+from chatctl_server.storage import sanctions
+from chatctl_server.storage.sql import Database, Query
+
+_MESSAGES = Query(
+    """SELECT m.conversation, COUNT(*) FROM message m JOIN conversation c ON c.id = m.conversation
+    WHERE m.sender = :user_id AND m.kind = 'text' AND c.scope = :scope GROUP BY m.conversation"""
+)
+_SESSIONS = Query(
+    """SELECT s.conversation, COUNT(*), MAX(s.join_time), SUM(s.leave_time IS NULL)
+    FROM room_session s JOIN conversation c ON c.id = s.conversation
+    WHERE s.user_id = :user_id AND c.scope = :scope GROUP BY s.conversation"""
+)
+_ADMIN_OF = Query(
+    """SELECT p.conversation FROM participant p JOIN conversation c ON c.id = p.conversation
+    WHERE p.user_id = :user_id AND p.role = 'admin' AND p.left_offset IS NULL
+    AND c.scope = :scope"""
+)
+_HOLDS = "scope = :scope AND user_id = :user_id AND (expires_at IS NULL OR expires_at > :now)"
+_BANNED = Query(f"SELECT conversation FROM ban WHERE {_HOLDS} AND conversation <> 0")
+_MUTED = Query(f"SELECT conversation FROM mute WHERE {_HOLDS} AND conversation <> 0")
+
+
+class InRoom(NamedTuple):
+    """``last_join``: microseconds; None for who never was there."""
+
+    messages: int = 0
+    sessions: int = 0
+    last_join: int | None = None
+    is_there: bool = False
+    is_admin: bool = False
+    is_banned: bool = False
+    is_muted: bool = False
+
+
+class RoomUser(NamedTuple):
+    """``ban`` and ``mute``: of all rooms at once."""
+
+    rooms: dict[RoomRef, InRoom]
+    ban: sanctions.Sanction | None
+    mute: sanctions.Sanction | None
+
+
+def find(db: Database, user_id: str, now: int) -> RoomUser:
+    """In each room where there is anything of them, in the order of creation."""
+    found: dict[int, InRoom] = {}
+
+    def note(conversation: int, **values: Any) -> None:
+        found[conversation] = found.get(conversation, InRoom())._replace(**values)
+
+    of: dict[str, str | int] = {"user_id": user_id, "scope": ROOMS}
+    for conversation, messages in _MESSAGES.rows(db, **of):
+        note(conversation, messages=messages)
+    for conversation, sessions, last_join, open_ones in _SESSIONS.rows(db, **of):
+        note(conversation, sessions=sessions, last_join=last_join, is_there=bool(open_ones))
+    for (conversation,) in _ADMIN_OF.rows(db, **of):
+        note(conversation, is_admin=True)
+    for (conversation,) in _BANNED.rows(db, **of, now=now):
+        note(conversation, is_banned=True)
+    for (conversation,) in _MUTED.rows(db, **of, now=now):
+        note(conversation, is_muted=True)
+    rooms = {RoomRef(number, ROOMS): found[number] for number in sorted(found)}
+    ban, mute = (get(db, ROOMS, user_id, now) for get in (sanctions.ban, sanctions.mute))
+    return RoomUser(rooms, ban, mute)

@@ -1,0 +1,69 @@
+"""A user over all rooms: what is shown of them, and bans and mutes of all rooms at once."""
+
+import json
+
+import pytest
+from prepared_server import Finished, rows
+from served import Served
+from world import Room
+
+USAGE = 2
+SANCTIONS = {"ban": "banned", "mute": "muted"}
+
+
+def test_show(served: Served, room: Room) -> None:
+    here, there = room.server.create_room("here"), room.server.create_room("there")
+    here.join("anna").say("hello")
+    there.ban("anna", reason="spam")
+    document = served.json("room-users", "show", "anna")
+    first, second = document["rooms"]
+    assert (document["messages"], document["sessions"]) == (1, 1)
+    assert (document["ban"], document["mute"]) == (None, None)
+    assert (first["room_name"], second["room_name"]) == ("here", "there")
+    assert second["last_join_time"] is None
+    head, *rest = served("room-users", "show", "anna").stdout.splitlines()
+    assert head == "user\tanna"
+    since = first["last_join_time"]
+    assert "\n".join(rest[-2:]) + "\n" == rows(
+        (here.id, "here", "open", "1", "1", since, "yes", "no", "no", "no"),
+        (there.id, "there", "open", "0", "0", "", "no", "no", "yes", "no"),
+    )
+
+
+@pytest.mark.usefixtures("room")
+def test_of_whom_nothing_is_known(served: Served) -> None:
+    assert served.json("room-users", "show", "nobody")["rooms"] == []
+    done = served("room-users", "show", "nobody")
+    assert (done.exit, done.stderr) == (0, "")
+    assert "messages\t0\n" in done.stdout
+
+
+@pytest.mark.parametrize("verb", SANCTIONS)
+def test_in_all_rooms_and_not_any_more(served: Served, room: Room, verb: str) -> None:
+    past = SANCTIONS[verb]
+    every = ("mallory", "--all-rooms")
+    assert served(verb, *every).stdout == "mallory\tchanged\n"
+    assert served(verb, *every).stdout == "mallory\tunchanged\n"
+    found = served.json("room-users", "show", "mallory")
+    assert (found[verb]["user_id"], found["rooms"]) == ("mallory", [])
+    assert served.json(f"{verb}s", room.id) == []
+    assert f"{past} everywhere\tyes\n" in served("room-users", "show", "mallory").stdout
+    assert served(f"un{verb}", *every).stdout == "mallory\tchanged\n"
+    assert served(f"un{verb}", *every).stdout == "mallory\tunchanged\n"
+    assert served.json("room-users", "show", "mallory")[verb] is None
+
+
+@pytest.mark.usefixtures("room")
+def test_several_come_from_a_file(served: Served) -> None:
+    done: Finished = served("ban", "--all-rooms", "--from", "-", "--json", stdin="eve\nmallory\n")
+    assert [json.loads(line)["changed"] for line in done.stdout.splitlines()] == [True, True]
+    for user in ("eve", "mallory"):
+        assert served.json("room-users", "show", user)["ban"] is not None
+
+
+@pytest.mark.parametrize("verb", ["ban", "unban", "mute", "unmute"])
+def test_a_room_beside_all_rooms_is_no_user(served: Served, room: Room, verb: str) -> None:
+    assert served.refused(verb, room.id, "mallory", "--all-rooms") == ("usage", USAGE)
+    assert served.refused(verb, "-R", room.id, "mallory", "--all-rooms") == ("usage", USAGE)
+    assert served.refused(verb, "--all-rooms") == ("usage", USAGE)
+    assert served.json("room-users", "show", room.id)["ban"] is None

@@ -1,0 +1,150 @@
+"""A user over all rooms: what there is of them, and bans and mutes that hold everywhere."""
+
+from typing import Any
+
+import pytest
+from world import Room, Server, eventually, running
+
+PATH = "/management/room-users"
+SANCTIONS = ["ban", "mute"]
+
+
+def shown(server: Server, user_id: str) -> dict[str, Any]:
+    answer = server.http.get(f"{PATH}/{user_id}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def refusal(room: Room, user_id: str) -> tuple[str, int]:
+    frames, code = room.server.join(room.id, user_id).last_frames()
+    return frames[0]["payload"]["code"], code
+
+
+def changed(server: Server, method: str, path: str) -> object:
+    answer = server.http.request(method, f"{PATH}/{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["changed"]
+
+
+def test_who_never_came_is_nowhere(server: Server) -> None:
+    server.create_room()
+    nothing = {"messages": 0, "sessions": 0, "ban": None, "mute": None, "rooms": []}
+    assert shown(server, "nobody") == {"user_id": "nobody", **nothing}
+
+
+def test_each_room_where_there_is_anything_of_them(server: Server) -> None:
+    names = ("came", "left", "wrote", "admin", "banned", "muted", "other")
+    rooms = {name: server.create_room(name) for name in names}
+    rooms["came"].join("anna")
+    rooms["left"].join("anna").close()
+    eventually(lambda: rooms["left"].details()["current_users"] == 0)
+    body = {"content": "hello", "user_id": "anna"}
+    for _ in range(2):
+        assert server.http.post(f"{rooms['wrote'].path}/messages", json=body).is_success
+    server.http.patch(f"{rooms['admin'].path}/admins", json={"add": ["anna"]})
+    server.http.put(f"{rooms['banned'].path}/bans/anna")
+    server.http.put(f"{rooms['muted'].path}/mutes/anna")
+    rooms["other"].join("bert")
+    server.http.delete(rooms["left"].path)
+    found = shown(server, "anna")
+    assert (found["messages"], found["sessions"]) == (2, 2)
+    assert [each["room_name"] for each in found["rooms"]] == list(names[:-1])
+    assert [each["room_id"] for each in found["rooms"]] == [rooms[name].id for name in names[:-1]]
+    of = {each["room_name"]: each for each in found["rooms"]}
+    marks = {
+        "messages": {"wrote": 2},
+        "sessions": {"came": 1, "left": 1},
+        "is_connected": {"came": True},
+        "is_admin": {"admin": True},
+        "is_banned": {"banned": True},
+        "is_muted": {"muted": True},
+    }
+    for mark, expected in marks.items():
+        assert {name: each[mark] for name, each in of.items() if each[mark]} == expected, mark
+    assert [name for name, each in of.items() if each["last_join_time"]] == ["came", "left"]
+    assert [name for name, each in of.items() if each["status"] == "closed"] == ["left"]
+
+
+def test_a_ban_from_every_room_throws_out_and_keeps_out_also_later(server: Server) -> None:
+    lobby, hall = server.create_room("lobby"), server.create_room("hall")
+    visitors = [room.join("mallory") for room in (lobby, hall)]
+    other = lobby.join("anna")
+    answer = server.http.put(f"{PATH}/mallory/ban", json={"reason": "spam", "expires_in": 3600})
+    made = answer.json()
+    assert (made["changed"], made["user_id"], made["reason"]) == (True, "mallory", "spam")
+    assert made["expires_at"] - made["created_at"] in (3599, 3600)
+    assert [each.close_code() for each in visitors] == [4503, 4503]
+    later = server.create_room("later")
+    for room in (lobby, hall, later):
+        assert refusal(room, "mallory") == ("banned", 4503)
+    assert shown(server, "mallory")["ban"] == {k: v for k, v in made.items() if k != "changed"}
+    assert changed(server, "DELETE", "mallory/ban") is True
+    assert changed(server, "DELETE", "mallory/ban") is False
+    for room in (lobby, hall, later):
+        room.join("mallory")
+    assert shown(server, "mallory")["ban"] is None
+    other.say("still here")
+
+
+def test_a_mute_in_every_room_refuses_messages_also_later(server: Server) -> None:
+    lobby = server.create_room("lobby")
+    trudy = lobby.join("trudy")
+    assert changed(server, "PUT", "trudy/mute") is True
+    assert changed(server, "PUT", "trudy/mute") is False
+    for visitor in (trudy, server.create_room("later").join("trudy")):
+        visitor.send("SendMessage", {"content": "hello"})
+        visitor.receive("YouAreMuted")
+    assert changed(server, "DELETE", "trudy/mute") is True
+    trudy.say("hello")
+
+
+@pytest.mark.parametrize("kind", SANCTIONS)
+def test_those_of_single_rooms_stay(room: Room, kind: str) -> None:
+    server = room.server
+    server.http.put(f"{room.path}/{kind}s/mallory")
+    assert changed(server, "PUT", f"mallory/{kind}") is True
+    assert changed(server, "DELETE", f"mallory/{kind}") is True
+    (there,) = [each for each in shown(server, "mallory")["rooms"] if each["room_id"] == room.id]
+    assert (there["is_banned"], there["is_muted"]) == (kind == "ban", kind == "mute")
+    assert [each["user_id"] for each in server.http.get(f"{room.path}/{kind}s").json()] == [
+        "mallory"
+    ]
+
+
+def test_what_has_ended_is_not_shown(room: Room) -> None:
+    for path in (f"{PATH}/mallory/ban", f"{room.path}/bans/mallory", f"{room.path}/mutes/mallory"):
+        assert room.server.http.put(path, json={"expires_in": 1}).is_success
+
+    def ended() -> bool:
+        found = shown(room.server, "mallory")
+        here = [each for each in found["rooms"] if each["room_id"] == room.id]
+        return (found["ban"], here) == (None, [])
+
+    assert not ended()
+    eventually(ended)
+
+
+@pytest.mark.parametrize("kind", SANCTIONS)
+@pytest.mark.parametrize(
+    ("user_id", "body", "code", "field"),
+    [
+        ("mallory", {"expires_in": 0}, "invalid_input", "expires_in"),
+        ("mallory", {"reason": "\0"}, "bad_text", "reason"),
+        ("x" * 256, {}, "invalid_input", "user_id"),
+    ],
+)
+def test_bad_input_is_refused_by_its_field(
+    server: Server, kind: str, user_id: str, body: dict[str, Any], code: str, field: str
+) -> None:
+    answer = server.http.put(f"{PATH}/{user_id}/{kind}", json=body)
+    assert answer.status_code == 400, answer.text
+    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
+
+
+def test_they_outlive_a_restart(tmp_path: Any) -> None:
+    with running(tmp_path) as server:
+        room = server.create_room()
+        changed(server, "PUT", "mallory/ban")
+        server.stop()
+        server.start()
+        assert refusal(room, "mallory") == ("banned", 4503)
