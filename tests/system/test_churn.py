@@ -15,12 +15,17 @@ from typing import Any, NamedTuple
 import httpx
 import proof
 import pytest
+from offline import HOST, Offline
 from visitors import Visitor
 from world import KEY, Room, Server, eventually
 
+from chatctl_server.actions import messages
+from chatctl_server.storage import client_ids
+
 SECONDS = int(os.environ.get("CHATCTL_CHURN_SECONDS", proof.size(3, 1800)))
 FIRST_SECONDS = proof.size(1, 20)
-WARM_UP = 1 / 2  # of the time: until caches and recent entries have the size that they keep
+FIRST_POSTS = proof.size(4, 2 * client_ids.PARTS) * client_ids.STEP
+WARM_UP = 1 / 3  # of the time: until caches and recent entries have the size that they keep
 SAMPLES = 240
 CROWD = 40  # at a time
 ROOMS = 3  # that stay, and as many that come and go
@@ -205,6 +210,20 @@ class Churn:
         return answer.json() if answer.content else None
 
 
+def _fill(path: Path) -> None:
+    """With so many messages that no more of their client ids wait in memory than at any later time;
+    the churn takes ten minutes to post them."""
+    scene = Offline(path)
+    room = scene.create_room("before")
+    for start in range(0, FIRST_POSTS, client_ids.STEP):
+        posts = (
+            messages.Post(room, HOST, "ann", "ann", TEXT, f"c{number}")
+            for number in range(start, start + client_ids.STEP)
+        )
+        scene.together(*((messages.POST, post) for post in posts))
+    scene.close()
+
+
 async def _sample_until(server: Counted, end: float) -> list[Sample]:
     samples: list[Sample] = []
     while time.monotonic() < end:
@@ -230,6 +249,7 @@ def growth(samples: list[Sample]) -> float:
 @pytest.mark.timeout(proof.time_limit())
 async def test_what_the_server_needs_does_not_grow(tmp_path: Path) -> None:
     server = Counted(tmp_path)
+    _fill(server.database)
     try:
         server.start()
         churn = Churn(server)
