@@ -1,22 +1,25 @@
 """``chatctl say`` and ``chatctl messages``."""
 
 import sys
+import time
 import uuid
 from typing import Annotated
 
 import typer
 
-from chatctl.input import rooms, targets
+from chatctl.commands import room_users
+from chatctl.input import rooms, targets, times
 from chatctl.input.targets import MESSAGE
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import bulk, failures
 from chatctl.shell.bulk import Said
-from chatctl.shell.options import Options, RoomOption, room_and_rest, verb
+from chatctl.shell.options import Options, RoomOption, only_room, room_and_rest, verb
 from chatctl.show import output
 from chatctl.show.output import Column
-from chatctl.show.visible import visible
+from chatctl.show.visible import cell, visible
 
+_LONG_SECONDS = 3600  # that a user's messages may take
 _SAID = (
     Column("message_id", "message", "id"),
     Column("seq", "seq", "number"),
@@ -61,7 +64,7 @@ def say(
     "rm",
     examples=(
         "chatctl messages rm lobby 1207",
-        "chatctl rooms history lobby --all | grep spam | chatctl messages rm lobby --from -",
+        "chatctl messages rm --user mallory --since 2h --dry-run",
     ),
     exits=(3, 4, 5, 9, 130, 143),
     changes=True,
@@ -81,14 +84,51 @@ def rm(
             help="More ids: one a line, or as a history lists them (help input).",
         ),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="USER", help="All of this user, in ROOM or in every room."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="With --user: only from then on.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --user: only count them.")
+    ] = False,
 ) -> None:
-    """Take the text of messages out of a room's history, for good."""
+    """Take the text of messages out of the history, for good."""
+    if user is not None:
+        named = room if words is None else only_room(words, room)
+        if source is not None:
+            raise failures.usage("--user and --from both say which messages", "one of the two")
+        _rm_of_user(options, user, named, since, is_dry=dry_run)
+        return
+    if dry_run or since is not None:
+        raise failures.usage("--since and --dry-run go with --user", "--user USER")
 
     def act(server: Client, room_id: str, message_id: str) -> Json:
         return server.delete(rooms.path(room_id, "messages", message_id))
 
     said = Said("deleted", "was deleted already")
     bulk.each(options, MESSAGE, words, room, source, act=act, said=said)
+
+
+def _rm_of_user(
+    options: Options, user: str, named: str | None, since: str | None, *, is_dry: bool
+) -> None:
+    span: dict[str, int] = times.window(time.time(), ("since", since), ("until", None))
+    with connection.open(options, writes=not is_dry) as server:
+        query: dict[str, str | int] = {**span, "dry_run": "true" if is_dry else "false"}
+        if named is not None:
+            query["room"] = rooms.find_id(server, named)
+        server.renew(_LONG_SECONDS)
+        done = server.delete(room_users.path(user, "messages"), **query)
+    if options.json:
+        output.document({"user_id": user, **done})
+    elif sys.stdout.isatty():
+        what = "1 message" if done["messages"] == 1 else f"{done['messages']} messages"
+        output.line(visible(f"{what} of {user} {'would be' if is_dry else 'were'} deleted"))
+    else:
+        output.fields([cell(user), str(done["messages"])])
 
 
 def _content(text: list[str]) -> str:

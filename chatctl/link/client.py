@@ -167,8 +167,8 @@ class Client:
     def post(self, path: str, body: Json = None, **params: str) -> Json:
         return self._changed("POST", path, body, params)
 
-    def delete(self, path: str) -> Json:
-        return self._changed("DELETE", path)
+    def delete(self, path: str, **params: str | int) -> Json:
+        return self._changed("DELETE", path, params=params)
 
     def _changed(
         self, method: str, path: str, body: Json = None, params: Params = types.MappingProxyType({})

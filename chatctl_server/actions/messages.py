@@ -241,6 +241,11 @@ def erase(
     return tx.record(payload, actor, ref)
 
 
+def erase_each(tx: Tx, actor: events.Actor, found: Sequence[tuple[ConversationRef, int]]) -> int:
+    """How many still had a text."""
+    return sum(erase(tx, actor, ref, message_id) is not None for ref, message_id in found)
+
+
 def _find(tx: Tx, ref: ConversationRef, message_id: int) -> messages.Message:
     found = messages.one(tx.db, ref, message_id)
     if found is None:

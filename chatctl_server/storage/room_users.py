@@ -3,13 +3,19 @@ administrator's question now and then."""
 
 from typing import Any, NamedTuple
 
-from chatctl_server.domain.references import ROOMS, RoomRef
+from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.storage import sanctions
 from chatctl_server.storage.sql import Database, Query
 
 _MESSAGES = Query(
     """SELECT m.conversation, COUNT(*) FROM message m JOIN conversation c ON c.id = m.conversation
     WHERE m.sender = :user_id AND m.kind = 'text' AND c.scope = :scope GROUP BY m.conversation"""
+)
+_UNERASED = Query(
+    """SELECT m.conversation, m.id FROM message m JOIN conversation c ON c.id = m.conversation
+    WHERE m.sender = :user_id AND m.kind = 'text' AND m.erased_at IS NULL AND c.scope = :scope
+    AND :room IN (0, m.conversation) AND m.created_at >= :since AND m.id > :after
+    ORDER BY m.id LIMIT :limit"""
 )
 _SESSIONS = Query(
     """SELECT s.conversation, COUNT(*), MAX(s.join_time), SUM(s.leave_time IS NULL)
@@ -44,6 +50,30 @@ class RoomUser(NamedTuple):
     rooms: dict[RoomRef, InRoom]
     ban: sanctions.Sanction | None
     mute: sanctions.Sanction | None
+
+
+class Wanted(NamedTuple):
+    """A user's messages: of one room or of all, from a time on, in microseconds."""
+
+    user_id: str
+    room: RoomRef | None
+    since: int
+
+
+def unerased(
+    db: Database, wanted: Wanted, after: int, limit: int
+) -> list[tuple[ConversationRef, int]]:
+    """Rooms and ids of messages behind one whose text is still there, in the order of the ids."""
+    rows = _UNERASED.rows(
+        db,
+        scope=ROOMS,
+        user_id=wanted.user_id,
+        room=0 if wanted.room is None else wanted.room.id,
+        since=wanted.since,
+        after=after,
+        limit=limit,
+    )
+    return [(RoomRef(conversation, ROOMS), message_id) for conversation, message_id in rows]
 
 
 def find(db: Database, user_id: str, now: int) -> RoomUser:

@@ -67,3 +67,34 @@ def test_a_room_beside_all_rooms_is_no_user(served: Served, room: Room, verb: st
     assert served.refused(verb, "-R", room.id, "mallory", "--all-rooms") == ("usage", USAGE)
     assert served.refused(verb, "--all-rooms") == ("usage", USAGE)
     assert served.json("room-users", "show", room.id)["ban"] is None
+
+
+def test_a_users_messages_go(served: Served, room: Room) -> None:
+    other = room.server.create_room("other")
+    for place in (room, other):
+        for text in ("one", "two"):
+            served("say", place.id, text, "--as", "bob")
+    of_bob = ("messages", "rm", "--user", "bob")
+    assert served(*of_bob, "--dry-run").stdout == "bob\t4\n"
+    assert served.json(*of_bob, "--since", "1h", "--dry-run") == {
+        "user_id": "bob",
+        "changed": False,
+        "messages": 4,
+    }
+    assert served(*of_bob, "-R", other.id, "--since", "1h").stdout == "bob\t2\n"
+    assert served(*of_bob[:2], room.id, *of_bob[2:]).stdout == "bob\t2\n"
+    assert served(*of_bob) == ("bob\t0\n", "", 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--user", "bob", "--from", "-"),
+        ("lobby", "1", "--dry-run"),
+        ("lobby", "1", "--since", "1h"),
+        ("lobby", "1", "--user", "bob"),
+        ("--user", "bob", "--since", "soon"),
+    ],
+)
+def test_which_messages_is_said_once(served: Served, words: tuple[str, ...]) -> None:
+    assert served.refused("messages", "rm", *words) == ("usage", USAGE)

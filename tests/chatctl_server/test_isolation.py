@@ -94,12 +94,7 @@ def _rows(lobby: str, attic: str) -> list[tuple[str, Row]]:
     row("PUT /management/rooms/{room_id}/mutes/{user_id}", f"{one}/mutes/eve", {})
     row("DELETE /management/rooms/{room_id}/mutes/{user_id}", f"{one}/mutes/eve")
     row("POST /management/rooms/{room_id}/kick/{user_id}", f"{one}/kick/bob")
-    for kind in ("ban", "mute"):
-        for user in ("bob", "eve"):
-            path = f"/management/room-users/{user}/{kind}"
-            row(f"PUT /management/room-users/{{user_id}}/{kind}", path, {"expires_in": 60})
-            row("GET /management/room-users/{user_id}", f"/management/room-users/{user}")
-            row(f"DELETE /management/room-users/{{user_id}}/{kind}", path)
+    found += _of_users(lobby, attic)
     row("PUT /management/rooms/{room_id}/admins", f"{one}/admins", {"admin_user_ids": ["bob"]})
     row("PATCH /management/rooms/{room_id}/admins", f"{one}/admins", {"add": ["ann"]})
     row("PATCH /management/rooms/{room_id}", one, {"room_name": "attic"})
@@ -110,6 +105,27 @@ def _rows(lobby: str, attic: str) -> list[tuple[str, Row]]:
     row("GET /management/callbacks", "/management/callbacks")
     row("DELETE /management/rooms/{room_id}", one)
     row("GET /management/sync", sync)
+    return found
+
+
+def _of_users(lobby: str, attic: str) -> list[tuple[str, Row]]:
+    """Of all rooms."""
+    found: list[tuple[str, Row]] = []
+
+    def row(label: str, path: str, body: Any = None) -> None:
+        found.append((label, (label.partition(" ")[0], path, body)))
+
+    for user in USERS:
+        path = f"/management/room-users/{user}/messages"
+        label = "DELETE /management/room-users/{user_id}/messages"
+        for query in ("?dry_run=true", f"?dry_run=true&room={attic}", f"?room={lobby}", ""):
+            row(label, path + query)
+    for kind in ("ban", "mute"):
+        for user in ("bob", "eve"):
+            path = f"/management/room-users/{user}/{kind}"
+            row(f"PUT /management/room-users/{{user_id}}/{kind}", path, {"expires_in": 60})
+            row("GET /management/room-users/{user_id}", f"/management/room-users/{user}")
+            row(f"DELETE /management/room-users/{{user_id}}/{kind}", path)
     return found
 
 

@@ -191,6 +191,12 @@ _MODERATION: Final = (
     Example("mute_everywhere", {**_MUTE, "changed": True}, path={"user_id": "trudy"}, body={}),
     Example("unmute_everywhere", {"changed": True}, path={"user_id": "trudy"}),
     Example(
+        "erase_messages",
+        {"changed": False, "messages": 0},
+        path={"user_id": "mallory"},
+        query={"room": ROOM_ID, "since": TIME},
+    ),
+    Example(
         "show_room_user",
         {
             "user_id": "anna",

@@ -78,6 +78,13 @@ class Kicked(msgspec.Struct, frozen=True):
     kicked: bool
 
 
+class Erased(msgspec.Struct, frozen=True):
+    """``messages``: how many, or how many there would be."""
+
+    changed: bool
+    messages: int
+
+
 class PostedMessage(msgspec.Struct, frozen=True):
     message_id: int
     seq: int

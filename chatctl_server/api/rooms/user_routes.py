@@ -1,22 +1,22 @@
 """A user of the host product, over all rooms: what there is of them, bans and mutes."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from litestar import Controller, delete, get, put
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from chatctl_server import errors
-from chatctl_server.actions import moderation
+from chatctl_server.actions import messages, moderation
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, path_text
+from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
-from chatctl_server.domain import times
-from chatctl_server.domain.references import ROOMS, RoomRef
-from chatctl_server.storage import room_users, rooms
+from chatctl_server.domain import text, times
+from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
+from chatctl_server.storage import history_pages, room_users, rooms
 from chatctl_server.storage.room_users import RoomUser
 from chatctl_server.storage.rooms import Room
 from chatctl_server.storage.sql import Database
@@ -24,6 +24,8 @@ from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
 Wanted = JSONBody[bodies.SetSanction | None]
+UnixTime = Annotated[int | None, QueryParameter(ge=0, le=253_402_300_799)]
+PAGE = 100  # messages of one transaction: others' come between them
 CHANGES = may_refuse(errors.BadText, errors.InvalidInput, *WRITE)
 
 
@@ -34,11 +36,15 @@ class TargetAnywhere:
         self, request: AnyRequest, context: NamedDependency[Context], user_id: FromPath[str]
     ) -> None:
         self.user_id = path_text(user_id)
+        text.check_name(self.user_id, "user_id")
         self._store = context.store
         self._actor = caller.of(request.scope).actor()
 
     async def run(self, action: Callable[..., T], *arguments: Any) -> T:
         return await self._store.write_urgent(action, self._actor, ROOMS, self.user_id, *arguments)
+
+    async def erase(self, found: list[tuple[ConversationRef, int]]) -> int:
+        return await self._store.write(messages.erase_each, self._actor, found)
 
     async def sanction(
         self, action: Callable[..., moderation.Set], wanted: bodies.SetSanction | None
@@ -56,7 +62,7 @@ class RoomUsers(Controller):
         "/",
         summary="What there is of a user, in all rooms",
         response_description="The user; without rooms when nothing is known of them",
-        opt=may_refuse(*READ),
+        opt=may_refuse(errors.BadText, errors.InvalidInput, *READ),
     )
     async def show_room_user(
         self, context: NamedDependency[Context], subject: NamedDependency[TargetAnywhere]
@@ -112,6 +118,33 @@ class RoomUsers(Controller):
     async def unmute_everywhere(self, subject: NamedDependency[TargetAnywhere]) -> bodies.Changed:
         """Mutes in single rooms stay."""
         return bodies.Changed(await subject.run(moderation.unmute) is not None)
+
+    @delete(
+        "/messages",
+        status_code=200,
+        summary="Erase a user's messages",
+        response_description="How many were erased; with `dry_run`, how many would be",
+        opt=may_refuse(errors.BadText, errors.InvalidInput, errors.RoomNotFound, *WRITE),
+    )
+    async def erase_messages(
+        self,
+        context: NamedDependency[Context],
+        subject: NamedDependency[TargetAnywhere],
+        room: FromQuery[str | None] = None,
+        since: UnixTime = None,
+        dry_run: FromQuery[bool] = False,
+    ) -> bodies.Erased:
+        """As one message is erased: of all rooms or of one, also closed ones, from a time on.
+        What comes meanwhile is erased, too. Where it ends early, a repeat erases the rest."""
+        read = context.store.read
+        ref = None if room is None else await read(rooms.find_ref, room_uuid(room, "room"), "room")
+        begin, _ = history_pages.Window(since, None).microseconds()
+        wanted = room_users.Wanted(subject.user_id, ref, begin)
+        count = after = 0
+        while page := await read(room_users.unerased, wanted, after, PAGE):
+            count += len(page) if dry_run else await subject.erase(page)
+            after = page[-1][1]
+        return bodies.Erased(count > 0 and not dry_run, count)
 
 
 def _find(db: Database, user_id: str, now: int) -> tuple[RoomUser, dict[RoomRef, Room]]:

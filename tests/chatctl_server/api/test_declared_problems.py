@@ -258,6 +258,9 @@ async def test_the_problems_of_the_store_are_those_of_what_the_route_asks_it(
 
 async def made(client: httpx.AsyncClient) -> Ids:
     room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()["room_id"]
+    said = {"content": "hello", "user_id": "mallory"}
+    messages = f"/management/rooms/{room}/messages"
+    await client.post(messages, json=said)  # refused while an example has them banned everywhere
     added = await client.post(ENDPOINT, json=examples.OF["add_endpoint"].body)
     endpoint_id = added.json()["endpoint_id"]
     sample = await client.post(f"{ENDPOINT}/{endpoint_id}/test")

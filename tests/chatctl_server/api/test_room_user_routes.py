@@ -148,3 +148,62 @@ def test_they_outlive_a_restart(tmp_path: Any) -> None:
         server.stop()
         server.start()
         assert refusal(room, "mallory") == ("banned", 4503)
+
+
+def contents(room: Room) -> list[str]:
+    found = room.server.http.get(f"{room.path}/messages").json()
+    return sorted(each["content"] for each in found)
+
+
+def erase(server: Server, user_id: str, **query: str | int) -> tuple[bool, int]:
+    answer = server.http.delete(f"{PATH}/{user_id}/messages", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["changed"], answer.json()["messages"]
+
+
+def post(room: Room, user_id: str, content: str) -> int:
+    body = {"content": content, "user_id": user_id}
+    answer = room.server.http.post(f"{room.path}/messages", json=body)
+    return int(answer.json()["created_at"])
+
+
+def test_their_messages_are_erased_in_every_room_and_nobody_elses(server: Server) -> None:
+    rooms = [server.create_room(name) for name in ("lobby", "hall", "closed")]
+    anna = rooms[0].join("anna")
+    for room in rooms:
+        post(room, "eve", "spam")
+        post(room, "dave", "hello")
+    server.http.delete(rooms[2].path)
+    assert erase(server, "eve", dry_run="true") == (False, 3)
+    assert [contents(room) for room in rooms] == [["hello", "spam"]] * 3
+    assert erase(server, "eve", room=rooms[1].id) == (True, 1)
+    assert [contents(room) for room in rooms[:2]] == [["hello", "spam"], ["", "hello"]]
+    assert erase(server, "eve") == (True, 2)
+    assert [contents(room) for room in rooms] == [["", "hello"]] * 3
+    assert anna.receive("MessageDeleted")["payload"]["seq"] == 1
+    assert erase(server, "eve") == (False, 0)
+    assert "spam" not in server.http.get("/management/events?type=message.posted&limit=1000").text
+
+
+def test_more_than_a_transaction_takes(room: Room) -> None:
+    author = room.join("frank")
+    for number in range(250):
+        author.say(f"spam {number}")
+    assert erase(room.server, "frank", dry_run="true") == (False, 250)
+    assert erase(room.server, "frank") == (True, 250)
+    assert set(contents(room)) == {""}
+
+
+def test_only_from_a_time_on(room: Room) -> None:
+    said_at = post(room, "grace", "hello")
+    assert erase(room.server, "grace", since=said_at + 1) == (False, 0)
+    assert erase(room.server, "grace", since=said_at) == (True, 1)
+
+
+def test_where_they_cannot_be_erased(server: Server) -> None:
+    missing = {"room": "00000000-0000-4000-8000-000000000000"}
+    answer = server.http.delete(f"{PATH}/eve/messages", params=missing)
+    assert (answer.status_code, answer.json()["field"]) == (404, "room")
+    for name, value in (("room", "lobby"), ("since", "-1"), ("dry_run", "perhaps")):
+        answer = server.http.delete(f"{PATH}/eve/messages", params={name: value})
+        assert (answer.status_code, answer.json()["field"]) == (400, name)
