@@ -27,6 +27,7 @@ from chatctl_server.storage.transaction import Tx
 
 T = TypeVar("T")
 SESSIONS_A_CALL = 500
+EVERY_SESSION = 1_000_000  # more than one server has
 
 
 class CreatedConversation(NamedTuple):
@@ -127,26 +128,26 @@ def change_admins(
 
 
 def close(tx: Tx, actor: events.Actor, ref: ConversationRef) -> events.Event:
-    """Of a room the event has the figures, and ``end_sessions`` follows, as often as it finds
-    any."""
+    """The last event of it. The sessions of a room end before it, those of a large one by
+    ``end_sessions``; on the file the next start ends them. Of a room the event has the figures."""
     found = conversations.get_open(tx.db, ref)
-    if isinstance(ref, RoomRef):
-        figures = rooms.figures(tx.db, ref)
-        return tx.record(events.ConversationClosed(found.kind, *figures), actor, ref)
-    return tx.record(events.ConversationClosed(found.kind), actor, ref)
+    if not isinstance(ref, RoomRef):
+        return tx.record(events.ConversationClosed(found.kind), actor, ref)
+    if tx.is_serving:
+        sessions.end(tx, actor, room_sessions.open_of_room(tx.db, ref, EVERY_SESSION), "closed")
+    figures = rooms.figures(tx.db, ref)
+    return tx.record(events.ConversationClosed(found.kind, *figures), actor, ref)
 
 
 def end_sessions(tx: Tx, actor: events.Actor, ref: RoomRef) -> bool:
-    """Ends up to 500 sessions of a closed room: a big room's end holds nobody else up.
-
-    False when none was left. On the file the next start does it.
-    """
-    room = conversations.get(tx.db, ref)
-    if not tx.is_serving or room.status == "open":
+    """Of a room that is about to be closed and has more than 500 sessions, ends 500: its end holds
+    nobody else up. False when it has no more than that."""
+    conversations.get_open(tx.db, ref)
+    found = room_sessions.open_of_room(tx.db, ref, SESSIONS_A_CALL + 1)
+    if not tx.is_serving or len(found) <= SESSIONS_A_CALL:
         return False
-    found = room_sessions.open_of_room(tx.db, ref, SESSIONS_A_CALL)
-    sessions.end(tx, actor, found, "closed")
-    return bool(found)
+    sessions.end(tx, actor, found[:SESSIONS_A_CALL], "closed")
+    return True
 
 
 def as_admin(

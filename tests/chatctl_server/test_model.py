@@ -241,8 +241,6 @@ class RoomMachine(RuleBasedStateMachine):
     def a_room_is_closed(self, room: int, sure: bool) -> None:
         if sure or not self.rooms[room].is_open:
             self.both(self.rooms[room].close(self.desk.now), conversations.close, self.refs[room])
-            while self.desk.call(conversations.end_sessions, HOST, self.refs[room]):
-                pass
 
     # What must hold after every step
 

@@ -137,9 +137,9 @@ class Rooms(Controller):
 
         The id is never used again; the history stays readable.
         """
-        await subject.run(conversations.close)
         while await subject.run(conversations.end_sessions):
             pass
+        await subject.run(conversations.close)
 
     @patch(
         "/{room_id:str}",

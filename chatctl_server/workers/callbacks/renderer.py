@@ -62,7 +62,7 @@ class Rendered(NamedTuple):
 
 class Rendering:
     """``current_users``: how many are connected to a conversation; ``history_limit``: records of
-    each history in a room's data."""
+    each history in the data of a room that is not closed: at the closing it is all of them."""
 
     def __init__(
         self,
@@ -117,7 +117,9 @@ class Rendering:
             return event_object(entry, whereabouts.of_one(db, entry))
         match delivery.event:
             case callbacks.DATA_SYNC:
-                return self._data(db, rooms.get(db, room.ref))
+                is_last = isinstance(_event(db, delivery).payload, events.ConversationClosed)
+                limit = history_pages.LATEST if is_last else self._history_limit
+                return self._data(db, rooms.get(db, room.ref), limit)
             case callbacks.PERIODIC_SYNC:
                 return self._periodic(db, rooms.get(db, room.ref), _event(db, delivery))
             case "chat_history_batch":
@@ -127,8 +129,8 @@ class Rendering:
             case _:
                 return views.room_event(room.public_id, _event(db, delivery))
 
-    def _data(self, db: Database, room: Room) -> objects.SyncPayload:
-        state = room_states.state(db, room, self._history_limit, self._clock())
+    def _data(self, db: Database, room: Room, limit: int) -> objects.SyncPayload:
+        state = room_states.state(db, room, limit, self._clock())
         return objects.sync_payload(
             room,
             self._current_users(room.ref),
