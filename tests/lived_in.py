@@ -63,7 +63,6 @@ def _live_in_attic(scene: Offline) -> None:
     payload = msgspec.Raw(b'{"wave": 1}')
     scene.run(custom_events.send, attic, "bob", "wave", payload)
     scene.run(conversations.close, attic)
-    scene.run(conversations.end_sessions, attic)
     scene.run(lambda tx, actor: followers.plan(tx, "audit", 0, 5))
     scene.run(lambda tx, actor: followers.heartbeat(tx))
 

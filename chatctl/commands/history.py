@@ -25,8 +25,7 @@ _MESSAGES = (
     Column("nickname", "NAME"),
     Column("content", "TEXT"),
 )
-# The text of a deleted message is empty in a pipe; nothing that somebody may have said marks it.
-_PIPED = (*_MESSAGES, Column("deleted", "DELETED"))
+DELETED = Column("deleted", "DELETED")
 _SESSIONS = (
     Column("user_id", "USER", "id"),
     Column("nickname", "NAME"),
@@ -39,6 +38,21 @@ _MESSAGES_A_PAGE = 1000
 _SESSIONS_A_PAGE = 10_000
 
 Query = dict[str, int]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="From then on: a time, a date (midnight UTC), an age."
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Until then; a date is where the day begins."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
+]
+Everything = Annotated[bool, typer.Option("--all", help="All there are.")]
 
 
 class HistoryQuery(NamedTuple):
@@ -53,23 +67,12 @@ def _asked(
     *,
     words: Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)] = None,
     room: RoomOption = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="TIME", help="From then on: a time, a date (midnight UTC), an age."
-        ),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option("--until", metavar="TIME", help="Until then; a date is where the day begins."),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    everything: Everything = False,
 ) -> HistoryQuery:
-    return HistoryQuery(only_room(words, room), _window(since, until), _count(limit, everything))
+    return HistoryQuery(only_room(words, room), window(since, until), most(limit, everything))
 
 
 @verb(
@@ -79,7 +82,7 @@ def _asked(
         "chatctl rooms history lobby --all --json >lobby.json",
     ),
     exits=(3, 4, 5),
-    columns=_PIPED,
+    columns=(*_MESSAGES, DELETED),
     asked=_asked,
 )
 def history(
@@ -95,11 +98,11 @@ def history(
     query = {**asked.window, **({} if before is None else {"before_seq": before})}
     with connection.open(options) as server:
         room_id = rooms.find_id(server, asked.room)
-        last = _show_messages(options, _messages(server, room_id, query, count), count)
+        pages = messages(server, rooms.path(room_id, "messages"), query, count)
+        last = show_messages(options, _MESSAGES, pages, count)
     if last is not None:
         older = {**asked.window, "before_seq": last["seq"]}
-        shown = "message is" if count == 1 else f"{count:,} messages are"
-        _tell(options, f"the newest {shown}", "history", room_id, older)
+        tell_newest(options, count, ("rooms", "history", room_id), older)
 
 
 @verb(
@@ -114,34 +117,32 @@ def history(
 )
 def sessions(options: Options, asked: HistoryQuery) -> None:
     """List a room's finished sessions, the newest first; TIME is when they began."""
-    window, count = asked.window, asked.most
+    span, count = asked.window, asked.most
     with connection.open(options) as server:
         room_id = rooms.find_id(server, asked.room)
-        found, total = _sessions(server, room_id, window, count)
+        found, total = _sessions(server, room_id, span, count)
     output.rows(options, _SESSIONS, found)
     if count is not None and len(found) < total:
         shown = f"the newest {len(found):,} of {total:,} sessions are"
-        _tell(options, shown, "sessions", room_id, window)
+        _tell(options, shown, ("rooms", "sessions", room_id), span)
 
 
-def _window(since: str | None, until: str | None) -> Query:
+def window(since: str | None, until: str | None) -> Query:
     found = times.window(time.time(), ("since", since), ("until", until))
     return {{"since": "from", "until": "to"}[option]: at for option, at in found.items()}
 
 
-def _count(limit: int | None, everything: bool) -> int | None:
+def most(limit: int | None, everything: bool) -> int | None:
     if everything and limit is not None:
         raise usage("--all and --limit contradict each other", "one of the two")
     return None if everything else limit or _USUAL
 
 
-def _messages(
-    server: Client, room_id: str, query: Query, count: int | None
-) -> Iterator[list[Json]]:
+def messages(server: Client, path: str, query: Query, count: int | None) -> Iterator[list[Json]]:
     """Pages with, where there are more than ``count``, at least one more."""
     size = _MESSAGES_A_PAGE if count is None else min(count + 1, _MESSAGES_A_PAGE)
     seen = 0
-    for page in server.pages(rooms.path(room_id, "messages"), {**query, "limit": size}):
+    for page in server.pages(path, {**query, "limit": size}):
         yield page
         seen += len(page)
         if count is not None and seen > count:
@@ -149,24 +150,28 @@ def _messages(
         server.renew()
 
 
-def _show_messages(options: Options, pages: Iterable[list[Json]], count: int | None) -> Json | None:
+def show_messages(
+    options: Options, columns: tuple[Column, ...], pages: Iterable[list[Json]], count: int | None
+) -> Json | None:
     """The last message that is shown, when there are more. Into a pipe all of them go page by
     page: a history may be larger than the memory."""
     if count is None and not options.json and not sys.stdout.isatty():
         for page in pages:
-            _rows(options, page)
+            _rows(options, columns, page)
         return None
     found = [message for page in pages for message in page]
-    _rows(options, found[:count])
+    _rows(options, columns, found[:count])
     return found[count - 1] if count is not None and len(found) > count else None
 
 
-def _rows(options: Options, found: list[Json]) -> None:
+def _rows(options: Options, columns: tuple[Column, ...], found: list[Json]) -> None:
+    """The text of a deleted message is empty in a pipe; nothing that somebody may have said marks
+    it."""
     if not options.json and sys.stdout.isatty():
         found = [{**each, "content": "(deleted)"} if each["deleted"] else each for each in found]
-        output.rows(options, _MESSAGES, found)
+        output.rows(options, columns, found)
     else:
-        output.rows(options, _PIPED, found)
+        output.rows(options, (*columns, DELETED), found)
 
 
 def _sessions(
@@ -195,12 +200,19 @@ def repeated(found: list[Json], page: list[Json], grown: int) -> int:
     return next((many for many in range(most, 0, -1) if found[-many:] == page[:many]), 0)
 
 
-def _tell(options: Options, what: str, verb_name: str, room_id: str, query: Query) -> None:
+def tell_newest(
+    options: Options, count: int | None, command: tuple[str, ...], older: Query
+) -> None:
+    shown = "message is" if count == 1 else f"{count:,} messages are"
+    _tell(options, f"the newest {shown}", command, older)
+
+
+def _tell(options: Options, what: str, command: tuple[str, ...], query: Query) -> None:
     """That the list is cut, and the command for the rest: as it was given, by the room's id and
     with fixed times, because ages and names move on."""
-    names = {"from": "--since", "to": "--until", "before_seq": "--before"}
-    words = ["chatctl", "rooms", verb_name, room_id]
+    names = {"from": "--since", "to": "--until", "before_seq": "--before", "before": "--before"}
+    words = ["chatctl", *command]
     for name, value in query.items():
         words += (names[name], str(value))
-    which = "the older ones" if "before_seq" in query else "all of them"
+    which = "the older ones" if query.keys() & {"before_seq", "before"} else "all of them"
     output.note(options, f"{what} shown; {which}: {rest.command(options, words)}")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from chatctl.commands import history as histories
 from chatctl.link import client, connection
 from chatctl.shell.options import Options, verb
 from chatctl.show import output
@@ -28,6 +29,13 @@ _ROOMS = (
     Column("is_admin", "ADMIN"),
     Column("is_banned", "BANNED"),
     Column("is_muted", "MUTED"),
+)
+_MESSAGES = (
+    Column("message_id", "MESSAGE", "number"),
+    Column("created_at", "AT", "time"),
+    Column("room_name", "ROOM"),
+    Column("content", "TEXT"),
+    Column("room_id", "ROOM_ID", "id"),
 )
 _SANCTION = (Column("created_at", "", "time"), Column("expires_at", "", "time"))
 
@@ -60,3 +68,35 @@ def show(
     output.record(options, _USER, {**found, **everywhere})
     if rooms:
         output.rows(options, _ROOMS, rooms)
+
+
+@verb(
+    "history",
+    examples=(
+        "chatctl room-users history mallory --since 2h",
+        "chatctl room-users history mallory --all --json >mallory.json",
+    ),
+    exits=(3, 4),
+    columns=(*_MESSAGES, histories.DELETED),
+)
+def history(
+    options: Options,
+    *,
+    user: Annotated[str, typer.Argument(metavar="USER", show_default=False)],
+    since: histories.Since = None,
+    until: histories.Until = None,
+    limit: histories.Limit = None,
+    everything: histories.Everything = False,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="MESSAGE_ID", min=1, help="Before this one.")
+    ] = None,
+) -> None:
+    """Show a user's messages of all rooms with their ids, the newest first."""
+    span, count = histories.window(since, until), histories.most(limit, everything)
+    query = {**span, **({} if before is None else {"before": before})}
+    with connection.open(options) as server:
+        pages = histories.messages(server, path(user, "messages"), query, count)
+        last = histories.show_messages(options, _MESSAGES, pages, count)
+    if last is not None:
+        older = {**span, "before": last["message_id"]}
+        histories.tell_newest(options, count, ("room-users", "history", user), older)

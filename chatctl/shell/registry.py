@@ -80,7 +80,7 @@ NOUNS = {
             history.sessions,
         ),
     ),
-    "room-users": ("A user, over all rooms.", (room_users.show,)),
+    "room-users": ("A user, over all rooms.", (room_users.show, room_users.history)),
     "connections": ("Who is connected, over all rooms.", (connections.ls,)),
     "messages": ("What was said in a room.", (messages.rm,)),
     "events": ("The log of all that happened.", (events.ls, events.tail, replay.replay)),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.storage import sanctions
+from chatctl_server.storage.messages import PAGE_BYTES
 from chatctl_server.storage.sql import Database, Query
 
 _MESSAGES = Query(
@@ -16,6 +17,14 @@ _UNERASED = Query(
     WHERE m.sender = :user_id AND m.kind = 'text' AND m.erased_at IS NULL AND c.scope = :scope
     AND :room IN (0, m.conversation) AND m.created_at >= :since AND m.id > :after
     ORDER BY m.id LIMIT :limit"""
+)
+_BELOW = Query(
+    """SELECT m.conversation, m.id, m.seq, m.created_at,
+    CASE WHEN m.deleted_at IS NULL THEN m.content ELSE '' END, m.deleted_at IS NOT NULL
+    FROM message m JOIN conversation c ON c.id = m.conversation
+    WHERE m.sender = :user_id AND m.kind = 'text' AND c.scope = :scope
+    AND m.created_at >= :first AND m.created_at <= :last AND m.id < :before
+    ORDER BY m.id DESC LIMIT :limit"""
 )
 _SESSIONS = Query(
     """SELECT s.conversation, COUNT(*), MAX(s.join_time), SUM(s.leave_time IS NULL)
@@ -52,6 +61,21 @@ class RoomUser(NamedTuple):
     mute: sanctions.Sanction | None
 
 
+class Message(NamedTuple):
+    """``created_at``: microseconds; ``content``: empty when it was deleted."""
+
+    conversation: int
+    id: int
+    seq: int
+    created_at: int
+    content: str
+    is_deleted: bool
+
+    @property
+    def ref(self) -> RoomRef:
+        return RoomRef(self.conversation, ROOMS)
+
+
 class Wanted(NamedTuple):
     """A user's messages: of one room or of all, from a time on, in microseconds."""
 
@@ -74,6 +98,24 @@ def unerased(
         limit=limit,
     )
     return [(RoomRef(conversation, ROOMS), message_id) for conversation, message_id in rows]
+
+
+def newest_below(
+    db: Database, user_id: str, before: int, window: tuple[int, int], limit: int
+) -> tuple[list[Message], bool]:
+    """Newest first, up to the limit or 256 KiB of text, and whether there are older ones."""
+    first, last = window
+    taken: list[Message] = []
+    size = 0
+    for row in _BELOW.each(
+        db, scope=ROOMS, user_id=user_id, before=before, first=first, last=last, limit=limit + 1
+    ):
+        found = Message(*row)
+        size += len(found.content)
+        if len(taken) == limit or (taken and size > PAGE_BYTES):
+            return taken, True
+        taken.append(found)
+    return taken, False
 
 
 def find(db: Database, user_id: str, now: int) -> RoomUser:

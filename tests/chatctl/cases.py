@@ -128,6 +128,7 @@ CASES = {
     "rooms history": _read("rooms history {room} --all"),
     "rooms sessions": _read("rooms sessions {room} --all"),
     "room-users show": _read("room-users show anna"),
+    "room-users history": _read("room-users history anna --all"),
     "connections ls": _read("connections ls"),
     "messages rm": _change("messages rm {room} {message}"),
     "events ls": _read("events ls --room {room}"),

@@ -91,6 +91,7 @@ CASES = {
     "rooms history": _list("<main>", "--all", holds=NAMES | TEXTS),
     "rooms sessions": _list("<main>", "--all", holds=NAMES),
     "room-users show": Case((LONG_NAME,), frozenset({LONG_NAME}), frozenset({LONG_NAME})),
+    "room-users history": Case((USERS[0], "--all"), is_list=True),
     "connections ls": _list(holds=NAMES),
     "messages rm": Case(("<main>", EVERYTHING), exit=2),
     "events ls": _list("--room", "<main>", "--limit", "1000", holds=NAMES | TEXTS),

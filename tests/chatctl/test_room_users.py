@@ -98,3 +98,24 @@ def test_a_users_messages_go(served: Served, room: Room) -> None:
 )
 def test_which_messages_is_said_once(served: Served, words: tuple[str, ...]) -> None:
     assert served.refused("messages", "rm", *words) == ("usage", USAGE)
+
+
+def test_history(served: Served, room: Room) -> None:
+    other = room.server.create_room("other")
+    for place, text in ((room, "one"), (other, "two\x1b"), (room, "three")):
+        served("say", place.id, text, "--as", "carol")
+    found = served.json("room-users", "history", "carol")
+    assert [each["content"] for each in found] == ["three", "two\x1b", "one"]
+    ids = [str(each["message_id"]) for each in found]
+    piped = [
+        line.split("\t") for line in served("room-users", "history", "carol").stdout.splitlines()
+    ]
+    assert [each[0] for each in piped] == ids
+    assert [each[3] for each in piped] == ["three", r"two\x1b", "one"]
+    assert piped[1][4] == other.id
+    cut = served("room-users", "history", "carol", "--limit", "2", "--json")
+    assert json.loads(cut.stdout) == found[:2]
+    assert f"chatctl room-users history carol --before {ids[1]}" in cut.stderr
+    rest = served.json("room-users", "history", "carol", "--before", ids[1])
+    assert rest == found[2:]
+    assert served.json("room-users", "history", "carol", "--until", "1h") == []

@@ -117,6 +117,8 @@ def _of_users(lobby: str, attic: str) -> list[tuple[str, Row]]:
 
     for user in USERS:
         path = f"/management/room-users/{user}/messages"
+        for query in ("", "?limit=1", "?before=100&from=0"):
+            row("GET /management/room-users/{user_id}/messages", path + query)
         label = "DELETE /management/room-users/{user_id}/messages"
         for query in ("?dry_run=true", f"?dry_run=true&room={attic}", f"?room={lobby}", ""):
             row(label, path + query)

@@ -33,6 +33,7 @@ OF_FOLLOWERS = ("deliveries", "delivery_lists", "syncs")
 MAKE_REFERENCES = {
     "storage/conversations.py": "the finders",
     "storage/rooms.py": "the finders",
+    "storage/room_users.py": "a user over all rooms",
     "domain/references.py": "their classes",
     "actions/conversations.py": "of what it has made",
     "actions/demo.py": "of what it has made",

@@ -230,6 +230,8 @@ MEANINGS: Final[dict[str, str]] = {
     "PostMessage.user_id": "Whose message it is; without it, an announcement",
     "Erased.messages": "How many were erased; with `dry_run`, how many would be",
     "erase_messages.since": "Only messages from this time on, Unix seconds",
+    "list_messages_of_user.before": "Only messages whose `message_id` is below it",
+    "list_messages_of_user.limit": "At most so many; cut to `HISTORY_PAGE_LIMIT`",
     "RoomUserDetails.messages": "Messages they sent, deleted ones counted",
     "UserInRoom.messages": "Messages they sent there, deleted ones counted",
     "rooms": "Where there is anything of them, in the order of creation",

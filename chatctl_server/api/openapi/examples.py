@@ -191,6 +191,22 @@ _MODERATION: Final = (
     Example("mute_everywhere", {**_MUTE, "changed": True}, path={"user_id": "trudy"}, body={}),
     Example("unmute_everywhere", {"changed": True}, path={"user_id": "trudy"}),
     Example(
+        "list_messages_of_user",
+        [
+            {
+                "message_id": 2,
+                "room_id": ROOM_ID,
+                "room_name": "main hall",
+                "seq": 2,
+                "content": "",
+                "created_at": TIME + 60,
+                "deleted": True,
+            }
+        ],
+        path={"user_id": "trudy"},
+        query={"before": 100, "limit": 10},
+    ),
+    Example(
         "erase_messages",
         {"changed": False, "messages": 0},
         path={"user_id": "mallory"},

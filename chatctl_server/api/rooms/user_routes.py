@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote, urlencode
 
-from litestar import Controller, delete, get, put
+from litestar import Controller, Response, delete, get, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
@@ -11,7 +12,7 @@ from chatctl_server import errors
 from chatctl_server.actions import messages, moderation
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
+from chatctl_server.api.parameters import AnyRequest, From, To, path_text, room_uuid
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
@@ -25,6 +26,8 @@ from chatctl_server.views.rooms import objects as views
 T = TypeVar("T")
 Wanted = JSONBody[bodies.SetSanction | None]
 UnixTime = Annotated[int | None, QueryParameter(ge=0, le=253_402_300_799)]
+Before = Annotated[int, QueryParameter(ge=1, le=history_pages.LATEST)]
+Limit = Annotated[int, QueryParameter(ge=1)]
 PAGE = 100  # messages of one transaction: others' come between them
 CHANGES = may_refuse(errors.BadText, errors.InvalidInput, *WRITE)
 
@@ -71,6 +74,35 @@ class RoomUsers(Controller):
         `ban` and `mute` are those of all rooms at once."""
         found, known = await context.store.read(_find, subject.user_id, times.now())
         return views.room_user(subject.user_id, found, known)
+
+    @get(
+        "/messages",
+        summary="A user's messages in all rooms, newest first",
+        response_description="The messages; the header `Link` has older ones when there are any",
+        opt=may_refuse(errors.BadText, errors.InvalidInput, *READ),
+    )
+    async def list_messages_of_user(
+        self,
+        context: NamedDependency[Context],
+        subject: NamedDependency[TargetAnywhere],
+        before: Before = history_pages.LATEST,
+        limit: Limit = 100,
+        from_time: From = None,
+        to_time: To = None,
+    ) -> Response[list[views.UserMessage]]:
+        """Also of closed rooms. A page may have fewer than `limit`: it ends at 256 KiB of text."""
+        size = min(limit, context.settings.history_page_limit)
+        window = history_pages.Window(from_time, to_time)
+        found = await context.store.read(_below, subject.user_id, before, window, size)
+        rows, has_more, known = found
+        headers = {}
+        if has_more:
+            span = {"from": from_time, "to": to_time}
+            query = {"before": rows[-1].id, "limit": size, **span}
+            given = urlencode({name: value for name, value in query.items() if value is not None})
+            path = f"/management/room-users/{quote(subject.user_id, safe='')}/messages"
+            headers["link"] = f'<{path}?{given}>; rel="next"'
+        return Response([views.user_message(row, known[row.ref]) for row in rows], headers=headers)
 
     @put(
         "/ban",
@@ -145,6 +177,13 @@ class RoomUsers(Controller):
             count += len(page) if dry_run else await subject.erase(page)
             after = page[-1][1]
         return bodies.Erased(count > 0 and not dry_run, count)
+
+
+def _below(
+    db: Database, user_id: str, before: int, window: history_pages.Window, size: int
+) -> tuple[list[room_users.Message], bool, dict[RoomRef, Room]]:
+    rows, has_more = room_users.newest_below(db, user_id, before, window.microseconds(), size)
+    return rows, has_more, rooms.get_many(db, {row.ref for row in rows})
 
 
 def _find(db: Database, user_id: str, now: int) -> tuple[RoomUser, dict[RoomRef, Room]]:

@@ -9,6 +9,7 @@ from chatctl_server.domain import events, times
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import messages, room_sessions, sanctions
 from chatctl_server.storage.room_users import InRoom, RoomUser
+from chatctl_server.storage.room_users import Message as UserMessageRow
 from chatctl_server.storage.rooms import Room
 
 
@@ -145,6 +146,18 @@ class UserInRoom(msgspec.Struct, frozen=True):
     is_admin: bool
     is_banned: bool
     is_muted: bool
+
+
+class UserMessage(msgspec.Struct, frozen=True):
+    """``content`` of a deleted one is empty."""
+
+    message_id: int
+    room_id: str
+    room_name: str
+    seq: int
+    content: str
+    created_at: int
+    deleted: bool
 
 
 class RoomUserDetails(msgspec.Struct, frozen=True):
@@ -288,6 +301,18 @@ def room_user(user_id: str, found: RoomUser, known: Mapping[RoomRef, Room]) -> R
         None if found.ban is None else ban_entry(found.ban),
         None if found.mute is None else mute_entry(found.mute),
         [_user_in(known[ref], each) for ref, each in found.rooms.items() if ref in known],
+    )
+
+
+def user_message(row: UserMessageRow, room: Room) -> UserMessage:
+    return UserMessage(
+        message_id=row.id,
+        room_id=room.public_id,
+        room_name=room.name,
+        seq=row.seq,
+        content=row.content,
+        created_at=times.seconds(row.created_at),
+        deleted=bool(row.is_deleted),
     )
 
 

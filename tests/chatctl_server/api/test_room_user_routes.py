@@ -207,3 +207,42 @@ def test_where_they_cannot_be_erased(server: Server) -> None:
     for name, value in (("room", "lobby"), ("since", "-1"), ("dry_run", "perhaps")):
         answer = server.http.delete(f"{PATH}/eve/messages", params={name: value})
         assert (answer.status_code, answer.json()["field"]) == (400, name)
+
+
+def listed(server: Server, user_id: str, **query: str | int) -> list[dict[str, Any]]:
+    """All pages."""
+    found: list[dict[str, Any]] = []
+    path: str | None = f"{PATH}/{user_id}/messages"
+    while path is not None:
+        answer = server.http.get(path, params=query or None)
+        assert answer.status_code == 200, answer.text
+        found += answer.json()
+        path, query = answer.links.get("next", {}).get("url"), {}
+    return found
+
+
+def test_their_messages_of_all_rooms_newest_first(server: Server) -> None:
+    rooms = [server.create_room(name) for name in ("lobby", "hall")]
+    for number in range(5):
+        post(rooms[number % 2], "heidi", f"text {number}")
+        post(rooms[0], "ivan", "another's")
+    server.http.delete(rooms[1].path)
+    found = listed(server, "heidi")
+    assert [each["content"] for each in found] == [f"text {number}" for number in range(4, -1, -1)]
+    assert [each["room_name"] for each in found] == ["lobby", "hall", "lobby", "hall", "lobby"]
+    assert [each["room_id"] for each in found[:2]] == [rooms[0].id, rooms[1].id]
+    assert listed(server, "heidi", limit=2) == found
+    assert listed(server, "heidi", before=found[2]["message_id"]) == found[3:]
+    assert listed(server, "heidi", **{"from": found[0]["created_at"] + 1}) == []
+    last = server.http.get(f"{PATH}/heidi/messages", params={"limit": 5})
+    assert "link" not in last.headers
+    assert erase(server, "heidi", room=rooms[1].id) == (True, 2)
+    assert [each["content"] for each in listed(server, "heidi") if each["deleted"]] == ["", ""]
+
+
+def test_a_page_ends_at_256_kib_of_text(room: Room) -> None:
+    for number in range(10):
+        post(room, "judy", f"{number}" + "x" * 32_000)
+    first = room.server.http.get(f"{PATH}/judy/messages", params={"limit": 10})
+    assert 0 < len(first.json()) < 10
+    assert [each["content"][0] for each in listed(room.server, "judy")] == list("9876543210")
