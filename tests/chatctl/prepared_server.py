@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import forks
+import hints
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "kéy-of-the-tests"
@@ -58,6 +59,7 @@ class Chatctl:
 
     def __call__(self, *args: str, stdin: str = "", **environ: str) -> Finished:
         done = forks.run(args, {**self.environ, **environ}, self.directory, stdin)
+        hints.check(args, done.stderr)
         return Finished(done.stdout, done.stderr, done.returncode)
 
     def start(

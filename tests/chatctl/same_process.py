@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from unittest import mock
 
+import hints
 import pytest
 from prepared_server import Chatctl, Finished
 
@@ -34,6 +35,7 @@ class Here:
         ):
             code = cli.run(args)
         shown = self._capture.readouterr()
+        hints.check(args, shown.err)
         return Finished(shown.out, shown.err, code)
 
 

@@ -336,7 +336,8 @@ def test_a_mistyped_verb_gets_a_suggestion(chatctl: Chatctl) -> None:
     [
         (("rooms", "history", "lobby", "--user", "anna"), "chatctl rooms history --help"),
         (("rooms", "history", "lobby", "--limt", "3"), "chatctl rooms history … --limit"),
-        (("users", "ls"), "chatctl --help"),
+        (("users", "ls"), "chatctl room-users"),
+        (("people", "ls"), "chatctl --help"),
         (("romes", "ls"), "chatctl rooms"),
     ],
 )
