@@ -196,8 +196,9 @@ def test_a_bomb_is_small_until_it_is_unpacked() -> None:
 
 
 def test_dripping_begins_with_the_first_byte() -> None:
-    with receiver(receivers.drip(200, 0.001)) as hook, raw(hook) as connection:
-        assert [connection.recv(65536) for _ in range(4)] == [b"H", b"T", b"T", b"P"]
+    with receiver(receivers.drip()) as hook, raw(hook) as connection:
+        first = connection.recv(65536)  # more than one byte on a machine that is late
+        assert b"HTTP/1.1 200".startswith(first)
         connection.close()
         hook.wait_for_connections(0)
 
