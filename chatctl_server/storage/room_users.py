@@ -61,7 +61,7 @@ class RoomUser(NamedTuple):
     mute: sanctions.Sanction | None
 
 
-class Message(NamedTuple):
+class SentMessage(NamedTuple):
     """``created_at``: microseconds; ``content``: empty when it was deleted."""
 
     conversation: int
@@ -76,7 +76,7 @@ class Message(NamedTuple):
         return RoomRef(self.conversation, ROOMS)
 
 
-class Wanted(NamedTuple):
+class MessageFilter(NamedTuple):
     """A user's messages: of one room or of all, from a time on, in microseconds."""
 
     user_id: str
@@ -85,7 +85,7 @@ class Wanted(NamedTuple):
 
 
 def unerased(
-    db: Database, wanted: Wanted, after: int, limit: int
+    db: Database, wanted: MessageFilter, after: int, limit: int
 ) -> list[tuple[ConversationRef, int]]:
     """Rooms and ids of messages behind one whose text is still there, in the order of the ids."""
     rows = _UNERASED.rows(
@@ -102,15 +102,15 @@ def unerased(
 
 def newest_below(
     db: Database, user_id: str, before: int, window: tuple[int, int], limit: int
-) -> tuple[list[Message], bool]:
+) -> tuple[list[SentMessage], bool]:
     """Newest first, up to the limit or 256 KiB of text, and whether there are older ones."""
     first, last = window
-    taken: list[Message] = []
+    taken: list[SentMessage] = []
     size = 0
     for row in _BELOW.each(
         db, scope=ROOMS, user_id=user_id, before=before, first=first, last=last, limit=limit + 1
     ):
-        found = Message(*row)
+        found = SentMessage(*row)
         size += len(found.content)
         if len(taken) == limit or (taken and size > PAGE_BYTES):
             return taken, True

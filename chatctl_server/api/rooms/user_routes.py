@@ -171,7 +171,7 @@ class RoomUsers(Controller):
         read = context.store.read
         ref = None if room is None else await read(rooms.find_ref, room_uuid(room, "room"), "room")
         begin, _ = history_pages.Window(since, None).microseconds()
-        wanted = room_users.Wanted(subject.user_id, ref, begin)
+        wanted = room_users.MessageFilter(subject.user_id, ref, begin)
         count = after = 0
         while page := await read(room_users.unerased, wanted, after, PAGE):
             count += len(page) if dry_run else await subject.erase(page)
@@ -181,7 +181,7 @@ class RoomUsers(Controller):
 
 def _below(
     db: Database, user_id: str, before: int, window: history_pages.Window, size: int
-) -> tuple[list[room_users.Message], bool, dict[RoomRef, Room]]:
+) -> tuple[list[room_users.SentMessage], bool, dict[RoomRef, Room]]:
     rows, has_more = room_users.newest_below(db, user_id, before, window.microseconds(), size)
     return rows, has_more, rooms.get_many(db, {row.ref for row in rows})
 

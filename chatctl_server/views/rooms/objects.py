@@ -8,8 +8,7 @@ from msgspec import UNSET, UnsetType
 from chatctl_server.domain import events, times
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import messages, room_sessions, sanctions
-from chatctl_server.storage.room_users import InRoom, RoomUser
-from chatctl_server.storage.room_users import Message as UserMessageRow
+from chatctl_server.storage.room_users import InRoom, RoomUser, SentMessage
 from chatctl_server.storage.rooms import Room
 
 
@@ -304,7 +303,7 @@ def room_user(user_id: str, found: RoomUser, known: Mapping[RoomRef, Room]) -> R
     )
 
 
-def user_message(row: UserMessageRow, room: Room) -> UserMessage:
+def user_message(row: SentMessage, room: Room) -> UserMessage:
     return UserMessage(
         message_id=row.id,
         room_id=room.public_id,
