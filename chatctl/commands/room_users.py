@@ -1,11 +1,13 @@
 """``chatctl room-users``: what there is of a user, over all rooms."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from chatctl.commands import history as histories
 from chatctl.link import client, connection
+from chatctl.link.client import Json
 from chatctl.shell.options import Options, verb
 from chatctl.show import output
 from chatctl.show.output import Column
@@ -30,6 +32,15 @@ _ROOMS = (
     Column("is_banned", "BANNED"),
     Column("is_muted", "MUTED"),
 )
+# What a person reads: no ids, and of what may be true only what is.
+_ROOMS_SHOWN = (
+    Column("room_name", "ROOM"),
+    Column("messages", "MESSAGES", "number"),
+    Column("sessions", "SESSIONS", "number"),
+    Column("last_join_time", "LAST_JOIN", "time"),
+    Column("is", "THERE"),
+)
+_MARKS = {"is_connected": "now", "is_admin": "admin", "is_banned": "banned", "is_muted": "muted"}
 _MESSAGES = (
     Column("message_id", "MESSAGE", "number"),
     Column("created_at", "AT", "time"),
@@ -66,8 +77,16 @@ def show(
         return
     everywhere = {"banned": found["ban"] is not None, "muted": found["mute"] is not None}
     output.record(options, _USER, {**found, **everywhere})
-    if rooms:
+    if rooms and sys.stdout.isatty():
+        output.line("")
+        output.rows(options, _ROOMS_SHOWN, [{**each, "is": _marks(each)} for each in rooms])
+    elif rooms:
         output.rows(options, _ROOMS, rooms)
+
+
+def _marks(room: Json) -> str:
+    found = [word for name, word in _MARKS.items() if room[name]]
+    return ", ".join(found + ["closed"] * (room["status"] == "closed"))
 
 
 @verb(

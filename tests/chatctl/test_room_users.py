@@ -1,11 +1,13 @@
 """A user over all rooms: what is shown of them, and bans and mutes of all rooms at once."""
 
 import json
+import re
 
 import pytest
-from prepared_server import Finished, rows
+from prepared_server import Chatctl, Finished, rows
 from served import Served
-from world import Room
+from terminal import on_terminal
+from world import KEY, Room
 
 USAGE = 2
 SANCTIONS = {"ban": "banned", "mute": "muted"}
@@ -28,6 +30,30 @@ def test_show(served: Served, room: Room) -> None:
         (here.id, "here", "open", "1", "1", since, "yes", "no", "no", "no"),
         (there.id, "there", "open", "0", "0", "", "no", "no", "yes", "no"),
     )
+
+
+def test_show_on_a_terminal(chatctl: Chatctl, room: Room) -> None:
+    """Each room on one line of 80 columns, with what is true of them there."""
+    here, there = room.server.create_room("here"), room.server.create_room("there")
+    kept = here.join("greta")
+    there.ban("greta")
+    room.server.http.put(f"{there.path}/mutes/greta")
+    room.server.http.delete(there.path)
+    shown, code = on_terminal(
+        chatctl,
+        "room-users",
+        "show",
+        "greta",
+        "--no-color",
+        CHATCTL_SERVER=room.server.url,
+        ADMIN_API_KEY=KEY,
+    )
+    kept.close()
+    assert code == 0
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert lines[-4:-2] == ["", "ROOM MESSAGES SESSIONS LAST_JOIN THERE"]
+    assert re.fullmatch(r"here 0 1 \S+ ago now|here 0 1 now now", lines[-2])
+    assert lines[-1] == "there 0 0 - banned, muted, closed"
 
 
 @pytest.mark.usefixtures("room")
