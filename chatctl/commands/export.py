@@ -108,10 +108,13 @@ def _export_csv(options: Options, target: str, made: CsvExport) -> None:
     if path.exists():
         raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)
     unfinished = path.with_name(f"{path.name}.part")
-    with connection.open(options) as server, unfinished.open("w", newline="") as file:
-        for part in made.parts(server):
-            file.write(part)
-    unfinished.replace(path)
+    try:
+        with connection.open(options) as server, unfinished.open("w", newline="") as file:
+            for part in made.parts(server):
+                file.write(part)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     counts = {"rooms": made.rooms, "messages": made.messages}
     output.record(options, _WRITTEN, {"file": str(path), **counts})
 

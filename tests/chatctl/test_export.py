@@ -109,3 +109,9 @@ def test_what_is_refused(served: Served, words: tuple[str, ...], code: int, mess
     done = served("export", *words)
     assert (done.stdout, done.exit) == ("", code)
     assert message in done.stderr
+
+
+def test_what_fails_leaves_no_file(served: Served, here: Here) -> None:
+    done = served("export", "nowhere", "--format", "csv", "-o", "gone.csv")
+    assert done.exit == NOT_FOUND
+    assert list(here.directory.glob("gone*")) == []
