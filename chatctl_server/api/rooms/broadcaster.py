@@ -1,6 +1,7 @@
 """What the rooms' listeners see of each committed event: frames, signals, closed sockets."""
 
 import asyncio
+from collections.abc import Sequence
 
 from chatctl_server import errors
 from chatctl_server.api.rooms.open_rooms import OpenRooms
@@ -13,6 +14,7 @@ from chatctl_server.live.shared_reads import SharedReads
 from chatctl_server.views.rooms import frames
 
 STATS_SECONDS = 1.0
+DISMISSED_AT_ONCE = 500  # members of a closed room
 NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
 
 VIEW = "rooms"
@@ -77,6 +79,8 @@ class RoomBroadcaster:
             case events.ConversationClosed():
                 self.reads.forget()
                 self.open_rooms.forget()
+                self._peaks.pop(room, None)
+                self._dismiss_all(room, self._presence.members(room))
             case events.MessageDeleted() | events.MessageErased():
                 self.reads.forget()
 
@@ -110,15 +114,22 @@ class RoomBroadcaster:
             self._name(room, frames.user_joined(payload.user_id, payload.nickname))
 
     def _left(self, room: RoomRef, payload: events.SessionLeft) -> None:
+        if payload.reason == "closed":  # told when the room is: a large room's sessions end before
+            return
         connection = self._presence.find(room, payload.user_id)
         if connection is not None and connection.session_id == payload.session_id:
             self.dismiss(connection, payload.reason)
-        if payload.reason == "closed":
-            self._peaks.pop(room, None)
-            return
         if self._presence.current_users(room) < NAMES_BELOW:
             self._name(room, frames.user_left(payload.user_id, payload.nickname))
         self._tell_soon(room)
+
+    def _dismiss_all(self, room: RoomRef, members: Sequence[Connection]) -> None:
+        """Of a closed room, in slices between which others have their turn."""
+        for each in members[:DISMISSED_AT_ONCE]:
+            if self._presence.find(room, each.user_id) is each:
+                self.dismiss(each, "closed")
+        if rest := members[DISMISSED_AT_ONCE:]:
+            asyncio.get_running_loop().call_soon(self._dismiss_all, room, rest)
 
     def dismiss(self, connection: Connection, reason: events.LeaveReason) -> None:
         """Takes the connection out of its room and closes its socket for that reason."""

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from chatctl_server import errors
-from chatctl_server.api.rooms.broadcaster import NOT_SHOWN, STREAM_VIEW, VIEW, RoomBroadcaster
+from chatctl_server.api.rooms.broadcaster import (
+    DISMISSED_AT_ONCE,
+    NOT_SHOWN,
+    STREAM_VIEW,
+    VIEW,
+    RoomBroadcaster,
+)
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.live.hub import Hub
@@ -35,7 +41,7 @@ class Sent:
 
 
 @pytest.mark.parametrize(
-    ("reason", "code"), [("banned", 4503), ("kicked", 4506), ("replaced", 4505), ("closed", 4508)]
+    ("reason", "code"), [("banned", 4503), ("kicked", 4506), ("replaced", 4505)]
 )
 async def test_a_session_ended_during_its_resume_is_dropped(
     reason: events.LeaveReason, code: int
@@ -55,6 +61,29 @@ async def test_a_session_ended_during_its_resume_is_dropped(
     assert sent.code == code
     assert presence.find(ROOM, "anna") is None
     assert len(sent.frames) == 1
+
+
+async def test_that_a_room_is_closed_is_told_when_it_is() -> None:
+    """Of a large one sessions end in transactions before, and the last one may fail."""
+    hub, presence = Hub(), Presence(Limits(10_000))
+    broadcaster, host = RoomBroadcaster(hub, presence), events.Actor(None, "test")
+    everybody = [Sent(hub) for _ in range(DISMISSED_AT_ONCE + 1)]
+    for number, sent in enumerate(everybody):
+        slot = presence.take_slot(f"{number}", "")
+        broadcaster.welcome(
+            Connection(ROOM, f"{number}", "anna", number, 0, sent.subscriber, slot), 1
+        )
+    left = events.SessionLeft(0, "0", "anna", 0, 1, "closed", 0)
+    broadcaster.publish(events.Event(1, 1, ROOM.scope, ROOM.id, host, left))
+    assert not everybody[0].subscriber.is_finished
+    closed = events.ConversationClosed("room")
+    broadcaster.publish(events.Event(2, 1, ROOM.scope, ROOM.id, host, closed))
+    async with asyncio.timeout(5):
+        for sent in everybody:
+            await sent.subscriber.transport.end()
+    broadcaster.stop()
+    assert {sent.code for sent in everybody} == {4508}
+    assert presence.members(ROOM) == []
 
 
 async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None:
