@@ -14,7 +14,7 @@ proof:
 	CHATCTL_PROOF=1 python -m pytest -n 0 -rP --timeout 7200 tests/system \
 		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py \
 		tests/chatctl_server/workers/callbacks tests/chatctl_server/workers
-	CHATCTL_PLAIN_ASGI=1 python -m pytest -n 2 tests/chatctl_server/api tests/system
+	CHATCTL_PLAIN_ASGI=1 python -m pytest -n 2 -m 'not own_protocol' tests/chatctl_server/api tests/system
 	python tests/extensions/run.py
 	python tests/mutations/run.py
 

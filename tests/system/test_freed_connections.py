@@ -11,6 +11,7 @@ import pytest
 import wire
 from world import Room, Server, eventually
 
+pytestmark = pytest.mark.own_protocol
 COUNT = 20
 
 

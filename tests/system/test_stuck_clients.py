@@ -64,12 +64,14 @@ def users(room: Room) -> int:
     return int(room.details()["current_users"])
 
 
+@pytest.mark.own_protocol
 def test_one_at_the_other_end_of_a_cut_line_is_found_out(room: Room) -> None:
     with joined(room, "anna") as line:
         cut(line)
         eventually(lambda: users(room) == 0)
 
 
+@pytest.mark.own_protocol
 def test_one_that_does_not_answer_a_ping_is_closed(room: Room) -> None:
     before = evicted(room, "silent")
     with joined(room, "anna") as line:
@@ -80,6 +82,7 @@ def test_one_that_does_not_answer_a_ping_is_closed(room: Room) -> None:
     eventually(lambda: users(room) == 0)
 
 
+@pytest.mark.own_protocol
 def test_one_that_answers_stays(room: Room) -> None:
     with joined(room, "anna") as line:
         for _ in range(3):
@@ -118,6 +121,7 @@ def test_one_that_takes_nothing_is_dropped_while_it_is_sent_to(room: Room) -> No
     boss.close()
 
 
+@pytest.mark.own_protocol
 def test_one_on_a_slow_line_stays(room: Room) -> None:
     """What it has not taken lies in the server's system, and gets less; the ping is behind it."""
     boss = room.join("boss")

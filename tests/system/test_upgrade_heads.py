@@ -21,8 +21,14 @@ def send_head(server: Server, *lines: str) -> socket.socket:
 
 @pytest.mark.parametrize(
     "lines",
-    [["Cookie: " + 33_000 * "x"], [f"X-{number}: 1" for number in range(200)]],
-    ids=["a long line", "many lines"],
+    [
+        pytest.param(["Cookie: " + 33_000 * "x"], id="a long line"),
+        pytest.param(
+            [f"X-{number}: 1" for number in range(200)],
+            id="many lines",
+            marks=pytest.mark.own_protocol,
+        ),
+    ],
 )
 def test_too_large_a_head_is_answered_and_closed(shared_server: Server, lines: list[str]) -> None:
     raw = send_head(shared_server, *lines, "")
@@ -31,6 +37,7 @@ def test_too_large_a_head_is_answered_and_closed(shared_server: Server, lines: l
     raw.close()
 
 
+@pytest.mark.own_protocol
 def test_a_large_cookie_is_taken(shared_server: Server) -> None:
     raw = send_head(shared_server, "Cookie: " + 30_000 * "x", "")
     assert raw.recv(65536).startswith(b"HTTP/1.1 101 ")
@@ -46,6 +53,7 @@ def test_a_stop_is_not_held_up_by_half_a_request(server: Server) -> None:
         raw.close()
 
 
+@pytest.mark.own_protocol
 def test_refused_upgrades_leave_no_error_in_the_log(server: Server) -> None:
     for _ in range(3):
         raw = send_head(server, "Origin: http://elsewhere", "X-Api-Key: no", "")

@@ -117,6 +117,7 @@ def test_a_refused_upgrade_has_a_line(
     assert (answer.status, line["status"], line["address"]) == (status, status, CALLER)
 
 
+@pytest.mark.own_protocol
 def test_what_is_no_upgrade_by_the_rules_has_a_line(behind_proxy: Server) -> None:
     head = b"GET /ws/rooms/x?token=t HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
     key = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n"

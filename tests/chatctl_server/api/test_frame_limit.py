@@ -17,7 +17,13 @@ SENDERS: dict[str, Callable[[Client], None]] = {
 }
 
 
-@pytest.mark.parametrize("kind", SENDERS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.own_protocol if kind == "pings" else ())
+        for kind in SENDERS
+    ],
+)
 def test_who_sends_too_fast_is_told_and_closed(tmp_path: Path, kind: str) -> None:
     with running(tmp_path, INBOUND_FRAMES_PER_SECOND="1") as server:
         room = server.create_room()
@@ -49,6 +55,7 @@ def test_the_limit_is_on_unless_it_is_switched_off(tmp_path: Path) -> None:
         assert anna.close_code() == 4029
 
 
+@pytest.mark.own_protocol
 def test_each_part_of_a_message_counts(tmp_path: Path) -> None:
     with running(tmp_path, INBOUND_FRAMES_PER_SECOND="1") as server:
         anna = server.create_room().join("anna")

@@ -18,6 +18,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
         yield server.create_room(admins=("boss",))
 
 
+@pytest.mark.own_protocol
 def test_what_goes_over_connections_is_counted(room: Room) -> None:
     figure = room.server.figure
     with wire.dial(room.server) as line:
