@@ -146,13 +146,15 @@ class Application:
         await every(KEEP_ALIVE_SECONDS, self.context.streams.keep_alive)
 
     async def _give_back_memory(self) -> None:
-        """When a crowd has gone."""
-        presence = self.context.presence
+        """When a crowd has gone. The pages that the writer read for it lie between what is free."""
+        presence, store = self.context.presence, self.context.store
 
         async def look() -> None:
             left = presence.most_connections - presence.connections
             if left >= max(A_CROWD, presence.most_connections // 4):
                 presence.most_connections = presence.connections
+                with contextlib.suppress(errors.ChatctlError):
+                    await store.free_cache()
                 await asyncio.to_thread(memory.give_back)
 
         await every(MEMORY_SECONDS, look)

@@ -135,6 +135,11 @@ def copy_back(db: Database) -> None:
         db.connection().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
+def free_cache(db: Database) -> None:
+    """The pages of the file that the connection holds and does not need: the system has them."""
+    db.execute_sql("PRAGMA shrink_memory")
+
+
 def empty_log(db: Database, busy_milliseconds: int) -> bool:
     """All of it, and the file of the write-ahead log is cut to nothing. False when the writer, or
     somebody who reads an older state, was in the way for that long."""

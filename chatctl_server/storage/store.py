@@ -188,6 +188,10 @@ class Store:
         self.submit(action, arguments, resolve, size=size, urgent=True)
         return await future  # type: ignore[no-any-return]
 
+    async def free_cache(self) -> None:
+        """Of the writer, whose memory it is."""
+        await self.write(lambda tx: engine.free_cache(tx.db))
+
     def submit(
         self,
         action: Callable[..., Any] | Batch[Any, Any],

@@ -292,7 +292,7 @@ PROTOCOL_ERRORS = {
 }
 
 
-PLAIN_ASGI_CANNOT = {  # uvicorn's own class logs a traceback of the first four, and has no such limit
+PLAIN_ASGI_CANNOT = {  # uvicorn logs a traceback of the first four, and has no such limit
     "invalid UTF-8",
     "a surrogate as UTF-8",
     "UTF-8 cut off",

@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import apsw
 import pytest
 from application import in_process, reached
 from test_one_batch import Talker
@@ -13,6 +14,8 @@ from world import Server
 from chatctl_server import app as application
 from chatctl_server.live.presence import Presence
 from chatctl_server.process import memory
+from chatctl_server.storage.store import Store
+from chatctl_server.storage.transaction import Tx
 
 HEAP_BYTES = 64 * 1024 * 1024  # what glibc reserves for one
 FRAGMENTED = """
@@ -46,10 +49,16 @@ def has(presence: Presence, count: int) -> bool:
 
 async def test_when_a_crowd_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
+    freed: list[int] = []
+
+    async def free_cache(store: Store) -> None:
+        freed.append(len(given))
+
     monkeypatch.setattr(application, "MEMORY_SECONDS", 0.01)
     monkeypatch.setattr(application, "A_CROWD", 3)
     async with in_process(tmp_path, "server") as (app, client):
         presence = app.context.presence
+        monkeypatch.setattr(Store, "free_cache", free_cache)
         monkeypatch.setattr(memory, "give_back", lambda: given.append(presence.connections))
         room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()
         talkers = [Talker(app, room["room_id"], f"user{number}") for number in range(6)]
@@ -66,6 +75,23 @@ async def test_when_a_crowd_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 await talkers.pop().leave()
             await reached(lambda before=before: len(given) > before)  # type: ignore[misc]
             assert given[before:] == [left]
+        assert freed == [0, 1]  # before the rest
+
+
+def cached(tx: Tx) -> int:
+    bytes_now, _ = tx.db.connection().status(apsw.SQLITE_DBSTATUS_CACHE_USED)
+    return int(bytes_now)
+
+
+async def test_the_writer_has_a_cache_which_it_frees(tmp_path: Path) -> None:
+    async with in_process(tmp_path, "server") as (app, client):
+        store = app.context.store
+        for number in range(50):
+            created = await client.post("/management/rooms", json={"room_name": f"room {number}"})
+            assert created.status_code == 200
+        before = await store.write(cached)
+        await store.free_cache()
+        assert await store.write(cached) < before / 4
 
 
 def heaps(server: Server) -> int:
