@@ -27,6 +27,7 @@ from chatctl_server.live.transports import HIGH_BYTES, Flow
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 32 * 1024
 # Of another protocol than WebSockets. The parser would take the body for that protocol's.
+_UPGRADE_LINE = b"\r\nupgrade:"
 _FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))", re.IGNORECASE)
 
 
@@ -36,6 +37,14 @@ class HeadersTooLarge(errors.TooLarge):
 
 def _too_large() -> HeadersTooLarge:
     return HeadersTooLarge(f"The request's headers are larger than {MAX_HEAD_BYTES // 1024} KiB")
+
+
+def _open_line(head: bytes) -> bytes:
+    """At its end, what may become a foreign upgrade, or the blank line."""
+    if head.endswith(b"\r\n\r"):
+        return head[-3:]
+    tail = head[head.rfind(b"\r") :] if b"\r" in head else b""
+    return tail if _UPGRADE_LINE.startswith(tail[: len(_UPGRADE_LINE)].lower()) else b""
 
 
 Refused = Callable[[dict[str, Any], errors.ChatctlError], bytes]
@@ -65,6 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
     _is_turned_away = False
     _has_body_to_come = False
     _received = b""  # last
+    _unfinished = b""  # line of a head, that the parser has not got
     _upgrades: bool | None = None
     _head_bytes = 0  # of a request whose headers are not complete
     _here_bytes = 0  # of those, in what came last
@@ -93,15 +103,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         is_body = self._has_body_to_come and self._complete_by is not None
+        size = len(data)
         if not is_body:
-            head, blank, rest = data.partition(b"\r\n\r\n")
+            head, blank, rest = (self._unfinished + data).partition(b"\r\n\r\n")
+            self._unfinished = b"" if blank else _open_line(head)
+            head = head.removesuffix(self._unfinished)
             data = _FOREIGN_UPGRADE.sub(b"\r\nx-declined-upgrade:", head) + blank + rest
             self._received = self._received[-3:] + data  # with the beginning of a blank line
             self._here_bytes = len(head)
         super().data_received(data)
         if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
             return
-        self._head_bytes += len(data)
+        self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
             self._turn_away(_too_large())
 

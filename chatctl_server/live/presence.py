@@ -62,17 +62,21 @@ class Presence:
     def take_slot(self, user_id: str, address: str, *, replaces: bool = False) -> Slot:
         """Raises ConnectionLimit at one of the limits. One that ``replaces`` the user's own
         connection to the room is let in beyond the limit per user."""
-        try:
-            self._check_limits(user_id, address, replaces=replaces)
-        except errors.ConnectionLimit:
-            self.refused += 1
-            raise
+        self.check_slot(user_id, address, replaces=replaces)
         self.connections += 1
         self.most_connections = max(self.most_connections, self.connections)
         self.opened += 1
         self._per_user[user_id] += 1
         self._per_address[address] += 1
         return Slot(user_id, address)
+
+    def check_slot(self, user_id: str, address: str, *, replaces: bool = False) -> None:
+        """Raises what ``take_slot`` would."""
+        try:
+            self._check_limits(user_id, address, replaces=replaces)
+        except errors.ConnectionLimit:
+            self.refused += 1
+            raise
 
     def _check_limits(self, user_id: str, address: str, *, replaces: bool) -> None:
         limits = self._limits

@@ -22,7 +22,7 @@ from chatctl_server.api.refusals import OPEN_ROOM, READ, may_refuse
 from chatctl_server.api.rooms.broadcaster import STREAM_VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.identity import Joiner, position
 from chatctl_server.api.rooms.member import Member
-from chatctl_server.api.rooms.sockets import admit, take_slot
+from chatctl_server.api.rooms.sockets import admit, check_slot, take_slot
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.event_streams import EventStream, is_of_the_end
 from chatctl_server.live.extensions import LINE
@@ -79,7 +79,10 @@ def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
     @HTTPRouteHandler(PATH, http_method="HEAD", include_in_schema=False, exception_handlers=WORDS)
     async def look_at_room(request: AnyRequest, room_id: FromPath[str]) -> ASGIApp:
         found = await _admitted(context, broadcaster, request)
-        return _head(204, []) if found is None else _head(200, HEADERS)
+        if found is None:
+            return _head(204, [])
+        check_slot(context, *found, caller.of(request.scope).address)
+        return _head(200, HEADERS)
 
     return [follow_room, look_at_room]
 

@@ -63,6 +63,12 @@ def take_slot(context: Context, room: RoomRef, joiner: Joiner, address: str) -> 
     return context.presence.take_slot(joiner.user_id, address, replaces=replaces)
 
 
+def check_slot(context: Context, room: RoomRef, joiner: Joiner, address: str) -> None:
+    """Raises what ``take_slot`` would."""
+    replaces = context.presence.find(room, joiner.user_id) is not None
+    context.presence.check_slot(joiner.user_id, address, replaces=replaces)
+
+
 def _check_origin(context: Context, scope: Any) -> None:
     allowed = context.settings.cors_origins
     origin = caller.header(scope, b"origin")

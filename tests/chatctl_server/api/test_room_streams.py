@@ -126,6 +126,20 @@ def test_head_looks_and_joins_nobody(room: Room) -> None:
     assert {"GET", "HEAD"} <= set(refused.headers["allow"].split(", "))
 
 
+def test_head_is_refused_as_get_is(tmp_path: Path) -> None:
+    with running(tmp_path, MAX_CONNECTIONS_PER_USER="1") as server:
+        room, other = server.create_room("lobby"), server.create_room("other")
+        room.join("anna")
+
+        def asks(where: Room) -> httpx.Response:
+            address = f"{server.url}/events/rooms/{where.id}"
+            return httpx.head(address, params={"user_id": "anna"}, trust_env=False)
+
+        assert asks(other).status_code == 503
+        assert asks(room).status_code == 200  # it would take the place of anna's own
+        assert server.figure("chatctl_connections_opened_total") == 1
+
+
 @pytest.mark.parametrize(
     ("room_id", "query", "headers", "expected"),
     [

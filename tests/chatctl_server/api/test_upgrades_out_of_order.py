@@ -99,18 +99,33 @@ FOREIGN = (
 )
 
 
-@pytest.mark.parametrize("pause", [0, 0.1])
-def test_an_upgrade_to_something_else_is_declined(
-    room: Room, raw: socket.socket, pause: float
-) -> None:
+CUTS = ("", "\r", "\r\n", "\r\nUP", "\r\nUPGRADE", "\r\nUPGRADE:", "\r\nUPGRADE: h2c", "\r\n\r")
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_an_upgrade_to_something_else_is_declined(room: Room, raw: socket.socket, cut: str) -> None:
     """As clients in Java ask for one: the request and its body count, and are one request."""
     user = "GET /management/health HTTP/1.1\\r\\n\\r\\n"
     body = f'{{"room_name": "lobby", "admin_user_ids": ["{user}"]}}'.encode()
-    raw.sendall(FOREIGN.format(key=KEY, size=len(body)).encode())
-    time.sleep(pause)
+    request = FOREIGN.format(key=KEY, size=len(body))
+    if cut:
+        first, mark, rest = request.partition(cut)
+        raw.sendall((first + mark).encode())
+        time.sleep(0.1)
+        request = rest
+    raw.sendall(request.encode())
+    time.sleep(0.1)
     raw.sendall(
         body + b"GET /management/health HTTP/1.1\r\nHost: chat\r\nConnection: close\r\n\r\n"
     )
     told = all_of(raw)
     assert told.count(b"HTTP/1.1 ") == told.count(b"HTTP/1.1 200 ") == 2
     assert b'"room_id"' in told
+
+
+def test_an_upgrade_byte_by_byte(room: Room, raw: socket.socket) -> None:
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for each in upgrade(room):
+        raw.sendall(bytes((each,)))
+        time.sleep(0.001)
+    assert raw.recv(65536).startswith(b"HTTP/1.1 101 ")
