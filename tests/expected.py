@@ -231,7 +231,7 @@ class ExpectedRoom:
         if not self.is_open:
             return Refusal("conversation_closed")
         self.is_open = False
-        self.events.append("room.closed")
         for stay in self.current:
             self.end(stay.user_id, now, "closed")
+        self.events.append("room.closed")
         return True
