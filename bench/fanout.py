@@ -100,7 +100,8 @@ def main() -> None:
     if given.quick:
         report.line("quick: of all that is named below, clients and seconds", "a tenth", "")
     measured = figures.load() if given.write else figures.Figures()
-    measured.machine, measured.versions = report.hardware(), versions(paths)
+    measured.machine = report.hardware()
+    measured.versions |= versions(paths)
     _measure_rows(measured, rows.every(paths, given.only or KNOWN), given)
     report.end()
     print(f"\n{pages(measured)['bench/README.md']}\n{_how_to_read()}")
