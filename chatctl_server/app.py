@@ -26,7 +26,7 @@ from chatctl_server.process import memory
 from chatctl_server.settings.sources import Settings, database_path
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.store import Store
-from chatctl_server.workers import audit
+from chatctl_server.workers import audit, room_retention
 from chatctl_server.workers.clock import every
 from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
@@ -119,6 +119,7 @@ class Application:
         self._workers.start("timer", lambda: every(TICK_SECONDS, context.timer.tick))
         self._workers.start("keep-alive", self._keep_alive)
         self._workers.start("memory", self._give_back_memory)
+        self._workers.start("closed rooms", self._remove_closed_rooms)
         if context.settings.client_id_hours:
             self._workers.start("client ids", self._age_client_ids)
 
@@ -141,6 +142,10 @@ class Application:
     async def _heartbeat(self) -> None:
         store = self.context.store
         await every(HEARTBEAT_SECONDS, lambda: store.write(followers.heartbeat))
+
+    async def _remove_closed_rooms(self) -> None:
+        days = self.context.settings.retention_closed_days
+        await room_retention.run(self.context.store, days)
 
     async def _keep_alive(self) -> None:
         await every(KEEP_ALIVE_SECONDS, self.context.streams.keep_alive)

@@ -1,6 +1,6 @@
 """``chatctl db``: acts on the database file itself."""
 
-import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl.commands.rooms import ask
-from chatctl.input import named_files
+from chatctl.commands.rooms import LONG_SECONDS, ask, check_terminal
+from chatctl.input import named_files, rooms, times
 from chatctl.link import connection
-from chatctl.link.client import Json
+from chatctl.link.client import Client, Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
@@ -19,6 +19,13 @@ from chatctl.show import output, progress
 from chatctl.show.output import Column
 from chatctl.show.visible import visible
 
+_PRUNED = (
+    Column("room_id", "ID", "id"),
+    Column("room_name", "NAME"),
+    Column("total_joins", "JOINS", "number"),
+    Column("created_at", "CREATED", "time"),
+    Column("closed_at", "CLOSED", "time"),
+)
 # A client that resumes asks by such a number (docs/rooms.md, Resume).
 _POSTED_SINCE = (
     "what was posted after this backup is gone, and its numbers will be given again: "
@@ -151,6 +158,86 @@ def _refuse_left(made: "BackedUpInto") -> None:
 
 
 @verb(
+    "prune",
+    examples=(
+        "chatctl db prune --older-than 90d --dry-run",
+        "chatctl db prune --older-than 52w --yes --quiet",
+    ),
+    exits=(3, 4, 9),
+    because={9: "the rooms are removed, but there is no room to write the file anew"},
+    columns=_PRUNED,
+    changes=True,
+)
+def prune(
+    options: Options,
+    *,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Closed so long ago: 90d, 52w.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the rooms that were closed long ago, with all their data.
+
+    Beside a running server the file gives back the pages that are free then; on the file alone it
+    is written anew, as small as can be.
+    """
+    before = time.time() - times.duration(older_than, "--older-than", needs_unit=True)
+    if not (yes or dry_run):
+        check_terminal("removing rooms", f"chatctl db prune --older-than {older_than} --yes")
+        with connection.open(options) as server:
+            count = len(_closed_before(server, before))
+        if count:
+            what = "1 room" if count == 1 else f"{count} rooms"
+            ask(f"Remove {what}, closed more than {older_than} ago, and all that is in them?")
+    with connection.open(options, writes=not dry_run) as server:
+        found = _closed_before(server, before)
+        if not dry_run:
+            _remove(options, server, found)
+        is_alone = not server.is_served
+    if dry_run:
+        output.rows(options, _PRUNED, found)
+        return
+    if found and is_alone:
+        _compact(options)
+    _record(options, {"rooms": len(found), "changed": bool(found)})
+
+
+def _closed_before(server: Client, before: float) -> list[Json]:
+    pages = server.pages("/management/rooms", {"status": "closed", "limit": 1000})
+    return [room for page in pages for room in page if room["closed_at"] < before]
+
+
+def _remove(options: Options, server: Client, found: Sequence[Json]) -> None:
+    with progress.shown(options, "removing rooms", len(found)) as shown:
+        for room in found:
+            server.renew(LONG_SECONDS)
+            try:
+                server.delete(rooms.path(room["room_id"]), purge="true")
+            except Failure as failure:
+                if failure.code != "room_not_found":  # somebody else was faster
+                    raise
+            shown.done += 1
+
+
+def _compact(options: Options) -> None:
+    """Raises Failure ``partly_done`` when there is no room for it."""
+    path = connection.file_of(options)
+    compacting = progress.shown(options, f"compacting {path}")
+    try:
+        with connection.server_errors(), connection.alone(options, path), compacting:
+            from chatctl_server.storage import maintenance
+
+            maintenance.compact(path)
+    except Failure as failure:
+        raise Failure(
+            "partly_done",
+            f"the rooms are removed, but the file keeps its size: {failure.message}",
+            failure.hint,
+        ) from failure
+
+
+@verb(
     "seed",
     examples=(
         "chatctl db seed --demo",
@@ -211,12 +298,7 @@ def restore(
 
 
 def _confirm(path: Path, source: Path) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Failure(
-            "confirmation_needed",
-            "restoring asks first, and here is no terminal to ask on",
-            f"chatctl db restore {source} --yes",
-        )
+    check_terminal("restoring", f"chatctl db restore {source} --yes")
     ask(f"Replace {path} with {source}?")
 
 

@@ -37,6 +37,7 @@ _SHOW = (
 _JSON = (*_SHOW, Column("start_time", "created", "time"))  # as the documents name it
 _CREATED = (Column("room_id", "id", "id"), Column("websocket_url", "url", "id"))
 
+LONG_SECONDS = 3600.0  # beside --timeout: a room may have millions of messages
 Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
 
 
@@ -145,6 +146,55 @@ def close(
 
 
 @verb(
+    "rm",
+    examples=("chatctl rooms rm lobby", "chatctl rooms rm lobby --yes --json"),
+    exits=(3, 4, 5),
+    because={5: "the room is open, or its name is ambiguous"},
+    changes=True,
+)
+def rm(
+    options: Options,
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a closed room for good, with all its data, from the log, too."""
+    named = only_room(words, room)
+    if not yes:
+        check_terminal("removing a room", f"chatctl rooms rm {named} --yes")
+        # Asked without a hold on the database: a person may take their time.
+        with connection.open(options) as server:
+            found = _closed(server, named)
+        ask(f"Remove {found['room_name']} ({found['room_id']}), closed, and all that is in it?")
+        named = found["room_id"]
+    with connection.open(options, writes=True) as server:
+        found = _closed(server, named)
+        server.renew(LONG_SECONDS)
+        server.delete(rooms.path(found["room_id"]), purge="true")
+    result = {"changed": True, "room_id": found["room_id"], "room_name": found["room_name"]}
+    if options.json:
+        output.document(result)
+    elif sys.stdout.isatty():
+        output.line(visible(f"{found['room_name']} was removed"))
+    else:
+        output.fields([cell(found["room_id"]), output.changed(result)])
+
+
+def _closed(server: Client, named: str) -> Json:
+    """Raises Failure ``conflict`` for an open one."""
+    found = rooms.find(server, named)
+    if found.get("closed_at") is None:
+        raise Failure(
+            "conflict",
+            f"{found['room_name']} is open: only a closed room can be removed",
+            f"chatctl rooms close {found['room_id']}",
+            409,
+        )
+    return found
+
+
+@verb(
     "rename",
     examples=("chatctl rooms rename lobby entrance", "chatctl rooms rename -R lobby Hall --json"),
     exits=(3, 4, 5),
@@ -204,18 +254,23 @@ def _close(server: Client, room: Json) -> Json:
 
 def _confirmed(options: Options, named: str) -> str:
     """The id of the room that the person at the terminal wants to close."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Failure(
-            "confirmation_needed",
-            "closing a room asks first, and here is no terminal to ask on",
-            f"chatctl rooms close {named} --yes",
-        )
+    check_terminal("closing a room", f"chatctl rooms close {named} --yes")
     # Asked without a hold on the database: a person may take their time.
     with connection.open(options) as server:
         found = rooms.find(server, named)
     if found.get("closed_at") is None:
         ask(f"Close {found['room_name']} ({found['room_id']}), {found['current_users']} inside?")
     return str(found["room_id"])
+
+
+def check_terminal(what: str, without_asking: str) -> None:
+    """Raises Failure ``confirmation_needed`` where nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Failure(
+            "confirmation_needed",
+            f"{what} asks first, and here is no terminal to ask on",
+            without_asking,
+        )
 
 
 def ask(question: str) -> None:

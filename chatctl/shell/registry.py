@@ -74,6 +74,7 @@ NOUNS = {
             rooms.show,
             rooms.rename,
             rooms.close,
+            rooms.rm,
             members.members,
             members.admins,
             history.history,
@@ -109,7 +110,7 @@ NOUNS = {
     ),
     "db": (
         "The database file.",
-        (db.info, db.migrate, db.check, db.verify, db.backup, db.restore, db.seed),
+        (db.info, db.migrate, db.check, db.verify, db.backup, db.restore, db.prune, db.seed),
     ),
     "config": ("The settings in force.", (config.show, config.check)),
     "token": ("Tokens with which users join rooms.", (token.mint, token.inspect)),

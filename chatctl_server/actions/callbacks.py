@@ -8,6 +8,7 @@ from chatctl_server.actions import followers
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.domain.references import ROOMS
 from chatctl_server.storage import (
+    conversations,
     deliveries,
     delivery_retention,
     endpoints,
@@ -72,10 +73,17 @@ def plan(
 
 
 def _add(tx: Tx, planned: Sequence[deliveries.Planned], due_at: int) -> None:
-    """But for endpoints that were removed since the planner looked."""
+    """But for endpoints that were removed, and conversations that were purged, since the planner
+    looked. That they were is still told."""
     if planned:
         present = {each.id for each in endpoints.present(tx.db)}
-        wanted = [each for each in planned if each.endpoint in present]
+        there = conversations.there(tx.db, {each.conversation for each in planned}) | {0}
+        wanted = [
+            each
+            for each in planned
+            if each.endpoint in present
+            and (each.conversation in there or each.event.endswith(".purged"))
+        ]
         deliveries.add(tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, due_at)
 
 

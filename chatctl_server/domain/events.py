@@ -81,6 +81,14 @@ class ConversationClosed(Lifecycle, frozen=True):
     total_joins: int = 0
 
 
+class ConversationPurged(Lifecycle, frozen=True):
+    """The last that the log says of it: it and all its events are removed. The number of the
+    conversation, which the event is about, is that of no other."""
+
+    type: ClassVar[str] = "purged"
+    public_id: str
+
+
 class AdminsSet(Lifecycle, frozen=True):
     type: ClassVar[str] = "admins_set"
     admins: tuple[str, ...]
@@ -313,6 +321,13 @@ def _lifecycle(family: str, noun: str) -> tuple[EventType, ...]:
             "state",
             AdminsSet,
             f"* the {noun}'s admins are {{admins}}",
+            is_audited=True,
+        ),
+        EventType(
+            f"{family}.purged",
+            "system",
+            ConversationPurged,
+            f"* the {noun} {{public_id}} was removed, with all that was in it",
             is_audited=True,
         ),
     )

@@ -80,6 +80,8 @@ class LogTail:
             return
         if isinstance(event.payload, events.ERASURES):
             self._erase(event.payload.posted_offset)
+        elif isinstance(event.payload, events.ConversationPurged):
+            self._purge(event.conversation)
         recent = Recent(event, self._places.get((event.scope, event.conversation)))
         self._recent.append(recent)
         self._size += recent.size
@@ -104,6 +106,11 @@ class LogTail:
         for recent in self._recent:
             if recent.event.offset == offset:
                 recent.erase()
+
+    def _purge(self, conversation: int | None) -> None:
+        kept = [each for each in self._recent if each.event.conversation != conversation]
+        self._recent = deque(kept)
+        self._size = sum(each.size for each in kept)
 
     def above(self, position: int) -> list[Recent] | None:
         """None when that is below the floor."""

@@ -100,6 +100,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "Hours in which a repeat of a client_msg_id is not stored again; 0 is for ever.",
         ),
     ] = 24
+    retention_closed_days: Annotated[
+        int,
+        About(
+            whole("days", least=0, most=36_500),
+            "Days a closed room is kept; then it is removed, with all its data. 0 is for ever.",
+        ),
+    ] = 0
 
     max_connections: Annotated[
         int, About(whole("connections", least=1), "Room connections in all; more get 503.")

@@ -55,9 +55,14 @@ _GET = {
     for each in CLASSES
 }
 _GET_MANY = Query(
-    f"""SELECT {COLUMNS} FROM conversation WHERE id IN (SELECT value FROM json_each(:ids))"""
+    f"""SELECT {COLUMNS} FROM conversation
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'"""
 )
-_BY_ID = Query(f"SELECT {COLUMNS} FROM conversation WHERE id = :id")
+_BY_ID = Query(f"SELECT {COLUMNS} FROM conversation WHERE id = :id AND kind <> 'purged'")
+_THERE = Query(
+    """SELECT id FROM conversation
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'"""
+)
 _OF_SCOPE = {
     each: Query(
         f"""SELECT {COLUMNS} FROM conversation
@@ -115,6 +120,12 @@ def by_id(db: Database, id: int) -> Conversation | None:  # noqa: A002  its own 
     """For followers, which read the whole log: of whatever kind and scope."""
     row = _BY_ID.row(db, id=id)
     return None if row is None else conversation(row)
+
+
+def there(db: Database, ids: Iterable[int]) -> set[int]:
+    """For followers: those that are not purged."""
+    encoded = msgspec.json.encode(sorted(ids)).decode()
+    return {number for (number,) in _THERE.rows(db, ids=encoded)}
 
 
 def conversation(row: Sequence[object] | Row) -> Conversation:

@@ -392,6 +392,42 @@ def skip_of_removed(db: Database, now: int, limit: int) -> int:
     return len(skipped)
 
 
+SCAN = 200_000  # rows that one query looks at
+# That a conversation is purged is still told.
+_OF_CONVERSATION = Query(
+    """SELECT id FROM delivery WHERE id > :after AND id <= :until AND conversation = :conversation
+    AND event NOT GLOB '*.purged' ORDER BY id LIMIT :limit"""
+)
+# The tries go with it: their table refers to it so.
+_REMOVE = Query("DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(:deliveries))")
+_DROP_KEYS_OF_CONVERSATION = Query(
+    """DELETE FROM ordering_key
+    WHERE endpoint IN (SELECT id FROM endpoint) AND conversation = :conversation AND NOT EXISTS (
+        SELECT 1 FROM delivery WHERE endpoint = ordering_key.endpoint
+        AND conversation = ordering_key.conversation AND status = 'pending')"""
+)
+
+
+def of_conversation(
+    db: Database, ref: ConversationRef, after: int, limit: int
+) -> tuple[list[int], int]:
+    """The next ids of its deliveries, and the one up to which there is no other."""
+    end = max(after, min(newest_id(db), after + SCAN))
+    rows = _OF_CONVERSATION.rows(db, conversation=ref.id, after=after, until=end, limit=limit)
+    found = [number for (number,) in rows]
+    return found, found[-1] if len(found) == limit else end
+
+
+def remove(db: Database, deliveries: str) -> None:
+    """With their tries. ``deliveries``: a JSON array of ids."""
+    _REMOVE.run(db, deliveries=deliveries)
+
+
+def drop_ordering_keys(db: Database, ref: ConversationRef) -> None:
+    """Those that nothing waits in."""
+    _DROP_KEYS_OF_CONVERSATION.run(db, conversation=ref.id)
+
+
 _CLAMP = Query("UPDATE ordering_key SET due_at = :now + delay WHERE due_at > :now + delay")
 
 

@@ -38,17 +38,20 @@ class APSWDatabase(_APSWDatabase):  # type: ignore[misc]  # Peewee has no types
             super()._add_conn_hooks(conn)
 
 
-def writing(path: Path, *, durable: bool, create: bool = False) -> Database:
-    """The one writing connection. Not durable: an in-memory server's database."""
-    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
-    pragmas = {
+def writing(path: Path, *, durable: bool, is_empty: bool = False) -> Database:
+    """The one writing connection. Not durable: an in-memory server's database. ``is_empty``: the
+    file has nothing in it yet, and can be made one that gives free pages back."""
+    pragmas: dict[str, Any] = {
         "journal_mode": "wal",
         "synchronous": "full" if durable else "off",
         "wal_autocheckpoint": CHECKPOINT_PAGES,
         "journal_size_limit": 64 * 1024 * 1024,
         "secure_delete": 1,  # what is freed is zeroed: no page keeps an erased text
     }
-    return _database(path, flags, {**pragmas, "cache_size": -WRITER_CACHE_KIB})
+    if is_empty:
+        pragmas = {"auto_vacuum": "incremental", **pragmas}
+    pragmas["cache_size"] = -WRITER_CACHE_KIB
+    return _database(path, apsw.SQLITE_OPEN_READWRITE, pragmas)
 
 
 def reading(path: Path) -> Database:
@@ -138,6 +141,24 @@ def copy_back(db: Database) -> None:
 def free_cache(db: Database) -> None:
     """The pages of the file that the connection holds and does not need: the system has them."""
     db.execute_sql("PRAGMA shrink_memory")
+
+
+def shrink(db: Database, pages: int) -> bool:
+    """Gives so many free pages of the file back, once they are copied back. Whether there are
+    more: a file that was made before that was possible has its free pages for what comes."""
+    connection = db.connection()
+    free = connection.pragma("freelist_count")
+    connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    return bool(0 < connection.pragma("freelist_count") < free)
+
+
+def compact(db: Database) -> None:
+    """Afterwards it is one that gives free pages back, however it was made."""
+    connection = db.connection()
+    connection.execute("PRAGMA temp_store = file")  # a copy of the database
+    connection.execute("PRAGMA auto_vacuum = incremental")
+    connection.execute("VACUUM")
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def empty_log(db: Database, busy_milliseconds: int) -> bool:

@@ -1,7 +1,8 @@
 """The log: the only module that writes the table ``event``; checks of the file read it too.
 
 Offsets number all events in commit order. The log is the audit log and is not trimmed; only the
-text of an erased message is taken out of its event, and the events of a removed room with it.
+text of an erased message is taken out of its event, and the events of a purged conversation with
+it: these leave holes.
 """
 
 import uuid
@@ -13,6 +14,7 @@ from chatctl_server.domain import event_id, events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage.sql import Bulk, Database, Query, Row
 
+REMOVED = "purged_event"  # the counter of the events that are not in the log any more
 END = 2**62  # above every offset
 PAGE_BYTES = 256 * 1024
 SCAN = 200_000  # events that one query looks at, where the whole log is looked through
@@ -51,6 +53,18 @@ _COUNT_STATE = Query(
     """SELECT count(*) FROM (
         SELECT 1 FROM event WHERE conversation = :conversation AND class = 'state' AND id > :after
         LIMIT :limit)"""
+)
+_OF_CONVERSATION = Query(
+    """SELECT id FROM event WHERE id > :after AND id <= :until AND conversation = :conversation
+    AND type NOT GLOB '*.created' AND type NOT GLOB '*.purged' ORDER BY id LIMIT :limit"""
+)
+_REMOVE = Query(
+    "DELETE FROM event WHERE id IN (SELECT value FROM json_each(:offsets)) RETURNING id"
+)
+_REMOVE_CREATED = Query(
+    """DELETE FROM event
+    WHERE conversation = :conversation AND class = 'state' AND type GLOB '*.created'
+    RETURNING id"""
 )
 _TYPES = Query("SELECT value FROM json_each(:names) WHERE value GLOB :type_glob")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
@@ -138,12 +152,15 @@ def count_state(db: Database, ref: ConversationRef, after: int, limit: int) -> i
 
 
 def find(db: Database, wanted: str) -> int | None:
-    """The offset of an event id, or None when this log does not hold it."""
+    """The offset of an event id, or None when this log never held it. One that was removed with
+    its conversation is taken at its word: only so can its reader go on behind it."""
     try:
         offset = event_id.offset_of(uuid.UUID(wanted))
     except ValueError:
         return None
     found = one(db, offset)
+    if found is None and 0 < offset < newest_offset(db):
+        return offset
     if found is None or event_id.make(found.at, offset) != str(uuid.UUID(wanted)):
         return None
     return offset
@@ -159,6 +176,28 @@ def offset_at(db: Database, at: int) -> int:
         else:
             high = middle
     return low
+
+
+def of_conversation(
+    db: Database, ref: ConversationRef, after: int, limit: int
+) -> tuple[list[int], int]:
+    """The next offsets of its events, but for that of its creation and that of its end, and the
+    offset up to which there is no other."""
+    end = max(after, min(newest_offset(db), after + SCAN))
+    rows = _OF_CONVERSATION.rows(db, conversation=ref.id, after=after, until=end, limit=limit)
+    found = [offset for (offset,) in rows]
+    return found, found[-1] if len(found) == limit else end
+
+
+def remove(db: Database, offsets: str) -> int:
+    """``offsets``: a JSON array. How many there were."""
+    return len(_REMOVE.rows(db, offsets=offsets))
+
+
+def remove_creation(db: Database, ref: ConversationRef) -> int:
+    """What a conversation began with: without it, replaying the log knows no such conversation.
+    How many events there were."""
+    return len(_REMOVE_CREATED.rows(db, conversation=ref.id))
 
 
 def redact_message(db: Database, offset: int) -> None:

@@ -1,7 +1,8 @@
 """The tables. Models are not bound to a database: a query is given the connection to ask.
 
 Times are microseconds, ids are assigned by the writer, JSON is text. ``message`` and ``event``
-have no foreign keys: their rows are written by the hundred and conversations are never deleted.
+have no foreign keys: their rows are written by the hundred, and what is removed with a conversation
+is removed before it.
 """
 
 from peewee import (
@@ -32,7 +33,7 @@ class ScopeTable(Table):
 
 class ConversationTable(Table):
     id = BigIntegerField(primary_key=True)
-    kind = TextField()  # room | single | group | private | public | support
+    kind = TextField()  # room | single | group | private | public | support | purged
     scope = ForeignKeyField(ScopeTable, column_name="scope")
     public_id = TextField(unique=True)
     name = TextField()

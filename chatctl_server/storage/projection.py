@@ -24,6 +24,21 @@ _RENAME = Query("UPDATE conversation SET name = :name WHERE id = :conversation")
 _CLOSE = Query(
     "UPDATE conversation SET status = 'closed', closed_at = :at WHERE id = :conversation"
 )
+# Nothing finds it any more; what is many of it is removed in steps: see ``purges``.
+_PURGE = Query(
+    """UPDATE conversation SET kind = 'purged', name = '', status = 'closed', closed_at = NULL,
+        last_seq = 0, last_message_at = NULL
+    WHERE id = :conversation"""
+)
+_OF_PURGED = tuple(
+    Query(f"DELETE FROM {table} WHERE {whose}conversation = :conversation")
+    for table, whose in (
+        ("room_stats", ""),
+        ("participant", ""),
+        ("ban", "scope = :scope AND "),
+        ("mute", "scope = :scope AND "),
+    )
+)
 _MOVE_SEQ = Bulk(
     """WITH moved ({columns}) AS (VALUES {rows})
     UPDATE conversation SET last_seq = moved.seq, last_message_at = moved.at
@@ -217,6 +232,10 @@ def _apply_lifecycle(db: Database, entry: events.Event, payload: events.Lifecycl
             _CLOSE.run(db, at=entry.at, conversation=conversation)
         case events.AdminsSet():
             _set_admins(db, conversation, entry.offset, payload.admins)
+        case events.ConversationPurged():
+            _PURGE.run(db, conversation=conversation)
+            for query in _OF_PURGED:
+                query.run(db, conversation=conversation, scope=entry.scope)
 
 
 def _set_admins(db: Database, conversation: int, offset: int, admins: Sequence[str]) -> None:

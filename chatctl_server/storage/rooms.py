@@ -106,6 +106,10 @@ _OPEN_NAMED = Query(
     f"""SELECT c.id, c.public_id FROM conversation c WHERE c.scope = {ROOMS} AND c.name = :name
     AND c.kind = 'room' AND c.status = 'open' AND c.id <> :but ORDER BY c.id LIMIT {MOST_NAMED}"""
 )
+_CLOSED_BEFORE = Query(
+    f"""SELECT c.id FROM conversation c
+    WHERE {_OF_ROOMS} AND c.closed_at < :before ORDER BY c.id LIMIT :limit"""
+)
 _COUNT = Query(f"SELECT c.status, count(*) FROM conversation c WHERE {_OF_ROOMS} GROUP BY c.status")
 
 
@@ -130,6 +134,12 @@ def open_named(db: Database, name: str, but: int = 0) -> list[tuple[RoomRef, str
     return [
         (RoomRef(id_, ROOMS), public) for id_, public in _OPEN_NAMED.rows(db, name=name, but=but)
     ]
+
+
+def closed_before(db: Database, before: int, limit: int) -> list[RoomRef]:
+    """Rooms that were closed before that time, the oldest first."""
+    rows = _CLOSED_BEFORE.rows(db, before=before, limit=limit)
+    return [RoomRef(number, ROOMS) for (number,) in rows]
 
 
 def find_ref(db: Database, room_id: str, field: str = "room_id") -> RoomRef:

@@ -192,6 +192,10 @@ class Store:
         """Of the writer, whose memory it is."""
         await self.write(lambda tx: engine.free_cache(tx.db))
 
+    def empty_log(self) -> None:
+        """Soon: what was removed shall not stay in the write-ahead log."""
+        self._checkpointer.erased()
+
     def submit(
         self,
         action: Callable[..., Any] | Batch[Any, Any],

@@ -44,14 +44,15 @@ def of(db: Database, found: Sequence[events.Event]) -> dict[int, Whereabouts]:
     for entry in found:
         place = entry.scope, entry.conversation
         if place not in known:
-            known[place] = _where(db, *place)
+            known[place] = of_one(db, entry)
     return {entry.offset: known[entry.scope, entry.conversation] for entry in found}
 
 
 def of_one(db: Database, entry: events.Event) -> Whereabouts:
-    return _where(db, entry.scope, entry.conversation)
-
-
-def _where(db: Database, scope: int | None, conversation: int | None) -> Whereabouts:
-    row = _WHERE.row(db, scope=scope, conversation=conversation)
-    return NOWHERE if row is None else Whereabouts(*row)
+    row = _WHERE.row(db, scope=entry.scope, conversation=entry.conversation)
+    if row is None:
+        return NOWHERE
+    if isinstance(entry.payload, events.ConversationPurged):  # it alone knows
+        gone = entry.payload
+        return Whereabouts(row[0], row[1], gone.kind, gone.public_id)
+    return Whereabouts(*row)

@@ -8,6 +8,7 @@ is disabled, and ``{delivery}``, the only one to it, was given up. ``{source}`` 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from chatctl.shell import exits
@@ -81,8 +82,10 @@ def _read(words: str) -> Case:
     return Case(words, "product", {**SERVER, **NEWER, **_unknown(words)})
 
 
-def _change(words: str, again: int | None = exits.DONE, stdin: str = "") -> Case:
-    errors = {**SERVER, **NEWER, **FULL, **_unknown(words)}
+def _change(
+    words: str, again: int | None = exits.DONE, more: Errors = MappingProxyType({}), stdin: str = ""
+) -> Case:
+    errors = {**SERVER, **NEWER, **FULL, **_unknown(words), **more}
     return Case(words, "product", errors, again, stdin)
 
 
@@ -122,6 +125,10 @@ CASES = {
     "rooms show": _read("rooms show {room}"),
     "rooms rename": _change("rooms rename {room} entrance", exits.NOT_FOUND),
     "rooms close": _change("rooms close {room} --yes"),
+    "rooms rm": _change(
+        "rooms rm {room} --yes", exits.NOT_FOUND,
+        {"a full disk": FULL_DISK._replace(words="rooms rm gone --yes")},
+    ),
     "rooms members": _read("rooms members {room}"),
     "rooms admins": _read("rooms admins {room}"),
     "rooms admins --add": _change("rooms admins {room} --add eve --remove boss"),
@@ -173,6 +180,7 @@ CASES = {
             "schema_mismatch", exits.REFUSED, "db restore {source} --yes --db sqlite:{new}"
         )},
     ),
+    "db prune": _change("db prune --older-than 1d --yes"),
     "db seed": _file("db seed --demo", FILE, HELD, NEWER),
     "config show": _file("config show", NO_SERVER),
     "config check": _file("config check", NO_SERVER),

@@ -21,7 +21,7 @@ from same_process import Here
 from world import KEY, Server, running
 
 from chatctl.shell import exits
-from chatctl_server.actions import attempts, endpoints, history_batches, moderation
+from chatctl_server.actions import attempts, conversations, endpoints, history_batches, moderation
 from chatctl_server.domain import callbacks
 from chatctl_server.process import lock
 from chatctl_server.settings.sources import Settings
@@ -50,7 +50,8 @@ class Trouble:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``chat.db`` with the room of the cases, the same of a newer version, and a backup of each."""
+    """``chat.db`` with the room of the cases and a closed one, the same of a newer version, and a
+    backup of each."""
     directory = tmp_path_factory.mktemp("files")
     desk = Offline(directory / "chat.db")
     room = desk.create_room("lobby", "boss")
@@ -59,6 +60,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for sanction, user in ((moderation.ban, "mallory"), (moderation.mute, "trudy")):
         desk.run(sanction, room, user, None, None)
     _give_up_a_delivery(desk)
+    desk.run(conversations.close, desk.create_room("gone"))
     desk.close()
     maintenance.backup(desk.path, directory / "good.backup")
     shutil.copy(directory / "good.backup", directory / "newer.db")

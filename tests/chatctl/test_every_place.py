@@ -59,8 +59,8 @@ def _prepare(server: Server) -> dict[str, dict[str, str | int]]:
             body = {"user_id": "anna", "content": content}
             posted = server.http.post(f"{room.path}/messages", json=body).json()
         made[name] = {"room": _room_of(name), "message": int(posted["message_id"])}
-        if name == "rooms sessions":
-            _stay(room)
+        if name in _BEFORE:
+            _BEFORE[name](room)
         if "{endpoint}" in CASES[name].words or "{delivery}" in CASES[name].words:
             made[name]["endpoint"] = f"http://127.0.0.1:9/{name.replace(' ', '-')}"
     for each in made.values():
@@ -96,6 +96,13 @@ def _stay(room: Room) -> None:
     room.join("anna").close()
     path = f"/management/sync/session-history/{room.id}"
     eventually(lambda: room.server.http.get(path).json()["records"])
+
+
+def _close(room: Room) -> None:
+    room.server.http.delete(room.path)
+
+
+_BEFORE = {"rooms sessions": _stay, "rooms rm": _close}
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ FOLLOWING = ("chatctl events tail -f", "chatctl callbacks forward", "chatctl cal
 LISTENING = "chatctl callbacks listen"
 HOOK = "http://localhost:8080/hook"
 DELIVERY = "01a2b3c4-0000-7000-8000-000000000001"
-ASKING = ("chatctl rooms close lobby", "chatctl db restore nightly.db")
+ASKING = ("chatctl rooms close lobby", "chatctl rooms rm lobby", "chatctl db restore nightly.db")
 ENDED = {0, 128 + signal.SIGTERM}
 
 
@@ -104,12 +104,15 @@ def alone() -> Iterator[Desk]:
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.startswith(ALONE)])
 def test_beside_a_server(example: str, beside_server: tuple[Desk, Server], hook: Receiver) -> None:
     desk, server = beside_server
-    for room in server.http.get("/management/rooms").json():
-        server.http.delete(f"/management/rooms/{room['room_id']}")
+    for room in server.http.get("/management/rooms", params={"status": "all"}).json():
+        for query in ({}, {"purge": "true"}):
+            server.http.delete(f"/management/rooms/{room['room_id']}", params=query)
     lobby = server.create_room("lobby")
     server.create_room("arena")
     lobby.ban("trudy")
     posted = server.http.post(f"{lobby.path}/messages", json={"content": "buy spam"}).json()
+    if "rooms rm" in example:
+        server.http.delete(lobby.path)
     delivery = _endpoint_and_delivery(server, hook, is_there="callbacks add" not in example)
     for name in ("nightly.db", "nightly.db.json", "all.ndjson", "new-secret.txt"):
         (desk.directory / name).unlink(missing_ok=True)

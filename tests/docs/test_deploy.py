@@ -24,7 +24,7 @@ UNIT = (DEPLOY / "chatctl.service").read_text()
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 PAGE = "docs/deploy.md"
 # Of the file commands on the page.
-DONE = (["db", "backup"], ["db", "verify"], ["db", "migrate"])
+DONE = (["db", "backup"], ["db", "verify"], ["db", "migrate"], ["db", "prune"])
 
 
 class TestUnit:
@@ -206,7 +206,8 @@ class TestPage:
                 runs.append([*line.split("\0"), *config])
         assert [run[:2] for run in runs[1:]] == [
             ["rooms", "create"], ["token", "mint"], ["rooms", "admins"], ["db", "backup"],
-            ["db", "restore"], ["db", "verify"], ["rooms", "ls"],
+            ["db", "restore"], ["db", "verify"], ["rooms", "ls"], ["db", "prune"],
+            ["db", "prune"],
             ["db", "backup"], ["db", "restore"], ["db", "migrate"],
         ]  # fmt: skip
         script = (

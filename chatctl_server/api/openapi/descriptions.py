@@ -32,6 +32,7 @@ MEANINGS: Final[dict[str, str]] = {
     "last_activity": "The newest message's time, else the room's creation, Unix seconds",
     "same_name": "How many other open rooms have this name, up to 100",
     "if_missing": "Take the open room of that name, if there is one",
+    "purge": "Remove a closed room, with all its data",
     "changed": "Whether the call changed anything",
     "kicked": "Whether a connected user was disconnected",
     # Messages
@@ -290,6 +291,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "list_deliveries.status": "failed",
     "list_events.tail": False,
     "if_missing": True,
+    "purge": False,
     "list_events.until": "9",
     "list_events.until_time": TIME + 60,
     "follow_events.tail": 10,

@@ -20,7 +20,7 @@ from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage import history_pages, rooms, sanctions
+from chatctl_server.storage import history_pages, purges, rooms, sanctions
 from chatctl_server.storage.rooms import Room
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
@@ -128,15 +128,25 @@ class Rooms(Controller):
     @delete(
         "/{room_id:str}",
         status_code=204,
-        summary="Close a room",
-        response_description="The room is closed",
-        opt=may_refuse(*OPEN_ROOM, *WRITE),
+        summary="Close a room, or remove a closed one",
+        response_description="The room is closed; with `purge=true` it and its data are gone",
+        opt=may_refuse(errors.Conflict, *OPEN_ROOM, *WRITE),
     )
-    async def close_room(self, subject: NamedDependency[TargetRoom]) -> None:
+    async def close_room(
+        self,
+        context: NamedDependency[Context],
+        subject: NamedDependency[TargetRoom],
+        purge: FromQuery[bool] = False,
+    ) -> None:
         """For good: tells its members, closes their connections and ends their sessions.
 
-        The id is never used again; the history stays readable.
+        The id is never used again; the history stays readable. With `purge=true` a closed room is
+        removed with its messages, sessions, bans, mutes and callbacks, also those that are still
+        pending, and with its events in the log; an open one is 409.
         """
+        if purge:
+            await purges.finish(context.store, await subject.run(conversations.purge))
+            return
         while await subject.run(conversations.end_sessions):
             pass
         await subject.run(conversations.close)

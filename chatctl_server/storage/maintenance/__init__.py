@@ -6,6 +6,7 @@ Whoever migrates or restores holds the database's lock; the rest runs beside a s
 from chatctl_server.storage.maintenance.backup_retention import BackedUpInto, backup_into
 from chatctl_server.storage.maintenance.backups import BackedUp, Manifest, backup
 from chatctl_server.storage.maintenance.checks import BrokenRule, check
+from chatctl_server.storage.maintenance.compaction import compact
 from chatctl_server.storage.maintenance.inspection import Info, InUse, info
 from chatctl_server.storage.maintenance.migration import Migrated, migrate, prepare
 from chatctl_server.storage.maintenance.restoration import Restored, restore
@@ -26,6 +27,7 @@ __all__ = [
     "backup_into",
     "check",
     "check_schema",
+    "compact",
     "info",
     "migrate",
     "prepare",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chatctl_server.domain import events
 from chatctl_server.domain.references import SCOPE_TYPES
-from chatctl_server.storage import client_ids
+from chatctl_server.storage import client_ids, log
 
 HASH = "hash_of_client_id"  # the SQL function that checking.py supplies
 
@@ -48,9 +48,11 @@ _COUNTED = " UNION ALL ".join(
 LOG = (
     Invariant(
         "offsets",
-        "the log has offset {0} but none before it",
-        """SELECT id FROM event e
-        WHERE id <> 1 AND NOT EXISTS (SELECT 1 FROM event p WHERE p.id = e.id - 1)""",
+        "the log's newest offset is {0} and {1} events are missing; {2} went with purged rooms",
+        f"""SELECT newest, newest - there, removed FROM (
+            SELECT coalesce(max(id), 0) AS newest, count(*) AS there, coalesce(
+                (SELECT value FROM counter WHERE name = '{log.REMOVED}'), 0) AS removed
+            FROM event) WHERE newest - there <> removed""",
     ),
     Invariant(
         "counters",
@@ -75,7 +77,7 @@ LOG = (
         "events",
         "event {0} is about conversation {1}, which does not exist",
         """SELECT id, conversation FROM event WHERE conversation IS NOT NULL
-        AND conversation NOT IN (SELECT id FROM conversation)""",
+        AND conversation NOT IN (SELECT id FROM conversation) AND type NOT GLOB '*.purged'""",
     ),
     Invariant(
         "scopes",
@@ -121,7 +123,8 @@ MESSAGES = (
         "seq",
         "conversation {0} has {2} messages with seq {3} to {4}; its last seq is {1}",
         """SELECT c.id, c.last_seq, count(m.seq), min(m.seq), max(m.seq)
-        FROM conversation c LEFT JOIN message m ON m.conversation = c.id GROUP BY c.id
+        FROM conversation c LEFT JOIN message m ON m.conversation = c.id
+        WHERE c.kind <> 'purged' GROUP BY c.id
         HAVING c.last_seq <> count(m.seq)
         OR (c.last_seq > 0 AND (min(m.seq) <> 1 OR max(m.seq) <> c.last_seq))""",
     ),

@@ -78,15 +78,15 @@ def _create(path: Path, *, durable: bool) -> None:
     with files.failures(path):
         files.create_empty(path)
         try:
-            _upgrade(path, durable=durable)
+            _upgrade(path, durable=durable, is_empty=True)
             files.sync(path.parent)
         except BaseException:
             files.remove(path)
             raise
 
 
-def _upgrade(path: Path, *, durable: bool) -> None:
-    db = engine.writing(path, durable=durable)
+def _upgrade(path: Path, *, durable: bool, is_empty: bool = False) -> None:
+    db = engine.writing(path, durable=durable, is_empty=is_empty)
     with files.failures(path):
         db.connect()
         try:

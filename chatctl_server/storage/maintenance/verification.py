@@ -18,6 +18,8 @@ from chatctl_server.storage.maintenance import schemas
 SHOWN = 20  # of each table
 PAGE = 1000
 _MAX_CHARACTERS = 100
+# Of a purged one there may be rows left of which the events have gone, and the other way round.
+_BUT_OF_PURGED = "WHERE conversation NOT IN (SELECT id FROM conversation WHERE kind = 'purged')"
 # log.py answers with whole events; here damaged ones must not hide the others.
 _EVENTS = f"SELECT {log.COLUMNS} FROM event ORDER BY id"
 Value = str | int | float | bytes | None
@@ -167,7 +169,8 @@ def _compare(db: Database, scratch: Database, table: str) -> Iterator[Difference
     info = scratch.execute_sql(f"PRAGMA table_info({table})").fetchall()
     keys = [name for _, name, _, _, _, place in sorted(info, key=_place) if place]
     values = [name for _, name, _, _, _, place in info if not place]
-    query = f"SELECT {', '.join(keys + values)} FROM {table} ORDER BY {', '.join(keys)}"
+    query = f"""SELECT {", ".join(keys + values)} FROM {table}
+        {_BUT_OF_PURGED if "conversation" in keys + values else ""} ORDER BY {", ".join(keys)}"""
     stored, replayed = (iter(each.execute_sql(query)) for each in (db, scratch))
     left, right = next(stored, None), next(replayed, None)
     while left is not None or right is not None:

@@ -18,7 +18,7 @@ STATEMENTS = (
     """CREATE TABLE conversation (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL
-            CHECK (kind IN ('room', 'single', 'group', 'private', 'public', 'support')),
+            CHECK (kind IN ('room', 'single', 'group', 'private', 'public', 'support', 'purged')),
         scope INTEGER NOT NULL REFERENCES scope (id),
         public_id TEXT NOT NULL UNIQUE,
         name TEXT NOT NULL,

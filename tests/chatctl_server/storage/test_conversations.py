@@ -149,7 +149,9 @@ def matching(db: Database, pattern: str, *names: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    db = engine.writing(tmp_path_factory.mktemp("glob") / "x.db", durable=False, create=True)
+    path = tmp_path_factory.mktemp("glob") / "x.db"
+    path.touch()
+    db = engine.writing(path, durable=False)
     yield db
     db.close()
 

@@ -399,6 +399,7 @@ async def test_a_stop_after_a_failure_skips_nothing(
 
 
 async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(scene: Scene) -> None:
+    await scene.create(1)
     of_kind = {each.kind: each.id for each in await scene.store.read(endpoints.present)}
     planned = [
         deliveries.Planned(of_kind[kind], 1, event, 1, 1, 4)
@@ -407,3 +408,17 @@ async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(sce
     await scene.store.write(callbacks.configure, {"data": None}, 0)
     assert await scene.store.write(callbacks.plan, 0, 0, planned, [], 0)
     assert await scene.planned() == [("room_created", 1)]
+
+
+async def test_nothing_is_planned_for_a_room_that_was_purged_meanwhile(scene: Scene) -> None:
+    """But that it was."""
+    await scene.create(1)
+    (endpoint,) = (
+        each.id for each in await scene.store.read(endpoints.present) if each.kind == "data"
+    )
+    planned = [
+        deliveries.Planned(endpoint, conversation, event, 1, 1, 4)
+        for conversation, event in ((1, "data_sync"), (7, "data_sync"), (7, "room.purged"))
+    ]
+    assert await scene.store.write(callbacks.plan, 0, 0, planned, [], 0)
+    assert await scene.planned() == [("data_sync", 1), ("room.purged", 7)]

@@ -1,0 +1,213 @@
+"""A closed room is removed in steps; after each the database is whole, whoever stops there."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from offline import HOST, Offline, room
+
+from chatctl_server.actions import (
+    conversations,
+    custom_events,
+    followers,
+    messages,
+    moderation,
+    sessions,
+)
+from chatctl_server.domain import times
+from chatctl_server.domain.references import RoomRef
+from chatctl_server.storage import engine, log, maintenance, purges, rooms
+from chatctl_server.storage.store import Store
+from chatctl_server.workers import room_retention
+
+DAY = 24 * 3600 * times.SECOND
+TEXTS = [f"secret {number}" for number in range(7)]
+
+
+def fill(desk: Offline, name: str, texts: list[str]) -> RoomRef:
+    """A room in which everything has happened."""
+    room = desk.create_room(name, "boss")
+    desk.run(conversations.rename, room, f"{name} two")
+    desk.run(conversations.set_admins, room, ["boss", "anna"])
+    for number in range(3):
+        desk.stay(room, f"user {number}", 5)
+    desk.run(sessions.join, room, "still there", "still there")
+    posted = [desk.post(room, "anna", text, client_msg_id=text) for text in texts]
+    desk.run(messages.delete, room, posted[0].message_id)
+    desk.run(messages.erase, room, posted[0].message_id)
+    desk.run(messages.delete, room, posted[-1].message_id)
+    desk.run(moderation.ban, room, "mallory", "spam", None)
+    desk.run(moderation.mute, room, "trudy", None, None)
+    desk.run(custom_events.send, room, "anna", "poll", msgspec.Raw(b'{"a":1}'))
+    return room
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The first room is closed, between two that are alike."""
+    desk = Offline(tmp_path / "chat.db", now=times.now() - 10 * DAY)
+    kept = fill(desk, "kept", ["hi", "hello", "bye"])
+    closed = fill(desk, "closed", TEXTS)
+    desk.post(kept, "anna", "and on")
+    desk.run(conversations.close, closed)
+    fill(desk, "later", ["good", "morning"])
+    desk.close()
+    return desk.path
+
+
+CLOSED = 2
+ROOM = room(CLOSED)
+
+
+@contextlib.asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Store]:
+    store = Store(path, durable=False, clock=times.now)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def begin(store: Store) -> None:
+    await store.write(conversations.purge, HOST, ROOM)
+
+
+def mentions(path: Path, conversation: int) -> dict[str, int]:
+    """How many rows of each table are of it."""
+    db = engine.reading(path)
+    db.connect()
+    try:
+        tables = [
+            name
+            for (name,) in db.execute_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if any(row[1] == "conversation" for row in db.execute_sql(f"PRAGMA table_info({name})"))
+        ]
+        counts = {
+            table: db.execute_sql(
+                f"SELECT count(*) FROM {table} WHERE conversation = {conversation}"
+            ).fetchone()[0]
+            for table in tables
+        }
+    finally:
+        db.close()
+    return {table: count for table, count in counts.items() if count}
+
+
+async def reached(check: Callable[[], bool]) -> None:
+    while not check():
+        await asyncio.sleep(0.05)
+
+
+def texts_in_files(path: Path) -> list[str]:
+    held = b"".join(file.read_bytes() for file in path.parent.glob("chat.db*"))
+    return [text for text in TEXTS if text.encode() in held]
+
+
+def is_sound(path: Path) -> None:
+    assert maintenance.check(path) == []
+    assert maintenance.verify(path) == []
+
+
+async def test_nothing_is_left_but_that_it_was_removed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purges, "A_STEP", 2)
+    monkeypatch.setattr(purges, "PAUSES", 0)
+    before = mentions(path, 1), mentions(path, 3)
+    async with opened(path) as store:
+        await store.write(followers.heartbeat)
+        journal = path.with_name("chat.db-wal")
+        await reached(lambda: not journal.stat().st_size)  # a start empties it once
+        await begin(store)
+        await purges.finish(store, ROOM)
+        assert await store.read(purges.unfinished) == []
+        newest = await store.read(log.newest_offset)
+        assert (await store.read(log.one, newest)).actor == HOST
+        async with asyncio.timeout(10):  # the documents' promise
+            await reached(lambda: not texts_in_files(path))
+    assert mentions(path, CLOSED) == {"event": 1}
+    assert (mentions(path, 1), mentions(path, 3)) == before
+    is_sound(path)
+    assert b"hello" in path.read_bytes()
+
+
+async def test_after_each_step_the_database_is_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purges, "A_STEP", 2)
+    monkeypatch.setattr(purges, "PAUSES", 0)
+    steps = 0
+    async with opened(path) as store:
+        write = store.write
+
+        async def checked(action: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
+            nonlocal steps
+            done = await write(action, *arguments, **how)
+            steps += 1
+            await asyncio.to_thread(is_sound, path)
+            return done
+
+        monkeypatch.setattr(store, "write", checked)
+        await begin(store)
+        await purges.finish(store, ROOM)
+    assert steps > 15
+    assert mentions(path, CLOSED) == {"event": 1}
+
+
+@pytest.mark.parametrize("done", [0, 1, 5, 9])
+async def test_what_a_stop_leaves_the_next_start_removes(
+    path: Path, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    monkeypatch.setattr(purges, "A_STEP", 2)
+    monkeypatch.setattr(purges, "PAUSES", 0)
+    async with opened(path) as store:
+        await begin(store)
+        write, left = store.write, done
+
+        async def cut(*arguments: Any, **how: Any) -> Any:
+            nonlocal left
+            if not left:
+                raise InterruptedError
+            left -= 1
+            return await write(*arguments, **how)
+
+        monkeypatch.setattr(store, "write", cut)
+        with pytest.raises(InterruptedError):
+            await purges.finish(store, ROOM)
+    assert mentions(path, CLOSED) != {"event": 1}
+    async with opened(path) as store:
+        await room_retention.remove(store, 0, times.now())
+    assert mentions(path, CLOSED) == {"event": 1}
+    is_sound(path)
+
+
+@pytest.mark.parametrize(("days", "is_removed"), [(0, False), (11, False), (9, True)])
+async def test_closed_rooms_are_kept_for_so_long(path: Path, days: int, is_removed: bool) -> None:
+    async with opened(path) as store:
+        await room_retention.remove(store, days, times.now())
+        found = await store.read(rooms.page, 0, "all", None)
+    names = [each.name for each in found]
+    assert names == ["kept two", *([] if is_removed else ["closed two"]), "later two"]
+    is_sound(path)
+
+
+async def test_the_file_gives_its_pages_back(tmp_path: Path) -> None:
+    desk = Offline(tmp_path / "chat.db")
+    desk.create_room("kept")
+    large = desk.create_room("large")
+    for number in range(1500):
+        desk.post(large, "anna", f"{number} {'x' * 4000}")
+    desk.run(conversations.close, large)
+    desk.close()
+    before = desk.path.stat().st_size
+    async with opened(desk.path) as store:
+        await store.write(conversations.purge, HOST, large)
+        await purges.finish(store, large)
+    assert before > 10_000_000
+    assert desk.path.stat().st_size < 1_000_000
+    is_sound(desk.path)
