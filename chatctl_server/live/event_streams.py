@@ -7,7 +7,7 @@ whole chunk of HTTP/1.1 (RFC 9112, 7.1), so those that are equal are made once.
 import asyncio
 from typing import Protocol
 
-from chatctl_server.live import wire
+from chatctl_server.live import tcp, wire
 from chatctl_server.live.transports import Flow, Handler, Send
 
 KEEP_ALIVE = b"3\r\n:\n\n\r\n"
@@ -88,7 +88,7 @@ class EventStream:
         self._line.transport.abort()
 
     def unsent_bytes(self) -> int:
-        return self._line.transport.get_write_buffer_size()
+        return tcp.unsent_bytes(self._line.transport)
 
     def keep_alive(self) -> None:
         """A comment, unless a proxy on the way sees bytes anyway."""

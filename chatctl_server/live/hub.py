@@ -21,6 +21,8 @@ from chatctl_server.live.transports import Transport
 
 CHANNEL_BYTES = 1024 * 1024  # of recent entries; who is further behind is cut off
 HUB_BYTES = 64 * 1024 * 1024  # of all channels' together
+PART_BYTES = 64 * 1024  # of what one subscriber is behind: then it waits for its next turn
+MEMO_POSITIONS = 8  # of a channel, for which what is above is kept joined
 SLICE_WRITES = 50
 SLICE_SECONDS = 0.002  # then other work has its turn: an admin's action waits for one slice
 
@@ -112,9 +114,24 @@ class Channel:
         key = (view, position)
         found = self.memo.get(key)
         if found is None:
+            if len(self.memo) >= MEMO_POSITIONS:
+                self.memo.clear()
             frames = views.frames(self.above(position), view)
             found = self.memo[key] = (b"".join(frames), len(frames))
         return found
+
+    def part_above(self, view: str, position: int, views: DerivedViews) -> tuple[bytes, int, int]:
+        """As ``frames_above``, up to where 64 KiB are reached, and up to which offset that is."""
+        part: list[bytes] = []
+        size = 0
+        for entry in self.above(position):
+            position = entry.offset
+            frames = views.frames([entry], view)
+            part += frames
+            size += sum(map(len, frames))
+            if size >= PART_BYTES:
+                break
+        return b"".join(part), len(part), position
 
     @property
     def is_idle(self) -> bool:
@@ -151,6 +168,7 @@ class Hub:
         # By offset: those that who listens to many is owed, wherever else they are.
         self._pending: WeakValueDictionary[int, Entry] = WeakValueDictionary()
         self._size = 0
+        self._trims_at = 0
         self._dirty: deque[Channel] = deque()
         self._owed: deque[Subscriber] = deque()
         self._is_scheduled = False
@@ -174,7 +192,7 @@ class Hub:
             for subscriber, view in channel.many.items():
                 self._add_pending(subscriber, entry, view)
             self._mark(channel)
-        if self._size > HUB_BYTES:
+        if self._size > max(HUB_BYTES, self._trims_at):
             self._trim_largest()
 
     def revise(self, keys: Iterable[Hashable], offset: int, frames: Mapping[str, bytes]) -> None:
@@ -294,13 +312,20 @@ class Hub:
         channel = self._channels.get(key)
         if channel is not None and channel.is_idle:
             self._size -= channel.size
+            channel.size = 0  # its turn may still come
+            channel.entries.clear()
             del self._channels[key]
 
     def _trim_largest(self) -> None:
-        """Half of the largest channel's entries: who stands in that half is cut off or reads it
-        from the database."""
-        largest = max(self._channels.values(), key=lambda each: each.size)
-        self._size -= largest.trim(largest.size // 2)
+        """Half of the largest channels' entries, until there is room for an eighth more: who stands
+        in that half is cut off or reads it from the database. Where no channel gives way, as many
+        come before they are looked through again."""
+        room = HUB_BYTES // 8
+        for channel in sorted(self._channels.values(), key=lambda each: each.size, reverse=True):
+            self._size -= channel.trim(channel.size // 2)
+            if self._size <= HUB_BYTES - room:
+                break
+        self._trims_at = self._size + room
 
     # Writing
 
@@ -409,6 +434,10 @@ class Hub:
                 view, position = each.view, its_position
                 data, frames = channel.frames_above(view, position, self.views)
                 size = len(data)
+                if size > PART_BYTES:
+                    position = -1
+                    self._serve(each)
+                    continue
             each.position = last
             if data:
                 each.written += size
@@ -421,7 +450,8 @@ class Hub:
         self._frames += total
         self.traffic.sent_bytes += sent
 
-    def _serve(self, subscriber: Subscriber, signals: bytes = b"") -> None:
+    def _serve(self, subscriber: Subscriber, signals: bytes = b"", *, whole: bool = False) -> None:
+        """``whole``: it gets no further turn."""
         if subscriber.is_finished:
             return
         channel = subscriber.channel
@@ -430,19 +460,28 @@ class Hub:
             return
         if subscriber.is_paused:
             return
-        data = self._take(subscriber)
+        data = self._take(subscriber, whole=whole)
+        if channel is not None and subscriber.position < channel.last:
+            self._owe(subscriber)  # the rest, and what is its own and comes behind that
+            subscriber.write(data)
+            return
         if subscriber.own:
             data += subscriber.take_own()
         data += signals  # later than those of its own that wait
         if data:
             subscriber.write(data)
 
-    def _take(self, subscriber: Subscriber) -> bytes:
-        """What has happened since its position, which moves behind it."""
+    def _take(self, subscriber: Subscriber, *, whole: bool) -> bytes:
+        """What has happened since its position, which moves behind it; unless it gets the
+        ``whole`` of it, a part of what is much."""
         channel, pending = subscriber.channel, subscriber.pending
         if channel is not None and subscriber.position < channel.last:
-            data, frames = channel.frames_above(subscriber.view, subscriber.position, self.views)
+            view, position = subscriber.view, subscriber.position
+            data, frames = channel.frames_above(view, position, self.views)
             subscriber.position = channel.last
+            if len(data) > PART_BYTES and not whole:
+                data, frames, reached = channel.part_above(view, position, self.views)
+                subscriber.position = reached
         elif pending:
             shown = [self.views.frame(each.frames, view, each.offset) for each, view in pending]
             data = b"".join(shown)

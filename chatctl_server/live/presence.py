@@ -110,14 +110,16 @@ class Presence:
         members = self._by_conversation.setdefault(connection.conversation, {})
         members[connection.user_id] = connection
 
-    def remove(self, connection: Connection) -> None:
-        """A newer connection of the same user stays."""
+    def remove(self, connection: Connection) -> bool:
+        """A newer connection of the same user stays. False when it was not there any more."""
         self._free_users(connection.place)
         members = self._by_conversation.get(connection.conversation, {})
-        if members.get(connection.user_id) is connection:
-            del members[connection.user_id]
-            if not members:
-                del self._by_conversation[connection.conversation]
+        if members.get(connection.user_id) is not connection:
+            return False
+        del members[connection.user_id]
+        if not members:
+            del self._by_conversation[connection.conversation]
+        return True
 
     def set_admins(self, conversation: ConversationRef, user_ids: Collection[str]) -> None:
         for connection in self._by_conversation.get(conversation, {}).values():

@@ -17,6 +17,7 @@ class SharedReads:
 
     def __init__(self) -> None:
         self._reading: dict[Hashable, asyncio.Task[Any]] = {}
+        self.changes = 0  # that it was told of
 
     async def read(self, key: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         reading = self._reading.get(key)
@@ -31,6 +32,7 @@ class SharedReads:
     def forget(self) -> None:
         """Whoever asks from now on is not told what was read before: something has changed that
         they may know of."""
+        self.changes += 1
         self._reading.clear()
 
     def _ended(self, key: Hashable, reading: asyncio.Task[Any]) -> None:

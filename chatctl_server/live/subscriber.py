@@ -58,7 +58,7 @@ class Subscriber:
         transport: Transport,
         view: str,
         wake: Callable[["Subscriber"], None],
-        serve: Callable[["Subscriber"], None],
+        serve: Callable[..., None],
         traffic: Traffic,
     ) -> None:
         self.transport = transport
@@ -120,7 +120,7 @@ class Subscriber:
         """Whole frames, at once and without a limit: the sender waits until it has ``drained``."""
         if self.is_finished:
             return
-        self._serve(self)
+        self._serve(self, whole=True)
         joined = b"".join(frames)
         if joined:
             self.write(joined)
@@ -138,7 +138,7 @@ class Subscriber:
             return
         if not overtaking:
             self.is_paused = False
-            self._serve(self)
+            self._serve(self, whole=True)
             if self.is_finished:
                 return
         self.is_finished = True

@@ -135,3 +135,20 @@ def test_one_on_a_slow_line_stays(room: Room) -> None:
         while PING not in line.recv(65536):
             pass
     boss.close()
+
+
+def test_a_stream_on_a_slow_line_stays(room: Room) -> None:
+    """By the same measure: what has left the server's system, and not only its process."""
+    boss = room.join("boss")
+    with wire.dial(room.server, receive_buffer=4096) as line:
+        path = f"/events/rooms/{room.id}?user_id=anna"
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: chat\r\n\r\n".encode())
+        while b"WelcomeInfo" not in line.recv(4096):
+            pass
+        for _ in range(8):
+            boss.say("x" * TEXT)
+        for _ in range(50):
+            time.sleep(0.1)
+            assert line.recv(1024), "closed"
+        assert users(room) == 2
+    boss.close()

@@ -104,7 +104,12 @@ class RoomBroadcaster:
         self._due.clear()
 
     def welcome(self, connection: Connection, peak_users: int) -> None:
-        """The connection is live: it counts, and the room will be told how many there are."""
+        """The connection is live: it counts, and the room will be told how many there are. One that
+        the user still has is replaced, also when its session has ended: a closing room's do first.
+        """
+        before = self._presence.find(connection.conversation, connection.user_id)
+        if before is not None:
+            self.dismiss(before, "replaced")
         self._presence.add(connection)
         self._peaks[connection.conversation] = peak_users
         self._tell_soon(connection.conversation)
@@ -131,8 +136,9 @@ class RoomBroadcaster:
         if rest := members[DISMISSED_AT_ONCE:]:
             asyncio.get_running_loop().call_soon(self._dismiss_all, room, rest)
 
-    def dismiss(self, connection: Connection, reason: events.LeaveReason) -> None:
-        """Takes the connection out of its room and closes its socket for that reason."""
+    def dismiss(self, connection: Connection, reason: events.LeaveReason) -> bool:
+        """Takes the connection out of its room and closes its socket for that reason. False when it
+        was not there any more."""
         subscriber = connection.subscriber
         match reason:
             case "replaced" | "kicked" | "banned":
@@ -144,7 +150,7 @@ class RoomBroadcaster:
             case "left" | "crashed":
                 pass
         self._hub.leave(connection.conversation, subscriber)
-        self._presence.remove(connection)
+        return self._presence.remove(connection)
 
     def _name(self, room: RoomRef, payload: bytes) -> None:
         """At once or, while a RoomStats is due, with it: in a storm of joins each client is written

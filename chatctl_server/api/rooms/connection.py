@@ -209,6 +209,7 @@ class RoomConnection:
             self._answer(frames.error(refusal))
             return
         history = frames.history(rows, has_more=bool(rows) and rows[0].seq > 1)
+        await self._subscriber.drained()  # answers that wait go before it
         self._subscriber.replay([self._subscriber.transport.frame(history)])
         await self._subscriber.drained()
 

@@ -176,9 +176,9 @@ class Member:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        self._broadcaster.dismiss(connection, "left")
-        if self._context.serving.is_stopping:
-            return  # the stop ends all sessions, with its own reason
+        is_new = self._broadcaster.dismiss(connection, "left")
+        if not is_new or self._context.serving.is_stopping:
+            return  # the session has ended, or does so in the stop, with its own reason
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(
                 sessions.UPDATE,

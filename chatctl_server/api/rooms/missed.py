@@ -92,11 +92,15 @@ class Pages:
         self._frame = subscriber.transport.frame
 
     async def read(self, offset: int) -> Missed:
+        """Again while a text was erased meanwhile, which may be on the page."""
         seq = self._seq
-        missed, self._seq = await self._reads.read(
-            (self._room, offset, seq, self._view), lambda: self._read(offset, seq)
-        )
-        return missed
+        while True:
+            changes = self._reads.changes
+            missed, self._seq = await self._reads.read(
+                (self._room, offset, seq, self._view), lambda: self._read(offset, seq)
+            )
+            if self._reads.changes == changes:
+                return missed
 
     async def _read(self, offset: int, seq: int) -> tuple[Missed, int]:
         page = await self._store.read_live(replay.page, self._room, offset, seq)

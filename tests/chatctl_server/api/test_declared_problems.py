@@ -199,6 +199,8 @@ class Provocation:
 
     def conflict(self) -> Asked:
         http = self._server.http
+        if self._name == "close_room":
+            return self._given._replace(query={"purge": "true"})
         if self._name == "add_endpoint":
             return self._given._replace(body={**(self._given.body or {}), "secret": SECRET})
         if self._name in ("change_endpoint", "remove_endpoint"):

@@ -1,8 +1,11 @@
 """Each command and each answer of the rooms protocol (contract, section 2, both tables)."""
 
+import json
+import time
 from typing import Any
 
 import pytest
+import wire
 from world import Client, Room, eventually
 
 ADMIN_COMMANDS = [
@@ -320,3 +323,30 @@ def test_history_tells_a_message_as_it_was_sent(room: Room) -> None:
     live = anna.receive("Message")["payload"]
     anna.send("LoadHistory", {})
     assert anna.receive("History")["payload"] == {"messages": [live], "has_more": False}
+
+
+def test_a_history_does_not_overtake_answers_that_wait(room: Room) -> None:
+    """Of a client that does not read for a while."""
+    boss = room.join("boss")
+    with wire.dial(room.server, receive_buffer=4096) as slow:
+        slow.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=anna"))
+        while b"WelcomeInfo" not in slow.recv(4096):
+            pass
+        for _ in range(20):
+            boss.say("x" * 30_000)
+        mine = {"content": "mine", "client_msg_id": "1"}
+        slow.sendall(frame("SendMessage", mine) + frame("LoadHistory", {"limit": 1}))
+        eventually(lambda: room.history()[0]["content"] == "mine")
+        time.sleep(0.3)  # for the history, which is read
+        told = b""
+        while b'"History"' not in told:
+            told += slow.recv(65536)
+        assert b'"Ack"' in told
+        assert told.index(b'"Ack"') < told.index(b'"History"')
+    boss.close()
+
+
+def frame(name: str, payload: dict[str, Any]) -> bytes:
+    text = json.dumps({"type": name, "payload": payload}).encode()
+    assert len(text) < 126
+    return bytes((0x81, 0x80 | len(text))) + bytes(4) + text

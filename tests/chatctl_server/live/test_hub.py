@@ -402,3 +402,97 @@ async def test_signals_in_turn_reach_a_derived_view(hub: Hub) -> None:
     await flushed()
     assert [each.told for each in many[:2]] == [b"A 0 B 0 ", b"a b "]
     assert len({each.told for each in many}) == 2
+
+
+async def test_who_is_far_behind_is_written_parts_in_turn_with_others(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "PART_BYTES", 100)
+    slow, other = joined(hub), joined(hub, key="other")
+    slow.subscriber.pause()
+    publish(hub, *(f"{number:040}" for number in range(10)))
+    slow.subscriber.push(b" own")
+    await flushed()
+    assert slow.line.writes == []
+    slow.subscriber.resume()
+    publish(hub, "hello", key="other")
+    await flushed()
+    assert [len(each) for each in slow.line.writes] == [120, 120, 120, 44]
+    assert slow.told == b"".join(b"%040d" % number for number in range(10)) + b" own"
+    assert other.told == b"hello"
+
+
+async def test_who_is_paused_within_the_parts_goes_on_behind_the_last(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "PART_BYTES", 100)
+    slow = joined(hub)
+    write = slow.line.write
+
+    def write_and_pause(frames: bytes) -> None:
+        write(frames)
+        slow.subscriber.pause()
+
+    slow.line.write = write_and_pause  # type: ignore[method-assign]
+    slow.subscriber.pause()
+    publish(hub, *(f"{number:040}" for number in range(10)))
+    for parts in range(5):
+        await flushed()
+        assert len(slow.line.writes) == min(parts, 4)
+        slow.subscriber.resume()
+    assert slow.told == b"".join(b"%040d" % number for number in range(10))
+
+
+async def test_who_is_closed_is_written_all_that_is_owed_before(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "PART_BYTES", 100)
+    slow = joined(hub)
+    slow.subscriber.pause()
+    publish(hub, *(f"{number:040}" for number in range(10)))
+    await flushed()
+    slow.subscriber.finish(close_codes.ROOM_CLOSED, b"the end")
+    assert len(slow.told) == 400 + len("the end")
+    assert slow.line.code == close_codes.ROOM_CLOSED
+
+
+async def test_what_is_joined_for_those_who_come_back_is_not_kept(hub: Hub) -> None:
+    joined(hub)
+    publish(hub, *(f"{number:0100}" for number in range(200)))
+    await flushed()
+    for position in range(1, 200):
+        client = Client(hub)
+        assert hub.join("lobby", client.subscriber, position)
+        assert client.told.startswith(b"%0100d" % position)
+    assert len(hub._channels["lobby"].memo) <= hubs.MEMO_POSITIONS
+
+
+async def test_the_budget_is_right_when_a_channel_goes_before_its_turn(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "CHANNEL_BYTES", 100)
+    client = joined(hub)
+    publish(hub, *(f"{number:040}" for number in range(10)))
+    hub.leave("lobby", client.subscriber)
+    await flushed()
+    assert hub._size == 0
+
+
+async def test_channels_that_cannot_give_way_are_not_looked_through_each_time(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "HUB_BYTES", 8_000)
+    looks = 0
+    trim = Hub._trim_largest
+
+    def counted(of: Hub) -> None:
+        nonlocal looks
+        looks += 1
+        trim(of)
+
+    monkeypatch.setattr(Hub, "_trim_largest", counted)
+    for key in range(1000):  # an entry each, which stays
+        joined(hub, key)
+        publish(hub, f"{key:040}", key=key)
+    await flushed()
+    assert 0 < looks < 50
