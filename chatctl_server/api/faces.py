@@ -37,6 +37,9 @@ class Broadcaster(Protocol):
 B = TypeVar("B", bound=Broadcaster)
 
 
+InWords = Callable[[errors.ChatctlError], errors.ChatctlError]
+
+
 class Face(msgspec.Struct, Generic[B], frozen=True):
     """``parts`` are the routes that ask for its credentials, by how their paths begin; those of
     ``unguarded`` ignore every credential.
@@ -44,7 +47,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     ``sockets`` (WebSockets) have their paths as the framework writes them, a parameter for one
     segment; ``streams`` are routes. Both find out by themselves who calls, and are made with the
     broadcaster, which a face that has some has, too.
-    ``in_words``: the core's refusals as the face's clients know them.
+    ``in_words``: the core's refusals as the face's clients know them, in a language (LANGUAGE).
     """
 
     name: str
@@ -54,7 +57,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     sockets: Mapping[str, Callable[[Context, B], AsgiRoute]] = {}
     streams: Callable[[Context, B], Handlers] | None = None
     broadcaster: Callable[[Context], B] | None = None
-    in_words: Callable[[errors.ChatctlError], errors.ChatctlError] | None = None
+    in_words: Callable[[Context], InWords] | None = None
 
 
 Faces = Sequence[Face[Any]]

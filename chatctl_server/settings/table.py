@@ -88,6 +88,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             secret=True,
         ),
     ] = ()
+    language: Annotated[
+        Literal["zh", "en"],
+        About(
+            values.choice("zh", "en"),
+            "The language of sentences to clients: zh has the documents', en English ones.",
+        ),
+    ] = "zh"
     user_message_interval_secs: Annotated[
         int,
         About(seconds(least=0, off=True), "Seconds between two messages of one user in a room."),
@@ -141,7 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 100
     max_body_bytes: Annotated[
         int, About(whole("bytes", least=1024, most=2**30), "Bytes of one HTTP request's body.")
-    ] = 1_048_576
+    ] = 2 * 2**20
     history_page_limit: Annotated[
         int, About(whole("records", least=1, most=100_000), "Most records of one history page.")
     ] = 10_000

@@ -12,6 +12,7 @@ from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.live.shared_reads import SharedReads
 from chatctl_server.views.rooms import frames
+from chatctl_server.views.rooms.refusals import RoomWords
 
 STATS_SECONDS = 1.0
 DISMISSED_AT_ONCE = 500  # members of a closed room
@@ -49,8 +50,9 @@ def _room(entry: events.Event) -> RoomRef | None:
 
 
 class RoomBroadcaster:
-    def __init__(self, hub: Hub, presence: Presence) -> None:
+    def __init__(self, hub: Hub, presence: Presence, words: RoomWords) -> None:
         self._hub = hub
+        self.words = words
         hub.views.add(STREAM_VIEW, VIEW, event_streams.of_text_frame)
         self._presence = presence
         self._peaks: dict[ConversationRef, int] = {}
@@ -144,7 +146,7 @@ class RoomBroadcaster:
             case "replaced" | "kicked" | "banned":
                 subscriber.finish(CLOSE_CODES[reason], frames.YOU_ARE_KICKED, overtaking=True)
             case "closed":
-                subscriber.finish(CLOSE_CODES[reason], frames.ROOM_CLOSED)
+                subscriber.finish(CLOSE_CODES[reason], self.words.room_closed)
             case "stopped":
                 subscriber.finish(CLOSE_CODES[reason])
             case "left" | "crashed":

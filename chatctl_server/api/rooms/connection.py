@@ -23,7 +23,7 @@ from chatctl_server.storage import history_pages
 from chatctl_server.storage.messages import newest_below
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views.rooms import frames
-from chatctl_server.views.rooms.refusals import in_room_words, of_a_message
+from chatctl_server.views.rooms.refusals import RoomWords
 
 logger = logging.getLogger("chatctl.rooms")
 
@@ -45,12 +45,19 @@ class RoomConnection:
         "_slow",
         "_subscriber",
         "_waiting",
+        "_words",
     )
 
     def __init__(
-        self, context: Context, subscriber: Subscriber, room: RoomRef, actor: events.Actor
+        self,
+        context: Context,
+        subscriber: Subscriber,
+        room: RoomRef,
+        actor: events.Actor,
+        words: RoomWords,
     ) -> None:
         self._context = context
+        self._words = words
         self._subscriber = subscriber
         self._room = room
         self._actor = actor
@@ -181,7 +188,7 @@ class RoomConnection:
             if not isinstance(outcome, errors.ChatctlError):
                 logger.error("a message could not be stored", exc_info=exception(outcome))
                 outcome = errors.NotStored("Something unexpected happened")
-            self._subscriber.push(frames.error(of_a_message(outcome), client_msg_id))
+            self._subscriber.push(frames.error(self._words.of_a_message(outcome), client_msg_id))
         self._in_flight -= 1
         act = self._next
         if act is not None and not self._in_flight:
@@ -233,7 +240,7 @@ class RoomConnection:
         except errors.Forbidden:
             pass  # the role was taken away meanwhile
         except errors.ChatctlError as refusal:
-            self._answer(frames.error(in_room_words(refusal)))
+            self._answer(frames.error(self._words.of(refusal)))
 
     async def _as_admin(
         self, action: Callable[..., Any], *arguments: Any, size: int = CALL_BYTES

@@ -27,7 +27,6 @@ from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.event_streams import EventStream, is_of_the_end
 from chatctl_server.live.extensions import LINE
 from chatctl_server.storage import history_pages
-from chatctl_server.views.rooms.refusals import in_room_words
 
 PATH = "/events/rooms/{room_id:str}"
 HEADERS = [
@@ -42,19 +41,20 @@ EVENTS = ResponseSpec(
     media_type="text/event-stream",
 )
 REFUSED = (errors.BadText, errors.Forbidden, errors.Unauthorized, errors.ConnectionLimit)
-WORDS = problems.handlers_in_words(in_room_words)
 Since = Annotated[int | None, QueryParameter(ge=0, le=history_pages.LATEST)]
 LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
 
 
 def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
+    words = problems.handlers_in_words(broadcaster.words.of)
+
     @get(
         PATH,
         tags=("websocket",),
         summary="Follow a room",
         responses={200: EVENTS},
         opt=may_refuse(*REFUSED, *OPEN_ROOM, *READ),
-        exception_handlers=WORDS,
+        exception_handlers=words,
     )
     async def follow_room(
         request: AnyRequest,
@@ -76,7 +76,7 @@ def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
             return _head(204, [])
         return _stream(context, broadcaster, *found)
 
-    @HTTPRouteHandler(PATH, http_method="HEAD", include_in_schema=False, exception_handlers=WORDS)
+    @HTTPRouteHandler(PATH, http_method="HEAD", include_in_schema=False, exception_handlers=words)
     async def look_at_room(request: AnyRequest, room_id: FromPath[str]) -> ASGIApp:
         found = await _admitted(context, broadcaster, request)
         if found is None:

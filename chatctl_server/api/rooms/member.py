@@ -20,7 +20,6 @@ from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.presence import Connection, Slot
 from chatctl_server.live.subscriber import Subscriber
 from chatctl_server.views.rooms import frames
-from chatctl_server.views.rooms.refusals import in_room_words
 
 logger = logging.getLogger("chatctl.rooms")
 _REFUSED = {errors.Banned: close_codes.BANNED, errors.ConversationIsClosed: close_codes.ROOM_CLOSED}
@@ -61,7 +60,7 @@ class Member:
         self._slot = slot
         self._actor = joiner.actor(slot.address)
         self._connection: Connection | None = None
-        self._commands = RoomConnection(context, subscriber, room, self._actor)
+        self._commands = RoomConnection(context, subscriber, room, self._actor, broadcaster.words)
         self._resuming: asyncio.Task[None] | None = None
         self._is_gone = False
         self._full_at = 0
@@ -97,7 +96,7 @@ class Member:
         """The connection closes with the reason."""
         if isinstance(error, errors.ChatctlError):
             code = _REFUSED.get(type(error), close_codes.TRY_LATER)
-            self._subscriber.finish(code, frames.error(in_room_words(error)))
+            self._subscriber.finish(code, frames.error(self._broadcaster.words.of(error)))
         else:
             logger.error("a join failed", exc_info=error)
             self._subscriber.finish(close_codes.INTERNAL_ERROR)

@@ -16,7 +16,6 @@ from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.extensions import WAITS, WEBSOCKET
 from chatctl_server.live.presence import Slot
 from chatctl_server.live.transports import AsgiWebSocket
-from chatctl_server.views.rooms.refusals import in_room_words
 
 ACCEPT = {"type": "websocket.accept", WAITS: True}  # for WelcomeInfo
 
@@ -35,7 +34,7 @@ async def _serve(
         room, joiner = await admit(context, broadcaster, scope)
         slot = take_slot(context, room, joiner, caller.of(scope).address)
     except errors.ChatctlError as refusal:
-        await edge.refuse(scope, receive, send, in_room_words(refusal))
+        await edge.refuse(scope, receive, send, broadcaster.words.of(refusal))
         return
     try:
         await receive()  # websocket.connect

@@ -15,7 +15,6 @@ from chatctl_server.storage.replay import ChangedMessage, Replayed
 
 YOU_ARE_KICKED = b'{"type":"YouAreKicked"}'
 YOU_ARE_MUTED = b'{"type":"YouAreMuted"}'
-ROOM_CLOSED = '{"type":"System","payload":{"message":"房间已关闭"}}'.encode()
 
 
 class MessagePayload(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,6 +148,11 @@ def error(refusal: errors.ChatctlError, client_msg_id: str | None = None) -> byt
     if client_msg_id is not None:
         payload["client_msg_id"] = client_msg_id
     return _frame("Error", payload)
+
+
+def system(message: str) -> bytes:
+    """What is told and not stored."""
+    return _frame("System", {"message": message})
 
 
 def room_stats(current_users: int, peak_users: int) -> bytes:

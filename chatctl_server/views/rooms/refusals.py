@@ -1,26 +1,57 @@
-"""The core's refusals in the rooms' own codes and in the documents' sentences."""
+"""The core's refusals in the rooms' own codes, and what clients are told in sentences."""
+
+from typing import Literal, NamedTuple
 
 from chatctl_server import errors
+from chatctl_server.views.rooms import frames
+
+Language = Literal["zh", "en"]
 
 
-def in_room_words(error: errors.ChatctlError) -> errors.ChatctlError:
-    """What has no words of its own here stays as it is."""
-    match error:
-        case errors.RoomNotFound() | errors.RoomIsClosed():
-            return error
-        case errors.ConversationNotFound():
-            return errors.RoomNotFound(error.detail, field=error.field or "room_id")
-        case errors.ConversationIsClosed():
-            return errors.RoomIsClosed(error.detail, field="room_id")
-        case errors.Banned():
-            return errors.Banned("你已被踢出该房间，无法再次加入", field="user_id")
-        case _:
-            return error
+class _Sentences(NamedTuple):
+    room_closed: str
+    banned: str
+    too_fast: str
 
 
-def of_a_message(error: errors.ChatctlError) -> errors.ChatctlError:
-    """As ``in_room_words``, for what a sender hears of a message."""
-    if isinstance(error, errors.Throttled):
-        wait = error.retry_after
-        return errors.Throttled(f"发送过于频繁，请{wait}秒后再试", retry_after=wait)
-    return in_room_words(error)
+_SENTENCES: dict[Language, _Sentences] = {
+    "zh": _Sentences(  # the documents'
+        room_closed="房间已关闭",
+        banned="你已被踢出该房间，无法再次加入",
+        too_fast="发送过于频繁，请{seconds}秒后再试",
+    ),
+    "en": _Sentences(
+        room_closed="The room was closed",
+        banned="You were removed from this room and cannot join it again",
+        too_fast="You send too often; try again in {seconds} s",
+    ),
+}
+
+
+class RoomWords:
+    """``room_closed`` is a frame."""
+
+    def __init__(self, language: Language = "zh") -> None:
+        self._sentences = _SENTENCES[language]
+        self.room_closed = frames.system(self._sentences.room_closed)
+
+    def of(self, error: errors.ChatctlError) -> errors.ChatctlError:
+        """What has no words of its own here stays as it is."""
+        match error:
+            case errors.RoomNotFound() | errors.RoomIsClosed():
+                return error
+            case errors.ConversationNotFound():
+                return errors.RoomNotFound(error.detail, field=error.field or "room_id")
+            case errors.ConversationIsClosed():
+                return errors.RoomIsClosed(error.detail, field="room_id")
+            case errors.Banned():
+                return errors.Banned(self._sentences.banned, field="user_id")
+            case _:
+                return error
+
+    def of_a_message(self, error: errors.ChatctlError) -> errors.ChatctlError:
+        """As ``of``, for what a sender hears of a message."""
+        if isinstance(error, errors.Throttled):
+            wait = error.retry_after
+            return errors.Throttled(self._sentences.too_fast.format(seconds=wait), retry_after=wait)
+        return self.of(error)

@@ -48,10 +48,16 @@ def change(desk: Offline, endpoint: stored_endpoints.Endpoint, **changes: Any) -
     return desk.run(endpoints.change, endpoint.public_id, wanted, settings).endpoint
 
 
-def plan(desk: Offline, endpoint: int, offsets: range, conversation: int = 1) -> None:
-    """As the planner would, and its cursor goes with it."""
+def plan(desk: Offline, endpoint: int, offsets: range, conversation: int = 1001) -> None:
+    """As the planner would, and its cursor goes with it. There is such a room, without an event."""
 
     def run(tx: Tx) -> None:
+        tx.db.execute_sql(
+            """INSERT OR IGNORE INTO conversation
+            (id, kind, scope, public_id, name, status, created_at, last_seq)
+            VALUES (?, 'room', 1, ?, 'room', 'open', 0, 0)""",
+            (conversation, f"room {conversation}"),
+        )
         planned = [
             deliveries.Planned(endpoint, conversation, "ban.set", each, each, 4) for each in offsets
         ]

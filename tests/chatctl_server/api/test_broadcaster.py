@@ -18,6 +18,7 @@ from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Limits, Presence
 from chatctl_server.live.transports import AsgiWebSocket
+from chatctl_server.views.rooms.refusals import RoomWords
 
 ROOM = RoomRef(1, ROOMS)
 
@@ -49,7 +50,7 @@ async def test_a_session_ended_during_its_resume_is_dropped(
     """Between the join's commit and the hub stands a read of the database."""
     hub, presence = Hub(), Presence(Limits(10))
     sent = Sent(hub)
-    broadcaster = RoomBroadcaster(hub, presence)
+    broadcaster = RoomBroadcaster(hub, presence, RoomWords())
     broadcaster.welcome(
         Connection(ROOM, "anna", "anna", 7, 0, sent.subscriber, presence.take_slot("anna", "")), 1
     )
@@ -66,7 +67,7 @@ async def test_a_session_ended_during_its_resume_is_dropped(
 async def test_that_a_room_is_closed_is_told_when_it_is() -> None:
     """Of a large one sessions end in transactions before, and the last one may fail."""
     hub, presence = Hub(), Presence(Limits(10_000))
-    broadcaster, host = RoomBroadcaster(hub, presence), events.Actor(None, "test")
+    broadcaster, host = RoomBroadcaster(hub, presence, RoomWords()), events.Actor(None, "test")
     everybody = [Sent(hub) for _ in range(DISMISSED_AT_ONCE + 1)]
     for number, sent in enumerate(everybody):
         slot = presence.take_slot(f"{number}", "")
@@ -88,7 +89,7 @@ async def test_that_a_room_is_closed_is_told_when_it_is() -> None:
 
 async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None:
     hub, presence = Hub(), Presence(Limits(10))
-    broadcaster, old, new = RoomBroadcaster(hub, presence), Sent(hub), Sent(hub)
+    broadcaster, old, new = RoomBroadcaster(hub, presence, RoomWords()), Sent(hub), Sent(hub)
     earlier = Connection(ROOM, "anna", "anna", 7, 0, old.subscriber, presence.take_slot("anna", ""))
     broadcaster.welcome(earlier, 1)
     later = Connection(ROOM, "anna", "anna", 8, 0, new.subscriber, presence.take_slot("anna", ""))
@@ -108,7 +109,7 @@ async def test_after_the_stop_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -
     failures: list[object] = []
     loop, passed = asyncio.get_running_loop(), asyncio.Event()
     loop.set_exception_handler(lambda _, context: failures.append(context))
-    broadcaster = RoomBroadcaster(hub, presence)
+    broadcaster = RoomBroadcaster(hub, presence, RoomWords())
     broadcaster.welcome(
         Connection(ROOM, "anna", "anna", 7, 0, sent.subscriber, presence.take_slot("anna", "")), 1
     )

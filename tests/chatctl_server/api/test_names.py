@@ -14,6 +14,7 @@ from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Limits, Presence
 from chatctl_server.live.transports import AsgiWebSocket
+from chatctl_server.views.rooms.refusals import RoomWords
 
 ROOM = RoomRef(1, ROOMS)
 HOST = events.Actor(None, "test")
@@ -36,7 +37,7 @@ class Line(AsgiWebSocket):
 class Scene:
     def __init__(self) -> None:
         self.hub, self.presence = Hub(), Presence(Limits(100))
-        self.broadcaster = RoomBroadcaster(self.hub, self.presence)
+        self.broadcaster = RoomBroadcaster(self.hub, self.presence, RoomWords())
         self.lines: dict[str, Line] = {}
         self._offset = 0
 

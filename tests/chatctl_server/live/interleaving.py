@@ -29,6 +29,7 @@ from chatctl_server.live.shared_reads import SharedReads
 from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.storage import engine, replay
 from chatctl_server.storage.writer import Call, Writer
+from chatctl_server.views.rooms.refusals import RoomWords
 
 OPERATOR = events.Actor("boss", "websocket")
 ROOM = room(1)
@@ -165,7 +166,7 @@ class SteppedRoom:
     def __init__(self, path: Path, *, is_fast: bool = False) -> None:
         self.is_fast = is_fast  # over the protocol class, or over plain ASGI
         self.hub = Hub()
-        self.broadcaster = RoomBroadcaster(self.hub, Presence(Limits(1000)))
+        self.broadcaster = RoomBroadcaster(self.hub, Presence(Limits(1000)), RoomWords())
         self.writing = Writer(lambda: engine.writing(path, durable=False), times.now)
         self.reader = engine.reading(path)
         self.reader.connect()
