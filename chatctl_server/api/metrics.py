@@ -33,7 +33,7 @@ class _Totals(Collector):
     def collect(self) -> Iterator[CounterMetricFamily]:
         traffic, presence = self._traffic, self._presence
         for name, about, value in (
-            ("chatctl_connections_opened", "WebSocket connections let in", presence.opened),
+            ("chatctl_connections_opened", "Connections let in, streams too", presence.opened),
             ("chatctl_received_frames", "WebSocket frames of clients", traffic.received_frames),
             (
                 "chatctl_received_bytes",
@@ -98,7 +98,7 @@ class Metrics:
         histogram = partial(Histogram, registry=registry)
         self.messages = counter("chatctl_messages", "Messages stored")
         self.frames = counter("chatctl_frames", "Frames of events given to connections")
-        self.connections = gauge("chatctl_connections", "Open WebSocket connections")
+        self.connections = gauge("chatctl_connections", "Open connections, streams too")
         self.active_users = gauge("chatctl_active_users", "Users connected to at least one room")
         often = partial(PlainHistogram, registry=registry)
         self.batch_size = often("chatctl_commit_batch_size", "Calls in one commit", buckets=_COUNTS)

@@ -73,7 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
     _is_surplus = False
     _is_turned_away = False
     _has_body_to_come = False
-    _received = b""  # last
+    _behind_head = b""  # what came last behind a blank line
     _unfinished = b""  # line of a head, that the parser has not got
     _upgrades: bool | None = None
     _head_bytes = 0  # of a request whose headers are not complete
@@ -109,7 +109,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._unfinished = b"" if blank else _open_line(head)
             head = head.removesuffix(self._unfinished)
             data = _FOREIGN_UPGRADE.sub(b"\r\nx-declined-upgrade:", head) + blank + rest
-            self._received = self._received[-3:] + data  # with the beginning of a blank line
+            self._behind_head = rest
             self._here_bytes = len(head)
         super().data_received(data)
         if self._complete_by is None or self._has_body_to_come or self.transport.is_closing():
@@ -225,7 +225,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.timer.discard(self)  # the other protocol's turn
         self._upgrade()
-        early = self._received.partition(b"\r\n\r\n")[2]
+        early, self._behind_head = self._behind_head, b""
         if early:  # frames of a client that does not wait for the answer
             self.transport.get_protocol().data_received(early)  # type: ignore[attr-defined]
         self.parser = None  # type: ignore[assignment]  # it refers to what refers to it

@@ -34,7 +34,7 @@ class Connection(msgspec.Struct, eq=False):
     session_id: int
     join_time: int
     subscriber: Subscriber
-    place: Slot
+    slot: Slot
     is_admin: bool = False
 
 
@@ -57,7 +57,7 @@ class Presence:
         self.opened = 0  # since the start
         self.refused = 0
 
-    # Places: taken before the upgrade, given back at the end
+    # Slots: taken before the upgrade, given back at the end
 
     def take_slot(self, user_id: str, address: str, *, replaces: bool = False) -> Slot:
         """Raises ConnectionLimit at one of the limits. One that ``replaces`` the user's own
@@ -94,15 +94,15 @@ class Presence:
                 f"This address has {limits.per_address} connections (MAX_CONNECTIONS_PER_ADDRESS)"
             )
 
-    def free_slot(self, place: Slot) -> None:
+    def free_slot(self, slot: Slot) -> None:
         self.connections -= 1
-        self._free_users(place)
-        _less(self._per_address, place.address)
+        self._free_users(slot)
+        _less(self._per_address, slot.address)
 
-    def _free_users(self, place: Slot) -> None:
-        if place.is_users:
-            place.is_users = False
-            _less(self._per_user, place.user_id)
+    def _free_users(self, slot: Slot) -> None:
+        if slot.is_users:
+            slot.is_users = False
+            _less(self._per_user, slot.user_id)
 
     # Who is where
 
@@ -112,7 +112,7 @@ class Presence:
 
     def remove(self, connection: Connection) -> bool:
         """A newer connection of the same user stays. False when it was not there any more."""
-        self._free_users(connection.place)
+        self._free_users(connection.slot)
         members = self._by_conversation.get(connection.conversation, {})
         if members.get(connection.user_id) is not connection:
             return False

@@ -30,8 +30,7 @@ async def resume(
     offset: int,
     read_page: Callable[[int], Awaitable[Missed]],
 ) -> None:
-    """Raises ResyncRequired when the client is not inside after 10 s; it is joined all the same,
-    to what happens from now on."""
+    """Raises ResyncRequired when the client is not inside after 10 s."""
     hub.pin(key)
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
@@ -41,7 +40,6 @@ async def resume(
                 offset = missed.offset
                 await subscriber.drained()
     except TimeoutError:
-        hub.join(key, subscriber, hub.published)
         raise errors.ResyncRequired("The connection could not catch up in 10 s") from None
     finally:
         hub.unpin(key)

@@ -72,7 +72,7 @@ class UnreadableText(Exception):
 
 
 def decode(text: bytes) -> Command | None:
-    """None for what is to be ignored. Raises BadText."""
+    """None for what is to be ignored. Raises UnreadableText."""
     try:
         return _decoder.decode(text)
     except msgspec.ValidationError:

@@ -30,7 +30,7 @@ async def list_connections(context: NamedDependency[Context]) -> list[bodies.Ope
             *names[ref],
             each.user_id,
             each.nickname,
-            each.place.address,
+            each.slot.address,
             times.seconds(each.join_time),
         )
         for ref, each in found

@@ -14,7 +14,7 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 from chatctl_server.api.rooms.connection import RoomConnection, exception
 from chatctl_server.api.rooms.identity import Joiner
-from chatctl_server.api.rooms.missed import Place, send_missed
+from chatctl_server.api.rooms.missed import MissedFrom, send_missed
 from chatctl_server.domain import close_codes, token_bucket
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.presence import Connection, Slot
@@ -134,8 +134,8 @@ class Member:
         self._commands.begin(connection)
 
     def _resume(self, last_seq: int) -> None:
-        place = Place(self._room, last_seq, self._joiner.since, self._joiner.after)
-        missed = send_missed(self._context, self._broadcaster.reads, self._subscriber, place)
+        start = MissedFrom(self._room, last_seq, self._joiner.since, self._joiner.after)
+        missed = send_missed(self._context, self._broadcaster.reads, self._subscriber, start)
         self._resuming = asyncio.create_task(missed, name="resume")
 
     # Inside

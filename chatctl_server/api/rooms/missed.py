@@ -17,7 +17,7 @@ from chatctl_server.views.rooms import frames
 logger = logging.getLogger("chatctl.rooms")
 
 
-class Place(NamedTuple):
+class MissedFrom(NamedTuple):
     """``last_seq``: the room's, at the join. What the client has: ``since``, a seq, or ``after``,
     an offset of the log."""
 
@@ -28,32 +28,32 @@ class Place(NamedTuple):
 
 
 async def send_missed(
-    context: Context, reads: SharedReads, subscriber: Subscriber, place: Place
+    context: Context, reads: SharedReads, subscriber: Subscriber, missed: MissedFrom
 ) -> None:
     """What is behind the place, and then what comes; of what cannot be resumed, only that. Raises
     nothing."""
     try:
-        start = await _start(context, reads, place)
-        pages = Pages(context.store, reads, place.room, start.seq, subscriber)
-        await resume(context.hub, place.room, subscriber, start.offset, pages.read)
+        start = await _start(context, reads, missed)
+        pages = Pages(context.store, reads, missed.room, start.seq, subscriber)
+        await resume(context.hub, missed.room, subscriber, start.offset, pages.read)
     except errors.ChatctlError as refusal:
         if not isinstance(refusal, errors.ResyncRequired):
             refusal = errors.ResyncRequired(refusal.detail)
         subscriber.push(frames.error(refusal))
         if not subscriber.is_finished:
-            context.hub.join(place.room, subscriber, context.hub.published)
+            context.hub.join(missed.room, subscriber, context.hub.published)
     except Exception:
         logger.exception("a resume failed")
         subscriber.finish(close_codes.INTERNAL_ERROR)
 
 
-async def _start(context: Context, reads: SharedReads, place: Place) -> replay.Start:
+async def _start(context: Context, reads: SharedReads, missed: MissedFrom) -> replay.Start:
     """Up to where the client has everything. Raises ResyncRequired beyond RESUME_LIMIT."""
     store, limit = context.store, context.settings.resume_limit
-    room, after = place.room, place.after
+    room, after = missed.room, missed.after
     if after is None:
-        since = place.since or 0
-        behind = _behind(place, since, limit)
+        since = missed.since or 0
+        behind = _behind(missed, since, limit)
         start = await reads.read(
             (room, "since", since),
             lambda: store.read_live(replay.start, room, since, limit + 1),
@@ -61,15 +61,15 @@ async def _start(context: Context, reads: SharedReads, place: Place) -> replay.S
     else:
         if after > context.hub.published:
             raise errors.ResyncRequired(f"The log has no event {after} yet")
-        start = await store.read_live(replay.start_after, room, after, place.last_seq, limit + 1)
-        behind = _behind(place, start.seq, limit)
+        start = await store.read_live(replay.start_after, room, after, missed.last_seq, limit + 1)
+        behind = _behind(missed, start.seq, limit)
     if behind + start.others > limit:
         raise errors.ResyncRequired(f"More than {limit} events are too many to replay")
     return start
 
 
-def _behind(place: Place, seq: int, limit: int) -> int:
-    behind = place.last_seq - seq
+def _behind(missed: MissedFrom, seq: int, limit: int) -> int:
+    behind = missed.last_seq - seq
     if behind < 0:
         raise errors.ResyncRequired(f"The room has no message {seq} yet")
     if behind > limit:
