@@ -26,6 +26,7 @@ from chatctl_server.live.transports import HIGH_BYTES, Flow
 
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 32 * 1024
+MAX_THROWN_AWAY_BYTES = 64 * 1024 * 1024
 # Of another protocol than WebSockets. The parser would take the body for that protocol's.
 _UPGRADE_LINE = b"\r\nupgrade:"
 _FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))", re.IGNORECASE)
@@ -75,6 +76,7 @@ class HttpProtocol(HttpToolsProtocol):
     _has_body_to_come = False
     _behind_head = b""  # what came last behind a blank line
     _unfinished = b""  # line of a head, that the parser has not got
+    _thrown_away: int | None = None  # bytes of a request that was answered before its end
     _upgrades: bool | None = None
     _head_bytes = 0  # of a request whose headers are not complete
     _here_bytes = 0  # of those, in what came last
@@ -102,6 +104,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self._thrown_away is not None:
+            self._throw_away(len(data))
+            return
         is_body = self._has_body_to_come and self._complete_by is not None
         size = len(data)
         if not is_body:
@@ -201,9 +206,18 @@ class HttpProtocol(HttpToolsProtocol):
             self._stream.resume()
 
     def on_response_complete(self) -> None:
-        """Whoever was answered before the end of their request may not go on with it."""
+        """Whoever was answered before the end of their request may not go on with it. What comes is
+        thrown away, so that the answer arrives: closing at once would be a reset, in which it is
+        lost."""
         super().on_response_complete()
-        if self._has_body_to_come:
+        if self._has_body_to_come and not self.transport.is_closing():
+            self._unset_keepalive_if_required()
+            self._thrown_away = 0
+            self.transport.write_eof()
+
+    def _throw_away(self, size: int) -> None:
+        self._thrown_away = (self._thrown_away or 0) + size
+        if self._thrown_away > MAX_THROWN_AWAY_BYTES:
             self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:

@@ -104,6 +104,19 @@ def test_who_is_answered_early_may_not_go_on(
         assert b"HTTP/1.1" not in wire.read_to_end(line)
 
 
+def test_what_comes_behind_an_early_answer_has_a_limit(hasty: Server) -> None:
+    """It is thrown away, but not without an end."""
+    with wire.dial(hasty) as line:
+        line.sendall(half_a_request(hasty, WRONG, length=2**40))
+        assert wire.read_answer(line).status == 401
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 512 * 1024 * KIB:
+                line.sendall(bytes(1024 * KIB))
+                sent += 1024 * KIB
+    assert 32 * 1024 * KIB < sent < 256 * 1024 * KIB
+
+
 def test_who_is_answered_after_the_whole_of_it_may(hasty: Server) -> None:
     """Refused as well, but nothing is left to come."""
     with wire.dial(hasty) as line:
