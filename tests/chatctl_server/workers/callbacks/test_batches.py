@@ -9,6 +9,9 @@ from world import Room, Server, eventually
 CHAT = "CHAT_HISTORY_CALLBACK_URL"
 SESSIONS = "SESSION_HISTORY_CALLBACK_URL"
 PENDING = "SELECT 1 FROM delivery WHERE status = 'pending'"
+IS_PLANNED = """SELECT NOT EXISTS (SELECT 1 FROM sync) AND position >= (
+    SELECT max(id) FROM event WHERE type = 'sync.requested')
+FROM cursor WHERE name = 'callbacks'"""
 SMALL = {"CHAT_HISTORY_BATCH_SIZE": "3", "SESSION_HISTORY_BATCH_SIZE": "2"}
 
 
@@ -52,6 +55,7 @@ def test_the_next_run_carries_what_is_new_and_none_when_there_is_nothing(tmp_pat
         post(room, 2)
         run_and_wait(server, hook, CHAT, "chat_history", 1)
         request_sync(server, kinds=["chat_history"])
+        eventually(lambda: stored(server, IS_PLANNED) == [(1,)])
         post(room, 2)
         batches = run_and_wait(server, hook, CHAT, "chat_history", 2)
         assert [texts(batch) for batch in batches] == [["m0", "m1"], ["m2", "m3"]]
