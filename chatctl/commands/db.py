@@ -163,8 +163,11 @@ def _refuse_left(made: "BackedUpInto") -> None:
         "chatctl db prune --older-than 90d --dry-run",
         "chatctl db prune --older-than 52w --yes --quiet",
     ),
-    exits=(3, 4, 9),
-    because={9: "the rooms are removed, but there is no room to write the file anew"},
+    exits=(3, 4, 7, 9),
+    because={
+        7: "--compact beside a running server",
+        9: "the rooms are removed, but there is no room to write the file anew",
+    },
     columns=_PRUNED,
     changes=True,
 )
@@ -175,13 +178,21 @@ def prune(
         str, typer.Option("--older-than", metavar="AGE", help="Closed so long ago: 90d, 52w.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Then write the file anew; no server may run.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove the rooms that were closed long ago, with all their data.
 
-    Beside a running server the file gives back the pages that are free then; on the file alone it
-    is written anew, as small as can be.
+    The file gives back the pages that are free then. With --compact it is written anew, as small
+    as can be.
     """
+    if compact:
+        if dry_run:
+            raise failures.usage("--dry-run changes nothing, and --compact does", "one of the two")
+        with connection.server_errors(), connection.alone(options, connection.file_of(options)):
+            pass  # refused before anything is removed
     before = time.time() - times.duration(older_than, "--older-than", needs_unit=True)
     if not (yes or dry_run):
         check_terminal("removing rooms", f"chatctl db prune --older-than {older_than} --yes")
@@ -194,13 +205,12 @@ def prune(
         found = _closed_before(server, before)
         if not dry_run:
             _remove(options, server, found)
-        is_alone = not server.is_served
     if dry_run:
         output.rows(options, _PRUNED, found)
         return
-    if found and is_alone:
+    if compact:
         _compact(options)
-    _record(options, {"rooms": len(found), "changed": bool(found)})
+    _record(options, {"rooms": len(found), "changed": bool(found) or compact})
 
 
 def _closed_before(server: Client, before: float) -> list[Json]:

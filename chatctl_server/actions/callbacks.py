@@ -8,7 +8,6 @@ from chatctl_server.actions import followers
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.domain.references import ROOMS
 from chatctl_server.storage import (
-    conversations,
     deliveries,
     delivery_retention,
     endpoints,
@@ -74,15 +73,11 @@ def plan(
 
 def _add(tx: Tx, planned: Sequence[deliveries.Planned], due_at: int) -> None:
     """But for endpoints that were removed, and conversations that were purged, since the planner
-    looked. That they were is still told."""
+    looked."""
     if planned:
         present = {each.id for each in endpoints.present(tx.db)}
-        there = conversations.there(tx.db, {each.conversation for each in planned}) | {0}
         wanted = [
-            each
-            for each in planned
-            if each.endpoint in present
-            and (each.conversation in there or each.event.endswith(".purged"))
+            each for each in deliveries.but_of_purged(tx.db, planned) if each.endpoint in present
         ]
         deliveries.add(tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, due_at)
 

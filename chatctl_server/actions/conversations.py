@@ -150,14 +150,13 @@ def end_sessions(tx: Tx, actor: events.Actor, ref: RoomRef) -> bool:
     return True
 
 
-def purge(tx: Tx, actor: events.Actor, ref: ConversationRef) -> ConversationRef:
+def purge(tx: Tx, actor: events.Actor, ref: ConversationRef) -> events.Event:
     """From here on nobody finds it; ``purges.finish`` removes what is left of it. Raises
     ConversationNotFound, and Conflict for an open one."""
     found = conversations.get(tx.db, ref)
     if found.status == "open":
         raise errors.Conflict(f"The {ref.noun} {found.public_id} is open: it is closed first")
-    tx.record(events.ConversationPurged(found.kind, found.public_id), actor, ref)
-    return ref
+    return tx.record(events.ConversationPurged(found.kind, found.public_id), actor, ref)
 
 
 def as_admin(

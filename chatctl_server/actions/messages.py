@@ -242,8 +242,9 @@ def erase(
 
 
 def erase_each(tx: Tx, actor: events.Actor, found: Sequence[tuple[ConversationRef, int]]) -> int:
-    """How many still had a text."""
-    return sum(erase(tx, actor, ref, message_id) is not None for ref, message_id in found)
+    """How many still had a text. Conversations that were purged meanwhile are passed over."""
+    there = conversations.get_many(tx.db, {ref for ref, _ in found})
+    return sum(erase(tx, actor, ref, id_) is not None for ref, id_ in found if ref in there)
 
 
 def _find(tx: Tx, ref: ConversationRef, message_id: int) -> messages.Message:

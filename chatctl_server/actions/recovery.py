@@ -135,7 +135,7 @@ def plan_missing(tx: Tx, actor: events.Actor, outage: Outage, missing: Missing) 
         known = delivery_lists.addressed(tx.db, missing.newest, min(offsets), max(offsets))
     planned = [
         each
-        for each in missing.planned
+        for each in deliveries.but_of_purged(tx.db, missing.planned)
         if each.endpoint in targets
         and Addressed(_known_as(targets[each.endpoint]), each.event, each.first) not in known
     ]

@@ -75,7 +75,10 @@ def plan(tx: Tx, part: SyncPart, sizes: history_batches.Sizes, due_at: int) -> i
         return None
     offset = part.after.offset
     states = 0
+    there = conversations.not_purged(tx.db, part.rooms)
     for room in part.rooms:
+        if room not in there:
+            continue
         for kind, endpoint in part.receivers.items():
             if kind in ("data", "periodic"):
                 states += _plan_state(tx, endpoint, kind, room, offset, sizes, due_at)

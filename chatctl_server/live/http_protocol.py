@@ -209,14 +209,16 @@ class HttpProtocol(HttpToolsProtocol):
         """Whoever was answered before the end of their request may not go on with it. What comes is
         thrown away, so that the answer arrives: closing at once would be a reset, in which it is
         lost."""
+        is_its_own = self._has_body_to_come and not self.pipeline
         super().on_response_complete()
-        if self._has_body_to_come and not self.transport.is_closing():
+        if is_its_own and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self._thrown_away = 0
             self.transport.write_eof()
 
     def _throw_away(self, size: int) -> None:
-        self._thrown_away = (self._thrown_away or 0) + size
+        assert self._thrown_away is not None
+        self._thrown_away += size
         if self._thrown_away > MAX_THROWN_AWAY_BYTES:
             self.transport.close()
 

@@ -75,7 +75,7 @@ class Channel:
         self.pins = 0
         self.signals: list[Mapping[str, bytes]] = []
         self.turn: Turn | None = None
-        self.memo: dict[tuple[str, int], tuple[bytes, int]] = {}
+        self.memo: dict[tuple[str, int, int], tuple[bytes, int, int]] = {}
         self.is_dirty = False
 
     def add(self, entry: Entry) -> int:
@@ -109,27 +109,34 @@ class Channel:
     def find(self, offset: int) -> Entry | None:
         return next((each for each in self.entries if each.offset == offset), None)
 
-    def frames_above(self, view: str, position: int, views: DerivedViews) -> tuple[bytes, int]:
-        """And how many they are."""
-        key = (view, position)
+    def frames_above(
+        self, view: str, position: int, views: DerivedViews, most: int = 0
+    ) -> tuple[bytes, int, int]:
+        """How many they are, and the offset up to which they go: the last, or where so many bytes
+        are reached."""
+        key = (view, position, most)
         found = self.memo.get(key)
         if found is None:
             if len(self.memo) >= MEMO_POSITIONS:
                 self.memo.clear()
-            frames = views.frames(self.above(position), view)
-            found = self.memo[key] = (b"".join(frames), len(frames))
+            found = self.memo[key] = self._joined(view, position, views, most)
         return found
 
-    def part_above(self, view: str, position: int, views: DerivedViews) -> tuple[bytes, int, int]:
-        """As ``frames_above``, up to where 64 KiB are reached, and up to which offset that is."""
+    def _joined(
+        self, view: str, position: int, views: DerivedViews, most: int
+    ) -> tuple[bytes, int, int]:
+        entries = self.above(position)
+        if not most:
+            frames = views.frames(entries, view)
+            return b"".join(frames), len(frames), self.last
         part: list[bytes] = []
         size = 0
-        for entry in self.above(position):
+        for entry in entries:
             position = entry.offset
             frames = views.frames([entry], view)
             part += frames
             size += sum(map(len, frames))
-            if size >= PART_BYTES:
+            if size >= most:
                 break
         return b"".join(part), len(part), position
 
@@ -315,6 +322,7 @@ class Hub:
             channel.size = 0  # its turn may still come
             channel.entries.clear()
             del self._channels[key]
+            self._trims_at = min(self._trims_at, self._size + HUB_BYTES // 8)
 
     def _trim_largest(self) -> None:
         """Half of the largest channels' entries, until there is room for an eighth more: who stands
@@ -367,8 +375,9 @@ class Hub:
         began = time.perf_counter()
         while True:
             served = self._serve_owed(SLICE_WRITES)
-            if served < SLICE_WRITES and self._dirty:
-                self._serve_channel(self._dirty[0], SLICE_WRITES - served)
+            if self._dirty:
+                most = max(SLICE_WRITES - served, SLICE_WRITES // 2)
+                self._serve_channel(self._dirty[0], most)
             seconds = time.perf_counter() - began
             if seconds >= SLICE_SECONDS or not (self._owed or self._dirty):
                 break
@@ -379,7 +388,7 @@ class Hub:
 
     def _serve_owed(self, most: int) -> int:
         served = 0
-        while self._owed and served < most:
+        for _ in range(min(most, len(self._owed))):  # not those who are owed again at once
             subscriber = self._owed.popleft()
             subscriber.is_owed = False
             self._serve(subscriber)
@@ -411,6 +420,7 @@ class Hub:
         channel.served = last
         if channel.size > CHANNEL_BYTES:
             self._size -= channel.trim(CHANNEL_BYTES)
+            self._trims_at = min(self._trims_at, self._size + HUB_BYTES // 8)
         if channel.last > last or channel.signals:
             self._dirty.rotate(-1)
         else:
@@ -420,11 +430,11 @@ class Hub:
     def _write_new(self, channel: Channel, subscribers: Iterable[Subscriber]) -> None:
         """As ``_serve``, in one loop for all who listen and are owed nothing else: it is what a
         delivery costs."""
-        last, floor, view, position = channel.last, channel.floor, "", -1
+        last, served, view, position = channel.last, channel.served, "", -1
         data, size, frames, total, sent = b"", 0, 0, 0, 0
         for each in subscribers:
             its_position = each.position
-            is_alike = each.channel is channel and its_position >= floor
+            is_alike = each.channel is channel and its_position >= served
             if not is_alike or each.is_paused or each.is_finished or each.own:
                 self._serve(each)
                 continue
@@ -432,12 +442,8 @@ class Hub:
                 continue
             if its_position != position or each.view != view:
                 view, position = each.view, its_position
-                data, frames = channel.frames_above(view, position, self.views)
+                data, frames, _ = channel.frames_above(view, position, self.views)
                 size = len(data)
-                if size > PART_BYTES:
-                    position = -1
-                    self._serve(each)
-                    continue
             each.position = last
             if data:
                 each.written += size
@@ -472,16 +478,14 @@ class Hub:
             subscriber.write(data)
 
     def _take(self, subscriber: Subscriber, *, whole: bool) -> bytes:
-        """What has happened since its position, which moves behind it; unless it gets the
-        ``whole`` of it, a part of what is much."""
+        """What has happened since its position, which moves behind it. Who is behind the others
+        gets a part of it, but for the ``whole``."""
         channel, pending = subscriber.channel, subscriber.pending
         if channel is not None and subscriber.position < channel.last:
-            view, position = subscriber.view, subscriber.position
-            data, frames = channel.frames_above(view, position, self.views)
-            subscriber.position = channel.last
-            if len(data) > PART_BYTES and not whole:
-                data, frames, reached = channel.part_above(view, position, self.views)
-                subscriber.position = reached
+            most = PART_BYTES if subscriber.position < channel.served and not whole else 0
+            data, frames, subscriber.position = channel.frames_above(
+                subscriber.view, subscriber.position, self.views, most
+            )
         elif pending:
             shown = [self.views.frame(each.frames, view, each.offset) for each, view in pending]
             data = b"".join(shown)

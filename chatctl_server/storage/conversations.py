@@ -59,7 +59,7 @@ _GET_MANY = Query(
     WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'"""
 )
 _BY_ID = Query(f"SELECT {COLUMNS} FROM conversation WHERE id = :id AND kind <> 'purged'")
-_THERE = Query(
+_NOT_PURGED = Query(
     """SELECT id FROM conversation
     WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'"""
 )
@@ -122,10 +122,10 @@ def by_id(db: Database, id: int) -> Conversation | None:  # noqa: A002  its own 
     return None if row is None else conversation(row)
 
 
-def there(db: Database, ids: Iterable[int]) -> set[int]:
-    """For followers: those that are not purged."""
+def not_purged(db: Database, ids: Iterable[int]) -> set[int]:
+    """For followers: those that are still there."""
     encoded = msgspec.json.encode(sorted(ids)).decode()
-    return {number for (number,) in _THERE.rows(db, ids=encoded)}
+    return {number for (number,) in _NOT_PURGED.rows(db, ids=encoded)}
 
 
 def conversation(row: Sequence[object] | Row) -> Conversation:

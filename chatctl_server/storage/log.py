@@ -54,9 +54,14 @@ _COUNT_STATE = Query(
         SELECT 1 FROM event WHERE conversation = :conversation AND class = 'state' AND id > :after
         LIMIT :limit)"""
 )
-_OF_CONVERSATION = Query(
-    """SELECT id FROM event WHERE id > :after AND id <= :until AND conversation = :conversation
+_OF_PURGED = Query(
+    """SELECT id FROM event WHERE id > :after AND id <= :until
+    AND conversation IN (SELECT id FROM conversation WHERE kind = 'purged')
     AND type NOT GLOB '*.created' AND type NOT GLOB '*.purged' ORDER BY id LIMIT :limit"""
+)
+_FIRST_OF_PURGED = Query(
+    """SELECT min(id) FROM event WHERE class = 'state'
+    AND conversation IN (SELECT id FROM conversation WHERE kind = 'purged')"""
 )
 _REMOVE = Query(
     "DELETE FROM event WHERE id IN (SELECT value FROM json_each(:offsets)) RETURNING id"
@@ -178,20 +183,18 @@ def offset_at(db: Database, at: int) -> int:
     return low
 
 
-def of_conversation(
-    db: Database, ref: ConversationRef, after: int, limit: int
-) -> tuple[list[int], int]:
-    """The next offsets of its events, but for that of its creation and that of its end, and the
-    offset up to which there is no other."""
+def of_purged(db: Database, after: int, limit: int) -> tuple[list[int], int]:
+    """The next offsets of events of purged conversations, but for those of their creation and of
+    their end, and the offset up to which there is no other."""
+    after = max(after, _FIRST_OF_PURGED.value(db) or 0)
     end = max(after, min(newest_offset(db), after + SCAN))
-    rows = _OF_CONVERSATION.rows(db, conversation=ref.id, after=after, until=end, limit=limit)
-    found = [offset for (offset,) in rows]
+    found = [each for (each,) in _OF_PURGED.rows(db, after=after, until=end, limit=limit)]
     return found, found[-1] if len(found) == limit else end
 
 
-def remove(db: Database, offsets: str) -> int:
-    """``offsets``: a JSON array. How many there were."""
-    return len(_REMOVE.rows(db, offsets=offsets))
+def remove(db: Database, offsets: Sequence[int]) -> int:
+    """How many there were."""
+    return len(_REMOVE.rows(db, offsets=msgspec.json.encode(offsets).decode()))
 
 
 def remove_creation(db: Database, ref: ConversationRef) -> int:

@@ -31,12 +31,13 @@ _PURGE = Query(
     WHERE id = :conversation"""
 )
 _OF_PURGED = tuple(
-    Query(f"DELETE FROM {table} WHERE {whose}conversation = :conversation")
-    for table, whose in (
+    Query(f"DELETE FROM {table} WHERE conversation = :conversation{more}")
+    for table, more in (
         ("room_stats", ""),
         ("participant", ""),
-        ("ban", "scope = :scope AND "),
-        ("mute", "scope = :scope AND "),
+        ("ban", " AND scope = :scope"),
+        ("mute", " AND scope = :scope"),
+        ("room_session", " AND leave_time IS NULL"),  # a start ends those that a crash has left
     )
 )
 _MOVE_SEQ = Bulk(

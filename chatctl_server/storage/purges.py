@@ -1,8 +1,8 @@
-"""What is left of a purged conversation is removed in steps: each holds the writer up for
-milliseconds, and after each the rows that are left fit what is left of the log.
+"""What is left of purged conversations is removed in steps, so that nobody waits long for the
+writer. After each the rows that are left fit what is left of the log.
 
-Nothing finds the conversation any more. A stop or a crash between two steps leaves it to the next
-start. The rows of its client ids stay until they expire: they are hashes.
+Nothing finds such a conversation any more. A stop or a crash between two steps leaves it to the
+next start. The rows of its client ids stay until they expire: they are hashes.
 """
 
 import asyncio
@@ -18,14 +18,18 @@ from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
 
 T = TypeVar("T")
-A_STEP = 500  # rows
+A_STEP = 500  # rows, and
+STEP_BYTES = 256 * 1024  # of texts, but one at least
 PAUSES = 2  # as long as the step before took
-Find = Callable[[Database, ConversationRef, int, int], tuple[list[int], int]]
+Find = Callable[[Database, int, int], tuple[list[int], int]]
 
 _PURGED = Query("SELECT id, scope FROM conversation WHERE kind = 'purged' ORDER BY id")
+_MESSAGES = Query(
+    """SELECT id, octet_length(content) FROM message
+    WHERE conversation = :conversation ORDER BY seq LIMIT :limit"""
+)
 _REMOVE_MESSAGES = Query(
-    """DELETE FROM message WHERE id IN (
-        SELECT id FROM message WHERE conversation = :conversation ORDER BY seq LIMIT :limit)
+    """DELETE FROM message WHERE id IN (SELECT value FROM json_each(:messages))
     RETURNING event_offset, changed_offset"""
 )
 _REMOVE_SESSIONS = Query(
@@ -41,38 +45,44 @@ _REMOVE = Query("DELETE FROM conversation WHERE id = :conversation AND kind = 'p
 
 
 def unfinished(db: Database) -> list[ConversationRef]:
-    """Of what something is left."""
+    """Purged conversations of which rows are left."""
     return [ConversationRef(*row) for row in _PURGED.rows(db)]
 
 
-async def finish(store: Store, ref: ConversationRef) -> None:
-    """Removes what is left of it, gives the free pages of the file back to the system, and takes
-    care that no text stays in the write-ahead log. It may run twice at a time, and again."""
-    await _remove_found(store, ref, deliveries.of_conversation, _remove_deliveries)
-    for step in (_remove_messages, _remove_sessions):
-        while await _write(store, step, ref):
-            pass
-    await _remove_found(store, ref, log.of_conversation, _remove_events)
-    await store.write(_remove, ref)
+async def finish(store: Store) -> None:
+    """Removes what is left of all that are purged, gives the free pages of the file back to the
+    system, and has the write-ahead log emptied of their texts. It may run twice at a time, and
+    again."""
+    found = await store.read(unfinished)
+    if not found:
+        return
+    await _remove_found(store, deliveries.of_purged, _remove_deliveries)
+    for ref in found:
+        for step in (_remove_messages, _remove_sessions):
+            while await _write(store, step, ref):
+                pass
+    await _remove_found(store, log.of_purged, _remove_events)
+    for ref in found:
+        await _write(store, _remove, ref)
     while await _write(store, _shrink):
         pass
     store.empty_log()
 
 
 async def _remove_found(
-    store: Store, ref: ConversationRef, find: Find, remove: Callable[[Tx, Sequence[int]], None]
+    store: Store, find: Find, remove: Callable[[Tx, Sequence[int]], None]
 ) -> None:
     """Rows that no index knows are looked for beside the writer."""
     before, reached = -1, 0
     while reached > before:
         before = reached
-        found, reached = await store.read(find, ref, before, A_STEP)
+        found, reached = await store.read(find, before, A_STEP)
         if found:
             await _write(store, remove, found)
 
 
 async def _write(store: Store, step: Callable[..., T], *arguments: Any) -> T:
-    """The writer's and the disk's time is mostly for others."""
+    """A pause follows: most of the writer's time, and of the disk's, is for others."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     done = await store.write(step, *arguments)
@@ -81,12 +91,19 @@ async def _write(store: Store, step: Callable[..., T], *arguments: Any) -> T:
 
 
 def _remove_deliveries(tx: Tx, found: Sequence[int]) -> None:
-    deliveries.remove(tx.db, msgspec.json.encode(found).decode())
+    deliveries.remove(tx.db, found)
 
 
 def _remove_messages(tx: Tx, ref: ConversationRef) -> int:
     """Each with the events that posted it and that changed it last."""
-    rows = _REMOVE_MESSAGES.rows(tx.db, conversation=ref.id, limit=A_STEP)
+    some: list[int] = []
+    size = 0
+    for number, length in _MESSAGES.each(tx.db, conversation=ref.id, limit=A_STEP):
+        size += length
+        if some and size > STEP_BYTES:
+            break
+        some.append(number)
+    rows = _REMOVE_MESSAGES.rows(tx.db, messages=msgspec.json.encode(some).decode())
     _remove_events(tx, [offset for row in rows for offset in row if offset is not None])
     return len(rows)
 
@@ -96,11 +113,11 @@ def _remove_sessions(tx: Tx, ref: ConversationRef) -> int:
 
 
 def _remove_events(tx: Tx, offsets: Sequence[int]) -> None:
-    _count(tx, log.remove(tx.db, msgspec.json.encode(offsets).decode()))
+    _count(tx, log.remove(tx.db, offsets))
 
 
 def _remove(tx: Tx, ref: ConversationRef) -> None:
-    deliveries.drop_ordering_keys(tx.db, ref)
+    deliveries.remove_late(tx.db, ref)
     _REMOVE_BATCHES.run(tx.db, conversation=ref.id)
     _count(tx, log.remove_creation(tx.db, ref))
     _REMOVE.run(tx.db, conversation=ref.id)

@@ -137,7 +137,7 @@ def open_named(db: Database, name: str, but: int = 0) -> list[tuple[RoomRef, str
 
 
 def closed_before(db: Database, before: int, limit: int) -> list[RoomRef]:
-    """Rooms that were closed before that time, the oldest first."""
+    """Rooms that were closed before that time, in order of creation."""
     rows = _CLOSED_BEFORE.rows(db, before=before, limit=limit)
     return [RoomRef(number, ROOMS) for (number,) in rows]
 

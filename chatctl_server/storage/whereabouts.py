@@ -32,7 +32,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 NOWHERE = Whereabouts()
 _WHERE = Query(
-    """SELECT s.type, s.number, c.kind, c.public_id, c.name
+    """SELECT s.type, s.number, nullif(c.kind, 'purged'), c.public_id, c.name
     FROM scope s LEFT JOIN conversation c ON c.id = :conversation AND c.scope = s.id
     WHERE s.id = :scope"""
 )
@@ -43,7 +43,7 @@ def of(db: Database, found: Sequence[events.Event]) -> dict[int, Whereabouts]:
     known: dict[tuple[int | None, int | None], Whereabouts] = {}
     for entry in found:
         place = entry.scope, entry.conversation
-        if place not in known:
+        if place not in known or isinstance(entry.payload, events.ConversationPurged):
             known[place] = of_one(db, entry)
     return {entry.offset: known[entry.scope, entry.conversation] for entry in found}
 
@@ -52,7 +52,7 @@ def of_one(db: Database, entry: events.Event) -> Whereabouts:
     row = _WHERE.row(db, scope=entry.scope, conversation=entry.conversation)
     if row is None:
         return NOWHERE
-    if isinstance(entry.payload, events.ConversationPurged):  # it alone knows
+    if isinstance(entry.payload, events.ConversationPurged):  # what it was, its event alone says
         gone = entry.payload
         return Whereabouts(row[0], row[1], gone.kind, gone.public_id)
     return Whereabouts(*row)

@@ -23,11 +23,9 @@ async def run(store: Store, days: int) -> None:
 
 
 async def remove(store: Store, days: int, now: int) -> None:
-    for left in await store.read(purges.unfinished):
-        await purges.finish(store, left)
     before = now - days * 24 * 3600 * times.SECOND
     while days and (found := await store.read(rooms.closed_before, before, A_READ)):
         for room in found:
             with contextlib.suppress(errors.NotFound):  # somebody else was faster
                 await store.write(conversations.purge, events.SERVER, room)
-                await purges.finish(store, room)
+    await purges.finish(store)

@@ -11,7 +11,7 @@ from prepared_server import Chatctl, lines
 from same_process import Here
 from served import Served
 from terminal import on_terminal
-from world import Server
+from world import Server, running
 
 from chatctl_server import errors
 from chatctl_server.actions import conversations
@@ -128,7 +128,7 @@ def test_the_file_alone_is_made_as_small_as_can_be(chatctl: Chatctl) -> None:
         db.execute("PRAGMA auto_vacuum = none")
         db.execute("VACUUM")
     before = path.stat().st_size
-    prune = ("db", "prune", "--older-than", "30d", "--yes", *ON_FILE)
+    prune = ("db", "prune", "--older-than", "30d", "--yes", "--compact", *ON_FILE)
     assert chatctl(*prune) == (lines("rooms\t1", "changed\tyes"), "", 0)
     assert path.stat().st_size < before / 3
     with closing(sqlite3.connect(path)) as db:
@@ -149,8 +149,18 @@ def test_without_room_for_that_the_rooms_are_removed(
 
     path = interleaved(chatctl.directory)
     monkeypatch.setattr(maintenance, "compact", full)
-    done = here("db", "prune", "--older-than", "30d", "--yes", *ON_FILE)
+    done = here("db", "prune", "--older-than", "30d", "--yes", "--compact", *ON_FILE)
     assert (done.stdout, done.exit) == ("", 9)
     told = "the rooms are removed, but the file keeps its size: There is no room to write"
     assert done.stderr.startswith(f"chatctl: {told} {path}\n")
     assert names(chatctl) == ["kept"]
+
+
+def test_beside_a_server_it_is_not_written_anew(tmp_path: Path, here: Here) -> None:
+    with running(tmp_path) as server:
+        room = server.create_room()
+        server.http.delete(room.path)
+        prune = ("db", "prune", "--older-than", "1s", "--yes", "--compact")
+        done = here(*prune, "--db", f"sqlite:{server.database}", "--lock-timeout", "0.1")
+        assert (done.stdout, done.exit) == ("", 7)
+        assert room.details()["room_name"] == "lobby"

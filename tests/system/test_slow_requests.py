@@ -117,6 +117,23 @@ def test_what_comes_behind_an_early_answer_has_a_limit(hasty: Server) -> None:
     assert 32 * 1024 * KIB < sent < 256 * 1024 * KIB
 
 
+def test_a_request_behind_another_is_answered_when_it_is_here(hasty: Server) -> None:
+    """The answer to the first does not cut the second off, whose body comes later."""
+    with wire.dial(hasty) as line:
+        body = b'{"room_name": "lobby"}'
+        first = wire.request(hasty, "GET", "/management/health")
+        line.sendall(first + half_a_request(hasty, length=len(body)))
+        told = line.recv(65536)
+        assert told.startswith(b"HTTP/1.1 200 ")
+        line.sendall(body)
+        while told.count(b"HTTP/1.1 ") < 2:
+            part = line.recv(65536)
+            assert part, "closed"
+            told += part
+        assert told.count(b"HTTP/1.1 200 ") == 2
+    assert "Traceback" not in hasty.log.read_text()
+
+
 def test_who_is_answered_after_the_whole_of_it_may(hasty: Server) -> None:
     """Refused as well, but nothing is left to come."""
     with wire.dial(hasty) as line:

@@ -79,12 +79,12 @@ class RoomBroadcaster:
             case events.AdminsSet(admins=admins):
                 self._presence.set_admins(room, frozenset(admins))
             case events.ConversationClosed():
-                self.reads.forget()
+                self.reads.forget(room)
                 self.open_rooms.forget()
                 self._peaks.pop(room, None)
                 self._dismiss_all(room, self._presence.members(room))
             case events.MessageDeleted() | events.MessageErased():
-                self.reads.forget()
+                self.reads.forget(room)
 
     def _send(self, room: RoomRef, entry: events.Event) -> None:
         data = frames.of_event(entry)

@@ -175,8 +175,8 @@ class Member:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        is_new = self._broadcaster.dismiss(connection, "left")
-        if not is_new or self._context.serving.is_stopping:
+        was_there = self._broadcaster.dismiss(connection, "left")
+        if not was_there or self._context.serving.is_stopping:
             return  # the session has ended, or does so in the stop, with its own reason
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(

@@ -92,15 +92,14 @@ class Pages:
         self._frame = subscriber.transport.frame
 
     async def read(self, offset: int) -> Missed:
-        """Again while a text was erased meanwhile, which may be on the page."""
+        """Again when a text of the room was erased meanwhile, which may be on the page."""
         seq = self._seq
-        while True:
-            changes = self._reads.changes
-            missed, self._seq = await self._reads.read(
-                (self._room, offset, seq, self._view), lambda: self._read(offset, seq)
-            )
-            if self._reads.changes == changes:
-                return missed
+        missed, self._seq = await self._reads.read(
+            (self._room, offset, seq, self._view),
+            lambda: self._read(offset, seq),
+            topic=self._room,
+        )
+        return missed
 
     async def _read(self, offset: int, seq: int) -> tuple[Missed, int]:
         page = await self._store.read_live(replay.page, self._room, offset, seq)

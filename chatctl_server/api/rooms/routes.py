@@ -145,7 +145,8 @@ class Rooms(Controller):
         pending, and with its events in the log; an open one is 409.
         """
         if purge:
-            await purges.finish(context.store, await subject.run(conversations.purge))
+            await subject.run(conversations.purge)
+            await purges.finish(context.store)
             return
         while await subject.run(conversations.end_sessions):
             pass

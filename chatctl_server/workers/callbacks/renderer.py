@@ -112,6 +112,8 @@ class Rendering:
     def _content(
         self, db: Database, delivery: deliveries.Delivery, room: RoomName | None
     ) -> msgspec.Struct:
+        if room is None and delivery.event in callbacks.EVENT_NAMES:
+            raise LookupError("the room was removed")
         if room is None or delivery.event not in callbacks.EVENT_NAMES:
             entry = _event(db, delivery)
             return event_object(entry, whereabouts.of_one(db, entry))

@@ -7,6 +7,7 @@ import pytest
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live import hub as hubs
+from chatctl_server.live.derived import DerivedViews
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.subscriber import MAX_OWN_BYTES, Subscriber
 from chatctl_server.live.transports import Flow, Handler
@@ -476,6 +477,76 @@ async def test_the_budget_is_right_when_a_channel_goes_before_its_turn(
     hub.leave("lobby", client.subscriber)
     await flushed()
     assert hub._size == 0
+
+
+async def test_a_large_batch_is_joined_once_for_all_who_read(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "PART_BYTES", 100)
+    made = 0
+    frames = DerivedViews.frames
+
+    def counted(of: DerivedViews, entries: Any, view: str) -> Any:
+        nonlocal made
+        made += 1
+        return frames(of, entries, view)
+
+    monkeypatch.setattr(DerivedViews, "frames", counted)
+    clients = [joined(hub) for _ in range(200)]
+    publish(hub, *(f"{number:040}" for number in range(50)))
+    await flushed()
+    assert [len(each.line.writes) for each in clients] == [1] * 200
+    assert made < 10
+
+
+async def test_who_is_behind_waits_for_other_channels_between_the_parts(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "PART_BYTES", 40)
+    order: list[str] = []
+
+    def heard(name: str, client: Client) -> None:
+        write = client.line.write
+
+        def note(frames: bytes) -> None:
+            order.append(name)
+            write(frames)
+
+        client.line.write = note  # type: ignore[method-assign]
+
+    slow = [joined(hub) for _ in range(60)]
+    other = joined(hub, key="other")
+    for each in slow:
+        each.subscriber.pause()
+    publish(hub, *(f"{number:040}" for number in range(100)))
+    await flushed()
+    for each in slow:
+        heard("slow", each)
+    heard("other", other)
+    for each in slow:
+        each.subscriber.resume()
+    publish(hub, "hello", key="other")
+    await flushed()
+    assert order.count("slow") == 60 * 100
+    assert order.index("other") < 200
+
+
+async def test_the_budget_is_the_same_when_those_who_could_not_give_way_have_gone(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "HUB_BYTES", 1_000)
+    large = [(key, joined(hub, key)) for key in range(40)]
+    for key, _ in large:
+        publish(hub, "x" * 100, key=key)
+    for key, client in large:
+        hub.leave(key, client.subscriber)
+    for key in range(40, 45):
+        joined(hub, key)
+    for _ in range(10):
+        for key in range(40, 45):
+            publish(hub, "y" * 50, key=key)
+        await flushed()
+    assert hub._size <= 1_250
 
 
 async def test_channels_that_cannot_give_way_are_not_looked_through_each_time(

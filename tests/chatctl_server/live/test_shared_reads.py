@@ -79,7 +79,7 @@ async def test_an_error_that_nobody_waits_for_is_not_reported() -> None:
 async def test_what_is_forgotten_is_read_anew_and_still_answers_who_asked() -> None:
     reads, before, after = SharedReads(), Database(), Database()
     (early,) = await ask(reads, before, 1)
-    reads.forget()
+    reads.forget("room")
     (late,) = await ask(reads, after, 1)
     before.answer.set_result("old rows")
     assert await early == "old rows"
@@ -87,3 +87,17 @@ async def test_what_is_forgotten_is_read_anew_and_still_answers_who_asked() -> N
     after.answer.set_result("new rows")
     assert await asyncio.gather(late, later) == ["new rows"] * 2
     assert after.asked == 1
+
+
+@pytest.mark.parametrize(("changed", "reads_again"), [("room", True), ("other", False)])
+async def test_what_has_changed_meanwhile_is_read_again(changed: str, reads_again: bool) -> None:
+    """By who asked for something of a topic, when that has changed and not another."""
+    reads, before, after = SharedReads(), Database(), Database()
+    answers = iter([before, after])
+    asked = asyncio.create_task(reads.read("a page", lambda: next(answers).read(), topic="room"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    reads.forget(changed)
+    before.answer.set_result("a secret")
+    after.answer.set_result("nothing")
+    assert await asked == ("nothing" if reads_again else "a secret")

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from chatctl_server.actions import (
     moderation,
     sessions,
 )
+from chatctl_server.app import create_app
 from chatctl_server.domain import times
 from chatctl_server.domain.references import RoomRef
+from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import engine, log, maintenance, purges, rooms
 from chatctl_server.storage.store import Store
 from chatctl_server.workers import room_retention
@@ -124,7 +128,7 @@ async def test_nothing_is_left_but_that_it_was_removed(
         journal = path.with_name("chat.db-wal")
         await reached(lambda: not journal.stat().st_size)  # a start empties it once
         await begin(store)
-        await purges.finish(store, ROOM)
+        await purges.finish(store)
         assert await store.read(purges.unfinished) == []
         newest = await store.read(log.newest_offset)
         assert (await store.read(log.one, newest)).actor == HOST
@@ -154,7 +158,7 @@ async def test_after_each_step_the_database_is_whole(
 
         monkeypatch.setattr(store, "write", checked)
         await begin(store)
-        await purges.finish(store, ROOM)
+        await purges.finish(store)
     assert steps > 15
     assert mentions(path, CLOSED) == {"event": 1}
 
@@ -178,7 +182,7 @@ async def test_what_a_stop_leaves_the_next_start_removes(
 
         monkeypatch.setattr(store, "write", cut)
         with pytest.raises(InterruptedError):
-            await purges.finish(store, ROOM)
+            await purges.finish(store)
     assert mentions(path, CLOSED) != {"event": 1}
     async with opened(path) as store:
         await room_retention.remove(store, 0, times.now())
@@ -207,7 +211,78 @@ async def test_the_file_gives_its_pages_back(tmp_path: Path) -> None:
     before = desk.path.stat().st_size
     async with opened(desk.path) as store:
         await store.write(conversations.purge, HOST, large)
-        await purges.finish(store, large)
+        await purges.finish(store)
     assert before > 10_000_000
     assert desk.path.stat().st_size < 1_000_000
     is_sound(desk.path)
+
+
+async def test_a_server_starts_on_what_a_killed_command_has_left(path: Path) -> None:
+    """Sessions that a crash left open are closed by the next start, but not those of a room that
+    nobody finds any more."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            """UPDATE room_session SET leave_time = NULL, left_offset = NULL, reason = NULL
+            WHERE conversation = ? AND user_id = 'still there'""",
+            (CLOSED,),
+        )
+    async with opened(path) as store:
+        await begin(store)
+    settings = Settings(database_url=f"sqlite:{path}")
+    app = create_app(settings, durable=False)
+    async with app.lifespan():
+        async with asyncio.timeout(10):
+            await reached(lambda: mentions(path, CLOSED) == {"event": 1})
+    is_sound(path)
+
+
+async def test_a_step_has_few_large_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purges, "STEP_BYTES", 1000)
+    desk = Offline(tmp_path / "chat.db")
+    large = desk.create_room("large")
+    for size in (600, 500, 400, 2000, 10, 20):
+        desk.post(large, "anna", "x" * size)
+    desk.run(conversations.close, large)
+    desk.run(conversations.purge, large)
+    removed = []
+    while count := desk.call(purges._remove_messages, large):
+        removed.append(count)
+    desk.close()
+    assert removed == [1, 2, 1, 2]
+
+
+async def test_several_are_finished_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purges, "A_STEP", 2)
+    monkeypatch.setattr(purges, "PAUSES", 0)
+    desk = Offline(path, now=times.now())
+    other = fill(desk, "other", ["one", "two"])
+    desk.run(conversations.close, other)
+    desk.run(conversations.purge, other)
+    desk.run(conversations.purge, ROOM)
+    desk.close()
+    async with opened(path) as store:
+        write = store.write
+
+        async def checked(*arguments: Any, **how: Any) -> Any:
+            done = await write(*arguments, **how)
+            await asyncio.to_thread(is_sound, path)
+            return done
+
+        monkeypatch.setattr(store, "write", checked)
+        await purges.finish(store)
+    assert (mentions(path, CLOSED), mentions(path, other.id)) == ({"event": 1}, {"event": 1})
+    is_sound(path)
+
+
+async def test_an_erasure_passes_over_what_was_purged_meanwhile(path: Path) -> None:
+    desk = Offline(path, now=times.now())
+    desk.run(conversations.purge, ROOM)
+    kept = room(1)
+    (posted,) = desk.call(
+        lambda tx: tx.db.execute_sql(
+            "SELECT id FROM message WHERE conversation = 1 AND content = 'hello'"
+        ).fetchone()
+    )
+    found = [(ROOM, 9), (kept, posted)]
+    assert desk.call(messages.erase_each, HOST, found) == 1
+    desk.close()

@@ -23,12 +23,14 @@ from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.domain.references import ROOMS
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import cursors, deliveries, endpoints, log, maintenance
+from chatctl_server.storage import cursors, deliveries, endpoints, log, maintenance, purges
+from chatctl_server.storage import syncs as stored_syncs
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.workers import follower
 from chatctl_server.workers.callbacks import delivery_planner, sync_planner
+from chatctl_server.workers.callbacks.renderer import Rendered, Rendering
 from chatctl_server.workers.callbacks.sync_runs import SyncRuns
 
 OPERATOR = events.Actor(None, "api_key")
@@ -422,3 +424,72 @@ async def test_nothing_is_planned_for_a_room_that_was_purged_meanwhile(scene: Sc
     ]
     assert await scene.store.write(callbacks.plan, 0, 0, planned, [], 0)
     assert await scene.planned() == [("data_sync", 1), ("room.purged", 7)]
+
+
+@pytest.mark.parametrize("kinds", [("data",), ("chat_history",)])
+async def test_a_sync_of_a_room_that_was_purged_holds_up_no_other(
+    scene: Scene, kinds: tuple[events.SyncKind, ...]
+) -> None:
+    await scene.create(2)
+    await scene.plan_all()
+    post = messages.Post(room(2), OPERATOR, "anna", "Anna", "hello")
+    await scene.store.write(messages.POST, post)
+    write, gone = scene.store.write, room(1)
+    for each in (gone, room(2)):
+        (asked,) = await write(syncs.request, OPERATOR, kinds, each)
+        await write(lambda tx, offset=asked.offset: stored_syncs.add(tx.db, [offset]))
+    await write(conversations.close, OPERATOR, gone)
+    await write(conversations.purge, OPERATOR, gone)
+    while_it_runs = scene.sync_planner()
+    await while_it_runs.step()  # of what is purged, and not yet removed
+    await purges.finish(scene.store)
+    before = await scene.planned()
+    while await scene.sync_planner().step():
+        pass
+    told = [each for each in await scene.planned() if each not in before or each[1] == 2]
+    assert {each[1] for each in told} == {2}
+    assert any(
+        each[0] == ("data_sync" if kinds == ("data",) else "chat_history_batch") for each in told
+    )
+    assert await scene.store.read(stored_syncs.first) is None
+
+
+async def test_what_was_planned_for_a_room_while_it_was_removed_goes_too(scene: Scene) -> None:
+    await scene.create(2)
+    await scene.store.write(conversations.close, OPERATOR, room(1))
+    await scene.store.write(conversations.purge, OPERATOR, room(1))
+    data = next(
+        each.id for each in await scene.store.read(endpoints.present) if each.kind == "data"
+    )
+    late = deliveries.Planned(data, 1, "data_sync", 1, 1, 4)
+
+    def add(tx: Tx) -> None:
+        deliveries.add(tx.db, tx.take("delivery"), [late], tx.now, 0)
+
+    await scene.store.write(add)
+    await scene.store.write(purges._remove, room(1))
+    assert await scene.planned() == []
+
+
+async def test_a_callback_of_a_purged_room_tells_nothing_of_another(scene: Scene) -> None:
+    await scene.create(2)
+    for number in (1, 2):
+        post = messages.Post(room(number), OPERATOR, "anna", "Anna", f"said in {number}")
+        await scene.store.write(messages.POST, post)
+    await scene.store.write(conversations.close, OPERATOR, room(1))
+    await scene.store.write(conversations.purge, OPERATOR, room(1))
+    rendering = Rendering(lambda _: 0, 100, times.now)
+    batch = deliveries.Planned(1, 1, "chat_history_batch", 4, 4, 4)
+
+    def add(tx: Tx) -> int:
+        return deliveries.add(tx.db, tx.take("delivery"), [batch], tx.now, 0)
+
+    number = await scene.store.write(add)
+
+    def render(db: Database) -> Rendered:
+        stored = deliveries.one(db, number)
+        assert stored is not None
+        return rendering.render(db, stored, is_slow=False)
+
+    rendered = await scene.store.read(render)
+    assert (rendered.trouble is not None, rendered.body) == (True, b"")
