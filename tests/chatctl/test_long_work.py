@@ -164,3 +164,38 @@ def test_answers_that_are_waited_for(here: Here, server: Prepared, late: Late) -
     )
     words = ("callbacks", "test", "data", "--timeout", "30s", "--server", server.url)
     assert here(*words).exit == 0
+
+
+ROOM = {
+    "room_id": ID, "room_name": "lobby", "admin_user_ids": [], "current_users": 0, "peak_users": 0,
+    "total_joins": 0, "created_at": 0, "closed_at": 1, "last_activity": 0, "start_time": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("messages", "rm", "--user", "mallory"),
+        ("rooms", "rm", ID, "--yes"),
+        ("db", "prune", "--older-than", "1d", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_what_removes_much_is_waited_for(
+    here: Here, server: Prepared, words: tuple[str, ...]
+) -> None:
+    """Its one answer comes when all is removed."""
+    server.answers["GET /management/rooms"] = Answer([ROOM])
+    server.answers[f"GET /management/rooms/{ID}"] = Answer(ROOM)
+
+    def removes(asked: Asked) -> Answer:
+        time.sleep(1)
+        if asked.path.endswith("/messages"):
+            return Answer({"messages": 1_000_000, "changed": True})
+        return Answer(status=204)
+
+    for path in (f"rooms/{ID}", "room-users/mallory/messages"):
+        server.answers[f"DELETE /management/{path}"] = removes
+    done = here(*words, "--server", server.url, "--timeout", "0.5", "--json")
+    assert (done.stderr, done.exit) == ("", 0)
+    assert json.loads(done.stdout)["changed"] is True
