@@ -46,9 +46,9 @@ NOBODY: frozenset[str] = frozenset()
 
 
 class Case(NamedTuple):
-    """``words`` after the command: ``<main>``, ``<hall>``, ``<new>`` and ``<file>`` stand for rooms
-    and a database, ``<users>`` for all of them. ``holds`` is what --json gives back, ``cells`` what
-    a pipe does, both exactly."""
+    """``words`` after the command: ``<main>``, ``<hall>``, ``<new>``, ``<closed>`` and ``<file>``
+    stand for rooms and a database, ``<users>`` for all of them. ``holds`` is what --json gives
+    back, ``cells`` what a pipe does, both exactly."""
 
     words: Sequence[str]
     holds: frozenset[str] = NOBODY
@@ -86,7 +86,7 @@ CASES = {
     "rooms show": Case(("<main>",), NAMES, NAMES),
     "rooms rename": Case(("<new>", ROOM_NAME), frozenset({ROOM_NAME})),
     "rooms close": Case(("<new>", "--yes")),
-    "rooms rm": Case(("<new>", "--yes")),
+    "rooms rm": Case(("<closed>", "--yes")),
     "rooms members": _list("<main>", holds=NAMES),
     "rooms admins": _list("<main>", holds=NAMES),
     "rooms history": _list("<main>", "--all", holds=NAMES | TEXTS),
@@ -127,7 +127,7 @@ CASES = {
     "db verify": _file(),
     "db backup": _file(f"{PLACE}/{FILE}"),
     "db restore": _file(f"{PLACE}/{FILE}", "--yes", exit_code=3),
-    "db prune": Case(("--older-than", "1d", "--yes")),
+    "db prune": _file("--older-than", "1d", "--yes"),
     "db seed": _file("--demo"),
     "config show": Case(("--origin", "--config", "<toml>")),
     "config check": Case(("--config", "<toml>")),
@@ -224,10 +224,12 @@ class Scene:
         match word:
             case "<main>":
                 return self._rooms[command == "bans"].id
-            case "<hall>" | "<new>":
+            case "<hall>" | "<new>" | "<closed>":
                 # Found by its name, which no other test uses.
                 name = room_name(f"{self._here.directory} {EVERYTHING}")
-                self._server.create_room(name)
+                room = self._server.create_room(name)
+                if word == "<closed>":
+                    self._server.http.delete(room.path)
                 return name
             case "<file>":
                 url = f"sqlite:{PLACE}/chat.db"
