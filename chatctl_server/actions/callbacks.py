@@ -77,7 +77,9 @@ def _add(tx: Tx, planned: Sequence[deliveries.Planned], due_at: int) -> None:
     if planned:
         present = {each.id for each in endpoints.present(tx.db)}
         wanted = [
-            each for each in deliveries.but_of_purged(tx.db, planned) if each.endpoint in present
+            each
+            for each in delivery_retention.but_of_purged(tx.db, planned)
+            if each.endpoint in present
         ]
         deliveries.add(tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, due_at)
 

@@ -15,7 +15,14 @@ from chatctl_server.actions import callbacks as planning
 from chatctl_server.actions.endpoints import policy_of
 from chatctl_server.domain import callbacks, events, times
 from chatctl_server.settings.table import Settings
-from chatctl_server.storage import cursors, deliveries, delivery_lists, endpoints, log
+from chatctl_server.storage import (
+    cursors,
+    deliveries,
+    delivery_lists,
+    delivery_retention,
+    endpoints,
+    log,
+)
 from chatctl_server.storage.delivery_lists import Addressed, DeliveryListed
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
@@ -135,7 +142,7 @@ def plan_missing(tx: Tx, actor: events.Actor, outage: Outage, missing: Missing) 
         known = delivery_lists.addressed(tx.db, missing.newest, min(offsets), max(offsets))
     planned = [
         each
-        for each in deliveries.but_of_purged(tx.db, missing.planned)
+        for each in delivery_retention.but_of_purged(tx.db, missing.planned)
         if each.endpoint in targets
         and Addressed(_known_as(targets[each.endpoint]), each.event, each.first) not in known
     ]

@@ -15,7 +15,6 @@ from chatctl_server import errors
 from chatctl_server.domain import event_id
 from chatctl_server.domain.callbacks import Outcome
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage import conversations
 from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
 Status = Literal["pending", "delivered", "failed", "skipped"]
@@ -391,56 +390,6 @@ def skip_of_removed(db: Database, now: int, limit: int) -> int:
     skipped = _SKIP_OF_REMOVED.rows(db, now=now, limit=limit)
     _END_KEYS.run(db, list(set(skipped)))
     return len(skipped)
-
-
-SCAN = 200_000  # rows that one query looks at
-# That a conversation is purged is still told.
-_OF_PURGED = Query(
-    """SELECT id FROM delivery WHERE id > :after AND id <= :until AND event NOT GLOB '*.purged'
-    AND conversation IN (SELECT id FROM conversation WHERE kind = 'purged')
-    ORDER BY id LIMIT :limit"""
-)
-# The tries go with it: their table refers to it so.
-_REMOVE = Query("DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(:deliveries))")
-# ``endpoint IN``: so that it is looked up in the indexes, which begin with the endpoint.
-_REMOVE_PENDING = Query(
-    """DELETE FROM delivery WHERE status = 'pending' AND event NOT GLOB '*.purged'
-    AND endpoint IN (SELECT id FROM endpoint) AND conversation = :conversation"""
-)
-_DROP_KEYS_OF_CONVERSATION = Query(
-    """DELETE FROM ordering_key
-    WHERE endpoint IN (SELECT id FROM endpoint) AND conversation = :conversation AND NOT EXISTS (
-        SELECT 1 FROM delivery WHERE endpoint = ordering_key.endpoint
-        AND conversation = ordering_key.conversation AND status = 'pending')"""
-)
-
-
-def but_of_purged(db: Database, planned: Sequence[Planned]) -> list[Planned]:
-    """Those of conversations that are there, and those that tell that one is not any more."""
-    found = conversations.not_purged(db, {each.conversation for each in planned}) | {0}
-    return [
-        each for each in planned if each.conversation in found or each.event.endswith(".purged")
-    ]
-
-
-def of_purged(db: Database, after: int, limit: int) -> tuple[list[int], int]:
-    """The next ids of deliveries of purged conversations, and the one up to which there is no
-    other."""
-    end = max(after, min(newest_id(db), after + SCAN))
-    found = [each for (each,) in _OF_PURGED.rows(db, after=after, until=end, limit=limit)]
-    return found, found[-1] if len(found) == limit else end
-
-
-def remove(db: Database, found: Sequence[int]) -> None:
-    """With their tries."""
-    _REMOVE.run(db, deliveries=msgspec.json.encode(found).decode())
-
-
-def remove_late(db: Database, ref: ConversationRef) -> None:
-    """What was planned for it while the others were removed, and ordering keys in which nothing
-    waits."""
-    _REMOVE_PENDING.run(db, conversation=ref.id)
-    _DROP_KEYS_OF_CONVERSATION.run(db, conversation=ref.id)
 
 
 _CLAMP = Query("UPDATE ordering_key SET due_at = :now + delay WHERE due_at > :now + delay")

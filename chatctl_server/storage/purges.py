@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage import deliveries, engine, log
+from chatctl_server.storage import delivery_retention, engine, log
 from chatctl_server.storage.sql import Database, Query
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
@@ -56,7 +56,7 @@ async def finish(store: Store) -> None:
     found = await store.read(unfinished)
     if not found:
         return
-    await _remove_found(store, deliveries.of_purged, _remove_deliveries)
+    await _remove_found(store, delivery_retention.of_purged, _remove_deliveries)
     for ref in found:
         for step in (_remove_messages, _remove_sessions):
             while await _write(store, step, ref):
@@ -91,7 +91,7 @@ async def _write(store: Store, step: Callable[..., T], *arguments: Any) -> T:
 
 
 def _remove_deliveries(tx: Tx, found: Sequence[int]) -> None:
-    deliveries.remove(tx.db, found)
+    delivery_retention.remove(tx.db, found)
 
 
 def _remove_messages(tx: Tx, ref: ConversationRef) -> int:
@@ -117,7 +117,7 @@ def _remove_events(tx: Tx, offsets: Sequence[int]) -> None:
 
 
 def _remove(tx: Tx, ref: ConversationRef) -> None:
-    deliveries.remove_late(tx.db, ref)
+    delivery_retention.remove_late(tx.db, ref)
     _REMOVE_BATCHES.run(tx.db, conversation=ref.id)
     _count(tx, log.remove_creation(tx.db, ref))
     _REMOVE.run(tx.db, conversation=ref.id)
