@@ -137,6 +137,8 @@ def _misused(error: TyperException) -> Failure:
     if hasattr(error, "option_name") and context is not None and context.parent is None:
         return usage(message, "options behind the verb, as in: chatctl rooms ls --json")
     command = context.command_path if context is not None else "chatctl"
+    if (elsewhere := _elsewhere(message, command)) is not None:
+        return usage(message, elsewhere)
     if several or meant:
         possible = re.findall(r"\w[\w-]*|--\w[\w-]*", several or meant)
         typed = str(getattr(error, "option_name", "")) or message.split("'")[1]
@@ -144,6 +146,22 @@ def _misused(error: TyperException) -> Failure:
         if near:
             return usage(message, f"{command} {'… ' if several else ''}{', '.join(near)}")
     return usage(message, f"{command} --help")
+
+
+def _elsewhere(message: str, command: str) -> str | None:
+    """Of a first word that is no command: the verb of that name, or the noun with that in it."""
+    found = re.fullmatch(r"No such command '([\w-]+)'\.?", message)
+    if found is None or command != "chatctl":
+        return None
+    word = found[1]
+    verbs = [path for path, _, _ in registry.commands() if path.split()[-1] == word]
+    word = word.removesuffix("s")
+    nouns = [
+        f"chatctl {each}"
+        for each in registry.NOUNS
+        if word in (each.removesuffix("s"), each.split("-")[-1].removesuffix("s"))
+    ]
+    return ", ".join(nouns or verbs) or None
 
 
 def _near(typed: str, possible: list[str]) -> list[str]:

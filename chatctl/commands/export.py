@@ -1,5 +1,6 @@
 """``chatctl export``: what was said, out of the database, into a file or another program."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,13 +70,18 @@ def export(
     if form == "ndjson":
         sync_pull.run(options, target, sync_pull.PullQuery(named, since, until, window))
     else:
-        _export_csv(options, target, CsvExport(options, named, window))
+        is_shown = target == "-" and sys.stdout.isatty()
+        _export_csv(options, target, CsvExport(options, named, window, is_shown=is_shown))
 
 
 class CsvExport:
-    """Messages as CSV (RFC 4180). What would act on a terminal is escaped, as in a list's cells."""
+    """Messages as CSV (RFC 4180), texts as they were said. On a terminal what would act there is
+    escaped, as in a list's cells."""
 
-    def __init__(self, options: Options, named: str | None, window: dict[str, int]) -> None:
+    def __init__(
+        self, options: Options, named: str | None, window: dict[str, int], *, is_shown: bool
+    ) -> None:
+        self._is_shown = is_shown
         self._options = options
         self._named = named
         self._window = window
@@ -93,7 +99,7 @@ class CsvExport:
     def _of_room(self, server: Client, room: Json) -> Iterator[str]:
         for piece in room_pages.messages(server, room, self._window):
             self.messages += len(piece)
-            yield _lines([_row(room, each) for each in piece])
+            yield _lines([_row(room, each, is_shown=self._is_shown) for each in piece])
 
 
 def _export_csv(options: Options, target: str, made: CsvExport) -> None:
@@ -119,13 +125,14 @@ def _export_csv(options: Options, target: str, made: CsvExport) -> None:
     output.record(options, _WRITTEN, {"file": str(path), **counts})
 
 
-def _row(room: Json, message: Json) -> list[str]:
+def _row(room: Json, message: Json, *, is_shown: bool) -> list[str]:
     found = {**message, "room_id": room["room_id"], "room_name": room["room_name"]}
-    return [_cell(found[name]) for name in _CSV]
+    return [_cell(found[name], is_shown=is_shown) for name in _CSV]
 
 
-def _cell(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else cell(str(value))
+def _cell(value: object, *, is_shown: bool) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return cell(text) if is_shown else text
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from chatctl.commands import room_users
+from chatctl.commands.rooms import ask
 from chatctl.input import rooms, targets, times
 from chatctl.input.targets import MESSAGE
 from chatctl.link import connection
@@ -116,6 +117,8 @@ def _rm_of_user(
     options: Options, user: str, named: str | None, since: str | None, *, is_dry: bool
 ) -> None:
     span: dict[str, int] = times.window(time.time(), ("since", since), ("until", None))
+    if not is_dry and sys.stdin.isatty() and sys.stderr.isatty():
+        ask(f"Erase {'all' if since is None else 'what'} {user} wrote, for good?")
     with connection.open(options, writes=not is_dry) as server:
         query: dict[str, str | int] = {**span, "dry_run": "true" if is_dry else "false"}
         if named is not None:

@@ -162,10 +162,10 @@ def rm(
     """Remove a closed room for good, with all its data, from the log, too."""
     named = only_room(words, room)
     if not yes:
-        check_terminal("removing a room", f"chatctl rooms rm {named} --yes")
         # Asked without a hold on the database: a person may take their time.
         with connection.open(options) as server:
             found = _closed(server, named)
+        check_terminal("removing a room", f"chatctl rooms rm {named} --yes")
         ask(f"Remove {found['room_name']} ({found['room_id']}), closed, and all that is in it?")
         named = found["room_id"]
     with connection.open(options, writes=True) as server:

@@ -1,6 +1,9 @@
 """``chatctl status``."""
 
-from chatctl.link import connection
+from pathlib import Path
+
+from chatctl.link import connection, moved
+from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
 from chatctl.show import given_up, output
 from chatctl.show.output import Column
@@ -31,8 +34,9 @@ _COLUMNS = (
 @verb(
     "status",
     examples=("chatctl status", "chatctl status --server https://chat.example.org --json"),
-    exits=(3, 4),
+    exits=(3, 4, 10),
     because={
+        10: "the server cannot use its database",
         0: "also without a server, from the file: health is not_running then",
         6: "with --server, it does not answer, as a monitor wants to know",
     },
@@ -42,4 +46,10 @@ def status(options: Options) -> None:
     with connection.open(options) as server:
         found = server.get("/management/status")
     output.record(options, _COLUMNS, found)
+    if found.get("health") == "unhealthy":
+        raise Failure(
+            "check_failed",
+            f"the server cannot use its database {found['database']}",
+            f"its log; {moved.hint(found['pid'], Path(found['database']))}",
+        )
     given_up.tell(options, found.get("callbacks_failed", 0), found.get("oldest_failed_at"))

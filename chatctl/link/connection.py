@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from chatctl.input import times
-from chatctl.link import addresses, keys, owners
+from chatctl.link import addresses, keys, moved, owners
 from chatctl.link.client import Client, Json, Link
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
@@ -142,7 +142,7 @@ def _check_file(path: Path) -> None:
         holder = lock.read(lock.lock_path(path)) if failure.code == "file_not_found" else None
         if holder is not None and holder.ready:
             failure.message = f"{path} was removed while the server (pid {holder.pid}) has it"
-            failure.hint = f"kill {holder.pid}, put the file back, and start the server again"
+            failure.hint = moved.hint(holder.pid, path)
         raise
 
 

@@ -14,7 +14,8 @@ def check_file(path: Path) -> None:
         raise Failure(
             "file_not_found",
             f"there is no database file {path}",
-            f"chatctl serve --db sqlite://{path}, or chatctl db migrate, which creates it",
+            f"chatctl serve --db sqlite://{path}, which creates it, or chatctl db migrate --db "
+            f"sqlite://{path}",
         ) from None
     except PermissionError:
         raise Failure("user_refused", f"{path} is not for this user to read") from None

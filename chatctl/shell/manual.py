@@ -61,8 +61,7 @@ MESSAGE_ID or the ID of a delivery on each line:
 _OUTPUT = """
 stdout is the result, stderr is everything else: notes, questions, progress, errors.
 
-With --quiet notes and progress are left out; errors, questions and the results are not. One
-warning stays: that a change goes into a file while the server of another database runs.
+With --quiet notes and progress are left out; errors, questions and the results are not.
 
 On a terminal a list is a table: names are shortened with … where it is narrow, ids never; times
 are relative. Long output goes through the pager. In a pipe a list is a line for each row, with

@@ -47,7 +47,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     ``sockets`` (WebSockets) have their paths as the framework writes them, a parameter for one
     segment; ``streams`` are routes. Both find out by themselves who calls, and are made with the
     broadcaster, which a face that has some has, too.
-    ``in_words``: the core's refusals as the face's clients know them, in a language (LANGUAGE).
+    ``in_words``: the core's refusals as the face's clients know them.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     sockets: Mapping[str, Callable[[Context, B], AsgiRoute]] = {}
     streams: Callable[[Context, B], Handlers] | None = None
     broadcaster: Callable[[Context], B] | None = None
-    in_words: Callable[[Context], InWords] | None = None
+    in_words: InWords | None = None
 
 
 Faces = Sequence[Face[Any]]

@@ -82,7 +82,7 @@ def _guarded(context: Context, face: Face[Any], handlers: Handlers) -> Router:
         route_handlers=handlers,
         guards=[Guard(face.credentials, context)],
         security=[{name: []} for name in face.credentials.security],
-        exception_handlers=face.in_words and problems.handlers_in_words(face.in_words(context)),
+        exception_handlers=face.in_words and problems.handlers_in_words(face.in_words),
     )
 
 

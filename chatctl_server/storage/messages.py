@@ -6,8 +6,10 @@ import msgspec
 
 from chatctl_server.domain.events import MessageKind, Role, SenderKind
 from chatctl_server.domain.references import ConversationRef
+from chatctl_server.storage import counters
 from chatctl_server.storage.sql import Database, Query, Row
 
+REMOVED = "purged_message"  # the counter of those that went with their conversation
 PAGE_BYTES = 256 * 1024
 NEVER = 2**62  # when a ban or a mute ends that has no end
 
@@ -222,3 +224,9 @@ def last_of_sender(db: Database, ref: ConversationRef, after_seq: int, sender: s
         db, conversation=ref.id, after_seq=after_seq, sender=sender
     )
     return found
+
+
+def total(db: Database) -> int:
+    """How many there are, in all conversations."""
+    numbers = counters.values(db)
+    return numbers.get("message", 0) - numbers.get(REMOVED, 0)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage import delivery_retention, engine, log
+from chatctl_server.storage import delivery_retention, engine, log, messages
 from chatctl_server.storage.sql import Database, Query
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
@@ -29,7 +29,7 @@ _MESSAGES = Query(
     WHERE conversation = :conversation ORDER BY seq LIMIT :limit"""
 )
 _REMOVE_MESSAGES = Query(
-    """DELETE FROM message WHERE id IN (SELECT value FROM json_each(:messages))
+    """DELETE FROM message WHERE id IN (SELECT value FROM json_each(:found))
     RETURNING event_offset, changed_offset"""
 )
 _REMOVE_SESSIONS = Query(
@@ -103,8 +103,10 @@ def _remove_messages(tx: Tx, ref: ConversationRef) -> int:
         if some and size > STEP_BYTES:
             break
         some.append(number)
-    rows = _REMOVE_MESSAGES.rows(tx.db, messages=msgspec.json.encode(some).decode())
+    rows = _REMOVE_MESSAGES.rows(tx.db, found=msgspec.json.encode(some).decode())
     _remove_events(tx, [offset for row in rows for offset in row if offset is not None])
+    if rows:
+        tx.take(messages.REMOVED, len(rows))
     return len(rows)
 
 

@@ -108,7 +108,10 @@ _OPEN_NAMED = Query(
 )
 _CLOSED_BEFORE = Query(
     f"""SELECT c.id FROM conversation c
-    WHERE {_OF_ROOMS} AND c.closed_at < :before ORDER BY c.id LIMIT :limit"""
+    WHERE {_OF_ROOMS} AND c.closed_at < :before AND NOT EXISTS (
+        SELECT 1 FROM delivery WHERE status = 'pending'
+        AND endpoint IN (SELECT id FROM endpoint) AND conversation = c.id)
+    ORDER BY c.id LIMIT :limit"""
 )
 _COUNT = Query(f"SELECT c.status, count(*) FROM conversation c WHERE {_OF_ROOMS} GROUP BY c.status")
 
@@ -137,7 +140,8 @@ def open_named(db: Database, name: str, but: int = 0) -> list[tuple[RoomRef, str
 
 
 def closed_before(db: Database, before: int, limit: int) -> list[RoomRef]:
-    """Rooms that were closed before that time, in order of creation."""
+    """Rooms that were closed before that time and have no callback that waits, in order of
+    creation."""
     rows = _CLOSED_BEFORE.rows(db, before=before, limit=limit)
     return [RoomRef(number, ROOMS) for (number,) in rows]
 

@@ -38,6 +38,7 @@ ENOUGH_CALLS = 64  # are not kept waiting
 LIST_SECONDS = 10.0
 LIVE_SECONDS = 5.0
 INTERRUPT_SECONDS = 0.1
+TOLD_AGAIN_SECONDS = 60.0  # that the database is gone
 
 
 class Store:
@@ -70,6 +71,7 @@ class Store:
         self._thread: threading.Thread | None = None
         self._writing: Writer | None = None
         self._use(engine.reading(path))
+        self._told_again_at = 0.0
         self._checkpointer = Checkpointer(path, durable=durable)
         self._identity: tuple[int, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -297,6 +299,10 @@ class Store:
         writing.close()
 
     def _refused(self, calls: Sequence[Call]) -> list[Completed]:
+        now = time.monotonic()
+        if now >= self._told_again_at:
+            self._told_again_at = now + TOLD_AGAIN_SECONDS
+            logger.error("%s", self._displaced().detail)
         return [Completed(call, self._displaced(), ()) for call in calls]
 
     def _displaced(self) -> errors.StorageUnavailable:

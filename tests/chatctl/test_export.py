@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from as_terminal import as_terminal
 from offline import SECOND, Offline
 from same_process import Here
 from served import Served
-from world import Server, running
+from world import KEY, Server, running
 
 from chatctl.show.visible import exact
 from chatctl_server.actions import conversations, messages
@@ -50,19 +51,25 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def said(rows: list[dict[str, str]]) -> list[str]:
-    return [exact(row["content"]) for row in rows]
+    return [row["content"] for row in rows]
 
 
 def test_csv_of_a_room(served: Served) -> None:
     done = served("export", "told", "--format", "csv")
     rows = table(done.stdout)
     assert said(rows) == TEXTS
-    assert {"\x1b", "\x07"}.isdisjoint(done.stdout)
     assert rows[0] == {
         "room_id": rows[0]["room_id"], "room_name": "told", "message_id": "1", "seq": "1",
         "created_at": "2023-11-14T22:13:20Z", "user_id": "anna", "nickname": "anna",
         "kind": "text", "content": "plain", "deleted": "false",
     }  # fmt: skip
+
+
+def test_on_a_terminal_nothing_acts(here: Here, shared_server: Server) -> None:
+    environ = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
+    shown = as_terminal(here, 120, "export", "told", "--format", "csv", **environ).stdout
+    assert {"\x1b", "\x07"}.isdisjoint(shown)
+    assert [exact(row["content"]) for row in table(shown)] == TEXTS
 
 
 def test_csv_of_all_rooms(served: Served) -> None:

@@ -156,3 +156,22 @@ def test_a_closed_stdin_is_an_empty_one(
     )
     assert (done.stdout, done.stderr, done.returncode) == expected
     assert prepared.asked == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("user show anna", "chatctl room-users"),
+        ("users ls", "chatctl room-users"),
+        ("room ls", "chatctl rooms"),
+        ("backup x.db", "chatctl db backup"),
+        ("romms ls", "chatctl rooms"),
+        ("nothing-like-it", "chatctl --help"),
+    ],
+)
+def test_a_word_that_is_no_command_leads_to_the_one_that_has_it(
+    here: Here, typed: str, meant: str
+) -> None:
+    done = here(*typed.split())
+    assert (done.stdout, done.exit) == ("", 2)
+    assert done.stderr.splitlines()[1] == f"  try: {meant}"

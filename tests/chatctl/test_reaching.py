@@ -3,9 +3,11 @@
 import json
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
+import world
 from prepared_server import KEY, Answer, Chatctl, Prepared, lines, problem
 from world import running
 
@@ -168,7 +170,8 @@ def test_a_missing_database_file_is_exit_3(chatctl: Chatctl) -> None:
         "",
         lines(
             f"chatctl: there is no database file {path}",
-            f"  try: chatctl serve --db sqlite://{path}, or chatctl db migrate, which creates it",
+            f"  try: chatctl serve --db sqlite://{path}, which creates it, "
+            f"or chatctl db migrate --db sqlite://{path}",
         ),
         3,
     )
@@ -215,17 +218,46 @@ def test_the_only_running_server_is_found(chatctl: Chatctl, tmp_path: Path) -> N
 
 
 def test_a_database_that_was_removed_under_its_server(chatctl: Chatctl, tmp_path: Path) -> None:
+    """What is said to be done brings it back, with what was acknowledged last."""
     with running(tmp_path) as server:
         assert server.process is not None
+        room, pid = server.create_room(), server.process.pid
+        anna = room.join("anna")
+        anna.say("acknowledged")
         server.database.unlink()
+        server.database.with_name("chat.db-wal").unlink(missing_ok=True)
         for words in (("rooms", "ls"), ("db", "info"), ("rooms", "create", "lobby")):
             done = server.chatctl(*words)
             assert (done.stdout, done.returncode) == ("", 3)
-            assert done.stderr == lines(
-                f"chatctl: {server.database} was removed while the server "
-                f"(pid {server.process.pid}) has it",
-                f"  try: kill {server.process.pid}, put the file back, and start the server again",
-            )
+            said, hint = done.stderr.splitlines()
+            gone = f"{server.database} was removed while the server (pid {pid}) has it"
+            assert said == f"chatctl: {gone}"
+        begin, end = "  try: move it back, if it was moved; else ", f", then kill {pid} and start"
+        assert hint.startswith(begin)
+        assert hint.endswith(f"{end} the server again")
+        anna.send("SendMessage", {"content": "refused", "client_msg_id": "1"})
+        assert anna.receive("Error")["payload"]["code"] == "storage_unavailable"
+        health = server.http.get("/health")
+        assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+        status = chatctl("status", "--server", server.url, "--quiet", ADMIN_API_KEY=world.KEY)
+        assert (status.exit, "health\tunhealthy" in status.stdout) == (10, True)
+        assert "cannot use its database" in status.stderr
+        for command in hint.removeprefix(begin).partition(end)[0].split(", "):
+            subprocess.run(command.split(" "), check=True)
+        server.kill()
+        server.start()
+        assert [each["content"] for each in room.history()] == ["acknowledged"]
+        assert "was removed or replaced while the server ran" in server.log.read_text()
+
+
+def test_users_are_not_told_where_the_database_is(tmp_path: Path) -> None:
+    with running(tmp_path, LANGUAGE="en") as server:
+        anna = server.create_room().join("anna")
+        server.database.unlink()
+        anna.send("SendMessage", {"content": "hello", "client_msg_id": "1"})
+        told = anna.receive("Error")["payload"]
+        assert told["code"] == "storage_unavailable"
+        assert told["message"] == "The server cannot be used at the moment; try again later"
 
 
 def test_one_of_several_servers_by_its_address(chatctl: Chatctl, tmp_path: Path) -> None:

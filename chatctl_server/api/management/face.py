@@ -4,9 +4,9 @@ from typing import Any
 
 from chatctl_server.api.authentication import OPERATOR
 from chatctl_server.api.context import Context
-from chatctl_server.api.faces import Face, Handlers, InWords
+from chatctl_server.api.faces import Face, Handlers
 from chatctl_server.live.log_tail import LogTail
-from chatctl_server.views.rooms.refusals import RoomWords
+from chatctl_server.views.rooms.refusals import in_room_codes
 
 
 def _callbacks() -> Handlers:
@@ -35,10 +35,6 @@ def _unguarded() -> Handlers:
     return [status.management_health, status.health, status.simple_health, status.metrics]
 
 
-def _in_words(context: Context) -> InWords:
-    return RoomWords(context.settings.language).of
-
-
 def _broadcaster(context: Context) -> LogTail:
     return context.log_tail
 
@@ -53,5 +49,5 @@ MANAGEMENT: Face[Any] = Face(
     },
     unguarded=_unguarded,
     broadcaster=_broadcaster,
-    in_words=_in_words,  # what its routes look up by name are rooms
+    in_words=in_room_codes,  # what its routes look up by name are rooms
 )

@@ -20,7 +20,7 @@ from chatctl_server.api.metrics import CONTENT_TYPE
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.domain import times
-from chatctl_server.storage import counters, cursors, log, rooms, syncs
+from chatctl_server.storage import cursors, log, messages, rooms, syncs
 from chatctl_server.storage.sql import Database, schema_name
 
 PROBE_SECONDS = 2.0
@@ -127,6 +127,8 @@ async def status(context: NamedDependency[Context]) -> Status:
 def _health(context: Context, receiving: list[Receiving]) -> str:
     if not context.is_serving:
         return "not_running"
+    if context.store.is_displaced:
+        return "unhealthy"
     is_well = not context.store.trouble and callback_figures.trouble(receiving) is None
     return "healthy" if is_well else "degraded"
 
@@ -261,7 +263,7 @@ def _counts(db: Database) -> StoredCounts:
     positions["syncs"] = syncs.planned_up_to(db, positions.get(callbacks.NAME, 0))
     return StoredCounts(
         rooms=rooms.counts(db),
-        messages=counters.values(db).get("message", 0),
+        messages=messages.total(db),
         last_offset=newest,
         followers={name: newest - position for name, position in positions.items()},
         receiving=callback_figures.read(db),

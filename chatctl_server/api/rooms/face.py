@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from chatctl_server.api.authentication import OPERATOR
 from chatctl_server.api.context import Context
-from chatctl_server.api.faces import AsgiRoute, Face, Handlers, InWords
-from chatctl_server.views.rooms.refusals import RoomWords
+from chatctl_server.api.faces import AsgiRoute, Face, Handlers
+from chatctl_server.views.rooms.refusals import RoomWords, in_room_codes
 
 if TYPE_CHECKING:
     from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
@@ -39,10 +39,6 @@ def _sync() -> Handlers:
     return [SyncRoutes, sync_status, deliver_due]
 
 
-def _in_words(context: Context) -> InWords:
-    return RoomWords(context.settings.language).of
-
-
 def _broadcaster(context: Context) -> "RoomBroadcaster":
     from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
 
@@ -74,5 +70,5 @@ ROOMS = Face(
     broadcaster=_broadcaster,
     sockets={"/ws/rooms/{room_id:str}": _socket},
     streams=_streams,
-    in_words=_in_words,
+    in_words=in_room_codes,
 )

@@ -121,6 +121,7 @@ def test_what_waits_for_a_dead_receiver_goes_too(tmp_path: Path) -> None:
             told = wait_for_event(alive, "room.purged")[0].json
             assert (told["type"], told["room_id"]) == ("room.purged", room.id)
             assert stored(server, f"{of_room} 1") == [(0,)]
+            assert server.http.get("/management/status").json()["messages"] == 1
             left = "SELECT event FROM delivery WHERE conversation = 1"
             assert stored(server, left) == [("room.purged",)]
             assert stored(server, f"{of_room} 2") == [(2,)]

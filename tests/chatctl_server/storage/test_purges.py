@@ -13,6 +13,7 @@ import pytest
 from offline import HOST, Offline, room
 
 from chatctl_server.actions import (
+    callbacks,
     conversations,
     custom_events,
     followers,
@@ -24,8 +25,9 @@ from chatctl_server.app import create_app
 from chatctl_server.domain import times
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import engine, log, maintenance, purges, rooms
+from chatctl_server.storage import deliveries, engine, log, maintenance, purges, rooms
 from chatctl_server.storage.store import Store
+from chatctl_server.storage.transaction import Tx
 from chatctl_server.workers import room_retention
 
 DAY = 24 * 3600 * times.SECOND
@@ -286,3 +288,23 @@ async def test_an_erasure_passes_over_what_was_purged_meanwhile(path: Path) -> N
     found = [(ROOM, 9), (kept, posted)]
     assert desk.call(messages.erase_each, HOST, found) == 1
     desk.close()
+
+
+@pytest.mark.parametrize("status", ["pending", "failed"])
+async def test_a_room_whose_callbacks_wait_is_kept(path: Path, status: str) -> None:
+    """By the clock: who asks for one room to be removed has decided that."""
+    desk = Offline(path, now=times.now())
+    desk.call(callbacks.configure, {"data": "http://127.0.0.1:1/"}, 0)
+
+    def wait(tx: Tx) -> None:
+        planned = deliveries.Planned(1, CLOSED, "data_sync", 1, 1, 4)
+        deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0)
+        tx.db.execute_sql("UPDATE delivery SET status = ?", (status,))
+
+    desk.call(wait)
+    desk.close()
+    async with opened(path) as store:
+        await room_retention.remove(store, 1, times.now())
+    with closing(sqlite3.connect(path)) as db:
+        (count,) = db.execute("SELECT count(*) FROM conversation WHERE id = 2").fetchone()
+    assert count == (status == "pending")

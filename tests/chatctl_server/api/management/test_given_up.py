@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hooks import calling, finished, of_event
+from hooks import calling, finished, wait_for_event
 from receivers import Receiver, answer, receiver
 from world import Server, eventually
 
@@ -64,7 +64,8 @@ def test_it_shows_until_it_has_arrived(calls: Server, hook: Receiver) -> None:
     hook.behave(answer())
     run_the_hint(calls, health(calls)["error"])
     eventually(lambda: calls.figure(FAILED) == 0)
-    assert len(of_event(hook, "room_created")) == 4
+    assert len(wait_for_event(hook, "room_created", 4)) == 4
+    assert {status for *_, status in finished(calls, 2)} == {"delivered"}
     well = health(calls)
     assert (well["status"], well["error"]) == ("healthy", None)
     status = calls.http.get("/management/status").json()
