@@ -72,7 +72,10 @@ def recover(
         bool, typer.Option("--dry-run", help="Only count them, and say how long it would take.")
     ] = False,
 ) -> None:
-    """Send again what an outage has cost: what was given up, or what was never planned."""
+    """Send again what an outage has cost: what was given up, or what was never planned.
+
+    What waits for its next try is tried now.
+    """
     window = times.window(time.time(), ("since", since), ("until", until))
     run = RecoveryRun(options, {**window, "only": only, "dry_run": dry_run}, endpoint, rate, after)
     # A dry run writes, too, and takes it back. What is left for a server to send is told by what

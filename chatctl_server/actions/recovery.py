@@ -27,6 +27,7 @@ from chatctl_server.storage.delivery_lists import Addressed, DeliveryListed
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
 
+MOST_HURRIED = 10_000  # conversations whose callbacks wait for a retry
 EVENTS_A_PORTION = 1000
 
 
@@ -94,7 +95,8 @@ def resend(tx: Tx, actor: events.Actor, delivery_id: str, settings: Settings) ->
 def revive(
     tx: Tx, actor: events.Actor, outage: Outage, place: PortionStart, settings: Settings
 ) -> Portion:
-    """What was given up or, for ``all``, whatever is not pending."""
+    """What was given up or, for ``all``, whatever is not pending. What waits for its next try is
+    tried now: the receiver is back, or nobody would ask."""
     homes = _homes(_known(tx.db), _targets(tx.db, outage.endpoint_id))
     which: delivery_lists.Among = "failed" if outage.only == "failed" else "finished"
     end = deliveries.newest_id(tx.db) if place.end is None else place.end
@@ -104,6 +106,9 @@ def revive(
         stored = deliveries.one(tx.db, number)
         assert stored is not None
         _make_pending(tx, stored, homes[stored.endpoint], settings)
+    if place == PortionStart() and not outage.is_dry_run:
+        for target in _targets(tx.db, outage.endpoint_id):
+            deliveries.hurry_ordering_keys(tx.db, target.id, MOST_HURRIED)
     following = PortionStart(found[-1], end) if len(found) == limit else None
     return _recorded(tx, actor, outage, _portion(tx.db, found, following))
 

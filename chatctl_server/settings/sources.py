@@ -111,11 +111,18 @@ def _from_rust_log(found: FoundSetting) -> FoundSetting:
 
 
 def _parsed(found: Mapping[str, FoundSetting]) -> Settings:
-    fields = {
-        setting.field: _value(setting, found[name])
-        for name, setting in SETTINGS.items()
-        if name in found
-    }
+    """Raises InvalidSetting, which says all that is wrong; its field and hint are the first's."""
+    fields: dict[str, object] = {}
+    wrong: list[InvalidSetting] = []
+    for name, setting in SETTINGS.items():
+        if name in found:
+            try:
+                fields[setting.field] = _value(setting, found[name])
+            except InvalidSetting as refused:
+                wrong.append(refused)
+    if wrong:
+        said = "; ".join(each.detail for each in wrong)
+        raise InvalidSetting(said, field=wrong[0].field, hint=wrong[0].hint)
     return Settings(**fields)  # type: ignore[arg-type]  # each kind parses to its field's type
 
 

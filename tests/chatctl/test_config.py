@@ -179,3 +179,13 @@ class TestCheck:
         done = here("config", "check", "--quiet")
         assert (done.stderr, done.exit) == ("", 0)
         assert "warnings\t1" in done.stdout
+
+
+def test_all_that_is_wrong_is_told_at_once(here: Here) -> None:
+    _write(here, ".env", "MAX_CONNECTIONS=none\nRESUME_LIMIT=-1\nLOG_FORMAT=xml\nLANGUAGE=en\n")
+    done = here("config", "check", "--json")
+    error = json.loads(done.stderr)["error"]
+    assert (done.stdout, done.exit) == ("", 2)
+    for number, name in enumerate(("MAX_CONNECTIONS", "RESUME_LIMIT", "LOG_FORMAT"), 1):
+        assert f"{name} (from .env line {number})" in error["message"]
+    assert "LANGUAGE" not in error["message"]

@@ -142,7 +142,8 @@ class Deliveries(Controller):
 async def recover_deliveries(
     request: AnyRequest, context: NamedDependency[Context], data: JSONBody[callback_bodies.Recover]
 ) -> callback_bodies.Recovered:
-    """`failed`: what was given up or skipped is pending again. `missing`: deliveries are made of
+    """`failed`: what was given up or skipped is pending again, and what waits for its next try is
+    tried now. `missing`: deliveries are made of
     events of which an enabled endpoint was not told, as far back as deliveries are kept. `all`:
     both, and what has arrived, again.
 

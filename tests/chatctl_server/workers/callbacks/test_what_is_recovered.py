@@ -217,3 +217,20 @@ def test_how_the_delay_grows(
     assert (named.is_patient, added.is_patient) == (False, True)
     assert (named.is_growing, named.tries) == (named_grows, 82 if named_grows else 4)
     assert (added.is_growing, added.tries) == (added_grows, 82 if added_grows else 4)
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_what_waits_for_its_next_try_is_tried_now(desk: Offline, is_dry_run: bool) -> None:
+    endpoint = add(desk, "room.*")
+    deliver(desk, endpoint.id, Again(3600 * SECOND))
+    hour = 3600 * SECOND
+
+    def next_due(tx: Tx) -> int | None:
+        return deliveries.next_due(tx.db, endpoint.id, tx.now)
+
+    assert desk.call(next_due) == desk.now + hour
+    assert revive(desk, is_dry_run=is_dry_run).size == 0
+    found = desk.call(
+        lambda tx: deliveries.due(tx.db, endpoint.id, is_slow=False, now=tx.now, above=0, limit=10)
+    )
+    assert len(found) == (0 if is_dry_run else 1)
