@@ -42,6 +42,9 @@ Duration = Annotated[
 Everywhere = Annotated[
     bool, typer.Option("--all-rooms", help="In every room, also later ones: no ROOM, only USER.")
 ]
+ListEverywhere = Annotated[
+    bool, typer.Option("--all-rooms", help="Those of every room at once: no ROOM.")
+]
 OnlyRoom = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
 
 
@@ -181,24 +184,36 @@ def unmute(
 
 @verb(
     "bans",
-    examples=("chatctl bans lobby", "chatctl bans -R lobby --json"),
+    examples=("chatctl bans lobby --json", "chatctl bans --all-rooms"),
     exits=(3, 4, 5),
     columns=_BANS,
 )
-def bans(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -> None:
-    """List the users banned from a room, sorted by user."""
-    _list(options, only_room(words, room), "bans", _BANS)
+def bans(
+    options: Options,
+    *,
+    words: OnlyRoom = None,
+    room: RoomOption = None,
+    everywhere: ListEverywhere = False,
+) -> None:
+    """List the users banned from a room, sorted by user; or those banned from every room."""
+    _list(options, None if everywhere else only_room(words, room), words, "bans", _BANS)
 
 
 @verb(
     "mutes",
-    examples=("chatctl mutes lobby", "chatctl mutes -R lobby --json"),
+    examples=("chatctl mutes lobby --json", "chatctl mutes --all-rooms"),
     exits=(3, 4, 5),
     columns=_MUTES,
 )
-def mutes(options: Options, *, words: OnlyRoom = None, room: RoomOption = None) -> None:
-    """List the users muted in a room, sorted by user."""
-    _list(options, only_room(words, room), "mutes", _MUTES)
+def mutes(
+    options: Options,
+    *,
+    words: OnlyRoom = None,
+    room: RoomOption = None,
+    everywhere: ListEverywhere = False,
+) -> None:
+    """List the users muted in a room, sorted by user; or those muted in every room."""
+    _list(options, None if everywhere else only_room(words, room), words, "mutes", _MUTES)
 
 
 def _everywhere(
@@ -225,9 +240,19 @@ def _mute(user: str) -> str:
     return room_users.path(user, "mute")
 
 
-def _list(options: Options, named: str, kind: str, columns: tuple[Column, ...]) -> None:
+def _list(
+    options: Options,
+    named: str | None,
+    words: list[str] | None,
+    kind: str,
+    columns: tuple[Column, ...],
+) -> None:
+    """Without a room of all rooms at once."""
+    if named is None and words:
+        raise failures.usage("--all-rooms goes without a ROOM", f"chatctl {kind} --all-rooms")
     with connection.open(options) as server:
-        found = server.get(rooms.path(rooms.find_id(server, named), kind))
+        place = "/management" if named is None else rooms.path(rooms.find_id(server, named))
+        found = server.get(f"{place}/{kind}")
     found.sort(key=lambda one: str(one["user_id"]))
     output.rows(options, columns, found)
 

@@ -145,3 +145,24 @@ def test_history(served: Served, room: Room) -> None:
     rest = served.json("room-users", "history", "carol", "--before", ids[1])
     assert rest == found[2:]
     assert served.json("room-users", "history", "carol", "--until", "1h") == []
+
+
+@pytest.mark.parametrize("verb", SANCTIONS)
+def test_those_of_all_rooms_are_listed(served: Served, room: Room, verb: str) -> None:
+    """Without those of single rooms; and as what takes a list takes it back."""
+    kind = f"{verb}s"
+    before = served(kind, "--all-rooms").stdout  # other tests'
+    assert served(f"un{verb}", "--all-rooms", "--from", "-", stdin=before).exit in (0, USAGE)
+    assert served(verb, room.id, "of-one-room").exit == 0
+    assert served.json(kind, "--all-rooms") == []
+    assert served(verb, "mallory", "--all-rooms", "--reason", "spam", "--for", "1h").exit == 0
+    assert served(verb, "trudy", "--all-rooms").exit == 0
+    first, second = served.json(kind, "--all-rooms")
+    assert (first["user_id"], first["reason"], second["user_id"]) == ("mallory", "spam", "trudy")
+    assert first["expires_at"].endswith("Z")
+    assert second["expires_at"] is None
+    listed = served(kind, "--all-rooms").stdout
+    assert [line.split("\t")[0] for line in listed.splitlines()] == ["mallory", "trudy"]
+    assert served.refused(kind, room.id, "--all-rooms") == ("usage", USAGE)
+    assert served(f"un{verb}", "--all-rooms", "--from", "-", stdin=listed).exit == 0
+    assert served.json(kind, "--all-rooms") == []

@@ -127,6 +127,7 @@ def _of_users(lobby: str, attic: str) -> list[tuple[str, Row]]:
             path = f"/management/room-users/{user}/{kind}"
             row(f"PUT /management/room-users/{{user_id}}/{kind}", path, {"expires_in": 60})
             row("GET /management/room-users/{user_id}", f"/management/room-users/{user}")
+            row(f"GET /management/{kind}s", f"/management/{kind}s")
             row(f"DELETE /management/room-users/{{user_id}}/{kind}", path)
     return found
 

@@ -187,8 +187,10 @@ _MODERATION: Final = (
         path={"user_id": "mallory"},
         body={"reason": "spam", "expires_in": DAY},
     ),
+    Example("list_bans_everywhere", [_BAN]),
     Example("unban_everywhere", {"changed": True}, path={"user_id": "mallory"}),
     Example("mute_everywhere", {**_MUTE, "changed": True}, path={"user_id": "trudy"}, body={}),
+    Example("list_mutes_everywhere", [_MUTE]),
     Example("unmute_everywhere", {"changed": True}, path={"user_id": "trudy"}),
     Example(
         "list_messages_of_user",

@@ -25,6 +25,18 @@ def _users() -> Handlers:
     return [RoomUsers]
 
 
+def _bans() -> Handlers:
+    from chatctl_server.api.rooms.user_routes import list_bans_everywhere
+
+    return [list_bans_everywhere]
+
+
+def _mutes() -> Handlers:
+    from chatctl_server.api.rooms.user_routes import list_mutes_everywhere
+
+    return [list_mutes_everywhere]
+
+
 def _connections() -> Handlers:
     from chatctl_server.api.rooms.connection_routes import list_connections
 
@@ -64,6 +76,8 @@ ROOMS = Face(
     parts={
         "/management/rooms": _rooms,
         "/management/room-users": _users,
+        "/management/bans": _bans,
+        "/management/mutes": _mutes,
         "/management/connections": _connections,
         "/management/sync": _sync,
     },

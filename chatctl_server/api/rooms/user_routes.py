@@ -17,7 +17,7 @@ from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
-from chatctl_server.storage import history_pages, room_users, rooms
+from chatctl_server.storage import history_pages, room_users, rooms, sanctions
 from chatctl_server.storage.room_users import RoomUser
 from chatctl_server.storage.rooms import Room
 from chatctl_server.storage.sql import Database
@@ -177,6 +177,32 @@ class RoomUsers(Controller):
             count += len(page) if dry_run else await subject.erase(page)
             after = page[-1][1]
         return bodies.Erased(count > 0 and not dry_run, count)
+
+
+@get(
+    "/management/bans",
+    tags=("moderation",),
+    summary="Who is banned from every room",
+    response_description="The bans, sorted by user id",
+    opt=may_refuse(*READ),
+)
+async def list_bans_everywhere(context: NamedDependency[Context]) -> list[views.BanEntry]:
+    """Those of all rooms at once. Bans from single rooms are listed with each room."""
+    found = await context.store.read(sanctions.bans, ROOMS, times.now())
+    return [views.ban_entry(each) for each in found]
+
+
+@get(
+    "/management/mutes",
+    tags=("moderation",),
+    summary="Who is muted in every room",
+    response_description="The mutes, sorted by user id",
+    opt=may_refuse(*READ),
+)
+async def list_mutes_everywhere(context: NamedDependency[Context]) -> list[views.MuteEntry]:
+    """Those of all rooms at once. Mutes in single rooms are listed with each room."""
+    found = await context.store.read(sanctions.mutes, ROOMS, times.now())
+    return [views.mute_entry(each) for each in found]
 
 
 def _below(
