@@ -23,6 +23,7 @@ from chatctl.show.visible import json_text, visible
 # Objects. Most of what a command makes are the modules that it imports: none of it is garbage.
 COLLECT_AFTER = 50_000
 _A_SLIP = 0.65  # how alike two words are then
+_WHERE = ("--port", "-p", "--host", "--listen", "--address")  # other servers' --bind
 
 
 def main() -> NoReturn:
@@ -149,11 +150,16 @@ def _misused(error: TyperException) -> Failure:
 
 
 def _elsewhere(message: str, command: str) -> str | None:
-    """Of a first word that is no command: the verb of that name, or the noun with that in it."""
+    """Of an option of other servers, ours. Of a first word that is no command: the verb of that
+    name, or the noun with that in it."""
+    if command == "chatctl serve" and message.removeprefix("No such option: ") in _WHERE:
+        return "chatctl serve --bind HOST:PORT"
     found = re.fullmatch(r"No such command '([\w-]+)'\.?", message)
     if found is None or command != "chatctl":
         return None
     word = found[1]
+    if word == "version":
+        return "chatctl --version"
     verbs = [path for path, _, _ in registry.commands() if path.split()[-1] == word]
     word = word.removesuffix("s")
     nouns = [

@@ -139,6 +139,7 @@ def hand_over(path: Path, like: Path) -> None:
 
 
 CHECK = "chatctl db check, and then chatctl db restore with the newest good backup"
+NOT_A_DATABASE = "another file, or: chatctl db restore with the newest good backup"
 
 
 @contextmanager
@@ -174,5 +175,5 @@ def _failure(path: Path, error: Exception) -> errors.ChatctlError:
     if has_cause(error, apsw.CorruptError):
         return errors.CheckFailed(f"{path} is damaged: {engine.error_of(error)}", hint=CHECK)
     if has_cause(error, apsw.NotADBError):
-        return errors.StorageUnavailable(f"{path} is not a SQLite database")
+        return errors.StorageUnavailable(f"{path} is not a SQLite database", hint=NOT_A_DATABASE)
     return errors.StorageUnavailable(f"{path} cannot be used: {engine.error_of(error) or error}")

@@ -51,7 +51,7 @@ def _options(command: str) -> set[str]:
 
 @cache
 def _all_options() -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {"": set()}
+    found: dict[str, set[str]] = {"": {"--version"}}
     for path, _, parameters in registry.commands():
         options = {name for each in parameters for name in each.opts if name[0] == "-"}
         words = path.split()[1:]

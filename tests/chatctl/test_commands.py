@@ -338,6 +338,9 @@ def test_a_mistyped_verb_gets_a_suggestion(chatctl: Chatctl) -> None:
         (("rooms", "history", "lobby", "--limt", "3"), "chatctl rooms history … --limit"),
         (("users", "ls"), "chatctl room-users"),
         (("people", "ls"), "chatctl --help"),
+        (("version",), "chatctl --version"),
+        (("serve", "--port", "8080"), "chatctl serve --bind HOST:PORT"),
+        (("serve", "-p", "8080"), "chatctl serve --bind HOST:PORT"),
         (("romes", "ls"), "chatctl rooms"),
     ],
 )
