@@ -70,11 +70,15 @@ def ask(client: socket.socket, server: Server, room: Room, asked: str) -> None:
 @pytest.mark.parametrize("asked", ASKED)
 def test_a_stop_does_not_wait_for_who_does_not_read(tmp_path: Path, asked: str) -> None:
     """They are cut off, which is nobody's error, before the time that the stop has is over."""
-    with running(tmp_path) as server, socket.socket() as client:
+    with (
+        running(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="60") as server,
+        socket.socket() as client,
+    ):
         ask(client, server, long_room(server), asked)
         time.sleep(0.5)  # until it is full
         assert server.stop() == 0
         log = server.log.read_text()
+        assert "does not read was dropped" not in log  # it would be after 10 s, without a stop
         assert "Cancel" not in log
         assert '"level":"error"' not in log
         assert "Traceback" not in log
