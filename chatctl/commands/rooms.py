@@ -136,13 +136,8 @@ def close(
         named = _confirmed(options, named)
     with connection.open(options, writes=True) as server:
         done = _close(server, rooms.find(server, named))
-    if options.json:
-        output.document(done)
-    elif sys.stdout.isatty():
-        sentence = "closed" if done["changed"] else "was already closed"
-        output.line(visible(f"{done['room_name']} {sentence}"))
-    else:
-        output.fields([cell(done["room_id"]), output.changed(done)])
+    sentence = "closed" if done["changed"] else "was already closed"
+    _tell(options, done, f"{done['room_name']} {sentence}")
 
 
 @verb(
@@ -173,12 +168,16 @@ def rm(
         server.renew(LONG_SECONDS)
         server.delete(rooms.path(found["room_id"]), purge="true")
     result = {"changed": True, "room_id": found["room_id"], "room_name": found["room_name"]}
+    _tell(options, result, f"{result['room_name']} was removed")
+
+
+def _tell(options: Options, done: Json, sentence: str) -> None:
     if options.json:
-        output.document(result)
+        output.document(done)
     elif sys.stdout.isatty():
-        output.line(visible(f"{found['room_name']} was removed"))
+        output.line(visible(sentence))
     else:
-        output.fields([cell(found["room_id"]), output.changed(result)])
+        output.fields([cell(done["room_id"]), output.changed(done)])
 
 
 def _closed(server: Client, named: str) -> Json:
@@ -217,13 +216,8 @@ def rename(
         done = server.patch(rooms.path(before["room_id"]), {"room_name": rest[0]})
     _tell_namesakes(options, rest[0], done)
     result = {key: done[key] for key in ("changed", "room_id", "room_name")}
-    if options.json:
-        output.document(result)
-    elif sys.stdout.isatty():
-        sentence = "is now called" if done["changed"] else "is called that already:"
-        output.line(visible(f"{before['room_name']} {sentence} {done['room_name']}"))
-    else:
-        output.fields([cell(done["room_id"]), output.changed(done)])
+    sentence = "is now called" if done["changed"] else "is called that already:"
+    _tell(options, result, f"{before['room_name']} {sentence} {done['room_name']}")
 
 
 def _tell_namesakes(options: Options, name: str, room: Json) -> None:
