@@ -2,9 +2,8 @@
 
 import hashlib
 import itertools
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from chatctl.link.client import Json
@@ -14,7 +13,6 @@ Values = tuple[str | int, ...]
 Digest = Literal["equal", "different", "unknown"]
 
 DIGEST_RECORDS = 1000
-MOST_ORDERS = 720  # of sessions that began within the same second: six of them
 MOST_BYTES = 256 * 1024 * 1024
 _RECORD_BYTES = 400  # of a record's values, beside its texts
 
@@ -155,55 +153,23 @@ def compare(
     sessions: Sequence[Values],
     session_count: int,
 ) -> Digest:
-    """Whether a digest is that of what came; the counts are how many the server has."""
-    newest = sorted(messages[:message_count], key=_created_at)
-    hashed = hashlib.sha256()
-    _add(hashed, newest[-DIGEST_RECORDS:])
-    ended = sorted(sessions[:session_count], key=_join_time)
-    for order in _orders(ended):
-        whole = hashed.copy()
-        _add(whole, order[-DIGEST_RECORDS:])
-        if whole.hexdigest() == digest:
-            return "equal"
+    """Whether a digest is that of what came; the counts are how many the server has. Which of two
+    that began within one second is among the newest only the server knows."""
+    chats, is_clear = _newest(messages[:message_count], SHAPES["chat_history"])
+    stays, are_clear = _newest(sessions[:session_count], SHAPES["session_history"])
+    hashed = sorted(_record_digest(each) for each in [*chats, *stays])
+    if hashlib.sha256("".join(hashed).encode()).hexdigest() == digest:
+        return "equal"
     is_all = len(messages) >= message_count and len(sessions) >= session_count
-    return "different" if is_all and _is_countable(_groups(ended)) else "unknown"
+    return "different" if is_all and is_clear and are_clear else "unknown"
 
 
-def _created_at(message: Values) -> int:
-    return int(message[SHAPES["chat_history"].begins])
+def _newest(found: Sequence[Values], shape: Shape) -> tuple[list[Values], bool]:
+    """False when the oldest of them shares its second with one that is left out."""
+    ordered = sorted(found, key=lambda values: int(values[shape.begins]))
+    older, newest = ordered[:-DIGEST_RECORDS], ordered[-DIGEST_RECORDS:]
+    return newest, not older or older[-1][shape.begins] != newest[0][shape.begins]
 
 
-def _join_time(session: Values) -> int:
-    return int(session[SHAPES["session_history"].begins])
-
-
-def _add(hashed: "hashlib._Hash", found: Iterable[Values]) -> None:
-    for values in found:
-        hashed.update("".join(f"{value}\0" for value in values).encode())
-
-
-def _orders(sessions: Sequence[Values]) -> Iterator[list[Values]]:
-    """The server knows which of two sessions began first also within a second; we do not."""
-    groups = _groups(sessions)
-    if not _is_countable(groups):
-        yield list(sessions)
-        return
-    for order in itertools.product(*map(itertools.permutations, groups)):
-        yield list(itertools.chain.from_iterable(order))
-
-
-def _groups(sessions: Sequence[Values]) -> list[list[Values]]:
-    """The newest, by the second in which they began; the first group is whole."""
-    groups: list[list[Values]] = []
-    taken = 0
-    for _, found in itertools.groupby(reversed(sessions), _join_time):
-        group = list(found)[::-1]
-        groups.append(group)
-        taken += len(group)
-        if taken >= DIGEST_RECORDS:
-            break
-    return groups[::-1]
-
-
-def _is_countable(groups: Sequence[Sequence[Values]]) -> bool:
-    return math.prod(math.factorial(len(group)) for group in groups) <= MOST_ORDERS
+def _record_digest(values: Values) -> str:
+    return hashlib.sha256("".join(f"{value}\0" for value in values).encode()).hexdigest()

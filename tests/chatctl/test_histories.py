@@ -31,21 +31,26 @@ def test_the_newest_thousand_are_enough() -> None:
     assert desk.digest(periodic(SAID[:-1])) == "digest_unknown"
 
 
-def test_sessions_are_in_the_order_in_which_they_began() -> None:
-    """Also those of one second, whose order is not told."""
-    desk = Desk()
-    left = [session(number, 7, 20 - number, f"user {number}") for number in range(1, 6)]
-    desk.get(ended(left[::-1], 1))
-    assert desk.digest(periodic([], left)) == "digest_equal"
-    wrong = [*left[:4], session(5, 7, 15, "somebody else")]
-    assert desk.digest(periodic([], wrong)) == "digest_different"
-
-
-def test_too_many_sessions_of_a_second_cannot_be_told() -> None:
+def test_the_order_of_sessions_is_nothing_to_a_digest() -> None:
     desk = Desk()
     left = [session(number, 7, 30 - number, f"user {number}") for number in range(1, 10)]
     desk.get(ended(left[::-1], 1))
+    assert desk.digest(periodic([], left)) == "digest_equal"
+    wrong = [*left[:8], session(9, 7, 21, "somebody else")]
+    assert desk.digest(periodic([], wrong)) == "digest_different"
+
+
+def test_which_of_a_second_are_among_the_newest_cannot_be_told() -> None:
+    desk = Desk()
+    left = [session(number, 7, 3000 - number, f"user {number}") for number in range(1, 1002)]
+    desk.get(ended(left[::-1], 1))
     assert desk.digest(periodic([], left)) == "digest_unknown"
+    later = [left[0], *(session(number, 8, 9, "anna") for number in range(2, 1002))]
+    desk = Desk()
+    desk.get(ended(later, 1))
+    assert desk.digest(periodic([], later)) == "digest_equal"
+    wrong = [*later[:-1], session(1001, 8, 9, "bert")]
+    assert desk.digest(periodic([], wrong)) == "digest_different"
 
 
 def test_what_is_sent_again_takes_the_place_of_what_came() -> None:

@@ -87,10 +87,9 @@ SESSIONS = [
 
 def digest(messages: list[dict[str, Any]], sessions: list[dict[str, Any]]) -> str:
     """The server's, over the newest."""
-    hashed = views.hashlib.sha256()
-    for record in chain(messages[-views.DIGEST_RECORDS :], sessions[-views.DIGEST_RECORDS :]):
-        views._add(hashed, list(record.values()))
-    return hashed.hexdigest()
+    newest = chain(messages[-views.DIGEST_RECORDS :], sessions[-views.DIGEST_RECORDS :])
+    hashed = sorted(views._record_digest(list(record.values())) for record in newest)
+    return views.hashlib.sha256("".join(hashed).encode()).hexdigest()
 
 
 HISTORIES = [(MESSAGES, SESSIONS), (MESSAGES[:3], []), ([], SESSIONS[:1]), ([], [])]

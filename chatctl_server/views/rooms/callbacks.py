@@ -146,16 +146,17 @@ def periodic_sync(
 def digest(
     newest_messages: Iterable[messages.Message], newest_sessions: Iterable[room_sessions.Session]
 ) -> str:
-    """SHA-256, in hex, over the newest 1,000 messages and then the newest 1,000 finished sessions
-    of the history pages, each oldest first: their values in the order of the keys, as text, each
-    ended by a byte 0, which no text of ours contains."""
-    hashed = hashlib.sha256()
-    for message in newest_messages:
-        _add(hashed, msgspec.structs.astuple(chat_entry(message)))
-    for session in newest_sessions:
-        _add(hashed, msgspec.structs.astuple(session_entry(session)))
-    return hashed.hexdigest()
+    """SHA-256, in hex, over the newest 1,000 messages and the newest 1,000 finished sessions of the
+    history pages, in whatever order: over the sorted SHA-256, in hex, of each record. That of a
+    record is over its values in the order of the keys, as text, each ended by a byte 0, which no
+    text of ours contains."""
+    records = [
+        *(chat_entry(message) for message in newest_messages),
+        *(session_entry(session) for session in newest_sessions),
+    ]
+    hashed = sorted(_record_digest(msgspec.structs.astuple(record)) for record in records)
+    return hashlib.sha256("".join(hashed).encode()).hexdigest()
 
 
-def _add(hashed: "hashlib._Hash", values: Sequence[str | int]) -> None:
-    hashed.update("".join(f"{value}\0" for value in values).encode())
+def _record_digest(values: Sequence[str | int]) -> str:
+    return hashlib.sha256("".join(f"{value}\0" for value in values).encode()).hexdigest()
