@@ -72,8 +72,6 @@ def listen(
 
     GET /health, /rooms, /rooms/ID and /stats say what has come.
     """
-    import asyncio
-
     from chatctl.input import secret_files
     from chatctl.webhooks import receiver
     from chatctl.webhooks.receipts import Receipts
@@ -83,7 +81,7 @@ def listen(
     listening = receiver.Listening(host, port, _seconds(delay), desk.judge, desk.garbage)
     desk.receiver = receiver.ReceiverServer(listening)
     try:
-        asyncio.run(desk.receiver.run(desk.ready))
+        desk.receiver.run(desk.ready)
     except receiver.CannotListen as error:
         raise Failure(
             "address_unavailable",

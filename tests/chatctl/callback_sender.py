@@ -84,7 +84,6 @@ def raw(*parts: bytes) -> Send:
         with socket.create_connection(("127.0.0.1", port), timeout=30) as sender:
             for part in parts:
                 sender.sendall(part)
-            sender.shutdown(socket.SHUT_WR)
             found = b""
             while chunk := sender.recv(65_536):
                 found += chunk
