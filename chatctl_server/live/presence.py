@@ -13,29 +13,39 @@ from chatctl_server.live.subscriber import Subscriber
 Ref = TypeVar("Ref", bound=ConversationRef)
 
 
-class Slot(msgspec.Struct, eq=False):
-    """What a connection counts for, from before the upgrade to its very end."""
+class Connection:
+    """A user's connection to a conversation, from before the upgrade to its very end.
 
-    user_id: str
-    address: str
-    is_users: bool = True  # no more once the connection was shown out, however long it closes
-
-
-class Connection(msgspec.Struct, eq=False):
-    """A user's live connection to a conversation. ``join_time`` in microseconds.
-
-    ``is_admin`` follows what was committed: who has no such role is refused by it, before the
-    writer is asked. What it lets pass is decided by the action.
+    ``session_id`` and ``join_time``, in microseconds, are 0 until it has joined; its ``subscriber``
+    is made with the upgrade. ``is_users``: it counts as one of the user's; no more once it was
+    shown out, however long it closes. ``is_admin`` follows what was committed: who has no such role
+    is refused by it, before the writer is asked. What it lets pass is decided by the action.
     """
 
-    conversation: ConversationRef
-    user_id: str
-    nickname: str
-    session_id: int
-    join_time: int
+    __slots__ = (
+        "address",
+        "conversation",
+        "is_admin",
+        "is_users",
+        "join_time",
+        "nickname",
+        "session_id",
+        "subscriber",
+        "user_id",
+    )
     subscriber: Subscriber
-    slot: Slot
-    is_admin: bool = False
+
+    def __init__(
+        self, conversation: ConversationRef, user_id: str, nickname: str, address: str
+    ) -> None:
+        self.conversation = conversation
+        self.user_id = user_id
+        self.nickname = nickname
+        self.address = address
+        self.session_id = 0
+        self.join_time = 0
+        self.is_users = True
+        self.is_admin = False
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -59,19 +69,19 @@ class Presence:
 
     # Slots: taken before the upgrade, given back at the end
 
-    def take_slot(self, user_id: str, address: str, *, replaces: bool = False) -> Slot:
-        """Raises ConnectionLimit at one of the limits. One that ``replaces`` the user's own
-        connection to the room is let in beyond the limit per user."""
-        self.check_slot(user_id, address, replaces=replaces)
+    def take_slot(self, connection: Connection) -> None:
+        """Raises ConnectionLimit at one of the limits. One that replaces the user's own connection
+        to the conversation is let in beyond the limit per user."""
+        self.check_slot(connection.conversation, connection.user_id, connection.address)
         self.connections += 1
         self.most_connections = max(self.most_connections, self.connections)
         self.opened += 1
-        self._per_user[user_id] += 1
-        self._per_address[address] += 1
-        return Slot(user_id, address)
+        self._per_user[connection.user_id] += 1
+        self._per_address[connection.address] += 1
 
-    def check_slot(self, user_id: str, address: str, *, replaces: bool = False) -> None:
+    def check_slot(self, conversation: ConversationRef, user_id: str, address: str) -> None:
         """Raises what ``take_slot`` would."""
+        replaces = self.find(conversation, user_id) is not None
         try:
             self._check_limits(user_id, address, replaces=replaces)
         except errors.ConnectionLimit:
@@ -94,15 +104,15 @@ class Presence:
                 f"This address has {limits.per_address} connections (MAX_CONNECTIONS_PER_ADDRESS)"
             )
 
-    def free_slot(self, slot: Slot) -> None:
+    def free_slot(self, connection: Connection) -> None:
         self.connections -= 1
-        self._free_users(slot)
-        _less(self._per_address, slot.address)
+        self._free_users(connection)
+        _less(self._per_address, connection.address)
 
-    def _free_users(self, slot: Slot) -> None:
-        if slot.is_users:
-            slot.is_users = False
-            _less(self._per_user, slot.user_id)
+    def _free_users(self, connection: Connection) -> None:
+        if connection.is_users:
+            connection.is_users = False
+            _less(self._per_user, connection.user_id)
 
     # Who is where
 
@@ -112,7 +122,7 @@ class Presence:
 
     def remove(self, connection: Connection) -> bool:
         """A newer connection of the same user stays. False when it was not there any more."""
-        self._free_users(connection.slot)
+        self._free_users(connection)
         members = self._by_conversation.get(connection.conversation, {})
         if members.get(connection.user_id) is not connection:
             return False

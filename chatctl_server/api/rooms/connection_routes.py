@@ -30,7 +30,7 @@ async def list_connections(context: NamedDependency[Context]) -> list[bodies.Ope
             *names[ref],
             each.user_id,
             each.nickname,
-            each.slot.address,
+            each.address,
             times.seconds(each.join_time),
         )
         for ref, each in found

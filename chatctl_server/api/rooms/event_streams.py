@@ -22,7 +22,7 @@ from chatctl_server.api.refusals import OPEN_ROOM, READ, may_refuse
 from chatctl_server.api.rooms.broadcaster import STREAM_VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.identity import Joiner, position
 from chatctl_server.api.rooms.member import Member
-from chatctl_server.api.rooms.sockets import admit, check_slot, take_slot
+from chatctl_server.api.rooms.sockets import admit
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.event_streams import EventStream, is_of_the_end
 from chatctl_server.live.extensions import LINE
@@ -81,7 +81,8 @@ def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
         found = await _admitted(context, broadcaster, request)
         if found is None:
             return _head(204, [])
-        check_slot(context, *found, caller.of(request.scope).address)
+        room, joiner = found
+        context.presence.check_slot(room, joiner.user_id, caller.of(request.scope).address)
         return _head(200, HEADERS)
 
     return [follow_room, look_at_room]
@@ -128,18 +129,18 @@ def _stream(
         line = scope["extensions"][LINE]()
         if line is None:  # the client is gone
             return
+        member = Member(context, broadcaster, room, joiner, caller.of(scope).address)
         try:
-            slot = take_slot(context, room, joiner, caller.of(scope).address)
+            context.presence.take_slot(member)
         except errors.ConnectionLimit as refusal:
             await edge.refuse(scope, receive, send, refusal)
             return
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         except BaseException:
-            context.presence.free_slot(slot)
+            context.presence.free_slot(member)
             raise
         transport = EventStream(line, send, context.streams)
-        subscriber = context.hub.subscriber(transport, STREAM_VIEW)
-        await Member(context, broadcaster, subscriber, room, joiner, slot).serve()
+        await member.serve(context.hub.subscriber(transport, STREAM_VIEW))
 
     return serve

@@ -17,7 +17,6 @@ from chatctl_server.api.rooms.identity import Joiner
 from chatctl_server.api.rooms.missed import MissedFrom, send_missed
 from chatctl_server.domain import close_codes, token_bucket
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.live.presence import Connection, Slot
 from chatctl_server.live.subscriber import Subscriber
 from chatctl_server.views.rooms import frames
 
@@ -25,50 +24,33 @@ logger = logging.getLogger("chatctl.rooms")
 _REFUSED = {errors.Banned: close_codes.BANNED, errors.ConversationIsClosed: close_codes.ROOM_CLOSED}
 
 
-class Member:
+class Member(RoomConnection):
     """The ``Handler`` of its connection. A resume is a task, and a command that waits."""
 
-    __slots__ = (
-        "_actor",
-        "_broadcaster",
-        "_commands",
-        "_connection",
-        "_context",
-        "_full_at",
-        "_is_gone",
-        "_joiner",
-        "_resuming",
-        "_room",
-        "_slot",
-        "_subscriber",
-    )
+    __slots__ = ("_broadcaster", "_full_at", "_has_joined", "_is_gone", "_joiner", "_resuming")
 
     def __init__(
         self,
         context: Context,
         broadcaster: RoomBroadcaster,
-        subscriber: Subscriber,
         room: RoomRef,
         joiner: Joiner,
-        slot: Slot,
+        address: str,
     ) -> None:
-        self._context = context
+        super().__init__(context, broadcaster.words, room, joiner, address)
         self._broadcaster = broadcaster
-        self._subscriber = subscriber
-        self._room = room
         self._joiner = joiner
-        self._slot = slot
-        self._actor = joiner.actor(slot.address)
-        self._connection: Connection | None = None
-        self._commands = RoomConnection(context, subscriber, room, self._actor, broadcaster.words)
         self._resuming: asyncio.Task[None] | None = None
+        self._has_joined = False
         self._is_gone = False
         self._full_at = 0
 
-    async def serve(self) -> None:
-        self._context.timer.add(self._subscriber)
+    async def serve(self, subscriber: Subscriber) -> None:
+        """``subscriber``: of the upgraded connection, whose slot is taken."""
+        self.subscriber = subscriber
+        self._context.timer.add(subscriber)
         self._join()
-        await self._subscriber.transport.serve(self)
+        await subscriber.transport.serve(self)
 
     # In
 
@@ -96,54 +78,47 @@ class Member:
         """The connection closes with the reason."""
         if isinstance(error, errors.ChatctlError):
             code = _REFUSED.get(type(error), close_codes.TRY_LATER)
-            self._subscriber.finish(code, frames.error(self._broadcaster.words.of(error)))
+            self.subscriber.finish(code, frames.error(self._broadcaster.words.of(error)))
         else:
             logger.error("a join failed", exc_info=error)
-            self._subscriber.finish(close_codes.INTERNAL_ERROR)
+            self.subscriber.finish(close_codes.INTERNAL_ERROR)
 
     def _enter(self, joined: sessions.Joined) -> None:
         joiner = self._joiner
-        connection = self._connection = Connection(
-            joined.room,
-            joiner.user_id,
-            joiner.nickname,
-            joined.session_id,
-            joined.joined_at,
-            self._subscriber,
-            self._slot,
-            joined.is_admin,
-        )
+        self.session_id, self.join_time = joined.session_id, joined.joined_at
+        self.is_admin = joined.is_admin
         begins_at = None if joiner.is_resuming else self._context.hub.published
-        self._subscriber.push(
+        self.subscriber.push(
             frames.welcome(
                 joiner.user_id, joiner.nickname, joined.is_muted, joined.is_admin, joined.last_seq
             ),
             begins_at,
         )
-        self._broadcaster.welcome(connection, joined.peak_users)
+        self._has_joined = True
+        self._broadcaster.welcome(self, joined.peak_users)
         if joiner.expires_at is not None:
             left = joiner.expires_at - time.time()
-            self._subscriber.expires_at = asyncio.get_running_loop().time() + left
+            self.subscriber.expires_at = asyncio.get_running_loop().time() + left
         if begins_at is not None:
-            self._context.hub.join(joined.room, self._subscriber, begins_at)
+            self._context.hub.join(joined.room, self.subscriber, begins_at)
         if self._is_gone:
             self._leave()
             return
         if begins_at is None:
             self._resume(joined.last_seq)
-        self._commands.begin(connection)
+        self.begin()
 
     def _resume(self, last_seq: int) -> None:
         start = MissedFrom(self._room, last_seq, self._joiner.since, self._joiner.after)
-        missed = send_missed(self._context, self._broadcaster.reads, self._subscriber, start)
+        missed = send_missed(self._context, self._broadcaster.reads, self.subscriber, start)
         self._resuming = asyncio.create_task(missed, name="resume")
 
     # Inside
 
     def receive(self, message: bytes | None) -> None:
-        if self._subscriber.is_finished or not self._is_in_time() or message is None:
+        if self.subscriber.is_finished or not self._is_in_time() or message is None:
             return
-        self._commands.receive(message)
+        self.command(message)
 
     def _is_in_time(self) -> bool:
         """False for a frame above INBOUND_FRAMES_PER_SECOND: the connection is closed."""
@@ -153,7 +128,7 @@ class Member:
         full_at = token_bucket.full_again(self._full_at, time.monotonic_ns() // 1000, limit)
         if full_at is None:
             refusal = errors.Throttled(f"More than {limit} frames a second", retry_after=1)
-            self._subscriber.finish(close_codes.TOO_FAST, frames.error(refusal))
+            self.subscriber.finish(close_codes.TOO_FAST, frames.error(refusal))
             return False
         self._full_at = full_at
         return True
@@ -164,24 +139,24 @@ class Member:
         self._is_gone = True
         if self._resuming is not None:
             self._resuming.cancel()
-        self._commands.end()
+        self.end()
         self._leave()
 
     def ended(self) -> None:
-        self._context.timer.discard(self._subscriber)
-        self._context.presence.free_slot(self._slot)
+        self._context.timer.discard(self.subscriber)
+        self._context.presence.free_slot(self)
 
     def _leave(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
+        if not self._has_joined:
             return
-        was_there = self._broadcaster.dismiss(connection, "left")
+        self._has_joined = False
+        was_there = self._broadcaster.dismiss(self, "left")
         if not was_there or self._context.serving.is_stopping:
             return  # the session has ended, or does so in the stop, with its own reason
         with contextlib.suppress(errors.StorageUnavailable):  # the server stops: it ends them all
             self._context.store.submit(
                 sessions.UPDATE,
-                (sessions.Leave(self._actor, self._room, connection.session_id, "left"),),
+                (sessions.Leave(self._actor, self._room, self.session_id, "left"),),
                 _log_failure,
                 reserved=True,
             )

@@ -14,7 +14,6 @@ from chatctl_server.api.rooms.identity import Joiner, identify
 from chatctl_server.api.rooms.member import Member
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.extensions import WAITS, WEBSOCKET
-from chatctl_server.live.presence import Slot
 from chatctl_server.live.transports import AsgiWebSocket
 
 ACCEPT = {"type": "websocket.accept", WAITS: True}  # for WelcomeInfo
@@ -32,7 +31,8 @@ async def _serve(
 ) -> None:
     try:
         room, joiner = await admit(context, broadcaster, scope)
-        slot = take_slot(context, room, joiner, caller.of(scope).address)
+        member = Member(context, broadcaster, room, joiner, caller.of(scope).address)
+        context.presence.take_slot(member)
     except errors.ChatctlError as refusal:
         await edge.refuse(scope, receive, send, broadcaster.words.of(refusal))
         return
@@ -40,11 +40,10 @@ async def _serve(
         await receive()  # websocket.connect
         await send(ACCEPT)
     except BaseException:
-        context.presence.free_slot(slot)
+        context.presence.free_slot(member)
         raise
     transport = scope["extensions"].get(WEBSOCKET) or AsgiWebSocket(receive, send)
-    subscriber = context.hub.subscriber(transport, VIEW)
-    await Member(context, broadcaster, subscriber, room, joiner, slot).serve()
+    await member.serve(context.hub.subscriber(transport, VIEW))
 
 
 async def admit(
@@ -55,17 +54,6 @@ async def admit(
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
     return await broadcaster.open_rooms.find(context.store, room_id), joiner
-
-
-def take_slot(context: Context, room: RoomRef, joiner: Joiner, address: str) -> Slot:
-    replaces = context.presence.find(room, joiner.user_id) is not None
-    return context.presence.take_slot(joiner.user_id, address, replaces=replaces)
-
-
-def check_slot(context: Context, room: RoomRef, joiner: Joiner, address: str) -> None:
-    """Raises what ``take_slot`` would."""
-    replaces = context.presence.find(room, joiner.user_id) is not None
-    context.presence.check_slot(joiner.user_id, address, replaces=replaces)
 
 
 def _check_origin(context: Context, scope: Any) -> None:

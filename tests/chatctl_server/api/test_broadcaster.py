@@ -41,6 +41,15 @@ class Sent:
             self.code = event["code"]
 
 
+def connected(
+    presence: Presence, sent: Sent, session_id: int = 7, user_id: str = "anna"
+) -> Connection:
+    connection = Connection(ROOM, user_id, "anna", "")
+    connection.session_id, connection.subscriber = session_id, sent.subscriber
+    presence.take_slot(connection)
+    return connection
+
+
 @pytest.mark.parametrize(
     ("reason", "code"), [("banned", 4503), ("kicked", 4506), ("replaced", 4505)]
 )
@@ -51,9 +60,7 @@ async def test_a_session_ended_during_its_resume_is_dropped(
     hub, presence = Hub(), Presence(Limits(10))
     sent = Sent(hub)
     broadcaster = RoomBroadcaster(hub, presence, RoomWords())
-    broadcaster.welcome(
-        Connection(ROOM, "anna", "anna", 7, 0, sent.subscriber, presence.take_slot("anna", "")), 1
-    )
+    broadcaster.welcome(connected(presence, sent), 1)
     left = events.SessionLeft(7, "anna", "anna", 0, 1, reason, 0)
     broadcaster.publish(events.Event(1, 1, ROOM.scope, ROOM.id, events.Actor(None, "test"), left))
     async with asyncio.timeout(5):
@@ -70,10 +77,7 @@ async def test_that_a_room_is_closed_is_told_when_it_is() -> None:
     broadcaster, host = RoomBroadcaster(hub, presence, RoomWords()), events.Actor(None, "test")
     everybody = [Sent(hub) for _ in range(DISMISSED_AT_ONCE + 1)]
     for number, sent in enumerate(everybody):
-        slot = presence.take_slot(f"{number}", "")
-        broadcaster.welcome(
-            Connection(ROOM, f"{number}", "anna", number, 0, sent.subscriber, slot), 1
-        )
+        broadcaster.welcome(connected(presence, sent, number, f"{number}"), 1)
     left = events.SessionLeft(0, "0", "anna", 0, 1, "closed", 0)
     broadcaster.publish(events.Event(1, 1, ROOM.scope, ROOM.id, host, left))
     assert not everybody[0].subscriber.is_finished
@@ -90,9 +94,9 @@ async def test_that_a_room_is_closed_is_told_when_it_is() -> None:
 async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None:
     hub, presence = Hub(), Presence(Limits(10))
     broadcaster, old, new = RoomBroadcaster(hub, presence, RoomWords()), Sent(hub), Sent(hub)
-    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.subscriber, presence.take_slot("anna", ""))
+    earlier = connected(presence, old)
     broadcaster.welcome(earlier, 1)
-    later = Connection(ROOM, "anna", "anna", 8, 0, new.subscriber, presence.take_slot("anna", ""))
+    later = connected(presence, new, 8)
     broadcaster.welcome(later, 1)
     broadcaster.dismiss(earlier, "left")
     left = events.SessionLeft(7, "anna", "anna", 0, 1, "left", 1)
@@ -110,9 +114,7 @@ async def test_after_the_stop_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -
     loop, passed = asyncio.get_running_loop(), asyncio.Event()
     loop.set_exception_handler(lambda _, context: failures.append(context))
     broadcaster = RoomBroadcaster(hub, presence, RoomWords())
-    broadcaster.welcome(
-        Connection(ROOM, "anna", "anna", 7, 0, sent.subscriber, presence.take_slot("anna", "")), 1
-    )
+    broadcaster.welcome(connected(presence, sent), 1)
     broadcaster.stop()
     loop.call_later(0.001, passed.set)
     await passed.wait()
@@ -121,18 +123,17 @@ async def test_after_the_stop_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_who_was_shown_out_counts_no_more_for_the_user_but_for_the_server() -> None:
     """However long the old socket takes to close: its owner is let in again."""
-    presence, old = Presence(Limits(10, per_user=1)), Sent(Hub())
-    place = presence.take_slot("anna", "")
-    earlier = Connection(ROOM, "anna", "anna", 7, 0, old.subscriber, place)
+    presence, hub = Presence(Limits(10, per_user=1)), Hub()
+    earlier = connected(presence, Sent(hub))
     presence.add(earlier)
     presence.remove(earlier)
-    newer = presence.take_slot("anna", "")
+    newer = connected(presence, Sent(hub))
     assert presence.connections == 2
     with pytest.raises(errors.ConnectionLimit, match="MAX_CONNECTIONS_PER_USER"):
-        presence.take_slot("anna", "")
-    presence.free_slot(place)
+        connected(presence, Sent(hub))
+    presence.free_slot(earlier)
     presence.free_slot(newer)
-    presence.take_slot("anna", "")
+    connected(presence, Sent(hub))
     assert presence.connections == 1
 
 

@@ -52,10 +52,10 @@ class Scene:
         session = len(self.lines) + 1
         self._publish(events.SessionJoined(session, user_id, user_id, 0, 0, 0))
         line = self.lines[user_id] = Line()
-        place = self.presence.take_slot(user_id, "")
-        connection = Connection(
-            ROOM, user_id, user_id, session, 0, self.hub.subscriber(line, VIEW), place
-        )
+        connection = Connection(ROOM, user_id, user_id, "")
+        connection.session_id = session
+        connection.subscriber = self.hub.subscriber(line, VIEW)
+        self.presence.take_slot(connection)
         self.broadcaster.welcome(connection, 1)
         self.hub.join(ROOM, connection.subscriber, self.hub.published)
 
