@@ -104,9 +104,8 @@ def chromium(directory: Path) -> Iterator[Browser]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        browser = Browser(_tab(profile / "DevToolsActivePort"))
-        yield browser
-        browser.close()
+        with contextlib.closing(Browser(_tab(profile / "DevToolsActivePort"))) as browser:
+            yield browser
     finally:
         process.terminate()
         process.wait(30)

@@ -13,6 +13,7 @@ import pytest
 from prepared_server import Chatctl, Finished
 
 from chatctl import cli
+from chatctl.link.client import Link
 
 
 class Here:
@@ -31,12 +32,18 @@ class Here:
             contextlib.chdir(self.directory),
             mock.patch.dict(os.environ, {**self.environ, **environ}, clear=True),
             mock.patch.object(sys, "stdin", typed),
+            mock.patch.object(Link, "__exit__", _close),
             _log_as_before(),
         ):
             code = cli.run(args)
         shown = self._capture.readouterr()
         hints.check(args, shown.err)
         return Finished(shown.out, shown.err, code)
+
+
+def _close(link: Link, *_: object) -> None:
+    """After a signal it is left to the end of the command's process, and this one goes on."""
+    link.http.close()
 
 
 @contextlib.contextmanager

@@ -277,10 +277,11 @@ def _send_callbacks(port: int) -> None:
         header = re.sub(r"[\x00-\x1f\x7f]", "", each).encode("latin-1", "ignore")
         named = {"X-Chatctl-Event": header, "webhook-id": b"%d %s" % (number, header)}
         body = {"event_type": each, "room_id": user, "room_name": each, each: [user]}
-        sender = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        sender.request("POST", f"/{quote(user)}", json.dumps(body), named)
-        assert sender.getresponse().status == 200
-        sender.close()
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        ) as sender:
+            sender.request("POST", f"/{quote(user)}", json.dumps(body), named)
+            assert sender.getresponse().status == 200
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -79,18 +80,17 @@ class Scene:
         asked, _, answered = self.examples.real(block.text).partition("\n\n")
         (line, headers, body) = _message(asked)
         method, target = line.split(" ")
-        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         sent = {"X-Api-Key": KEY, **headers}
-        connection.request(method, target, body, sent)
-        answer = connection.getresponse()
-        content = answer.read().decode()
+        with closing(HTTPConnection("127.0.0.1", self.server.port, timeout=30)) as connection:
+            connection.request(method, target, body, sent)
+            answer = connection.getresponse()
+            content = answer.read().decode()
         status, shown_headers, shown = _message(answered)
         assert str(answer.status) == status, f"{block.place}: {answer.status} {content}"
         for name, value in shown_headers.items():
             found = answer.headers.get(name, "")
             assert self.examples.is_like_text(value, found), f"{block.place}: {name}: {found}"
         self._compare(shown or "", content, block.place)
-        connection.close()
 
     def websocket(self, block: Block) -> None:
         for line in block.text.splitlines():
@@ -125,17 +125,15 @@ class Scene:
         """Those that are shown, from the begin of the stream."""
         asked, _, shown = self.examples.real(block.text).partition("\n\n")
         method, target = asked.split(" ")
-        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=30)
-        connection.request(method, target)
-        answer = connection.getresponse()
-        for line in (*shown.split("\n"), ""):
-            name, _, value = line.partition(": ")
-            found_name, _, found = answer.readline().decode().rstrip("\n").partition(": ")
-            assert name == found_name, f"{block.place}: {line}\n{found}"
-            if name == "data":
-                self._compare(value, found, block.place)
-        answer.close()
-        connection.close()
+        with closing(HTTPConnection("127.0.0.1", self.server.port, timeout=30)) as connection:
+            connection.request(method, target)
+            with connection.getresponse() as answer:
+                for line in (*shown.split("\n"), ""):
+                    name, _, value = line.partition(": ")
+                    found_name, _, found = answer.readline().decode().rstrip("\n").partition(": ")
+                    assert name == found_name, f"{block.place}: {line}\n{found}"
+                    if name == "data":
+                        self._compare(value, found, block.place)
 
     def python(self, block: Block) -> None:
         """The program that makes a token: the server would let its bearer in."""
