@@ -169,10 +169,10 @@ def test_a_receiver_that_is_away(told: Served, hook: Receiver) -> None:
     assert done.stderr.startswith(begin)
     assert done.stderr.endswith("\n  try: the same with --since 0\n")
     hook.behave(hang())
-    done = told(*args, hook.url, "--timeout", "0.2")
+    done = told(*args, hook.url, "--timeout", "1")
     assert done == (
         "",
-        f"chatctl: the event 1 was not taken in 4 tries: {hook.url} did not answer in 0.2 s\n"
+        f"chatctl: the event 1 was not taken in 4 tries: {hook.url} did not answer in 1 s\n"
         "  try: the same with --since 0\n",
         9,
     )

@@ -69,7 +69,6 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "CHAT_HISTORY_BATCH_INTERVAL_SECONDS": "0",
     }
     with running(tmp_path_factory.mktemp("strict"), **settings) as server:
-        server.http.get("/management/rooms", headers={"X-Api-Key": "wrong"})
         yield server
 
 
@@ -143,6 +142,8 @@ class Provocation:
         return self._given
 
     def throttled(self) -> Asked:
+        """The one failure of this minute comes before it."""
+        self._server.http.get("/management/rooms", headers={"X-Api-Key": "wrong"})
         return self._given._replace(headers={"X-Api-Key": "wrong"})
 
     def version_mismatch(self) -> Asked:
