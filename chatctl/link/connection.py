@@ -127,23 +127,29 @@ def file_of(options: Options, *, must_exist: bool = True) -> Path:
             path = _of_the_running_server()
     if path is None:
         raise failures.usage("no database file is configured", "--db sqlite:./chat.db")
-    if must_exist or path.exists():
+    if must_exist or path.exists() or _server_without(path) is not None:
         _check_file(path)
     return path
 
 
 def _check_file(path: Path) -> None:
     """Raises Failure, also of one that was removed under its server."""
-    from chatctl_server.process import lock
-
     try:
         owners.check_file(path)
     except Failure as failure:
-        holder = lock.read(lock.lock_path(path)) if failure.code == "file_not_found" else None
-        if holder is not None and holder.ready:
+        holder = _server_without(path) if failure.code == "file_not_found" else None
+        if holder is not None:
             failure.message = f"{path} was removed while the server (pid {holder.pid}) has it"
             failure.hint = moved.hint(holder.pid, path)
         raise
+
+
+def _server_without(path: Path) -> "Holder | None":
+    """The ready server of a database whose file is gone, perhaps with its lock."""
+    from chatctl_server.process import lock, servers
+
+    holder = lock.read(lock.lock_path(path))
+    return holder if holder is not None and holder.ready else servers.having(path)
 
 
 def _of_the_running_server() -> Path | None:

@@ -177,6 +177,22 @@ def read(path: Path) -> Holder | None:
         time.sleep(POLL_SECONDS)
 
 
+def lost_by(pid: int, start_time: int) -> Holder | None:
+    """Who a process is that holds a lock of another name than it had, or of none; None when it has
+    ended."""
+    if process_start_time(pid) != start_time:
+        return None
+    try:
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            if str(handle.readlink()).removesuffix(" (deleted)").endswith(".lock"):
+                holder = msgspec.json.decode(handle.read_bytes(), type=Holder)
+                if (holder.pid, holder.start_time) == (pid, start_time):
+                    return holder
+    except (OSError, msgspec.DecodeError):
+        pass
+    return None
+
+
 def wait_ready(path: Path, timeout_seconds: float = 10) -> Holder | None:
     """The ready server that holds the lock, or None as soon as it is free."""
     deadline = time.monotonic() + timeout_seconds

@@ -94,8 +94,14 @@ def running(environ: Mapping[str, str] = os.environ) -> list[Holder]:
     return holders
 
 
+def having(database: Path) -> Holder | None:
+    """The ready server of this user that has a database, also when its file is gone."""
+    return next((each for each in running() if each.database == str(database)), None)
+
+
 def _registered(entry: Path) -> Holder | None:
-    """None when the server of this entry, whose pid and start are in the name, is gone."""
+    """None when the server of this entry, whose pid and start are in the name, is gone. One whose
+    database was removed or moved with its lock still has both."""
     try:
         path = msgspec.json.decode(entry.read_bytes(), type=_Entry).lock
         holder = lock.read(Path(path))
@@ -104,7 +110,8 @@ def _registered(entry: Path) -> Holder | None:
     except StorageUnavailable:
         return lock.UNKNOWN
     if holder is None or not entry.name.startswith(f"{holder.pid}-{holder.start_time}-"):
-        return None
+        pid, start_time = entry.name.split("-")[:2]
+        return lock.lost_by(int(pid), int(start_time))
     return holder
 
 

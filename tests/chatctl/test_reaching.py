@@ -1,6 +1,7 @@
 """Which server a command talks to, and what it says when there is none."""
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -232,9 +233,8 @@ def test_a_database_that_was_removed_under_its_server(chatctl: Chatctl, tmp_path
             said, hint = done.stderr.splitlines()
             gone = f"{server.database} was removed while the server (pid {pid}) has it"
             assert said == f"chatctl: {gone}"
-        begin, end = "  try: move it back, if it was moved; else ", f", then kill {pid} and start"
-        assert hint.startswith(begin)
-        assert hint.endswith(f"{end} the server again")
+        begin, end = "  try: ", f", then kill {pid} and start the server again"
+        assert hint.endswith(end)
         anna.send("SendMessage", {"content": "refused", "client_msg_id": "1"})
         assert anna.receive("Error")["payload"]["code"] == "storage_unavailable"
         health = server.http.get("/health")
@@ -248,6 +248,35 @@ def test_a_database_that_was_removed_under_its_server(chatctl: Chatctl, tmp_path
         server.start()
         assert [each["content"] for each in room.history()] == ["acknowledged"]
         assert "was removed or replaced while the server ran" in server.log.read_text()
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_database_that_is_gone_with_its_lock_still_has_its_server(
+    tmp_path: Path, *, is_moved: bool
+) -> None:
+    """No second one is made in its place, where what is written next would be lost."""
+    with running(tmp_path) as server:
+        assert server.process is not None
+        room, pid = server.create_room(), server.process.pid
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        for file in tmp_path.glob("chat.db*"):
+            file.rename(elsewhere / file.name)
+            if not is_moved:
+                (elsewhere / file.name).unlink()
+        for words in (("rooms", "ls"), ("db", "migrate"), ("db", "restore", "b.db", "--yes")):
+            done = server.chatctl(*words)
+            gone = f"{server.database} was removed while the server (pid {pid}) has it"
+            assert (done.stdout, done.returncode) == ("", 3)
+            assert done.stderr.splitlines()[0] == f"chatctl: {gone}"
+        assert not server.database.exists()
+        hint = done.stderr.splitlines()[1].removeprefix("  try: ")
+        for command in hint.partition(f", then kill {pid}")[0].split(", "):
+            assert command.startswith("mv" if is_moved else "cp")
+            subprocess.run(shlex.split(command), check=True)
+        server.kill()
+        server.start()
+        assert room.id in server.chatctl("rooms", "ls").stdout
 
 
 def test_users_are_not_told_where_the_database_is(tmp_path: Path) -> None:
