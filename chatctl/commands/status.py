@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chatctl.link import connection, moved
+from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
 from chatctl.show import given_up, output
@@ -44,7 +45,7 @@ _COLUMNS = (
 def status(options: Options) -> None:
     """Show version, uptime, address, database, connections, rooms and what waits."""
     with connection.open(options) as server:
-        found = server.get("/management/status")
+        found = _figures(server)
     output.record(options, _COLUMNS, found)
     if found.get("health") == "unhealthy":
         raise Failure(
@@ -53,3 +54,17 @@ def status(options: Options) -> None:
             f"its log; {moved.hint(found['pid'], Path(found['database']))}",
         )
     given_up.tell(options, found.get("callbacks_failed", 0), found.get("oldest_failed_at"))
+
+
+def _figures(server: Client) -> Json:
+    """Raises Failure ``check_failed``, too, where a read of the database fails."""
+    try:
+        return server.get("/management/status")
+    except Failure as failure:
+        if failure.code != "storage_unavailable":
+            raise
+        raise Failure(
+            "check_failed",
+            f"the server cannot use its database: {failure.message}",
+            "its log, and chatctl db check beside the database",
+        ) from None

@@ -5,6 +5,7 @@ import shlex
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,10 @@ def test_a_database_that_is_gone_with_its_lock_still_has_its_server(
             assert (done.stdout, done.returncode) == ("", 3)
             assert done.stderr.splitlines()[0] == f"chatctl: {gone}"
         assert not server.database.exists()
+        status = ("status", "--server", server.url)
+        with ThreadPoolExecutor(8) as together:  # the server opens further connections for them
+            asked = [together.submit(server.chatctl, *status) for _ in range(8)]
+        assert {each.result().returncode for each in asked} == {10}
         hint = done.stderr.splitlines()[1].removeprefix("  try: ")
         for command in hint.partition(f", then kill {pid}")[0].split(", "):
             assert command.startswith("mv" if is_moved else "cp")
