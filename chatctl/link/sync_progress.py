@@ -105,8 +105,7 @@ class SyncWatch:
         )
 
     def _newest_of(self, event: str) -> str | None:
-        found = self._server.get(_DELIVERIES, {**self._room, "event": event, "limit": 1})
-        return str(found[0]["delivery_id"]) if found else None
+        return next((str(each["delivery_id"]) for each in self._list(event)), None)
 
     def _list(self, event: str, status: str | None = None) -> Iterator[Json]:
         """The newest first, without samples."""

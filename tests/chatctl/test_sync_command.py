@@ -139,6 +139,18 @@ def test_what_fails_is_exit_9(
     )
 
 
+def test_behind_a_sample_what_is_older_is_not_counted(
+    beside: Served, calling_server: Server, shared_hook: Receiver
+) -> None:
+    create_told(calling_server, shared_hook)
+    shared_hook.behave(answer(500))
+    assert beside("sync", "--wait", "--kind", "periodic").exit == 9
+    shared_hook.behave(answer())
+    assert beside("callbacks", "test", "--all").exit == 0
+    done = beside.json("sync", "--wait", "--kind", "periodic")
+    assert done == {"delivered": 1, "failed": 0, "pending": 0, "changed": True}
+
+
 def test_a_batch_that_fails_again_is_told_again(
     beside: Served, calling_server: Server, shared_hook: Receiver
 ) -> None:
