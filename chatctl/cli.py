@@ -16,7 +16,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from chatctl.shell import arguments, exits, manual, registry
+from chatctl.shell import arguments, exits, manual, places, registry
 from chatctl.shell.failures import Failure, OutputLost, lost, usage
 from chatctl.show.visible import json_text, visible
 
@@ -42,7 +42,7 @@ def run(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
     except BaseException as error:
-        return _ended_by(error, as_json)
+        return _ended_by(error, args, as_json)
 
 
 def _called(args: list[str]) -> int:
@@ -71,7 +71,7 @@ def with_default_verb(args: Sequence[str]) -> list[str]:
     return [*noun, usual, *rest]
 
 
-def _ended_by(error: BaseException, as_json: bool) -> int:
+def _ended_by(error: BaseException, args: Sequence[str], as_json: bool) -> int:
     match error:
         case BrokenPipeError():
             _discard(sys.stdout.fileno())
@@ -80,7 +80,10 @@ def _ended_by(error: BaseException, as_json: bool) -> int:
             return exits.INTERRUPTED
         case SystemExit():
             return error.code if isinstance(error.code, int) else exits.UNEXPECTED
-    return _told(_failure_of(error), as_json)
+    failure = _failure_of(error)
+    if failure.hint:
+        failure.hint = places.completed(failure.hint, args, registry.first_words())
+    return _told(failure, as_json)
 
 
 def _failure_of(error: BaseException) -> Failure:

@@ -13,7 +13,7 @@ import typer
 from chatctl.input import event_types, ids, rooms, times
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
-from chatctl.shell import rest
+from chatctl.shell import places
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, verb
 from chatctl.show import output, sentences
@@ -114,7 +114,7 @@ def ls(
             words += (f"--{name}", str(value))
         shown = "event is" if count == 1 else f"{count:,} events are"
         output.note(
-            options, f"the newest {shown} shown; the older ones: {rest.command(options, words)}"
+            options, f"the newest {shown} shown; the older ones: {places.rest(options, words)}"
         )
 
 

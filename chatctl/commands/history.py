@@ -11,7 +11,7 @@ import typer
 from chatctl.input import rooms, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
-from chatctl.shell import rest
+from chatctl.shell import places
 from chatctl.shell.failures import usage
 from chatctl.shell.options import Options, RoomOption, only_room, verb
 from chatctl.show import output
@@ -215,4 +215,4 @@ def _tell(options: Options, what: str, command: tuple[str, ...], query: Query) -
     for name, value in query.items():
         words += (names[name], str(value))
     which = "the older ones" if query.keys() & {"before_seq", "before"} else "all of them"
-    output.note(options, f"{what} shown; {which}: {rest.command(options, words)}")
+    output.note(options, f"{what} shown; {which}: {places.rest(options, words)}")

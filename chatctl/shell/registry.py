@@ -245,6 +245,10 @@ def _params(words: Sequence[str]) -> Sequence[Any]:
     return list(made.params)
 
 
+def first_words() -> set[str]:
+    return {*NOUNS, *(verb.name for verb in VERBS)}
+
+
 def names() -> list[str]:
     return [*NOUNS, *(path.removeprefix("chatctl ") for path, _ in _verbs())]
 

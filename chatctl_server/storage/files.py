@@ -138,8 +138,8 @@ def hand_over(path: Path, like: Path) -> None:
         os.close(descriptor)
 
 
-CHECK = "chatctl db check, and then chatctl db restore with the newest good backup"
-NOT_A_DATABASE = "another file, or: chatctl db restore with the newest good backup"
+CHECK = "chatctl db check, and then chatctl db restore FILE, with the newest good backup"
+NOT_A_DATABASE = "another file, or chatctl db restore FILE, with the newest good backup"
 
 
 @contextmanager

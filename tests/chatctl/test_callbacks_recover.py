@@ -196,11 +196,11 @@ def test_who_is_stopped_says_how_far_it_came_and_how_to_go_on(
     assert message == "chatctl: 1 delivery is on the way again"
     assert hint == (
         f"  try: chatctl callbacks recover --since {SINCE} --only all --rate 9/s "
-        f"--endpoint {ID}9 --after deliveries-1"
+        f"--endpoint {ID}9 --after deliveries-1 --server {server.url}"
     )
     server.asked.clear()
     words = shlex.split(hint.removeprefix("  try: chatctl "))
-    assert json.loads(here(*words, "--json", "--server", server.url).stdout)["count"] == 2
+    assert json.loads(here(*words, "--json").stdout)["count"] == 2
 
 
 def test_a_failure_on_the_way_says_so_too(here: Here, server: Prepared) -> None:
@@ -217,7 +217,7 @@ def test_a_failure_on_the_way_says_so_too(here: Here, server: Prepared) -> None:
     assert done.stderr == lines(
         "chatctl: too much; 2 deliveries are on the way again",
         f"  try: chatctl callbacks recover --since {SINCE} --only failed --rate 1000/s "
-        "--after deliveries-1",
+        f"--after deliveries-1 --server {server.url}",
     )
     server.answers[PATH] = problem(503, "busy", "too much")
     assert _recover(here, server).stderr == "chatctl: too much\n"

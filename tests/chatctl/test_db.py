@@ -86,7 +86,7 @@ def test_backup_and_restore(filled: Chatctl) -> None:
         "",
         lines(
             "chatctl: restoring asks first, and here is no terminal to ask on",
-            "  try: chatctl db restore good.db --yes",
+            "  try: chatctl db restore good.db --yes --db sqlite:./chat.db",
         ),
         2,
     )

@@ -110,7 +110,7 @@ def test_a_damaged_file_is_called_damaged(chatctl: Chatctl, table: str) -> None:
         file.write(b"\xa5" * PAGE)
     if table == "conversation":
         done = chatctl("rooms", *ON_FILE)
-        assert "The database is damaged\n  try: chatctl db check, and then" in done.stderr
+        assert "The database is damaged\n  try: chatctl db check --db " in done.stderr
     for verb in ("check", "verify"):
         done = chatctl("db", verb, *ON_FILE)
         assert (done.stdout, done.exit) == ("", CHECK_FAILED), done

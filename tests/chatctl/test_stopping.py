@@ -186,7 +186,7 @@ def test_a_test_says_how_many_samples_were_answered(
     )
     args = ("callbacks", "test", "room_event", "--server", server.url)
     said = "chatctl: 2 of 3 samples were answered\n"
-    hint = "  try: chatctl callbacks deliveries, which has the answers\n"
+    hint = f"  try: chatctl callbacks deliveries --server {server.url}, which has the answers\n"
     assert here(*args) == ("", said + hint, code)
     assert here(*args, "--quiet") == ("", "", code)
 

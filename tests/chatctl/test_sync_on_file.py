@@ -127,7 +127,8 @@ def test_on_the_file_the_time_is_limited(on_file: OnFile, hook: Receiver) -> Non
     assert done == (
         "",
         "chatctl: 0 of 1 callbacks arrived in time; 1 left\n"
-        "  try: chatctl callbacks deliveries --status pending, or a longer --timeout\n",
+        "  try: chatctl callbacks deliveries --status pending --db sqlite:./chat.db, "
+        "or a longer --timeout\n",
         8,
     )
     hook.behave(answer())
