@@ -128,8 +128,10 @@ def _rm_of_user(
     if options.json:
         output.document({"user_id": user, **done})
     elif sys.stdout.isatty():
-        what = "1 message" if done["messages"] == 1 else f"{done['messages']} messages"
-        output.line(visible(f"{what} of {user} {'would be' if is_dry else 'were'} deleted"))
+        is_one = done["messages"] == 1
+        what = "1 message" if is_one else f"{done['messages']} messages"
+        were = "would be" if is_dry else "was" if is_one else "were"
+        output.line(visible(f"{what} of {user} {were} deleted"))
     else:
         output.fields([cell(user), str(done["messages"])])
 

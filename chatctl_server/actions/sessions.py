@@ -169,7 +169,7 @@ class _Changes:
         room = self._open_room(ref)
         sender = self.senders[ref.id, user_id]
         if sender.is_banned(tx.now):
-            raise errors.Banned("The user is banned from this conversation", field="user_id")
+            raise errors.Banned(f"{user_id} is banned from this room", field="user_id")
         becomes_admin = self._becomes_admin(call, sender)
         if becomes_admin:
             self._add_admin(call, sender)

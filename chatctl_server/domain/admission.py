@@ -55,7 +55,7 @@ RULES: dict[Kind, Rule] = {
 def check(kind: Kind, sender: Author) -> None:
     """Raises Banned, Muted, Throttled, or what the kind's own rule raises."""
     if sender.is_banned:
-        raise errors.Banned("The user is banned from this conversation", field="user_id")
+        raise errors.Banned("The user is banned here", field="user_id")
     RULES[kind](sender)
     if not sender.is_guarded:
         return

@@ -50,6 +50,8 @@ def snapshot(path: Path, *, immutable: bool = False) -> Iterator[Database]:
 
 
 def _open(path: Path, *, immutable: bool) -> Database:
+    if path.is_dir():
+        raise errors.StorageUnavailable(f"{path} is a directory, not a database")
     if not path.is_file():
         raise errors.StorageUnavailable(f"There is no database {path}")
     if immutable:

@@ -175,3 +175,26 @@ def test_a_word_that_is_no_command_leads_to_the_one_that_has_it(
     done = here(*typed.split())
     assert (done.stdout, done.exit) == ("", 2)
     assert done.stderr.splitlines()[1] == f"  try: {meant}"
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("messages", "rm", "--user", "carl", "--user", "anna", "--dry-run"), "--user"),
+        (("ban", "lobby", "bob", "--reason", "one", "--reason=two"), "--reason"),
+        (("rooms", "show", "-R", "lobby", "--room", "hall"), "-R"),
+    ],
+)
+def test_a_second_value_of_what_has_one_is_refused(
+    here: Here, prepared: Prepared, words: tuple[str, ...], name: str
+) -> None:
+    done = here(*words, "--server", prepared.url)
+    assert (done.exit, prepared.asked) == (USAGE, [])
+    assert done.stderr == f"chatctl: {name} is given twice, and has one value\n"
+
+
+def test_what_may_be_repeated_may_be(here: Here, prepared: Prepared) -> None:
+    """And of the options that every command has the last one holds."""
+    words = ("rooms", "create", "x", "--admin", "a", "--admin", "b", "--server", "http://h")
+    assert here(*words, "--server", prepared.url).exit == 0
+    assert prepared.asked[-1].body["admin_user_ids"] == ["a", "b"]
