@@ -1,22 +1,22 @@
 """Secrets of endpoints: read from a file, or made and put into one. None is ever an argument."""
 
 import os
-from base64 import b64encode
 from pathlib import Path
 
 from chatctl.input import named_files, targets
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.webhooks import signatures
+from chatctl_server.domain import signatures
 
 _BYTES = 32
+_FIX = "a secret a line: openssl rand -base64 32 writes one"
 _OPTION = "--secret-file"
 
 
 def read(source: str) -> str:
     """The one secret in a file; ``-`` is stdin. Raises Failure, in which it is not shown."""
     text = targets.text_of(source, _OPTION)
-    if len(signatures.keys(text, _shown(source))) > 1:
+    if len(_keys(text, _shown(source))) > 1:
         raise failures.usage(f"{_shown(source)} holds several secrets, and an endpoint has one")
     return text.strip()
 
@@ -25,7 +25,23 @@ def keys(source: str | None) -> list[bytes]:
     """Of all secrets in a file; none without one. Raises Failure, in which none is shown."""
     if source is None:
         return []
-    return signatures.keys(targets.text_of(source, _OPTION), _shown(source))
+    return _keys(targets.text_of(source, _OPTION), _shown(source))
+
+
+def _keys(text: str, name: str) -> list[bytes]:
+    """Of a file's lines, several in one with spaces between them. A line is told by its number:
+    what stands there may be a secret."""
+    found: list[bytes] = []
+    for at, line in enumerate(text.split("\n"), 1):
+        try:
+            found += map(signatures.key, line.split())
+        except signatures.BadSecret as bad:
+            raise failures.usage(
+                f"line {at} of {name} {bad}; it has to be {signatures.FORM}", _FIX
+            ) from None
+    if not found:
+        raise failures.usage(f"{name} holds no secret", _FIX)
+    return found
 
 
 def _shown(source: str) -> str:
@@ -34,7 +50,7 @@ def _shown(source: str) -> str:
 
 def made() -> str:
     """As Standard Webhooks writes it."""
-    return f"whsec_{b64encode(os.urandom(_BYTES)).decode()}"
+    return signatures.secret(os.urandom(_BYTES))
 
 
 def write(path: str, secret: str) -> None:

@@ -1,8 +1,6 @@
 """Events posted to a receiver, one after the other, with the headers of callbacks."""
 
-import hmac
 import time
-from base64 import b64encode
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +11,7 @@ from chatctl.input import secret_files
 from chatctl.link.client import Json
 from chatctl.shell.failures import usage
 from chatctl.show import ndjson
+from chatctl_server.domain import signatures
 
 _MOST_ANSWER_BYTES = 65_536
 
@@ -86,21 +85,13 @@ class PostReceiver:
 def _headers(
     event: Json, mark: str, keys: Sequence[bytes], body: bytes
 ) -> list[tuple[bytes, bytes]]:
-    """Those of Standard Webhooks, version 1, and with several keys a signature by each."""
-    webhook_id, now = str(event["event_id"]), str(int(time.time()))
     named = {
         "content-type": "application/json",
         "user-agent": f"chatctl/{chatctl.__version__}",
         "x-chatctl-event": str(event["type"]),
         "x-chatctl-mark": mark,
-        "webhook-id": webhook_id,
+        **dict(signatures.headers(str(event["event_id"]), int(time.time()), body, keys)),
     }
-    if keys:
-        signed = f"{webhook_id}.{now}.".encode() + body
-        named["webhook-timestamp"] = now
-        named["webhook-signature"] = " ".join(
-            "v1," + b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys
-        )
     return [(name.encode(), value.encode()) for name, value in named.items()]
 
 

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import msgspec
 
 from chatctl.link.client import Json
-from chatctl.webhooks import histories, signatures
+from chatctl.webhooks import histories
 from chatctl.webhooks.histories import BadRecords, Budget, Digest, History, Kind
-from chatctl.webhooks.signatures import Judged
+from chatctl_server.domain import signatures
+from chatctl_server.domain.signatures import Judged
 
 MOST_IDS = 100_000
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")

@@ -5,13 +5,14 @@ the value. Nothing here knows a setting's name or its source: ``sources`` puts t
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
+
+from chatctl_server.domain import signatures
 
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
@@ -119,13 +120,10 @@ def _each(parts: list[str], parse: Callable[[str], Any]) -> tuple[str, ...]:
 
 
 def _signing_secret(text: str) -> str:
-    encoded = text.removeprefix("whsec_")
     try:
-        size = len(b64decode(encoded, validate=True))
-    except ValueError:
-        raise Refused("is not base64", "openssl rand -base64 32 writes a good one") from None
-    if not 24 <= size <= 64:
-        raise Refused(f"holds {size} bytes", "openssl rand -base64 32 writes a good one")
+        signatures.key(text)
+    except signatures.BadSecret as bad:
+        raise Refused(str(bad), "openssl rand -base64 32 writes a good one") from None
     return text
 
 
@@ -336,8 +334,7 @@ LOG_LEVEL = ValueType(
     _log_level,
     f"a level ({', '.join(LEVELS)}), then area=level for {', '.join(AREAS)}, as in info,sync=debug",
 )
-_BASE64 = "base64 of 24 to 64 bytes, with or without whsec_ before it"
-SIGNING_SECRET = ValueType(_signing_secret, _BASE64)
+SIGNING_SECRET = ValueType(_signing_secret, signatures.FORM)
 SIGNING_SECRETS = ValueType(
-    _signing_secrets, f"{_BASE64}; several, the newest first, with spaces between them"
+    _signing_secrets, f"{signatures.FORM}; several, the newest first, with spaces between them"
 )

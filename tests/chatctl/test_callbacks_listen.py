@@ -19,7 +19,7 @@ from prepared_server import Chatctl, Finished, lines, rows
 from same_process import Here
 from world import eventually, free_port, running
 
-from chatctl_server.workers.callbacks import signer
+from chatctl_server.domain import signatures
 
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = b64encode(KEY).decode()
@@ -182,7 +182,7 @@ def signed(body: Any, webhook_id: str = "1", at: int | None = None) -> Send:
 
         content = json.dumps(body).encode()
         moment = int(time.time()) if at is None else at
-        return post(port, content, **dict(signer.headers(webhook_id, moment, content, [KEY])))
+        return post(port, content, **dict(signatures.headers(webhook_id, moment, content, [KEY])))
 
     return send
 
@@ -262,7 +262,7 @@ def test_it_ends_quietly_when_nobody_reads(chatctl: Chatctl) -> None:
         assert (process.returncode, b"Traceback" in stderr) == (141, False)
 
 
-def test_it_imports_nothing_of_a_server_but_how_text_is_shown(chatctl: Chatctl) -> None:
+def test_it_imports_of_a_server_only_how_text_is_shown_and_signed(chatctl: Chatctl) -> None:
     port = free_port()
     program = (
         "import sys; from chatctl import cli; "
@@ -277,7 +277,8 @@ def test_it_imports_nothing_of_a_server_but_how_text_is_shown(chatctl: Chatctl) 
     eventually(lambda: is_open(port))
     post(port, CREATED)
     stdout, _ = process.communicate(timeout=30)
-    own = ("chatctl_server", "chatctl_server.domain", "chatctl_server.domain.visible")
+    domain = "chatctl_server.domain"
+    own = ("chatctl_server", domain, f"{domain}.signatures", f"{domain}.visible")
     assert stdout.splitlines()[-1] == " ".join(own)
 
 

@@ -17,7 +17,7 @@ from served import Served
 from world import KEY, Room, Server, eventually, running
 
 from chatctl.commands import forward
-from chatctl_server.workers.callbacks import signer
+from chatctl_server.domain import signatures
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def test_each_is_posted_with_its_headers(
         headers = request.headers
         assert headers["x-chatctl-mark"] == "forward"
         assert headers["x-chatctl-event"] == request.json["type"]
-        expected = signer.headers(
+        expected = signatures.headers(
             request.json["event_id"], int(headers["webhook-timestamp"]), request.body,
-            [signer.key(SECRET)],
+            [signatures.key(SECRET)],
         )  # fmt: skip
         assert [(name, headers[name]) for name, _ in expected] == expected
     lines = [json.loads(line) for line in done.stdout.splitlines()]

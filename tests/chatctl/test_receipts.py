@@ -2,17 +2,18 @@
 
 import json
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
 from received import AT, ROOM, Desk, chat, codes_of, ended, message, periodic, session, vars_of
 
+from chatctl.input import secret_files
 from chatctl.shell.failures import Failure
 from chatctl.show import callback_bodies
-from chatctl.webhooks import signatures
 from chatctl.webhooks.receipts import Callback
+from chatctl_server.domain import signatures
 from chatctl_server.views.rooms.objects import chat_entry
-from chatctl_server.workers.callbacks import signer
 
 KEY = b"0123456789abcdef0123456789abcdef"
 
@@ -140,7 +141,7 @@ def test_the_same_words_within_a_second_are_no_doubles() -> None:
 
 
 def signed(body: bytes, key: bytes = KEY, at: int = AT, webhook_id: str = "one") -> dict[str, str]:
-    return dict(signer.headers(webhook_id, at, body, [key]))
+    return dict(signatures.headers(webhook_id, at, body, [key]))
 
 
 OTHER = b"another secret of thirty-two byte"
@@ -151,7 +152,7 @@ OTHER = b"another secret of thirty-two byte"
     [
         ([KEY], signed(b"{}"), "ok"),
         ([OTHER, KEY], signed(b"{}"), "ok"),
-        ([KEY], dict(signer.headers("one", AT, b"{}", [OTHER, KEY])), "ok"),
+        ([KEY], dict(signatures.headers("one", AT, b"{}", [OTHER, KEY])), "ok"),
         ([KEY], signed(b"{}", at=AT - 299), "ok"),
         ([KEY], signed(b"{}", at=AT + 299), "ok"),
         ([KEY], signed(b"{}", at=AT - 301), "bad"),
@@ -186,15 +187,18 @@ def test_what_is_badly_signed_counts_as_nothing() -> None:
 SECRET = b64encode(KEY).decode()
 
 
-def test_secrets_stand_a_line_each() -> None:
-    other = b64encode(OTHER).decode()
-    assert signatures.keys(f"whsec_{SECRET}\r\n\n {other} ", "f") == [KEY, OTHER]
+def test_secrets_stand_a_line_each(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.txt"
+    file.write_text(f"whsec_{SECRET}\r\n\n {b64encode(OTHER).decode()} ")
+    assert secret_files.keys(str(file)) == [KEY, OTHER]
 
 
 @pytest.mark.parametrize("text", ["", "\n", "no-base64!", f"{SECRET}\nc2hvcnQ=", SECRET * 3])
-def test_what_is_no_secret_is_refused_without_showing_it(text: str) -> None:
+def test_what_is_no_secret_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "secrets.txt"
+    file.write_text(text)
     with pytest.raises(Failure) as refusal:
-        signatures.keys(text, "secrets.txt")
+        secret_files.keys(str(file))
     assert refusal.value.code == "usage"
     assert "secrets.txt" in refusal.value.message
     assert not any(line in refusal.value.message for line in text.split() if line)

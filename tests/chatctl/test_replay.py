@@ -14,7 +14,7 @@ from world import Server, running
 
 from chatctl.commands import replay
 from chatctl.input import cursor_files
-from chatctl_server.workers.callbacks import signer
+from chatctl_server.domain import signatures
 
 Event = dict[str, Any]
 
@@ -73,8 +73,11 @@ def test_all_of_it_in_order_with_its_headers(
         assert headers["x-chatctl-mark"] == "replay"
         assert headers["x-chatctl-event"] == event["type"]
         assert headers["content-type"] == "application/json"
-        expected = signer.headers(
-            event["event_id"], int(headers["webhook-timestamp"]), request.body, [signer.key(SECRET)]
+        expected = signatures.headers(
+            event["event_id"],
+            int(headers["webhook-timestamp"]),
+            request.body,
+            [signatures.key(SECRET)],
         )
         assert [(name, headers[name]) for name, _ in expected] == expected
     assert hook.count_connections() == 1

@@ -15,7 +15,8 @@ from real_server import Serving
 from receivers import Receiver, answer, hang, receiver, when
 from same_process import Here
 
-from chatctl_server.workers.callbacks import delivery_planner, signer
+from chatctl_server.domain import signatures
+from chatctl_server.workers.callbacks import delivery_planner
 
 DATA, PERIODIC = "DATA_CALLBACK_URL", "PERIODIC_SYNC_CALLBACK_URL"
 CHAT, SESSIONS = "CHAT_HISTORY_CALLBACK_URL", "SESSION_HISTORY_CALLBACK_URL"
@@ -79,11 +80,11 @@ def test_on_the_file_it_delivers_and_returns(on_file: OnFile, hook: Receiver) ->
     headers = periodic.headers
     assert (
         dict(
-            signer.headers(
+            signatures.headers(
                 headers["webhook-id"],
                 int(headers["webhook-timestamp"]),
                 periodic.body,
-                [signer.key(SECRET)],
+                [signatures.key(SECRET)],
             )
         )["webhook-signature"]
         == headers["webhook-signature"]

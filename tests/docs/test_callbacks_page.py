@@ -13,10 +13,9 @@ from browser import Browser, chromium
 from documents import blocks, read
 from receivers import answer, receiver
 
-from chatctl_server.domain import callbacks
+from chatctl_server.domain import callbacks, signatures
 from chatctl_server.views.rooms import callbacks as views
 from chatctl_server.views.rooms.objects import SyncPayload
-from chatctl_server.workers.callbacks import signer
 
 PAGE = "docs/callbacks.md"
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -61,17 +60,17 @@ def test_every_body_and_every_header_is_shown() -> None:
 def cases() -> Iterator[tuple[dict[str, str], bytes, int, bool]]:
     """Headers, body, the present, and whether it is genuine."""
     other = b"another secret of thirty-two byte"
-    good = dict(signer.headers("id-1", AT, BODY, [KEY]))
+    good = dict(signatures.headers("id-1", AT, BODY, [KEY]))
     yield good, BODY, AT, True
-    yield dict(signer.headers("id-1", AT, BODY, [other, KEY])), BODY, AT + 299, True
-    yield dict(signer.headers("id-1", AT, BODY, [other])), BODY, AT, False
+    yield dict(signatures.headers("id-1", AT, BODY, [other, KEY])), BODY, AT + 299, True
+    yield dict(signatures.headers("id-1", AT, BODY, [other])), BODY, AT, False
     yield good, BODY + b" ", AT, False
     yield good, BODY, AT + 301, False
     yield good, BODY, AT - 301, False
     yield good | {"webhook-id": "id-2"}, BODY, AT, False
     yield good | {"webhook-timestamp": "soon"}, BODY, AT, False
     yield good | {"webhook-signature": "v1,AAAA v1"}, BODY, AT, False
-    yield dict(signer.headers("id-1", AT, BODY, [])), BODY, AT, False
+    yield dict(signatures.headers("id-1", AT, BODY, [])), BODY, AT, False
 
 
 MESSAGES = [

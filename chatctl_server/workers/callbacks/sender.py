@@ -18,13 +18,13 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.actions import attempts
 from chatctl_server.actions import history_batches as runs
-from chatctl_server.domain import callbacks, event_id, times
+from chatctl_server.domain import callbacks, event_id, signatures, times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.workers.callbacks import attempt_log, signer
+from chatctl_server.workers.callbacks import attempt_log
 from chatctl_server.workers.callbacks.address_guard import AddressGuard
 from chatctl_server.workers.callbacks.http_client import HttpClient, SendFailed
 from chatctl_server.workers.callbacks.renderer import Rendered, Rendering
@@ -311,7 +311,7 @@ class Sender:
             told.append(("x-chatctl-changed", "true"))
         webhook_id = event_id.make(delivery.planned_at, delivery.id)
         keys = self._config.keys_of(endpoint, at)
-        return told + signer.headers(webhook_id, times.seconds(at), rendered.body, keys)
+        return told + signatures.headers(webhook_id, times.seconds(at), rendered.body, keys)
 
     async def _record(self, tried: attempts.AttemptEnded) -> None:
         """Until it is stored: a try that is forgotten would be made again."""

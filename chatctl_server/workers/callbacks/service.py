@@ -11,7 +11,7 @@ import msgspec
 from chatctl_server.actions import callbacks as actions
 from chatctl_server.actions import endpoints as operating
 from chatctl_server.actions import history_batches as runs
-from chatctl_server.domain import callbacks, times
+from chatctl_server.domain import callbacks, signatures, times
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.live.notifier import Notifier
@@ -21,7 +21,7 @@ from chatctl_server.storage import deliveries, endpoints, server_state
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.views.deliveries import RequestObject
-from chatctl_server.workers.callbacks import attempt_log, retention, signer, sync_clocks
+from chatctl_server.workers.callbacks import attempt_log, retention, sync_clocks
 from chatctl_server.workers.callbacks.address_guard import AddressGuard
 from chatctl_server.workers.callbacks.delivery_planner import Planner
 from chatctl_server.workers.callbacks.http_client import HttpClient
@@ -203,7 +203,7 @@ class Callbacks:
         assert endpoint is not None
         rendered = self._rendering.render(db, delivery, is_slow=False)
         headers = dict(self._sender.headers(endpoint, rendered, times.now()))
-        headers |= {name: "…" for name in signer.OF_A_TRY if name in headers}
+        headers |= {name: "…" for name in signatures.OF_A_TRY if name in headers}
         body = None if rendered.trouble is not None else msgspec.Raw(rendered.body)
         return RequestObject(masked(endpoint.url), headers, body)
 
@@ -219,7 +219,7 @@ class Callbacks:
         secrets = list(common) if endpoint.secret is None else [endpoint.secret]
         if endpoint.previous_until is not None and now < endpoint.previous_until:
             secrets += (endpoint.previous_secret or "").split()
-        return list(dict.fromkeys(map(signer.key, secrets)))
+        return list(dict.fromkeys(map(signatures.key, secrets)))
 
     def _hear(self, told: attempt_log.AttemptProgress) -> None:
         attempt_log.log(told)
