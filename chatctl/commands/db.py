@@ -267,13 +267,13 @@ def seed(
         raise failures.usage("what to fill in is not said", "chatctl db seed --demo")
     path = connection.file_of(options)
     with connection.server_errors(), connection.alone(options, path):
-        from chatctl_server.actions import demo as made_up
+        from chatctl_server import demo as made_up
         from chatctl_server.domain import times
         from chatctl_server.storage import maintenance
 
         connection.without_log()
         maintenance.check_schema(path)
-        done = made_up.seed(path, times.now())
+        done = made_up.seed(path, made_up.read(), times.now())
     _record(options, done)
 
 

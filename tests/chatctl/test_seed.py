@@ -6,11 +6,11 @@ from pathlib import Path
 import apsw
 import pytest
 from lived_in import texts
+from msgspec.structs import replace
 from same_process import Here
 
-from chatctl_server.actions import demo
+from chatctl_server import demo
 from chatctl_server.domain import times
-from chatctl_server.errors import Conflict
 from chatctl_server.process import lock
 from chatctl_server.storage import maintenance
 
@@ -43,7 +43,8 @@ def test_an_empty_database_is_filled(here: Here, empty: Path) -> None:
 
 def test_it_looks_as_after_two_days(empty: Path) -> None:
     now = times.now()
-    demo.seed(empty, now)
+    made_up = demo.read()
+    demo.seed(empty, made_up, now)
     with apsw.Connection(str(empty)) as connection:
         ((first, last),) = connection.execute("SELECT min(at), max(at) FROM event").fetchall()
         (still_there,) = connection.execute(
@@ -53,7 +54,7 @@ def test_it_looks_as_after_two_days(empty: Path) -> None:
     assert now - first == demo.AGE
     assert 0 < now - last < 3600 * demo.SECOND
     assert still_there == 0
-    assert nicknames == set(demo.NICKNAMES.values())
+    assert nicknames == set(made_up.nicknames.values())
     said = texts(empty)
     assert "您好，请问有什么可以帮您？" in said
     assert not any("coins.example" in text for text in said)
@@ -68,16 +69,13 @@ def test_a_database_in_which_something_happened_is_exit_5(here: Here, empty: Pat
     assert empty.read_bytes() == before
 
 
-def test_it_is_all_or_nothing(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    talk = demo.TALKS[-1]._replace(lines=(("anna", ""), ("nobody", "x")))
-    monkeypatch.setattr(demo, "TALKS", (*demo.TALKS[:-1], talk))
+def test_it_is_all_or_nothing(empty: Path) -> None:
+    whole = demo.read()
+    talk = replace(whole.talks[-1], lines=(("anna", "x"), ("nobody", "x")))
     with pytest.raises(KeyError):
-        demo.seed(empty, times.now())
+        demo.seed(empty, replace(whole, talks=(*whole.talks[:-1], talk)), times.now())
     assert texts(empty) == []
-    monkeypatch.undo()
-    assert demo.seed(empty, times.now()).messages == 36
-    with pytest.raises(Conflict):
-        demo.seed(empty, times.now())
+    assert demo.seed(empty, whole, times.now()).messages == 36
 
 
 def test_beside_a_server_it_is_refused(here: Here, empty: Path) -> None:

@@ -36,7 +36,7 @@ MAKE_REFERENCES = {
     "storage/room_users.py": "a user over all rooms",
     "domain/references.py": "their classes",
     "actions/conversations.py": "of what it has made",
-    "actions/demo.py": "of what it has made",
+    "demo.py": "of what it has made",
     "actions/sessions.py": "the start and the stop end the sessions of all rooms",
     "actions/history_batches.py": "a follower's",
     "actions/syncs.py": "a follower's",
