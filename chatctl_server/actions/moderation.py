@@ -4,6 +4,7 @@ A ban or a mute is of a conversation or, by its id, of a whole scope: of every c
 also of those that are made later.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 from chatctl_server import errors
@@ -12,7 +13,7 @@ from chatctl_server.domain import events, text
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import conversations, room_sessions, sanctions, scopes
-from chatctl_server.storage.sanctions import Where
+from chatctl_server.storage.sanctions import Kind, Where
 from chatctl_server.storage.transaction import Tx
 
 
@@ -23,7 +24,8 @@ class Set(NamedTuple):
     changed: bool
 
 
-def ban(
+def set_(
+    kind: Kind,
     tx: Tx,
     actor: events.Actor,
     where: Where,
@@ -31,54 +33,39 @@ def ban(
     reason: str | None,
     expires_in_seconds: int | None,
 ) -> Set:
-    """For good unless ``expires_in_seconds`` is given. Ends the user's session.
+    """For good unless ``expires_in_seconds`` is given. A ban ends the user's session; who is muted
+    stays connected and may read.
 
-    The same ban again changes nothing; another reason or end replaces it.
+    The same again changes nothing; another reason or end replaces it.
     """
-    _check(user_id, reason)
+    text.check_name(user_id, "user_id")
+    if reason is not None:
+        text.check(reason, "reason", max_bytes=text.MAX_REASON_BYTES)
     _check_open(tx, where)
-    earlier = sanctions.ban(tx.db, where, user_id, tx.now)
+    earlier = sanctions.one(tx.db, kind, where, user_id, tx.now)
     if earlier is not None and _is_same(earlier, reason, expires_in_seconds):
         return Set(earlier, False)
-    expires_at = _end(tx, expires_in_seconds)
-    _record(tx, events.BanSet(user_id, reason, actor.user_id, expires_at), actor, where)
-    _end_sessions(tx, actor, where, user_id, "banned")
+    expires_at = None if expires_in_seconds is None else tx.now + expires_in_seconds * SECOND
+    happened = events.BanSet if kind == "ban" else events.MuteSet
+    _record(tx, happened(user_id, reason, actor.user_id, expires_at), actor, where)
+    if kind == "ban":
+        _end_sessions(tx, actor, where, user_id, "banned")
     return Set(sanctions.Sanction(user_id, reason, actor.user_id, tx.at, expires_at), True)
 
 
-def unban(tx: Tx, actor: events.Actor, where: Where, user_id: str) -> events.Event | None:
+def lift(
+    kind: Kind, tx: Tx, actor: events.Actor, where: Where, user_id: str
+) -> events.Event | None:
     text.check_name(user_id, "user_id")
     _check_open(tx, where)
-    if sanctions.ban(tx.db, where, user_id, tx.now) is None:
+    if sanctions.one(tx.db, kind, where, user_id, tx.now) is None:
         return None
-    return _record(tx, events.BanLifted(user_id), actor, where)
+    happened = events.BanLifted if kind == "ban" else events.MuteLifted
+    return _record(tx, happened(user_id), actor, where)
 
 
-def mute(
-    tx: Tx,
-    actor: events.Actor,
-    where: Where,
-    user_id: str,
-    reason: str | None,
-    expires_in_seconds: int | None,
-) -> Set:
-    """As a ban, but the user stays connected and may read."""
-    _check(user_id, reason)
-    _check_open(tx, where)
-    earlier = sanctions.mute(tx.db, where, user_id, tx.now)
-    if earlier is not None and _is_same(earlier, reason, expires_in_seconds):
-        return Set(earlier, False)
-    expires_at = _end(tx, expires_in_seconds)
-    _record(tx, events.MuteSet(user_id, reason, actor.user_id, expires_at), actor, where)
-    return Set(sanctions.Sanction(user_id, reason, actor.user_id, tx.at, expires_at), True)
-
-
-def unmute(tx: Tx, actor: events.Actor, where: Where, user_id: str) -> events.Event | None:
-    text.check_name(user_id, "user_id")
-    _check_open(tx, where)
-    if sanctions.mute(tx.db, where, user_id, tx.now) is None:
-        return None
-    return _record(tx, events.MuteLifted(user_id), actor, where)
+ban, mute = partial(set_, "ban"), partial(set_, "mute")
+unban, unmute = partial(lift, "ban"), partial(lift, "mute")
 
 
 def kick(tx: Tx, actor: events.Actor, ref: RoomRef, user_id: str) -> events.Event | None:
@@ -117,16 +104,6 @@ def _end_sessions(
     else:
         return
     sessions.end(tx, actor, [each for each in found if each is not None], reason)
-
-
-def _check(user_id: str, reason: str | None) -> None:
-    text.check_name(user_id, "user_id")
-    if reason is not None:
-        text.check(reason, "reason", max_bytes=text.MAX_REASON_BYTES)
-
-
-def _end(tx: Tx, expires_in_seconds: int | None) -> int | None:
-    return None if expires_in_seconds is None else tx.now + expires_in_seconds * SECOND
 
 
 def _is_same(

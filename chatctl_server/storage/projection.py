@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from chatctl_server.domain import events
-from chatctl_server.storage.sanctions import WHOLE_SCOPE
+from chatctl_server.storage.sanctions import SET_BY, WHOLE_SCOPE
 from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
 _ADD_SCOPE = Query("INSERT INTO scope (id, type, number) VALUES (:scope, :type, :number)")
@@ -93,24 +93,21 @@ _COUNT = Bulk(
     FROM (VALUES {rows}) WHERE conversation = column1""",
     "conversation, current_users, peak_users, total_joins",
 )
-_SET_BAN = Query(
-    """INSERT OR REPLACE INTO ban
-        (scope, conversation, user_id, reason, banned_by, created_at, expires_at)
-    VALUES (:scope, :conversation, :user_id, :reason, :set_by, :at, :expires_at)"""
-)
-_LIFT_BAN = Query(
-    """DELETE FROM ban
-    WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id"""
-)
-_SET_MUTE = Query(
-    """INSERT OR REPLACE INTO mute
-        (scope, conversation, user_id, reason, muted_by, created_at, expires_at)
-    VALUES (:scope, :conversation, :user_id, :reason, :set_by, :at, :expires_at)"""
-)
-_LIFT_MUTE = Query(
-    """DELETE FROM mute
-    WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id"""
-)
+_SET = {
+    kind: Query(
+        f"""INSERT OR REPLACE INTO {kind}
+            (scope, conversation, user_id, reason, {set_by}, created_at, expires_at)
+        VALUES (:scope, :conversation, :user_id, :reason, :set_by, :at, :expires_at)"""
+    )
+    for kind, set_by in SET_BY.items()
+}
+_LIFT = {
+    kind: Query(
+        f"""DELETE FROM {kind}
+        WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id"""
+    )
+    for kind in SET_BY
+}
 
 
 def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
@@ -253,16 +250,9 @@ def _apply_sanction(
 ) -> None:
     conversation = WHOLE_SCOPE if entry.conversation is None else entry.conversation
     whose = {"scope": entry.scope, "conversation": conversation, "user_id": payload.user_id}
+    kind = "ban" if isinstance(payload, events.BanSet | events.BanLifted) else "mute"
     match payload:
-        case events.BanSet(_, reason, set_by, expires_at):
-            _SET_BAN.run(
-                db, **whose, reason=reason, set_by=set_by, at=entry.at, expires_at=expires_at
-            )
-        case events.BanLifted():
-            _LIFT_BAN.run(db, **whose)
-        case events.MuteSet(_, reason, set_by, expires_at):
-            _SET_MUTE.run(
-                db, **whose, reason=reason, set_by=set_by, at=entry.at, expires_at=expires_at
-            )
-        case events.MuteLifted():
-            _LIFT_MUTE.run(db, **whose)
+        case events.BanSet(_, reason, set_by, end) | events.MuteSet(_, reason, set_by, end):
+            _SET[kind].run(db, **whose, reason=reason, set_by=set_by, at=entry.at, expires_at=end)
+        case _:
+            _LIFT[kind].run(db, **whose)

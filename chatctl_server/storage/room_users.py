@@ -139,5 +139,5 @@ def find(db: Database, user_id: str, now: int) -> RoomUser:
     for (conversation,) in _MUTED.rows(db, **of, now=now):
         note(conversation, is_muted=True)
     rooms = {RoomRef(number, ROOMS): found[number] for number in sorted(found)}
-    ban, mute = (get(db, ROOMS, user_id, now) for get in (sanctions.ban, sanctions.mute))
+    ban, mute = (sanctions.one(db, kind, ROOMS, user_id, now) for kind in sanctions.KINDS)
     return RoomUser(rooms, ban, mute)

@@ -1,9 +1,18 @@
-"""Queries about bans and mutes. One that has expired is as good as none."""
+"""Queries about bans and mutes, which are one thing of two kinds. One that has expired is as good
+as none."""
+
+from functools import partial
+from typing import Literal, get_args
 
 import msgspec
 
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage.sql import Database, Query
+
+Kind = Literal["ban", "mute"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SET_BY = {"ban": "banned_by", "mute": "muted_by"}
+"""The column of who did it, in the table of the kind's name."""
 
 
 class Sanction(msgspec.Struct, frozen=True):
@@ -17,72 +26,56 @@ class Sanction(msgspec.Struct, frozen=True):
 
 
 _HOLDS = "(expires_at IS NULL OR expires_at > :now)"
-_OF = "scope = :scope AND conversation = :conversation"
-_BANS = Query(
-    f"""SELECT user_id, reason, banned_by, created_at, expires_at FROM ban
-    WHERE {_OF} AND {_HOLDS} ORDER BY user_id"""
-)
-_BAN = Query(
-    f"""SELECT user_id, reason, banned_by, created_at, expires_at FROM ban
-    WHERE {_OF} AND user_id = :user_id AND {_HOLDS}"""
-)
-_MUTES = Query(
-    f"""SELECT user_id, reason, muted_by, created_at, expires_at FROM mute
-    WHERE {_OF} AND {_HOLDS} ORDER BY user_id"""
-)
-_MUTE = Query(
-    f"""SELECT user_id, reason, muted_by, created_at, expires_at FROM mute
-    WHERE {_OF} AND user_id = :user_id AND {_HOLDS}"""
-)
-_OF_USERS = f"scope = :scope AND conversation IN (0, :conversation) AND {_HOLDS} ORDER BY user_id"
-_BANNED = Query(f"SELECT DISTINCT user_id FROM ban WHERE {_OF_USERS}")
-_MUTED = Query(f"SELECT DISTINCT user_id FROM mute WHERE {_OF_USERS}")
+_ALL_IN = {
+    kind: Query(
+        f"""SELECT user_id, reason, {SET_BY[kind]}, created_at, expires_at FROM {kind}
+        WHERE scope = :scope AND conversation = :conversation AND {_HOLDS} ORDER BY user_id"""
+    )
+    for kind in KINDS
+}
+_ONE = {
+    kind: Query(
+        f"""SELECT user_id, reason, {SET_BY[kind]}, created_at, expires_at FROM {kind}
+        WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id
+        AND {_HOLDS}"""
+    )
+    for kind in KINDS
+}
+_USERS = {
+    kind: Query(
+        f"""SELECT DISTINCT user_id FROM {kind}
+        WHERE scope = :scope AND conversation IN (0, :conversation) AND {_HOLDS}
+        ORDER BY user_id"""
+    )
+    for kind in KINDS
+}
 WHOLE_SCOPE = 0
 """In place of a conversation's id: a ban or mute in every conversation of a scope."""
 Where = ConversationRef | int
 """A conversation or, by its id, a whole scope."""
 
 
-def place(where: Where) -> tuple[int, int]:
-    """Scope, and the conversation's id or ``WHOLE_SCOPE``."""
+def place(where: Where) -> dict[str, int]:
+    """The scope, and the conversation's id or ``WHOLE_SCOPE``."""
     if isinstance(where, ConversationRef):
-        return where.scope, where.id
-    return where, WHOLE_SCOPE
+        return {"scope": where.scope, "conversation": where.id}
+    return {"scope": where, "conversation": WHOLE_SCOPE}
 
 
-def bans(db: Database, where: Where, now: int) -> list[Sanction]:
+def all_in(db: Database, where: Where, now: int, *, kind: Kind) -> list[Sanction]:
     """Those of that place itself, sorted by user id."""
-    scope, conversation = place(where)
-    rows = _BANS.rows(db, scope=scope, conversation=conversation, now=now)
-    return [Sanction(*row) for row in rows]
+    return [Sanction(*row) for row in _ALL_IN[kind].rows(db, **place(where), now=now)]
 
 
-def mutes(db: Database, where: Where, now: int) -> list[Sanction]:
-    """Those of that place itself, sorted by user id."""
-    scope, conversation = place(where)
-    rows = _MUTES.rows(db, scope=scope, conversation=conversation, now=now)
-    return [Sanction(*row) for row in rows]
-
-
-def banned_users(db: Database, ref: ConversationRef, now: int) -> list[str]:
-    """Sorted; also those who are banned from its whole scope."""
-    rows = _BANNED.rows(db, scope=ref.scope, conversation=ref.id, now=now)
-    return [user_id for (user_id,) in rows]
-
-
-def muted_users(db: Database, ref: ConversationRef, now: int) -> list[str]:
-    """Sorted; also those who are muted in its whole scope."""
-    rows = _MUTED.rows(db, scope=ref.scope, conversation=ref.id, now=now)
-    return [user_id for (user_id,) in rows]
-
-
-def ban(db: Database, where: Where, user_id: str, now: int) -> Sanction | None:
-    scope, conversation = place(where)
-    row = _BAN.row(db, scope=scope, conversation=conversation, user_id=user_id, now=now)
+def one(db: Database, kind: Kind, where: Where, user_id: str, now: int) -> Sanction | None:
+    row = _ONE[kind].row(db, **place(where), user_id=user_id, now=now)
     return None if row is None else Sanction(*row)
 
 
-def mute(db: Database, where: Where, user_id: str, now: int) -> Sanction | None:
-    scope, conversation = place(where)
-    row = _MUTE.row(db, scope=scope, conversation=conversation, user_id=user_id, now=now)
-    return None if row is None else Sanction(*row)
+def users(db: Database, ref: ConversationRef, now: int, *, kind: Kind) -> list[str]:
+    """Sorted; also those of its whole scope."""
+    return [user_id for (user_id,) in _USERS[kind].rows(db, **place(ref), now=now)]
+
+
+bans, mutes = partial(all_in, kind="ban"), partial(all_in, kind="mute")
+banned_users, muted_users = partial(users, kind="ban"), partial(users, kind="mute")

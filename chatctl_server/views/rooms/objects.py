@@ -271,25 +271,15 @@ def pagination(page: int, size: int, total: int) -> Pagination:
 
 
 def ban_entry(row: sanctions.Sanction, changed: bool | UnsetType = UNSET) -> BanEntry:
-    return BanEntry(
-        row.user_id,
-        row.reason,
-        row.set_by,
-        times.seconds(row.created_at),
-        None if row.expires_at is None else times.seconds(row.expires_at),
-        changed,
-    )
+    return BanEntry(row.user_id, row.reason, row.set_by, *_since_and_until(row), changed)
 
 
 def mute_entry(row: sanctions.Sanction, changed: bool | UnsetType = UNSET) -> MuteEntry:
-    return MuteEntry(
-        row.user_id,
-        row.reason,
-        row.set_by,
-        times.seconds(row.created_at),
-        None if row.expires_at is None else times.seconds(row.expires_at),
-        changed,
-    )
+    return MuteEntry(row.user_id, row.reason, row.set_by, *_since_and_until(row), changed)
+
+
+def _since_and_until(row: sanctions.Sanction) -> tuple[int, int | None]:
+    return times.seconds(row.created_at), _seconds(row.expires_at)
 
 
 def room_user(user_id: str, found: RoomUser, known: Mapping[RoomRef, Room]) -> RoomUserDetails:
@@ -322,12 +312,16 @@ def _user_in(room: Room, found: InRoom) -> UserInRoom:
         status=room.status,
         messages=found.messages,
         sessions=found.sessions,
-        last_join_time=None if found.last_join is None else times.seconds(found.last_join),
+        last_join_time=_seconds(found.last_join),
         is_connected=found.is_there,
         is_admin=found.is_admin,
         is_banned=found.is_banned,
         is_muted=found.is_muted,
     )
+
+
+def _seconds(at: int | None) -> int | None:
+    return None if at is None else times.seconds(at)
 
 
 def _last_activity(room: Room) -> int:
