@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from chatctl_server.settings import values
-from chatctl_server.settings.values import Address, Network, ValueType, seconds, whole
+from chatctl_server.settings.values import MOST, OFF, Address, Network, ValueType
 
 FLAGS = {
     "BIND_ADDRESS": "--bind",
@@ -21,227 +22,173 @@ FLAGS = {
 }
 
 
-class About(NamedTuple):
-    value_type: ValueType
-    sentence: str
-    secret: bool = False
+YEAR = 31_536_000
+Count = Annotated[int, Meta(ge=1, le=MOST)]
+CountOrNone = Annotated[int, Meta(ge=0, le=MOST)]
+CountOrOff = Annotated[int, Meta(ge=0, le=MOST), OFF]
+Seconds = Annotated[int, Meta(ge=1, le=YEAR)]
+SecondsOrOff = Annotated[int, Meta(ge=0, le=YEAR), OFF]
+Networks = Annotated[tuple[Network, ...], values.NETWORKS]
+Url = Annotated[str | None, values.URL]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds, bytes and counts as the names say; None and an empty tuple are "unset"."""
+    """Seconds, bytes and counts as the names say; None and an empty tuple are "unset". An
+    annotation has the field's sentence, and what parses it if msgspec does not."""
 
     database_url: Annotated[
-        str, About(values.DATABASE, "Where everything is stored; in memory it is lost at the stop.")
+        str, values.DATABASE, "Where everything is stored; in memory it is lost at the stop."
     ] = "sqlite::memory:"
     bind_address: Annotated[
         tuple[Address, ...],
-        About(values.ADDRESSES, "Addresses to listen on; port 0 takes any free one."),
+        values.ADDRESSES,
+        "Addresses to listen on; port 0 takes any free one.",
     ] = (Address("127.0.0.1", 3000),)
     admin_api_key: Annotated[
         tuple[str, ...],
-        About(
-            values.secrets(),
-            "Key of the management API (header X-Api-Key); generated at the first start.",
-            secret=True,
-        ),
+        values.KEYS,
+        "Key of the management API (header X-Api-Key); generated at the first start.",
     ] = ()
     metrics_key: Annotated[
-        str | None,
-        About(values.secret(), "Key that GET /metrics asks for; without one it is open.", True),
+        str | None, values.KEY, "Key that GET /metrics asks for; without one it is open."
     ] = None
-    trusted_proxies: Annotated[
-        tuple[Network, ...],
-        About(values.NETWORKS, "Networks whose X-Forwarded-For header is believed."),
-    ] = ()
+    trusted_proxies: Annotated[Networks, "Networks whose X-Forwarded-For header is believed."] = ()
     cors_origins: Annotated[
-        tuple[str, ...],
-        About(values.ORIGINS, "Web origins whose pages may use the server; * is any."),
+        tuple[str, ...], values.ORIGINS, "Web origins whose pages may use the server; * is any."
     ] = ("*",)
 
     log_level: Annotated[
         str,
-        About(
-            values.LOG_LEVEL,
-            "The least level logged, in general and per area; access=info adds the requests.",
-        ),
+        values.LOG_LEVEL,
+        "The least level logged, in general and per area; access=info adds the requests.",
     ] = "info"
     log_format: Annotated[
         Literal["auto", "text", "json"],
-        About(
-            values.choice("auto", "text", "json"),
-            "How log lines look; auto is text on a terminal and JSON otherwise.",
-        ),
+        "How log lines look; auto is text on a terminal and JSON otherwise.",
     ] = "auto"
 
     room_identity: Annotated[
         Literal["open", "token"],
-        About(
-            values.choice("open", "token"),
-            "open believes the user_id a client names; token asks for a signed token.",
-        ),
+        "open believes the user_id a client names; token asks for a signed token.",
     ] = "open"
     room_token_secret: Annotated[
-        tuple[str, ...],
-        About(
-            values.secrets(least_bytes=values.LEAST_TOKEN_SECRET_BYTES),
-            "Signs the tokens of ROOM_IDENTITY=token (HS256).",
-            secret=True,
-        ),
+        tuple[str, ...], values.TOKEN_SECRETS, "Signs the tokens of ROOM_IDENTITY=token (HS256)."
     ] = ()
     language: Annotated[
         Literal["zh", "en"],
-        About(
-            values.choice("zh", "en"),
-            "The language of sentences to clients: zh has the documents', en English ones.",
-        ),
+        "The language of sentences to clients: zh has the documents', en English ones.",
     ] = "zh"
     user_message_interval_secs: Annotated[
-        int,
-        About(seconds(least=0, off=True), "Seconds between two messages of one user in a room."),
+        SecondsOrOff, "Seconds between two messages of one user in a room."
     ] = 0
 
     client_id_hours: Annotated[
         int,
-        About(
-            whole("hours", least=0, most=87_600),
-            "Hours in which a repeat of a client_msg_id is not stored again; 0 is for ever.",
-        ),
+        Meta(ge=0, le=87_600),
+        "Hours in which a repeat of a client_msg_id is not stored again; 0 is for ever.",
     ] = 24
     retention_closed_days: Annotated[
         int,
-        About(
-            whole("days", least=0, most=36_500),
-            "Days a closed room is kept; then it is removed, with all its data. 0 is for ever.",
-        ),
+        Meta(ge=0, le=36_500),
+        "Days a closed room is kept; then it is removed, with all its data. 0 is for ever.",
     ] = 0
 
-    max_connections: Annotated[
-        int, About(whole("connections", least=1), "Room connections in all; more get 503.")
-    ] = 100_000
-    max_connections_per_user: Annotated[
-        int, About(whole("connections", least=0, off=True), "Room connections of one user.")
-    ] = 0
-    max_connections_per_address: Annotated[
-        int,
-        About(whole("connections", least=0, off=True), "Room connections of one IP address."),
-    ] = 0
+    max_connections: Annotated[Count, "Room connections in all; more get 503."] = 100_000
+    max_connections_per_user: Annotated[CountOrOff, "Room connections of one user."] = 0
+    max_connections_per_address: Annotated[CountOrOff, "Room connections of one IP address."] = 0
     new_connections_per_second: Annotated[
-        int,
-        About(
-            whole("connections", least=0, off=True),
-            "WebSocket connections that may begin in a second, after three seconds' worth at once.",
-        ),
+        CountOrOff,
+        "WebSocket connections that may begin in a second, after three seconds' worth at once.",
     ] = 1000
     max_message_bytes: Annotated[
-        int, About(whole("bytes", least=1, most=2**24), "UTF-8 bytes of one message's text.")
+        int, Meta(ge=1, le=2**24), "UTF-8 bytes of one message's text."
     ] = 32_768
     max_frame_bytes: Annotated[
-        int,
-        About(whole("bytes", least=1024, most=2**24), "Bytes of one inbound WebSocket message."),
+        int, Meta(ge=1024, le=2**24), "Bytes of one inbound WebSocket message."
     ] = 65_536
     inbound_frames_per_second: Annotated[
-        int,
-        About(
-            whole("frames", least=0, off=True),
-            "WebSocket messages a client may send in a second, after three seconds' worth at once.",
-        ),
+        CountOrOff,
+        "WebSocket messages a client may send in a second, after three seconds' worth at once.",
     ] = 100
-    max_body_bytes: Annotated[
-        int, About(whole("bytes", least=1024, most=2**30), "Bytes of one HTTP request's body.")
-    ] = 2 * 2**20
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=2**30), "Bytes of one HTTP request's body."] = (
+        2 * 2**20
+    )
     history_page_limit: Annotated[
-        int, About(whole("records", least=1, most=100_000), "Most records of one history page.")
+        int, Meta(ge=1, le=100_000), "Most records of one history page."
     ] = 10_000
-    resume_limit: Annotated[
-        int,
-        About(whole("messages", least=0), "Messages a client may be behind and still resume."),
-    ] = 10_000
+    resume_limit: Annotated[CountOrNone, "Messages a client may be behind and still resume."] = (
+        10_000
+    )
     handshake_timeout_seconds: Annotated[
-        int, About(seconds(), "Seconds a connection may stay without authentication.")
+        Seconds, "Seconds a connection may stay without authentication."
     ] = 10
     shutdown_timeout_seconds: Annotated[
-        int, About(seconds(), "Seconds a stop may take before what still runs is cut off.")
+        Seconds, "Seconds a stop may take before what still runs is cut off."
     ] = 10
     api_key_failures_per_minute: Annotated[
-        int,
-        About(
-            whole("failures", least=0, off=True),
-            "Wrong API keys one IP address may send in a minute.",
-        ),
+        CountOrOff, "Wrong API keys one IP address may send in a minute."
     ] = 100
 
     data_callback_url: Annotated[
-        str | None,
-        About(values.URL, "Receives the data of a room at its creation, close and sync."),
+        Url, "Receives the data of a room at its creation, close and sync."
     ] = None
     room_event_callback_url: Annotated[
-        str | None, About(values.URL, "Receives creation and close of rooms, joins and leaves.")
+        Url, "Receives creation and close of rooms, joins and leaves."
     ] = None
-    chat_history_callback_url: Annotated[
-        str | None, About(values.URL, "Receives the messages of each room in batches.")
-    ] = None
+    chat_history_callback_url: Annotated[Url, "Receives the messages of each room in batches."] = (
+        None
+    )
     session_history_callback_url: Annotated[
-        str | None, About(values.URL, "Receives the finished sessions of each room in batches.")
+        Url, "Receives the finished sessions of each room in batches."
     ] = None
     periodic_sync_callback_url: Annotated[
-        str | None, About(values.URL, "Receives the state of each open room at every sync.")
+        Url, "Receives the state of each open room at every sync."
     ] = None
     chat_history_batch_size: Annotated[
-        int, About(whole("messages", least=1, most=1_000_000), "Most messages of one batch.")
+        int, Meta(ge=1, le=1_000_000), "Most messages of one batch."
     ] = 1000
     session_history_batch_size: Annotated[
-        int, About(whole("sessions", least=1, most=1_000_000), "Most sessions of one batch.")
+        int, Meta(ge=1, le=1_000_000), "Most sessions of one batch."
     ] = 500
     chat_history_batch_interval_seconds: Annotated[
-        int, About(seconds(least=0, off=True), "Seconds between two runs of message batches.")
+        SecondsOrOff, "Seconds between two runs of message batches."
     ] = 300
     session_history_batch_interval_seconds: Annotated[
-        int, About(seconds(least=0, off=True), "Seconds between two runs of session batches.")
+        SecondsOrOff, "Seconds between two runs of session batches."
     ] = 600
     sync_interval_seconds: Annotated[
-        int, About(seconds(least=0, off=True), "Seconds between two syncs of all open rooms.")
+        SecondsOrOff, "Seconds between two syncs of all open rooms."
     ] = 300
     sync_history_limit: Annotated[
         int,
-        About(
-            whole("entries", least=0, most=10_000),
-            "Newest history entries that a room's sync data carries; 0 is none.",
-        ),
+        Meta(ge=0, le=10_000),
+        "Newest history entries that a room's sync data carries; 0 is none.",
     ] = 100
     callback_timeout_seconds: Annotated[
-        int, About(seconds(), "Seconds one try of a callback may take in total.")
+        Seconds, "Seconds one try of a callback may take in total."
     ] = 30
-    callback_max_retries: Annotated[
-        int, About(whole("retries", least=0), "Tries after the first one has failed.")
-    ] = 3
+    callback_max_retries: Annotated[CountOrNone, "Tries after the first one has failed."] = 3
     callback_retry_delay_seconds: Annotated[
-        int, About(seconds(least=0), "Seconds between the end of a try and the start of the next.")
+        int,
+        Meta(ge=0, le=YEAR),
+        "Seconds between the end of a try and the start of the next.",
     ] = 5
     callback_retention_days: Annotated[
         int,
-        About(
-            whole("days", least=1, most=3650),
-            "Days a delivered callback is kept; a dead letter is kept four times as long.",
-        ),
+        Meta(ge=1, le=3650),
+        "Days a delivered callback is kept; a dead letter is kept four times as long.",
     ] = 7
     callback_backoff: Annotated[
         Literal["fixed", "exponential"] | None,
-        About(
-            values.choice("fixed", "exponential"),
-            "How the delay grows. Unset: fixed for the five URLs, exponential for added endpoints.",
-        ),
+        "How the delay grows. Unset: fixed for the five URLs, exponential for added endpoints.",
     ] = None
     callback_signing_secret: Annotated[
         tuple[str, ...],
-        About(
-            values.SIGNING_SECRETS,
-            "Signs callbacks as Standard Webhooks do; with several, by each of them.",
-            secret=True,
-        ),
+        values.SIGNING_SECRETS,
+        "Signs callbacks as Standard Webhooks do; with several, by each of them.",
     ] = ()
     callback_allow_networks: Annotated[
-        tuple[Network, ...],
-        About(values.NETWORKS, "Private networks that callbacks added later may reach."),
+        Networks, "Private networks that callbacks added later may reach."
     ] = ()
 
     def __repr__(self) -> str:
@@ -283,10 +230,12 @@ def masked(address: str) -> str:
 
 
 def _setting(field: str, default: object) -> Setting:
-    about: About = Settings.__annotations__[field].__metadata__[0]
+    annotation = Settings.__annotations__[field]
+    value_type = values.of(annotation)
+    *_, sentence = annotation.__metadata__
     return Setting(
-        field.upper(), field, as_text(default), about.sentence, about.value_type.allowed,
-        about.secret, about.value_type,
+        field.upper(), field, as_text(default), sentence, value_type.allowed,
+        value_type.is_secret, value_type,
     )  # fmt: skip
 
 

@@ -5,12 +5,15 @@ the value. Nothing here knows a setting's name or its source: ``sources`` puts t
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from chatctl_server.domain import signatures
 
@@ -23,11 +26,6 @@ _LEVEL_ALIASES = {"trace": "debug", "warn": "warning", "off": "error"}
 # The crate names of the original, which its users have in RUST_LOG.
 _RUST_PATHS = {"sync": ("sync", "callbacks"), "callback": ("callbacks",)}
 _RUST_CRATES = ("chat_server", "rust_demo", "chatctl", "chatctl_server")
-
-YEAR_SECONDS = 31_536_000
-DIGITS = 18  # of a number
-MOST_COUNT = 10**DIGITS - 1
-LEAST_TOKEN_SECRET_BYTES = 32
 
 
 class Refused(Exception):
@@ -42,6 +40,7 @@ class Refused(Exception):
 class ValueType(NamedTuple):
     parse: Callable[[str], object]
     allowed: str
+    is_secret: bool = False
 
 
 class Address(NamedTuple):
@@ -52,60 +51,49 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def whole(unit: str, *, least: int, most: int = MOST_COUNT, off: bool = False) -> ValueType:
-    """``off`` only says what 0 means."""
-    first = f"{least} (off)" if off else str(least)
-    allowed = f"{first} or more" if most == MOST_COUNT else f"{first} to {most}"
-
-    def parse(text: str) -> int:
-        # int() alone also takes underscores, other scripts' digits and hours of digits.
-        if not re.fullmatch(r"[+-]?[0-9]+", text):
-            raise Refused(f"is not a whole number of {unit}")
-        if len(text.lstrip("+-0")) > DIGITS:
-            raise Refused(f"has more than {DIGITS} digits")
-        number = int(text)
-        if number < least:
-            raise Refused(f"is below {least}")
-        if number > most:
-            raise Refused(f"is above {most}")
-        return number
-
-    return ValueType(parse, allowed)
+DIGITS = 18
+MOST = 10**DIGITS - 1
+OFF = "off"
+"""Beside a number's range: what 0 means."""
 
 
-def seconds(*, least: int = 1, off: bool = False) -> ValueType:
-    return whole("seconds", least=least, most=YEAR_SECONDS, off=off)
+def of(annotation: Any) -> ValueType:
+    """Of a field: the one in its annotation, or msgspec's conversion of its words or numbers."""
+    kind, about = annotation.__origin__, annotation.__metadata__
+    for each in about:
+        if isinstance(each, ValueType):
+            return each
+    words = [w for part in (kind, *get_args(kind)) for w in get_args(part) if isinstance(w, str)]
+    if words:
+        return ValueType(partial(_choice, kind, words), ", ".join(words))
+    return ValueType(partial(_number, annotation), _range(about[0], OFF in about))
 
 
-def choice(*words: str) -> ValueType:
-    def parse(text: str) -> str:
-        if text.lower() not in words:
-            raise Refused("is not one of them", _did_you_mean(text.lower(), words))
-        return text.lower()
-
-    return ValueType(parse, ", ".join(words))
+def _choice(kind: Any, words: Sequence[str], text: str) -> object:
+    try:
+        return msgspec.convert(text.lower(), kind)
+    except msgspec.ValidationError:
+        raise Refused("is not one of them", _did_you_mean(text.lower(), words)) from None
 
 
-def secret(*, least_bytes: int = 1) -> ValueType:
-    def parse(text: str) -> str:
-        if len(text.encode()) < least_bytes:
-            raise Refused(
-                f"is shorter than {least_bytes} bytes", "openssl rand -hex 32 writes a good one"
-            )
-        return text
-
-    allowed = "any text" if least_bytes == 1 else f"text of {least_bytes} bytes or more"
-    return ValueType(parse, allowed)
+def _number(annotation: Any, text: str) -> object:
+    plain = re.sub(r"^\+?0*(?=[0-9])", "", text)
+    try:
+        return msgspec.convert(plain, annotation, strict=False)
+    except msgspec.ValidationError:
+        raise Refused("cannot be used") from None
 
 
-def secrets(*, least_bytes: int = 1) -> ValueType:
-    """All of them are good, the first is the newest. A problem names its secret by its place."""
-    one = secret(least_bytes=least_bytes)
+def _range(meta: msgspec.Meta, off: bool) -> str:
+    least = f"a whole number, {meta.ge}{' (off)' if off else ''}"
+    if meta.le == MOST:
+        return f"{least} or more, of {DIGITS} digits at most"
+    return f"{least} to {meta.le}"
 
-    def parse(text: str) -> tuple[str, ...]:
-        return _each(_parts(text), one.parse)
 
-    return ValueType(parse, f"{one.allowed}; several, the newest first, with commas between them")
+def _token_secret(text: str) -> None:
+    if len(text.encode()) < 32:
+        raise Refused("is shorter than 32 bytes", "openssl rand -hex 32 writes a good one")
 
 
 def _each(parts: list[str], parse: Callable[[str], Any]) -> tuple[str, ...]:
@@ -125,10 +113,6 @@ def _signing_secret(text: str) -> str:
     except signatures.BadSecret as bad:
         raise Refused(str(bad), "openssl rand -base64 32 writes a good one") from None
     return text
-
-
-def _signing_secrets(text: str) -> tuple[str, ...]:
-    return _each(text.split(), _signing_secret)
 
 
 def _url(text: str) -> str:
@@ -336,5 +320,15 @@ LOG_LEVEL = ValueType(
 )
 SIGNING_SECRET = ValueType(_signing_secret, signatures.FORM)
 SIGNING_SECRETS = ValueType(
-    _signing_secrets, f"{signatures.FORM}; several, the newest first, with spaces between them"
+    lambda text: _each(text.split(), _signing_secret),
+    f"{signatures.FORM}; several, the newest first, with spaces between them",
+    is_secret=True,
+)
+_SEVERAL = "; several, the newest first, with commas between them"
+KEY = ValueType(str, "any text", is_secret=True)
+KEYS = ValueType(lambda text: _unique(_parts(text)), f"any text{_SEVERAL}", is_secret=True)
+TOKEN_SECRETS = ValueType(
+    lambda text: _each(_parts(text), _token_secret),
+    f"text of 32 bytes or more{_SEVERAL}",
+    is_secret=True,
 )

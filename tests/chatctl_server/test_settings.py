@@ -200,7 +200,7 @@ class TestConfigFile:
 
     def test_a_bool_where_a_number_belongs_is_refused(self, place: Place) -> None:
         place.toml("MAX_CONNECTIONS = true\n")
-        with pytest.raises(InvalidSetting, match="'true' is not a whole number"):
+        with pytest.raises(InvalidSetting, match="'true' cannot be used; allowed: a whole"):
             place.load()
 
     def test_broken_toml_names_the_file_and_the_line(self, place: Place) -> None:
@@ -284,34 +284,31 @@ class TestWrongValues:
         with pytest.raises(InvalidSetting) as caught:
             place.load()
         assert caught.value.detail == (
-            "SYNC_INTERVAL_SECONDS (from .env line 4): 'abc' is not a whole number of seconds; "
-            "allowed: 0 (off) to 31536000"
+            "SYNC_INTERVAL_SECONDS (from .env line 4): 'abc' cannot be used; "
+            "allowed: a whole number, 0 (off) to 31536000"
         )
 
-    @pytest.mark.parametrize("text", ["1.5", "1_000", "٣", "1e3", "0x10", "5s", "--1"])
+    @pytest.mark.parametrize("text", ["1.5", "1_000", "٣", "0x10", "5s", "--1", "9" * 5000])
     def test_what_is_no_whole_number(self, place: Place, text: str) -> None:
-        assert (
-            "is not a whole number of connections" in place.refused("MAX_CONNECTIONS", text).detail
+        detail = place.refused("MAX_CONNECTIONS", text).detail
+        assert detail.endswith(
+            "cannot be used; allowed: a whole number, 1 or more, of 18 digits at most"
         )
 
     @pytest.mark.parametrize(
-        ("name", "text", "problem"),
+        ("name", "text", "allowed"),
         [
-            ("MAX_CONNECTIONS", "0", "is below 1; allowed: 1 or more"),
-            ("MAX_CONNECTIONS_PER_USER", "-1", "is below 0; allowed: 0 (off) or more"),
-            ("MAX_CONNECTIONS", "1" + 18 * "0", "has more than 18 digits; allowed: 1 or more"),
-            (
-                "SYNC_INTERVAL_SECONDS",
-                "31536001",
-                "is above 31536000; allowed: 0 (off) to 31536000",
-            ),
-            ("HISTORY_PAGE_LIMIT", "100001", "is above 100000; allowed: 1 to 100000"),
-            ("MAX_CONNECTIONS", "9" * 5000, "has more than 18 digits"),
-            ("MAX_FRAME_BYTES", "1", "is below 1024; allowed: 1024 to 16777216"),
+            ("MAX_CONNECTIONS", "0", "1 or more, of 18 digits at most"),
+            ("MAX_CONNECTIONS_PER_USER", "-1", "0 (off) or more, of 18 digits at most"),
+            ("MAX_CONNECTIONS", "1" + 18 * "0", "1 or more, of 18 digits at most"),
+            ("SYNC_INTERVAL_SECONDS", "31536001", "0 (off) to 31536000"),
+            ("HISTORY_PAGE_LIMIT", "100001", "1 to 100000"),
+            ("MAX_FRAME_BYTES", "1", "1024 to 16777216"),
         ],
     )
-    def test_numbers_out_of_range(self, place: Place, name: str, text: str, problem: str) -> None:
-        assert problem in place.refused(name, text).detail
+    def test_numbers_out_of_range(self, place: Place, name: str, text: str, allowed: str) -> None:
+        detail = place.refused(name, text).detail
+        assert detail.endswith(f"'{text}' cannot be used; allowed: a whole number, {allowed}")
 
     @pytest.mark.parametrize(
         ("name", "text"),
@@ -324,7 +321,7 @@ class TestWrongValues:
     def test_what_starts_the_original_starts_us(self, place: Place, name: str, text: str) -> None:
         assert place.value(name, text) == int(text)
 
-    @pytest.mark.parametrize("text", [" 5 ", "+5", "05"])
+    @pytest.mark.parametrize("text", [" 5 ", "+5", "05", "5.0"])
     def test_numbers_written_oddly(self, place: Place, text: str) -> None:
         assert place.value("MAX_CONNECTIONS", text) == 5
 
