@@ -30,11 +30,6 @@ SESSIONS_A_CALL = 500
 EVERY_SESSION = 1_000_000  # more than one server has
 
 
-class CreatedConversation(NamedTuple):
-    ref: ConversationRef
-    public_id: str
-
-
 class CreatedRoom(NamedTuple):
     """``same_name``: how many other open rooms are called so, of the oldest hundred."""
 
@@ -58,9 +53,9 @@ def create(
     scope: int,
     name: str,
     admin_user_ids: Iterable[str] = (),
-) -> CreatedConversation:
-    """``public_id`` is the id that the world knows. Names need not be unique. Raises InvalidInput
-    for a kind that a scope of that type does not have."""
+) -> conversations.Conversation:
+    """Names need not be unique. Raises InvalidInput for a kind that a scope of that type does not
+    have."""
     payload = events.ConversationCreated(
         kind=kind,
         public_id=str(uuid.uuid4()),
@@ -71,7 +66,7 @@ def create(
         raise errors.InvalidInput(f"a {kind} belongs to a {SCOPE_TYPES[kind]}", field="kind")
     ref = CLASS_OF[kind](tx.take("conversation"), scope)
     tx.record(payload, actor, ref)
-    return CreatedConversation(ref, payload.public_id)
+    return conversations.get(tx.db, ref)
 
 
 def create_room(
@@ -135,7 +130,8 @@ def close(tx: Tx, actor: events.Actor, ref: ConversationRef) -> events.Event:
         return tx.record(events.ConversationClosed(found.kind), actor, ref)
     if tx.is_serving:
         sessions.end(tx, actor, room_sessions.open_of_room(tx.db, ref, EVERY_SESSION), "closed")
-    figures = rooms.figures(tx.db, ref)
+    room = rooms.get(tx.db, ref)
+    figures = room.current_users, room.peak_users, room.total_joins
     return tx.record(events.ConversationClosed(found.kind, *figures), actor, ref)
 
 

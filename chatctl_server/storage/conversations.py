@@ -31,6 +31,7 @@ class Conversation(msgspec.Struct, frozen=True):
         return self.ref.id
 
 
+C = TypeVar("C", bound=Conversation)
 _REST = "public_id, name, status, created_at, closed_at, last_seq, last_message_at"
 COLUMNS = f"kind, id, scope, {_REST}"
 
@@ -102,9 +103,12 @@ def get_many(db: Database, refs: Iterable[ConversationRef]) -> dict[Conversation
 
 def get_open(db: Database, ref: ConversationRef) -> Conversation:
     """Raises ConversationNotFound or ConversationIsClosed."""
-    found = get(db, ref)
+    return checked_open(get(db, ref))
+
+
+def checked_open(found: C) -> C:
     if found.status != "open":
-        raise errors.ConversationIsClosed(f"The {ref.noun} {found.public_id} is closed")
+        raise errors.ConversationIsClosed(f"The {found.ref.noun} {found.public_id} is closed")
     return found
 
 

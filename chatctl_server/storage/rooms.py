@@ -9,7 +9,7 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import conversations
-from chatctl_server.storage.conversations import Status
+from chatctl_server.storage.conversations import Conversation
 from chatctl_server.storage.sql import Database, Query, Row
 
 Wanted = Literal["open", "closed", "all"]
@@ -19,25 +19,14 @@ SHORTEST_ID = 8  # characters of one that is shortened
 _SET_OR_BRACKET = re.compile(r"\[(!?+)(\][^\]]*|[^\]]+)\]|\[")
 
 
-class Room(msgspec.Struct, frozen=True):
-    """Times in microseconds; ``admins`` are sorted."""
+class Room(Conversation, frozen=True):
+    """With its figures; ``admins`` are sorted."""
 
     ref: RoomRef
-    public_id: str
-    name: str
-    status: Status
-    created_at: int
-    closed_at: int | None
-    last_seq: int
-    last_message_at: int | None
     current_users: int
     peak_users: int
     total_joins: int
     admins: tuple[str, ...]
-
-    @property
-    def id(self) -> int:
-        return self.ref.id
 
 
 MOST_NAMED = 100  # so many of one name are counted: each creation looks at them
@@ -59,8 +48,7 @@ class Figures(NamedTuple):
     total_joins: int
 
 
-_COLUMNS = """c.id, c.scope, c.public_id, c.name, c.status, c.created_at, c.closed_at, c.last_seq,
-    c.last_message_at, s.current_users, s.peak_users, s.total_joins, (
+_COLUMNS = f"""{conversations.COLUMNS}, s.current_users, s.peak_users, s.total_joins, (
         SELECT json_group_array(user_id ORDER BY user_id) FROM participant
         WHERE conversation = c.id AND role = 'admin' AND left_offset IS NULL)"""
 _FROM = "FROM conversation c JOIN room_stats s ON s.conversation = c.id"
@@ -73,10 +61,6 @@ _BY_IDS = Query(
 )
 _NAME = Query(
     f"SELECT c.id, c.public_id, c.name FROM conversation c WHERE c.id = :id AND {_OF_ROOMS}"
-)
-_FIGURES = Query(
-    """SELECT current_users, peak_users, total_joins FROM room_stats
-    WHERE conversation = :conversation"""
 )
 _STATUS = "(:status = 'all' OR c.status = :status)"
 _PAGE = Query(
@@ -126,10 +110,7 @@ def find(db: Database, room_id: str) -> Room:
 
 def find_open(db: Database, room_id: str) -> Room:
     """Raises ConversationNotFound or ConversationIsClosed."""
-    room = find(db, room_id)
-    if room.status != "open":
-        raise errors.ConversationIsClosed(f"The room {room_id} is closed")
-    return room
+    return conversations.checked_open(find(db, room_id))
 
 
 def open_named(db: Database, name: str, but: int = 0) -> list[tuple[RoomRef, str]]:
@@ -161,13 +142,6 @@ def find_open_ref(db: Database, room_id: str) -> RoomRef:
     return ref
 
 
-def figures(db: Database, ref: RoomRef) -> Figures:
-    """Of a room that is there."""
-    row = _FIGURES.row(db, conversation=ref.id)
-    assert row is not None
-    return Figures(*row)
-
-
 def get(db: Database, ref: RoomRef) -> Room:
     """As it is now. Raises ConversationNotFound."""
     room = by_id(db, ref.id)
@@ -181,14 +155,6 @@ def get_many(db: Database, refs: Collection[RoomRef]) -> dict[RoomRef, Room]:
     rows = _BY_IDS.rows(db, ids=msgspec.json.encode([ref.id for ref in refs]).decode())
     found = {room.ref: room for room in map(_room, rows)}
     return {ref: found[ref] for ref in refs if ref in found}
-
-
-def get_open(db: Database, ref: RoomRef) -> Room:
-    """Raises ConversationNotFound or ConversationIsClosed."""
-    room = get(db, ref)
-    if room.status != "open":
-        raise errors.ConversationIsClosed(f"The room {room.public_id} is closed")
-    return room
 
 
 def by_id(db: Database, id: int) -> Room | None:  # noqa: A002  its own name
@@ -244,6 +210,6 @@ def _set(found: re.Match[str]) -> str:
 
 
 def _room(row: Row) -> Room:
-    id_, scope, *columns, admins = row
+    kind, id_, scope, *columns, admins = row
     decoded = msgspec.json.decode(admins, type=tuple[str, ...])
-    return Room(RoomRef(id_, scope), *columns, decoded)  # type: ignore[call-arg]
+    return Room(RoomRef(id_, scope), kind, *columns, decoded)  # type: ignore[call-arg]

@@ -26,6 +26,7 @@ from chatctl_server.domain.references import (
     SupportRef,
 )
 from chatctl_server.storage import maintenance
+from chatctl_server.storage.conversations import Conversation
 from chatctl_server.storage.transaction import Tx
 
 CLERK = events.Actor(None, "test")
@@ -78,7 +79,7 @@ class Stream:
         await self._task
 
 
-def _furnish(tx: Tx, actor: events.Actor, desk: str) -> list[conversations.CreatedConversation]:
+def _furnish(tx: Tx, actor: events.Actor, desk: str) -> list[Conversation]:
     kind, _, number = desk.partition(":")
     scope = scopes.create(tx, actor, cast("ScopeType", kind), int(number))
     made = [conversations.create(tx, actor, KINDS[desk], scope, f"talk {n}") for n in range(COUNT)]

@@ -18,10 +18,10 @@ from chatctl_server.storage.sql import Database
 class Made(NamedTuple):
     """A conversation of each face: what its world calls it, and the reference to it."""
 
-    room: lives.CreatedConversation
-    chat: lives.CreatedConversation
-    other_chat: lives.CreatedConversation
-    support: lives.CreatedConversation
+    room: conversations.Conversation
+    chat: conversations.Conversation
+    other_chat: conversations.Conversation
+    support: conversations.Conversation
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from world import Server, eventually, running
 from chatctl_server.actions import conversations, messages, participants, scopes
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ConversationRef, Kind
+from chatctl_server.storage.conversations import Conversation
 from chatctl_server.storage.transaction import Tx
 
 AUDITED = ("room.created", "team.moved", "room.closed")
@@ -33,9 +34,9 @@ def stopped(server: Server) -> Iterator[Offline]:
     server.start()
 
 
-def talk(desk: Offline, kind: Kind, scope: int, *texts: str) -> conversations.CreatedConversation:
+def talk(desk: Offline, kind: Kind, scope: int, *texts: str) -> Conversation:
     """In a new conversation of that kind."""
-    made: conversations.CreatedConversation = desk.run(conversations.create, kind, scope, kind)
+    made: Conversation = desk.run(conversations.create, kind, scope, kind)
     desk.run(participants.join, made.ref, "anna", "member")
     for text in texts:
         desk.post(made.ref, "anna", text)
