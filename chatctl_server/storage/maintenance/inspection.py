@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import apsw
 import msgspec
@@ -10,7 +9,7 @@ from peewee import Database
 
 from chatctl_server.domain import times
 from chatctl_server.process import lock
-from chatctl_server.storage import cursors, files, log, rooms
+from chatctl_server.storage import cursors, files
 from chatctl_server.storage.maintenance import schemas
 
 
@@ -51,6 +50,19 @@ class Info(msgspec.Struct, frozen=True):
     cursors: dict[str, int]
 
 
+_HELD = {
+    "rooms_open": "count(*) FROM conversation WHERE kind = 'room' AND status = 'open'",
+    "rooms_closed": "count(*) FROM conversation WHERE kind = 'room' AND status = 'closed'",
+    "messages": "count(*) FROM message",
+    "sessions": "count(*) FROM room_session",
+    "sessions_open": "count(*) FROM room_session WHERE leave_time IS NULL",
+    "bans": "count(*) FROM ban",
+    "mutes": "count(*) FROM mute",
+    "last_offset": "coalesce(max(id), 0) FROM event",
+}
+_FIRST, _LAST = (f"at FROM event ORDER BY id {order} LIMIT 1" for order in ("ASC", "DESC"))
+
+
 def info(path: Path) -> Info:
     """Reads only, also beside a running server and where nothing can be written.
 
@@ -59,32 +71,29 @@ def info(path: Path) -> Info:
     path = files.real(path)
     with files.snapshot(path) as db:
         schema = schemas.of(db, path)
-        counted = rooms.counts(db) if schema.applied else {}
-        last_offset = log.newest_offset(db) if schema.applied else 0
+        held = {name: _value(db, what) if schema.applied else 0 for name, what in _HELD.items()}
         return Info(
             database=str(path),
             in_use_by=_in_use(path),
             bytes=path.stat().st_size,
             wal_bytes=_size(files.beside(path, "-wal")),
-            pages=_pragma(db, "page_count"),
-            page_bytes=_pragma(db, "page_size"),
+            pages=_value(db, "page_count FROM pragma_page_count"),
+            page_bytes=_value(db, "page_size FROM pragma_page_size"),
             journal_mode=_journal_mode(path),
             sqlite_version=apsw.sqlite_lib_version(),
             schema=schema.name,
             pending=schema.pending,
             unknown=schema.unknown,
-            rooms_open=counted.get("open", 0),
-            rooms_closed=counted.get("closed", 0),
-            messages=_count(db, schema, "message"),
-            sessions=_count(db, schema, "room_session"),
-            sessions_open=_count(db, schema, "room_session WHERE leave_time IS NULL"),
-            bans=_count(db, schema, "ban"),
-            mutes=_count(db, schema, "mute"),
-            last_offset=last_offset,
-            first_event_at=_event_time(db, "min") if last_offset else None,
-            last_event_at=_event_time(db, "max") if last_offset else None,
+            **held,
+            first_event_at=times.rfc3339(_value(db, _FIRST)) if held["last_offset"] else None,
+            last_event_at=times.rfc3339(_value(db, _LAST)) if held["last_offset"] else None,
             cursors=cursors.of_followers(db) if schema.applied else {},
         )
+
+
+def _value(db: Database, what: str) -> int:
+    value: int = db.execute_sql(f"SELECT {what}").fetchone()[0]
+    return value
 
 
 def _in_use(path: Path) -> InUse | None:
@@ -99,26 +108,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _pragma(db: Database, name: str) -> int:
-    value: int = db.execute_sql(f"PRAGMA {name}").fetchone()[0]
-    return value
-
-
 def _journal_mode(path: Path) -> str:
     """As the file's header has it: a reader who cannot write here uses another."""
     with path.open("rb") as file:
         return "wal" if os.pread(file.fileno(), 1, 18) == b"\2" else "delete"
-
-
-def _count(db: Database, schema: schemas.Schema, rows: str) -> int:
-    if not schema.applied:
-        return 0
-    count: int = db.execute_sql(f"SELECT count(*) FROM {rows}").fetchone()[0]
-    return count
-
-
-def _event_time(db: Database, which: Literal["min", "max"]) -> str:
-    """Of the oldest or the newest event."""
-    query = f"SELECT at FROM event WHERE id = (SELECT {which}(id) FROM event)"
-    at: int = db.execute_sql(query).fetchone()[0]
-    return times.rfc3339(at)
