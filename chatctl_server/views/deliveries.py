@@ -129,13 +129,15 @@ def endpoint(
         disabled_reason=stored.disabled_reason,
         is_guarded=stored.is_guarded,
         has_secret=stored.secret is not None or has_common_secret,
-        secret_overlap_until=_seconds(stored.previous_until) if is_overlapping else None,
+        secret_overlap_until=times.seconds_or_none(stored.previous_until)
+        if is_overlapping
+        else None,
         created_at=times.seconds(stored.created_at),
-        failing_since=_seconds(stored.failing_since),
+        failing_since=times.seconds_or_none(stored.failing_since),
         pending=outstanding.pending,
-        oldest_pending_at=_seconds(outstanding.oldest_pending_at),
+        oldest_pending_at=times.seconds_or_none(outstanding.oldest_pending_at),
         failed=outstanding.failed,
-        oldest_failed_at=_seconds(outstanding.oldest_failed_at),
+        oldest_failed_at=times.seconds_or_none(outstanding.oldest_failed_at),
         changed=changed,
     )
 
@@ -154,8 +156,8 @@ def details(
 def _in_seconds(listed: DeliveryListed) -> dict[str, Any]:
     return msgspec.structs.asdict(listed) | {
         "planned_at": times.seconds(listed.planned_at),
-        "finished_at": _seconds(listed.finished_at),
-        "next_try_at": _seconds(listed.next_try_at),
+        "finished_at": times.seconds_or_none(listed.finished_at),
+        "next_try_at": times.seconds_or_none(listed.next_try_at),
     }
 
 
@@ -169,7 +171,3 @@ def _attempt(made: deliveries.Attempt) -> AttemptObject:
         detail=made.detail,
         answer=(made.answer or b"").decode(errors="replace"),
     )
-
-
-def _seconds(at: int | None) -> int | None:
-    return None if at is None else times.seconds(at)

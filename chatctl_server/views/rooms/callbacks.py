@@ -131,7 +131,7 @@ def periodic_sync(
     newest_sessions: Iterable[room_sessions.Session],
 ) -> PeriodicSync:
     """The newest records of both histories as ``digest`` wants them."""
-    last = None if room.last_message_at is None else times.seconds(room.last_message_at)
+    last = times.seconds_or_none(room.last_message_at)
     return PeriodicSync(
         room_id=room.public_id,
         room_info=info,

@@ -1,6 +1,7 @@
 """The rooms face's API objects, from rows. Times are Unix seconds; sets are sorted arrays."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -171,31 +172,12 @@ class RoomUserDetails(msgspec.Struct, frozen=True):
 
 
 def details(room: Room, current_users: int, changed: bool | UnsetType = UNSET) -> RoomDetails:
-    return RoomDetails(
-        room_id=room.public_id,
-        room_name=room.name,
-        admin_user_ids=room.admins,
-        start_time=times.seconds(room.created_at),
-        current_users=current_users,
-        peak_users=room.peak_users,
-        total_joins=room.total_joins,
-        current_connections=current_users,
-        created_at=times.seconds(room.created_at),
-        last_activity=_last_activity(room),
-        closed_at=UNSET if room.closed_at is None else times.seconds(room.closed_at),
-        changed=changed,
-    )
+    closed_at = UNSET if room.closed_at is None else times.seconds(room.closed_at)
+    return RoomDetails(**_figures(room, current_users), closed_at=closed_at, changed=changed)
 
 
 def basic_info(room: Room, current_users: int) -> RoomBasicInfo:
-    return RoomBasicInfo(
-        room_id=room.public_id,
-        room_name=room.name,
-        admin_user_ids=room.admins,
-        current_connections=current_users,
-        created_at=times.seconds(room.created_at),
-        last_activity=_last_activity(room),
-    )
+    return RoomBasicInfo(**_basic(room, current_users))
 
 
 def sync_payload(
@@ -207,25 +189,36 @@ def sync_payload(
     session_total: int,
 ) -> SyncPayload:
     """Both histories oldest first."""
-    created_at = times.seconds(room.created_at)
     return SyncPayload(
-        room_id=room.public_id,
-        room_name=room.name,
-        admin_user_ids=room.admins,
+        **_figures(room, current_users),
         banned_user_ids=tuple(banned_user_ids),
-        current_connections=current_users,
-        created_at=created_at,
-        last_activity=_last_activity(room),
-        start_time=created_at,
-        current_users=current_users,
-        peak_users=room.peak_users,
-        total_joins=room.total_joins,
         chat_history=[chat_entry(row) for row in newest_messages],
         session_history=[session_entry(row) for row in newest_sessions],
         stats=Stats(current_users, room.peak_users, room.total_joins),
         chat_history_total=room.last_seq,
         session_history_total=session_total,
     )
+
+
+def _figures(room: Room, current_users: int) -> dict[str, Any]:
+    return _basic(room, current_users) | {
+        "start_time": times.seconds(room.created_at),
+        "current_users": current_users,
+        "peak_users": room.peak_users,
+        "total_joins": room.total_joins,
+    }
+
+
+def _basic(room: Room, current_users: int) -> dict[str, Any]:
+    last = room.created_at if room.last_message_at is None else room.last_message_at
+    return {
+        "room_id": room.public_id,
+        "room_name": room.name,
+        "admin_user_ids": room.admins,
+        "current_connections": current_users,
+        "created_at": times.seconds(room.created_at),
+        "last_activity": times.seconds(last),
+    }
 
 
 def chat_entry(row: messages.Message) -> ChatEntry:
@@ -279,7 +272,7 @@ def mute_entry(row: sanctions.Sanction, changed: bool | UnsetType = UNSET) -> Mu
 
 
 def _since_and_until(row: sanctions.Sanction) -> tuple[int, int | None]:
-    return times.seconds(row.created_at), _seconds(row.expires_at)
+    return times.seconds(row.created_at), times.seconds_or_none(row.expires_at)
 
 
 def room_user(user_id: str, found: RoomUser, known: Mapping[RoomRef, Room]) -> RoomUserDetails:
@@ -312,18 +305,9 @@ def _user_in(room: Room, found: InRoom) -> UserInRoom:
         status=room.status,
         messages=found.messages,
         sessions=found.sessions,
-        last_join_time=_seconds(found.last_join),
+        last_join_time=times.seconds_or_none(found.last_join),
         is_connected=found.is_there,
         is_admin=found.is_admin,
         is_banned=found.is_banned,
         is_muted=found.is_muted,
     )
-
-
-def _seconds(at: int | None) -> int | None:
-    return None if at is None else times.seconds(at)
-
-
-def _last_activity(room: Room) -> int:
-    last = room.created_at if room.last_message_at is None else room.last_message_at
-    return times.seconds(last)
