@@ -21,10 +21,9 @@ from chatctl_server.domain.visible import visible
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
-Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+Plain: TypeAlias = str | int | float | bool | None
 
 MASK = "********"
-DEEPEST = 4
 
 # Where the text of an error holds an address.
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:token|access_token|api_key|key)=)[^&\s\"']+")
@@ -121,21 +120,12 @@ class Handler(logging.Handler):
     def _key(self, name: str) -> str:
         return f"{name}_" if name in _EVENT_FIELDS else self._clean(name)
 
-    def _plain(self, value: object, depth: int = 0) -> Plain:
+    def _plain(self, value: object) -> Plain:
         match value:
-            case str():
-                return self._clean(value)
             case None | bool() | float():
                 return value
             case int() if -(2**63) <= value < 2**63:
                 return int(value)
-            case dict() if depth < DEEPEST:
-                return {
-                    self._clean(_shown(key)): self._plain(item, depth + 1)
-                    for key, item in value.items()
-                }
-            case list() | tuple() | set() | frozenset() if depth < DEEPEST:
-                return [self._plain(item, depth + 1) for item in value]
         return self._clean(_shown(value))
 
     def _clean(self, text: str) -> str:
