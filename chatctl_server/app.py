@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatctl_server import errors
-from chatctl_server.actions import client_ids, followers, sessions
+from chatctl_server.actions import followers, sessions
 from chatctl_server.api import context as contexts
 from chatctl_server.api import faces as api_faces
 from chatctl_server.api.context import Context
@@ -24,7 +24,7 @@ from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.timer import TICK_SECONDS
 from chatctl_server.process import memory
 from chatctl_server.settings.sources import Settings, database_path
-from chatctl_server.storage import log, maintenance
+from chatctl_server.storage import client_ids, log, maintenance
 from chatctl_server.storage.store import Store
 from chatctl_server.workers import audit, room_retention
 from chatctl_server.workers.clock import every
@@ -172,7 +172,8 @@ class Application:
         async def age() -> None:
             nonlocal last
             now = loop.time()
-            await store.write(client_ids.age, int((now - last) * times.SECOND), limit)
+            passed = int((now - last) * times.SECOND)
+            await store.write(lambda tx: client_ids.age(tx.db, passed, limit))
             last = now
 
         await every(CLIENT_IDS_SECONDS, age)

@@ -16,7 +16,6 @@ from lived_in import tamper
 from offline import HOST, SECOND, Offline
 
 from chatctl_server import errors
-from chatctl_server.actions import client_ids as actions
 from chatctl_server.actions import messages, moderation
 from chatctl_server.storage import client_ids, maintenance
 from chatctl_server.storage.transaction import Tx
@@ -57,7 +56,7 @@ class Scene:
         return self.post(f"id-{number}").duplicate
 
     def run_for(self, passed: int, limit: int = LIMIT) -> None:
-        self.offline.call(actions.age, passed, limit)
+        self.offline.call(lambda tx: client_ids.age(tx.db, passed, limit))
 
     def is_sound(self) -> None:
         assert maintenance.check(self.offline.path) == []
