@@ -14,9 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NEEDED = {
     "chatctl/test_completion.py::test_nothing_in_a_rooms_name_is_run": ["bash", "zsh", "fish"],
     "chatctl/test_secrets_in_argv.py::test_init_writes_secrets": ["strace"],
-    "chatctl_server/workers/test_receivers.py::test_a_certificate_names_who_the_receiver_is": [
-        "openssl"
-    ],
+    "chatctl_server/workers/callbacks/test_http_client.py::test_https": ["openssl"],
     "docs/test_callbacks_page.py::test_javascript_computes_the_digest": ["chromium"],
     "docs/test_deploy.py::TestUnit::test_it_is_hardened": ["systemd-analyze"],
     "docs/test_proxies.py::test_no_log_has_the_token_also_when_the_server_is_gone": [

@@ -8,7 +8,7 @@ from world import Server, running
 
 from chatctl_server.errors import InvalidSetting
 from chatctl_server.settings import sources
-from chatctl_server.settings.sources import SECRET_FILES, SETTINGS, Loaded
+from chatctl_server.settings.sources import SECRET_FILES, Loaded
 
 SECRET = "correct-horse-battery-staple-0123456789"
 SIGNING = "A" * 32
@@ -52,12 +52,6 @@ def test_every_secret_may_stand_in_a_file(home: Home, file_setting: str) -> None
     assert loaded.origin[name] == f"file {path}"
     assert loaded.warnings == ()
     assert set(sources.secret_values(loaded.settings)) == {secret}
-
-
-def test_only_secrets_have_one() -> None:
-    assert {name for name, setting in SETTINGS.items() if setting.secret} == set(
-        SECRET_FILES.values()
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Which deliveries a recovery takes, when they are tried, and what is recorded of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +9,14 @@ from offline import SECOND, Offline
 
 from chatctl_server import errors
 from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
-from chatctl_server.domain.callbacks import Again, EndpointKind, GivenUp, Outcome, Verdict
+from chatctl_server.domain.callbacks import (
+    Again,
+    Delivered,
+    EndpointKind,
+    GivenUp,
+    Outcome,
+    Verdict,
+)
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import cursors, deliveries, delivery_lists, log
 from chatctl_server.storage import endpoints as stored_endpoints
@@ -42,7 +49,7 @@ def deliver(desk: Offline, endpoint: int, verdict: Verdict | None, mark: str | N
         stored = deliveries.one(tx.db, number)
         assert stored is not None
         if verdict is not None:
-            outcome = Outcome(5, status=500)
+            outcome = Outcome(5, status=200 if isinstance(verdict, Delivered) else 500)
             tried = attempts.AttemptEnded(stored, tx.now, outcome, verdict, b"1", tx.now, SIZES)
             assert attempts.record_one(tx, tried)
         return number
@@ -61,11 +68,18 @@ def revive(desk: Offline, **more: object) -> recovery.Portion:
     return found
 
 
-def missing(desk: Offline, **more: object) -> recovery.Missing:
+def pass_over(desk: Offline) -> None:
+    """All that has happened is behind the planner, and nobody was told of it."""
     desk.call(lambda tx: cursors.move(tx.db, callbacks.NAME, log.newest_offset(tx.db)))
+
+
+def missing(
+    desk: Offline, place: recovery.PortionStart | None = None, **more: object
+) -> recovery.Missing:
     asked = outage(only="missing", **more)
+    start = place or recovery.PortionStart()
     found: recovery.Missing = desk.call(
-        lambda tx: recovery.find_missing(tx.db, asked, recovery.PortionStart(), SETTINGS, tx.now)
+        lambda tx: recovery.find_missing(tx.db, asked, start, SETTINGS, tx.now)
     )
     return found
 
@@ -139,6 +153,7 @@ def test_one_whose_endpoint_was_removed_stays(desk: Offline) -> None:
 def test_missing_ones_of_an_endpoint_that_goes_meanwhile_are_not_planned(desk: Offline) -> None:
     endpoint = add(desk, "room.*")
     desk.create_room("lobby")
+    pass_over(desk)
     found = missing(desk)
     assert len(found.planned) == 1
     desk.run(endpoints.remove, endpoint.public_id)
@@ -153,12 +168,14 @@ def test_the_end_of_the_time_is_a_part_of_it(desk: Offline, until: int, count: i
     at = desk.now
     desk.now += SECOND
     desk.create_room("later")
+    pass_over(desk)
     assert len(missing(desk, window=(0, at + until)).planned) == count
 
 
 def test_what_was_posted_is_missing_too(desk: Offline) -> None:
     add(desk, "message.*")
     desk.post(desk.create_room("lobby"), "anna", "hello")
+    pass_over(desk)
     found = missing(desk)
     assert [each.event for each in found.planned] == ["message.posted"]
     assert found.following is None
@@ -234,3 +251,47 @@ def test_what_waits_for_its_next_try_is_tried_now(desk: Offline, is_dry_run: boo
         lambda tx: deliveries.due(tx.db, endpoint.id, is_slow=False, now=tx.now, above=0, limit=10)
     )
     assert len(found) == (0 if is_dry_run else 1)
+
+
+def portions(
+    take: Callable[[recovery.PortionStart], recovery.Portion], meanwhile: Callable[[], None]
+) -> list[int]:
+    place: recovery.PortionStart | None = recovery.PortionStart()
+    sizes: list[int] = []
+    while place is not None and len(sizes) < 10:
+        portion = take(place)
+        sizes.append(portion.size)
+        place = portion.following
+        meanwhile()
+        meanwhile()
+    return sizes
+
+
+def test_what_arrives_meanwhile_is_not_sent_again(desk: Offline) -> None:
+    """A recovery is about an outage that is over: what comes meanwhile does not prolong it."""
+    endpoint = add(desk, "room.*").id
+
+    def arrive() -> None:
+        deliver(desk, endpoint, Delivered())
+
+    for _ in range(3):
+        arrive()
+    every = outage(only="all", limit=2)
+    found = portions(lambda place: desk.run(recovery.revive, every, place, SETTINGS), arrive)
+    assert found == [2, 1]
+
+
+def test_what_happens_meanwhile_is_not_missing(desk: Offline) -> None:
+    add(desk, "room.*")
+
+    def happen() -> None:
+        desk.create_room("lobby")
+        pass_over(desk)
+
+    for _ in range(3):
+        happen()
+    asked = outage(only="missing", limit=2)
+    found = portions(
+        lambda place: desk.run(recovery.plan_missing, asked, missing(desk, place, limit=2)), happen
+    )
+    assert found == [2, 1]
