@@ -1,6 +1,7 @@
 """Actions on a database file without a server, at the time that the test sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from chatctl_server.actions import conversations, messages, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.storage import engine, maintenance, rooms
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.writer import Batch, Call, Writer
 
 SECOND = 1_000_000
@@ -17,6 +19,16 @@ HOST = events.Actor(None, "test")
 def room(number: int) -> RoomRef:
     """The reference to the room with that internal number: the first one is 1."""
     return RoomRef(number, ROOMS)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Database]:
+    db = engine.reading(path)
+    db.connect()
+    try:
+        yield db
+    finally:
+        db.close()
 
 
 class Offline:
@@ -43,6 +55,11 @@ class Offline:
         """Several calls in one transaction; what each returned or raised."""
         queued = [Call(call[0], call[1:], lambda _: None, 256) for call in calls]
         return [completed.outcome for completed in self.writing.run(queued)]
+
+    def ask(self, query: Callable[..., Any], *arguments: Any) -> Any:
+        """On a connection of its own."""
+        with reading(self.path) as db:
+            return query(db, *arguments)
 
     def post(
         self, room: ConversationRef, sender: str, content: str, **more: Any

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from offline import HOST, SECOND, Offline, room
+from offline import HOST, SECOND, Offline, reading, room
 
 from chatctl_server import errors
 from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
 from chatctl_server.domain.callbacks import Delivered, GivenUp, Outcome, Verdict
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import cursors, deliveries, delivery_lists, engine, log
+from chatctl_server.storage import cursors, deliveries, delivery_lists, log
 from chatctl_server.storage import endpoints as stored_endpoints
 from chatctl_server.storage import history_batches as stored_batches
 from chatctl_server.storage.transaction import Tx
@@ -268,15 +268,12 @@ def test_what_is_older_than_the_kept_deliveries_is_not_missing(desk: Offline) ->
 
 
 def dump(path: Path) -> list[str]:
-    db = engine.reading(path)
-    db.connect()
-    rows = [
-        str(row)
-        for table in ("delivery", "attempt", "ordering_key", "batch", "event", "cursor")
-        for row in db.execute_sql(f"SELECT * FROM {table}").fetchall()
-    ]
-    db.close()
-    return rows
+    with reading(path) as db:
+        return [
+            str(row)
+            for table in ("delivery", "attempt", "ordering_key", "batch", "event", "cursor")
+            for row in db.execute_sql(f"SELECT * FROM {table}").fetchall()
+        ]
 
 
 @pytest.mark.parametrize("only", ["failed", "all"])

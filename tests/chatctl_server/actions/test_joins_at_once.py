@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offline import HOST, SECOND, Offline, room
+from offline import HOST, SECOND, Offline, reading, room
 
 from chatctl_server.actions import conversations, moderation, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS
-from chatctl_server.storage import engine, maintenance
+from chatctl_server.storage import maintenance
 from chatctl_server.storage.writer import Batch, Call, Completed
 
 EXAMPLES = 1000 if os.environ.get("CHATCTL_PROOF") == "1" else 60
@@ -89,13 +89,11 @@ def told(completed: Completed) -> object:
 
 
 def rows(desk: Offline) -> dict[str, list[Any]]:
-    db = engine.reading(desk.path)
-    db.connect()
-    found = {
-        each: db.execute_sql(f"SELECT * FROM {each} ORDER BY 1, 2").fetchall() for each in TABLES
-    }
-    db.close()
-    return found
+    with reading(desk.path) as db:
+        return {
+            each: db.execute_sql(f"SELECT * FROM {each} ORDER BY 1, 2").fetchall()
+            for each in TABLES
+        }
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,25 +140,21 @@ def test_a_database_in_a_directory_that_is_not_writable_is_backed_up(
     assert texts(target) == texts(database)
 
 
-def test_a_damaged_database_gives_no_backup(database: Path, target: Path) -> None:
-    flip_bytes(database, 5 * 4096)
-    with pytest.raises(CheckFailed, match="problems"):
+@pytest.mark.parametrize(
+    ("spoil", "error", "sentence"),
+    [
+        (lambda path: flip_bytes(path, 5 * 4096), CheckFailed, "problems"),
+        (lambda path: smuggle(path, 1, "eve"), CheckFailed, "banned its sender"),
+        (lambda path: path.write_bytes(b""), StorageUnavailable, r"chat\.db is an empty database"),
+    ],
+)
+def test_a_database_that_is_not_sound_gives_no_backup(
+    database: Path, target: Path, spoil: Callable[[Path], object], error: type[Exception],
+    sentence: str,
+) -> None:  # fmt: skip
+    spoil(database)
+    with pytest.raises(error, match=sentence):
         maintenance.backup(database, target)
-    assert names(target.parent) == []
-
-
-def test_a_database_that_breaks_a_rule_gives_no_backup(database: Path, target: Path) -> None:
-    smuggle(database, 1, "eve")
-    with pytest.raises(CheckFailed, match="banned its sender"):
-        maintenance.backup(database, target)
-    assert names(target.parent) == []
-
-
-def test_an_empty_database_gives_no_backup(tmp_path: Path, target: Path) -> None:
-    path = tmp_path / "empty.db"
-    path.touch()
-    with pytest.raises(StorageUnavailable, match=r"empty\.db is an empty database"):
-        maintenance.backup(path, target)
     assert names(target.parent) == []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from offline import HOST, Offline, room
+from offline import HOST, Offline, reading, room
 
 from chatctl_server.actions import (
     callbacks,
@@ -25,7 +25,7 @@ from chatctl_server.app import create_app
 from chatctl_server.domain import times
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import deliveries, engine, log, maintenance, purges, rooms
+from chatctl_server.storage import deliveries, log, maintenance, purges, rooms
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.workers import room_retention
@@ -85,9 +85,7 @@ async def begin(store: Store) -> None:
 
 def mentions(path: Path, conversation: int) -> dict[str, int]:
     """How many rows of each table are of it."""
-    db = engine.reading(path)
-    db.connect()
-    try:
+    with reading(path) as db:
         tables = [
             name
             for (name,) in db.execute_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -99,8 +97,6 @@ def mentions(path: Path, conversation: int) -> dict[str, int]:
             ).fetchone()[0]
             for table in tables
         }
-    finally:
-        db.close()
     return {table: count for table, count in counts.items() if count}
 
 

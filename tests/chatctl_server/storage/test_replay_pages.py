@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from offline import Offline, room
+from offline import Offline, reading, room
 
 from chatctl_server.actions import custom_events, moderation
 from chatctl_server.domain import events
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage import engine, log, replay
+from chatctl_server.storage import log, replay
 
 ROOM = room(1)
 LARGE = 60_000  # bytes of an event: nearly what a frame may hold
@@ -34,17 +34,13 @@ def custom(ref: RoomRef, number: int, size: int) -> tuple[Any, ...]:
 
 def pages(scene: Offline) -> list[replay.Page]:
     """All of them, from the beginning to the newest."""
-    database = engine.reading(scene.path)
-    database.connect()
     found, offset, seq = [], 0, 0
-    try:
+    with reading(scene.path) as database:
         while offset < log.newest_offset(database):
             page = replay.page(database, ROOM, offset, seq)
             assert (page.offset, page.seq) > (offset, seq)
             offset, seq = page.offset, page.seq
             found.append(page)
-    finally:
-        database.close()
     return found
 
 

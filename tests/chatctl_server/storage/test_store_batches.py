@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 import pytest
-from offline import room
+from offline import Offline, room
 
 from chatctl_server import errors
 from chatctl_server.actions import conversations, messages, moderation
@@ -23,33 +23,22 @@ ROOM = room(1)
 START = 1_700_000_000 * SECOND
 
 
-class Scene:
+class Scene(Offline):
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.now = START
-        maintenance.prepare(path, durable=False)
-        self.writing = Writer(lambda: engine.writing(path, durable=False), lambda: self.now)
-        self.run((conversations.create_room, (OPERATOR, "lobby", [])))
+        super().__init__(path, START)
+        self.create_room("lobby")
 
-    def run(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Completed]:
+    def batch(self, *calls: tuple[Any, tuple[Any, ...]]) -> list[Completed]:
         return self.writing.run([Call(action, given, print, 256) for action, given in calls])
 
     def post(self, *posts: messages.Post) -> list[Any]:
-        return [each.outcome for each in self.run(*((messages.POST, (post,)) for post in posts))]
+        return [each.outcome for each in self.batch(*((messages.POST, (post,)) for post in posts))]
 
     def rows(self) -> list[stored.Message]:
-        return list(self._ask(stored.between, ROOM, 1, 2**40))
+        return list(self.ask(stored.between, ROOM, 1, 2**40))
 
     def types(self) -> list[str]:
-        return [events.type_name(entry.payload) for entry in self._ask(log.read_after, 0, 1000)]
-
-    def _ask(self, query: Any, *arguments: Any) -> Any:
-        database = engine.reading(self.path)
-        database.connect()
-        try:
-            return query(database, *arguments)
-        finally:
-            database.close()
+        return [events.type_name(entry.payload) for entry in self.ask(log.read_after, 0, 1000)]
 
     def is_sound(self) -> None:
         assert maintenance.check(self.path) == []
@@ -72,7 +61,7 @@ def test_an_action_that_fails_leaves_nothing_and_its_neighbours_stay(scene: Scen
         moderation.ban(tx, OPERATOR, ROOM, "carl", None, None)
         raise errors.Conflict("after all")
 
-    completed = scene.run(
+    completed = scene.batch(
         (moderation.ban, (OPERATOR, ROOM, "anna", None, None)),
         (ban_and_break, ()),
         (moderation.mute, (OPERATOR, ROOM, "bert", None, None)),
@@ -102,7 +91,7 @@ def test_a_repeat_in_the_same_batch_is_stored_once(scene: Scene) -> None:
 
 
 def test_a_refused_post_takes_no_seq(scene: Scene) -> None:
-    scene.run((moderation.ban, (OPERATOR, ROOM, "anna", None, None)))
+    scene.batch((moderation.ban, (OPERATOR, ROOM, "anna", None, None)))
     bert = messages.Post(ROOM, OPERATOR, "bert", "Bert", "hello")
     outcomes = scene.post(bert, text("refused"), bert)
     assert isinstance(outcomes[1], errors.Banned)
@@ -117,7 +106,7 @@ def test_two_frames_in_flight_cannot_both_pass_the_throttle(scene: Scene) -> Non
 
 
 def test_in_a_batch_too_a_user_is_guarded_and_the_host_in_their_name_is_not(scene: Scene) -> None:
-    scene.run((moderation.mute, (OPERATOR, ROOM, "anna", None, None)))
+    scene.batch((moderation.mute, (OPERATOR, ROOM, "anna", None, None)))
     hosts, own = scene.post(text("the host's", is_guarded=False), text("her own"))
     assert hosts.seq == 1
     assert isinstance(own, errors.Muted)
@@ -138,7 +127,7 @@ def test_what_was_lost_does_not_throttle(scene: Scene) -> None:
         tx.db.execute_sql("ROLLBACK")
         raise errors.NotStored("as SQLite does after an error of its own")
 
-    completed = scene.run((messages.POST, (text("lost", interval_seconds=3),)), (lose, ()))
+    completed = scene.batch((messages.POST, (text("lost", interval_seconds=3),)), (lose, ()))
     assert [type(each.outcome) for each in completed] == [errors.NotStored] * 2
     (repeated,) = scene.post(text("lost", interval_seconds=3))
     assert repeated.seq == 2
@@ -169,7 +158,7 @@ def test_a_refusal_costs_no_room_a_look_at_its_messages(
         (events.Actor("anna", "room:open"), ROOM, moderation.ban),
     )
     others = [(messages.POST, (text("throttled", interval_seconds=3),))] if beside else []
-    *_, completed = scene.run(*others, refused)
+    *_, completed = scene.batch(*others, refused)
     assert isinstance(completed.outcome, errors.Forbidden)
     (again,) = scene.post(text("again", interval_seconds=3))
     assert isinstance(again, errors.Throttled)
@@ -180,7 +169,7 @@ def test_a_post_that_is_undone_does_not_throttle(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its room is looked up anew, and no other."""
-    (created,) = scene.run((conversations.create_room, (OPERATOR, "other", [])))
+    (created,) = scene.batch((conversations.create_room, (OPERATOR, "other", [])))
     assert created.recorded[0].conversation == 2
     other = messages.Post(room(2), OPERATOR, "bert", "Bert", "hello", interval_seconds=3)
     scene.post(text("before", interval_seconds=3), other)
@@ -191,7 +180,7 @@ def test_a_post_that_is_undone_does_not_throttle(
         messages.post_one(tx, text("undone", interval_seconds=3))
         raise errors.Conflict("after all")
 
-    undone, beside = scene.run((post_and_break, ()), (messages.POST, (other,)))
+    undone, beside = scene.batch((post_and_break, ()), (messages.POST, (other,)))
     assert isinstance(undone.outcome, errors.Conflict)
     assert isinstance(beside.outcome, messages.Posted)
     accepted, refused = scene.post(*(text(each, interval_seconds=3) for each in ("one", "two")))
@@ -212,7 +201,7 @@ def test_an_action_that_hides_a_loss_has_stored_nothing(
 
     losing = Batch(lambda tx, number: lose_many(tx, [number])[0], lose_many)
     others = [(messages.POST, (text("lost"),))] if beside else []
-    completed = scene.run(*others, *((losing, (number,)) for number in range(calls)))
+    completed = scene.batch(*others, *((losing, (number,)) for number in range(calls)))
     assert {type(each.outcome) for each in completed} == {errors.NotStored}
     assert scene.rows() == []
 
@@ -239,7 +228,7 @@ def test_a_commit_that_failed_and_took_effect_is_told_later(
     _fail_after_commit(scene.writing, monkeypatch)
     (unknown,) = scene.post(text("second", "c2"))
     assert isinstance(unknown, errors.OutcomeUnknown)
-    completed = scene.run((messages.POST, (text("third"),)))
+    completed = scene.batch((messages.POST, (text("third"),)))
     told = [entry.payload.content for each in completed for entry in each.recorded]
     assert told == ["second", "third"]
     assert scene.post(text("second", "c2"))[0].duplicate

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from offline import room
+from offline import Offline, room
 
 from chatctl_server import errors
 from chatctl_server.actions import conversations, messages, moderation, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import engine, history_pages, log, maintenance, room_sessions, rooms
+from chatctl_server.storage import history_pages, log, maintenance, room_sessions, rooms
 from chatctl_server.storage import messages as stored
-from chatctl_server.storage.writer import Call, Outcome, Writer
+from chatctl_server.storage.writer import Outcome
 
 OPERATOR = events.Actor(None, "api_key")
 NOON = 1_700_000_000 * SECOND
@@ -24,40 +24,24 @@ HOUR = 3600
 ROOM = room(1)
 
 
-class Scene:
+class Scene(Offline):
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.now = NOON
-        maintenance.prepare(path, durable=False)
-        self.writing = Writer(lambda: engine.writing(path, durable=False), lambda: self.now)
-        self.do(conversations.create_room, OPERATOR, "lobby", [])
+        super().__init__(path, NOON)
+        self.create_room("lobby")
 
     def pass_seconds(self, seconds: int) -> None:
         """Negative: the clock is set back."""
         self.now += seconds * SECOND
 
-    def restart(self) -> None:
-        """Nothing is remembered but what the file holds."""
-        self.writing.close()
-        self.writing = Writer(lambda: engine.writing(self.path, durable=False), lambda: self.now)
-
     def do(self, action: Any, *arguments: Any) -> Outcome:
-        (completed,) = self.writing.run([Call(action, arguments, print, 256)])
-        return completed.outcome
+        (outcome,) = self.together((action, *arguments))
+        return outcome
 
     def say(self, user_id: str, interval_seconds: int = 0) -> Outcome:
         post = messages.Post(
             ROOM, OPERATOR, user_id, user_id, "text", interval_seconds=interval_seconds
         )
         return self.do(messages.POST, post)
-
-    def ask(self, query: Any, *arguments: Any) -> Any:
-        database = engine.reading(self.path)
-        database.connect()
-        try:
-            return query(database, *arguments)
-        finally:
-            database.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 import pytest
-from offline import room
+from offline import reading, room
 from peewee import Database
 
 from chatctl_server import errors
@@ -74,15 +74,11 @@ class Scene:
         return completed
 
     def stored(self) -> dict[str, int]:
-        database = engine.reading(self.path)
-        database.connect()
-        try:
+        with reading(self.path) as database:
             rows = stored.between(database, ROOM, 1, 2**40)
             assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
             logged = log.read_after(database, 0, 10_000)
             assert [each.offset for each in logged] == list(range(1, len(logged) + 1))
-        finally:
-            database.close()
         return {str(row.client_msg_id): row.seq for row in rows}
 
     def is_back(self) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from lived_in import tamper
-from offline import Offline, room
+from offline import Offline, reading, room
 from peewee import Database
 
 from chatctl_server.domain import events, times
 from chatctl_server.live.notifier import Notifier
-from chatctl_server.storage import cursors, engine, log, maintenance, replay, whereabouts
+from chatctl_server.storage import cursors, log, maintenance, replay, whereabouts
 from chatctl_server.storage.store import Store
 from chatctl_server.views.events import event_object
 from chatctl_server.views.rooms import frames
@@ -40,10 +40,8 @@ def newer(database: Path) -> Path:
 
 @pytest.fixture
 def reader(newer: Path) -> Iterator[Database]:
-    db = engine.reading(newer)
-    db.connect()
-    yield db
-    db.close()
+    with reading(newer) as db:
+        yield db
 
 
 def pinned_at(db: Database) -> int:
