@@ -13,9 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.domain import callback_urls, callbacks, events, times
+from chatctl_server.domain import callback_urls, callbacks, events, signatures, times
 from chatctl_server.domain.callbacks import BATCH_EVENTS, EndpointKind
-from chatctl_server.settings import values
 from chatctl_server.settings.table import Settings, masked
 from chatctl_server.storage import deliveries, endpoints, scopes
 from chatctl_server.storage.transaction import Tx
@@ -261,12 +260,10 @@ def _check_secret(secret: str | None) -> None:
     if secret is None:
         return
     try:
-        values.SIGNING_SECRET.parse(secret)
-    except values.Refused as refused:
+        signatures.key(secret)
+    except signatures.BadSecret as bad:
         raise errors.InvalidInput(
-            f"secret {refused.problem}; it is {values.SIGNING_SECRET.allowed}",
-            field="secret",
-            hint=refused.hint,
+            f"secret {bad}; it is {signatures.FORM}", field="secret", hint=signatures.FIX
         ) from None
 
 

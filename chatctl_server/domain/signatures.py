@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 OF_A_TRY = ("webhook-timestamp", "webhook-signature")  # renewed for each
 FORM = "base64 of 24 to 64 bytes, with or without whsec_ before it"
+FIX = "openssl rand -base64 32 writes a good one"
 TOLERANCE_SECONDS = 5 * 60
 Verdict = Literal["ok", "bad", "none", "unchecked"]
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from chatctl_server.errors import InvalidSetting
 from chatctl_server.settings import spelling
+from chatctl_server.settings.values import did_you_mean
 
 DEFAULT_FILES = ("chatctl.toml", "/etc/chatctl/chatctl.toml")
 
@@ -109,11 +109,10 @@ def _found(
             hint='write every setting at the top as NAME = "value"',
         )
     if name not in known:
-        close = get_close_matches(name.upper(), known, n=1)
         raise InvalidSetting(
             f"{origin}: there is no setting {name!r}",
             field=name,
-            hint=f"did you mean {close[0]}?" if close else None,
+            hint=did_you_mean(name.upper(), known),
         )
     if isinstance(value, bool):
         return FoundSetting("true" if value else "false", origin)

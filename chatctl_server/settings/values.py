@@ -73,7 +73,7 @@ def _choice(kind: Any, words: Sequence[str], text: str) -> object:
     try:
         return msgspec.convert(text.lower(), kind)
     except msgspec.ValidationError:
-        raise Refused("is not one of them", _did_you_mean(text.lower(), words)) from None
+        raise Refused("is not one of them", did_you_mean(text.lower(), words)) from None
 
 
 def _number(annotation: Any, text: str) -> object:
@@ -107,12 +107,11 @@ def _each(parts: list[str], parse: Callable[[str], Any]) -> tuple[str, ...]:
     return _unique(parts)
 
 
-def _signing_secret(text: str) -> str:
+def _signing_secret(text: str) -> None:
     try:
         signatures.key(text)
     except signatures.BadSecret as bad:
-        raise Refused(str(bad), "openssl rand -base64 32 writes a good one") from None
-    return text
+        raise Refused(str(bad), signatures.FIX) from None
 
 
 def _url(text: str) -> str:
@@ -217,13 +216,13 @@ def _log_level(text: str) -> str:
         area, equals, level = part.partition("=")
         level = _LEVEL_ALIASES.get(level if equals else area, level if equals else area)
         if level not in LEVELS:
-            raise Refused(f"names no level in {part[:50]!r}", _did_you_mean(level, LEVELS))
+            raise Refused(f"names no level in {part[:50]!r}", did_you_mean(level, LEVELS))
         if not equals:
             general = level
         elif area in AREAS:
             areas[area] = level
         else:
-            raise Refused(f"names no area in {part[:50]!r}", _did_you_mean(area, AREAS))
+            raise Refused(f"names no area in {part[:50]!r}", did_you_mean(area, AREAS))
     return _joined_level(general, areas)
 
 
@@ -304,7 +303,7 @@ def _unique(values: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _did_you_mean(word: str, words: Iterable[str]) -> str | None:
+def did_you_mean(word: str, words: Iterable[str]) -> str | None:
     close = get_close_matches(word, list(words), n=1)
     return f"did you mean {close[0]}?" if close else None
 
@@ -318,7 +317,6 @@ LOG_LEVEL = ValueType(
     _log_level,
     f"a level ({', '.join(LEVELS)}), then area=level for {', '.join(AREAS)}, as in info,sync=debug",
 )
-SIGNING_SECRET = ValueType(_signing_secret, signatures.FORM)
 SIGNING_SECRETS = ValueType(
     lambda text: _each(text.split(), _signing_secret),
     f"{signatures.FORM}; several, the newest first, with spaces between them",
