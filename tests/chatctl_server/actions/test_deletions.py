@@ -1,7 +1,5 @@
 """A soft delete hides a message and keeps its text; an erasure takes the text out everywhere."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -11,7 +9,7 @@ from chatctl_server import errors
 from chatctl_server.actions import conversations, messages
 from chatctl_server.domain import events
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage import log, maintenance
+from chatctl_server.storage import log
 from chatctl_server.storage import messages as stored
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.views.rooms import frames
@@ -23,14 +21,6 @@ class Kept(NamedTuple):
     row: stored.Message
     logged: str
     types: list[str]
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Offline]:
-    scene = Offline(tmp_path / "chat.db")
-    yield scene
-    scene.close()
-    assert maintenance.check(scene.path) == maintenance.verify(scene.path) == []
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Actions of endpoints and deliveries, on the file, at the times that a test sets."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,6 @@ SIZES = history_batches.Sizes(messages=2, sessions=2, tries=4)
 DAY = 24 * 3600 * SECOND
 SECRETS = ["QUFB" * 8, "QkJC" * 8, "Q0ND" * 8]
 URL = "http://127.0.0.1:9/hook"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Offline]:
-    made = Offline(tmp_path / "chat.db")
-    yield made
-    made.close()
 
 
 def add(desk: Offline, *events: str, **more: Any) -> stored_endpoints.Endpoint:
@@ -307,3 +299,20 @@ def test_what_went_to_a_former_url_goes_to_the_present_one(desk: Offline) -> Non
     desk.call(callbacks.configure, {"room_event": None}, 0)
     with pytest.raises(errors.Conflict):
         desk.run(recovery.resend, "1", SETTINGS, actor=HOST)
+
+
+def test_a_hundred_beside_those_of_the_settings(desk: Offline) -> None:
+    def added(url: str) -> endpoints.Result:
+        return desk.run(endpoints.add, url, ["ban.*"], None, True, SETTINGS)
+
+    desk.call(callbacks.configure, {"room_event": URL}, 0)
+    first, *_ = [added(f"{URL}/{n}").endpoint for n in range(100)]
+    changes = endpoints.Changes(None, None, None, "disabled", True)
+    desk.run(endpoints.change, first.public_id, changes, SETTINGS)
+    with pytest.raises(errors.Conflict) as raised:
+        added(URL)
+    assert raised.value.detail == "There are 100 added endpoints; 100 is the most"
+    assert raised.value.hint == "remove one that is not needed any more"
+    assert added(f"{URL}/1").changed is False
+    desk.run(endpoints.remove, first.public_id)
+    assert added(URL).changed is True

@@ -1,25 +1,14 @@
 """Participants and admins are stays in the log: each from one event to another."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from offline import SECOND, Offline
 
 from chatctl_server import errors
 from chatctl_server.actions import conversations, participants, scopes
 from chatctl_server.domain.references import ROOMS, ChatRef, RoomRef
-from chatctl_server.storage import log, maintenance
+from chatctl_server.storage import log
 from chatctl_server.storage import participants as stored
 from chatctl_server.storage.participants import Stay
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Offline]:
-    scene = Offline(tmp_path / "chat.db")
-    yield scene
-    scene.close()
-    assert maintenance.check(scene.path) == maintenance.verify(scene.path) == []
 
 
 def stays(scene: Offline, user_id: str, scope: int = ROOMS) -> list[Stay]:

@@ -1,7 +1,5 @@
 """A conversation is found by kind and scope alone: nothing of one face reaches another's."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -11,7 +9,7 @@ from chatctl_server import errors
 from chatctl_server.actions import conversations as lives
 from chatctl_server.actions import custom_events, messages, participants, scopes, sessions
 from chatctl_server.domain.references import ROOMS, ChatRef, ConversationRef, RoomRef, SupportRef
-from chatctl_server.storage import conversations, maintenance, rooms
+from chatctl_server.storage import conversations, rooms
 from chatctl_server.storage.sql import Database
 
 
@@ -22,14 +20,6 @@ class Made(NamedTuple):
     chat: conversations.Conversation
     other_chat: conversations.Conversation
     support: conversations.Conversation
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Offline]:
-    scene = Offline(tmp_path / "chat.db")
-    yield scene
-    scene.close()
-    assert maintenance.check(scene.path) == maintenance.verify(scene.path) == []
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """A replay is read in pages of bounded size, however large what happened was."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from offline import Offline, reading, room
 
 from chatctl_server.actions import custom_events, moderation
@@ -17,13 +14,6 @@ from chatctl_server.storage import log, replay
 ROOM = room(1)
 LARGE = 60_000  # bytes of an event: nearly what a frame may hold
 PAGE_BYTES = 256 * 1024
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Offline]:
-    scene = Offline(tmp_path / "chat.db")
-    yield scene
-    scene.close()
 
 
 def custom(ref: RoomRef, number: int, size: int) -> tuple[Any, ...]:

@@ -1,7 +1,6 @@
 """Which deliveries a recovery takes, when they are tried, and what is recorded of it."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -26,13 +25,6 @@ SETTINGS = Settings()
 SIZES = history_batches.Sizes(messages=2, sessions=2, tries=4)
 ALWAYS = (0, 2**62)
 URL = "http://127.0.0.1:9/hook"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Offline]:
-    made = Offline(tmp_path / "chat.db")
-    yield made
-    made.close()
 
 
 def add(desk: Offline, *events: str) -> stored_endpoints.Endpoint:
