@@ -5,10 +5,13 @@ import uuid
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.params import QueryParameter
+from litestar.params import FromQuery, QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.api.edge import ESCAPED_SLASH
+from chatctl_server.storage import history_pages
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _AS_STORED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -24,8 +27,27 @@ class OptionalJson(Request[Any, Any, Any]):
         return found if is_json and found.strip() else b""
 
 
-From = Annotated[int | None, QueryParameter(name="from", description="Unix seconds, inclusive")]
-To = Annotated[int | None, QueryParameter(name="to", description="Unix seconds, inclusive")]
+UNIX_TIME = QueryParameter(ge=0, le=253_402_300_799)
+From = Annotated[
+    int | None,
+    QueryParameter(name="from"),
+    means("Not before, Unix seconds, inclusive", fields.TIME),
+]
+To = Annotated[
+    int | None,
+    QueryParameter(name="to"),
+    means("Not after, Unix seconds, inclusive", fields.TIME + fields.DAY),
+]
+OnlyRoom = FromQuery[Annotated[str | None, means("Only of this room: its UUID", fields.ROOM)]]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many", 10)]
+PageLimit = Annotated[
+    int, QueryParameter(ge=1), means("At most so many; cut to `HISTORY_PAGE_LIMIT`", 10)
+]
+Cursor = Annotated[
+    int,
+    QueryParameter(ge=0, le=history_pages.LATEST),
+    means("Where the next page begins; comes from the header `Link`", 0),
+]
 
 
 def path_text(segment: str) -> str:

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
@@ -13,6 +13,7 @@ from litestar.types import ExceptionHandlersMap
 from chatctl_server import errors, logs
 from chatctl_server.api import access_log, caller, choices
 from chatctl_server.api.validation_words import in_words
+from chatctl_server.views.fields import means
 
 logger = logging.getLogger("chatctl.api")
 QUERY_NAMES = {"from_time": "from", "to_time": "to", "type_glob": "type"}
@@ -20,23 +21,26 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """``error`` repeats the detail for older clients; ``field`` names the input at fault."""
+    """RFC 9457. `code` is stable; `error` repeats the detail."""
 
-    title: str
-    status: int
-    code: str
-    detail: str
-    error: str
-    request_id: str
-    type: str = msgspec.field(default="about:blank")
-    field: str | None = None
-    hint: str | None = None
-    retry_after: int | None = None
+    type: Annotated[str, means("Always `about:blank`")]
+    title: Annotated[str, means("The code in words")]
+    status: Annotated[int, means("The HTTP status")]
+    code: Annotated[str, means("Stable, for programs")]
+    detail: Annotated[str, means("One sentence for people")]
+    error: Annotated[str, means("The detail again, for older clients")]
+    request_id: Annotated[str, means("Also in the header `X-Request-Id` and in the log")]
+    field: Annotated[str, means("The input at fault")] | None = None
+    hint: Annotated[str, means("What to try")] | None = None
+    retry_after: (
+        Annotated[int, means("Seconds to wait; also in the header `Retry-After`")] | None
+    ) = None
 
 
 def body(error: errors.ChatctlError) -> bytes:
     detail = _encodable(error.detail)
     problem = Problem(
+        type="about:blank",
         title=error.title,
         status=error.status,
         code=error.code,
@@ -47,7 +51,7 @@ def body(error: errors.ChatctlError) -> bytes:
         hint=error.hint,
         retry_after=error.retry_after,
     )
-    return msgspec.json.encode({"type": "about:blank", **msgspec.to_builtins(problem)})
+    return msgspec.json.encode(problem)
 
 
 def _encodable(text: str) -> str:

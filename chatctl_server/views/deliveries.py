@@ -1,6 +1,6 @@
 """Endpoints, deliveries and tries as administrators see them. No secret is in any of them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +10,8 @@ from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.settings.table import masked
 from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.delivery_lists import DeliveryListed, SyncStatusKind
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 
 NextStep = Literal["delivered", "retry", "given_up", "skipped"]
 
@@ -17,93 +19,155 @@ NextStep = Literal["delivered", "retry", "given_up", "skipped"]
 class EndpointObject(msgspec.Struct, frozen=True):
     """``url`` without what may be secret in it. Times are Unix seconds."""
 
-    endpoint_id: str
-    origin: Literal["settings", "added"]
-    kind: EndpointKind
-    scope: str
-    url: str
-    events: tuple[str, ...]
-    status: Literal["enabled", "disabled"]
-    disabled_reason: str | None
-    is_guarded: bool
-    has_secret: bool
-    secret_overlap_until: int | None
-    created_at: int
-    failing_since: int | None
-    pending: int
-    oldest_pending_at: int | None
-    failed: int
-    oldest_failed_at: int | None
-    changed: bool | UnsetType = UNSET
+    endpoint_id: fields.EndpointId
+    origin: Annotated[
+        Literal["settings", "added"], means("`settings` names it, or it was `added`", "added")
+    ]
+    kind: Annotated[
+        EndpointKind, means("Which callbacks; `events` for an added endpoint", "events")
+    ]
+    scope: Annotated[
+        str, means("Whose events it hears of: `rooms`, `workspace:1`, `site:2` or `all`", "rooms")
+    ]
+    url: fields.Url
+    events: Annotated[
+        tuple[str, ...],
+        means(
+            "Patterns of the types of events that it hears of; empty for one of the settings",
+            ["ban.*"],
+        ),
+    ]
+    status: fields.EndpointStatus
+    disabled_reason: Annotated[
+        str | None, means("Why the server has disabled it; null when it has not")
+    ]
+    is_guarded: Annotated[bool, means("Whether it may lead to public addresses only", True)]
+    has_secret: Annotated[bool, means("Whether its requests are signed", False)]
+    secret_overlap_until: Annotated[
+        int | None, means("Until then there is a signature by the former secret, Unix seconds")
+    ]
+    created_at: fields.CreatedAt
+    failing_since: Annotated[
+        int | None, means("Since when none was delivered, Unix seconds; null when all is well")
+    ]
+    pending: fields.Pending
+    oldest_pending_at: Annotated[
+        int | None, means("When the oldest of them was planned, Unix seconds")
+    ]
+    failed: fields.Failed
+    oldest_failed_at: fields.OldestFailedAt
+    changed: fields.IsChanged | UnsetType = UNSET
 
 
-class DeliveryObject(DeliveryListed, frozen=True):
-    """Times are Unix seconds."""
+class _Delivery(msgspec.Struct, frozen=True):
+    """What the list knows, with times in Unix seconds."""
 
-    changed: bool | UnsetType = UNSET
+    delivery_id: fields.DeliveryId
+    endpoint_id: fields.EndpointId
+    kind: fields.KindOfEndpoint
+    event: fields.EventName
+    room_id: fields.RoomIdOrNone
+    status: Annotated[
+        deliveries.Status, means("`pending`, `delivered`, `failed` or `skipped`", "failed")
+    ]
+    mark: fields.Mark
+    number: Annotated[int | None, means("Of a batch: the number in its `batch_id`")]
+    tries: Annotated[int, means("How often it was tried", 1)]
+    tries_allowed: Annotated[int, means("How often it is tried before it is given up", 1)]
+    planned_at: Annotated[int, means("When it was planned, Unix seconds", fields.TIME)]
+    finished_at: Annotated[
+        int | None, means("When it was delivered or given up, Unix seconds", fields.TIME)
+    ]
+    next_try_at: Annotated[
+        int | None,
+        means("When it may be tried, Unix seconds; null: when those before it are finished"),
+    ]
+    last_status: Annotated[int | None, means("The HTTP status of the newest answer")]
+    last_error: Annotated[str | None, means("Why the newest try had no answer", "dns")]
+
+
+class DeliveryObject(_Delivery, frozen=True):
+    changed: fields.IsChanged | UnsetType = UNSET
 
 
 class RequestObject(msgspec.Struct, frozen=True):
     """As it would be sent now; ``body`` is None when it cannot be put together."""
 
-    url: str
-    headers: dict[str, str]
-    body: Any
+    url: fields.Url
+    headers: Annotated[
+        dict[str, str],
+        means(
+            "By name; a signature is shown as `…`",
+            {"content-type": "application/json", "x-chatctl-event": "test"},
+        ),
+    ]
+    body: Annotated[
+        Any, means("The JSON; null when it cannot be put together", {"type": "test", "data": {}})
+    ]
 
 
 class AttemptObject(msgspec.Struct, frozen=True):
     """``answer``: the first 4 KiB of it."""
 
-    number: int
-    at: int
-    latency_ms: float
-    status: int | None
-    error: str | None
-    detail: str | None
-    answer: str
+    number: Annotated[int, means("1, 2, 3 and so on", 1)]
+    at: Annotated[int, means("When it began, Unix seconds", fields.TIME)]
+    latency_ms: fields.Latency
+    status: fields.HttpStatus
+    error: fields.NoAnswer
+    detail: Annotated[str | None, means("One sentence for people", "the name is not known")]
+    answer: Annotated[str, means("The first 4 KiB of the answer", "")]
 
 
-class DeliveryDetails(DeliveryListed, frozen=True):
-    """Times are Unix seconds."""
-
-    request: RequestObject
-    attempts: list[AttemptObject]
+class DeliveryDetails(_Delivery, frozen=True):
+    request: Annotated[RequestObject, means("As it would be sent now")]
+    attempts: Annotated[list[AttemptObject], means("Each try, the first one first")]
 
 
 class AttemptLine(msgspec.Struct, frozen=True):
     """A line of the stream: a try that begins (``sent``) or has ended (``answered``)."""
 
-    at: str
-    delivery_id: str
-    endpoint_id: str
-    url: str
-    kind: EndpointKind
-    event: str
-    room_id: str | None
-    room_name: str | None
-    number: int
-    mark: str | None
-    state: Literal["sent", "answered"]
-    status: int | None = None
-    error: str | None = None
-    latency_ms: float | None = None
-    next: NextStep | None = None
-    retry_in_seconds: float | None = None
+    at: fields.At
+    delivery_id: fields.DeliveryId
+    endpoint_id: fields.EndpointId
+    url: fields.Url
+    kind: fields.KindOfEndpoint
+    event: fields.EventName
+    room_id: fields.RoomIdOrNone
+    room_name: Annotated[str | None, means("Its name")]
+    number: Annotated[int, means("Of the delivery's tries: 1, 2, 3 and so on", 1)]
+    mark: fields.Mark
+    state: Annotated[
+        Literal["sent", "answered"],
+        means("`sent` when a try begins, `answered` when it has ended", "answered"),
+    ]
+    status: fields.HttpStatus = None
+    error: fields.NoAnswer = None
+    latency_ms: fields.Latency | None = None
+    next: Annotated[
+        NextStep | None,
+        means("What follows: `delivered`, `retry`, `given_up` or `skipped`", "given_up"),
+    ] = None
+    retry_in_seconds: Annotated[float | None, means("Until the next try")] = None
 
 
 class SyncStatus(msgspec.Struct, frozen=True):
     """How far a kind got in a room. ``delivered_to`` and ``newest``: the ``seq`` of messages, or
     the offsets at which sessions ended."""
 
-    kind: SyncStatusKind
-    room_id: str
-    room_name: str
-    pending: int
-    failed: int
-    last_delivered_at: int | None
-    delivered_to: int | None
-    newest: int | None
-    lag: int | None
+    kind: Annotated[SyncStatusKind, means("Which callbacks", "chat_history")]
+    room_id: fields.RoomId
+    room_name: fields.RoomName
+    pending: fields.Pending
+    failed: fields.Failed
+    last_delivered_at: Annotated[
+        int | None, means("When one was delivered last, Unix seconds", fields.TIME + 60)
+    ]
+    delivered_to: Annotated[
+        int | None,
+        means("Of a history: the `seq`, or the offset, of the last record that has arrived", 2),
+    ]
+    newest: Annotated[int | None, means("Of a history: that of the newest record there is", 3)]
+    lag: Annotated[int | None, means("Of a history: how many records have not arrived", 1)]
 
 
 def endpoint(

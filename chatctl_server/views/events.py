@@ -1,11 +1,13 @@
 """An event of the log as administrators see it. Times RFC 3339 UTC with microseconds."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from chatctl_server.domain import event_id, events, times
 from chatctl_server.storage.whereabouts import Whereabouts
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 
 _ENDINGS_OF_TIMES = ("_at", "_time")
 
@@ -14,17 +16,37 @@ class EventObject(msgspec.Struct, frozen=True):
     """``data`` is the event's own values, its times as RFC 3339, too. ``room_id`` is that of a
     room, ``conversation_id`` that of a conversation of any kind."""
 
-    offset: int
-    event_id: str
-    type: str
-    at: str
-    scope: str | None
-    room_id: str | None
-    conversation_id: str | None
-    actor: str | None
-    credential: str
-    address: str | None
-    data: Any
+    offset: Annotated[int, means("The event's number in the log", 9)]
+    event_id: Annotated[
+        str,
+        means(
+            "The event's UUID, which contains its offset", "019b76da-a800-7000-8000-000000000009"
+        ),
+    ]
+    type: Annotated[str, means("What happened, such as `message.posted`", "room.renamed")]
+    at: fields.At
+    scope: Annotated[
+        str | None, means("Whose it is: `rooms`; null for what is the server's own", "rooms")
+    ]
+    room_id: Annotated[str | None, means("The room that it is about; null for none", fields.ROOM)]
+    conversation_id: Annotated[
+        str | None,
+        means("The conversation that it is about, of any kind; null for none", fields.ROOM),
+    ]
+    actor: Annotated[
+        str | None, means("Who did it: a user id or `uid:…`; null for the key and the server")
+    ]
+    credential: Annotated[
+        str, means("How they showed it: `api-key`, `socket`, `command`, `room:open`, …", "api-key")
+    ]
+    address: fields.Address | None
+    data: Annotated[
+        Any,
+        means(
+            "The event's own values; which ones, its type says. Times in it are RFC 3339",
+            {"name": "lobby"},
+        ),
+    ]
 
 
 def event_object(entry: events.Event, where: Whereabouts) -> EventObject:

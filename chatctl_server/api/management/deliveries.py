@@ -15,7 +15,7 @@ from chatctl_server.api import caller
 from chatctl_server.api.context import Context, RequestOf
 from chatctl_server.api.management import callback_bodies
 from chatctl_server.api.management.endpoints import ENDPOINT
-from chatctl_server.api.parameters import AnyRequest, room_uuid
+from chatctl_server.api.parameters import UNIX_TIME, AnyRequest, Limit, OnlyRoom, room_uuid
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.domain import event_id, events, times
 from chatctl_server.storage import (
@@ -27,11 +27,32 @@ from chatctl_server.storage import (
 )
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import deliveries as views
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 
 DELIVERY = (errors.InvalidInput, errors.DeliveryNotFound)
-UnixTime = Annotated[int | None, QueryParameter(ge=0, le=253_402_300_799)]
-Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
-Glob = Annotated[str | None, QueryParameter(max_length=255)]
+OnlyEndpoint = Annotated[str | None, means("Only for this endpoint", fields.ENDPOINT)]
+OnlyStatus = Annotated[
+    deliveries.Status | None,
+    means("Only those: `pending`, `delivered`, `failed` or `skipped`", "failed"),
+]
+Glob = Annotated[
+    str | None,
+    QueryParameter(max_length=255),
+    means("Only events that fit a pattern as in a shell: `room_*`", "room_*"),
+]
+Since = Annotated[int | None, UNIX_TIME, means("Not planned before, Unix seconds", fields.TIME)]
+Until = Annotated[
+    int | None, UNIX_TIME, means("Not planned after, Unix seconds", fields.TIME + fields.DAY)
+]
+Before = Annotated[str | None, means("Only deliveries before this one", fields.DELIVERY)]
+RESENT = {
+    "status": "pending",
+    "tries_allowed": 2,
+    "finished_at": None,
+    "next_try_at": fields.TIME,
+    "last_error": None,
+}
 Phase = Literal["deliveries", "events"]
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _CURSOR = re.compile(r"(deliveries|events)(?:-([0-9]{1,18})-([0-9]{1,18}))?")
@@ -42,13 +63,13 @@ class DeliveryQuery:
 
     def __init__(
         self,
-        endpoint_id: FromQuery[str | None] = None,
-        room: FromQuery[str | None] = None,
-        status: FromQuery[Literal["pending", "delivered", "failed", "skipped"] | None] = None,
+        endpoint_id: FromQuery[OnlyEndpoint] = None,
+        room: OnlyRoom = None,
+        status: FromQuery[OnlyStatus] = None,
         event: Glob = None,
-        since: UnixTime = None,
-        until: UnixTime = None,
-        before: FromQuery[str | None] = None,
+        since: Since = None,
+        until: Until = None,
+        before: FromQuery[Before] = None,
     ) -> None:
         self.query: dict[str, Any] = {
             "endpoint_id": endpoint_id,
@@ -100,7 +121,7 @@ class Deliveries(Controller):
         opt=may_refuse(*DELIVERY, *READ),
     )
     async def show_delivery(
-        self, context: NamedDependency[Context], delivery_id: FromPath[str]
+        self, context: NamedDependency[Context], delivery_id: FromPath[fields.DeliveryId]
     ) -> views.DeliveryDetails:
         """`delivery_id` is its `webhook-id`; its bare number will do, too. The request is shown as
         it would be sent now, without its signature.
@@ -113,10 +134,13 @@ class Deliveries(Controller):
         status_code=200,
         summary="Send a delivery again",
         response_description="The delivery, and whether that changed anything",
-        opt=may_refuse(*DELIVERY, errors.Conflict, *WRITE),
+        opt=may_refuse(*DELIVERY, errors.Conflict, *WRITE) | {"example": RESENT},
     )
     async def resend_delivery(
-        self, request: AnyRequest, context: NamedDependency[Context], delivery_id: FromPath[str]
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        delivery_id: FromPath[fields.DeliveryId],
     ) -> views.DeliveryObject:
         """One that is finished is pending again, with the same `webhook-id` and a fresh number of
         tries. One that waits for a retry is due now. One that was never tried is not changed.

@@ -21,6 +21,7 @@ from chatctl_server.domain import times
 from chatctl_server.storage import deliveries, endpoints, scopes
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import deliveries as views
+from chatctl_server.views import fields
 
 T = TypeVar("T")
 ENDPOINT = (errors.InvalidInput, errors.EndpointNotFound)
@@ -38,7 +39,10 @@ class TargetEndpoint:
     """The endpoint that the path names, and who does something to it."""
 
     def __init__(
-        self, request: AnyRequest, context: NamedDependency[Context], endpoint_id: FromPath[str]
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        endpoint_id: FromPath[fields.EndpointId],
     ) -> None:
         self.who = caller.of(request.scope)
         self.id = room_uuid(endpoint_id, "endpoint_id")

@@ -14,46 +14,47 @@ from litestar.response import Stream
 
 from chatctl_server import errors
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import room_uuid
+from chatctl_server.api.parameters import UNIX_TIME, Limit, OnlyRoom, room_uuid
 from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import events, times
 from chatctl_server.live.log_tail import NewestEvents, Part
 from chatctl_server.storage import history_pages, log, messages, rooms, whereabouts
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.sql import Database
+from chatctl_server.views import fields
 from chatctl_server.views.events import EventObject, event_object, line_of
+from chatctl_server.views.fields import means
 
 STREAM_PAGE = 500
 KEEP_ALIVE_SECONDS = 15.0
-After = Annotated[
-    str | None,
-    QueryParameter(description="An offset or an event id; what follows it"),
-]
+After = Annotated[str | None, means("What follows this offset or event id", "8")]
 AfterSeq = Annotated[
     int | None,
-    QueryParameter(
-        description="The seq of a message of room; what follows it", ge=0, le=history_pages.LATEST
-    ),
+    QueryParameter(ge=0, le=history_pages.LATEST),
+    means("What follows this message of `room`, by its `seq`", 1),
 ]
-Until = Annotated[
-    str | None,
-    QueryParameter(description="An offset or an event id; up to it, and it"),
+Until = Annotated[str | None, means("Up to this event, by its offset or id", "9")]
+SinceTime = Annotated[
+    int | None, UNIX_TIME, means("What happened from this time on, Unix seconds", fields.TIME)
 ]
-Since = Annotated[
+UntilTime = Annotated[
     int | None,
-    QueryParameter(description="Unix seconds", ge=0, le=253_402_300_799),
+    UNIX_TIME,
+    means("What happened until this time, Unix seconds, its whole second", fields.TIME + 60),
 ]
 TypeGlob = Annotated[
     str | None,
-    QueryParameter(name="type", max_length=255, description="As in a shell: message.*"),
+    QueryParameter(name="type", max_length=255),
+    means("Only types that fit a pattern as in a shell: `message.*`", "room.*"),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
-Last = Annotated[int, QueryParameter(ge=0, le=1000, description="Begin with the newest of them")]
+Actor = Annotated[str | None, means("Only what this user did", "anna")]
+Tail = Annotated[bool, means("The newest `limit`, still ascending", False)]
+Last = Annotated[int, QueryParameter(ge=0, le=1000), means("Begin with the newest so many", 10)]
 
 _End = tuple[str | None, int | None]  # what until and until_time say
 
 LINES = ResponseSpec(
-    str,
+    EventObject,
     generate_examples=False,
     description="Lines that are each a `EventObject`, or empty",
     media_type="application/x-ndjson",
@@ -65,12 +66,12 @@ class EventQuery:
 
     def __init__(
         self,
-        after: After = None,
+        after: FromQuery[After] = None,
         after_seq: AfterSeq = None,
-        since_time: Since = None,
+        since_time: SinceTime = None,
         type_glob: TypeGlob = None,
-        room: FromQuery[str | None] = None,
-        actor: FromQuery[str | None] = None,
+        room: OnlyRoom = None,
+        actor: FromQuery[Actor] = None,
     ) -> None:
         self.after = after
         self.after_seq = after_seq
@@ -103,10 +104,10 @@ class Events(Controller):
         self,
         context: NamedDependency[Context],
         asked: NamedDependency[EventQuery],
-        until: Until = None,
-        until_time: Since = None,
+        until: FromQuery[Until] = None,
+        until_time: UntilTime = None,
         limit: Limit = 100,
-        tail: FromQuery[bool] = False,
+        tail: FromQuery[Tail] = False,
     ) -> Response[list[EventObject]]:
         """All that changed, with who did it. The times of events are RFC 3339.
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import os
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get
@@ -22,54 +23,68 @@ from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.domain import times
 from chatctl_server.storage import cursors, log, messages, rooms, syncs
 from chatctl_server.storage.sql import Database, schema_name
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 
 PROBE_SECONDS = 2.0
+State = Annotated[str, means("`healthy`, `degraded` or `unhealthy`", "healthy")]
 
 
 class Backlog(msgspec.Struct, frozen=True):
     """Calls waiting for the writer, and how many events each follower is behind."""
 
-    writer: int
-    followers: dict[str, int]
+    writer: Annotated[int, means("Calls that wait for the writer", 0)]
+    followers: Annotated[
+        dict[str, int],
+        means("How many events each follower is behind", {"audit": 0, "callbacks": 0, "syncs": 0}),
+    ]
 
 
 class Status(msgspec.Struct, frozen=True):
     """Times are Unix seconds. Where no server runs and a command answers from the file, what only
     a server has is null, and ``health`` is ``not_running``."""
 
-    version: str
-    schema: str
-    uptime_seconds: int | None
-    started_at: int | None
-    pid: int | None
-    address: str | None
-    database: str
-    database_bytes: int
-    durable: bool
-    connections: int
-    rooms_open: int
-    rooms_closed: int
-    messages: int
-    last_offset: int
-    backlog: Backlog
-    callbacks_pending: int
-    callbacks_failed: int
-    oldest_failed_at: int | None
-    health: str
+    version: fields.Version
+    schema: Annotated[str, means("The database's newest migration", "0001_baseline")]
+    uptime_seconds: Annotated[int | None, means("Seconds since the start", 3600)]
+    started_at: Annotated[int | None, means("When the server started, Unix seconds", fields.TIME)]
+    pid: Annotated[int | None, means("The server's process id", 4711)]
+    address: Annotated[str | None, means("Where the server listens", "http://127.0.0.1:3000")]
+    database: Annotated[str, means("The database's file", "/var/lib/chatctl/chat.db")]
+    database_bytes: Annotated[int, means("Bytes of the file and its write-ahead log", 1048576)]
+    durable: Annotated[bool, means("False when the database is in memory: a stop loses it", True)]
+    connections: Annotated[int, means("Open connections to rooms: WebSockets and streams", 2)]
+    rooms_open: Annotated[int, means("Open rooms", 1)]
+    rooms_closed: Annotated[int, means("Closed rooms", 0)]
+    messages: Annotated[int, means("Messages stored", 3)]
+    last_offset: Annotated[int, means("The newest event's offset", 16)]
+    backlog: Annotated[Backlog, means("What waits")]
+    callbacks_pending: Annotated[int, means("Callbacks that wait", 0)]
+    callbacks_failed: Annotated[
+        int, means("Callbacks that were given up, and not recovered since", 0)
+    ]
+    oldest_failed_at: fields.OldestFailedAt
+    health: Annotated[
+        str,
+        means(
+            "`healthy`, or `degraded` when the last commit failed, or callbacks do not arrive",
+            "healthy",
+        ),
+    ]
 
 
 class Service(msgspec.Struct, frozen=True):
-    name: str
-    status: str
-    latency_ms: float
-    error: str | None
+    name: Annotated[str, means("The part's name", "database")]
+    status: State
+    latency_ms: fields.Latency
+    error: Annotated[str | None, means("A problem code; null when there is none")]
 
 
 class Health(msgspec.Struct, frozen=True):
-    status: str
-    services: list[Service]
-    version: str
-    timestamp: str
+    status: State
+    services: Annotated[list[Service], means("The parts")]
+    version: fields.Version
+    timestamp: Annotated[str, means("Now, RFC 3339 in UTC", "2026-01-01T00:00:00.000000Z")]
 
 
 DOWN = ResponseSpec(
@@ -143,6 +158,7 @@ def _seconds(time: int | None) -> int | None:
     tags=("server",),
     summary="Whether the server answers",
     response_description="The text `OK`",
+    opt={"example": "OK"},
 )
 async def management_health() -> str:
     """Asks nobody, not even the database."""
@@ -156,6 +172,7 @@ async def management_health() -> str:
     summary="Whether the database can be read, for load balancers",
     response_description="The text `OK`",
     responses={503: DOWN},
+    opt={"example": "OK"},
 )
 async def simple_health(context: NamedDependency[Context]) -> Response[str]:
     """The status says it all."""
@@ -211,7 +228,8 @@ async def _callbacks(context: Context) -> list[Service]:
     summary="Figures for Prometheus",
     response_description="Prometheus text",
     security=[{}, {"MetricsKey": []}],
-    opt=may_refuse(errors.Unauthorized),
+    opt=may_refuse(errors.Unauthorized)
+    | {"example": "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0"},
 )
 async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Response[bytes]:
     """Open to all, unless the setting `METRICS_KEY` closes it."""

@@ -1,24 +1,27 @@
 """The OpenAPI document: what the framework knows of the routes, and what only we know.
 
 Added are the problems that each operation may answer (said beside the route, derived from its
-guard and body), one real call of each (``examples``), and the meaning of each name
-(``descriptions``).
+guard and body), and an example of each call (``examples``).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import ParameterKwarg
 from litestar.routes import HTTPRoute
+from msgspec import Meta
 
 from chatctl_server import errors
 from chatctl_server.api import refusals
 from chatctl_server.api.authentication import Guard
-from chatctl_server.api.openapi import descriptions, examples
+from chatctl_server.api.openapi.examples import Examples
 from chatctl_server.api.openapi.problem_words import ENGLISH
 from chatctl_server.api.openapi.prose import INFO, TAGS
-from chatctl_server.api.problems import MEDIA_TYPE
+from chatctl_server.api.problems import MEDIA_TYPE, Problem
 
 Schema = dict[str, Any]  # free JSON
 
@@ -45,9 +48,8 @@ _HEADERS_OF_STATUS = {
     503: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
     507: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
 }
-_OPTIONAL = ("field", "hint", "retry_after")
-_FORMATS = {"room_id": "uuid", "room": "uuid", "event_id": "uuid", "endpoint_id": "uuid"}
-_ANY_TEXT = {"list_rooms.room"}  # an id, the beginning of one, or a name
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UNIONS = ("oneOf", "allOf")
 _NOISE = ("deprecated", "allowEmptyValue", "allowReserved")
 
 
@@ -55,14 +57,19 @@ def build(app: Litestar) -> Schema:
     document: Schema = app.openapi_schema.to_schema()
     document["info"]["description"] = INFO
     document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    components = document["components"]
+    components["schemas"] = {
+        title: _described(schema) for title, schema in sorted(components["schemas"].items())
+    }
+    made = Examples(components["schemas"])
     refused: set[type[errors.ChatctlError]] = set()
     for path, method, handler in _handlers(app):
         operation = document["paths"][path][method]
         mine = _refusals(operation, path, handler)
-        _complete(operation, handler, mine)
+        _complete(operation, handler, mine, made)
         refused |= mine
-    document["paths"] = _in_order(document["paths"])
-    _complete_components(document["components"], refused)
+    document["paths"] = _in_order(document["paths"], app)
+    _complete_components(components, refused)
     return document
 
 
@@ -75,18 +82,19 @@ def _handlers(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
                     yield route.path_format, method.lower(), handler
 
 
-def _in_order(paths: Schema) -> Schema:
-    """As the examples are: what belongs together stands together."""
+def _in_order(paths: Schema, app: Litestar) -> Schema:
+    """By their subjects, as the faces name them; what names one thing goes before what names
+    something of it."""
+    subjects = [_subject(route.path_format) for route in app.routes]
 
-    def place(operation: Schema) -> int:
-        name = operation["operationId"]
-        return examples.ORDER.index(name) if name in examples.OF else len(examples.ORDER)
+    def place(path: str) -> tuple[int, str]:
+        return subjects.index(_subject(path)), path.replace("{", " ")
 
-    ordered = {
-        path: dict(sorted(methods.items(), key=lambda each: place(each[1])))
-        for path, methods in paths.items()
-    }
-    return dict(sorted(ordered.items(), key=lambda each: min(map(place, each[1].values()))))
+    return {path: paths[path] for path in sorted(paths, key=place)}
+
+
+def _subject(path: str) -> list[str]:
+    return path.split("/")[1:3]
 
 
 def _refusals(
@@ -108,49 +116,76 @@ def _is_guarded(handler: HTTPRouteHandler) -> bool:
 
 
 def _complete(
-    operation: Schema, handler: HTTPRouteHandler, mine: set[type[errors.ChatctlError]]
+    operation: Schema,
+    handler: HTTPRouteHandler,
+    mine: set[type[errors.ChatctlError]],
+    made: Examples,
 ) -> None:
-    name = operation["operationId"]
-    example = examples.OF.get(name, examples.Example(name))
+    meanings = _meanings(handler)
     for parameter in operation.get("parameters", ()):
-        _complete_parameter(parameter, example)
+        _complete_parameter(parameter, meanings.get(parameter["name"], Meta()))
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = _simple(content["schema"])
-        content["example"] = example.body
+        content["example"] = made.body(content["schema"])
     answers = operation["responses"]
     answers.pop("400", None)  # the framework's own words for a wrong request
     for status, answer in answers.items():
-        _complete_answer(answer, example, is_shown=status == str(example.status))
+        _complete_answer(answer, handler, made, is_shown=status == str(handler.status_code))
     answers.update(_problem_answers(mine))
     operation["responses"] = dict(sorted(answers.items()))
     _drop_noise(operation)
 
 
-def _complete_parameter(parameter: Schema, example: examples.Example) -> None:
-    name, owner = parameter["name"], example.operation
-    schema = parameter["schema"] = _simple(parameter["schema"])
+def _meanings(handler: HTTPRouteHandler) -> dict[str, Meta]:
+    """Of its parameters, and of those that its dependencies ask for, by their names outside."""
+    asked = [each.parsed_fn_signature for each in handler.resolve_dependencies().values()]
+    return {
+        (isinstance(each.kwarg_definition, ParameterKwarg) and each.kwarg_definition.name)
+        or name: meta
+        for signature in (handler.parsed_fn_signature, *asked)
+        for name, each in signature.parameters.items()
+        for meta in each.metadata
+        if isinstance(meta, Meta)
+    }
+
+
+def _complete_parameter(parameter: Schema, meaning: Meta) -> None:
+    schema = _simple(parameter["schema"])
     if isinstance(schema.get("type"), list):  # no query can say null
         (schema["type"],) = (each for each in schema["type"] if each != "null")
         if "enum" in schema:
             schema["enum"] = [each for each in schema["enum"] if each is not None]
-    if name in _FORMATS and f"{owner}.{name}" not in _ANY_TEXT:
-        schema["format"] = _FORMATS[name]
-    parameter.setdefault("description", descriptions.meaning(owner, name))
-    given = {**example.path, **example.query}
-    parameter["example"] = given.get(name, descriptions.sample(owner, name))
+    parameter["description"] = meaning.description
+    parameter["example"] = (meaning.examples or [None])[0]
+    parameter["schema"] = _with_format(schema, parameter["example"])
     _drop_noise(parameter)
 
 
-def _complete_answer(answer: Schema, example: examples.Example, *, is_shown: bool) -> None:
+def _with_format(schema: Schema, example: Any = None) -> Schema:
+    is_uuid = schema.get("type") == "string" and _UUID.fullmatch(str(example))
+    return {**schema, "format": "uuid"} if is_uuid else schema
+
+
+def _complete_answer(
+    answer: Schema, handler: HTTPRouteHandler, made: Examples, *, is_shown: bool
+) -> None:
     _drop_noise(answer)
-    for media_type, content in answer.get("content", {}).items():
+    for content in answer.get("content", {}).values():
         content["schema"] = _simple(content["schema"])
-        if is_shown and example.answer is not None:
-            content["example"] = example.answer
-        if media_type == "application/x-ndjson" and "$ref" not in content["schema"]:
-            content["schema"]["description"] = "Each line: #/components/schemas/EventObject"
+        example = _shown(content["schema"], handler, made) if is_shown else None
+        if example is not None:
+            content["example"] = example
     if not answer.get("headers"):
         answer.pop("headers", None)
+
+
+def _shown(schema: Schema, handler: HTTPRouteHandler, made: Examples) -> Any:
+    """As the schema makes it, but for what the route says itself: a text, or some of the fields."""
+    said = handler.opt.get("example")
+    if schema == {"type": "string"}:
+        return said
+    found = made.answer(schema, changes="GET" not in handler.http_methods)
+    return {**found, **said} if said else found
 
 
 def _problem_answers(mine: set[type[errors.ChatctlError]]) -> Iterator[tuple[str, Schema]]:
@@ -196,17 +231,12 @@ def _problem_example(refusal: type[errors.ChatctlError]) -> Schema:
 
 
 def _problem_schema() -> Schema:
-    properties = dict.fromkeys(
-        ("type", "title", "status", "code", "detail", "error", "request_id", *_OPTIONAL), "string"
-    )
-    properties |= {"status": "integer", "retry_after": "integer"}
-    return {
-        "title": "Problem",
-        "description": "RFC 9457. `code` is stable; `error` repeats the detail.",
-        "type": "object",
-        "required": [name for name in properties if name not in _OPTIONAL],
-        "properties": {name: {"type": kind} for name, kind in properties.items()},
-    }
+    """What it does not have is left out, and never null."""
+    schema: Schema = msgspec.json.schema(Problem)["$defs"]["Problem"]
+    for each in schema["properties"].values():
+        each.pop("default", None)
+        each.update(each.pop("anyOf", [{}])[0])
+    return schema
 
 
 def _complete_components(components: Schema, refused: set[type[errors.ChatctlError]]) -> None:
@@ -216,27 +246,26 @@ def _complete_components(components: Schema, refused: set[type[errors.ChatctlErr
         each.code: _problem_example(each) for each in sorted(refused, key=lambda each: each.code)
     }
     components["schemas"]["Problem"] = _problem_schema()
-    components["schemas"] = {
-        title: _described(title, schema) for title, schema in sorted(components["schemas"].items())
+
+
+def _described(schema: Schema) -> Schema:
+    simple = {name: _simple(each) for name, each in schema["properties"].items()}
+    properties = {
+        name: _with_format(each, *each.get("examples", ())) for name, each in simple.items()
     }
-
-
-def _described(title: str, schema: Schema) -> Schema:
-    properties = {name: _simple(each) for name, each in schema["properties"].items()}
-    for name, each in properties.items():
-        each["description"] = descriptions.meaning(title, name)
-        if name in _FORMATS and each.get("type") == "string":
-            each["format"] = _FORMATS[name]
-    return {**schema, "properties": properties}
+    return {
+        **{name: value for name, value in schema.items() if name != "description"},
+        "properties": properties,
+    }
 
 
 def _simple(schema: Schema) -> Schema:
     """Without the framework's unions of one, and of a type with the empty schema."""
-    found = {name: _whole(value) for name, value in schema.items() if name != "oneOf"}
+    found = {name: _whole(value) for name, value in schema.items() if name not in _UNIONS}
     for part in ("items", "additionalProperties"):
         if isinstance(found.get(part), dict):
             found[part] = _simple(found[part])
-    choices = [_simple(each) for each in schema.get("oneOf", ()) if each]
+    choices = [_simple(each) for union in _UNIONS for each in schema.get(union, ()) if each]
     real = [each for each in choices if each != {"type": "null"}]
     if len(real) == 1:
         found = {**real[0], **found}

@@ -5,7 +5,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from chatctl_server.api.openapi import examples, page_words, problem_words, type_words
 from chatctl_server.api.openapi.html import Html, element, line, prose, together
@@ -251,18 +250,13 @@ class _Page:
 
 def curl(path: str, method: str, operation: Schema, server: str) -> str:
     """The operation's example as a command for a shell. ``server``: its address."""
-    example = examples.OF[operation["operationId"]]
-    filled = path.format_map(
-        {name: quote(str(value), safe="") for name, value in example.path.items()}
-    )
-    address = f"{server}{filled}" + (f"?{urlencode(example.query)}" if example.query else "")
     action = "" if method == "GET" else f"-X {method} "
-    lines = [f"curl {action}{shlex.quote(address)}"]
+    lines = [f"curl {action}{shlex.quote(server + examples.address(path, operation))}"]
     if operation.get("security") == [{"ApiKey": []}]:
         lines.append(f"-H {shlex.quote(f'X-Api-Key: {KEY}')}")
-    for media_type in operation.get("requestBody", {}).get("content", ()):
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         lines.append(f"-H {shlex.quote(f'Content-Type: {media_type}')}")
-        lines.append(f"-d {shlex.quote(json.dumps(example.body, ensure_ascii=False))}")
+        lines.append(f"-d {shlex.quote(json.dumps(content['example'], ensure_ascii=False))}")
     return " \\\n  ".join(lines)
 
 

@@ -27,6 +27,8 @@ from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.event_streams import EventStream, is_of_the_end
 from chatctl_server.live.extensions import LINE
 from chatctl_server.storage import history_pages
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 
 PATH = "/events/rooms/{room_id:str}"
 HEADERS = [
@@ -41,8 +43,27 @@ EVENTS = ResponseSpec(
     media_type="text/event-stream",
 )
 REFUSED = (errors.BadText, errors.Forbidden, errors.Unauthorized, errors.ConnectionLimit)
-Since = Annotated[int | None, QueryParameter(ge=0, le=history_pages.LATEST)]
-LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
+Who = Annotated[str | None, means("Who joins; needed with `ROOM_IDENTITY=open`", "carl")]
+Token = Annotated[
+    str | None, means("Who it is, a JWT; needed with `ROOM_IDENTITY=token`", "eyJhbGciOi…")
+]
+Since = Annotated[
+    int | None,
+    QueryParameter(ge=0, le=history_pages.LATEST),
+    means("The `seq` of the last message the client has; what follows it", 1),
+]
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(name="Last-Event-ID"),
+    means("The last `id` the client was sent, which goes before `since`", "9"),
+]
+SHOWN = """\
+data: {"type":"WelcomeInfo","payload":{"user_id":"carl","nickname":"carl","is_muted":false,\
+"is_admin":false,"last_seq":1}}
+
+id: 9
+data: {"type":"Message","payload":{"from":"anna","nickname":"Anna","content":"hello",\
+"is_admin":true,"message_id":2,"seq":2,"created_at":1767225600}}"""
 
 
 def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
@@ -53,15 +74,15 @@ def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
         tags=("websocket",),
         summary="Follow a room",
         responses={200: EVENTS},
-        opt=may_refuse(*REFUSED, *OPEN_ROOM, *READ),
+        opt=may_refuse(*REFUSED, *OPEN_ROOM, *READ) | {"example": SHOWN},
         exception_handlers=words,
     )
     async def follow_room(
         request: AnyRequest,
-        room_id: FromPath[str],
-        user_id: FromQuery[str | None] = None,
-        nickname: FromQuery[str | None] = None,
-        token: FromQuery[str | None] = None,
+        room_id: FromPath[fields.RoomId],
+        user_id: FromQuery[Who] = None,
+        nickname: FromQuery[fields.GivenNickname] = None,
+        token: FromQuery[Token] = None,
         since: Since = None,
         last_event_id: LastEventId = None,
     ) -> ASGIApp:
@@ -77,7 +98,7 @@ def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
         return _stream(context, broadcaster, *found)
 
     @HTTPRouteHandler(PATH, http_method="HEAD", include_in_schema=False, exception_handlers=words)
-    async def look_at_room(request: AnyRequest, room_id: FromPath[str]) -> ASGIApp:
+    async def look_at_room(request: AnyRequest, room_id: FromPath[fields.RoomId]) -> ASGIApp:
         found = await _admitted(context, broadcaster, request)
         if found is None:
             return _head(204, [])

@@ -12,7 +12,7 @@ from chatctl_server import errors
 from chatctl_server.actions import messages
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, From, To, room_uuid
+from chatctl_server.api.parameters import AnyRequest, From, PageLimit, To, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
@@ -20,14 +20,15 @@ from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import history_pages, rooms
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 from chatctl_server.views.rooms import objects as views
 
 REPEATED = ResponseSpec(
     bodies.PostedMessage, generate_examples=False, description="A repeat: it was stored before"
 )
-BeforeSeq = Annotated[int | None, QueryParameter(ge=1, description="Only messages below this seq")]
-MessageLimit = Annotated[
-    int, QueryParameter(ge=1, description="At most so many; cut to HISTORY_PAGE_LIMIT")
+BeforeSeq = Annotated[
+    int | None, QueryParameter(ge=1), means("Only messages whose `seq` is below it", 100)
 ]
 
 
@@ -44,9 +45,9 @@ class Messages(Controller):
     async def list_messages(
         self,
         context: NamedDependency[Context],
-        room_id: FromPath[str],
+        room_id: FromPath[fields.RoomId],
         before_seq: BeforeSeq = None,
-        limit: MessageLimit = 100,
+        limit: PageLimit = 100,
         from_time: From = None,
         to_time: To = None,
     ) -> Response[list[views.MessageEntry]]:
@@ -76,7 +77,7 @@ class Messages(Controller):
         self,
         request: AnyRequest,
         context: NamedDependency[Context],
-        room_id: FromPath[str],
+        room_id: FromPath[fields.RoomId],
         data: JSONBody[bodies.PostMessage],
     ) -> Response[bodies.PostedMessage]:
         """Without `user_id` it is an announcement, and the sender is `system`.
@@ -99,8 +100,8 @@ class Messages(Controller):
         self,
         request: AnyRequest,
         context: NamedDependency[Context],
-        room_id: FromPath[str],
-        message_id: FromPath[int],
+        room_id: FromPath[fields.RoomId],
+        message_id: FromPath[fields.MessageId],
     ) -> bodies.Changed:
         """Takes its text out of every later answer: histories, replay, the log.
 
@@ -126,7 +127,7 @@ class Messages(Controller):
 async def announce(
     request: AnyRequest,
     context: NamedDependency[Context],
-    room_id: FromPath[str],
+    room_id: FromPath[fields.RoomId],
     data: JSONBody[bodies.Announce],
 ) -> bodies.PostedMessage:
     """The same as posting to `messages` without a `user_id`."""

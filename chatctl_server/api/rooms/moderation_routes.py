@@ -17,6 +17,7 @@ from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
 from chatctl_server.storage import rooms, sanctions
 from chatctl_server.storage.sql import Database
+from chatctl_server.views import fields
 from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
@@ -32,8 +33,8 @@ class TargetUser:
         self,
         request: AnyRequest,
         context: NamedDependency[Context],
-        room_id: FromPath[str],
-        user_id: FromPath[str],
+        room_id: FromPath[fields.RoomId],
+        user_id: FromPath[fields.UserId],
     ) -> None:
         self._store = context.store
         self._actor = caller.of(request.scope).actor()
@@ -63,7 +64,7 @@ class Moderation(Controller):
         opt=LISTS,
     )
     async def list_bans(
-        self, context: NamedDependency[Context], room_id: FromPath[str]
+        self, context: NamedDependency[Context], room_id: FromPath[fields.RoomId]
     ) -> list[views.BanEntry]:
         """Without those that have ended or were lifted."""
         found = await context.store.read(_held, sanctions.bans, room_uuid(room_id), times.now())
@@ -103,7 +104,7 @@ class Moderation(Controller):
         opt=LISTS,
     )
     async def list_mutes(
-        self, context: NamedDependency[Context], room_id: FromPath[str]
+        self, context: NamedDependency[Context], room_id: FromPath[fields.RoomId]
     ) -> list[views.MuteEntry]:
         """Without those that have ended or were lifted."""
         found = await context.store.read(_held, sanctions.mutes, room_uuid(room_id), times.now())

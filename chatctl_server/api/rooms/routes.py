@@ -15,26 +15,45 @@ from chatctl_server import errors
 from chatctl_server.actions import conversations
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, room_uuid
+from chatctl_server.api.parameters import AnyRequest, Cursor, room_uuid
 from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage import history_pages, purges, rooms, sanctions
+from chatctl_server.storage import purges, rooms, sanctions
 from chatctl_server.storage.rooms import Room
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
-LONGEST_GLOB = 1000
+IfMissing = Annotated[bool, means("Take the open room of that name, if there is one", True)]
+Purge = Annotated[bool, means("Remove a closed room, with all its data", False)]
+Status = Annotated[
+    Literal["open", "closed", "all"], means("`open`, `closed` or `all` rooms", "open")
+]
+Match = Annotated[
+    str | None,
+    QueryParameter(max_length=1000),
+    means("Names that fit a pattern as in a shell: `*`, `?`, `[…]`; case counts", "lob*"),
+]
+Meant = Annotated[
+    str | None,
+    means("What may be meant by an id, its first 8 characters or more, or a name", "lobby"),
+]
+MostRooms = Annotated[int | None, QueryParameter(ge=1, le=100_000), means("At most so many", 10)]
 
 
 class TargetRoom:
     """The room that the path names, and who does something to it."""
 
     def __init__(
-        self, request: AnyRequest, context: NamedDependency[Context], room_id: FromPath[str]
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        room_id: FromPath[fields.RoomId],
     ) -> None:
         self.id = room_uuid(room_id)
         self._actor = caller.of(request.scope).actor()
@@ -64,7 +83,7 @@ class Rooms(Controller):
         request: AnyRequest,
         context: NamedDependency[Context],
         data: JSONBody[bodies.CreateRoom],
-        if_missing: FromQuery[bool] = False,
+        if_missing: FromQuery[IfMissing] = False,
     ) -> bodies.Created:
         """Names need not be unique: `same_name` says how many others have it. With
         `if_missing=true` the open room of that name is taken, if there is one. Whoever is in
@@ -89,11 +108,11 @@ class Rooms(Controller):
     async def list_rooms(
         self,
         context: NamedDependency[Context],
-        status: FromQuery[Literal["open", "closed", "all"]] = "open",
-        match: Annotated[str | None, QueryParameter(max_length=LONGEST_GLOB)] = None,
-        room: FromQuery[str | None] = None,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=100_000)] = None,
-        cursor: Annotated[int, QueryParameter(ge=0, le=history_pages.LATEST)] = 0,
+        status: FromQuery[Status] = "open",
+        match: Match = None,
+        room: FromQuery[Meant] = None,
+        limit: MostRooms = None,
+        cursor: Cursor = 0,
     ) -> Response[list[views.RoomDetails]]:
         """The open rooms, unless `status` says otherwise. Without `limit` it is all of them.
 
@@ -136,7 +155,7 @@ class Rooms(Controller):
         self,
         context: NamedDependency[Context],
         subject: NamedDependency[TargetRoom],
-        purge: FromQuery[bool] = False,
+        purge: FromQuery[Purge] = False,
     ) -> None:
         """For good: tells its members, closes their connections and ends their sessions.
 

@@ -20,13 +20,17 @@ from chatctl_server.domain import times
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import history_pages, room_states, rooms
 from chatctl_server.storage.sql import Database
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 from chatctl_server.views.rooms import objects as views
 
 PAGE = 10  # rooms read at once: each may hold SYNC_HISTORY_LIMIT long messages
 EVERYTHING = bodies.RequestSync()
-PageNumber = Annotated[int, QueryParameter(ge=1, description="Page, from 1")]
+PageNumber = Annotated[int, QueryParameter(ge=1), means("Page, from 1", 1)]
 PageSize = Annotated[
-    int, QueryParameter(ge=1, description="Records of a page; cut to HISTORY_PAGE_LIMIT")
+    int,
+    QueryParameter(ge=1),
+    means("Records of a page; above `HISTORY_PAGE_LIMIT` it is that", 10),
 ]
 EVERY_ROOM = ResponseSpec(
     list[views.SyncPayload], generate_examples=False, description="The open rooms"
@@ -108,7 +112,7 @@ class SyncRoutes(Controller):
     async def chat_history(
         self,
         context: NamedDependency[Context],
-        room_id: FromPath[str],
+        room_id: FromPath[fields.RoomId],
         from_time: From = None,
         to_time: To = None,
         page: PageNumber = 1,
@@ -136,7 +140,7 @@ class SyncRoutes(Controller):
     async def session_history(
         self,
         context: NamedDependency[Context],
-        room_id: FromPath[str],
+        room_id: FromPath[fields.RoomId],
         from_time: From = None,
         to_time: To = None,
         page: PageNumber = 1,

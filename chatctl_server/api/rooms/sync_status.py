@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import room_uuid
+from chatctl_server.api.parameters import Cursor, OnlyRoom, room_uuid
 from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
@@ -16,12 +16,12 @@ from chatctl_server.storage import (
     delivery_lists,
     endpoints,
     history_batches,
-    history_pages,
     rooms,
 )
 from chatctl_server.storage.delivery_lists import DeliveryCounts, SyncStatusKind
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.deliveries import SyncStatus
+from chatctl_server.views.fields import means
 
 RECEIVERS: dict[SyncStatusKind, EndpointKind] = {
     "data": "data",
@@ -30,6 +30,9 @@ RECEIVERS: dict[SyncStatusKind, EndpointKind] = {
     "chat_history": "chat_history",
     "session_history": "session_history",
 }
+
+OnlyKind = Annotated[SyncStatusKind | None, means("Only these callbacks", "chat_history")]
+MostRooms = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many rooms", 10)]
 
 
 @get(
@@ -41,10 +44,10 @@ RECEIVERS: dict[SyncStatusKind, EndpointKind] = {
 )
 async def sync_status(
     context: NamedDependency[Context],
-    room: FromQuery[str | None] = None,
-    kind: FromQuery[SyncStatusKind | None] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
-    cursor: Annotated[int, QueryParameter(ge=0, le=history_pages.LATEST)] = 0,
+    room: OnlyRoom = None,
+    kind: FromQuery[OnlyKind] = None,
+    limit: MostRooms = 100,
+    cursor: Cursor = 0,
 ) -> Response[list[SyncStatus]]:
     """Of the kinds that have a URL in the settings. `limit` counts rooms, open and closed ones."""
     room_id = None if room is None else room_uuid(room, "room")

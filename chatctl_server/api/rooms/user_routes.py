@@ -12,7 +12,16 @@ from chatctl_server import errors
 from chatctl_server.actions import messages, moderation
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, From, To, path_text, room_uuid
+from chatctl_server.api.parameters import (
+    UNIX_TIME,
+    AnyRequest,
+    From,
+    OnlyRoom,
+    PageLimit,
+    To,
+    path_text,
+    room_uuid,
+)
 from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
@@ -21,13 +30,20 @@ from chatctl_server.storage import history_pages, room_users, rooms, sanctions
 from chatctl_server.storage.room_users import RoomUser
 from chatctl_server.storage.rooms import Room
 from chatctl_server.storage.sql import Database
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
 Wanted = JSONBody[bodies.SetSanction | None]
-UnixTime = Annotated[int | None, QueryParameter(ge=0, le=253_402_300_799)]
-Before = Annotated[int, QueryParameter(ge=1, le=history_pages.LATEST)]
-Limit = Annotated[int, QueryParameter(ge=1)]
+Since = Annotated[
+    int | None, UNIX_TIME, means("Only messages from this time on, Unix seconds", fields.TIME)
+]
+Before = Annotated[
+    int,
+    QueryParameter(ge=1, le=history_pages.LATEST),
+    means("Only messages whose `message_id` is below it", 100),
+]
 PAGE = 100  # messages of one transaction: others' come between them
 CHANGES = may_refuse(errors.BadText, errors.InvalidInput, *WRITE)
 
@@ -36,7 +52,10 @@ class TargetAnywhere:
     """The user whom the path names, in every room, and who does something to them."""
 
     def __init__(
-        self, request: AnyRequest, context: NamedDependency[Context], user_id: FromPath[str]
+        self,
+        request: AnyRequest,
+        context: NamedDependency[Context],
+        user_id: FromPath[fields.UserId],
     ) -> None:
         self.user_id = path_text(user_id)
         text.check_name(self.user_id, "user_id")
@@ -86,7 +105,7 @@ class RoomUsers(Controller):
         context: NamedDependency[Context],
         subject: NamedDependency[TargetAnywhere],
         before: Before = history_pages.LATEST,
-        limit: Limit = 100,
+        limit: PageLimit = 100,
         from_time: From = None,
         to_time: To = None,
     ) -> Response[list[views.UserMessage]]:
@@ -162,9 +181,9 @@ class RoomUsers(Controller):
         self,
         context: NamedDependency[Context],
         subject: NamedDependency[TargetAnywhere],
-        room: FromQuery[str | None] = None,
-        since: UnixTime = None,
-        dry_run: FromQuery[bool] = False,
+        room: OnlyRoom = None,
+        since: Since = None,
+        dry_run: FromQuery[fields.DryRun] = False,
     ) -> bodies.Erased:
         """As one message is erased: of all rooms or of one, also closed ones, from a time on.
         What comes meanwhile is erased, too. Where it ends early, a repeat erases the rest."""

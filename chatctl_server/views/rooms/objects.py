@@ -1,7 +1,7 @@
 """The rooms face's API objects, from rows. Times are Unix seconds; sets are sorted arrays."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,164 +11,181 @@ from chatctl_server.domain.references import RoomRef
 from chatctl_server.storage import messages, room_sessions, sanctions
 from chatctl_server.storage.room_users import InRoom, RoomUser, SentMessage
 from chatctl_server.storage.rooms import Room
+from chatctl_server.views import fields
+from chatctl_server.views.fields import means
 
 
 class RoomDetails(msgspec.Struct, frozen=True):
-    room_id: str
-    room_name: str
-    admin_user_ids: tuple[str, ...]
-    start_time: int
-    current_users: int
-    peak_users: int
-    total_joins: int
-    current_connections: int
-    created_at: int
-    last_activity: int
-    closed_at: int | UnsetType = UNSET
-    same_name: int | UnsetType = UNSET
-    changed: bool | UnsetType = UNSET
+    room_id: fields.RoomId
+    room_name: fields.RoomName
+    admin_user_ids: fields.AdminUserIds
+    start_time: fields.StartTime
+    current_users: fields.CurrentUsers
+    peak_users: fields.PeakUsers
+    total_joins: fields.TotalJoins
+    current_connections: fields.CurrentConnections
+    created_at: fields.CreatedAt
+    last_activity: fields.LastActivity
+    closed_at: (
+        Annotated[int, means("When the room was closed, Unix seconds; only of a closed room")]
+        | UnsetType
+    ) = UNSET
+    same_name: fields.SameName | UnsetType = UNSET
+    changed: fields.IsChanged | UnsetType = UNSET
 
 
 class RoomBasicInfo(msgspec.Struct, frozen=True):
-    room_id: str
-    room_name: str
-    admin_user_ids: tuple[str, ...]
-    current_connections: int
-    created_at: int
-    last_activity: int
+    room_id: fields.RoomId
+    room_name: fields.RoomName
+    admin_user_ids: fields.AdminUserIds
+    current_connections: fields.CurrentConnections
+    created_at: fields.CreatedAt
+    last_activity: fields.LastActivity
 
 
 class ChatEntry(msgspec.Struct, frozen=True):
-    user_id: str
-    nickname: str
-    content: str
-    created_at: int
+    user_id: fields.UserId
+    nickname: fields.Nickname
+    content: fields.Content
+    created_at: fields.CreatedAt
 
 
 class MessageEntry(msgspec.Struct, frozen=True):
     """For moderation: with the ids that deleting needs. ``content`` of a deleted one is empty."""
 
-    message_id: int
-    seq: int
-    kind: events.MessageKind
-    user_id: str
-    nickname: str
-    is_admin: bool
-    content: str
-    created_at: int
-    deleted: bool
+    message_id: fields.MessageId
+    seq: fields.Seq
+    kind: Annotated[events.MessageKind, means("`text` is a user's, `system` an announcement")]
+    user_id: fields.UserId
+    nickname: fields.Nickname
+    is_admin: fields.IsAdmin
+    content: fields.Content
+    created_at: fields.CreatedAt
+    deleted: fields.IsDeleted
 
 
 class SessionEntry(msgspec.Struct, frozen=True):
-    user_id: str
-    nickname: str
-    join_time: int
-    leave_time: int
-    duration_seconds: int
+    user_id: fields.UserId
+    nickname: fields.Nickname
+    join_time: fields.JoinTime
+    leave_time: Annotated[int, means("When the session ended, Unix seconds", fields.TIME + 60)]
+    duration_seconds: Annotated[int, means("How long the session lasted, in seconds", 60)]
 
 
 class Pagination(msgspec.Struct, frozen=True):
-    current_page: int
-    page_size: int
-    total_pages: int
-    total_records: int
-    has_next: bool
-    has_prev: bool
+    current_page: Annotated[int, means("This page, from 1", 1)]
+    page_size: Annotated[int, means("Records of a full page", 1000)]
+    total_pages: Annotated[int, means("Pages in all; 0 when there are no records", 1)]
+    total_records: Annotated[int, means("Records in all", 1)]
+    has_next: Annotated[bool, means("Whether a later page has records", False)]
+    has_prev: Annotated[bool, means("Whether there is an earlier page", False)]
 
 
 class ChatHistoryPage(msgspec.Struct, frozen=True):
-    room_id: str
-    records: list[ChatEntry]
-    pagination: Pagination
+    room_id: fields.RoomId
+    records: Annotated[list[ChatEntry], means("Newest first")]
+    pagination: Annotated[Pagination, means("Where this page stands")]
 
 
 class SessionHistoryPage(msgspec.Struct, frozen=True):
-    room_id: str
-    records: list[SessionEntry]
-    pagination: Pagination
+    room_id: fields.RoomId
+    records: Annotated[list[SessionEntry], means("Newest first")]
+    pagination: Annotated[Pagination, means("Where this page stands")]
 
 
 class Stats(msgspec.Struct, frozen=True):
-    current_users: int
-    peak_users: int
-    total_joins: int
+    current_users: fields.CurrentUsers
+    peak_users: fields.PeakUsers
+    total_joins: fields.TotalJoins
 
 
 class SyncPayload(msgspec.Struct, frozen=True):
     """The union of what the documents and the original's readers use."""
 
-    room_id: str
-    room_name: str
-    admin_user_ids: tuple[str, ...]
-    banned_user_ids: tuple[str, ...]
-    current_connections: int
-    created_at: int
-    last_activity: int
-    start_time: int
-    current_users: int
-    peak_users: int
-    total_joins: int
-    chat_history: list[ChatEntry]
-    session_history: list[SessionEntry]
-    stats: Stats
-    chat_history_total: int
-    session_history_total: int
+    room_id: fields.RoomId
+    room_name: fields.RoomName
+    admin_user_ids: fields.AdminUserIds
+    banned_user_ids: Annotated[
+        tuple[str, ...], means("User ids that are banned now, sorted", ["trudy"])
+    ]
+    current_connections: fields.CurrentConnections
+    created_at: fields.CreatedAt
+    last_activity: fields.LastActivity
+    start_time: fields.StartTime
+    current_users: fields.CurrentUsers
+    peak_users: fields.PeakUsers
+    total_joins: fields.TotalJoins
+    chat_history: Annotated[list[ChatEntry], means("The newest messages, oldest first")]
+    session_history: Annotated[
+        list[SessionEntry], means("The newest finished sessions, oldest first")
+    ]
+    stats: Annotated[Stats, means("The three counts again, together")]
+    chat_history_total: Annotated[int, means("Messages in all", 1)]
+    session_history_total: Annotated[int, means("Finished sessions in all", 1)]
 
 
 class BanEntry(msgspec.Struct, frozen=True):
-    user_id: str
-    reason: str | None
-    banned_by: str | None
-    created_at: int
-    expires_at: int | None
-    changed: bool | UnsetType = UNSET
+    user_id: fields.UserId
+    reason: fields.Reason
+    banned_by: fields.SetBy
+    created_at: fields.CreatedAt
+    expires_at: fields.ExpiresAt
+    changed: fields.IsChanged | UnsetType = UNSET
 
 
 class MuteEntry(msgspec.Struct, frozen=True):
-    user_id: str
-    reason: str | None
-    muted_by: str | None
-    created_at: int
-    expires_at: int | None
-    changed: bool | UnsetType = UNSET
+    user_id: fields.UserId
+    reason: fields.Reason
+    muted_by: fields.SetBy
+    created_at: fields.CreatedAt
+    expires_at: fields.ExpiresAt
+    changed: fields.IsChanged | UnsetType = UNSET
 
 
 class UserInRoom(msgspec.Struct, frozen=True):
     """``last_join_time``: Unix seconds; None for who never was there."""
 
-    room_id: str
-    room_name: str
-    status: str
-    messages: int
-    sessions: int
-    last_join_time: int | None
-    is_connected: bool
-    is_admin: bool
-    is_banned: bool
-    is_muted: bool
+    room_id: fields.RoomId
+    room_name: fields.RoomName
+    status: Annotated[str, means("`open` or `closed`", "open")]
+    messages: Annotated[int, means("Messages they sent there, deleted ones counted", 3)]
+    sessions: fields.Sessions
+    last_join_time: Annotated[
+        int | None, means("When the user joined last, Unix seconds; null: never", fields.TIME)
+    ]
+    is_connected: Annotated[bool, means("Whether they are connected there now", True)]
+    is_admin: fields.IsAdmin
+    is_banned: Annotated[
+        bool, means("Whether the user is banned from the room by a ban of its own", False)
+    ]
+    is_muted: Annotated[
+        bool, means("Whether the user is muted in the room by a mute of its own", False)
+    ]
 
 
 class UserMessage(msgspec.Struct, frozen=True):
     """``content`` of a deleted one is empty."""
 
-    message_id: int
-    room_id: str
-    room_name: str
-    seq: int
-    content: str
-    created_at: int
-    deleted: bool
+    message_id: fields.MessageId
+    room_id: fields.RoomId
+    room_name: fields.RoomName
+    seq: fields.Seq
+    content: fields.Content
+    created_at: fields.CreatedAt
+    deleted: fields.IsDeleted
 
 
 class RoomUserDetails(msgspec.Struct, frozen=True):
     """``ban`` and ``mute``: of all rooms at once."""
 
-    user_id: str
-    messages: int
-    sessions: int
-    ban: BanEntry | None
-    mute: MuteEntry | None
-    rooms: list[UserInRoom]
+    user_id: fields.UserId
+    messages: Annotated[int, means("Messages they sent, deleted ones counted", 3)]
+    sessions: fields.Sessions
+    ban: Annotated[BanEntry | None, means("The ban from every room; null: there is none")]
+    mute: Annotated[MuteEntry | None, means("The mute in every room; null: there is none")]
+    rooms: Annotated[
+        list[UserInRoom], means("Where there is anything of them, in the order of creation")
+    ]
 
 
 def details(room: Room, current_users: int, changed: bool | UnsetType = UNSET) -> RoomDetails:

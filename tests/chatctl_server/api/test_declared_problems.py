@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from urllib.parse import parse_qsl, urlsplit
 
 import declared
 import httpx
@@ -100,23 +101,31 @@ def ids(strict: Server, lobby: Room) -> Ids:
 
 def add_endpoint(http: httpx.Client, **others: str) -> tuple[str, str]:
     """That of the examples, and a sample for it."""
-    body = {**(examples.OF["add_endpoint"].body or {}), **others}
-    made = http.post(ENDPOINT, json=body).json()["endpoint_id"]
+    hook = {**(body("add_endpoint") or {}), **others}
+    made = http.post(ENDPOINT, json=hook).json()["endpoint_id"]
     (sample,) = http.post(f"{ENDPOINT}/{made}/test").json()["delivery_ids"]
     return made, sample
 
 
 def asked(name: str, ids: Ids) -> Asked:
-    example = examples.OF[name]
+    """As the description shows it."""
+    path, _, operation = DECLARED[name]
 
     def moved(values: dict[str, Any]) -> dict[str, Any]:
         return {key: ids.get(key, value) for key, value in values.items()}
 
-    body = None if example.body is None else moved(example.body)
-    query = moved(example.query)
+    parameters = operation.get("parameters", ())
+    named = {each["name"]: each["example"] for each in parameters if each["in"] == "path"}
+    query = moved(dict(parse_qsl(urlsplit(examples.address(path, operation)).query)))
     if name == "follow_room":
         query["token"] = token(query["user_id"])
-    return Asked(moved(example.path), query, body, {"X-Api-Key": KEY})
+    sent = body(name)
+    return Asked(moved(named), query, sent and moved(sent), {"X-Api-Key": KEY})
+
+
+def body(name: str) -> dict[str, Any] | None:
+    contents = DECLARED[name][2].get("requestBody", {}).get("content", {}).values()
+    return next((dict(each["example"]) for each in contents), None)
 
 
 def token(user_id: str) -> str:
@@ -261,10 +270,10 @@ async def test_the_problems_of_the_store_are_those_of_what_the_route_asks_it(
 
 async def made(client: httpx.AsyncClient) -> Ids:
     room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()["room_id"]
-    said = {"content": "hello", "user_id": "mallory"}
+    said = {"content": "hello", "user_id": "anna"}
     messages = f"/management/rooms/{room}/messages"
     await client.post(messages, json=said)  # refused while an example has them banned everywhere
-    added = await client.post(ENDPOINT, json=examples.OF["add_endpoint"].body)
+    added = await client.post(ENDPOINT, json=body("add_endpoint"))
     endpoint_id = added.json()["endpoint_id"]
     sample = await client.post(f"{ENDPOINT}/{endpoint_id}/test")
     (delivery_id,) = sample.json()["delivery_ids"]
