@@ -1,24 +1,40 @@
-"""Which problems a route may answer. Each route says its own, with ``may_refuse``.
+"""Which problems a route may answer, by what it does and what it is given.
 
-Not said, since the description adds them by itself: what the guard refuses, what any JSON body
-can be, and ``internal``.
+A route says in its ``opt`` with what else it ``refuses``, and as ``asks_store`` whether it reads or
+writes, where that is not the same as having a guard. Tests compare all of it with what is met.
 """
 
-from typing import Any
+from collections.abc import Set
 
 from chatctl_server import errors
 
 Refusals = tuple[type[errors.ChatctlError], ...]
 
-OPTION = "refusals"  # the key in a route's ``opt``
 GUARD: Refusals = (errors.Unauthorized, errors.Throttled)
-BODY: Refusals = (errors.InvalidInput, errors.TooLarge)
 READ: Refusals = (errors.Busy, errors.QueryTimeout, errors.StorageUnavailable)
 WRITE: Refusals = (*READ, errors.NotStored, errors.OutcomeUnknown, errors.StorageFull)
-ROOM: Refusals = (errors.InvalidInput, errors.RoomNotFound)
-OPEN_ROOM: Refusals = (*ROOM, errors.RoomIsClosed)
+_OF_NAMES: dict[str, Refusals] = {
+    "room_id": (errors.RoomNotFound,),
+    "room": (errors.RoomNotFound,),
+    "message_id": (errors.NotFound, errors.MessageNotFound),
+    "endpoint_id": (errors.EndpointNotFound,),
+    "delivery_id": (errors.DeliveryNotFound,),
+    **dict.fromkeys(
+        ("user_id", "room_name", "admin_user_ids", "add", "reason", "content"), (errors.BadText,)
+    ),
+}
 
 
-def may_refuse(*refusals: type[errors.ChatctlError]) -> dict[str, Any]:
-    """A route's ``opt``."""
-    return {OPTION: refusals}
+def of(method: str, parameters: Set[str], body: Set[str] | None) -> set[type[errors.ChatctlError]]:
+    """``body``: the names of its fields; None without one. What changes something wants an open
+    room, but for a single message, which can be erased for ever."""
+    names = parameters | (body or set())
+    found = {each for name in names for each in _OF_NAMES.get(name, ())}
+    found.update(READ if method == "get" else WRITE)
+    if parameters or body is not None:
+        found.add(errors.InvalidInput)
+    if body is not None:
+        found.add(errors.TooLarge)
+    if method != "get" and "room_id" in names and "message_id" not in names:
+        found.add(errors.RoomIsClosed)
+    return found

@@ -25,6 +25,7 @@ LINES = ResponseSpec(
     tags=("callbacks",),
     summary="Tries as NDJSON, followed until the client goes",
     responses={200: LINES},
+    opt={"asks_store": False},
 )
 async def follow_tries(context: NamedDependency[Context]) -> Stream:
     """A line when a try begins and one when it has ended; an empty line when there was none for

@@ -14,9 +14,7 @@ from chatctl_server.actions import recovery
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context, RequestOf
 from chatctl_server.api.management import callback_bodies
-from chatctl_server.api.management.endpoints import ENDPOINT
 from chatctl_server.api.parameters import UNIX_TIME, AnyRequest, Limit, OnlyRoom, room_uuid
-from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.domain import event_id, events, times
 from chatctl_server.storage import (
     deliveries,
@@ -30,7 +28,6 @@ from chatctl_server.views import deliveries as views
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
 
-DELIVERY = (errors.InvalidInput, errors.DeliveryNotFound)
 OnlyEndpoint = Annotated[str | None, means("Only for this endpoint", fields.ENDPOINT)]
 OnlyStatus = Annotated[
     deliveries.Status | None,
@@ -96,7 +93,6 @@ class Deliveries(Controller):
         "/",
         summary="List deliveries, the newest first",
         response_description="The deliveries; the header `Link` has the next page, if any",
-        opt=may_refuse(*ENDPOINT, errors.RoomNotFound, *READ),
     )
     async def list_deliveries(
         self,
@@ -118,7 +114,6 @@ class Deliveries(Controller):
         "/{delivery_id:str}",
         summary="Show a delivery: the request, and every try",
         response_description="The delivery",
-        opt=may_refuse(*DELIVERY, *READ),
     )
     async def show_delivery(
         self, context: NamedDependency[Context], delivery_id: FromPath[fields.DeliveryId]
@@ -134,7 +129,7 @@ class Deliveries(Controller):
         status_code=200,
         summary="Send a delivery again",
         response_description="The delivery, and whether that changed anything",
-        opt=may_refuse(*DELIVERY, errors.Conflict, *WRITE) | {"example": RESENT},
+        opt={"refuses": (errors.Conflict,), "example": RESENT},
     )
     async def resend_delivery(
         self,
@@ -161,7 +156,6 @@ class Deliveries(Controller):
     tags=("callbacks",),
     summary="Send again what an outage has cost",
     response_description="One page: how many, the first and the last of them",
-    opt=may_refuse(*ENDPOINT, *WRITE),
 )
 async def recover_deliveries(
     request: AnyRequest, context: NamedDependency[Context], data: JSONBody[callback_bodies.Recover]

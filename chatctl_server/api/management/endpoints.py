@@ -16,7 +16,6 @@ from chatctl_server.api.bodies import Changed
 from chatctl_server.api.context import Context
 from chatctl_server.api.management import callback_bodies
 from chatctl_server.api.parameters import AnyRequest, room_uuid
-from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.domain import times
 from chatctl_server.storage import deliveries, endpoints, scopes
 from chatctl_server.storage.sql import Database
@@ -24,7 +23,6 @@ from chatctl_server.views import deliveries as views
 from chatctl_server.views import fields
 
 T = TypeVar("T")
-ENDPOINT = (errors.InvalidInput, errors.EndpointNotFound)
 EVERYTHING = callback_bodies.TestEndpoint()
 
 
@@ -68,7 +66,6 @@ class Endpoints(Controller):
         "/",
         summary="List the endpoints",
         response_description="The endpoints, in order of creation",
-        opt=may_refuse(*READ),
     )
     async def list_endpoints(self, context: NamedDependency[Context]) -> list[views.EndpointObject]:
         """Those of the settings and those that were added, with what is pending for each."""
@@ -80,7 +77,7 @@ class Endpoints(Controller):
         summary="Add an endpoint",
         response_description="The new endpoint",
         responses={200: KNOWN},
-        opt=may_refuse(errors.Conflict, *WRITE),
+        opt={"refuses": (errors.Conflict,)},
     )
     async def add_endpoint(
         self,
@@ -113,7 +110,6 @@ class Endpoints(Controller):
         "/{endpoint_id:str}",
         summary="Show an endpoint",
         response_description="The endpoint",
-        opt=may_refuse(*ENDPOINT, *READ),
     )
     async def show_endpoint(
         self, context: NamedDependency[Context], subject: NamedDependency[TargetEndpoint]
@@ -126,7 +122,7 @@ class Endpoints(Controller):
         "/{endpoint_id:str}",
         summary="Change an endpoint, enable it, or disable it",
         response_description="The endpoint as it is now",
-        opt=may_refuse(*ENDPOINT, errors.Conflict, *WRITE),
+        opt={"refuses": (errors.Conflict,)},
     )
     async def change_endpoint(
         self,
@@ -153,7 +149,7 @@ class Endpoints(Controller):
         status_code=200,
         summary="Remove an endpoint",
         response_description="It is gone",
-        opt=may_refuse(*ENDPOINT, errors.Conflict, *WRITE),
+        opt={"refuses": (errors.Conflict,)},
     )
     async def remove_endpoint(
         self, context: NamedDependency[Context], subject: NamedDependency[TargetEndpoint]
@@ -172,7 +168,7 @@ class Endpoints(Controller):
         status_code=202,
         summary="Send samples to an endpoint",
         response_description="The deliveries that are made for it",
-        opt=may_refuse(*ENDPOINT, errors.Conflict, *WRITE),
+        opt={"refuses": (errors.Conflict,)},
     )
     async def test_endpoint(
         self,

@@ -19,7 +19,6 @@ from chatctl_server.api.management import callback_figures
 from chatctl_server.api.management.callback_figures import Receiving
 from chatctl_server.api.metrics import CONTENT_TYPE
 from chatctl_server.api.parameters import AnyRequest
-from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.domain import times
 from chatctl_server.storage import cursors, log, messages, rooms, syncs
 from chatctl_server.storage.sql import Database, schema_name
@@ -109,7 +108,6 @@ class StoredCounts(msgspec.Struct, frozen=True):
     tags=("server",),
     summary="Version, uptime, counts and backlog",
     response_description="The figures of this moment",
-    opt=may_refuse(*READ),
 )
 async def status(context: NamedDependency[Context]) -> Status:
     """What an operator asks first. Programs that watch the server read `/metrics`."""
@@ -228,8 +226,10 @@ async def _callbacks(context: Context) -> list[Service]:
     summary="Figures for Prometheus",
     response_description="Prometheus text",
     security=[{}, {"MetricsKey": []}],
-    opt=may_refuse(errors.Unauthorized)
-    | {"example": "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0"},
+    opt={
+        "refuses": (errors.Unauthorized,),
+        "example": "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0",
+    },
 )
 async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Response[bytes]:
     """Open to all, unless the setting `METRICS_KEY` closes it."""

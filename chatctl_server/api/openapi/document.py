@@ -1,7 +1,7 @@
 """The OpenAPI document: what the framework knows of the routes, and what only we know.
 
-Added are the problems that each operation may answer (said beside the route, derived from its
-guard and body), and an example of each call (``examples``).
+Added are the problems that each operation may answer (``refusals``), and an example of each call
+(``examples``).
 """
 
 import re
@@ -65,8 +65,10 @@ def build(app: Litestar) -> Schema:
     refused: set[type[errors.ChatctlError]] = set()
     for path, method, handler in _handlers(app):
         operation = document["paths"][path][method]
-        mine = _refusals(operation, path, handler)
-        _complete(operation, handler, mine, made)
+        _complete(operation, handler, made)
+        mine = _refusals(operation, path, method, handler, components["schemas"])
+        operation["responses"].update(_problem_answers(mine))
+        operation["responses"] = dict(sorted(operation["responses"].items()))
         refused |= mine
     document["paths"] = _in_order(document["paths"], app)
     _complete_components(components, refused)
@@ -98,16 +100,33 @@ def _subject(path: str) -> list[str]:
 
 
 def _refusals(
-    operation: Schema, path: str, handler: HTTPRouteHandler
+    operation: Schema, path: str, method: str, handler: HTTPRouteHandler, schemas: Schema
 ) -> set[type[errors.ChatctlError]]:
-    found = {errors.ChatctlError, *handler.opt.get(refusals.OPTION, ())}
-    if _is_guarded(handler):
+    found = {errors.ChatctlError, *handler.opt.get("refuses", ())}
+    is_guarded = _is_guarded(handler)
+    if is_guarded:
         found.update(refusals.GUARD)
-    if "requestBody" in operation:
-        found.update(refusals.BODY)
+    if handler.opt.get("asks_store", is_guarded):
+        found |= refusals.of(method, _parameters(operation), _fields(operation, schemas))
     if path.startswith("/management"):  # where the edge compares versions
         found.add(errors.VersionMismatch)
     return found
+
+
+def _parameters(operation: Schema) -> set[str]:
+    """Without a room that is looked for, and need not be there."""
+    return {
+        each["name"]
+        for each in operation.get("parameters", ())
+        if each["name"] != "room" or "format" in each["schema"]
+    }
+
+
+def _fields(operation: Schema, schemas: Schema) -> set[str] | None:
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        whole = content["schema"].get("anyOf", [content["schema"]])[0]
+        return set(schemas[whole["$ref"].rpartition("/")[2]]["properties"])
+    return None
 
 
 def _is_guarded(handler: HTTPRouteHandler) -> bool:
@@ -115,12 +134,7 @@ def _is_guarded(handler: HTTPRouteHandler) -> bool:
     return any(isinstance(guard, Guard) for guard in guards)
 
 
-def _complete(
-    operation: Schema,
-    handler: HTTPRouteHandler,
-    mine: set[type[errors.ChatctlError]],
-    made: Examples,
-) -> None:
+def _complete(operation: Schema, handler: HTTPRouteHandler, made: Examples) -> None:
     meanings = _meanings(handler)
     for parameter in operation.get("parameters", ()):
         _complete_parameter(parameter, meanings.get(parameter["name"], Meta()))
@@ -131,8 +145,6 @@ def _complete(
     answers.pop("400", None)  # the framework's own words for a wrong request
     for status, answer in answers.items():
         _complete_answer(answer, handler, made, is_shown=status == str(handler.status_code))
-    answers.update(_problem_answers(mine))
-    operation["responses"] = dict(sorted(answers.items()))
     _drop_noise(operation)
 
 

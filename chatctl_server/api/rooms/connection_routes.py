@@ -6,7 +6,6 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from chatctl_server.api.context import Context
-from chatctl_server.api.refusals import READ, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
 from chatctl_server.domain.references import RoomRef
@@ -19,7 +18,6 @@ from chatctl_server.storage.sql import Database
     tags=("rooms",),
     summary="Who is connected, in all rooms",
     response_description="The connections, in the order of their joins",
-    opt=may_refuse(*READ),
 )
 async def list_connections(context: NamedDependency[Context]) -> list[bodies.OpenConnection]:
     """WebSockets and streams, each with the address that it is from."""

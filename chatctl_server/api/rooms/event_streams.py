@@ -18,7 +18,6 @@ from chatctl_server.api import caller, edge, problems
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import Handlers
 from chatctl_server.api.parameters import AnyRequest
-from chatctl_server.api.refusals import OPEN_ROOM, READ, may_refuse
 from chatctl_server.api.rooms.broadcaster import STREAM_VIEW, RoomBroadcaster
 from chatctl_server.api.rooms.identity import Joiner, position
 from chatctl_server.api.rooms.member import Member
@@ -42,7 +41,12 @@ EVENTS = ResponseSpec(
     description="Events: `data` is a frame, `id` the offset of a stored one",
     media_type="text/event-stream",
 )
-REFUSED = (errors.BadText, errors.Forbidden, errors.Unauthorized, errors.ConnectionLimit)
+REFUSED = (
+    errors.Forbidden,
+    errors.Unauthorized,
+    errors.RoomIsClosed,
+    errors.ConnectionLimit,
+)
 Who = Annotated[str | None, means("Who joins; needed with `ROOM_IDENTITY=open`", "carl")]
 Token = Annotated[
     str | None, means("Who it is, a JWT; needed with `ROOM_IDENTITY=token`", "eyJhbGciOi…")
@@ -74,7 +78,7 @@ def room_streams(context: Context, broadcaster: RoomBroadcaster) -> Handlers:
         tags=("websocket",),
         summary="Follow a room",
         responses={200: EVENTS},
-        opt=may_refuse(*REFUSED, *OPEN_ROOM, *READ) | {"example": SHOWN},
+        opt={"asks_store": True, "refuses": REFUSED, "example": SHOWN},
         exception_handlers=words,
     )
     async def follow_room(

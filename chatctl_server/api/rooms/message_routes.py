@@ -13,7 +13,6 @@ from chatctl_server.actions import messages
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, From, PageLimit, To, room_uuid
-from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import RoomRef
@@ -40,7 +39,6 @@ class Messages(Controller):
         "/",
         summary="A room's messages with their ids, newest first",
         response_description="The messages; the header `Link` has older ones when there are any",
-        opt=may_refuse(*ROOM, *READ),
     )
     async def list_messages(
         self,
@@ -71,7 +69,7 @@ class Messages(Controller):
         summary="Post as the system or as a user",
         response_description="The message is stored",
         responses={200: REPEATED},
-        opt=may_refuse(errors.BadText, errors.Banned, *OPEN_ROOM, *WRITE),
+        opt={"refuses": (errors.Banned,)},
     )
     async def post_message(
         self,
@@ -94,7 +92,6 @@ class Messages(Controller):
         status_code=200,
         summary="Erase a message",
         response_description="Whether there was still a text to erase",
-        opt=may_refuse(errors.NotFound, errors.MessageNotFound, *ROOM, *WRITE),
     )
     async def delete_message(
         self,
@@ -122,7 +119,6 @@ class Messages(Controller):
     tags=("messages",),
     summary="Announce something, as clients of the original do",
     response_description="The message is stored",
-    opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
 )
 async def announce(
     request: AnyRequest,

@@ -12,7 +12,6 @@ from chatctl_server.actions import moderation
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
-from chatctl_server.api.refusals import OPEN_ROOM, READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
 from chatctl_server.storage import rooms, sanctions
@@ -22,8 +21,6 @@ from chatctl_server.views.rooms import objects as views
 
 T = TypeVar("T")
 Wanted = JSONBody[bodies.SetSanction | None]
-LISTS = may_refuse(*OPEN_ROOM, *READ)
-CHANGES = may_refuse(errors.BadText, *OPEN_ROOM, *WRITE)
 
 
 class TargetUser:
@@ -61,7 +58,7 @@ class Moderation(Controller):
         "/bans",
         summary="List a room's bans",
         response_description="The bans that hold now",
-        opt=LISTS,
+        opt={"refuses": (errors.RoomIsClosed,)},
     )
     async def list_bans(
         self, context: NamedDependency[Context], room_id: FromPath[fields.RoomId]
@@ -74,7 +71,6 @@ class Moderation(Controller):
         "/bans/{user_id:str}",
         summary="Ban a user and disconnect them",
         response_description="The ban that holds now",
-        opt=CHANGES,
     )
     async def ban_user(
         self, subject: NamedDependency[TargetUser], data: Wanted = None
@@ -91,7 +87,6 @@ class Moderation(Controller):
         status_code=200,
         summary="Lift a ban",
         response_description="Whether there was a ban to lift",
-        opt=CHANGES,
     )
     async def unban_user(self, subject: NamedDependency[TargetUser]) -> bodies.Changed:
         """The user may join again. Also answers 200 when the user was not banned."""
@@ -101,7 +96,7 @@ class Moderation(Controller):
         "/mutes",
         summary="List a room's mutes",
         response_description="The mutes that hold now",
-        opt=LISTS,
+        opt={"refuses": (errors.RoomIsClosed,)},
     )
     async def list_mutes(
         self, context: NamedDependency[Context], room_id: FromPath[fields.RoomId]
@@ -114,7 +109,6 @@ class Moderation(Controller):
         "/mutes/{user_id:str}",
         summary="Mute a user",
         response_description="The mute that holds now",
-        opt=CHANGES,
     )
     async def mute_user(
         self, subject: NamedDependency[TargetUser], data: Wanted = None
@@ -130,7 +124,6 @@ class Moderation(Controller):
         status_code=200,
         summary="Lift a mute",
         response_description="Whether there was a mute to lift",
-        opt=CHANGES,
     )
     async def unmute_user(self, subject: NamedDependency[TargetUser]) -> bodies.Changed:
         """The user may send again. Also answers 200 when the user was not muted."""
@@ -141,7 +134,6 @@ class Moderation(Controller):
         status_code=200,
         summary="Disconnect a user, who may return",
         response_description="`kicked` says whether there was anybody",
-        opt=CHANGES,
     )
     async def kick_user(self, subject: NamedDependency[TargetUser]) -> bodies.Kicked:
         """Closes the user's connection with 4506. Whoever should stay away is banned."""

@@ -16,7 +16,6 @@ from chatctl_server.actions import conversations
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, Cursor, room_uuid
-from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import RoomRef
@@ -76,7 +75,6 @@ class Rooms(Controller):
         status_code=200,
         summary="Create a room",
         response_description="The new room's id, and where its users connect",
-        opt=may_refuse(errors.BadText, *WRITE),
     )
     async def create_room(
         self,
@@ -103,7 +101,6 @@ class Rooms(Controller):
         "/",
         summary="List rooms, in order of creation",
         response_description="The rooms; the header `Link` has the next page when there is one",
-        opt=may_refuse(errors.InvalidInput, *READ),
     )
     async def list_rooms(
         self,
@@ -136,7 +133,6 @@ class Rooms(Controller):
         "/{room_id:str}",
         summary="Show a room, open or closed",
         response_description="The room; `closed_at` is there when it was closed",
-        opt=may_refuse(*ROOM, *READ),
     )
     async def show_room(
         self, context: NamedDependency[Context], subject: NamedDependency[TargetRoom]
@@ -149,7 +145,7 @@ class Rooms(Controller):
         status_code=204,
         summary="Close a room, or remove a closed one",
         response_description="The room is closed; with `purge=true` it and its data are gone",
-        opt=may_refuse(errors.Conflict, *OPEN_ROOM, *WRITE),
+        opt={"refuses": (errors.Conflict,)},
     )
     async def close_room(
         self,
@@ -175,7 +171,6 @@ class Rooms(Controller):
         "/{room_id:str}",
         summary="Rename a room",
         response_description="The room with its new name",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
     )
     async def rename_room(
         self,
@@ -195,7 +190,6 @@ class Rooms(Controller):
         "/{room_id:str}/admins",
         summary="Replace a room's admins",
         response_description="Whether the set is another one now",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
     )
     async def replace_admins(
         self, subject: NamedDependency[TargetRoom], data: JSONBody[bodies.ResetAdmins]
@@ -209,7 +203,6 @@ class Rooms(Controller):
         "/{room_id:str}/admins",
         summary="Add admins to a room, and take them away",
         response_description="The admins now, and whether that is another set",
-        opt=may_refuse(errors.BadText, *OPEN_ROOM, *WRITE),
     )
     async def change_admins(
         self, subject: NamedDependency[TargetRoom], data: JSONBody[bodies.ChangeAdmins]
@@ -223,7 +216,7 @@ class Rooms(Controller):
         "/{room_id:str}/members",
         summary="Who is connected",
         response_description="The connected users",
-        opt=may_refuse(*OPEN_ROOM, *READ),
+        opt={"refuses": (errors.RoomIsClosed,)},
     )
     async def list_members(
         self, context: NamedDependency[Context], subject: NamedDependency[TargetRoom]

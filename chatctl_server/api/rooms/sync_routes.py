@@ -14,7 +14,6 @@ from chatctl_server.actions import syncs
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest, From, OptionalJson, To, room_uuid
-from chatctl_server.api.refusals import OPEN_ROOM, READ, ROOM, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
 from chatctl_server.domain.references import RoomRef
@@ -45,7 +44,6 @@ class SyncRoutes(Controller):
         "/",
         summary="All open rooms with their newest history, streamed",
         responses={200: EVERY_ROOM},
-        opt=may_refuse(*READ),
     )
     async def pull_everything(self, context: NamedDependency[Context]) -> Stream:
         """Each with the newest `SYNC_HISTORY_LIMIT` entries of both histories, oldest first.
@@ -61,7 +59,6 @@ class SyncRoutes(Controller):
         media_type="text/plain",
         summary="Request that the callbacks be sent",
         response_description="The request is recorded",
-        opt=may_refuse(*OPEN_ROOM, *WRITE),
         request_class=OptionalJson,
     )
     async def request_sync(
@@ -96,7 +93,6 @@ class SyncRoutes(Controller):
         "/rooms",
         summary="The open rooms, without history",
         response_description="The open rooms, in order of creation",
-        opt=may_refuse(*READ),
     )
     async def list_open_rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:
         """For a host that keeps a list of its own."""
@@ -107,7 +103,6 @@ class SyncRoutes(Controller):
         "/chat-history/{room_id:str}",
         summary="A room's messages, newest first",
         response_description="One page, and how many there are in all",
-        opt=may_refuse(*ROOM, *READ),
     )
     async def chat_history(
         self,
@@ -135,7 +130,6 @@ class SyncRoutes(Controller):
         "/session-history/{room_id:str}",
         summary="A room's finished sessions, newest first",
         response_description="One page, and how many there are in all",
-        opt=may_refuse(*ROOM, *READ),
     )
     async def session_history(
         self,

@@ -9,7 +9,6 @@ from litestar.params import FromQuery, QueryParameter
 
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import Cursor, OnlyRoom, room_uuid
-from chatctl_server.api.refusals import READ, ROOM, may_refuse
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
 from chatctl_server.storage import (
@@ -40,7 +39,6 @@ MostRooms = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many
     tags=("sync",),
     summary="How far each kind of callback got in each room",
     response_description="By room, in order of creation; the header `Link` has the next page",
-    opt=may_refuse(*ROOM, *READ),
 )
 async def sync_status(
     context: NamedDependency[Context],

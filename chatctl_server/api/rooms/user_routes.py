@@ -8,7 +8,6 @@ from litestar import Controller, Response, delete, get, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from chatctl_server import errors
 from chatctl_server.actions import messages, moderation
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
@@ -22,7 +21,6 @@ from chatctl_server.api.parameters import (
     path_text,
     room_uuid,
 )
-from chatctl_server.api.refusals import READ, WRITE, may_refuse
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
@@ -45,7 +43,6 @@ Before = Annotated[
     means("Only messages whose `message_id` is below it", 100),
 ]
 PAGE = 100  # messages of one transaction: others' come between them
-CHANGES = may_refuse(errors.BadText, errors.InvalidInput, *WRITE)
 
 
 class TargetAnywhere:
@@ -84,7 +81,6 @@ class RoomUsers(Controller):
         "/",
         summary="What there is of a user, in all rooms",
         response_description="The user; without rooms when nothing is known of them",
-        opt=may_refuse(errors.BadText, errors.InvalidInput, *READ),
     )
     async def show_room_user(
         self, context: NamedDependency[Context], subject: NamedDependency[TargetAnywhere]
@@ -98,7 +94,6 @@ class RoomUsers(Controller):
         "/messages",
         summary="A user's messages in all rooms, newest first",
         response_description="The messages; the header `Link` has older ones when there are any",
-        opt=may_refuse(errors.BadText, errors.InvalidInput, *READ),
     )
     async def list_messages_of_user(
         self,
@@ -127,7 +122,6 @@ class RoomUsers(Controller):
         "/ban",
         summary="Ban a user from every room",
         response_description="The ban that holds now",
-        opt=CHANGES,
     )
     async def ban_everywhere(
         self, subject: NamedDependency[TargetAnywhere], data: Wanted = None
@@ -141,7 +135,6 @@ class RoomUsers(Controller):
         status_code=200,
         summary="Lift a ban from every room",
         response_description="Whether there was one to lift",
-        opt=CHANGES,
     )
     async def unban_everywhere(self, subject: NamedDependency[TargetAnywhere]) -> bodies.Changed:
         """Bans from single rooms stay."""
@@ -151,7 +144,6 @@ class RoomUsers(Controller):
         "/mute",
         summary="Mute a user in every room",
         response_description="The mute that holds now",
-        opt=CHANGES,
     )
     async def mute_everywhere(
         self, subject: NamedDependency[TargetAnywhere], data: Wanted = None
@@ -164,7 +156,6 @@ class RoomUsers(Controller):
         status_code=200,
         summary="Lift a mute in every room",
         response_description="Whether there was one to lift",
-        opt=CHANGES,
     )
     async def unmute_everywhere(self, subject: NamedDependency[TargetAnywhere]) -> bodies.Changed:
         """Mutes in single rooms stay."""
@@ -175,7 +166,6 @@ class RoomUsers(Controller):
         status_code=200,
         summary="Erase a user's messages",
         response_description="How many were erased; with `dry_run`, how many would be",
-        opt=may_refuse(errors.BadText, errors.InvalidInput, errors.RoomNotFound, *WRITE),
     )
     async def erase_messages(
         self,
@@ -203,7 +193,6 @@ class RoomUsers(Controller):
     tags=("moderation",),
     summary="Who is banned from every room",
     response_description="The bans, sorted by user id",
-    opt=may_refuse(*READ),
 )
 async def list_bans_everywhere(context: NamedDependency[Context]) -> list[views.BanEntry]:
     """Those of all rooms at once. Bans from single rooms are listed with each room."""
@@ -216,7 +205,6 @@ async def list_bans_everywhere(context: NamedDependency[Context]) -> list[views.
     tags=("moderation",),
     summary="Who is muted in every room",
     response_description="The mutes, sorted by user id",
-    opt=may_refuse(*READ),
 )
 async def list_mutes_everywhere(context: NamedDependency[Context]) -> list[views.MuteEntry]:
     """Those of all rooms at once. Mutes in single rooms are listed with each room."""
