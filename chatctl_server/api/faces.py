@@ -6,6 +6,7 @@ when it is asked for: a command on the file asks for one part.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -58,6 +59,16 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     streams: Callable[[Context, B], Handlers] | None = None
     broadcaster: Callable[[Context], B] | None = None
     in_words: InWords | None = None
+
+
+def lazily(package: str, *names: str) -> Callable[[], Handlers]:
+    """Handlers of the package's modules, each ``module:name``, imported when they are asked for."""
+
+    def load() -> Handlers:
+        places = (each.split(":") for each in names)
+        return [getattr(import_module(f"{package}.{module}"), name) for module, name in places]
+
+    return load
 
 
 Faces = Sequence[Face[Any]]

@@ -4,51 +4,11 @@ from typing import TYPE_CHECKING
 
 from chatctl_server.api.authentication import OPERATOR
 from chatctl_server.api.context import Context
-from chatctl_server.api.faces import AsgiRoute, Face, Handlers
+from chatctl_server.api.faces import AsgiRoute, Face, Handlers, lazily
 from chatctl_server.views.rooms.refusals import RoomWords, in_room_codes
 
 if TYPE_CHECKING:
     from chatctl_server.api.rooms.broadcaster import RoomBroadcaster
-
-
-def _rooms() -> Handlers:
-    from chatctl_server.api.rooms.message_routes import Messages, announce
-    from chatctl_server.api.rooms.moderation_routes import Moderation
-    from chatctl_server.api.rooms.routes import Rooms
-
-    return [Rooms, Messages, announce, Moderation]
-
-
-def _users() -> Handlers:
-    from chatctl_server.api.rooms.user_routes import RoomUsers
-
-    return [RoomUsers]
-
-
-def _bans() -> Handlers:
-    from chatctl_server.api.rooms.user_routes import list_bans_everywhere
-
-    return [list_bans_everywhere]
-
-
-def _mutes() -> Handlers:
-    from chatctl_server.api.rooms.user_routes import list_mutes_everywhere
-
-    return [list_mutes_everywhere]
-
-
-def _connections() -> Handlers:
-    from chatctl_server.api.rooms.connection_routes import list_connections
-
-    return [list_connections]
-
-
-def _sync() -> Handlers:
-    from chatctl_server.api.rooms.sync_due import deliver_due
-    from chatctl_server.api.rooms.sync_routes import SyncRoutes
-    from chatctl_server.api.rooms.sync_status import sync_status
-
-    return [SyncRoutes, sync_status, deliver_due]
 
 
 def _broadcaster(context: Context) -> "RoomBroadcaster":
@@ -74,12 +34,20 @@ ROOMS = Face(
     "rooms",
     credentials=OPERATOR,
     parts={
-        "/management/rooms": _rooms,
-        "/management/room-users": _users,
-        "/management/bans": _bans,
-        "/management/mutes": _mutes,
-        "/management/connections": _connections,
-        "/management/sync": _sync,
+        "/management/rooms": lazily(
+            __package__,
+            "routes:Rooms",
+            "message_routes:Messages",
+            "message_routes:announce",
+            "moderation_routes:Moderation",
+        ),
+        "/management/room-users": lazily(__package__, "user_routes:RoomUsers"),
+        "/management/bans": lazily(__package__, "user_routes:list_bans_everywhere"),
+        "/management/mutes": lazily(__package__, "user_routes:list_mutes_everywhere"),
+        "/management/connections": lazily(__package__, "connection_routes:list_connections"),
+        "/management/sync": lazily(
+            __package__, "sync_routes:SyncRoutes", "sync_status:sync_status", "sync_due:deliver_due"
+        ),
     },
     broadcaster=_broadcaster,
     sockets={"/ws/rooms/{room_id:str}": _socket},
