@@ -2,9 +2,11 @@
 
 import re
 import uuid
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
-from litestar import Request
+from litestar import Request, Response
 from litestar.params import FromQuery, QueryParameter
 
 from chatctl_server import errors
@@ -15,6 +17,7 @@ from chatctl_server.views.fields import means
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _AS_STORED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -48,6 +51,15 @@ Cursor = Annotated[
     QueryParameter(ge=0, le=history_pages.LATEST),
     means("Where the next page begins; comes from the header `Link`", 0),
 ]
+
+
+def paged(found: list[T], path: str, following: Mapping[str, Any] | None) -> Response[list[T]]:
+    """``following`` is the query of the next page, None when there is none; its None are no part
+    of it."""
+    if following is None:
+        return Response(found)
+    given = {name: value for name, value in following.items() if value is not None}
+    return Response(found, headers={"link": f'<{path}?{urlencode(given)}>; rel="next"'})
 
 
 def path_text(segment: str) -> str:

@@ -3,7 +3,6 @@
 import re
 import uuid
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
@@ -14,7 +13,7 @@ from chatctl_server.actions import recovery
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context, RequestOf
 from chatctl_server.api.management import callback_bodies
-from chatctl_server.api.parameters import UNIX_TIME, AnyRequest, Limit, OnlyRoom, room_uuid
+from chatctl_server.api.parameters import UNIX_TIME, AnyRequest, Limit, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import event_id, events, times
 from chatctl_server.storage import (
     deliveries,
@@ -104,11 +103,12 @@ class Deliveries(Controller):
         that were given up, `skipped` those that will not be sent.
         """
         found = await context.store.read(_page, asked, limit + 1)
-        headers = {}
+        following = None
         if len(found) > limit:
             found = found[:limit]
-            headers["link"] = f'<{_next(asked, limit, found[-1])}>; rel="next"'
-        return Response([views.delivery(each) for each in found], headers=headers)
+            following = {**asked.query, "before": found[-1].delivery_id, "limit": limit}
+        shown = [views.delivery(each) for each in found]
+        return paged(shown, "/management/callbacks/deliveries", following)
 
     @get(
         "/{delivery_id:str}",
@@ -233,12 +233,6 @@ def _checked(delivery_id: str, field: str = "delivery_id") -> str:
 def _number(delivery_id: str) -> int:
     checked = _checked(delivery_id, "before")
     return int(checked) if checked.isdigit() else event_id.offset_of(uuid.UUID(checked))
-
-
-def _next(asked: DeliveryQuery, limit: int, last: delivery_lists.DeliveryListed) -> str:
-    query = {**asked.query, "before": last.delivery_id, "limit": limit}
-    given = {name: value for name, value in query.items() if value is not None}
-    return f"/management/callbacks/deliveries?{urlencode(given)}"
 
 
 def _page(db: Database, asked: DeliveryQuery, limit: int) -> list[delivery_lists.DeliveryListed]:

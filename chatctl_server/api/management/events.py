@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlencode
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
@@ -14,7 +13,7 @@ from litestar.response import Stream
 
 from chatctl_server import errors
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import UNIX_TIME, Limit, OnlyRoom, room_uuid
+from chatctl_server.api.parameters import UNIX_TIME, Limit, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import events, times
 from chatctl_server.live.log_tail import NewestEvents, Part
 from chatctl_server.storage import history_pages, log, messages, rooms, whereabouts
@@ -116,11 +115,19 @@ class Events(Controller):
         found, span = await context.store.read(_page, asked, (until, until_time), limit + 1, tail)
         is_cut = len(found) > limit
         shown = (found[-limit:] if tail else found[:limit]) if is_cut else found
-        headers = {}
+        following: dict[str, Any] | None = None
         if is_cut:
             after, end = (span[0], shown[0].offset - 1) if tail else (shown[-1].offset, span[1])
-            headers["link"] = f'<{_next(asked, limit, after, end, tail=tail)}>; rel="next"'
-        return Response(shown, headers=headers)
+            following = {
+                "after": after,
+                "until": None if end == log.END else end,
+                "type": asked.type_glob,
+                "room": asked.room,
+                "actor": asked.actor,
+                "tail": "true" if tail else None,
+                "limit": limit,
+            }
+        return paged(shown, "/management/events", following)
 
     @get(
         "/stream",
@@ -185,20 +192,6 @@ async def _follow(
 
 def _lines(found: list[EventObject]) -> bytes:
     return b"".join(map(line_of, found))
-
-
-def _next(asked: EventQuery, limit: int, after: int, until: int, *, tail: bool) -> str:
-    query: dict[str, Any] = {
-        "after": after,
-        "until": None if until == log.END else until,
-        "type": asked.type_glob,
-        "room": asked.room,
-        "actor": asked.actor,
-        "tail": "true" if tail else None,
-        "limit": limit,
-    }
-    given = {name: value for name, value in query.items() if value is not None}
-    return f"/management/events?{urlencode(given)}"
 
 
 def _page(

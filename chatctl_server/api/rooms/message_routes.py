@@ -1,7 +1,6 @@
 """A room's messages: listed, posted, deleted."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
@@ -12,7 +11,7 @@ from chatctl_server import errors
 from chatctl_server.actions import messages
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, From, PageLimit, To, room_uuid
+from chatctl_server.api.parameters import AnyRequest, From, PageLimit, To, paged, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import RoomRef
@@ -56,12 +55,12 @@ class Messages(Controller):
         size = min(limit, context.settings.history_page_limit)
         window, stored_id = history_pages.Window(from_time, to_time), room_uuid(room_id)
         found = await context.store.read(_below, stored_id, window, before_seq, size)
-        headers = {}
+        following = None
         if found.has_more:
-            path = f"/management/rooms/{stored_id}/messages"
-            query = _older(window, found.records[-1].seq, size)
-            headers["link"] = f'<{path}?{query}>; rel="next"'
-        return Response([views.message_entry(row) for row in found.records], headers=headers)
+            span = {"from": from_time, "to": to_time}
+            following = {"before_seq": found.records[-1].seq, "limit": size, **span}
+        shown = [views.message_entry(row) for row in found.records]
+        return paged(shown, f"/management/rooms/{stored_id}/messages", following)
 
     @post(
         "/",
@@ -163,13 +162,3 @@ def _below(
     db: Database, room_id: str, window: history_pages.Window, before_seq: int | None, limit: int
 ) -> history_pages.MessageSlice:
     return history_pages.messages_below(db, rooms.find(db, room_id), window, before_seq, limit)
-
-
-def _older(window: history_pages.Window, before_seq: int, limit: int) -> str:
-    query = {
-        "before_seq": before_seq,
-        "limit": limit,
-        "from": window.from_time,
-        "to": window.to_time,
-    }
-    return urlencode({name: value for name, value in query.items() if value is not None})

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import quote
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post, put
@@ -15,7 +14,7 @@ from chatctl_server import errors
 from chatctl_server.actions import conversations
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import AnyRequest, Cursor, room_uuid
+from chatctl_server.api.parameters import AnyRequest, Cursor, paged, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
 from chatctl_server.domain.references import RoomRef
@@ -121,13 +120,12 @@ class Rooms(Controller):
             meant = await context.store.read(rooms.meant_by, room, status, limit)
             return Response([_details(context, each) for each in meant])
         found = await context.store.read(rooms.page, cursor, status, limit and limit + 1, match)
-        cut = limit is not None and len(found) > limit
-        shown = found[:limit] if cut else found
-        headers = {}
-        if cut:
-            query = f"status={status}&limit={limit}&cursor={shown[-1].id}"
-            headers["link"] = f'</management/rooms?{_with_match(query, match)}>; rel="next"'
-        return Response([_details(context, each) for each in shown], headers=headers)
+        following = None
+        if limit is not None and len(found) > limit:
+            found = found[:limit]
+            following = {"status": status, "limit": limit, "cursor": found[-1].id, "match": match}
+        shown = [_details(context, each) for each in found]
+        return paged(shown, "/management/rooms", following)
 
     @get(
         "/{room_id:str}",
@@ -247,10 +245,6 @@ def _size(users: Iterable[str]) -> int:
 
 def _details(context: Context, room: Room, changed: bool | UnsetType = UNSET) -> views.RoomDetails:
     return views.details(room, context.presence.current_users(room.ref), changed)
-
-
-def _with_match(query: str, match: str | None) -> str:
-    return query if match is None else f"{query}&match={quote(match, safe='')}"
 
 
 def _roles(db: Database, room_id: str, now: int) -> tuple[RoomRef, set[str], set[str]]:

@@ -1,14 +1,13 @@
 """How far the callbacks of the settings got: per kind and room."""
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Annotated
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
 from chatctl_server.api.context import Context
-from chatctl_server.api.parameters import Cursor, OnlyRoom, room_uuid
+from chatctl_server.api.parameters import Cursor, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
 from chatctl_server.storage import (
@@ -50,12 +49,8 @@ async def sync_status(
     """Of the kinds that have a URL in the settings. `limit` counts rooms, open and closed ones."""
     room_id = None if room is None else room_uuid(room, "room")
     rows, more = await context.store.read(_statuses, room_id, kind, cursor, limit)
-    headers = {}
-    if more is not None:
-        query: dict[str, Any] = {"limit": limit, "cursor": more}
-        query |= {} if kind is None else {"kind": kind}
-        headers["link"] = f'</management/sync/status?{urlencode(query)}>; rel="next"'
-    return Response(rows, headers=headers)
+    following = None if more is None else {"limit": limit, "cursor": more, "kind": kind}
+    return paged(rows, "/management/sync/status", following)
 
 
 def _statuses(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from litestar import Controller, Response, delete, get, put
 from litestar.di import NamedDependency, Provide
@@ -18,6 +18,7 @@ from chatctl_server.api.parameters import (
     OnlyRoom,
     PageLimit,
     To,
+    paged,
     path_text,
     room_uuid,
 )
@@ -109,14 +110,13 @@ class RoomUsers(Controller):
         window = history_pages.Window(from_time, to_time)
         found = await context.store.read(_below, subject.user_id, before, window, size)
         rows, has_more, known = found
-        headers = {}
+        following = None
         if has_more:
             span = {"from": from_time, "to": to_time}
-            query = {"before": rows[-1].id, "limit": size, **span}
-            given = urlencode({name: value for name, value in query.items() if value is not None})
-            path = f"/management/room-users/{quote(subject.user_id, safe='')}/messages"
-            headers["link"] = f'<{path}?{given}>; rel="next"'
-        return Response([views.user_message(row, known[row.ref]) for row in rows], headers=headers)
+            following = {"before": rows[-1].id, "limit": size, **span}
+        shown = [views.user_message(row, known[row.ref]) for row in rows]
+        path = f"/management/room-users/{quote(subject.user_id, safe='')}/messages"
+        return paged(shown, path, following)
 
     @put(
         "/ban",
