@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 from chatctl_server import errors, logs
 from chatctl_server.api import access_log, caller, heads, problems
 from chatctl_server.api.caller import Caller
+from chatctl_server.domain import event_id, times
 from chatctl_server.live.extensions import PEER
 from chatctl_server.settings.values import Network
 
@@ -170,16 +171,7 @@ def _request_id(scope: Message) -> str:
     given = caller.header(scope, b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return _uuid7()
-
-
-def _uuid7() -> str:
-    """RFC 9562, version 7: 48 bits of Unix milliseconds, the rest random."""
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0b11 << 62) | 0b10 << 62
-    digits = f"{value:032x}"  # not by way of a UUID, which costs ten times as much
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return event_id.make(times.now(), secrets.randbits(62))  # a UUID of version 7
 
 
 def with_header(send: Send, line: tuple[bytes, bytes]) -> Send:
