@@ -87,18 +87,6 @@ def test_it_is_open_to_all_and_closed_to_what_is_not_its_own(
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_what_a_browser_has_is_not_sent_again(stranger: httpx.Client, path: str) -> None:
-    first = stranger.get(path)
-    etag = first.headers["etag"]
-    for given in (etag, f'"other", W/{etag}', "*"):
-        again = stranger.get(path, headers={"If-None-Match": given})
-        assert (again.status_code, again.content) == (304, b"")
-        assert again.headers["etag"] == etag
-    other = stranger.get(path, headers={"If-None-Match": '"other"'})
-    assert (other.status_code, other.content) == (200, first.content)
-
-
 @pytest.mark.parametrize("path", ["/docs/nothing", "/schema/nothing", "/schema/openapi.yaml"])
 def test_what_is_not_there_is_a_problem(stranger: httpx.Client, path: str) -> None:
     answer = stranger.get(path)
@@ -171,15 +159,9 @@ def test_each_link_leads_to_something_on_the_page(shown: Page) -> None:
 def test_examples_ask_the_server_that_was_asked(
     stranger: httpx.Client, headers: dict[str, str], address: str
 ) -> None:
-    """And each of its names has a tag of its own."""
     answer = stranger.get("/docs?lang=en", headers=headers)
     assert f"curl {address}management/health" in html.unescape(answer.text)
-    usual = stranger.get("/docs?lang=en")
-    assert answer.headers["etag"] != usual.headers["etag"]
-    again = stranger.get(
-        "/docs?lang=en", headers={**headers, "If-None-Match": answer.headers["etag"]}
-    )
-    assert again.status_code == 304
+    assert "Host" in answer.headers["vary"]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -3,11 +3,10 @@ of this server but its version. Made at the first request, then kept as bytes.
 """
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from litestar import Litestar, Response, Router, get
@@ -24,7 +23,7 @@ SCHEMA_TYPE: Final = "application/vnd.oai.openapi+json"
 EXAMPLE: Final = "http://127.0.0.1:3000"
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 HEADERS: Final = {
-    "cache-control": "no-cache",
+    "cache-control": "max-age=60",
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
@@ -34,17 +33,11 @@ HEADERS: Final = {
 }
 
 
-class Kept(NamedTuple):
-    body: bytes
-    media_type: str
-    etag: str
-
-
 class Document:
     """Nothing in it changes while the server runs."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, bytes] = {}
         self._document: dict[str, Any] | None = None
         self._making = asyncio.Lock()
 
@@ -52,23 +45,26 @@ class Document:
         def make() -> bytes:
             return msgspec.json.encode(self._described(request.app))
 
-        return _answer(request, await self._made("schema", SCHEMA_TYPE, make))
+        return _answer(await self._made("schema", make), SCHEMA_TYPE)
 
     async def page(self, request: AnyRequest, language: Language) -> Response[bytes]:
+        """With the address in its examples that it was asked for at."""
+
         def make() -> bytes:
             from chatctl_server.api.openapi import page
 
             return page.render(self._described(request.app), language, EXAMPLE)
 
-        kept = await self._made(language, "text/html", make)
-        answer = _answer(request, _asked_at(kept, _origin(request)))
+        kept = await self._made(language, make)
+        answer = _answer(kept.replace(EXAMPLE.encode(), _origin(request).encode()), "text/html")
         answer.headers["vary"] = "Accept-Language, Host"
         answer.headers["content-language"] = language
         return answer
 
-    async def file(self, request: AnyRequest, name: str, media_type: str) -> Response[bytes]:
-        read = Path(__file__).with_name(name).read_bytes
-        return _answer(request, await self._made(name, media_type, read))
+    async def file(self, name: str, media_type: str) -> Response[bytes]:
+        return _answer(
+            await self._made(name, Path(__file__).with_name(name).read_bytes), media_type
+        )
 
     def _described(self, app: Litestar) -> dict[str, Any]:
         """In a thread: it takes a fifth of a second, and nothing of it is needed at the start."""
@@ -78,22 +74,15 @@ class Document:
             self._document = document.build(app)
         return self._document
 
-    async def _made(self, name: str, media_type: str, make: Callable[[], bytes]) -> Kept:
+    async def _made(self, name: str, make: Callable[[], bytes]) -> bytes:
         async with self._making:
             if name not in self._kept:
-                body = await asyncio.to_thread(make)
-                self._kept[name] = Kept(body, media_type, _etag(body))
+                self._kept[name] = await asyncio.to_thread(make)
         return self._kept[name]
 
 
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-
-
-def _asked_at(kept: Kept, origin: str) -> Kept:
-    """With the address in its examples that the page was asked for at."""
-    body = kept.body.replace(EXAMPLE.encode(), origin.encode())
-    return kept._replace(body=body, etag=_etag(body))
+def _answer(body: bytes, media_type: str) -> Response[bytes]:
+    return Response(body, headers=HEADERS, media_type=media_type)
 
 
 def _origin(request: AnyRequest) -> str:
@@ -103,18 +92,6 @@ def _origin(request: AnyRequest) -> str:
         return EXAMPLE
     scheme = request.headers.get("x-forwarded-proto", "http")
     return f"{'https' if scheme == 'https' else 'http'}://{host}"
-
-
-def _answer(request: AnyRequest, kept: Kept) -> Response[bytes]:
-    headers = {**HEADERS, "etag": kept.etag}
-    if _has(request, kept.etag):
-        return Response(b"", status_code=304, headers=headers, media_type=kept.media_type)
-    return Response(kept.body, headers=headers, media_type=kept.media_type)
-
-
-def _has(request: AnyRequest, etag: str) -> bool:
-    given = request.headers.get("if-none-match", "").split(",")
-    return any(each.strip().removeprefix("W/") in (etag, "*") for each in given)
 
 
 def config(reference: Document, version: str) -> OpenAPIConfig:
@@ -144,11 +121,11 @@ def routes(reference: Document) -> list[HTTPRouteHandler]:
         return await reference.page(request, preferred(*wanted))
 
     @get("/docs/style.css", include_in_schema=False)
-    async def style(request: AnyRequest) -> Response[bytes]:
-        return await reference.file(request, "style.css", "text/css")
+    async def style() -> Response[bytes]:
+        return await reference.file("style.css", "text/css")
 
     @get("/docs/icon.svg", include_in_schema=False)
-    async def icon(request: AnyRequest) -> Response[bytes]:
-        return await reference.file(request, "icon.svg", "image/svg+xml")
+    async def icon() -> Response[bytes]:
+        return await reference.file("icon.svg", "image/svg+xml")
 
     return [docs, style, icon]
