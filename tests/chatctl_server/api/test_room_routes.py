@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from world import Room, Server, eventually
 
-UNKNOWN = str(uuid.uuid4())
-
 
 def test_create(shared_server: Server) -> None:
     body = {"room_name": "lobby", "admin_user_ids": ["zoe", "adam", "zoe"]}
@@ -233,56 +231,6 @@ def test_close(room: Room) -> None:
     assert (details["peak_users"], details["total_joins"]) == (1, 1)
     again = room.server.http.delete(room.path)
     assert (again.status_code, again.json()["code"]) == (404, "room_closed")
-
-
-CLOSED_ROUTES = [
-    ("PATCH", "", {"room_name": "x"}),
-    ("DELETE", "", None),
-    ("PUT", "/admins", {"admin_user_ids": []}),
-    ("PATCH", "/admins", {"add": ["x"]}),
-    ("PUT", "/bans/u", {}),
-    ("DELETE", "/bans/u", None),
-    ("PUT", "/mutes/u", {}),
-    ("DELETE", "/mutes/u", None),
-    ("POST", "/kick/u", None),
-    ("POST", "/messages", {"content": "x"}),
-    ("GET", "/members", None),
-]
-OTHER_ROUTES = [
-    ("GET", "", None),
-    ("GET", "/messages", None),
-    ("GET", "/bans", None),
-    ("GET", "/mutes", None),
-    ("DELETE", "/messages/1", None),  # also works in a closed room: test_closed_rooms.py
-]
-
-
-@pytest.fixture(scope="module")
-def closed(shared_server: Server) -> Room:
-    room = shared_server.create_room("closed")
-    assert shared_server.http.delete(room.path).status_code == 204
-    return room
-
-
-@pytest.mark.parametrize(("method", "path", "body"), CLOSED_ROUTES)
-def test_changes_of_a_closed_room_are_404(
-    closed: Room, method: str, path: str, body: dict[str, Any] | None
-) -> None:
-    answer = closed.server.http.request(method, closed.path + path, json=body)
-    assert (answer.status_code, answer.json()["code"]) == (404, "room_closed")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [*CLOSED_ROUTES, *OTHER_ROUTES],
-)
-def test_an_unknown_room_is_404_and_no_uuid_is_400(
-    shared_server: Server, method: str, path: str, body: dict[str, Any] | None
-) -> None:
-    answer = shared_server.http.request(method, f"/management/rooms/{UNKNOWN}{path}", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (404, "room_not_found")
-    answer = shared_server.http.request(method, f"/management/rooms/no-uuid{path}", json=body)
-    assert (answer.status_code, answer.json()["field"]) == (400, "room_id")
 
 
 def test_a_uuid_in_another_spelling_is_the_same_room(room: Room) -> None:

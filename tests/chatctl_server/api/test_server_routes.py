@@ -8,35 +8,11 @@ import pytest
 import wire
 from world import KEY, Room, Server, running
 
-GUARDED = [
-    ("GET", "/management/rooms"),
-    ("POST", "/management/rooms"),
-    ("GET", "/management/rooms/x"),
-    ("PUT", "/management/rooms/x/bans/u"),
-    ("GET", "/management/status"),
-    ("GET", "/management/events"),
-    ("GET", "/management/events/stream"),
-    ("GET", "/management/sync"),
-    ("POST", "/management/sync"),
-    ("GET", "/management/sync/rooms"),
-    ("GET", "/management/sync/chat-history/x"),
-    ("GET", "/management/sync/session-history/x"),
-]
-
 
 @pytest.fixture
 def stranger(shared_server: Server) -> httpx.Client:
     """A client without a key."""
     return httpx.Client(base_url=shared_server.url, trust_env=False)
-
-
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_without_the_key_every_route_is_401(stranger: httpx.Client, method: str, path: str) -> None:
-    with stranger:
-        answer = stranger.request(method, path)
-    assert answer.status_code == 401
-    assert answer.json()["code"] == "unauthorized"
-    assert answer.headers["www-authenticate"] == "X-Api-Key"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +21,7 @@ def test_without_the_key_every_route_is_401(stranger: httpx.Client, method: str,
 def test_a_wrong_key_is_401(shared_server: Server, key: bytes) -> None:
     answer = shared_server.http.get("/management/rooms", headers={b"X-Api-Key": key})
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "X-Api-Key"
     assert KEY not in answer.text
 
 
@@ -249,12 +226,6 @@ def test_a_preflight_needs_no_key(stranger: httpx.Client, method: str) -> None:
     assert method in answer.headers["access-control-allow-methods"]
     assert "x-api-key" in answer.headers["access-control-allow-headers"].lower()
     assert answer.headers["access-control-allow-origin"] == "*"
-
-
-def test_the_schema_is_served(shared_server: Server) -> None:
-    schema = shared_server.http.get("/schema/openapi.json")
-    assert schema.status_code == 200
-    assert "/management/rooms" in schema.json()["paths"]
 
 
 @pytest.mark.parametrize("host", ["x<script>", "a/b", "a b", "a\\b"])

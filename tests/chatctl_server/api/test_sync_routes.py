@@ -1,6 +1,5 @@
 """What the host pulls, and its request to have it pushed (contract, section 1)."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -229,12 +228,3 @@ def test_a_wrong_request_is_refused_by_its_field(
     assert answer.status_code == 400
     assert answer.json()["field"].split("[")[0] == field
     assert len(requests_of(shared_server)) == before
-
-
-def test_a_request_for_an_unknown_or_closed_room(room: Room) -> None:
-    http = room.server.http
-    unknown = http.post("/management/sync", json={"room_id": str(uuid.uuid4())})
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "room_not_found")
-    http.delete(room.path)
-    closed = http.post("/management/sync", json={"room_id": room.id})
-    assert (closed.status_code, closed.json()["code"]) == (404, "room_closed")
