@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -34,6 +35,69 @@ async def in_process(
         ) as client,
     ):
         yield app, client
+
+
+def socket_scope(path: str, query: str = "", *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {
+        "type": "websocket",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [*headers],
+        "client": ("127.0.0.1", 1),
+        "extensions": {},
+    }
+
+
+class Talker:
+    """A user's WebSocket to a room, spoken to as the server's protocol does."""
+
+    def __init__(self, app: Application, room_id: str, user_id: str, query: str = "") -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.heard = 0
+        self.refused: int | None = None  # the status
+        self.code: int | None = None  # that it was closed with
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.arrives("connect")
+        scope = socket_scope(f"/ws/rooms/{room_id}", f"user_id={user_id}{query}")
+        self.task = asyncio.create_task(app(scope, self._receive, self._send))
+
+    def arrives(self, name: str, **event: Any) -> None:
+        self._events.put_nowait({"type": f"websocket.{name}", **event})
+
+    def sends(self, name: str, payload: dict[str, Any]) -> None:
+        self.arrives("receive", text=json.dumps({"type": name, "payload": payload}))
+
+    def say(self, text: str) -> None:
+        self.sends("SendMessage", {"content": text, "client_msg_id": text})
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [each["payload"] for each in self.frames if each["type"] == name]
+
+    async def got(self, name: str) -> dict[str, Any]:
+        await reached(lambda: self.named(name))
+        return self.named(name)[0]
+
+    async def leave(self) -> None:
+        self.may_send.set()
+        self.arrives("disconnect", code=1000)
+        await asyncio.wait([self.task])
+
+    async def _receive(self) -> dict[str, Any]:
+        event = await self._events.get()
+        self.heard += event["type"] == "websocket.receive"
+        return event
+
+    async def _send(self, event: Any) -> None:
+        await self.may_send.wait()
+        if event["type"] == "websocket.send":
+            self.frames.append(json.loads(event.get("text") or event["bytes"]))
+        elif event["type"] == "websocket.http.response.start":
+            self.refused = event["status"]
+        elif event["type"] == "websocket.close":
+            self.code = event["code"]
 
 
 async def reached(check: Callable[[], Any]) -> None:

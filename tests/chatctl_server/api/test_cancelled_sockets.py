@@ -5,46 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from application import in_process, reached
+from application import Talker, in_process, reached
 
 from chatctl_server.app import Application
 from chatctl_server.domain.references import ROOMS, RoomRef
 from chatctl_server.storage import replay
 
 
-class Socket:
-    """A client's side, as an ASGI server has it."""
+class Socket(Talker):
+    """Its close is never written."""
 
-    def __init__(self, app: Application, room_id: str, query: str) -> None:
+    def __init__(self, app: Application, room_id: str, query: str = "") -> None:
         self.closing = asyncio.Event()
-        self.never = asyncio.Event()
-        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._events.put_nowait({"type": "websocket.connect"})
-        scope = {
-            "type": "websocket",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "scheme": "ws",
-            "path": f"/ws/rooms/{room_id}",
-            "raw_path": f"/ws/rooms/{room_id}".encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-            "subprotocols": [],
-            "extensions": {},
-            "state": {},
-        }
-        self.task = asyncio.create_task(app(scope, self._events.get, self._send))
+        super().__init__(app, room_id, "anna", query)
 
     async def _send(self, event: Any) -> None:
         if event["type"] == "websocket.close":
             self.closing.set()
-            await self.never.wait()
-
-    def leave(self) -> None:
-        self._events.put_nowait({"type": "websocket.disconnect", "code": 1000})
+            await asyncio.Event().wait()
 
 
 def running(name: str) -> list[asyncio.Task[Any]]:
@@ -63,10 +41,10 @@ async def test_while_it_waits_for_its_resume(
             await asyncio.Event().wait()
 
         monkeypatch.setattr(app.context.store, "read_live", slow(app, start))
-        socket = Socket(app, room["room_id"], "user_id=anna&since=0")
+        socket = Socket(app, room["room_id"], "&since=0")
         await begun.wait()
         (resume,) = running("resume")
-        socket.leave()
+        socket.arrives("disconnect", code=1000)
         while not resume.cancelling():
             await asyncio.sleep(0)
         socket.task.cancel()
@@ -87,11 +65,11 @@ def slow(app: Application, start: Any) -> Any:
 async def test_while_it_waits_for_its_last_frames(tmp_path: Path) -> None:
     async with in_process(tmp_path, "server") as (app, client):
         room = (await client.post("/management/rooms", json={"room_name": "lobby"})).json()
-        socket = Socket(app, room["room_id"], "user_id=anna")
+        socket = Socket(app, room["room_id"])
         await reached(lambda: app.context.presence.current_users(RoomRef(1, ROOMS)))
         await client.delete(f"/management/rooms/{room['room_id']}")
         await socket.closing.wait()
-        socket.leave()
+        socket.arrives("disconnect", code=1000)
         await reached(lambda: not app.context.presence.current_users(RoomRef(1, ROOMS)))
         for _ in range(5):
             await asyncio.sleep(0)

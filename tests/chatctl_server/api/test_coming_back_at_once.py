@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from application import in_process, reached
-from test_one_batch import Talker
+from application import Talker, in_process, reached
 
 from chatctl_server.app import Application
 from chatctl_server.storage import replay, rooms

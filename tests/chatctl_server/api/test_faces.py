@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from application import in_process
+from application import in_process, socket_scope
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -148,17 +148,8 @@ async def upgrade(app: Application, path: str) -> list[dict[str, Any]]:
     async def send(message: Any) -> None:
         sent.append(dict(message))
 
-    scope = {
-        "type": "websocket",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [],
-        "client": ("127.0.0.1", 1),
-        "extensions": {},
-    }
     async with asyncio.timeout(10):
-        await app(scope, receive, send)
+        await app(socket_scope(path), receive, send)
     return sent
 
 

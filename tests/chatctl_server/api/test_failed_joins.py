@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from application import in_process, reached
-from test_one_batch import Talker
+from application import Talker, in_process, reached
 
 from chatctl_server.actions import sessions
 

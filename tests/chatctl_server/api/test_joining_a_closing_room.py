@@ -4,8 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from application import in_process, reached
-from test_one_batch import Talker
+from application import Talker, in_process, reached
 
 from chatctl_server.actions import conversations
 from chatctl_server.domain import close_codes, events

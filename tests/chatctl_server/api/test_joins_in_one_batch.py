@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from application import held, in_process, reached
-from test_one_batch import Talker
+from application import Talker, held, in_process, reached
 
 from chatctl_server.actions import sessions
 from chatctl_server.app import Application

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from application import in_process, reached
-from test_one_batch import Talker
+from application import Talker, in_process, reached
 from world import Server
 
 from chatctl_server import app as application

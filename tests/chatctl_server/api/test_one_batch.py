@@ -1,66 +1,15 @@
 """Posts that wait together are stored together, through whatever door they came."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from application import held, in_process, reached
+from application import Talker, held, in_process, reached
 
 from chatctl_server.actions import messages
-from chatctl_server.app import Application
 from chatctl_server.storage.transaction import Tx
-
-
-class Talker:
-    """A client's side of a socket, as an ASGI server has it."""
-
-    def __init__(self, app: Application, room_id: str, user_id: str, query: str = "") -> None:
-        self.frames: list[dict[str, Any]] = []
-        self.refused: int | None = None  # the status
-        self.code: int | None = None  # that it was closed with
-        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._events.put_nowait({"type": "websocket.connect"})
-        path = f"/ws/rooms/{room_id}"
-        scope = {
-            "type": "websocket",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "scheme": "ws",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": f"user_id={user_id}{query}".encode(),
-            "root_path": "",
-            "headers": [],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-            "subprotocols": [],
-            "extensions": {},
-            "state": {},
-        }
-        self.task = asyncio.create_task(app(scope, self._events.get, self._send))
-
-    async def _send(self, event: Any) -> None:
-        if event["type"] == "websocket.send":
-            self.frames.append(json.loads(event.get("text") or event["bytes"]))
-        elif event["type"] == "websocket.http.response.start":
-            self.refused = event["status"]
-        elif event["type"] == "websocket.close":
-            self.code = event["code"]
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [each["payload"] for each in self.frames if each["type"] == name]
-
-    def say(self, text: str) -> None:
-        payload = {"content": text, "client_msg_id": text}
-        frame = json.dumps({"type": "SendMessage", "payload": payload})
-        self._events.put_nowait({"type": "websocket.receive", "text": frame})
-
-    async def leave(self) -> None:
-        self._events.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        await asyncio.wait([self.task])
 
 
 async def test_posts_over_http_join_those_of_sockets(

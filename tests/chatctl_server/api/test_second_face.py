@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 import second_face
-from application import in_process
+from application import in_process, socket_scope
 from second_face import DESK
 
 from chatctl_server.actions import conversations, messages, moderation, participants, scopes
@@ -46,16 +46,9 @@ class Stream:
         self.told: list[dict[str, Any]] = []
         self._over = asyncio.Event()
         self._events = iter(["websocket.connect"])
-        self._scope = {
-            "type": "websocket",
-            "path": f"/ws/desk/{user}",
-            "raw_path": f"/ws/desk/{user}".encode(),
-            "query_string": query.encode(),
-            "headers": [(b"x-desk-token", f"{user}@{desk}".encode())],
-            "client": ("127.0.0.1", 1),
-            "extensions": {},
-        }
-        self._task = asyncio.create_task(app(self._scope, self._receive, self._send))
+        token = b"x-desk-token", f"{user}@{desk}".encode()
+        scope = socket_scope(f"/ws/desk/{user}", query, token)
+        self._task = asyncio.create_task(app(scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, Any]:
         if (kind := next(self._events, None)) is not None:

@@ -2,66 +2,18 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from application import held, in_process, reached
+from application import Talker, held, in_process, reached
 
 from chatctl_server.app import Application
 from chatctl_server.storage import readers, store
 
 Frame = dict[str, Any]
-
-
-class Socket:
-    """A user's WebSocket, spoken to as the server's protocol does."""
-
-    def __init__(self, app: Application, room_id: str, query: str) -> None:
-        self.frames: list[Frame] = []
-        self.heard = 0
-        self.may_send = asyncio.Event()
-        self.may_send.set()
-        self._events: asyncio.Queue[Frame] = asyncio.Queue()
-        scope = {
-            "type": "websocket",
-            "path": f"/ws/rooms/{room_id}",
-            "query_string": query.encode(),
-            "headers": [],
-            "client": ("127.0.0.1", 1),
-            "extensions": {},
-        }
-        self.task = asyncio.create_task(app(scope, self._receive, self._send))
-        self.arrives({"type": "websocket.connect"})
-
-    def arrives(self, event: Frame) -> None:
-        self._events.put_nowait(event)
-
-    def sends(self, name: str, payload: Frame) -> None:
-        text = json.dumps({"type": name, "payload": payload})
-        self.arrives({"type": "websocket.receive", "text": text})
-
-    async def got(self, name: str) -> Frame:
-        await reached(lambda: any(each["type"] == name for each in self.frames))
-        return next(each for each in self.frames if each["type"] == name)
-
-    async def goes(self) -> None:
-        self.may_send.set()
-        self.arrives({"type": "websocket.disconnect", "code": 1005})
-        await self.task
-
-    async def _receive(self) -> Frame:
-        event = await self._events.get()
-        self.heard += event["type"] == "websocket.receive"
-        return event
-
-    async def _send(self, message: Frame) -> None:
-        await self.may_send.wait()
-        if message["type"] == "websocket.send":
-            self.frames.append(json.loads(message["text"]))
 
 
 class Lobby:
@@ -71,11 +23,11 @@ class Lobby:
         self.app, self.client, self.id = app, client, room_id
         self.path = f"/management/rooms/{room_id}"
 
-    def dial(self, query: str) -> Socket:
-        return Socket(self.app, self.id, query)
+    def dial(self, user_id: str, query: str = "") -> Talker:
+        return Talker(self.app, self.id, user_id, query)
 
-    async def join(self, query: str) -> Socket:
-        found = self.dial(query)
+    async def join(self, user_id: str) -> Talker:
+        found = self.dial(user_id)
         await found.got("WelcomeInfo")
         return found
 
@@ -89,12 +41,12 @@ async def lobby(tmp_path: Path) -> AsyncIterator[Lobby]:
 
 
 async def test_what_comes_after_a_kick_is_not_stored(lobby: Lobby) -> None:
-    anna = await lobby.join("user_id=anna")
+    anna = await lobby.join("anna")
     anna.may_send.clear()  # so that the close is not on the wire yet
     kicked = await lobby.client.post(f"{lobby.path}/kick/anna")
     assert kicked.json()["kicked"] is True
     anna.sends("SendMessage", {"content": "one more thing"})
-    await anna.goes()
+    await anna.leave()
     # Stored behind whatever was still on its way.
     await lobby.client.post(f"{lobby.path}/messages", json={"content": "x", "user_id": "bert"})
     told = (await lobby.client.get(f"{lobby.path}/messages")).json()
@@ -104,7 +56,7 @@ async def test_what_comes_after_a_kick_is_not_stored(lobby: Lobby) -> None:
 async def test_a_join_that_nobody_waits_for_leaves_no_member(lobby: Lobby) -> None:
     async with held(lobby.app.context.store):
         waiting = lobby.app.context.store.backlog
-        anna = lobby.dial("user_id=anna")
+        anna = lobby.dial("anna")
         await reached(lambda: lobby.app.context.store.backlog > waiting)
         anna.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -117,7 +69,7 @@ async def test_a_join_that_nobody_waits_for_leaves_no_member(lobby: Lobby) -> No
 
 
 async def test_a_connection_has_at_most_256_messages_on_their_way(lobby: Lobby) -> None:
-    anna = await lobby.join("user_id=anna")
+    anna = await lobby.join("anna")
     async with held(lobby.app.context.store):
         for number in range(300):
             anna.sends("SendMessage", {"content": f"{number}"})
@@ -126,7 +78,7 @@ async def test_a_connection_has_at_most_256_messages_on_their_way(lobby: Lobby) 
             await asyncio.sleep(0)
         assert anna.heard == 256
     await reached(lambda: anna.heard == 300)
-    await anna.goes()
+    await anna.leave()
 
 
 COMMANDS: list[tuple[str, Frame]] = [
@@ -142,7 +94,7 @@ async def test_a_command_of_a_non_admin_costs_the_database_nothing(
     lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does it overtake anything: it is neither queued nor looked up."""
-    anna, boss = await lobby.join("user_id=anna"), await lobby.join("user_id=boss")
+    anna, boss = await lobby.join("anna"), await lobby.join("boss")
     await lobby.client.patch(f"{lobby.path}/admins", json={"remove": ["boss"]})
     monkeypatch.setattr(readers, "MAX_WAITING", 0)
     async with held(lobby.app.context.store):
@@ -155,12 +107,12 @@ async def test_a_command_of_a_non_admin_costs_the_database_nothing(
         assert lobby.app.context.store.backlog == waiting
     for user in (anna, boss):
         assert "Error" not in {each["type"] for each in user.frames}
-        await user.goes()
+        await user.leave()
 
 
 async def test_a_command_behind_the_loss_of_the_role_is_ignored(lobby: Lobby) -> None:
     """What the connection knows is behind; the transaction decides."""
-    boss = await lobby.join("user_id=boss")
+    boss = await lobby.join("boss")
     async with held(lobby.app.context.store):
         waiting = lobby.app.context.store.backlog
         taking = lobby.client.patch(f"{lobby.path}/admins", json={"remove": ["boss"]})
@@ -172,7 +124,7 @@ async def test_a_command_behind_the_loss_of_the_role_is_ignored(lobby: Lobby) ->
     boss.sends("Ping", {"timestamp": 1})
     await boss.got("Pong")
     assert (await lobby.client.get(f"{lobby.path}/bans")).json() == []
-    await boss.goes()
+    await boss.leave()
 
 
 async def test_a_resume_that_cannot_be_read_is_told_to_start_anew(
@@ -180,14 +132,14 @@ async def test_a_resume_that_cannot_be_read_is_told_to_start_anew(
 ) -> None:
     async with held(lobby.app.context.store):
         waiting = lobby.app.context.store.backlog
-        anna = lobby.dial("user_id=anna&since=0")
+        anna = lobby.dial("anna", "&since=0")
         await reached(lambda: lobby.app.context.store.backlog > waiting)
         monkeypatch.setattr(readers, "MAX_WAITING", 0)
-    assert (await anna.got("Error"))["payload"]["code"] == "resync_required"
+    assert (await anna.got("Error"))["code"] == "resync_required"
     monkeypatch.undo()
     await lobby.client.post(f"{lobby.path}/messages", json={"content": "live"})
-    assert (await anna.got("System"))["payload"]["message"] == "live"
-    await anna.goes()
+    assert (await anna.got("System"))["message"] == "live"
+    await anna.leave()
 
 
 async def test_a_custom_event_that_waits_is_counted_by_its_length(
@@ -195,7 +147,7 @@ async def test_a_custom_event_that_waits_is_counted_by_its_length(
 ) -> None:
     monkeypatch.setattr(store, "MAX_WAITING_BYTES", 2000)
     monkeypatch.setattr(store, "MAX_URGENT_CALLS", 0)
-    boss = await lobby.join("user_id=boss")
+    boss = await lobby.join("boss")
     async with held(lobby.app.context.store):
         waiting = lobby.app.context.store.backlog
         boss.sends("CustomEvent", {"event_type": "poll", "payload": "x" * 2000})
@@ -203,4 +155,4 @@ async def test_a_custom_event_that_waits_is_counted_by_its_length(
         refused = await lobby.client.post(f"{lobby.path}/kick/anna")
         assert (refused.status_code, refused.json()["code"]) == (503, "busy")
     await boss.got("CustomEvent")
-    await boss.goes()
+    await boss.leave()
