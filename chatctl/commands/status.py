@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chatctl.link import connection, moved
+from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
@@ -48,6 +48,8 @@ def status(options: Options) -> None:
         found = _figures(server)
     output.record(options, _COLUMNS, found)
     if found.get("health") == "unhealthy":
+        from chatctl_server.process import moved
+
         raise Failure(
             "check_failed",
             f"the server cannot use its database {found['database']}",

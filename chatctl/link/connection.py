@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from chatctl.input import times
-from chatctl.link import addresses, keys, moved, owners
+from chatctl.link import addresses, keys, owners
 from chatctl.link.client import Client, Json, Link
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
@@ -134,13 +134,15 @@ def file_of(options: Options, *, must_exist: bool = True) -> Path:
 
 def _check_file(path: Path) -> None:
     """Raises Failure, also of one that was removed under its server."""
+    from chatctl_server.process import lock
+
     try:
         owners.check_file(path)
     except Failure as failure:
         holder = _server_without(path) if failure.code == "file_not_found" else None
         if holder is not None:
-            failure.message = f"{path} was removed while the server (pid {holder.pid}) has it"
-            failure.hint = moved.hint(holder.pid, path)
+            held = lock.held(lock.lock_path(path), holder)
+            failure.message, failure.hint = held.detail, held.hint
         raise
 
 

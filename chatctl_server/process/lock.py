@@ -20,6 +20,7 @@ from typing import Literal, Self
 import msgspec
 
 from chatctl_server.errors import LockHeld, unusable
+from chatctl_server.process import moved
 
 POLL_SECONDS = 0.02
 # How long a holder may take from its lock to its first word. A stranger's shared lock is waited
@@ -209,6 +210,11 @@ def held(path: Path, holder: Holder) -> LockHeld:
     database = holder.database or str(path).removesuffix(".lock")
     known = holder.role != "unknown"
     who = f"{holder.role} pid {holder.pid}" if known else "another program"
+    if holder.ready and not Path(database).exists():
+        return LockHeld(
+            f"{database} was removed while the server (pid {holder.pid}) has it",
+            hint=moved.hint(holder.pid, Path(database)),
+        )
     if holder.ready:
         return LockHeld(
             f"{database} is in use by {who}", hint=f"stop that server first: kill {holder.pid}"

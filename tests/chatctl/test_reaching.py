@@ -228,9 +228,12 @@ def test_a_database_that_was_removed_under_its_server(chatctl: Chatctl, tmp_path
         anna.say("acknowledged")
         server.database.unlink()
         server.database.with_name("chat.db-wal").unlink(missing_ok=True)
-        for words in (("rooms", "ls"), ("db", "info"), ("rooms", "create", "lobby")):
+        here = f"sqlite:{server.database}"
+        refused = (("rooms", "ls"), ("db", "info"), ("rooms", "create", "x"), ("db", "migrate"))
+        held = (("serve", "--db", here), ("init", "etc", "--db", here))
+        for words in (*refused, *held):
             done = server.chatctl(*words)
-            assert (done.stdout, done.returncode) == ("", 3)
+            assert (done.stdout, done.returncode) == ("", 7 if words in held else 3)
             said, hint = done.stderr.splitlines()
             gone = f"{server.database} was removed while the server (pid {pid}) has it"
             assert said == f"chatctl: {gone}"
@@ -244,7 +247,7 @@ def test_a_database_that_was_removed_under_its_server(chatctl: Chatctl, tmp_path
         assert (status.exit, "health\tunhealthy" in status.stdout) == (10, True)
         assert "cannot use its database" in status.stderr
         for command in hint.removeprefix(begin).partition(end)[0].split(", "):
-            subprocess.run(command.split(" "), check=True)
+            subprocess.run(shlex.split(command), check=True)
         server.kill()
         server.start()
         assert [each["content"] for each in room.history()] == ["acknowledged"]

@@ -197,6 +197,7 @@ class TestHeld:
 
     def test_by_a_ready_server_nobody_waits_for(self, path: Path, start: Start) -> None:
         server = start("server")
+        path.with_suffix("").touch()
         server.does("ready")
         with pytest.raises(LockHeld, match=rf"is in use by server pid {server.pid}$") as caught:
             lock.acquire(path, "server", 3600)
