@@ -1,6 +1,5 @@
 """The ``chatctl`` command, and the one place where errors become exit codes and lines."""
 
-import errno
 import gc
 import io
 import os
@@ -17,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from chatctl.shell import arguments, exits, manual, places, registry
-from chatctl.shell.failures import Failure, OutputLost, lost, usage
+from chatctl.shell.failures import Failure, OutputLost, lost, of_system, usage
 from chatctl.show.visible import json_text, visible
 
 # Objects. Most of what a command makes are the modules that it imports: none of it is garbage.
@@ -95,7 +94,8 @@ def _failure_of(error: BaseException) -> Failure:
         case OutputLost():
             return lost(error, "some of what was asked may be done")
         case OSError():
-            return _system_error(error)
+            is_named = isinstance(error.filename, str | bytes)
+            return of_system(error, os.fsdecode(error.filename) if is_named else "input or output")
     return _unexpected(error)
 
 
@@ -181,14 +181,6 @@ def _near(typed: str, possible: list[str]) -> list[str]:
     ratios = {each: SequenceMatcher(None, word, each.strip("-")).ratio() for each in possible}
     near = [each for each in possible if ratios[each] >= _A_SLIP or each.startswith(typed)]
     return sorted(near, key=lambda each: -ratios[each])
-
-
-def _system_error(error: OSError) -> Failure:
-    reason = error.strerror or type(error).__name__
-    if not isinstance(error.filename, str | bytes):
-        return Failure("io_error", f"reading or writing failed: {reason}")
-    code = "file_not_found" if error.errno == errno.ENOENT else "io_error"
-    return Failure(code, f"{os.fsdecode(error.filename)}: {reason}")
 
 
 def _unexpected(error: BaseException) -> Failure:

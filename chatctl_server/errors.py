@@ -178,7 +178,7 @@ class LockHeld(ChatctlError):
     code, status, title = "lock_held", 503, "Database is in use"
 
 
-def no_room(path: Path) -> StorageFull:
+def no_room(path: Path | str) -> StorageFull:
     return StorageFull(f"There is no room to write {path}", hint="make room on its disk")
 
 

@@ -115,7 +115,11 @@ def _export_csv(options: Options, target: str, made: CsvExport) -> None:
         raise Failure("file_exists", f"{path} is there already", "another name for -o", 409)
     unfinished = path.with_name(f"{path.name}.part")
     try:
-        with connection.open(options) as server, unfinished.open("w", newline="") as file:
+        with (
+            connection.open(options) as server,
+            named_files.writing(path),
+            unfinished.open("w", newline="") as file,
+        ):
             for part in made.parts(server):
                 file.write(part)
         unfinished.replace(path)

@@ -105,8 +105,13 @@ def init(
     if options.config is not None:
         raise failures.usage("init writes DIR/chatctl.toml; --config is not for it", "chatctl init")
     place = _place(options, directory or Path())
-    with connection.server_errors(), _begun(place):
-        _make(options, place)
+    with (
+        connection.server_errors(),
+        _begun(place),
+        connection.alone(options, place.database),
+        _undone(place),
+    ):
+        _make(place)
     _tell(options, place)
 
 
@@ -131,7 +136,7 @@ def _place(options: Options, directory: Path) -> InitTarget:
 
 @contextlib.contextmanager
 def _begun(place: InitTarget) -> Iterator[None]:
-    """The mark is there, and held by nobody else. What a failing run has made goes with it."""
+    """The mark is there, and nobody else holds it. Of a failing run no mark and directory stay."""
     new = [each for each in (place.directory, *place.directory.parents) if not each.exists()]
     place.directory.mkdir(parents=True, exist_ok=True)
     for each in new:
@@ -143,17 +148,25 @@ def _begun(place: InitTarget) -> Iterator[None]:
             _refuse_existing(place)
         yield
     except BaseException:
-        for each in reversed(place.made):
-            _undo(each)
         if is_new:
             mark.unlink()
-            with contextlib.suppress(OSError):  # the database's lock file is never removed
-                for each in new:
-                    each.rmdir()
+            for each in new:
+                each.rmdir()
         raise
     finally:
         os.close(descriptor)
     mark.unlink()
+
+
+@contextlib.contextmanager
+def _undone(place: InitTarget) -> Iterator[None]:
+    """What a failing run has made goes before its lock, which no database keeps there then."""
+    try:
+        yield
+    except BaseException:
+        for each in reversed(place.made):
+            _undo(each)
+        raise
 
 
 def _held(mark: Path) -> tuple[int, bool]:
@@ -189,7 +202,7 @@ def _undo(made: Path) -> None:
             made.with_name(made.name + suffix).unlink(missing_ok=True)
 
 
-def _make(options: Options, place: InitTarget) -> None:
+def _make(place: InitTarget) -> None:
     """The configuration last: with it everything else is there."""
     from chatctl_server.storage import files, maintenance
 
@@ -201,9 +214,8 @@ def _make(options: Options, place: InitTarget) -> None:
     _write(place, place.room_token_secret, secrets.token_hex(32) + "\n")
     if not place.database.exists():
         place.made.append(place.database)
-    with connection.alone(options, place.database):
-        maintenance.migrate(place.database)
-        files.hand_over(place.database, place.database.parent)
+    maintenance.migrate(place.database)
+    files.hand_over(place.database, place.database.parent)
     _write(place, place.configuration, _configuration(place), OPEN)
     files.sync(place.directory)
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -90,7 +90,7 @@ def replay(
     _check_targets(to, to_file, is_needed=not dry_run)
     _check_order(since, until)
     per_second = None if rate is None else pace.rate(rate, "--rate")
-    run = ReplayRun(options, per_second, cursor, is_dry=dry_run)
+    run = ReplayRun(options, per_second, cursor, is_dry=dry_run, is_posted=to is not None)
     with signals.told(options, run.so_far), connection.open(options) as server:
         newest = streams.newest_offset(server)
         after = run.placed(newest)
@@ -201,17 +201,28 @@ def _lines(path: Path, *, is_begun: bool) -> Iterator[Take]:
 
         def take(event: Json) -> None:
             nonlocal file
-            file = file or opened.enter_context(_whole_lines(path))
-            file.write(ndjson.encoded(event) + b"\n")
-            file.flush()
+            with named_files.writing(path):
+                file = file or opened.enter_context(_whole_lines(path))
+                file.write(ndjson.encoded(event) + b"\n")
+                file.flush()
 
         yield take
 
 
-def _whole_lines(path: Path) -> IO[bytes]:
+@contextmanager
+def _whole_lines(path: Path) -> Iterator[IO[bytes]]:
+    """What a full disk leaves of a line is cut off, and no file stays that has none."""
     file = path.open("a+b")
     _cut(file)
-    return file
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # what is left in its buffer
+            file.close()
+        with path.open("r+b") as left:
+            _cut(left)
+        if not path.stat().st_size:
+            path.unlink()
 
 
 def _cut(file: IO[bytes]) -> None:
@@ -247,12 +258,19 @@ class ReplayRun:
     """What was told so far. ``cursor``: the file that keeps the place after each, or None."""
 
     def __init__(
-        self, options: Options, per_second: float | None, cursor: str | None, *, is_dry: bool
+        self,
+        options: Options,
+        per_second: float | None,
+        cursor: str | None,
+        *,
+        is_dry: bool,
+        is_posted: bool,
     ) -> None:
         self._place = OffsetFile(cursor)
         self._options = options
         self._per_second = per_second
         self._is_dry = is_dry
+        self._is_posted = is_posted
         self._is_kept = cursor is not None
         self._is_placed = False
         self._count = 0
@@ -280,7 +298,7 @@ class ReplayRun:
             told, rest = self.so_far()
             if self._count:
                 failure.message = f"{failure.message}; {told} before it"
-            failure.hint = rest if self._count else failure.hint or rest
+            failure.hint = ", then ".join(each for each in (failure.hint, rest) if each) or None
             raise
 
     def _tell_one(self, event: Json, take: Take) -> None:
@@ -289,7 +307,8 @@ class ReplayRun:
         try:
             take(event)
         except Failure as failure:
-            failure.code = "partly_done" if self._count else failure.code
+            is_full = failure.code == "storage_full"
+            failure.code = "partly_done" if self._count and not is_full else failure.code
             raise
         self._last, self._behind = event, event["offset"]
         self._count += 1
@@ -319,4 +338,5 @@ class ReplayRun:
             return said, None
         if self._is_placed:
             return said, f"the same command{', which goes on behind them' if self._count else ''}"
-        return said, f"the same with --since {self._behind}"
+        other = "" if self._is_posted else ", and with another FILE"
+        return said, f"the same with --since {self._behind}{other}"

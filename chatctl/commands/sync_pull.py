@@ -1,5 +1,6 @@
 """``chatctl sync pull``: all rooms, messages and sessions as NDJSON."""
 
+import contextlib
 import fcntl
 import os
 import time
@@ -154,6 +155,7 @@ class PulledPart:
         self._typed = list(asked[:3])
         self._cursor = CursorFile(path.with_name(path.name + ".part.cursor"))
         self._counted: Counter[str] = Counter()
+        self._whole = 0  # bytes of it that the cursor knows
 
     @property
     def counts(self) -> dict[str, int]:
@@ -175,8 +177,17 @@ class PulledPart:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        with contextlib.suppress(OSError):  # what is left in its buffer
+            self._file.close()
+        if error is not None:
+            os.truncate(self.path, self._whole)
+            if not self._whole:
+                self.path.unlink()
+        if isinstance(error, Failure):
+            done, rest = self.so_far()
+            error.message = f"{error.message}; {done}"
+            error.hint = f"{error.hint}, then {rest}" if error.hint else rest
 
     def _go_on(self, found: Json | None) -> None:
         if found is None:
@@ -193,6 +204,7 @@ class PulledPart:
         if size > self.path.stat().st_size:
             raise self._misfit("is ahead of its file")
         self._file.truncate(size)
+        self._whole = size
         self.position, self._counted = position, counted
 
     def _misfit(self, what: str) -> Failure:
@@ -200,8 +212,9 @@ class PulledPart:
 
     def add(self, piece: RoomPiece) -> None:
         """On the disk before the cursor says that it is."""
-        self._file.write(ndjson.lines(piece.lines))
-        self._sync()
+        with named_files.writing(self.path):
+            self._file.write(ndjson.lines(piece.lines))
+            self._sync()
         self._counted.update(each["type"] for each in piece.lines)
         self._cursor.write(
             {
@@ -212,9 +225,9 @@ class PulledPart:
                 "counts": self._counted,
             }
         )
+        self._whole = self._file.tell()
 
     def finish(self) -> None:
-        self._sync()
         self.path.replace(self._path)
         self._cursor.remove()
 

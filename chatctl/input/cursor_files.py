@@ -39,13 +39,16 @@ class CursorFile:
 
     def write(self, value: Json) -> None:
         new = self.path.with_name(self.path.name + ".new")
-        with new.open("wb") as file:
-            file.write(json.dumps(value).encode() + b"\n")
-            if time.monotonic() - self._synced_at > _SYNC_SECONDS:
-                file.flush()
-                os.fsync(file.fileno())
-                self._synced_at = time.monotonic()
-        new.replace(self.path)
+        try:
+            with named_files.writing(self.path), new.open("wb") as file:
+                file.write(json.dumps(value).encode() + b"\n")
+                if time.monotonic() - self._synced_at > _SYNC_SECONDS:
+                    file.flush()
+                    os.fsync(file.fileno())
+                    self._synced_at = time.monotonic()
+            new.replace(self.path)
+        finally:
+            new.unlink(missing_ok=True)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 before anything is done."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chatctl.shell import failures
@@ -27,3 +29,12 @@ def check_written(named: str, option: str) -> None:
         )
     if not directory.is_dir():
         raise failures.usage(f"{option}: '{named}' cannot be written: {directory} is no directory")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """The failure names the file, also where the system does not."""
+    try:
+        yield
+    except OSError as error:
+        raise failures.of_system(error, str(path)) from error

@@ -1,8 +1,8 @@
 """Who uses a database: ``<db>.lock`` is held (``flock``) by one server or one writing command.
 
 The lock is the truth and the file's content only describes its holder: what stands in a file
-that nobody holds means nothing, and a holder that dies is gone at once. The file is never
-unlinked, except that of a database in memory, whose name is never used again.
+that nobody holds means nothing, and a holder that dies is gone at once. The file goes with its
+holder only where no database is beside it: in memory, or where none came to be.
 """
 
 import errno
@@ -119,7 +119,7 @@ class Lock:
             return
         if self._entry is not None:
             self._entry.unlink(missing_ok=True)
-        if _in_memory(self.path):
+        if not _database(self.path).exists():
             self.path.unlink(missing_ok=True)
         os.close(self._fd)
         self._fd = -1
@@ -141,6 +141,10 @@ def lock_path(database: Path) -> Path:
     return Path(os.path.realpath(database) + ".lock")
 
 
+def _database(path: Path) -> Path:
+    return Path(str(path).removesuffix(".lock"))
+
+
 def acquire(
     path: Path, role: Role, timeout_seconds: float = 10, *, database: str | None = None
 ) -> Lock:
@@ -158,12 +162,13 @@ def acquire(
         database=database,
         in_memory=_in_memory(path),
     )
+    taken = Lock(path, fd, holder)
     try:
-        _write(fd, path, holder)
+        taken._describe(holder)
     except BaseException:
-        os.close(fd)
+        taken.release()
         raise
-    return Lock(path, fd, holder)
+    return taken
 
 
 def read(path: Path) -> Holder | None:
@@ -207,7 +212,7 @@ def wait_ready(path: Path, timeout_seconds: float = 10) -> Holder | None:
 
 
 def held(path: Path, holder: Holder) -> LockHeld:
-    database = holder.database or str(path).removesuffix(".lock")
+    database = holder.database or str(_database(path))
     known = holder.role != "unknown"
     who = f"{holder.role} pid {holder.pid}" if known else "another program"
     if holder.ready and not Path(database).exists():
@@ -330,7 +335,7 @@ def _hand_over(fd: int, path: Path) -> None:
     """What root creates beside the database of a service user must stay usable for that user."""
     if os.geteuid() != 0:
         return
-    database = Path(str(path).removesuffix(".lock"))
+    database = _database(path)
     owner = (database if database.exists() else path.parent).stat()
     if os.fstat(fd).st_uid != owner.st_uid:
         os.fchown(fd, owner.st_uid, owner.st_gid)

@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
-from chatctl_server.errors import InvalidSetting
+from chatctl_server.errors import InvalidSetting, NotFound
 from chatctl_server.settings import spelling
 from chatctl_server.settings.values import did_you_mean
 
@@ -82,7 +82,7 @@ def config_file(named: str | None, cwd: Path) -> tuple[Path, str] | None:
         if path.exists():
             return path, name
     if named:
-        raise InvalidSetting(f"the configuration file {(cwd / named).absolute()} does not exist")
+        raise NotFound(f"the configuration file {(cwd / named).absolute()} does not exist")
     return None
 
 

@@ -177,5 +177,5 @@ def _failure(path: Path, error: Exception) -> errors.ChatctlError:
     if has_cause(error, apsw.CorruptError):
         return errors.CheckFailed(f"{path} is damaged: {engine.error_of(error)}", hint=CHECK)
     if has_cause(error, apsw.NotADBError):
-        return errors.StorageUnavailable(f"{path} is not a SQLite database", hint=NOT_A_DATABASE)
+        return errors.CheckFailed(f"{path} is not a SQLite database", hint=NOT_A_DATABASE)
     return errors.StorageUnavailable(f"{path} cannot be used: {engine.error_of(error) or error}")

@@ -194,9 +194,10 @@ def run(here: Here, chatctl: Chatctl, files: Path, tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize(("name", "scene", "error"), TROUBLES)
 def test_the_exit_code_and_one_line(
-    run: Any, files: Path, trouble: Trouble, name: str, error: Error
+    run: Any, files: Path, tmp_path: Path, trouble: Trouble, name: str, error: Error
 ) -> None:
-    """Said the same way with ``--json`` and without; and the files stay as they were."""
+    """Said the same way with ``--json`` and without; the files stay as they were, and no new ones
+    are left."""
     before = [(files / each).read_bytes() for each in ("chat.db", "newer.db")]
     words = error.words or CASES[name].words
     plain = run(name, words, trouble)
@@ -214,6 +215,7 @@ def test_the_exit_code_and_one_line(
     assert found["error"]["message"]
     assert (found["error"]["hint"] is None) == (not hint)
     assert [(files / each).read_bytes() for each in ("chat.db", "newer.db")] == before
+    assert list(tmp_path.glob("new*")) == []
 
 
 @pytest.mark.parametrize(

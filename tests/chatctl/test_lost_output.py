@@ -11,7 +11,7 @@ ROOM = {"room_id": ROOM_ID, "room_name": "lobby"}
 CREATE = ("rooms", "create", "lobby")
 BAN = ("ban", ROOM_ID, "alice", "bob")
 LIST = ("rooms", "ls")
-UNEXPECTED = 1
+UNREACHABLE = 6
 PARTLY_DONE = 9
 
 
@@ -55,7 +55,7 @@ def test_what_is_done_is_said_when_stdout_is_full(
     assert "stdout" in line
     assert "No space left on device" in line
     assert "done" in line
-    assert done.returncode == UNEXPECTED
+    assert done.returncode == UNREACHABLE
     assert _changes(prepared) == changes
 
 
@@ -87,7 +87,7 @@ def test_a_dry_run_has_done_nothing(chatctl: Chatctl, prepared: Prepared) -> Non
 def test_under_json_too(chatctl: Chatctl, prepared: Prepared) -> None:
     done = _with_stdout(chatctl, prepared, ">/dev/full", *CREATE, "--json")
     error = json.loads(done.stderr)["error"]
-    assert (error["code"], error["exit"], done.returncode) == ("io_error", 1, UNEXPECTED)
+    assert (error["code"], error["exit"], done.returncode) == ("storage_full", 6, UNREACHABLE)
     assert "done" in error["message"]
 
 
@@ -95,7 +95,7 @@ def test_a_list_that_is_lost_has_changed_nothing(chatctl: Chatctl, prepared: Pre
     done = _with_stdout(chatctl, prepared, ">/dev/full", *LIST)
     assert "No space left on device" in done.stderr
     assert "done" not in done.stderr
-    assert done.returncode == UNEXPECTED
+    assert done.returncode == UNREACHABLE
 
 
 @pytest.mark.parametrize(("args", "changes"), [(CREATE, ["POST"]), (LIST, [])])

@@ -152,7 +152,7 @@ def test_a_command_waits_for_a_starting_server_and_uses_it(chatctl: Chatctl) -> 
 def test_what_is_no_database_is_one_line_and_what_to_try(chatctl: Chatctl) -> None:
     (chatctl.directory / "chat.db").write_bytes(b"not a database" * 100)
     done = chatctl("rooms", "--quiet", *ON_FILE)
-    assert (done.stdout, done.exit) == ("", 6)
+    assert (done.stdout, done.exit) == ("", 10)
     error, hint = done.stderr.splitlines()
     assert error.endswith("chat.db is not a SQLite database")
     assert hint.startswith("  try: ")

@@ -149,6 +149,12 @@ def test_a_server_describes_itself_step_by_step(path: Path) -> None:
     held.release()
     held.release()
     assert lock.read(path) is None
+    assert not path.exists()
+
+
+def test_the_file_stays_beside_its_database(path: Path) -> None:
+    path.with_suffix("").touch()
+    lock.acquire(path, "command", 0).release()
     assert path.exists()
 
 

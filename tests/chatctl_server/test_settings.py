@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from chatctl_server.errors import InvalidSetting
+from chatctl_server.errors import InvalidSetting, NotFound
 from chatctl_server.settings import sources, spelling
 from chatctl_server.settings.sources import (
     SECRET_FILES,
@@ -159,7 +159,7 @@ class TestConfigFile:
     @pytest.mark.parametrize("how", ["config", "environment"])
     def test_a_named_file_that_is_missing_is_an_error(self, place: Place, how: str) -> None:
         environ = {"CHAT_CONFIG": "gone.toml"} if how == "environment" else {}
-        with pytest.raises(InvalidSetting, match=r"gone\.toml does not exist"):
+        with pytest.raises(NotFound, match=r"gone\.toml does not exist"):
             place.load(config="gone.toml" if how == "config" else None, environ=environ)
 
     @pytest.mark.parametrize(

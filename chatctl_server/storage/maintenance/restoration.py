@@ -102,7 +102,7 @@ def _as_damage(source: Path) -> Iterator[None]:
     """Of a backup a header that is none is damage as any other."""
     try:
         yield
-    except errors.StorageUnavailable as error:
+    except (errors.StorageUnavailable, errors.CheckFailed) as error:
         if not any(files.has_cause(error, kind) for kind in _HEADER_ERRORS):
             raise
         raise errors.CheckFailed(
