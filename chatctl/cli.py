@@ -23,6 +23,15 @@ from chatctl.show.visible import json_text, visible
 COLLECT_AFTER = 50_000
 _A_SLIP = 0.65  # how alike two words are then
 _WHERE = ("--port", "-p", "--host", "--listen", "--address")  # other servers' --bind
+_FOLLOW = ("-f", "--follow")
+# Options that one looks for at another place, and the command that has them.
+_ELSEWHERE = {
+    "chatctl": (("-v", "-V"), "chatctl --version"),
+    "chatctl serve": (_WHERE, "chatctl serve --bind HOST:PORT"),
+    "chatctl events ls": (_FOLLOW, "chatctl events tail -f"),
+    "chatctl callbacks ls": (_FOLLOW, "chatctl callbacks tail -f"),
+}
+_VERBS = {"list": "ls"}  # of other programs
 
 
 def main() -> NoReturn:
@@ -138,11 +147,11 @@ def _misused(error: TyperException) -> Failure:
     message, _, meant = message.partition(" Did you mean ")
     message, _, several = message.partition(" (Possible options: ")
     context = getattr(error, "ctx", None)
-    if hasattr(error, "option_name") and context is not None and context.parent is None:
-        return usage(message, "options behind the verb, as in: chatctl rooms ls --json")
     command = context.command_path if context is not None else "chatctl"
     if (elsewhere := _elsewhere(message, command)) is not None:
         return usage(message, elsewhere)
+    if hasattr(error, "option_name") and context is not None and context.parent is None:
+        return usage(message, "options behind the verb, as in: chatctl rooms ls --json")
     if several or meant:
         possible = re.findall(r"\w[\w-]*|--\w[\w-]*", several or meant)
         typed = str(getattr(error, "option_name", "")) or message.split("'")[1]
@@ -153,10 +162,13 @@ def _misused(error: TyperException) -> Failure:
 
 
 def _elsewhere(message: str, command: str) -> str | None:
-    """Of an option of other servers, ours. Of a first word that is no command: the verb of that
-    name, or the noun with that in it."""
-    if command == "chatctl serve" and message.removeprefix("No such option: ") in _WHERE:
-        return "chatctl serve --bind HOST:PORT"
+    """Of something missing, an example. Of an option of other servers, ours. Of a first word that
+    is no command: the verb of that name, or the noun with that in it."""
+    if message.startswith("Missing "):
+        return registry.example(command)
+    options, meant = _ELSEWHERE.get(command, ((), ""))
+    if message.removeprefix("No such option: ") in options:
+        return meant
     found = re.fullmatch(r"No such command '([\w-]+)'\.?", message)
     if found is None or command != "chatctl":
         return None
@@ -180,7 +192,7 @@ def _near(typed: str, possible: list[str]) -> list[str]:
     word = typed.strip("-")
     ratios = {each: SequenceMatcher(None, word, each.strip("-")).ratio() for each in possible}
     near = [each for each in possible if ratios[each] >= _A_SLIP or each.startswith(typed)]
-    return sorted(near, key=lambda each: -ratios[each])
+    return sorted(near, key=lambda each: (each != _VERBS.get(typed), -ratios[each]))
 
 
 def _unexpected(error: BaseException) -> Failure:

@@ -71,7 +71,7 @@ def _fill(tx: Tx, demo: Demo) -> None:
     if log.newest_offset(tx.db):
         raise errors.Conflict(
             "the database is not empty: something has happened in it",
-            hint="a new one: chatctl db migrate --db sqlite:./demo.db",
+            hint="chatctl db migrate --db sqlite:./NEW.db, and then the same with it",
         )
     end = tx.now
     _wait(tx, -AGE)

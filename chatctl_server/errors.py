@@ -5,6 +5,7 @@ translate the ``code``. Raised where the rule is; translated once, at the edge.
 """
 
 import errno
+import shlex
 from pathlib import Path
 from typing import ClassVar
 
@@ -182,12 +183,16 @@ def no_room(path: Path | str) -> StorageFull:
     return StorageFull(f"There is no room to write {path}", hint="make room on its disk")
 
 
+def no_directory(path: Path) -> NotFound:
+    return NotFound(f"There is no directory {path}", hint=shlex.join(("mkdir", "-p", str(path))))
+
+
 def unusable(path: Path, error: OSError) -> StorageFull | StorageUnavailable | NotFound:
     """What the system says of a file, as an error that names it."""
     if error.errno in NO_ROOM:
         return no_room(path)
     if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
-        return NotFound(f"There is no directory {path.parent}", hint=f"mkdir -p {path.parent}")
+        return no_directory(path.parent)
     detail = f"{path} cannot be used: {error.strerror or error}"
     if isinstance(error, PermissionError):
         return StorageUnavailable(detail, hint="run this as the user who owns the database")

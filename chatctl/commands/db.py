@@ -1,5 +1,6 @@
 """``chatctl db``: acts on the database file itself."""
 
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -138,7 +139,8 @@ def _target(named: str, keep: int | None) -> Path:
             "a backup is a file, it does not go to stdout", "chatctl db backup FILE"
         )
     if (keep is not None or named.endswith("/")) and not target.exists():
-        raise Failure("file_not_found", f"there is no directory {target}", f"mkdir -m 700 {target}")
+        hint = shlex.join(("mkdir", "-m", "700", named))
+        raise Failure("file_not_found", f"there is no directory {target}", hint)
     if keep is not None and not target.is_dir():
         raise failures.usage(
             f"--keep is for backups in a directory, and {target} is none",
@@ -308,7 +310,7 @@ def restore(
 
 
 def _confirm(path: Path, source: Path) -> None:
-    check_terminal("restoring", f"chatctl db restore {source} --yes")
+    check_terminal("restoring", shlex.join(("chatctl", "db", "restore", str(source), "--yes")))
     ask(f"Replace {path} with {source}?")
 
 

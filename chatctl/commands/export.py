@@ -64,6 +64,8 @@ def export(
     """Write out a room, or all, with what was said there, oldest first; also of closed rooms."""
     if everything and (words or room):
         raise failures.usage("--all and ROOM contradict each other", "one of the two")
+    if not (everything or words or room):
+        raise failures.usage("Missing argument 'ROOM'.", "chatctl export ROOM, or --all for all")
     named = None if everything else only_room(words, room)
     typed = times.window(time.time(), ("since", since), ("until", until))
     window = {{"since": "from", "until": "to"}[name]: at for name, at in typed.items()}

@@ -130,7 +130,11 @@ def _place(options: Options, directory: Path) -> InitTarget:
     found = InitTarget(home, Path(os.path.realpath(path)))
     if not found.database.parent.is_dir() and found.database.parent != home:
         parent = found.database.parent
-        raise Failure("file_not_found", f"there is no directory {parent}", f"mkdir -p {parent}")
+        raise Failure(
+            "file_not_found",
+            f"there is no directory {parent}",
+            shlex.join(("mkdir", "-p", str(parent))),
+        )
     return found
 
 
@@ -190,8 +194,14 @@ def _refuse_existing(place: InitTarget) -> None:
             raise Failure(
                 "file_exists",
                 f"{each} exists already; nothing was changed",
-                "chatctl config show --origin, or another directory: chatctl init DIR",
+                f"{_shown(place)}another directory: chatctl init DIR",
             )
+
+
+def _shown(place: InitTarget) -> str:
+    if not place.configuration.exists():
+        return ""
+    return f"{shlex.join(('chatctl', 'config', 'show', '--config', str(place.configuration)))}, or "
 
 
 def _undo(made: Path) -> None:
@@ -229,7 +239,7 @@ def _write(place: InitTarget, path: Path, text: str, mode: int = 0o600) -> None:
             raise Failure(
                 "file_exists",
                 f"{path} is of a run that was given something else",
-                f"rm {path}, and chatctl init again",
+                f"rm {shlex.quote(str(path))}, and chatctl init again",
             )
         return
     part = path.with_name(f"{path.name}.part")

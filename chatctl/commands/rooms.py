@@ -1,5 +1,6 @@
 """``chatctl rooms``."""
 
+import shlex
 import sys
 from typing import Annotated, Literal
 
@@ -160,7 +161,7 @@ def rm(
         # Asked without a hold on the database: a person may take their time.
         with connection.open(options) as server:
             found = _closed(server, named)
-        check_terminal("removing a room", f"chatctl rooms rm {named} --yes")
+        check_terminal("removing a room", shlex.join(("chatctl", "rooms", "rm", named, "--yes")))
         ask(f"Remove {found['room_name']} ({found['room_id']}), closed, and all that is in it?")
         named = found["room_id"]
     with connection.open(options, writes=True) as server:
@@ -231,7 +232,9 @@ def _tell_namesakes(options: Options, name: str, room: Json) -> None:
 def _one_name(rest: list[str]) -> Failure:
     if not rest:
         return usage("Missing argument 'NAME'.", "chatctl rooms rename ROOM NAME")
-    return usage(f"Got unexpected extra argument ({rest[1]})", f"'{' '.join(rest)}', in quotes")
+    return usage(
+        f"Got unexpected extra argument ({rest[1]})", f"{shlex.quote(' '.join(rest))}, in quotes"
+    )
 
 
 def _close(server: Client, room: Json) -> Json:
@@ -248,7 +251,7 @@ def _close(server: Client, room: Json) -> Json:
 
 def _confirmed(options: Options, named: str) -> str:
     """The id of the room that the person at the terminal wants to close."""
-    check_terminal("closing a room", f"chatctl rooms close {named} --yes")
+    check_terminal("closing a room", shlex.join(("chatctl", "rooms", "close", named, "--yes")))
     # Asked without a hold on the database: a person may take their time.
     with connection.open(options) as server:
         found = rooms.find(server, named)

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -208,7 +209,10 @@ class PulledPart:
         self.position, self._counted = position, counted
 
     def _misfit(self, what: str) -> Failure:
-        return usage(f"{self._cursor.path} {what}", f"rm {self.path} {self._cursor.path}")
+        return usage(
+            f"{self._cursor.path} {what}",
+            shlex.join(("rm", str(self.path), str(self._cursor.path))),
+        )
 
     def add(self, piece: RoomPiece) -> None:
         """On the disk before the cursor says that it is."""

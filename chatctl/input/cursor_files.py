@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -78,7 +79,7 @@ class OffsetFile:
                 "resync_required",
                 f"{self._file.path} is at offset {after}, but the log ends at {newest}: "
                 "it belongs to another database",
-                f"rm {self._file.path}, and --since 0",
+                f"rm {shlex.quote(str(self._file.path))}, and --since 0",
                 409,
             )
         return after

@@ -1,5 +1,6 @@
 """Where a server listens: which addresses may be named, and the link to one."""
 
+import re
 import ssl
 from ipaddress import ip_address
 
@@ -25,8 +26,9 @@ def server_url(address: str) -> httpx.URL:
     except httpx.InvalidURL as error:
         raise failures.usage(f"--server: '{address}' is no URL: {error}") from None
     if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        meant = address if re.fullmatch(r"[\w.-]+(:\d+)?", address) else "127.0.0.1:3000"
         raise failures.usage(
-            f"--server: '{address}' is not the URL of a server", "--server http://127.0.0.1:3000"
+            f"--server: '{address}' is not the URL of a server", f"--server http://{meant}"
         )
     if url.userinfo:
         raise failures.usage(

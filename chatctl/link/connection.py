@@ -163,7 +163,7 @@ def _of_the_running_server() -> Path | None:
         raise Failure(
             "several_servers",
             f"several servers are running, with {', '.join(found)}: which database is meant?",
-            f"--db sqlite://{found[0]}",
+            shlex.join(("--db", f"sqlite://{found[0]}")),
         )
     return Path(found[0]) if found else None
 

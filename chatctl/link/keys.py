@@ -1,6 +1,7 @@
 """Where an admin API key is read from, and which files are believed to hold one."""
 
 import os
+import shlex
 import stat
 import sys
 from pathlib import Path
@@ -44,7 +45,9 @@ def found(name: str, owners: set[int]) -> str | None:
             return None
         if seen.st_mode & 0o077:
             raise Failure(
-                "user_refused", f"others may read the API key in {name}", f"chmod 600 {name}"
+                "user_refused",
+                f"others may read the API key in {name}",
+                f"chmod 600 {shlex.quote(name)}",
             )
         return _checked(os.read(descriptor, _MOST_BYTES + 1), name)
     finally:

@@ -1,6 +1,7 @@
 """Whose a database and its lock are: who may use the one, and is believed through the other."""
 
 import os
+import shlex
 from pathlib import Path
 
 from chatctl.shell.failures import Failure
@@ -11,11 +12,11 @@ def check_file(path: Path) -> None:
     try:
         owner = path.stat().st_uid
     except FileNotFoundError:
+        named = f"--db {shlex.quote(f'sqlite://{path}')}"
         raise Failure(
             "file_not_found",
             f"there is no database file {path}",
-            f"chatctl serve --db sqlite://{path}, which creates it, or chatctl db migrate --db "
-            f"sqlite://{path}",
+            f"chatctl serve {named}, which creates it, or chatctl db migrate {named}",
         ) from None
     except PermissionError:
         raise Failure("user_refused", f"{path} is not for this user to read") from None

@@ -112,6 +112,10 @@ class Verb:
     def sentence(self) -> str:
         return (inspect.getdoc(self.run) or "").split("\n")[0]
 
+    @property
+    def example(self) -> str:
+        return f"as in: {self.examples[0]}"
+
     def add_to(self, app: typer.Typer, cls: type[TyperCommand]) -> None:
         """``cls`` writes the help."""
         app.command(self.name, cls=cls)(self._with_common_options())
@@ -126,7 +130,12 @@ class Verb:
                 maker(**{name: given.pop(name) for name in names})
                 for maker, names in zip(makers, (common, *shared), strict=True)
             ]
-            self.run(*made, **given)
+            try:
+                self.run(*made, **given)
+            except failures.Failure as failure:
+                if failure.message.startswith("Missing argument"):
+                    failure.hint = failure.hint or self.example
+                raise
             try:
                 stdout.flush()
             except failures.OutputLost as lost:

@@ -233,6 +233,10 @@ def _verbs() -> Iterator[tuple[str, Verb]]:
         yield from ((f"chatctl {noun} {verb.name}", verb) for verb in verbs)
 
 
+def example(path: str) -> str:
+    return dict(_verbs())[path].example
+
+
 def commands() -> list[tuple[str, Verb, Sequence[Any]]]:
     """Path, verb and Typer's parameters of every command."""
     return [(path, verb, _params(path.split()[1:])) for path, verb in _verbs()]

@@ -6,6 +6,7 @@ at the door. Other control characters are kept as they are: escaping is the read
 
 import json
 import re
+import shlex
 import unicodedata
 
 from chatctl_server import errors
@@ -61,9 +62,8 @@ def check_room_name(name: str, field: str) -> str:
     if any(unicodedata.category(each) in _LINES for each in name):
         raise errors.InvalidInput(f"{field} has a control character", field=field)
     if name != name.strip():
-        raise errors.InvalidInput(
-            f"{field} has white space at its ends", field=field, hint=f"'{name.strip()}'"
-        )
+        hint = shlex.quote(name.strip()) if name.strip() else None
+        raise errors.InvalidInput(f"{field} has white space at its ends", field=field, hint=hint)
     if name.startswith("-"):
         raise errors.InvalidInput(f"{field} begins like an option, with -", field=field)
     if _ID.fullmatch(name):

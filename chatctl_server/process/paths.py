@@ -3,13 +3,14 @@
 import hashlib
 import os
 import secrets
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
 
 import msgspec
 
-from chatctl_server.errors import NotFound, StorageUnavailable, unusable
+from chatctl_server.errors import StorageUnavailable, no_directory, unusable
 from chatctl_server.process import lock
 from chatctl_server.settings.sources import Settings, database_path
 
@@ -43,7 +44,7 @@ class Paths(msgspec.Struct, frozen=True):
                 if self.key_file.stat().st_mode & 0o077:
                     self.warnings.append(
                         f"others may read the API key, and commands refuse it: "
-                        f"chmod 600 {self.key_file}"
+                        f"chmod 600 {shlex.quote(str(self.key_file))}"
                     )
                 return found, False
             key = secrets.token_urlsafe(32)
@@ -94,7 +95,7 @@ def find_paths(settings: Settings, directory: Path) -> Paths:
         )
     real = Path(os.path.realpath(path))
     if not real.parent.is_dir():
-        raise NotFound(f"There is no directory {real.parent}", hint=f"mkdir -p {real.parent}")
+        raise no_directory(real.parent)
     return Paths(
         database=real,
         lock_path=lock.lock_path(real),

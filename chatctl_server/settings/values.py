@@ -318,8 +318,8 @@ LOG_LEVEL = ValueType(
     f"a level ({', '.join(LEVELS)}), then area=level for {', '.join(AREAS)}, as in info,sync=debug",
 )
 SIGNING_SECRETS = ValueType(
-    lambda text: _each(text.split(), _signing_secret),
-    f"{signatures.FORM}; several, the newest first, with spaces between them",
+    lambda text: _each(_parts(",".join(text.split())), _signing_secret),
+    f"{signatures.FORM}; several, the newest first, with commas or spaces between them",
     is_secret=True,
 )
 _SEVERAL = "; several, the newest first, with commas between them"

@@ -155,6 +155,13 @@ def test_a_second_one_is_exit_5(here: Here) -> None:
     assert _tree(here.directory) == before
 
 
+def test_a_second_one_leads_to_the_configuration_of_the_first(here: Here) -> None:
+    assert here("init", "a b", "--quiet").exit == 0
+    hint = here("init", "a b").stderr.splitlines()[1].removeprefix("  try: ")
+    shown = here(*shlex.split(hint.partition(", or ")[0])[1:])
+    assert f"DATABASE_URL\tsqlite://{here.directory}/a b/chat.db" in shown.stdout
+
+
 def _tree(directory: Path) -> dict[str, bytes | None]:
     return {
         str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None

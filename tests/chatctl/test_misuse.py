@@ -167,11 +167,18 @@ def test_a_closed_stdin_is_an_empty_one(
         ("backup x.db", "chatctl db backup"),
         ("romms ls", "chatctl rooms"),
         ("nothing-like-it", "chatctl --help"),
+        ("callbacks list", "chatctl callbacks ls, listen"),
+        ("-v", "chatctl --version"),
+        ("events --until 1h -f", "chatctl events tail -f"),
+        ("ban", "as in: chatctl ban lobby mallory --reason spam --for 7d"),
+        ("rooms create", "as in: chatctl rooms create lobby --admin alice --json"),
+        ("export", "chatctl export ROOM, or --all for all"),
+        ("status --server 127.0.0.1:4311", "--server http://127.0.0.1:4311"),
+        ("status --server chat.example.org", "--server http://chat.example.org"),
+        ("status --server ftp://a", "--server http://127.0.0.1:3000"),
     ],
 )
-def test_a_word_that_is_no_command_leads_to_the_one_that_has_it(
-    here: Here, typed: str, meant: str
-) -> None:
+def test_what_is_typed_wrongly_leads_to_what_is_meant(here: Here, typed: str, meant: str) -> None:
     done = here(*typed.split())
     assert (done.stdout, done.exit) == ("", 2)
     assert done.stderr.splitlines()[1] == f"  try: {meant}"

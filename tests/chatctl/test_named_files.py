@@ -1,6 +1,8 @@
 """A directory where a file is meant, and a file in a directory that is missing: told with the
 option, and with what was typed, before anything is done."""
 
+import shlex
+
 import pytest
 from prepared_server import Answer, Prepared
 from same_process import Here
@@ -72,3 +74,27 @@ def test_an_argument_is_a_file_too(here: Here) -> None:
     for words in (("token", "inspect", "dir"), ("db", "restore", "dir", "--yes")):
         done = here(*words, DATABASE_URL="sqlite:./chat.db")
         assert (done.stdout, done.stderr, done.exit) == ("", said, USAGE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("serve", "--db", "sqlite:./a b/c.db"),
+        ("init", "etc", "--db", "sqlite:./a b/c.db"),
+        ("db", "info", "--db", "sqlite:./a b.db"),
+        ("db", "backup", "a b/", "--db", "sqlite:./chat.db"),
+        ("db", "backup", "a b/c.db", "--db", "sqlite:./chat.db"),
+        ("db", "restore", "a b.db", "--db", "sqlite:./chat.db"),
+    ],
+    ids=" ".join,
+)
+def test_a_hint_names_a_path_with_a_space_as_a_shell_takes_it(
+    here: Here, words: tuple[str, ...]
+) -> None:
+    here("db", "migrate", "--db", "sqlite:./chat.db")
+    (here.directory / "a b.db").write_text("")
+    if words[1] == "info":
+        (here.directory / "a b.db").unlink()
+    hint = here(*words).stderr.splitlines()[1]
+    typed = shlex.split(hint.removeprefix("  try: ").partition(", ")[0])
+    assert any(word.rstrip("/").endswith(("a b", "a b.db")) for word in typed), typed

@@ -17,8 +17,9 @@ def test_a_name(name: str) -> None:
     ("name", "said", "hint"),
     [
         ("", "is empty", None),
-        ("lobby ", "has white space at its ends", "'lobby'"),
-        ("\u3000lobby", "has white space at its ends", "'lobby'"),
+        ("lobby ", "has white space at its ends", "lobby"),
+        ("\u3000lobby", "has white space at its ends", "lobby"),
+        (" ", "has white space at its ends", None),
         ("lob\tby", "has a control character", None),
         ("lob\x1b[2Jby", "has a control character", None),
         ("lob\u2028by", "has a control character", None),

@@ -420,7 +420,9 @@ class TestSecrets:
 
     def test_several_signing_secrets_and_which_of_them_is_wrong(self, place: Place) -> None:
         new, old = "whsec_" + "A" * 32, "B" * 32
-        assert place.value("CALLBACK_SIGNING_SECRET", f"{new}  {old} {new}") == (new, old)
+        for between in (" ", ",", " , "):
+            text = f"{new}{between}{old}{between}{new}"
+            assert place.value("CALLBACK_SIGNING_SECRET", text) == (new, old)
         loaded = place.load(environ={"CALLBACK_SIGNING_SECRET": f"{new} {old}"})
         assert sources.secret_values(loaded.settings) == [new, old]
         for text, problem in ((f"{new} {old} ?", "(number 3 of 3) is not base64"),

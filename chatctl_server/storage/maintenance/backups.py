@@ -92,7 +92,7 @@ def sha256(path: Path) -> str:
 def _refuse_existing(*paths: Path) -> None:
     directory = paths[0].parent
     if not directory.is_dir():
-        raise errors.NotFound(f"There is no directory {directory}", hint=f"mkdir -p {directory}")
+        raise errors.no_directory(directory)
     for path in paths:
         if os.path.lexists(path):
             raise errors.Conflict(f"{path} exists already", hint="choose another name")
