@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from chatctl_server.errors import InvalidSetting, NotFound
 from chatctl_server.settings import spelling
-from chatctl_server.settings.values import did_you_mean
 
 DEFAULT_FILES = ("chatctl.toml", "/etc/chatctl/chatctl.toml")
 
@@ -24,20 +24,17 @@ class FoundSetting(NamedTuple):
     file_setting: str = ""
 
 
-class DotEnv(NamedTuple):
+class ReadFile(NamedTuple):
     """``unknown``: the names of no setting, and where they stand."""
 
     found: dict[str, FoundSetting]
     unknown: dict[str, str]
 
 
-def read_dotenv(path: Path, settings: Collection[str], others: Collection[str]) -> DotEnv:
-    """``others`` are found, too. It may belong to several programs: of names that are no setting's,
-    those are refused that are written like one."""
-    known = {*settings, *others}
+def read_dotenv(path: Path, known: Collection[str]) -> ReadFile:
     # A virtual environment is a directory that is often called .env.
     if not path.is_file():
-        return DotEnv({}, {})
+        return ReadFile({}, {})
     from dotenv.parser import parse_stream  # 0.07 s, and most directories have no such file
 
     found: dict[str, FoundSetting] = {}
@@ -52,22 +49,39 @@ def read_dotenv(path: Path, settings: Collection[str], others: Collection[str]) 
         elif binding.key is not None and binding.key in known:
             found[binding.key] = FoundSetting(binding.value or "", origin)
         elif binding.key is not None:
-            _refuse_misspelt(binding.key, origin, settings)
             unknown[binding.key] = origin
-    return DotEnv(found, unknown)
+    return ReadFile(found, unknown)
 
 
-def _refuse_misspelt(key: str, origin: str, settings: Collection[str]) -> None:
-    meant = spelling.meant(key.upper(), settings)
-    if meant is not None:
-        raise InvalidSetting(
-            f"{origin}: there is no setting {key!r}", field=key, hint=f"did you mean {meant}?"
+def refuse_misspelt(
+    dotenv: Mapping[str, str], toml: Mapping[str, str], settings: Collection[str]
+) -> None:
+    """Raises InvalidSetting, which names every unknown one. ``.env`` may belong to several
+    programs: of its names only those are refused that are written like a setting's."""
+    meant = {name: spelling.meant(name.upper(), settings) for name in (*dotenv, *toml)}
+    if not toml and not any(meant.values()):
+        return
+    for name in toml:
+        meant[name] = meant[name] or next(
+            iter(get_close_matches(name.upper(), settings, n=1)), None
         )
+    unknown = [*dotenv.items(), *toml.items()]
+    near = ", ".join(each for each in meant.values() if each)
+    raise InvalidSetting(
+        "; ".join(f"{origin}: there is no setting {name!r}" for name, origin in unknown),
+        field=unknown[0][0],
+        hint=f"did you mean {near}?" if near else None,
+    )
 
 
 def _refuse_broken_line(written: str, origin: str, known: Collection[str]) -> None:
     match = re.match(r"\s*(?:export\s+)?['\"]?(\w+)", written)
     if match and match[1] in known:
+        if "=" not in written:
+            raise InvalidSetting(
+                f"{match[1]} (from {origin}): the line has no =, as in {match[1]}=value",
+                field=match[1],
+            )
         raise InvalidSetting(
             f"{match[1]} (from {origin}): the line cannot be read",
             field=match[1],
@@ -86,7 +100,7 @@ def config_file(named: str | None, cwd: Path) -> tuple[Path, str] | None:
     return None
 
 
-def read_toml(path: Path, called: str, known: Collection[str]) -> dict[str, FoundSetting]:
+def read_toml(path: Path, called: str, known: Collection[str]) -> ReadFile:
     import tomllib  # 0.02 s
 
     text = _read(path)
@@ -95,24 +109,20 @@ def read_toml(path: Path, called: str, known: Collection[str]) -> dict[str, Foun
     except tomllib.TOMLDecodeError as error:
         raise InvalidSetting(f"{called} is not valid TOML: {error}") from None
     lines = _line_numbers(text)
-    return {name: _found(name, table[name], called, lines, known) for name in table}
+    origins = {name: f"{called} line {lines[name]}" if name in lines else called for name in table}
+    found = {name: _found(name, value, origins[name]) for name, value in table.items()}
+    return ReadFile(
+        {name: each for name, each in found.items() if name in known},
+        {name: origin for name, origin in origins.items() if name not in known},
+    )
 
 
-def _found(
-    name: str, value: object, called: str, lines: Mapping[str, int], known: Collection[str]
-) -> FoundSetting:
-    origin = f"{called} line {lines[name]}" if name in lines else called
+def _found(name: str, value: object, origin: str) -> FoundSetting:
     if isinstance(value, dict):
         raise InvalidSetting(
             f"{origin}: [{name}] is a table, but the file is flat",
             field=name,
             hint='write every setting at the top as NAME = "value"',
-        )
-    if name not in known:
-        raise InvalidSetting(
-            f"{origin}: there is no setting {name!r}",
-            field=name,
-            hint=did_you_mean(name.upper(), known),
         )
     if isinstance(value, bool):
         return FoundSetting("true" if value else "false", origin)

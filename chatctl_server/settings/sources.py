@@ -15,7 +15,14 @@ import msgspec
 
 from chatctl_server.errors import InvalidSetting
 from chatctl_server.settings import secret_files, values
-from chatctl_server.settings.files import FoundSetting, config_file, read_dotenv, read_toml
+from chatctl_server.settings.files import (
+    FoundSetting,
+    ReadFile,
+    config_file,
+    read_dotenv,
+    read_toml,
+    refuse_misspelt,
+)
 from chatctl_server.settings.table import (
     FLAGS,
     SECRET_FILES,
@@ -65,12 +72,13 @@ def load(
     cwd: Path = Path(),
 ) -> Loaded:
     """``flags`` maps setting names to what the command line said; ``config`` is ``--config``."""
-    dotenv = read_dotenv(cwd / ".env", KNOWN, ("CHAT_CONFIG", "RUST_LOG"))
+    dotenv = read_dotenv(cwd / ".env", (*KNOWN, "CHAT_CONFIG", "RUST_LOG"))
     named = config or environ.get("CHAT_CONFIG") or _text(dotenv.found, "CHAT_CONFIG")
     file = config_file(named, cwd)
-    toml = read_toml(*file, KNOWN) if file else {}
+    toml = read_toml(*file, KNOWN) if file else ReadFile({}, {})
+    refuse_misspelt(dotenv.unknown, toml.unknown, KNOWN)
     found = secret_files.credentials(environ.get("CREDENTIALS_DIRECTORY"), SECRET_FILES, cwd)
-    for source in (toml, dotenv.found, _from_environment(environ), _from_flags(flags)):
+    for source in (toml.found, dotenv.found, _from_environment(environ), _from_flags(flags)):
         found |= secret_files.merged(source, SECRET_FILES)
     warnings = _read_secrets(found, cwd)
     if "LOG_LEVEL" not in found and "RUST_LOG" in found:

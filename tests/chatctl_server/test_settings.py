@@ -256,6 +256,26 @@ class TestDotenv:
             place.load()
         assert caught.value.detail == "ADMIN_API_KEY (from .env line 3): the line cannot be read"
 
+    def test_a_line_without_an_equals_sign_gets_an_example(self, place: Place) -> None:
+        place.dotenv("ROOM_IDENTITY token\n")
+        with pytest.raises(InvalidSetting) as caught:
+            place.load()
+        assert caught.value.detail == (
+            "ROOM_IDENTITY (from .env line 1): the line has no =, as in ROOM_IDENTITY=value"
+        )
+
+    def test_every_unknown_name_of_both_files_is_told_at_once(self, place: Place) -> None:
+        place.dotenv("ROOM_IDENTITI=token\nFOO=1\n")
+        place.toml("BIND_ADRESS = '127.0.0.1:1'\nBAR = 1\n")
+        with pytest.raises(InvalidSetting) as caught:
+            place.load()
+        assert caught.value.detail == (
+            ".env line 1: there is no setting 'ROOM_IDENTITI'; .env line 2: there is no setting "
+            "'FOO'; chatctl.toml line 1: there is no setting 'BIND_ADRESS'; chatctl.toml line 2: "
+            "there is no setting 'BAR'"
+        )
+        assert caught.value.hint == "did you mean ROOM_IDENTITY, BIND_ADDRESS?"
+
     def test_a_quote_that_closes_lines_later_is_refused(self, place: Place) -> None:
         place.dotenv("ADMIN_API_KEY='abc\nMAX_CONNECTIONS=5\nLOG_LEVEL='\n")
         with pytest.raises(InvalidSetting, match=r"line 1.*holds a line break"):
