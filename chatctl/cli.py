@@ -137,8 +137,8 @@ def _lines(failure: Failure, code: int, as_json: bool) -> str:
             "exit": code,
         }
         return json_text({"error": error}) + "\n"
-    hint = f"  try: {visible(failure.hint)}\n" if failure.hint else ""
-    return f"chatctl: {visible(failure.message)}\n{hint}"
+    more = f"  try: {visible(failure.hint)}\n" if failure.hint else ""
+    return f"chatctl: {visible(failure.message)}\n{more}"
 
 
 def _misused(error: TyperException) -> Failure:

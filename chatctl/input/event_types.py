@@ -40,7 +40,7 @@ def globs(given: Iterable[str], option: str) -> list[str]:
 def check(glob: str, option: str, others: Sequence[str] = ()) -> None:
     """Raises Failure ``usage`` when it fits no event, nor any of the other names."""
     if not glob:
-        raise usage(f"{option}: one of them is empty", f"{option} 'room.*,message.*'")
+        raise usage(f"{option}: one of them is empty", f"{option} 'room.*'")
     names = (*events(), *others)
     # A shell negates a set with !, the server's SQLite with ^.
     if any(fnmatchcase(name, glob.replace("[^", "[!")) for name in names):

@@ -141,7 +141,7 @@ def hand_over(path: Path, like: Path) -> None:
 
 
 CHECK = "chatctl db check, and then chatctl db restore FILE, with the newest good backup"
-NOT_A_DATABASE = "another file, or chatctl db restore FILE, with the newest good backup"
+NOT_A_DATABASE = "another file, or: chatctl db restore FILE, with the newest good backup"
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     desk.post(room, "anna", "second")
     for sanction, user in ((moderation.ban, "mallory"), (moderation.mute, "trudy")):
         desk.run(sanction, room, user, None, None)
-    _give_up_a_delivery(desk)
+    give_up_a_delivery(desk)
     desk.run(conversations.close, desk.create_room("gone"))
     desk.close()
     maintenance.backup(desk.path, directory / "good.backup")
@@ -70,7 +70,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def _give_up_a_delivery(desk: Offline) -> None:
+def give_up_a_delivery(desk: Offline) -> None:
     """To an endpoint that is disabled then."""
     settings = Settings()
     added = desk.run(endpoints.add, HOOK, ["custom.*"], None, True, settings).endpoint

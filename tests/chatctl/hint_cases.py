@@ -1,0 +1,285 @@
+"""What is typed, the hint that it prints, and what is typed when one does what the hint says.
+
+``{}`` in a hint is anything, ``{dir}`` the directory. Where nothing stands behind the hint, it is
+typed itself, up to its first comma, and then, unless it is a command of ours, the first line again.
+"""
+
+from typing import NamedTuple
+
+HOOK = "http://127.0.0.1:9/hook"
+ADD = "callbacks add http://127.0.0.1:9/x --events"
+CHECK = "chatctl config check"
+FORMS = "2026-01-31, 2026-01-31T09:00:00Z, Unix seconds, or an age such as 15m, 2h, 7d"
+SECRET = "correct-horse-battery-staple-0123456789"
+JWT = f"{'e' * 20}.{'a' * 20}.{'b' * 43}"
+TOKENS = f"ROOM_IDENTITY=token ROOM_TOKEN_SECRET={SECRET} chatctl token"
+BASE64 = "openssl rand -base64 32"
+OR_MORE = "a secret a line, as CALLBACK_SIGNING_SECRET has it: openssl rand -base64 32 writes one"
+KEY = "--api-key-file with a file that holds the key alone; the server writes its own when empty"
+TO_FILE = "umask 077; openssl rand {} 32 > FILE, and FILE as {}_FILE"
+
+
+PROGRAMS = ("mkdir", "rm", "echo", "openssl")
+
+
+class Tried(NamedTuple):
+    typed: str
+    hint: str
+    follow: tuple[str, ...] = ()
+    ends: tuple[int, ...] = (0,)
+
+
+def _line(typed: str) -> str:
+    is_whole = typed[0].isupper() or typed.partition(" ")[0] in ("chatctl", *PROGRAMS)
+    return typed if is_whole else f"chatctl {typed}"
+
+
+def _tried(typed: str, hint: str, *follow: str, ends: tuple[int, ...] = (0,)) -> Tried:
+    if not follow:
+        first = hint.partition(", ")[0]
+        follow = (first,) if first.startswith("chatctl ") else (first, _line(typed))
+    return Tried(_line(typed), hint, tuple(_line(each) for each in follow), ends)
+
+
+TRIED = [
+    # At a server.
+    _tried(f"SERVED=1 chatctl callbacks test {HOOK}", "chatctl callbacks enable {}", f"SERVED=1 chatctl callbacks enable {HOOK}"),
+    _tried("SERVED=1 ADMIN_API_KEY=wrong chatctl rooms ls", "--api-key-file FILE, or ADMIN_API_KEY in the environment", "SERVED=1 chatctl rooms ls --api-key-file key"),
+    _tried("SERVED=1 chatctl watch lobby --since 999 --count 1", "--since {}", "SERVED=1 chatctl watch lobby --since 0 --count 1"),
+    _tried("SERVED=1 chatctl callbacks rm http://127.0.0.1:9/data", "DATA_CALLBACK_URL, which switches it off when it is not set; CALLBACK_SIGNING_SECRET", "SERVED=1 chatctl callbacks ls"),
+    # What is typed wrongly.
+    _tried("rooms ls --nothing", "chatctl rooms ls --help"),
+    _tried("-q rooms ls", "options behind the verb, as in: chatctl rooms ls --json", "chatctl rooms ls --json"),
+    _tried("rooms lss", "chatctl rooms ls"),
+    _tried("version", "chatctl --version"),
+    _tried("rooms ls --statu open", "chatctl rooms ls … --status", "rooms ls --status open"),
+    _tried("rooms show", "as in: chatctl rooms show lobby", "rooms show lobby"),
+    _tried("rooms create", "as in: chatctl rooms create lobby --admin alice --json", "rooms create lobby --admin alice --json"),
+    _tried("rooms create x --admin --quiet", "--admin=--quiet, if it is the value", "rooms create x --admin=--quiet", ends=(0, 2)),
+    _tried("help nothing", "chatctl help"),
+    _tried("help rooms lss", "chatctl help rooms ls"),
+    _tried("events -f", "chatctl events tail -f", "events tail"),
+    # Two that exclude each other.
+    *(
+        _tried(f"{words} {one} {other}", "one of the two", *more)
+        for words, one, other, *more in (
+            ("callbacks deliveries", "--all", "--limit 3", "callbacks deliveries --all"),
+            ("db prune --older-than 90d", "--compact", "--dry-run", "db prune --older-than 90d --dry-run"),
+            ("events tail", "--since 1", "--limit 3", "events tail --since 1"),
+            ("events", "--all", "--limit 3", "events --limit 3"),
+            ("export", "--all", "lobby", "export lobby"),
+            ("rooms history lobby", "--all", "--limit 3", "rooms history lobby --all"),
+            ("messages rm", "--user anna", "--from empty", "messages rm --user anna"),
+            ("events replay --since 0", "--to http://127.0.0.1:9", "--to-file x", "events replay --since 0 --to-file x"),
+            ("callbacks test", "--all", HOOK, "callbacks test --all --help"),
+        )
+    ),
+    _tried("rooms ls --server http://127.0.0.1:9 --db sqlite:./chat.db", "one of the two; CHATCTL_SERVER counts as --server", "rooms ls --db sqlite:./chat.db", "rooms ls --server http://127.0.0.1:9", ends=(0, 6)),
+    _tried("rooms admins lobby --set a --add b", "either --set, or --add and --remove", "rooms admins lobby --set a"),
+    _tried("rooms admins lobby --set a,,b", "--remove USER takes one away", "rooms admins lobby --remove boss"),
+    _tried("bans lobby --all-rooms", "chatctl bans --all-rooms"),
+    _tried("ban lobby anna --all-rooms", "chatctl help input: several, by --from FILE", "chatctl help input"),
+    _tried("messages rm lobby --since 1h", "--user USER", "messages rm --user anna --since 1h"),
+    _tried("db info --server http://a", "--db URL", "db info --db sqlite:./chat.db"),
+    _tried("events tail -f --until 3", "without -f", "events tail --until 3"),
+    _tried("init --config x", "chatctl init", "mkdir sub", "init sub"),
+    # Of rooms, users and messages.
+    _tried("export", "chatctl export ROOM, or --all for all", "export --all"),
+    _tried("export lobby -o good.db", "another name for -o", "export lobby -o new"),
+    _tried("export lobby --format csv -o good.db", "another name for -o", "export lobby --format csv -o new"),
+    _tried("sync pull -o no/x", "mkdir -p no"),
+    _tried("say lobby", "- reads the text from stdin", "say lobby - < users"),
+    _tried("ban lobby", "--from - reads the users from stdin", "ban lobby --from - < users"),
+    _tried("ban lobby --from .", "--from FILE", "ban lobby --from users"),
+    _tried("messages rm lobby abc", "chatctl rooms history ROOM, which shows the ids", "rooms history lobby"),
+    _tried("rooms rename lobby the hall", "'the hall', in quotes", "rooms rename lobby 'the hall'"),
+    _tried("rooms rename lobby", "chatctl rooms rename ROOM NAME", "rooms rename lobby hall"),
+    _tried("rooms close 'open one'", "chatctl rooms close 'open one' --yes"),
+    _tried("rooms rm gone", "chatctl rooms rm gone --yes"),
+    _tried("rooms rm lobby --yes", "chatctl rooms close {}", "chatctl rooms close {id} --yes", "rooms rm {id} --yes"),
+    _tried("rooms create 'lob by '", "'lob by'", "rooms create 'lob by'"),
+    _tried("rooms show nowhere", "chatctl rooms ls"),
+    _tried("rooms show twin", "the whole id of one of them", "rooms show {id}"),
+    _tried("sync push --kind periodic --full", "--kind chat_history or --kind session_history", "sync push --kind chat_history --full"),
+    # Times and numbers.
+    _tried("ban lobby anna --for 5", "--for 5s, 5h or 5d", "ban lobby anna --for 5d"),
+    _tried("ban lobby anna --for soon", "--for 30s, 15m, 2h or 7d", "ban lobby anna --for 2h"),
+    _tried("ban lobby anna --for 9000w", "no --for, which is for ever", "ban lobby anna"),
+    _tried("rooms history lobby --since soon", f"--since {FORMS}", "rooms history lobby --since 2026-01-31", "rooms history lobby --since 2h"),
+    _tried("rooms history lobby --since 1969-01-01", "--since 1970-01-01", "rooms history lobby --since 1970-01-01"),
+    _tried("rooms history lobby --since 2026-01-02 --until 2026-01-01", "--since with the earlier of the two", "rooms history lobby --since 2026-01-01 --until 2026-01-02"),
+    _tried("token mint --user anna --ttl 99999d", "--ttl 1h", f"{TOKENS} mint --user anna --ttl 1h"),
+    _tried("events --since soon", f"--since 1200, {FORMS}", "events --since 1", "events --since 2026-01-31"),
+    _tried("events tail --limit 5000", "--since OFFSET for more", "events tail --since 1"),
+    _tried("events --type nothing.*", "--type 'endpoint.*'", "events --type 'endpoint.*'"),
+    _tried("events --type ''", "--type 'room.*'", "events --type 'room.*'"),
+    _tried("events replay --since 0", "--to URL, --to-file FILE, or --dry-run", "events replay --since 0 --dry-run"),
+    _tried("events replay --to-file x", "--since 0 for all there is", "events replay --since 0 --to-file x"),
+    _tried("events replay --since 0 --to-file good.db", "another name", "events replay --since 0 --to-file new"),
+    _tried("events replay --since 0 --to-file x --rate fast", "--rate 50/s, 600/m or 1000/h", "events replay --since 0 --to-file x --rate 600/m"),
+    _tried("events replay --to-file x --cursor list", "remove it to begin anew", "rm list", "events replay --since 0 --to-file x --cursor list"),
+    _tried("events replay --to-file x --cursor empty", "another file, or remove it to begin anew", "rm empty", "events replay --since 0 --to-file x --cursor empty"),
+    _tried("events replay --to-file x --cursor ahead", "rm ahead, and --since 0", "rm ahead", "events replay --since 0 --to-file x --cursor ahead"),
+    _tried("events replay --since 0 --to nothing", "--to http://localhost:8080", "events replay --since 0 --dry-run --to http://localhost:8080"),
+    _tried("events replay --since 0 --to http://127.0.0.1:9 --secret-file empty", OR_MORE, f"{BASE64} > empty", "events replay --since 0 --to http://127.0.0.1:9 --secret-file empty", ends=(0, 6)),
+    _tried("events replay --since 0 --to http://127.0.0.1:9 --secret-file list", OR_MORE, f"{BASE64} > list", "events replay --since 0 --to http://127.0.0.1:9 --secret-file list", ends=(0, 6)),
+    _tried("events replay --since 0 --to http://a:b", "--to http://localhost:8080/hook", "events replay --since 0 --dry-run --to http://localhost:8080/hook"),
+    _tried("sync pull -o out", "rm out.part out.part.cursor"),
+    _tried("rooms history lobby --since 999999999999", "--since 9999-12-31", "rooms history lobby --since 9999-12-31"),
+    # Callbacks.
+    _tried(f"callbacks add {HOOK} --events custom.* --secret-file signing", "chatctl callbacks rotate-secret {}, or PATCH /management/callbacks/{}, changes it", f"callbacks rotate-secret {HOOK} --secret-file signing"),
+    _tried("callbacks add - --events * --secret-file -", "--secret-file FILE", f"{BASE64} > key", f"{ADD} * --secret-file key"),
+    _tried(f"{ADD} * --scope nothing", "--scope rooms, all, workspace:7 or site:7", f"{ADD} * --scope rooms"),
+    _tried(f"{ADD} * --scope site:7", "rooms or all, or a workspace:NUMBER or site:NUMBER that there is", f"{ADD} * --scope all"),
+    _tried("callbacks add nothing --events *", "such as http://localhost:8080/hook", "callbacks add http://localhost:8080/hook --events *"),
+    _tried("callbacks add http://u:p@127.0.0.1:9/x --events *", "chatctl callbacks add - --events … < url.txt", "echo http://127.0.0.1:9/x > url.txt", "chatctl callbacks add - --events * < url.txt"),
+    _tried(f"{ADD} mesage.posted", "--events 'message.posted' or {}", f"{ADD} message.posted"),
+    _tried(f"callbacks rotate-secret {HOOK}", "--out FILE, which makes a secret and puts it there", f"callbacks rotate-secret {HOOK} --out new"),
+    _tried(f"callbacks rotate-secret {HOOK} --out list", "--out with a new name", f"callbacks rotate-secret {HOOK} --out new"),
+    _tried("callbacks test", "chatctl callbacks test --all", "chatctl callbacks test --all", ends=(6,)),
+    _tried("callbacks show nothing", "chatctl callbacks ls, or chatctl callbacks deliveries"),
+    _tried("callbacks rm nothing", "chatctl callbacks ls"),
+    _tried("callbacks retry abc", "chatctl callbacks deliveries, which shows the ids"),
+    _tried("watch lobby", "chatctl serve, and then the same again", "chatctl serve --help"),
+    # Servers and files.
+    _tried("rooms ls --server a:1", "--server http://a:1", "rooms ls --server http://a:1", ends=(6,)),
+    _tried("rooms ls --server http://u:p@a", "--api-key-file FILE", "rooms ls --api-key-file list"),
+    _tried("rooms ls --api-key-file empty", KEY, "rooms ls --api-key-file list"),
+    _tried("rooms ls --api-key-file large", KEY, "rooms ls --api-key-file list"),
+    _tried("rooms ls --api-key-file latin", KEY, "rooms ls --api-key-file list"),
+    _tried("DATABASE_URL= chatctl rooms ls", "chatctl serve, or name a database: --db sqlite:./chat.db", "rooms ls --db sqlite:./chat.db"),
+    _tried("DATABASE_URL=sqlite::memory: chatctl rooms ls", "chatctl serve, or name a file: --db sqlite:./chat.db", "rooms ls --db sqlite:./chat.db"),
+    _tried("DATABASE_URL= chatctl db info", "--db sqlite:./chat.db", "db info --db sqlite:./chat.db"),
+    _tried("rooms ls --db 'sqlite:./no ne.db'", "chatctl serve --db 'sqlite://{dir}/no ne.db', which creates it, or chatctl db migrate --db 'sqlite://{dir}/no ne.db'", "chatctl db migrate --db 'sqlite://{dir}/no ne.db'", "rooms ls --db 'sqlite:./no ne.db'"),
+    _tried("init new --db sqlite::memory:", "--db sqlite:///var/lib/chat.db", "init new --db sqlite://{dir}/new.db"),
+    _tried("init new --db 'sqlite:./n o/chat.db'", "mkdir -p '{dir}/n o'"),
+    _tried("init", "another directory: chatctl init DIR", "init sub"),
+    _tried("db migrate --db 'sqlite:./n o/x.db'", "mkdir -p '{dir}/n o'"),
+    _tried("db restore good.db", "chatctl db restore good.db --yes"),
+    _tried("db restore text.db --yes", "choose another backup", "db restore good.db --yes"),
+    _tried("db restore empty --yes", "choose another backup", "db restore good.db --yes"),
+    _tried("db check --db sqlite:./text.db", "chatctl db restore FILE, with the newest good backup", "db restore good.db --yes --db sqlite:./text.db", "db check --db sqlite:./text.db"),
+    _tried("db info --db sqlite:./text.db", "another file, or: chatctl db restore FILE, with the newest good backup", "db restore good.db --yes --db sqlite:./text.db", "db info --db sqlite:./text.db"),
+    _tried("db backup -", "chatctl db backup FILE", "db backup new"),
+    _tried("db backup 'n o/'", "mkdir -m 700 'n o/'"),
+    _tried("db backup good.db --keep 3", "chatctl db backup DIRECTORY --keep 3", "mkdir sub", "db backup sub --keep 3"),
+    _tried("db backup good.db", "choose another name", "db backup new"),
+    _tried("db backup x.db --db sqlite:./empty", "chatctl db migrate", "db migrate --db sqlite:./empty", "db backup x.db --db sqlite:./empty"),
+    _tried("rooms ls --db sqlite:./empty", "chatctl db migrate", "db migrate --db sqlite:./empty", "rooms ls --db sqlite:./empty"),
+    _tried("rooms ls --db sqlite:./others.db", "choose another file", "rooms ls --db sqlite:./chat.db"),
+    _tried("db prune --older-than 90d", "chatctl db prune --older-than 90d --yes"),
+    _tried("db seed", "chatctl db seed --demo", "db migrate --db sqlite:./n.db", "db seed --demo --db sqlite:./n.db"),
+    _tried("db seed --demo", "chatctl db migrate --db sqlite:./NEW.db, and then the same with it", "chatctl db migrate --db sqlite:./NEW.db", "db seed --demo --db sqlite:./NEW.db"),
+    _tried("rooms ls --db sqlite:./damaged.db", "chatctl db check, and then chatctl db restore FILE, with the newest good backup", "db restore good.db --yes --db sqlite:./damaged.db", "rooms ls --db sqlite:./damaged.db"),
+    _tried("rooms ls --db sqlite:./newer.db", "install the newer chatctl, or restore the backup made before its upgrade", "db restore good.db --yes --db sqlite:./newer.db", "rooms ls --db sqlite:./newer.db"),
+    _tried("db restore changed.db --yes", "choose another backup, or remove the manifest when the change was intended", "rm changed.db.json", "db restore changed.db --yes"),
+    _tried("init part", "rm {dir}/part/chatctl.toml, and chatctl init again", "rm part/chatctl.toml", "chatctl init part"),
+    # Settings and secrets.
+    _tried("config check --config table.toml", 'write every setting at the top as NAME = "value"', "echo 'MAX_CONNECTIONS = \"5\"' > table.toml", "config check --config table.toml"),
+    _tried("config check --config list.toml", 'write TRUSTED_PROXIES = "…", several values with commas between them', "echo 'TRUSTED_PROXIES = \"10.0.0.0/8,fd00::/8\"' > list.toml", "config check --config list.toml"),
+    _tried(f"CREDENTIALS_DIRECTORY=credentials {CHECK}", "leave out one of them", "rm credentials/ADMIN_API_KEY", f"CREDENTIALS_DIRECTORY=credentials {CHECK}"),
+    _tried(f"{TOKENS} inspect - < jwt", "chatctl token mint --user USER makes a good one", f"{TOKENS} mint --user anna > token.txt", f"{TOKENS} inspect - < token.txt"),
+    _tried("token mint --user anna", "the server's own configuration: --config FILE or CHAT_CONFIG; chatctl init writes one", "chatctl init sub", "token mint --user anna --config sub/chatctl.toml"),
+    _tried(f"ROOM_TOKEN_SECRET={SECRET} chatctl token inspect {JWT}", "the token on stdin: chatctl token inspect - < token.txt", f"{TOKENS} mint --user anna > token.txt", f"{TOKENS} inspect - < token.txt"),
+    *(
+        _tried(f"{wrong} {CHECK}", hint, *(f"{each} {CHECK}" for each in right))
+        for wrong, hint, *right in (
+            ("ROOM_IDENTITY=token", "openssl rand -hex 32 writes a good one", f"ROOM_IDENTITY=token ROOM_TOKEN_SECRET={SECRET}"),
+            ("ROOM_IDENTITY=tokn", "did you mean token?", f"ROOM_IDENTITY=token ROOM_TOKEN_SECRET={SECRET}"),
+            ("LOG_LEVEL=debag", "did you mean debug?", "LOG_LEVEL=debug"),
+            ("LOG_LEVEL=info,romms=debug", "did you mean rooms?", "LOG_LEVEL=info,rooms=debug"),
+            ("ROOM_TOKEN_SECRET=short", "openssl rand -hex 32 writes a good one", f"ROOM_TOKEN_SECRET={SECRET}"),
+            ("CALLBACK_SIGNING_SECRET=?", "openssl rand -base64 32 writes a good one", f"CALLBACK_SIGNING_SECRET={'A' * 43}="),
+            ("CALLBACK_SIGNING_SECRET=c2hvcnQ=", "openssl rand -base64 32 writes a good one", f"CALLBACK_SIGNING_SECRET={'A' * 43}="),
+            ("DATA_CALLBACK_URL=localhost:80", "write it whole, as in http://127.0.0.1:8000/hook", "DATA_CALLBACK_URL=http://127.0.0.1:8000/hook"),
+            ("CORS_ORIGINS=*,http://a", "leave out either", "CORS_ORIGINS=*"),
+            ("CORS_ORIGINS=a", "an origin looks like https://chat.example.com", "CORS_ORIGINS=https://chat.example.com"),
+            ("CORS_ORIGINS=http://a/b", "write http://a", "CORS_ORIGINS=http://a"),
+            ("TRUSTED_PROXIES=10.0.0.1/8", "write 10.0.0.0/8", "TRUSTED_PROXIES=10.0.0.0/8"),
+            ("BIND_ADDRESS=localhost", "write localhost:3000", "BIND_ADDRESS=localhost:3000"),
+            ("BIND_ADDRESS=3000", "write 127.0.0.1:3000", "BIND_ADDRESS=127.0.0.1:3000"),
+            ("BIND_ADDRESS=::1:3000", "write it as in [::1]:3000", "BIND_ADDRESS=[::1]:3000"),
+            ("BIND_ADDRESS=localhost:x", "a port is 0 (any free one) to 65535", "BIND_ADDRESS=localhost:0"),
+            ("BIND_ADDRESS=_:3000", "write host:port, as in 127.0.0.1:3000", "BIND_ADDRESS=127.0.0.1:3000"),
+            ("DATABASE_URL=postgres://a", "use a file, as in sqlite:./chat.db", "DATABASE_URL=sqlite:./chat.db"),
+            ("DATABASE_URL=chat.db", "write sqlite:chat.db", "DATABASE_URL=sqlite:chat.db"),
+            ("DATABASE_URL=sqlite:./chat.db?a=b", "leave them out", "DATABASE_URL=sqlite:./chat.db"),
+            ("DATABASE_URL=sqlite:", "write sqlite:./chat.db", "DATABASE_URL=sqlite:./chat.db"),
+            ("DATABASE_URL=sqlite://chat.db", "write sqlite:./chat.db (this directory) or sqlite:///chat.db (from the root)", "DATABASE_URL=sqlite:./chat.db", "DATABASE_URL=sqlite:///chat.db"),
+            ("ADMIN_API_KEY=a ADMIN_API_KEY_FILE=list", "leave out one of them; ADMIN_API_KEY_FILE keeps the secret out of sight", "ADMIN_API_KEY_FILE=list"),
+        )
+    ),
+    *(
+        _tried(f"{name}_FILE={file} {CHECK}", TO_FILE.replace("{}", "-hex", 1), "openssl rand -hex 32 > FILE", f"{name}_FILE=FILE {CHECK}")
+        for name, file in (("ADMIN_API_KEY", "nowhere"), ("ROOM_TOKEN_SECRET", "empty"), ("METRICS_KEY", "latin"), ("METRICS_KEY", "large"))
+    ),
+]  # fmt: skip
+# What functions and names of other modules put together: a pattern of it.
+SPOKEN = {
+    "_serve(self._options)": "chatctl serve.*, and then the same again",
+    "self.example": "as in: chatctl .+",
+    "_how_to_write(name)": "umask 077; openssl rand .+ 32 > FILE, and FILE as .+_FILE",
+    "_did_you_mean(text.lower(), words)": r"did you mean \w+\?",
+    "_did_you_mean(level, LEVELS)": r"did you mean \w+\?",
+    "_did_you_mean(area, AREAS)": r"did you mean \w+\?",
+    "failure.hint.replace('after_seq=', '--since ')": "--since .+",
+    "files.CHECK": "chatctl db check, and then .+",
+    "shlex.quote(name.strip())": "'lob by'",
+}
+# Hints whose error no line above can have, and why; where a test prints it, the test.
+_LISTENS = "a receiver listens until it is stopped"
+_SENDS = (
+    "it is printed after the tries of a real server: test_sync_command.py, test_sync_on_file.py"
+)
+_REMOTE = "a server has to answer badly, or late: test_reaching.py, test_streams.py"
+_OVER_HTTP = "the command line refuses it before it asks a server"
+_HELD = "a server or another command has to hold the file: test_reaching.py, test_lock.py"
+_FULL = "on a full disk: test_full_disk.py"
+_OTHERS = "another user has to own the file"
+ELSEWHERE = {
+    "'the same with CHATCTL_DEBUG=1 in the environment, and report what it prints'": (
+        "a defect: test_commands.py"
+    ),
+    "'--fail 500,500,200'": _LISTENS,
+    "'--delay 2s'": _LISTENS,
+    "'chatctl callbacks listen --port 0, which takes a free one'": "test_callbacks_listen.py",
+    "self._rest()": "it has to be stopped on its way: test_callbacks_recover.py",
+    "'chatctl callbacks show DELIVERY, which has the whole answer'": "a receiver has to answer",
+    "'--timeout 2m'": _REMOTE,
+    "', then '.join((each for each in (failure.hint, rest) if each))": "test_replay.py",
+    "f\"its log; {moved.hint(found['pid'], Path(found['database']))}\"": _HELD,
+    "'chatctl callbacks deliveries --status failed'": _SENDS,
+    "'chatctl callbacks deliveries --status pending, or a longer --timeout'": _SENDS,
+    "_LONGER": "callbacks have to wait for longer than --timeout",
+    "f'{error.hint}, then {rest}'": _FULL,
+    "f'chatctl watch {room_id} --since 0, for what did'": "a room has to close in a stream",
+    "f'after_seq={room.last_seq}'": "watch says it as --since, above",
+    "f'--server with the address it points to: {location}'": _REMOTE,
+    "'the same command again: what is done already stays as it is'": _REMOTE,
+    "'the same again'": _REMOTE,
+    "f'the chatctl of the server: pip install chatctl=={theirs}'": "test_versions.py",
+    "f'the chatctl of the server: pip install chatctl=={self._version}'": "test_versions.py",
+    "f'{one}, or --db with the database of one'": _HELD,
+    "f'chmod 600 {shlex.quote(name)}'": "beside a server without a socket: test_foreign_files.py",
+    "f\"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE\"": _OTHERS,
+    "f'run this as the owner of {path}'": _OTHERS,
+    "'run this as the user who owns the database'": _OTHERS,
+    "'remove one that is not needed any more'": "of one endpoint too many: test_endpoint_limit.py",
+    "', '.join(possible)": _OVER_HTTP,
+    "'such as message.posted, room.* or *'": _OVER_HTTP,
+    "'such as message.*'": _OVER_HTTP,
+    "'from is the earlier of the two times'": _OVER_HTTP,
+    "'make room on its disk'": _FULL,
+    "f'make room or copy {path} and {log} to another directory'": "nothing can be written beside a log",
+    "MAKE_ROOM": _FULL,
+    "'wait longer with --lock-timeout SECONDS'": _HELD,
+    "moved.hint(holder.pid, Path(database))": _HELD,
+    "f'stop that server first: kill {holder.pid}'": _HELD,
+    "'choose another address with --bind HOST:PORT'": "of a port in use: test_starting.py",
+    "'look for a quote that is not closed, or text behind the closing one'": (
+        "of an .env, which every line above would read"
+    ),
+    "'chatctl db check'": "a copy has to break a rule",
+    "'end what reads it, then repeat this'": "another program has to read the file",
+    "'use a new file'": "of versions never released: test_maintenance_migrate.py",
+}

@@ -1,0 +1,214 @@
+"""Every hint that the product can print: the command that prints it, and what it says is done, by
+the table in ``hint_cases``. A hint in the source that no line of the table prints fails here."""
+
+import ast
+import re
+import shlex
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import jwt
+import pytest
+from hint_cases import ELSEWHERE, SPOKEN, TRIED, Tried
+from offline import Offline
+from prepared_server import ROOT, Finished
+from same_process import Here
+from test_every_error import give_up_a_delivery
+from world import KEY, Server, running
+
+from chatctl_server.actions import conversations
+from chatctl_server.storage import maintenance
+
+# What raises an error, and the place of the hint among its arguments.
+_RAISES = {"usage": 1, "Failure": 2, "failure": 2, "Refused": 1, "check_terminal": 1}
+Constants = dict[str, ast.expr]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with rooms, one of them closed and two of one name; a delivery that was given up;
+    a backup, and files that are not what they should be."""
+    directory = tmp_path_factory.mktemp("prepared")
+    desk = Offline(directory / "chat.db")
+    room = desk.create_room("lobby", "boss")
+    desk.post(room, "anna", "first")
+    for name in ("twin", "twin", "open one"):
+        desk.create_room(name)
+    desk.run(conversations.close, desk.create_room("gone"))
+    give_up_a_delivery(desk)
+    desk.close()
+    maintenance.backup(desk.path, directory / "good.db")
+    (directory / "text.db").write_text("no database" * 100)
+    (directory / "empty").write_text("")
+    (directory / "list").write_text('{"a": 1}\n')
+    (directory / "key").write_text(KEY)
+    (directory / "jwt").write_text(jwt.encode({"sub": "anna"}, "x" * 32))
+    (directory / "users").write_text("bert\n")
+    (directory / "signing").write_text("A" * 43 + "=")
+    (directory / "table.toml").write_text("[rooms]\nX = 1\n")
+    (directory / "list.toml").write_text('TRUSTED_PROXIES = ["10.0.0.0/8"]\n')
+    for name in ("out.part", "out.part.cursor", "part/.chatctl-init", "part/chatctl.toml"):
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_text("{}")
+    for name in ("admin-api-key", "ADMIN_API_KEY"):
+        (directory / "credentials").mkdir(exist_ok=True)
+        (directory / "credentials" / name).write_text("secret")
+    shutil.copy(desk.path, directory / "changed.db")
+    shutil.copy(directory / "good.db.json", directory / "changed.db.json")
+    shutil.copy(directory / "good.db", directory / "newer.db")
+    with closing(sqlite3.connect(directory / "newer.db")) as db, db:
+        db.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
+    whole = desk.path.read_bytes()
+    (directory / "damaged.db").write_bytes(whole[:4096] + b"x" * (len(whole) - 4096))
+    (directory / "ahead").write_text('{"after": 4000}')
+    (directory / "latin").write_bytes(b"\xff")
+    (directory / "large").write_text("x" * 5000)
+    with closing(sqlite3.connect(directory / "others.db")) as db, db:
+        db.execute("CREATE TABLE invoice (id)")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def server(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("served")
+    shutil.copy(prepared / "chat.db", directory / "chat.db")
+    with running(directory, DATA_CALLBACK_URL="http://127.0.0.1:9/data") as server:
+        yield server
+
+
+@pytest.fixture
+def place(here: Here, prepared: Path) -> Here:
+    shutil.copytree(prepared, here.directory, dirs_exist_ok=True)
+    return here
+
+
+def _typed(here: Here, line: str, url: str) -> Finished:
+    """As a shell would take it: settings in front, ``< FILE`` and ``> FILE``, other programs.
+    ``SERVED=1`` is at a server, all else on the file."""
+    words = shlex.split(line)
+    environ = {"DATABASE_URL": "sqlite:./chat.db"}
+    if words[0] == "SERVED=1":
+        environ = {"CHATCTL_SERVER": url, "ADMIN_API_KEY": KEY}
+        words.pop(0)
+    while re.match(r"[A-Z_]+=", words[0]):
+        name, _, value = words.pop(0).partition("=")
+        environ[name] = value
+    if words[0] != "chatctl":
+        done = subprocess.run(
+            ["sh", "-c", line], cwd=here.directory, check=False, capture_output=True, text=True
+        )
+        return Finished(done.stdout, done.stderr, done.returncode)
+    stdin = ""
+    if words[-2:-1] == ["<"]:
+        stdin, words = (here.directory / words[-1]).read_text(), words[:-2]
+    to = words[-1] if words[-2:-1] == [">"] else None
+    found = {name: value for name, value in environ.items() if value}
+    done = here(*(words[1:-2] if to else words[1:]), stdin=stdin, **found)
+    if to:
+        (here.directory / to).write_text(done.stdout)
+    return done
+
+
+@pytest.mark.parametrize("case", TRIED, ids=lambda case: case.typed[:60])
+def test_what_a_hint_says_works(place: Here, server: Server, case: Tried) -> None:
+    done = _typed(place, case.typed, server.url)
+    hint = done.stderr.partition("  try: ")[2].rstrip("\n")
+    assert done.exit != 0
+    assert re.fullmatch(_pattern(case.hint, place), hint), hint
+    id_said = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", done.stderr)
+    known = {"{dir}": str(place.directory), "{id}": id_said[0] if id_said else ""}
+    for each in case.follow:
+        line = re.sub("{dir}|{id}", lambda found: known[found[0]], each)
+        followed = _typed(place, line, server.url)
+        assert followed.exit in case.ends, (line, followed)
+    named = re.findall(r"chatctl \w[\w-]*|(?<!no )--\w[\w-]*", hint)
+    assert not named or any(each in line for each in named for line in case.follow)
+
+
+def _pattern(hint: str, here: Here) -> str:
+    return re.escape(hint.replace("{dir}", str(here.directory))).replace(r"\{\}", ".+")
+
+
+def test_every_hint_of_the_source_is_tried_or_named() -> None:
+    """By its own words: those of its values that are not written in it may be anything."""
+    printed = [case.hint for case in TRIED]
+    found = list(_hints())
+    assert len(found) > 150
+    missing = []
+    for text, pattern in found:
+        if not any(re.fullmatch(pattern, each) for each in printed):
+            missing.append(text)
+    assert {*missing} == {*ELSEWHERE}
+
+
+def _hints() -> Iterator[tuple[str, str]]:
+    """The expression, and a pattern of what it prints. An error's hint that is
+    passed on was told where it was raised."""
+    for path in sorted(ROOT.glob("chatctl*/**/*.py")):
+        tree = ast.parse(path.read_text())
+        known = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            for one in _hints_of(node):
+                for each in _choices(one):
+                    if not _is_passed_on(each):
+                        yield ast.unparse(each), _words(each, known)
+
+
+def _hints_of(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            place = _RAISES.get(name, len(node.args))
+            yield from node.args[place : place + 1]
+            yield from (each.value for each in node.keywords if each.arg == "hint")
+        case ast.Assign(targets=[ast.Name(id="hint") | ast.Attribute(attr="hint")]):
+            yield node.value
+
+
+def _choices(node: ast.expr) -> Iterator[ast.expr]:
+    match node:
+        case ast.IfExp():
+            yield from (*_choices(node.body), *_choices(node.orelse))
+        case ast.BoolOp():
+            for each in node.values:
+                yield from _choices(each)
+        case _:
+            yield node
+
+
+def _is_passed_on(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=None) | ast.Attribute(attr="hint") | ast.Name(id="hint"):
+            return True
+        case ast.Call(func=ast.Name(id="str") | ast.Attribute(attr="get")):
+            return True
+    return False
+
+
+def _words(node: ast.expr, known: Constants) -> str:
+    """A pattern; what has no words of its own is nothing that can be printed."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return re.escape(text)
+        case ast.JoinedStr():
+            return "".join(_words(each, known) for each in node.values)
+        case ast.FormattedValue():
+            return _words(node.value, known) if isinstance(node.value, ast.Name) else ".*"
+        case ast.Name(id=name) if name in known:
+            return _words(known[name], known)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="shlex")), args=[ast.Tuple(elts=all)]):
+            constant = (isinstance(each, ast.Constant) for each in all)
+            return " ".join(
+                _words(each, known) if is_so else ".+"
+                for each, is_so in zip(all, constant, strict=True)
+            )
+    return SPOKEN.get(ast.unparse(node), ".+" if isinstance(node, ast.Name) else "(?!)")
