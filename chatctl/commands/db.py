@@ -75,7 +75,7 @@ def migrate(
     _record(options, done)
 
 
-@verb("check", examples=("chatctl db check", "chatctl db check --json"), exits=(3, 10))
+@verb("check", examples=("chatctl db check", "chatctl db check --json"), exits=(3,))
 def check(options: Options) -> None:
     """Check the file and the rules that its tables must keep."""
     path = connection.file_of(options)
@@ -86,7 +86,7 @@ def check(options: Options) -> None:
     _verdict(options, path, problems)
 
 
-@verb("verify", examples=("chatctl db verify", "chatctl db verify --json"), exits=(3, 10))
+@verb("verify", examples=("chatctl db verify", "chatctl db verify --json"), exits=(3,))
 def verify(options: Options) -> None:
     """Replay the log into a scratch database and compare all tables with it."""
     path = connection.file_of(options)
@@ -100,7 +100,7 @@ def verify(options: Options) -> None:
 @verb(
     "backup",
     examples=("chatctl db backup nightly.db", "chatctl db backup /backup --keep 14 --quiet"),
-    exits=(3, 5, 9, 10),
+    exits=(3, 5, 9),
     changes=True,
 )
 def backup(
@@ -282,7 +282,7 @@ def seed(
 @verb(
     "restore",
     examples=("chatctl db restore nightly.db", "chatctl db restore nightly.db --yes --json"),
-    exits=(3, 5, 10),
+    exits=(3, 5),
     changes=True,
 )
 def restore(

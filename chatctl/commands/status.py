@@ -35,7 +35,7 @@ _COLUMNS = (
 @verb(
     "status",
     examples=("chatctl status", "chatctl status --server https://chat.example.org --json"),
-    exits=(3, 4, 10),
+    exits=(3, 4),
     because={
         10: "the server cannot use its database",
         0: "also without a server, from the file: health is not_running then",

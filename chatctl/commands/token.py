@@ -100,7 +100,7 @@ def _seconds(ttl: str) -> float:
         "chatctl token mint --user anna | chatctl token inspect -",
         "chatctl token inspect token.txt --json",
     ),
-    exits=(3, 10),
+    exits=(3,),
 )
 def inspect(
     options: Options,

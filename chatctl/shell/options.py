@@ -153,8 +153,9 @@ class Verb:
         return command
 
 
-# What any command may meet: usage, no server, a held lock, a timeout, something unexpected.
-_ALWAYS = (0, 1, 2, 6, 7, 8)
+# What any command may meet: usage, no server, a held lock, a timeout, a file that is damaged or no
+# database, something unexpected.
+_ALWAYS = (0, 1, 2, 6, 7, 8, 10)
 
 
 def verb(
