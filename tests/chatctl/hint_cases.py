@@ -14,7 +14,7 @@ SECRET = "correct-horse-battery-staple-0123456789"
 JWT = f"{'e' * 20}.{'a' * 20}.{'b' * 43}"
 TOKENS = f"ROOM_IDENTITY=token ROOM_TOKEN_SECRET={SECRET} chatctl token"
 BASE64 = "openssl rand -base64 32"
-OR_MORE = "a secret a line, as CALLBACK_SIGNING_SECRET has it: openssl rand -base64 32 writes one"
+OR_MORE = "a secret a line: openssl rand -base64 32 writes one"
 KEY = "--api-key-file with a file that holds the key alone; the server writes its own when empty"
 TO_FILE = "umask 077; openssl rand {} 32 > FILE, and FILE as {}_FILE"
 
@@ -219,10 +219,11 @@ SPOKEN = {
     "_serve(self._options)": "chatctl serve.*, and then the same again",
     "self.example": "as in: chatctl .+",
     "_how_to_write(name)": "umask 077; openssl rand .+ 32 > FILE, and FILE as .+_FILE",
-    "_did_you_mean(text.lower(), words)": r"did you mean \w+\?",
-    "_did_you_mean(level, LEVELS)": r"did you mean \w+\?",
-    "_did_you_mean(area, AREAS)": r"did you mean \w+\?",
+    "did_you_mean(text.lower(), words)": r"did you mean \w+\?",
+    "did_you_mean(level, LEVELS)": r"did you mean \w+\?",
+    "did_you_mean(area, AREAS)": r"did you mean \w+\?",
     "failure.hint.replace('after_seq=', '--since ')": "--since .+",
+    "signatures.FIX": "openssl rand -base64 32 writes a good one",
     "files.CHECK": "chatctl db check, and then .+",
     "shlex.quote(name.strip())": "'lob by'",
 }
@@ -247,6 +248,7 @@ ELSEWHERE = {
     "'chatctl callbacks show DELIVERY, which has the whole answer'": "a receiver has to answer",
     "'--timeout 2m'": _REMOTE,
     "', then '.join((each for each in (failure.hint, rest) if each))": "test_replay.py",
+    "'its log, and chatctl db check beside the database'": _HELD,
     "f\"its log; {moved.hint(found['pid'], Path(found['database']))}\"": _HELD,
     "'chatctl callbacks deliveries --status failed'": _SENDS,
     "'chatctl callbacks deliveries --status pending, or a longer --timeout'": _SENDS,

@@ -20,6 +20,7 @@ from same_process import Here
 from test_every_error import give_up_a_delivery
 from world import KEY, Server, running
 
+from chatctl.shell import places, registry
 from chatctl_server.actions import conversations
 from chatctl_server.storage import maintenance
 
@@ -118,7 +119,8 @@ def test_what_a_hint_says_works(place: Here, server: Server, case: Tried) -> Non
     done = _typed(place, case.typed, server.url)
     hint = done.stderr.partition("  try: ")[2].rstrip("\n")
     assert done.exit != 0
-    assert re.fullmatch(_pattern(case.hint, place), hint), hint
+    said = places.completed(case.hint, shlex.split(case.typed), registry.first_words())
+    assert re.fullmatch(_pattern(said, place), hint), hint
     id_said = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", done.stderr)
     known = {"{dir}": str(place.directory), "{id}": id_said[0] if id_said else ""}
     for each in case.follow:
@@ -189,7 +191,7 @@ def _is_passed_on(node: ast.expr) -> bool:
     match node:
         case ast.Constant(value=None) | ast.Attribute(attr="hint") | ast.Name(id="hint"):
             return True
-        case ast.Call(func=ast.Name(id="str") | ast.Attribute(attr="get")):
+        case ast.Call(func=ast.Name(id="str") | ast.Attribute(attr="get" | "completed")):
             return True
     return False
 
