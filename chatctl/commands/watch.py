@@ -12,17 +12,26 @@ from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, RoomOption, only_room, verb
-from chatctl.show import output, sentences, stdout
-from chatctl.show.visible import cell
+from chatctl.show import output, sentences
+from chatctl.show.output import Column
 
 # What happens behind the room's back is not seen in it.
 _UNSEEN = ("room.created", "room.admins_set", "sync.requested")
+_COLUMNS = (
+    Column("at", "AT", "id"),
+    Column("type", "TYPE", "id"),
+    Column("message_id", "MESSAGE", "number"),
+    Column("seq", "SEQ", "number"),
+    Column("user_id", "USER", "id"),
+    Column("content", "TEXT"),
+)
 
 
 @verb(
     "watch",
     examples=("chatctl watch lobby", "chatctl watch lobby --since 0 --count 100 --json"),
     exits=(3, 4, 5, 130, 141, 143),
+    columns=_COLUMNS,
 )
 def watch(
     options: Options,
@@ -80,7 +89,5 @@ def _show(options: Options, event: Json) -> None:
         output.talk_line(f"{event['at'][11:19]}  {sentences.of(event['type'], event['data'])}")
     else:
         data = event["data"] if isinstance(event["data"], dict) else {}
-        user = data.get("sender") or data.get("user_id") or ""
-        values = (event["at"], event["type"], data.get("seq", ""), user, data.get("content", ""))
-        output.fields([cell(str(value)) for value in values])
-        stdout.flush()
+        user = data.get("sender") or data.get("user_id")
+        output.row_line(_COLUMNS, {**event, **data, "user_id": user})

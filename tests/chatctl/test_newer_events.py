@@ -101,7 +101,7 @@ def test_watch_tells_it_to_a_program(served: Served) -> None:
     args = ("watch", "lobby", "--since", "0", "--count", "4")
     rows = [line.split("\t")[1:] for line in served(*args).stdout.splitlines()]
     assert [row[0] for row in rows] == ["message.posted", TYPE, TYPE, "message.posted"]
-    assert rows[2] == [TYPE, "", "", ""]
+    assert rows[2] == [TYPE, "", "", "", ""]
     done = served(*args, "--json")
     assert newer([json.loads(line) for line in done.stdout.splitlines()]) == DATA
 

@@ -21,7 +21,7 @@ def _event(offset: int, kind: str, /, **data: object) -> dict[str, object]:
 
 def _said(offset: int, seq: int, content: str) -> dict[str, object]:
     return _event(
-        offset, "message.posted", message_id=seq, seq=seq, kind="text", sender="alice",
+        offset, "message.posted", message_id=seq + 70, seq=seq, kind="text", sender="alice",
         nickname="Alice", is_admin=False, content=content, created_at=0,
     )  # fmt: skip
 
@@ -76,10 +76,10 @@ def test_watch_shows_what_the_room_sees(chatctl: Chatctl, prepared: Prepared) ->
     args = ("watch", ROOM_ID, "--since", "0", "--count", "4")
     assert chatctl(*args, CHATCTL_SERVER=prepared.url) == (
         rows(
-            (AT, "message.posted", "1", "alice", "one"),
-            (AT, "session.joined", "", "bob", ""),
-            (AT, "message.posted", "2", "alice", r"tw\u2028o\x1b[2J"),
-            (AT, "ban.set", "", "bob", ""),
+            (AT, "message.posted", "71", "1", "alice", "one"),
+            (AT, "session.joined", "", "", "bob", ""),
+            (AT, "message.posted", "72", "2", "alice", r"tw\u2028o\x1b[2J"),
+            (AT, "ban.set", "", "", "bob", ""),
         ),
         "",
         0,
@@ -128,7 +128,7 @@ def test_a_sign_of_life_is_contact(chatctl: Chatctl, prepared: Prepared) -> None
 
     prepared.answers["GET /management/events/stream"] = answer
     done = chatctl("watch", ROOM_ID, "--since", "1", "--count", "1", CHATCTL_SERVER=prepared.url)
-    assert done.stdout == rows((AT, "session.joined", "", "bob", ""))
+    assert done.stdout == rows((AT, "session.joined", "", "", "bob", ""))
     away = f"chatctl: {prepared.url} ended the stream; waiting for the server to come back"
     back = "chatctl: connected again, beginning anew"
     assert done.stderr == lines(away, back, away, back)
@@ -144,7 +144,7 @@ def test_watch_ends_when_the_room_is_closed(chatctl: Chatctl, prepared: Prepared
     closed = [_event(10, "room.closed", current_users=0), _event(11, "session.left", user_id="bob")]
     prepared.answers["GET /management/events/stream"] = _log(closed, at_once=100)
     done = chatctl("watch", ROOM_ID, CHATCTL_SERVER=prepared.url)
-    assert done == (rows((AT, "room.closed", "", "", "")), "", 0)
+    assert done == (rows((AT, "room.closed", "", "", "", "")), "", 0)
 
 
 def test_tail_follows_from_the_newest_on(chatctl: Chatctl, prepared: Prepared) -> None:
