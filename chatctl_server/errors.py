@@ -109,6 +109,10 @@ class Conflict(ChatctlError):
     code, status, title = "conflict", 409, "Conflict"
 
 
+class Ambiguous(ChatctlError):
+    code, status, title = "ambiguous", 409, "Several may be meant"
+
+
 class TooLarge(ChatctlError):
     code, status, title = "too_large", 413, "Too large"
 

@@ -69,7 +69,7 @@ def _find(server: Client, named: str) -> Json:
     known = endpoints.meant(server.get(endpoints.PATH), named)
     if known:
         return endpoints.only(known, named)
-    if ids.is_uuid(named) or _NUMBER.fullmatch(named):
+    if ids.is_start(named) or _NUMBER.fullmatch(named):
         return server.get(endpoints.delivery_path(named))
     raise Failure(
         "endpoint_not_found",

@@ -194,7 +194,7 @@ def _count(limit: int | None, everything: bool, usual: int) -> int | None:
 def end(since: str | None, until: str | None) -> dict[str, str | int]:
     if until is None:
         return {}
-    if times.looks_like_offset(until) or ids.is_uuid(until):
+    if times.looks_like_offset(until) or ids.is_start(until):
         return {"until": until}
     moment = _moment(until, "--until")
     begin = None if since is None else times.moment(since, time.time())
@@ -212,7 +212,7 @@ def start(options: Options, since: str | None) -> dict[str, str | int]:
                 options, f"--since {since} is an offset; the year begins at --since {since}-01-01"
             )
         return {"after": int(since)}
-    if ids.is_uuid(since):
+    if ids.is_start(since):
         return {"after": since}
     return {"since_time": int(_moment(since, "--since"))}
 

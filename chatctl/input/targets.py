@@ -69,8 +69,8 @@ def _number(text: str) -> str:
 
 
 def _delivery(text: str) -> str:
-    """As it is shown, or its bare number."""
-    if ids.is_uuid(text):
+    """As it is shown, the beginning of that, or its bare number."""
+    if ids.is_start(text):
         return text.lower()
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text)):
         raise failures.usage(

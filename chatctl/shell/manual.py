@@ -35,7 +35,8 @@ _ENVIRONMENT = (
 
 _INPUT = """
 A ROOM is an id, the beginning of one (8 characters or more), or a name. Of rooms with one name
-the open one is meant; where several may be meant, nothing is done and their ids are named.
+the open one is meant; where several may be meant, nothing is done and their ids are named. The
+ids of events and deliveries may be shortened likewise.
 
 A TIME of --since and --until is one of
 

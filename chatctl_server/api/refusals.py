@@ -18,7 +18,7 @@ _OF_NAMES: dict[str, Refusals] = {
     "room": (errors.RoomNotFound,),
     "message_id": (errors.NotFound, errors.MessageNotFound),
     "endpoint_id": (errors.EndpointNotFound,),
-    "delivery_id": (errors.DeliveryNotFound,),
+    "delivery_id": (errors.DeliveryNotFound, errors.Ambiguous),
     **dict.fromkeys(
         ("user_id", "room_name", "admin_user_ids", "add", "reason", "content"), (errors.BadText,)
     ),

@@ -4,7 +4,6 @@ An ordering key is an endpoint's pending deliveries of one conversation. They ar
 order of their ids, one at a time; the key's row says when its first may be tried.
 """
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
@@ -125,12 +124,24 @@ def one(db: Database, delivery: int) -> Delivery | None:
     return None if row is None else Delivery(*row)
 
 
+_BEGINNING = Query(
+    """SELECT planned_at, id FROM delivery WHERE id >= :first AND id <= :last
+    AND planned_at >= :since AND planned_at <= :until ORDER BY id LIMIT :limit"""
+)
+
+
 def find(db: Database, delivery_id: str) -> Delivery:
-    """By its webhook-id, or by its bare number. Raises DeliveryNotFound."""
-    is_number = delivery_id.isascii() and delivery_id.isdigit()
-    number = int(delivery_id) if is_number else event_id.offset_of(uuid.UUID(delivery_id))
-    found = one(db, number)
-    if found is None or not (is_number or public_id(found) == delivery_id):
+    """By its webhook-id, the beginning of that, or its bare number. Raises DeliveryNotFound and
+    Ambiguous."""
+    span = event_id.span(delivery_id)
+    number: int | None = None
+    if delivery_id.isdigit() and len(delivery_id) <= 18:
+        number = int(delivery_id)
+    elif span is not None:
+        rows = _BEGINNING.rows(db, limit=event_id.CANDIDATES, **span._asdict())
+        number = event_id.only(delivery_id, rows, "deliveries")
+    found = None if number is None else one(db, number)
+    if found is None:
         raise errors.DeliveryNotFound(f"There is no delivery {delivery_id}", field="delivery_id")
     return found
 

@@ -5,7 +5,6 @@ text of an erased message is taken out of its event, and the events of a purged 
 it: these leave holes.
 """
 
-import uuid
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -28,6 +27,9 @@ _NEWEST = Query("SELECT max(id) FROM event")
 _NEWEST_AT = Query("SELECT at FROM event ORDER BY id DESC LIMIT 1")
 _ONE = Query(f"SELECT {COLUMNS} FROM event WHERE id = :offset")
 _AFTER = Query(f"SELECT {COLUMNS} FROM event WHERE id > :after ORDER BY id LIMIT :limit")
+_BETWEEN = Query(
+    "SELECT at, id FROM event WHERE id > :after AND id <= :until ORDER BY id LIMIT :limit"
+)
 _BUT_POSTS = Query(
     f"""SELECT {COLUMNS} FROM event
     WHERE id > :after AND id <= :until AND type != 'message.posted' ORDER BY id LIMIT :limit"""
@@ -157,18 +159,20 @@ def count_state(db: Database, ref: ConversationRef, after: int, limit: int) -> i
 
 
 def find(db: Database, wanted: str) -> int | None:
-    """The offset of an event id, or None when this log never held it. One that was removed with
-    its conversation is taken at its word: only so can its reader go on behind it."""
-    try:
-        offset = event_id.offset_of(uuid.UUID(wanted))
-    except ValueError:
+    """The offset of an event id, or of the only one that begins so; None when this log never held
+    it. One that was removed with its conversation is taken at its word: only so can its reader go
+    on behind it. Raises Ambiguous."""
+    span = event_id.span(wanted.lower())
+    if span is None:
         return None
-    found = one(db, offset)
-    if found is None and 0 < offset < newest_offset(db):
-        return offset
-    if found is None or event_id.make(found.at, offset) != str(uuid.UUID(wanted)):
-        return None
-    return offset
+    after, until = span.first - 1, span.last
+    if not span.is_whole:
+        after = max(after, offset_at(db, span.since))
+        until = min(until, offset_at(db, span.until + 1))
+    rows = _BETWEEN.rows(db, after=after, until=until, limit=event_id.CANDIDATES)
+    if span.is_whole and not rows and 0 < until < newest_offset(db):
+        return until
+    return event_id.only(wanted.lower(), rows, "events")
 
 
 def offset_at(db: Database, at: int) -> int:

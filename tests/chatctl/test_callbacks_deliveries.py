@@ -191,6 +191,24 @@ def test_a_delivery_shows_request_and_every_answer(
     assert " 404 in " in second
 
 
+def test_a_delivery_by_the_beginning_of_its_id(served: Served, room: Room, endpoint: str) -> None:
+    for user in ("one", "two"):
+        room.ban(user)
+    second, first = (each["delivery_id"] for each in finished(served, endpoint, 2))
+    shown = served.json("callbacks", "show", second)
+    assert served.json("callbacks", "show", second[:-1].upper()) == shown
+    assert served.json("callbacks", "retry", second[:-1])["delivery_id"] == second
+    behind = listed(served, "--endpoint", endpoint, "--before", second[:-1])
+    assert [each["delivery_id"] for each in behind] == [first]
+    both = ("retry", first[:8])
+    for words in (both, ("deliveries", "--before", first[:8])):
+        assert served.refused("callbacks", *words) == ("ambiguous", CONFLICT)
+    said = f"chatctl: {first[:8]} may be any of several deliveries: {first[:8]}-"
+    assert served("callbacks", *both).stderr.startswith(said)
+    for words in (("show", "0000000a"), ("retry", f"{second[:14]}4")):
+        assert served.refused("callbacks", *words) == ("delivery_not_found", NOT_FOUND)
+
+
 def test_no_answer_is_told_with_its_reason(served: Served, room: Room) -> None:
     with refusing() as url:
         served.json("callbacks", "add", url, "--events", "ban.set")

@@ -13,7 +13,7 @@ from world import Server, running
 T = 1_700_000_000
 FIRST_POST = 2
 POSTS = 120
-USAGE = 2
+USAGE, CONFLICT = 2, 5
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,24 @@ def test_a_part_of_them(served: Served, args: tuple[str, ...], expected: list[in
 def test_until_an_event_by_its_id(served: Served) -> None:
     found = served.json("events", "--room", "told", "--all")
     assert offsets(served, "--until", found[-3]["event_id"]) == [3, 2, 1]
+
+
+def test_an_event_by_the_beginning_of_its_id(served: Served) -> None:
+    """8 characters are the ids of a minute, 13 those of a millisecond."""
+    found = served.json("events", "--room", "told", "--all")
+    start = found[-3]["event_id"][:13]
+    assert offsets(served, "--until", start) == [3, 2, 1]
+    assert offsets(served, "--since", start.upper(), "--until", "5") == [5, 4]
+    assert offsets(served, "--until", found[-3]["event_id"][:-1]) == [3, 2, 1]
+    args = ("events", "replay", "--since", start, "--until", "5", "--dry-run", "--json")
+    assert json.loads(served(*args).stdout)["count"] == 2
+    done = served("events", "--since", start[:8])
+    assert (done.stdout, done.exit) == ("", CONFLICT)
+    assert done.stderr.startswith(f"chatctl: {start[:8]} may be any of several events: ")
+    assert found[-3]["event_id"] in done.stderr
+    assert done.stderr.endswith(" and more\n  try: the whole id of one of them\n")
+    for unknown in ("0198c1a0", f"{start}-4", f"{found[-3]['event_id'][:-1]}0"):
+        assert served.refused("events", "--until", unknown) == ("invalid_input", USAGE)
 
 
 def test_the_tail_is_in_their_order(served: Served) -> None:

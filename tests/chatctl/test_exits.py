@@ -14,7 +14,7 @@ EXPECTED = {
     "forbidden": 4, "banned": 4, "muted": 4, "not_found": 3, "room_not_found": 3,
     "room_closed": 3, "conversation_not_found": 3, "conversation_closed": 3,
     "not_a_participant": 4, "message_not_found": 3, "endpoint_not_found": 3,
-    "delivery_not_found": 3, "method_not_allowed": 2, "conflict": 5,
+    "delivery_not_found": 3, "method_not_allowed": 2, "conflict": 5, "ambiguous": 5,
     "too_large": 2, "throttled": 6, "resync_required": 5, "busy": 6, "connection_limit": 6,
     "query_timeout": 8,
     "not_stored": 6, "unknown": 1, "storage_full": 6, "storage_unavailable": 6,

@@ -1,7 +1,6 @@
 """What was sent, what waits, what was given up; and once more, one by one or after an outage."""
 
 import re
-import uuid
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, Response, get, post
@@ -80,7 +79,7 @@ class DeliveryQuery:
         self.status = status
         self.event_glob = event
         self.window = history_pages.Window(since, until).microseconds()
-        self.before = history_pages.LATEST if before is None else _number(before)
+        self.before = None if before is None else _checked(before, "before")
 
 
 class Deliveries(Controller):
@@ -92,6 +91,7 @@ class Deliveries(Controller):
         "/",
         summary="List deliveries, the newest first",
         response_description="The deliveries; the header `Link` has the next page, if any",
+        opt={"refuses": (errors.DeliveryNotFound, errors.Ambiguous)},
     )
     async def list_deliveries(
         self,
@@ -118,7 +118,8 @@ class Deliveries(Controller):
     async def show_delivery(
         self, context: NamedDependency[Context], delivery_id: FromPath[fields.DeliveryId]
     ) -> views.DeliveryDetails:
-        """`delivery_id` is its `webhook-id`; its bare number will do, too. The request is shown as
+        """`delivery_id` is its `webhook-id`; the first 8 characters of that, or more, will do when
+        no other begins so, and its bare number will, too. The request is shown as
         it would be sent now, without its signature.
         """
         request_of = context.callbacks().request_of
@@ -224,22 +225,25 @@ def _cursor(
 
 
 def _checked(delivery_id: str, field: str = "delivery_id") -> str:
-    """A webhook-id, or a number."""
-    if _NUMBER.fullmatch(delivery_id):
-        return delivery_id
-    return room_uuid(delivery_id, field)
+    """A webhook-id, the beginning of one, or a number."""
+    lower = delivery_id.lower()
+    is_one = _NUMBER.fullmatch(lower) or event_id.span(lower)
+    return lower if is_one else room_uuid(delivery_id, field)
 
 
-def _number(delivery_id: str) -> int:
-    checked = _checked(delivery_id, "before")
-    return int(checked) if checked.isdigit() else event_id.offset_of(uuid.UUID(checked))
+def _place(db: Database, before: str | None) -> int:
+    """A delivery that is gone keeps its place."""
+    if before is None:
+        return history_pages.LATEST
+    span = event_id.span(before)
+    return span.first if span is not None and span.is_whole else deliveries.find(db, before).id
 
 
 def _page(db: Database, asked: DeliveryQuery, limit: int) -> list[delivery_lists.DeliveryListed]:
     room = None if asked.room_id is None else rooms.find_ref(db, asked.room_id, "room").id
     endpoint = None if asked.endpoint_id is None else endpoints.find_any(db, asked.endpoint_id).id
     wanted = delivery_lists.Filter(endpoint, room, asked.status, asked.event_glob, *asked.window)
-    return delivery_lists.page(db, wanted, asked.before, limit)
+    return delivery_lists.page(db, wanted, _place(db, asked.before), limit)
 
 
 def _details(db: Database, request_of: RequestOf, delivery_id: str) -> views.DeliveryDetails:

@@ -25,13 +25,17 @@ from chatctl_server.views.fields import means
 
 STREAM_PAGE = 500
 KEEP_ALIVE_SECONDS = 15.0
-After = Annotated[str | None, means("What follows this offset or event id", "8")]
+After = Annotated[
+    str | None, means("What follows this event: its offset, its id or the beginning of it", "8")
+]
 AfterSeq = Annotated[
     int | None,
     QueryParameter(ge=0, le=history_pages.LATEST),
     means("What follows this message of `room`, by its `seq`", 1),
 ]
-Until = Annotated[str | None, means("Up to this event, by its offset or id", "9")]
+Until = Annotated[
+    str | None, means("Up to this event: its offset, its id or the beginning of it", "9")
+]
 SinceTime = Annotated[
     int | None, UNIX_TIME, means("What happened from this time on, Unix seconds", fields.TIME)
 ]
@@ -96,7 +100,7 @@ class Events(Controller):
         "/",
         summary="Events, in log order",
         response_description="Events, ascending; the header `Link` has the next page, if any",
-        opt={"refuses": (errors.ResyncRequired,)},
+        opt={"refuses": (errors.Ambiguous, errors.ResyncRequired)},
     )
     async def list_events(
         self,
@@ -133,7 +137,7 @@ class Events(Controller):
         "/stream",
         summary="Events as NDJSON, followed until the client goes",
         responses={200: LINES},
-        opt={"refuses": (errors.ResyncRequired,)},
+        opt={"refuses": (errors.Ambiguous, errors.ResyncRequired)},
     )
     async def follow_events(
         self,

@@ -40,6 +40,7 @@ ENGLISH: Final = {
     "delivery_not_found": Words(
         "There is no such delivery.", "Take the id from the list of deliveries."
     ),
+    "ambiguous": Words("More than one id begins so.", "Send the whole id: `detail` names some."),
     "conflict": Words(
         "It cannot be done in the state that the thing is in.", "See `detail`, and `hint`."
     ),
@@ -101,6 +102,7 @@ CHINESE: Final = {
     "message_not_found": Words("房间里没有这条消息。", "从房间的消息列表中取得 `message_id`。"),
     "endpoint_not_found": Words("没有这个端点，或已被移除。", "从端点列表中取得 id。"),
     "delivery_not_found": Words("没有这个投递。", "从投递列表中取得 id。"),
+    "ambiguous": Words("以此开头的 id 不止一个。", "发送完整的 id，`detail` 列出了其中几个。"),
     "conflict": Words("当前状态不允许此操作。", "查看 `detail` 与 `hint`。"),
     "method_not_allowed": Words("该路径不支持此方法。", "使用响应头 `Allow` 列出的方法。"),
     "version_mismatch": Words(

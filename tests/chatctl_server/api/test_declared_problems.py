@@ -204,7 +204,18 @@ class Provocation:
     def endpoint_not_found(self) -> Asked:
         return self._elsewhere(UNKNOWN, "endpoint_id")
 
+    def ambiguous(self) -> Asked:
+        path, key, name = f"{ENDPOINT}/deliveries", "delivery_id", "before"
+        if self._name in ("list_events", "follow_events"):
+            path, key, name = "/management/events", "event_id", "after"
+        else:
+            add_endpoint(self._server.http, url=f"https://hooks.example/{self._name}")
+        found = self._server.http.get(path, params={"limit": 1, "tail": "true"}).json()
+        return self._elsewhere(found[0][key][:8], key if key in self._given.path else name)
+
     def delivery_not_found(self) -> Asked:
+        if self._name == "list_deliveries":
+            return self._elsewhere(UNKNOWN[:8], "before")
         return self._elsewhere(UNKNOWN, "delivery_id")
 
     def conflict(self) -> Asked:
