@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chatctl.commands import room_users
-from chatctl.commands.rooms import ask
+from chatctl.commands.rooms import ask, check_terminal
 from chatctl.input import rooms, targets, times
 from chatctl.input.targets import MESSAGE
 from chatctl.link import connection
@@ -95,16 +95,17 @@ def rm(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --user: only count them.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --user: do not ask.")] = False,
 ) -> None:
     """Take the text of messages out of the history, for good."""
     if user is not None:
         named = room if words is None else only_room(words, room)
         if source is not None:
             raise failures.usage("--user and --from both say which messages", "one of the two")
-        _rm_of_user(options, user, named, since, is_dry=dry_run)
+        _rm_of_user(options, user, named, since, is_dry=dry_run, is_asked=not (yes or dry_run))
         return
-    if dry_run or since is not None:
-        raise failures.usage("--since and --dry-run go with --user", "--user USER")
+    if dry_run or yes or since is not None:
+        raise failures.usage("--since, --dry-run and --yes go with --user", "--user USER")
 
     def act(server: Client, room_id: str, message_id: str) -> Json:
         return server.delete(rooms.path(room_id, "messages", message_id))
@@ -114,10 +115,17 @@ def rm(
 
 
 def _rm_of_user(
-    options: Options, user: str, named: str | None, since: str | None, *, is_dry: bool
+    options: Options,
+    user: str,
+    named: str | None,
+    since: str | None,
+    *,
+    is_dry: bool,
+    is_asked: bool,
 ) -> None:
     span: dict[str, int] = times.window(time.time(), ("since", since), ("until", None))
-    if not is_dry and sys.stdin.isatty() and sys.stderr.isatty():
+    if is_asked:
+        check_terminal("erasing what a user wrote", "the same with --yes")
         ask(f"Erase {'all' if since is None else 'what'} {user} wrote, for good?")
     with connection.open(options, writes=not is_dry) as server:
         query: dict[str, str | int] = {**span, "dry_run": "true" if is_dry else "false"}

@@ -175,7 +175,7 @@ ROOM = {
 @pytest.mark.parametrize(
     "words",
     [
-        ("messages", "rm", "--user", "mallory"),
+        ("messages", "rm", "--user", "mallory", "--yes"),
         ("rooms", "rm", ID, "--yes"),
         ("db", "prune", "--older-than", "1d", "--yes"),
     ],

@@ -107,9 +107,11 @@ def test_a_users_messages_go(served: Served, room: Room) -> None:
         "changed": False,
         "messages": 4,
     }
-    assert served(*of_bob, "-R", other.id, "--since", "1h").stdout == "bob\t2\n"
-    assert served(*of_bob[:2], room.id, *of_bob[2:]).stdout == "bob\t2\n"
-    assert served(*of_bob) == ("bob\t0\n", "", 0)
+    assert served.refused(*of_bob) == ("confirmation_needed", USAGE)
+    assert served(*of_bob).stderr.endswith("  try: the same with --yes\n")
+    assert served(*of_bob, "-R", other.id, "--since", "1h", "--yes").stdout == "bob\t2\n"
+    assert served(*of_bob[:2], room.id, *of_bob[2:], "--yes").stdout == "bob\t2\n"
+    assert served(*of_bob, "--yes") == ("bob\t0\n", "", 0)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,7 @@ def test_a_users_messages_go(served: Served, room: Room) -> None:
     [
         ("--user", "bob", "--from", "-"),
         ("lobby", "1", "--dry-run"),
+        ("lobby", "1", "--yes"),
         ("lobby", "1", "--since", "1h"),
         ("lobby", "1", "--user", "bob"),
         ("--user", "bob", "--since", "soon"),
