@@ -102,16 +102,55 @@ VALUES
     fi
 }
 """
-# Files are the shell's own completion, which quotes them. Bash is asked for it where a file is
-# meant; zsh's emulation can be told once only.
+# Files are the shell's own completion, which quotes them: asked for where a file is meant. In zsh
+# what bash would offer comes from a process of its own, and a word that nobody has says so.
 _FOR_BASH = """\
 _chatctl_files() { compopt -o default 2>/dev/null; }
 complete -F _chatctl chatctl
 """
 _FOR_ZSH = """\
-_chatctl_files() { :; }
-complete -o default -F _chatctl chatctl
+_chatctl_files() { COMPREPLY=(/files/); }
+_chatctl_zsh() {
+    local -a COMP_WORDS=("${words[@]}") COMPREPLY found
+    local COMP_CWORD=$((CURRENT - 1))
+    found=("${(@Qf)$(compgen -F _chatctl -- "${words[CURRENT]}")}")
+    if [[ $found == /files/ ]]; then _files; else compadd -- "${(@)found:#}"; fi
+}
+compdef _chatctl_zsh chatctl
 """
+
+
+# ``__chatctl_at`` is true behind exactly these words, ``__chatctl_in`` also further on. Where an
+# option's value is to come, ``-`` is a word.
+_FOR_FISH = """\
+# chatctl completion fish
+function __chatctl_words
+    set -l skip
+    for word in (commandline -opc)
+        if set -q skip[1]
+            set skip
+            continue
+        end
+        switch $word
+            case VALUED
+                set skip -
+            case '-*'
+            case '*'
+                echo $word
+        end
+    end
+    string join \\n $skip
+end
+function __chatctl_at
+    set -l words (__chatctl_words)
+    test "$argv" = "$words"
+end
+function __chatctl_in
+    set -l words (__chatctl_words)
+    set -l wanted (count $argv)
+    test "$argv" = "$words[1..$wanted]"
+end
+complete -c chatctl -f"""
 
 
 def _bash(commands: Sequence[Command]) -> str:
@@ -120,11 +159,10 @@ def _bash(commands: Sequence[Command]) -> str:
         f"        '{path}') offered='{' '.join(words)}' first='{firsts.get(path, '')}' ;;"
         for path, words in _words(commands)
     )
-    names = {name for _, option in _value_options(commands) for name in option.opts}
     return (
         _SCRIPT.replace("ROOMS)", f"{_ROOMS})", 1)
         .replace("ENDPOINTS)", f"{_ENDPOINTS})", 1)
-        .replace("VALUED", "|".join(sorted(names)))
+        .replace("VALUED", "|".join(_valued(commands)))
         .replace("PATHS", "|".join(f"'{path}'" for path, _ in _words(commands)))
         .replace("OFFERED", offered)
         .replace("VALUES", "\n".join(_bash_values(commands)))
@@ -162,6 +200,10 @@ def _value_options(commands: Sequence[Command]) -> list[tuple[str, Any]]:
         for option in params
         if not _is_word(option) and not option.is_flag
     ]
+
+
+def _valued(commands: Sequence[Command]) -> list[str]:
+    return sorted({name for _, option in _value_options(commands) for name in option.opts})
 
 
 def _words(commands: Sequence[Command]) -> list[tuple[str, list[str]]]:
@@ -208,29 +250,17 @@ def _is_choice(metavar: str) -> bool:
 
 
 def _choices(option: Any) -> str:
-    """With spaces between them; of --type, the types of events that there are."""
-    if "--type" in option.opts:
+    """With spaces between them; of --type and the like, the types of events that there are."""
+    if "--event" in option.opts:
+        return " ".join((*event_types.events(), *event_types.CALLBACKS, event_types.SAMPLE))
+    if {"--type", "--events"} & {*option.opts}:
         return " ".join(event_types.events())
     metavar = option.metavar or ""
     return metavar.replace("|", " ") if _is_choice(metavar) else ""
 
 
 def _fish(commands: Sequence[Command], nouns: dict[str, str]) -> Iterator[str]:
-    """``__chatctl_at`` is true behind exactly these words, ``__chatctl_in`` also further on."""
-    yield "# chatctl completion fish"
-    yield "function __chatctl_words"
-    yield "    commandline -opc | string match -v -- '-*'"
-    yield "end"
-    yield "function __chatctl_at"
-    yield "    set -l words (__chatctl_words)"
-    yield '    test "$argv" = "$words"'
-    yield "end"
-    yield "function __chatctl_in"
-    yield "    set -l words (__chatctl_words)"
-    yield "    set -l wanted (count $argv)"
-    yield '    test "$argv" = "$words[1..$wanted]"'
-    yield "end"
-    yield "complete -c chatctl -f"
+    yield _FOR_FISH.replace("VALUED", " ".join(_valued(commands)))
     sentences = {**nouns, **{path: verb.sentence for path, verb, _ in commands}}
     for path, words in _words(commands):
         if path == "chatctl" or path in nouns:

@@ -1,6 +1,10 @@
 """The scripts of ``chatctl completion`` in the shells themselves: what is offered where, and that
 nothing in a room's name is run."""
 
+import contextlib
+import os
+import pty
+import re
 import subprocess
 
 import forks
@@ -36,19 +40,20 @@ def with_rooms(server: Prepared) -> Prepared:
 
 
 def _shell(chatctl: Chatctl, server: Prepared, shell: str, *arguments: str) -> str:
-    """Runs with a ``chatctl`` in PATH that talks to the prepared server."""
-    environment = {**chatctl.environ, "LANG": "C.UTF-8"}
-    program = forks.program(environment)
     done = subprocess.run(
         [programs.path(shell), *arguments], capture_output=True, text=True, timeout=60,
-        check=False, cwd=chatctl.directory,
-        env={
-            **environment, "CHATCTL_SERVER": server.url, "TERM": "xterm",
-            "PATH": f"{program.parent}:{chatctl.environ['PATH']}",
-        },
+        check=False, cwd=chatctl.directory, env=_environment(chatctl, server),
     )  # fmt: skip
     assert (done.stderr, done.returncode) == ("", 0), done
     return done.stdout
+
+
+def _environment(chatctl: Chatctl, server: Prepared) -> dict[str, str]:
+    """With a ``chatctl`` in PATH that talks to the prepared server."""
+    environment = {**chatctl.environ, "LANG": "C.UTF-8"}
+    program = forks.program(environment)
+    path = f"{program.parent}:{chatctl.environ['PATH']}"
+    return {**environment, "CHATCTL_SERVER": server.url, "TERM": "xterm", "PATH": path}
 
 
 # Each prints a candidate a line, as the word that a shell would make of it.
@@ -63,9 +68,8 @@ for each in "${COMPREPLY[@]}"; do eval "printf '%s\\n' $each"; done
 autoload -U compinit && compinit -u -D
 source <(chatctl completion zsh)
 words=("$@") CURRENT=$#
-compadd() { while [[ $1 != - ]]; do shift; done; shift; print -rl -- "$@"; }
-_default() { :; }
-_bash_complete -o default -F _chatctl
+compadd() { shift; print -rl -- "$@"; }
+_chatctl_zsh
 """,
     "fish": """
 chatctl completion fish | source
@@ -131,28 +135,50 @@ def test_without_a_server_no_rooms_are_offered(
     assert _offered(chatctl, server, shell, "rooms", "show", "") == set()
 
 
-@pytest.mark.parametrize(
-    ("words", "asked"),
-    [
-        (("ban", "lobby", ""), ""),
-        (("callbacks", "show", ""), ""),
-        (("events", "ls", "--type", ""), ""),
-        (("db", "backup", ""), "files"),
-        (("rooms", "ls", "--config", ""), "files"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_files_are_offered_where_a_file_is_meant(
-    chatctl: Chatctl, server: Prepared, words: tuple[str, ...], asked: str
+# What a person at a terminal gets, who presses Tab and then Enter: the words of the command.
+INTERACTIVE = {
+    "bash": ("--norc", "-i"),
+    "zsh": ("-f", "-i"),
+    "fish": ("-N", "-i"),
+}
+SAY = {
+    "bash": """source <(chatctl completion bash); chatctl() { printf '<%s>' "$@"; echo =; }""",
+    "zsh": """autoload -U compinit && compinit -u -D; source <(chatctl completion zsh)
+chatctl() { printf '<%s>' "$@"; echo =; }""",
+    "fish": """chatctl completion fish | source
+function chatctl; printf '<%s>' $argv; echo =; end""",
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_files_are_offered_only_where_a_file_is_meant(
+    chatctl: Chatctl, server: Prepared, shell: str
 ) -> None:
-    script = """
-source <(chatctl completion bash)
-complete -p chatctl
-_chatctl_files() { echo files; }
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-_chatctl
-"""
-    options = ["--norc", "-c", script, "bash", "chatctl", *words]
-    registered, *called = _shell(chatctl, server, "bash", *options).splitlines()
-    assert registered == "complete -F _chatctl chatctl"
-    assert called == ([asked] if asked else [])
+    (chatctl.directory / "ZQ.txt").touch()
+    environment = _environment(chatctl, server)
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [programs.path("setsid"), "-c", programs.path(shell), *INTERACTIVE[shell]],
+        stdin=slave, stdout=slave, stderr=slave, cwd=chatctl.directory, env=environment,
+    ) as running, contextlib.ExitStack() as at_end:  # fmt: skip
+        os.close(slave)
+        at_end.callback(os.close, master)
+        at_end.callback(running.kill)
+        assert _typed(master, f"{SAY[shell]}\nchatctl\r") == ""
+        for words, end in (
+            ("ban lobby Z", ""), ("rooms create x --admin Z", ""), ("events --actor Z", ""),
+            ("callbacks add http://x --events Z", ""), ("callbacks show Z", ""),
+            ("callbacks add http://x --events ban.s", "et"),
+            ("callbacks deliveries --event room_cr", "eated"),
+            ("db backup Z", "Q.txt"), ("rooms ls --config Z", "Q.txt"),
+        ):  # fmt: skip
+            assert _typed(master, f"chatctl {words}\t\r") == f"{words}{end}", words
+
+
+def _typed(terminal: int, keys: str) -> str:
+    """The words that a command was run with then."""
+    os.write(terminal, keys.encode())
+    shown = ""
+    while (found := re.search(r"((?:<[^<>%]*>)+)=\s", shown)) is None:
+        shown += os.read(terminal, 65_536).decode(errors="replace")
+    return found[1][1:-1].replace("><", " ")
