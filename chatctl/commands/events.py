@@ -108,14 +108,7 @@ def ls(
         with _named_as_typed():
             older = _newest_first(options, server, query, count)
     if older is not None:
-        words = ["chatctl", "events", "ls", "--until", str(older)]
-        words += ["--since", since] if since is not None else []
-        for name, value in wanted.items():
-            words += (f"--{name}", str(value))
-        shown = "event is" if count == 1 else f"{count:,} events are"
-        output.note(
-            options, f"the newest {shown} shown; the older ones: {places.rest(options, words)}"
-        )
+        _tell_older(options, count, older, since, wanted)
 
 
 @verb(
@@ -146,20 +139,34 @@ def tail(
     count = _count(limit, everything, 10)
     only_served = connection.NOT_FOLLOWED if follow else None
     with connection.open(options, only_served=only_served) as server:
-        query = filters(server, type, room, actor)
+        query, older = filters(server, type, room, actor), None
         reached = streams.newest_offset(server) if follow else 0
         span = {**start(options, since), **end(since, until)}
         with _named_as_typed():
             if since is not None or count is None:
                 found = _all_until(server, {**query, **span}, reached)
             else:
-                found = _newest(server, {**query, **span}, count)
+                newest, older = _newest(server, {**query, **span}, count)
+                found = newest[::-1]
         if follow:
             reached = max([reached, *(event["offset"] for event in found)])
             following = streams.follow(options, server, query, reached)
             _show_each(options, chain(found, following), rooms.Names(server))
         else:
             _list(options, server, found)
+            if older is not None:
+                _tell_older(options, count, older, None, query)
+
+
+def _tell_older(
+    options: Options, count: int | None, older: int, since: str | None, wanted: Params
+) -> None:
+    words = ["chatctl", "events", "ls", "--until", str(older)]
+    words += ["--since", since] if since is not None else []
+    for name, value in wanted.items():
+        words += (f"--{name}", str(value))
+    shown = "event is" if count == 1 else f"{count:,} events are"
+    output.note(options, f"the newest {shown} shown; the older ones: {places.rest(options, words)}")
 
 
 def filters(
@@ -231,21 +238,14 @@ def _moment(text: str, option: str) -> float:
 def _newest_first(options: Options, server: Client, query: Params, count: int | None) -> int | None:
     """The offset below the last that is shown, when there are more. Into a pipe all of them go
     page by page: the log may be larger than the memory."""
-    size = _LARGEST_PAGE if count is None else min(count + 1, _LARGEST_PAGE)
-    pages = server.pages("/management/events", {**query, "tail": "true", "limit": size})
     if count is None and not options.json and not sys.stdout.isatty():
-        for page in pages:
+        for page in _pages(server, query, _LARGEST_PAGE):
             output.rows(options, _COLUMNS, page[::-1])
             server.renew()
         return None
-    found: list[Json] = []
-    for page in pages:
-        found += page[::-1]
-        if count is not None and len(found) > count:
-            break
-        server.renew()
-    _list(options, server, found[:count])
-    return found[count]["offset"] if count is not None and len(found) > count else None
+    found, older = _newest(server, query, count)
+    _list(options, server, found)
+    return older
 
 
 def _all_until(server: Client, query: Params, reached: int) -> list[Json]:
@@ -258,14 +258,22 @@ def _all_until(server: Client, query: Params, reached: int) -> list[Json]:
     return found
 
 
-def _newest(server: Client, query: Params, count: int) -> list[Json]:
-    """The newest ``count``: a page at most, since ``tail`` begins at the end."""
-    if count > _LARGEST_PAGE:
-        raise usage(f"--limit: at most {_LARGEST_PAGE} events", "--since OFFSET for more")
+def _newest(server: Client, query: Params, count: int | None) -> tuple[list[Json], int | None]:
+    """The newest first, and the offset below them, when there are more."""
     if count == 0:
-        return []
-    found: list[Json] = server.get("/management/events", {**query, "tail": "true", "limit": count})
-    return found
+        return [], None
+    size = _LARGEST_PAGE if count is None else min(count + 1, _LARGEST_PAGE)
+    found: list[Json] = []
+    for page in _pages(server, query, size):
+        found += page[::-1]
+        if count is not None and len(found) > count:
+            return found[:count], found[count]["offset"]
+        server.renew()
+    return found, None
+
+
+def _pages(server: Client, query: Params, size: int) -> Iterator[list[Json]]:
+    return server.pages("/management/events", {**query, "tail": "true", "limit": size})
 
 
 def _list(options: Options, server: Client, found: list[Json]) -> None:

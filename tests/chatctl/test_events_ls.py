@@ -102,14 +102,20 @@ def test_an_event_by_the_beginning_of_its_id(served: Served) -> None:
 
 
 def test_the_tail_is_in_their_order(served: Served) -> None:
-    def tail(*args: str) -> list[int]:
-        found = served.json("events", "tail", "--room", "told", *args)
-        return [each["offset"] for each in found]
+    def tail(*args: str) -> tuple[list[int], str]:
+        done = served("events", "tail", "--room", "told", "--json", *args)
+        return [each["offset"] for each in json.loads(done.stdout)], done.stderr
 
-    assert tail() == list(range(NEWEST - 9, NEWEST + 1))
-    assert tail("--limit", "2", "--until", "5") == [4, 5]
-    assert tail("--since", "3", "--until", "5") == [4, 5]
-    assert tail("--all") == list(range(1, NEWEST + 1))
+    found, said = tail()
+    assert found == down(NEWEST, NEWEST - 9)[::-1]
+    begin, _, older = said.partition("chatctl events ls")
+    assert begin == "chatctl: the newest 10 events are shown; the older ones: "
+    words = shlex.split(f"events ls{older}")
+    assert [each["offset"] for each in json.loads(served(*words).stdout)] == down(NEWEST - 10, 1)
+    assert tail("--limit", "2", "--until", "5")[0] == [4, 5]
+    assert tail("--since", "3", "--until", "5") == ([4, 5], "")
+    for more in (("--all",), ("--limit", "20000")):
+        assert tail(*more) == (list(range(1, NEWEST + 1)), "")
 
 
 @pytest.mark.parametrize(
