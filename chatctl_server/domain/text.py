@@ -15,7 +15,9 @@ MAX_NAME_CHARACTERS = 255
 MAX_REASON_BYTES = 4096
 RESERVED = "system"  # whose messages are the system's own
 _LINES = ("Cc", "Zl", "Zp")  # controls, and what ends a line
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ID = re.compile(
+    r"(urn:uuid:)?\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.ASCII | re.IGNORECASE
+)
 
 
 def check(text: str, field: str, *, max_bytes: int) -> str:

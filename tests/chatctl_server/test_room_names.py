@@ -26,6 +26,9 @@ def test_a_name(name: str) -> None:
         ("--admin", "begins like an option, with -", None),
         ("6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001", "looks like a room's id", None),
         ("6F1C8F0E-58B3-4B3A-9F5E-0D8A1F1F0001", "looks like a room's id", None),
+        ("6f1c8f0e58b34b3a9f5e0d8a1f1f0001", "looks like a room's id", None),
+        ("{6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001}", "looks like a room's id", None),
+        ("urn:uuid:6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001", "looks like a room's id", None),
     ],
 )
 def test_what_is_none(name: str, said: str, hint: str | None) -> None:
