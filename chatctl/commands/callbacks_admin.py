@@ -91,13 +91,7 @@ def ls(options: Options) -> None:
         output.rows(options, columns, [{**each, **_read(each)} for each in found])
     else:
         output.rows(options, _LIST, found)
-    _tell_given_up(options, found)
-
-
-def _tell_given_up(options: Options, found: list[Json]) -> None:
-    lost = [each for each in found if each.get("failed")]
-    oldest = min((each["oldest_failed_at"] for each in lost), default=None)
-    given_up.tell(options, sum(each["failed"] for each in lost), oldest)
+    given_up.tell_of(options, found)
 
 
 def _is_told(found: list[Json]) -> bool:
@@ -109,7 +103,7 @@ def shown(options: Options, endpoint: Json) -> None:
     is_short = sys.stdout.isatty() and not _is_told([endpoint])
     columns = [each for each in SHOW if each.key != "scope" or not is_short]
     output.record(options, columns, endpoint)
-    _tell_given_up(options, [endpoint])
+    given_up.tell_of(options, [endpoint])
 
 
 def _read(endpoint: Json) -> Json:

@@ -1,12 +1,16 @@
 """``chatctl status``."""
 
+import shlex
+import time
 from pathlib import Path
 
+from chatctl.input import endpoints, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
+from chatctl.shell import places
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
-from chatctl.show import given_up, output
+from chatctl.show import given_up, output, progress
 from chatctl.show.output import Column
 
 _COLUMNS = (
@@ -30,6 +34,7 @@ _COLUMNS = (
     Column("callbacks_failed", "callbacks given up", "number"),
     Column("oldest_failed_at", "oldest given up", "time"),
 )
+_LONG_SECONDS = 60.0  # for a callback to be on its way
 
 
 @verb(
@@ -46,6 +51,7 @@ def status(options: Options) -> None:
     """Show version, uptime, address, database, connections, rooms and what waits."""
     with connection.open(options) as server:
         found = _figures(server)
+        receiving = server.get(endpoints.PATH) if found.get("callbacks_pending") else []
     output.record(options, _COLUMNS, found)
     if found.get("health") == "unhealthy":
         from chatctl_server.process import moved
@@ -56,6 +62,18 @@ def status(options: Options) -> None:
             f"its log; {moved.hint(found['pid'], Path(found['database']))}",
         )
     given_up.tell(options, found.get("callbacks_failed", 0), found.get("oldest_failed_at"))
+    _tell_late(options, receiving)
+
+
+def _tell_late(options: Options, receiving: list[Json]) -> None:
+    """What waits for an endpoint that is disabled is no trouble."""
+    late = [each for each in receiving if each["pending"] and each["status"] == "enabled"]
+    oldest = min((each["oldest_pending_at"] for each in late), default=None)
+    if oldest is not None and time.time() - oldest > _LONG_SECONDS and not options.quiet:
+        pending = sum(each["pending"] for each in late)
+        output.note(options, f"callbacks pending: {pending:,}, since {times.rfc3339(oldest)}")
+        words = ["chatctl", "callbacks", "ls", *places.of(options)]
+        progress.say(f"  try: {shlex.join(words)}\n")
 
 
 def _figures(server: Client) -> Json:

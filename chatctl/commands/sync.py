@@ -14,7 +14,7 @@ from chatctl.link.sync_progress import HISTORIES, SyncOutcome, SyncWatch
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, verb
-from chatctl.show import output, progress
+from chatctl.show import given_up, output, progress
 from chatctl.show.output import Column
 
 _STATES = ("data", "periodic")
@@ -224,5 +224,8 @@ def status(
         for page in server.pages("/management/sync/status", query):
             found += page
             server.renew()
+        is_lost = any(each.get("failed") for each in found)
+        receiving = server.get("/management/callbacks") if is_lost else []
     is_read = sys.stdout.isatty() and not options.json
     output.rows(options, _READ if is_read else _STATUS, found)
+    given_up.tell_of(options, receiving)

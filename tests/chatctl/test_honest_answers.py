@@ -15,6 +15,8 @@ from real_server import Serving
 from same_process import Here
 from world import PATIENCE_SECONDS, running
 
+from chatctl.input import times
+
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 ON_FILE = ("--db", "sqlite:./chat.db")
 USAGE, NOT_FOUND, TIMED_OUT, CHECK_FAILED = 2, 3, 8, 10
@@ -29,6 +31,26 @@ def test_without_a_server_its_figures_are_not_made_up(chatctl: Chatctl) -> None:
     assert {status[name] for name in ("pid", "address", "started_at", "uptime_seconds")} == {None}
     assert (status["health"], status["rooms_open"], done.exit) == ("not_running", 0, 0)
     assert "pid\t\n" in chatctl("status", *ON_FILE).stdout
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "is_told"),
+    [(90, "enabled", True), (5, "enabled", False), (90, "disabled", False)],
+)
+def test_callbacks_that_wait_for_long(
+    here: Here, server: Prepared, seconds: int, status: str, is_told: bool
+) -> None:
+    """What waits for an endpoint that is disabled is no trouble."""
+    since = int(time.time()) - seconds
+    waiting = {"status": status, "pending": 3, "oldest_pending_at": since}
+    server.answers = {
+        "GET /management/status": Answer({"callbacks_pending": 3}),
+        "GET /management/callbacks": Answer([waiting]),
+    }
+    done = here("status", "--server", server.url)
+    said = f"chatctl: callbacks pending: 3, since {times.rfc3339(since)}\n"
+    assert done.stderr == (f"{said}  try: chatctl callbacks ls\n" if is_told else "")
+    assert here("status", "--server", server.url, "--quiet").stderr == ""
 
 
 def test_an_argument_too_long_for_a_request_is_one_users_failure(

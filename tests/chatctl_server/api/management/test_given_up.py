@@ -59,6 +59,7 @@ def test_it_shows_until_it_has_arrived(calls: Server, hook: Receiver) -> None:
     assert (endpoint["failed"], endpoint["pending"]) == (2, 0)
     assert endpoint["oldest_failed_at"] == status["oldest_failed_at"]
     assert calls.figure(FAILED) == 2
+    assert "not recovered since: chatctl callbacks recover" in calls.http.get("/metrics").text
     assert health(calls)["status"] == "degraded"
 
     hook.behave(answer())
@@ -74,7 +75,8 @@ def test_it_shows_until_it_has_arrived(calls: Server, hook: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("callbacks", "ls"), ("callbacks", "show", "room_event")]
+    "words",
+    [("status",), ("callbacks", "ls"), ("callbacks", "show", "room_event"), ("sync", "status")],
 )
 def test_the_command_line_says_how_to_get_it_back(
     calls: Server, hook: Receiver, words: tuple[str, ...]
@@ -85,7 +87,7 @@ def test_the_command_line_says_how_to_get_it_back(
     said = calls.chatctl(*words).stderr
     assert said.startswith("chatctl: 1 callback was given up\n  try: chatctl callbacks recover ")
     assert calls.chatctl(*words, "--quiet").stderr == ""
-    assert calls.chatctl(*words, "--json").stderr == ""
+    assert calls.chatctl(*words, "--json").stderr == said
     hook.behave(answer())
     run_the_hint(calls, said.partition("try: ")[2])
     eventually(lambda: calls.figure(FAILED) == 0)
