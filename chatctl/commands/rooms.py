@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from chatctl.input import rooms
+from chatctl.input import endpoints, rooms
 from chatctl.link import connection
-from chatctl.link.client import Client, Json
+from chatctl.link.client import Client, Json, Params
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, RoomOption, only_room, room_and_rest, verb
 from chatctl.show import output
@@ -161,15 +161,25 @@ def rm(
         # Asked without a hold on the database: a person may take their time.
         with connection.open(options) as server:
             found = _closed(server, named)
+            unsent = _unsent(server, found["room_id"])
         check_terminal("removing a room", shlex.join(("chatctl", "rooms", "rm", named, "--yes")))
-        ask(f"Remove {found['room_name']} ({found['room_id']}), closed, and all that is in it?")
+        what = f"Remove {found['room_name']} ({found['room_id']}), closed, and all that is in it"
+        ask(f"{what}, unsent callbacks, too: {unsent:,}?" if unsent else f"{what}?")
         named = found["room_id"]
     with connection.open(options, writes=True) as server:
         found = _closed(server, named)
+        unsent = _unsent(server, found["room_id"])
         server.renew(LONG_SECONDS)
         server.delete(rooms.path(found["room_id"]), purge="true")
+    if unsent:
+        output.note(options, f"callbacks of it that are not sent any more: {unsent:,}")
     result = {"changed": True, "room_id": found["room_id"], "room_name": found["room_name"]}
     _tell(options, result, f"{result['room_name']} was removed")
+
+
+def _unsent(server: Client, room_id: str) -> int:
+    query: Params = {"room": room_id, "status": "pending", "limit": 1000}
+    return sum(len(page) for page in server.pages(f"{endpoints.PATH}/deliveries", query))
 
 
 def _tell(options: Options, done: Json, sentence: str) -> None:

@@ -187,6 +187,7 @@ def test_what_removes_much_is_waited_for(
     """Its one answer comes when all is removed."""
     server.answers["GET /management/rooms"] = Answer([ROOM])
     server.answers[f"GET /management/rooms/{ID}"] = Answer(ROOM)
+    server.answers["GET /management/callbacks/deliveries"] = Answer([])
 
     def removes(asked: Asked) -> Answer:
         time.sleep(1)

@@ -18,7 +18,7 @@ from chatctl_server.actions import conversations
 from chatctl_server.domain import times
 from chatctl_server.storage import maintenance
 
-USAGE, NOT_FOUND, CONFLICT = 2, 3, 5
+USAGE, NOT_FOUND, CONFLICT, TIMED_OUT = 2, 3, 5, 8
 DAY = 24 * 3600 * SECOND
 ON_FILE = ("--db", "sqlite:./chat.db", "--quiet")
 
@@ -69,6 +69,19 @@ def test_a_person_is_asked(chatctl: Chatctl, desk: Offline) -> None:
     assert code == 0
     assert shown.endswith("old was removed\n")
     assert names(chatctl) == ["new", "open"]
+
+
+def test_what_it_has_not_called_back_is_counted(chatctl: Chatctl, desk: Offline) -> None:
+    """Of a closed room, whose callbacks nobody has sent."""
+    hears = ("callbacks", "add", "http://127.0.0.1:9/hook", "--events", "room.*", *ON_FILE)
+    assert chatctl(*hears).exit == 0
+    assert chatctl("rooms", "close", "open", "--yes", *ON_FILE).exit == 0
+    assert chatctl("sync", "--timeout", "1", *ON_FILE).exit == TIMED_OUT
+    shown, _ = on_terminal(chatctl, "rooms", "rm", "open", *ON_FILE, typed="n\n")
+    assert "and all that is in it, unsent callbacks, too: 1? [y/N]" in shown
+    done = chatctl("rooms", "rm", "open", "--yes", *ON_FILE[:2])
+    assert "chatctl: callbacks of it that are not sent any more: 1\n" in done.stderr
+    assert done.exit == 0
 
 
 def test_what_was_closed_long_ago_goes(chatctl: Chatctl, desk: Offline) -> None:
