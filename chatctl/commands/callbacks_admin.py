@@ -35,7 +35,7 @@ _LIST = (
 # What a person reads.
 _READ = (
     Column("endpoint_id", "ID", "id"),
-    Column("hears", "HEARS"),
+    Column("hears", "EVENTS"),
     Column("url", "URL", "id"),
     Column("state", "STATUS"),
     Column("pending", "PENDING", "number"),

@@ -20,7 +20,7 @@ from chatctl.show.output import Column
 _MESSAGES = (
     Column("message_id", "MESSAGE", "number"),
     Column("seq", "SEQ", "number"),
-    Column("created_at", "AT", "time"),
+    Column("created_at", "CREATED", "time"),
     Column("user_id", "USER", "id"),
     Column("nickname", "NAME"),
     Column("content", "TEXT"),

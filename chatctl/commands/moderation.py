@@ -20,8 +20,8 @@ _BANS = (
     Column("user_id", "USER", "id"),
     Column("reason", "REASON"),
     Column("banned_by", "BY"),
-    Column("created_at", "SINCE", "time"),
-    Column("expires_at", "UNTIL", "time"),
+    Column("created_at", "CREATED", "time"),
+    Column("expires_at", "EXPIRES", "time"),
 )
 _MUTES = (*_BANS[:2], Column("muted_by", "BY"), *_BANS[3:])
 _LONGEST_SECONDS = 100 * 366 * 86_400

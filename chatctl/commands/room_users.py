@@ -43,7 +43,7 @@ _ROOMS_SHOWN = (
 _MARKS = {"is_connected": "now", "is_admin": "admin", "is_banned": "banned", "is_muted": "muted"}
 _MESSAGES = (
     Column("message_id", "MESSAGE", "number"),
-    Column("created_at", "AT", "time"),
+    Column("created_at", "CREATED", "time"),
     Column("room_name", "ROOM"),
     Column("content", "TEXT"),
     Column("room_id", "ROOM_ID", "id"),
@@ -59,6 +59,7 @@ def path(user: str, *rest: str) -> str:
     "show",
     examples=("chatctl room-users show mallory", "chatctl room-users show mallory --json"),
     exits=(3, 4),
+    columns=_ROOMS,
 )
 def show(
     options: Options,

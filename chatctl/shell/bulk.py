@@ -34,7 +34,7 @@ _HOPELESS = (
     "room_closed",
     "room_not_found",
 )
-_TIMES = (Column("created_at", "SINCE", "time"), Column("expires_at", "UNTIL", "time"))
+_TIMES = (Column("created_at", "CREATED", "time"), Column("expires_at", "EXPIRES", "time"))
 
 Act = Callable[[Client, str, str], Json]
 """Of a server, a room's id and one subject: what the server answers, with ``changed``."""

@@ -262,7 +262,7 @@ def test_on_a_terminal(chatctl: Chatctl, shared_server: Server) -> None:
     args = ("rooms", "history", "told", "--before", "3", "--no-color")
     shown, code = on_terminal(chatctl, *args, CHATCTL_SERVER=shared_server.url)
     assert [line.split() for line in re.sub(r"\d+d ago", "before", shown).splitlines()] == [
-        ["MESSAGE", "SEQ", "AT", "USER", "NAME", "TEXT"],
+        ["MESSAGE", "SEQ", "CREATED", "USER", "NAME", "TEXT"],
         ["2", "2", "before", "u1", "u1", "(deleted)"],
         ["1", "1", "before", "u0", "u0", r"text\t0"],
     ]
