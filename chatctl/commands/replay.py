@@ -147,7 +147,7 @@ def _beyond(server: Client, until: str | None, newest: int) -> Beyond:
     last = newest
     if until is not None and times.looks_like_offset(until):
         last = min(newest, int(until))
-    elif until is not None and ids.is_uuid(until):
+    elif until is not None and ids.is_start(until):
         following = server.get(PATH, {"after": until, "limit": 1})
         last = min(newest, following[0]["offset"] - 1) if following else newest
     elif until is not None:

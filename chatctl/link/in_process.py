@@ -5,13 +5,14 @@ thread for as long as the transport does, and the lifespan is entered and left b
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
+T = TypeVar("T")
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -26,7 +27,7 @@ class InProcess(httpx.BaseTransport):
     def __enter__(self) -> Self:
         self._runner.__enter__()
         try:
-            self._runner.run(self._start())
+            self._run(self._start())
         except BaseException:
             self._runner.close()
             raise
@@ -40,12 +41,20 @@ class InProcess(httpx.BaseTransport):
     ) -> None:
         """The store is closed when this returns, so the lock may go after it."""
         try:
-            self._runner.run(self._finish())
+            self._run(self._finish())
         finally:
             self._runner.close()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._runner.run(self._handle(request))
+        return self._run(self._handle(request))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Nobody but Ctrl-C cancels it: where that meets what the work itself cancels, the runner
+        does not tell it as such."""
+        try:
+            return self._runner.run(work)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
     async def _handle(self, request: httpx.Request) -> httpx.Response:
         limit = request.extensions.get("timeout", {}).get("read")

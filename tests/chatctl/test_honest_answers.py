@@ -49,7 +49,8 @@ def test_callbacks_that_wait_for_long(
     }
     done = here("status", "--server", server.url)
     said = f"chatctl: callbacks pending: 3, since {times.rfc3339(since)}\n"
-    assert done.stderr == (f"{said}  try: chatctl callbacks ls\n" if is_told else "")
+    hint = f"  try: chatctl callbacks ls --server {server.url}\n"
+    assert done.stderr == (said + hint if is_told else "")
     assert here("status", "--server", server.url, "--quiet").stderr == ""
 
 

@@ -316,7 +316,7 @@ def test_one_of_several_servers_by_its_address(chatctl: Chatctl, tmp_path: Path)
 def test_a_wrong_setting_is_exit_2(chatctl: Chatctl) -> None:
     done = chatctl("rooms", SYNC_INTERVAL_SECONDS="abc")
     assert (done.stdout, done.exit) == ("", 2)
-    assert done.stderr.startswith("chatctl: SYNC_INTERVAL_SECONDS (from environment): 'abc' is not")
+    assert done.stderr.startswith("chatctl: SYNC_INTERVAL_SECONDS (from environment): 'abc' cannot")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

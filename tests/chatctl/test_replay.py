@@ -89,6 +89,7 @@ def test_all_of_it_in_order_with_its_headers(
         ("--since 3", 3, None),
         ("--since 3 --until 7", 3, 7),
         ("--since {3} --until {7}", 3, 7),
+        ("--since <3> --until <7>", 3, 7),
         ("--since 1d --until 1d", 0, 0),
         ("--since 0 --until 0s", 0, None),
         ("--since 0 --until 9999", 0, None),
@@ -98,10 +99,10 @@ def test_all_of_it_in_order_with_its_headers(
 def test_from_somewhere_to_somewhere(
     told: Served, events: list[Event], words: str, first: int | None, last: int | None
 ) -> None:
-    """A number is an offset, which counts from 1 without a hole here."""
+    """A number is an offset, which counts from 1 without a hole here; an id may be shortened."""
     ids = {str(event["offset"]): event["event_id"] for event in events}
     for number, event_id in {**ids, "last": events[-1]["event_id"]}.items():
-        words = words.replace(f"{{{number}}}", event_id)
+        words = words.replace(f"{{{number}}}", event_id).replace(f"<{number}>", event_id[:-1])
     words = words.replace("0s", "2100-01-01")
     done = told("events", "replay", *words.split(), "--to-file", "-")
     expected = [] if first is None else events[first:last]
