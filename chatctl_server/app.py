@@ -66,11 +66,7 @@ class Application:
     """ASGI. ``lifespan`` opens the store and, for a server, starts followers and clocks."""
 
     def __init__(
-        self,
-        context: Context,
-        role: Role,
-        faces: Faces,
-        callbacks: "_OnDemand[Callbacks]",
+        self, context: Context, role: Role, faces: Faces, callbacks: "_OnDemand[Callbacks]"
     ) -> None:
         self.context = context
         self._callbacks = callbacks

@@ -6,12 +6,10 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from chatctl.input import times
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output, progress
 from chatctl.show.visible import visible
 from chatctl.webhooks import receipt_lines
@@ -45,28 +43,18 @@ _TLS_HANDSHAKE = b"\x16\x03"
 def listen(
     options: Options,
     *,
-    port: Annotated[
-        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="8080; 0 is a free one.")
-    ] = 8080,
+    port: Annotated[int, opt("--port", "8080; 0 is a free one.", "PORT", min=0, max=65535)] = 8080,
     host: Annotated[
-        str, typer.Option("--host", metavar="HOST", help="Listen there; 127.0.0.1 unless given.")
+        str, opt("--host", "Listen there; 127.0.0.1 unless given.", "HOST")
     ] = "127.0.0.1",
     source: Annotated[
-        str | None,
-        typer.Option(
-            "--secret-file", metavar="FILE", help="Its secrets, one a line, check the signatures."
-        ),
+        str | None, opt("--secret-file", "Its secrets, one a line, check the signatures.", "FILE")
     ] = None,
     fail: Annotated[
-        str | None,
-        typer.Option("--fail", metavar="STATUS,…", help="Answer with these in turn, not with 200."),
+        str | None, opt("--fail", "Answer with these in turn, not with 200.", "STATUS,…")
     ] = None,
-    delay: Annotated[
-        str | None, typer.Option("--delay", metavar="TIME", help="Wait before each answer.")
-    ] = None,
-    count: Annotated[
-        int | None, typer.Option("--count", metavar="N", min=1, help="End after this many.")
-    ] = None,
+    delay: Annotated[str | None, opt("--delay", "Wait before each answer.", "TIME")] = None,
+    count: Annotated[int | None, opt("--count", "End after this many.", "N", min=1)] = None,
 ) -> None:
     """Receive callbacks: show each, check signatures, order and digests; Ctrl-C sums up.
 

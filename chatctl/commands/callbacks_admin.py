@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from chatctl.input import endpoints, event_types, secret_files, targets, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, Verb, verb
+from chatctl.shell.options import Options, Verb, arg, opt, verb
 from chatctl.show import given_up, output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
@@ -66,18 +64,14 @@ _MOST_URL_BYTES = 8192
 _HTTP = re.compile("https?://", re.IGNORECASE)
 _SERVER_BROKE = 500  # and whatever is above (RFC 9110, 15.6)
 
-Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", show_default=False)]
+Endpoint = Annotated[str, arg("ENDPOINT")]
 SecretFile = Annotated[
-    str | None,
-    typer.Option("--secret-file", metavar="FILE", help="Sign with the secret in it; - is stdin."),
+    str | None, opt("--secret-file", "Sign with the secret in it; - is stdin.", "FILE")
 ]
 
 
 @verb(
-    "ls",
-    examples=("chatctl callbacks ls", "chatctl callbacks --json"),
-    exits=(3, 4),
-    columns=_LIST,
+    "ls", examples=("chatctl callbacks ls", "chatctl callbacks --json"), exits=(3, 4), columns=_LIST
 )
 def ls(options: Options) -> None:
     """List where callbacks go: the URLs of the settings, and the endpoints that were added."""
@@ -129,21 +123,14 @@ def _read(endpoint: Json) -> Json:
 def add(
     options: Options,
     *,
-    url: Annotated[str, typer.Argument(metavar="URL", show_default=False)],
+    url: Annotated[str, arg("URL")],
     events: Annotated[
-        list[str],
-        typer.Option(
-            "--events", metavar="GLOB,…", help="The events it hears of: 'room.*,message.*', '*'."
-        ),
+        list[str], opt("--events", "The events it hears of: 'room.*,message.*', '*'.", "GLOB,…")
     ],
     source: SecretFile = None,
     scope: Annotated[
         str | None,
-        typer.Option(
-            "--scope",
-            metavar="SCOPE",
-            help="Of what: rooms (unless given), workspace:N, site:N, or all.",
-        ),
+        opt("--scope", "Of what: rooms (unless given), workspace:N, site:N, or all.", "SCOPE"),
     ] = None,
 ) -> None:
     """Send events to a further URL, from here on, and print the endpoint's id; - reads the URL."""
@@ -254,8 +241,7 @@ def rotate_secret(
     endpoint: Endpoint,
     source: SecretFile = None,
     out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="FILE", help="Make one, and put it there; - is stdout."),
+        str | None, opt("--out", "Make one, and put it there; - is stdout.", "FILE")
     ] = None,
 ) -> None:
     """Sign with another secret; for 24 hours there is a signature by the one before, too."""

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
-import typer
-
 from chatctl.input import endpoints, event_types, rooms, targets, times
 from chatctl.input.targets import DELIVERY
 from chatctl.link import connection
@@ -15,7 +13,7 @@ from chatctl.link.client import Client, Json, Params
 from chatctl.shell import bulk
 from chatctl.shell.bulk import Said
 from chatctl.shell.failures import usage
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -62,39 +60,22 @@ def _asked(
     *,
     status: Annotated[
         Literal["pending", "delivered", "failed", "skipped"] | None,
-        typer.Option(
-            "--status",
-            metavar="pending|delivered|failed|skipped",
-            help="Only these; failed were given up.",
-        ),
+        opt("--status", "Only these; failed were given up.", "pending|delivered|failed|skipped"),
     ] = None,
     since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="TIME", help="Planned from then on: a time, a date, an age."
-        ),
+        str | None, opt("--since", "Planned from then on: a time, a date, an age.", "TIME")
     ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Planned until then.")
-    ] = None,
-    event: Annotated[
-        str | None, typer.Option("--event", metavar="GLOB", help="Only events like room_*.")
-    ] = None,
-    room: Annotated[
-        str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="Only to this one.")
-    ] = None,
+    until: Annotated[str | None, opt("--until", "Planned until then.", "TIME")] = None,
+    event: Annotated[str | None, opt("--event", "Only events like room_*.", "GLOB")] = None,
+    room: Annotated[str | None, opt("-R --room", "Only of this room.", "ROOM")] = None,
+    endpoint: Annotated[str | None, opt("--endpoint", "Only to this one.", "ENDPOINT")] = None,
     before: Annotated[
-        str | None,
-        typer.Option("--before", metavar="ID", help="Only those that are listed behind this one."),
+        str | None, opt("--before", "Only those that are listed behind this one.", "ID")
     ] = None,
     limit: Annotated[
-        int | None,
-        typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
+        int | None, opt("--limit", f"At most N; {_USUAL} unless given.", "N", min=1)
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    everything: Annotated[bool, opt("--all", "All there are.")] = False,
 ) -> DeliveryFilter:
     if everything and limit is not None:
         raise usage("--all and --limit contradict each other", "one of the two")
@@ -223,12 +204,9 @@ def _tell(options: Options, asked: DeliveryFilter, last: str) -> None:
 def retry(
     options: Options,
     *,
-    words: Annotated[list[str] | None, typer.Argument(metavar="ID…", show_default=False)] = None,
+    words: Annotated[list[str] | None, arg("ID…")] = None,
     source: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="FILE", help="More of them: one a line, or as listed (help input)."
-        ),
+        str | None, opt("--from", "More of them: one a line, or as listed (help input).", "FILE")
     ] = None,
 ) -> None:
     """Send deliveries once more, with their old ids and a fresh number of tries."""

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
-import typer
-
 from chatctl.commands.callbacks_deliveries import with_times
 from chatctl.input import endpoints, pace, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output, progress
 from chatctl.show.output import Column
 
@@ -44,32 +42,25 @@ _LARGEST_PAGE = 500
 def recover(
     options: Options,
     *,
-    since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="From then on: a time, a date, an age.")
-    ],
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Until then.")
-    ] = None,
+    since: Annotated[str, opt("--since", "From then on: a time, a date, an age.", "TIME")],
+    until: Annotated[str | None, opt("--until", "Until then.", "TIME")] = None,
     only: Annotated[
         Literal["failed", "missing", "all"],
-        typer.Option(
+        opt(
             "--only",
-            metavar="failed|missing|all",
-            help="What was given up; what was never made; both, and what has arrived.",
+            "What was given up; what was never made; both, and what has arrived.",
+            "failed|missing|all",
         ),
     ] = "failed",
-    endpoint: Annotated[
-        str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="Only to this one.")
-    ] = None,
+    endpoint: Annotated[str | None, opt("--endpoint", "Only to this one.", "ENDPOINT")] = None,
     rate: Annotated[
-        str, typer.Option("--rate", metavar="N/s", help=f"So many a second; {_USUAL_RATE}, 600/m.")
+        str, opt("--rate", f"So many a second; {_USUAL_RATE}, 600/m.", "N/s")
     ] = _USUAL_RATE,
     after: Annotated[
-        str | None,
-        typer.Option("--after", metavar="PLACE", help="Where an earlier one said it stopped."),
+        str | None, opt("--after", "Where an earlier one said it stopped.", "PLACE")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only count them, and say how long it would take.")
+        bool, opt("--dry-run", "Only count them, and say how long it would take.")
     ] = False,
 ) -> None:
     """Send again what an outage has cost: what was given up, or what was never planned.
@@ -80,10 +71,7 @@ def recover(
     run = RecoveryRun(options, {**window, "only": only, "dry_run": dry_run}, endpoint, rate, after)
     # A dry run writes, too, and takes it back. What is left for a server to send is told by what
     # was found.
-    with (
-        signals.told(options, run.so_far),
-        connection.open(options, delivers=True) as server,
-    ):
+    with signals.told(options, run.so_far), connection.open(options, delivers=True) as server:
         run.over(server)
     run.tell()
 

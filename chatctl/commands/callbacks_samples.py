@@ -5,15 +5,13 @@ import time
 from collections.abc import Iterator
 from typing import Annotated
 
-import typer
-
 from chatctl.commands.callbacks_show import answered, milliseconds
 from chatctl.input import endpoints
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import failures, signals
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -50,10 +48,8 @@ _LONGEST_PAUSE_SECONDS = 0.5
 def sample(
     options: Options,
     *,
-    endpoint: Annotated[str | None, typer.Argument(metavar="ENDPOINT", show_default=False)] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="To every endpoint that is enabled.")
-    ] = False,
+    endpoint: Annotated[str | None, arg("ENDPOINT")] = None,
+    everything: Annotated[bool, opt("--all", "To every endpoint that is enabled.")] = False,
 ) -> None:
     """Send a sample of every kind of event, each once, and report the answers."""
     if endpoint is not None and everything:

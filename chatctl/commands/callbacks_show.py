@@ -5,15 +5,13 @@ import sys
 from collections.abc import Iterator
 from typing import Annotated
 
-import typer
-
 from chatctl.commands import callbacks_admin
 from chatctl.commands.callbacks_deliveries import with_times
 from chatctl.input import endpoints, ids
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, json_text, visible
@@ -45,11 +43,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
     ),
     exits=(3, 4, 5),
 )
-def show(
-    options: Options,
-    *,
-    named: Annotated[str, typer.Argument(metavar="ENDPOINT|DELIVERY", show_default=False)],
-) -> None:
+def show(options: Options, *, named: Annotated[str, arg("ENDPOINT|DELIVERY")]) -> None:
     """Show an endpoint, or a delivery: its request, and the answer to every try."""
     with connection.open(options) as server:
         found = _find(server, named)

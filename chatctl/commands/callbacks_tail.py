@@ -4,13 +4,11 @@ import sys
 from itertools import islice
 from typing import Annotated
 
-import typer
-
 from chatctl.commands.callbacks_show import milliseconds
 from chatctl.input import endpoints
 from chatctl.link import connection, streams
 from chatctl.link.client import Json
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -41,11 +39,9 @@ def tail(
     options: Options,
     *,
     follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Follow the tries; it never does anything else.")
+        bool, opt("-f --follow", "Follow the tries; it never does anything else.")
     ] = False,
-    count: Annotated[
-        int | None, typer.Option("--count", metavar="N", min=1, help="End after this many lines.")
-    ] = None,
+    count: Annotated[int | None, opt("--count", "End after this many lines.", "N", min=1)] = None,
 ) -> None:
     """Follow the tries of all callbacks: each as it begins, and as it ends."""
     lines = AttemptRows()

@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-import typer
-
 from chatctl.input import event_types
 from chatctl.shell import manual
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, verb
 from chatctl.show import stdout
 
 Shell = Literal["bash", "zsh", "fish"]
@@ -33,11 +31,7 @@ _FILES = ("FILE", "DIR")
         "d=~/.config/fish/completions; mkdir -p $d; chatctl completion fish >$d/chatctl.fish",
     ),
 )
-def completion(
-    options: Options,
-    *,
-    shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish", show_default=False)],
-) -> None:
+def completion(options: Options, *, shell: Annotated[Shell, arg("bash|zsh|fish")]) -> None:
     """Print a script that completes commands, options and rooms; for zsh: source <(…)."""
     # The commands' names stand with the command line, which imports this module.
     from chatctl.shell import registry

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from chatctl.link import connection, mismatches
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -35,9 +33,7 @@ _OTHERS_READ = 0o004
 def show(
     options: Options,
     *,
-    origin: Annotated[
-        bool, typer.Option("--origin", help="Also where each value is from.")
-    ] = False,
+    origin: Annotated[bool, opt("--origin", "Also where each value is from.")] = False,
 ) -> None:
     """List every setting with its value; secrets are masked."""
     from chatctl_server.settings.sources import SETTINGS

@@ -7,15 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from chatctl.commands.rooms import LONG_SECONDS, ask, check_terminal
 from chatctl.input import named_files, rooms, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output, progress
 from chatctl.show.output import Column
 from chatctl.show.visible import visible
@@ -59,9 +57,7 @@ def info(options: Options) -> None:
 def migrate(
     options: Options,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done.")
-    ] = False,
+    dry_run: Annotated[bool, opt("--dry-run", "Only say what would be done.")] = False,
 ) -> None:
     """Bring the schema up to date, after a backup of the file; creates a missing one."""
     path = connection.file_of(options, must_exist=False)
@@ -106,10 +102,9 @@ def verify(options: Options) -> None:
 def backup(
     options: Options,
     *,
-    named: Annotated[str, typer.Argument(metavar="FILE", show_default=False)],
+    named: Annotated[str, arg("FILE")],
     keep: Annotated[
-        int | None,
-        typer.Option("--keep", metavar="N", min=1, help="In a directory: keep the newest N."),
+        int | None, opt("--keep", "In a directory: keep the newest N.", "N", min=1)
     ] = None,
 ) -> None:
     """Copy the database while it is in use and verify the copy; into a directory by its time."""
@@ -176,14 +171,12 @@ def _refuse_left(made: "BackedUpInto") -> None:
 def prune(
     options: Options,
     *,
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="AGE", help="Closed so long ago: 90d, 52w.")
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+    older_than: Annotated[str, opt("--older-than", "Closed so long ago: 90d, 52w.", "AGE")],
+    dry_run: Annotated[bool, opt("--dry-run", "Only list them.")] = False,
     compact: Annotated[
-        bool, typer.Option("--compact", help="Then write the file anew; no server may run.")
+        bool, opt("--compact", "Then write the file anew; no server may run.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
 ) -> None:
     """Remove the rooms that were closed long ago, with all their data.
 
@@ -251,10 +244,7 @@ def _compact(options: Options) -> None:
 
 @verb(
     "seed",
-    examples=(
-        "chatctl db seed --demo",
-        "chatctl db migrate && chatctl db seed --demo",
-    ),
+    examples=("chatctl db seed --demo", "chatctl db migrate && chatctl db seed --demo"),
     exits=(3, 5),
     because={5: "the database is not empty, as after a first seed"},
     changes=True,
@@ -262,7 +252,7 @@ def _compact(options: Options) -> None:
 def seed(
     options: Options,
     *,
-    demo: Annotated[bool, typer.Option("--demo", help="Rooms, users, messages, a ban.")] = False,
+    demo: Annotated[bool, opt("--demo", "Rooms, users, messages, a ban.")] = False,
 ) -> None:
     """Fill an empty database with rooms to try things out."""
     if not demo:
@@ -288,8 +278,8 @@ def seed(
 def restore(
     options: Options,
     *,
-    source: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    source: Annotated[Path, arg("FILE")],
+    yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
 ) -> None:
     """Put a backup in the database's place; the file that was there is kept beside it."""
     path = connection.file_of(options, must_exist=False)

@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Annotated
 
-import typer
-
 from chatctl.input import event_types, ids, rooms, times
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell import places
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output, sentences
 from chatctl.show.output import Column
 
@@ -42,17 +40,14 @@ _YEAR = re.compile("20[0-9]{2}")
 
 Since = Annotated[
     str | None,
-    typer.Option(
+    opt(
         "--since",
-        metavar="OFFSET|ID|TIME",
-        help="After this offset or event id, or from this time, date or age on (help input).",
+        "After this offset or event id, or from this time, date or age on (help input).",
+        "OFFSET|ID|TIME",
     ),
 ]
 Until = Annotated[
-    str | None,
-    typer.Option(
-        "--until", metavar="OFFSET|ID|TIME", help="Up to this event, or until this time, date, age."
-    ),
+    str | None, opt("--until", "Up to this event, or until this time, date, age.", "OFFSET|ID|TIME")
 ]
 
 
@@ -64,20 +59,11 @@ def _checked_type(glob: str | None) -> str | None:
 
 Type = Annotated[
     str | None,
-    typer.Option(
-        "--type",
-        metavar="GLOB",
-        help="Only types like message.*, as in a shell.",
-        callback=_checked_type,
-    ),
+    opt("--type", "Only types like message.*, as in a shell.", "GLOB", callback=_checked_type),
 ]
-Room = Annotated[
-    str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
-]
-Actor = Annotated[
-    str | None, typer.Option("--actor", metavar="USER", help="Only what this user did.")
-]
-Everything = Annotated[bool, typer.Option("--all", help="All there are.")]
+Room = Annotated[str | None, opt("-R --room", "Only of this room.", "ROOM")]
+Actor = Annotated[str | None, opt("--actor", "Only what this user did.", "USER")]
+Everything = Annotated[bool, opt("--all", "All there are.")]
 
 
 @verb(
@@ -95,8 +81,7 @@ def ls(
     room: Room = None,
     actor: Actor = None,
     limit: Annotated[
-        int | None,
-        typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
+        int | None, opt("--limit", f"At most N; {_USUAL} unless given.", "N", min=1)
     ] = None,
     everything: Everything = False,
 ) -> None:
@@ -120,15 +105,13 @@ def ls(
 def tail(
     options: Options,
     *,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as they happen.")] = False,
+    follow: Annotated[bool, opt("-f --follow", "Go on as they happen.")] = False,
     since: Since = None,
     until: Until = None,
     type: Type = None,  # noqa: A002 - the option's name
     room: Room = None,
     actor: Actor = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="How many of the newest (10).")
-    ] = None,
+    limit: Annotated[int | None, opt("--limit", "How many of the newest (10).", "N", min=0)] = None,
     everything: Everything = False,
 ) -> None:
     """Show the newest events in their order; with -f, and then all that follow."""

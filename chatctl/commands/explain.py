@@ -3,20 +3,14 @@
 from difflib import get_close_matches
 from typing import Annotated
 
-import typer
-
 from chatctl.shell import failures, manual
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, verb
 from chatctl.show import stdout
 
 
 @verb("help", examples=("chatctl help exit-codes", "chatctl help rooms create"))
 def explain(
-    options: Options,
-    *,
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPIC|COMMAND]", show_default=False)
-    ] = None,
+    options: Options, *, words: Annotated[list[str] | None, arg("[TOPIC|COMMAND]")] = None
 ) -> None:
     """Explain a command, or exit codes, environment, options, input, output."""
     # The commands' names stand with the command line, which imports this module.

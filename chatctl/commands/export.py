@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
 from chatctl.commands import sync_pull
 from chatctl.input import named_files, times
 from chatctl.link import connection, room_pages
 from chatctl.link.client import Client, Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output, progress, stdout
 from chatctl.show.output import Column
 from chatctl.show.visible import cell
@@ -42,24 +40,16 @@ _WRITTEN = (
 def export(
     options: Options,
     *,
-    words: Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)] = None,
+    words: Annotated[list[str] | None, arg("ROOM")] = None,
     room: RoomOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="All rooms, closed ones too.")] = False,
+    everything: Annotated[bool, opt("--all", "All rooms, closed ones too.")] = False,
     form: Annotated[
         Literal["ndjson", "csv"],
-        typer.Option(
-            "--format", metavar="ndjson|csv", help="Rooms, messages, sessions; or messages alone."
-        ),
+        opt("--format", "Rooms, messages, sessions; or messages alone.", "ndjson|csv"),
     ] = "ndjson",
-    target: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Into FILE, not to stdout.")
-    ] = "-",
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="From then on: a time, an age.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Until then.")
-    ] = None,
+    target: Annotated[str, opt("-o --output", "Into FILE, not to stdout.", "FILE")] = "-",
+    since: Annotated[str | None, opt("--since", "From then on: a time, an age.", "TIME")] = None,
+    until: Annotated[str | None, opt("--until", "Until then.", "TIME")] = None,
 ) -> None:
     """Write out a room, or all, with what was said there, oldest first; also of closed rooms."""
     if everything and (words or room):

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from chatctl.commands.callbacks_tail import AttemptRows
 from chatctl.commands.events import Room, Since, filters, start
 from chatctl.commands.replay import PATH, Cursor, SecretFile
@@ -20,7 +18,7 @@ from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -58,20 +56,15 @@ _LONGEST_PAUSE_SECONDS = 30.0
 def forward(
     options: Options,
     *,
-    to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="POST each there.", show_default=False)
-    ],
+    to: Annotated[str, opt("--to", "POST each there.", "URL", show_default=False)],
     events: Annotated[
-        str | None,
-        typer.Option("--events", metavar="GLOB,…", help="Only types like room.*,message.*."),
+        str | None, opt("--events", "Only types like room.*,message.*.", "GLOB,…")
     ] = None,
     room: Room = None,
     since: Since = None,
     cursor: Cursor = None,
     secret_file: SecretFile = None,
-    count: Annotated[
-        int | None, typer.Option("--count", metavar="N", min=1, help="End after this many.")
-    ] = None,
+    count: Annotated[int | None, opt("--count", "End after this many.", "N", min=1)] = None,
 ) -> None:
     """Follow a server's events and POST each to one's own machine, again until it is taken."""
     from chatctl.webhooks.poster import PostReceiver

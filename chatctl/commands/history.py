@@ -6,14 +6,12 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Annotated, NamedTuple
 
-import typer
-
 from chatctl.input import rooms, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import places
 from chatctl.shell.failures import usage
-from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -39,20 +37,11 @@ _SESSIONS_A_PAGE = 10_000
 
 Query = dict[str, int]
 Since = Annotated[
-    str | None,
-    typer.Option(
-        "--since", metavar="TIME", help="From then on: a time, a date (midnight UTC), an age."
-    ),
+    str | None, opt("--since", "From then on: a time, a date (midnight UTC), an age.", "TIME")
 ]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", metavar="TIME", help="Until then; a date is where the day begins."),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option("--limit", metavar="N", min=1, help=f"At most N; {_USUAL} unless given."),
-]
-Everything = Annotated[bool, typer.Option("--all", help="All there are.")]
+Until = Annotated[str | None, opt("--until", "Until then; a date is where the day begins.", "TIME")]
+Limit = Annotated[int | None, opt("--limit", f"At most N; {_USUAL} unless given.", "N", min=1)]
+Everything = Annotated[bool, opt("--all", "All there are.")]
 
 
 class HistoryQuery(NamedTuple):
@@ -65,7 +54,7 @@ class HistoryQuery(NamedTuple):
 
 def _asked(
     *,
-    words: Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)] = None,
+    words: Annotated[list[str] | None, arg("ROOM")] = None,
     room: RoomOption = None,
     since: Since = None,
     until: Until = None,
@@ -89,9 +78,7 @@ def history(
     options: Options,
     asked: HistoryQuery,
     *,
-    before: Annotated[
-        int | None, typer.Option("--before", metavar="SEQ", min=1, help="Before this message.")
-    ] = None,
+    before: Annotated[int | None, opt("--before", "Before this message.", "SEQ", min=1)] = None,
 ) -> None:
     """Show a room's messages with their ids, the newest first, also of a closed room."""
     count = asked.most

@@ -16,12 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from chatctl.link import connection
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import visible
@@ -95,11 +93,7 @@ class InitTarget:
     because={5: "something is there already, as after a first init"},
     changes=True,
 )
-def init(
-    options: Options,
-    *,
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", show_default=False)] = None,
-) -> None:
+def init(options: Options, *, directory: Annotated[Path | None, arg("[DIR]")] = None) -> None:
     """Write a production configuration: file database, generated secrets, joining by token."""
     connection.acts_on_a_file(options)
     if options.config is not None:

@@ -3,13 +3,11 @@
 import sys
 from typing import Annotated
 
-import typer
-
 from chatctl.input import rooms
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import usage
-from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
@@ -24,17 +22,10 @@ _MEMBERS = (
 # The room beside each: in a pipe a line with a tab is one whose user is escaped.
 _ADMINS = (Column("user_id", "USER", "id"), Column("room_id", "ROOM", "id"))
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
-Set = Annotated[
-    str | None,
-    typer.Option("--set", metavar="USER,…", help="These are the admins, and nobody else."),
-]
-Add = Annotated[
-    list[str] | None, typer.Option("--add", metavar="USER", help="One more; may be repeated.")
-]
-Remove = Annotated[
-    list[str] | None, typer.Option("--remove", metavar="USER", help="One less; may be repeated.")
-]
+Words = Annotated[list[str] | None, arg("ROOM")]
+Set = Annotated[str | None, opt("--set", "These are the admins, and nobody else.", "USER,…")]
+Add = Annotated[list[str] | None, opt("--add", "One more; may be repeated.", "USER")]
+Remove = Annotated[list[str] | None, opt("--remove", "One less; may be repeated.", "USER")]
 
 
 @verb(

@@ -5,8 +5,6 @@ import time
 import uuid
 from typing import Annotated
 
-import typer
-
 from chatctl.commands import room_users
 from chatctl.commands.rooms import ask, check_terminal
 from chatctl.input import rooms, targets, times
@@ -15,7 +13,7 @@ from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import bulk, failures
 from chatctl.shell.bulk import Said
-from chatctl.shell.options import Options, RoomOption, only_room, room_and_rest, verb
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, room_and_rest, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
@@ -37,13 +35,9 @@ _SAID = (
 def say(
     options: Options,
     *,
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="ROOM TEXT", show_default=False)
-    ] = None,
+    words: Annotated[list[str] | None, arg("ROOM TEXT")] = None,
     room: RoomOption = None,
-    user: Annotated[
-        str | None, typer.Option("--as", metavar="USER", help="Post as this user.")
-    ] = None,
+    user: Annotated[str | None, opt("--as", "Post as this user.", "USER")] = None,
 ) -> None:
     """Post a message to a room, as the system or as a user."""
     named, text = room_and_rest(words, room, "ROOM TEXT...")
@@ -73,29 +67,18 @@ def say(
 def rm(
     options: Options,
     *,
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="ROOM MESSAGE_ID", show_default=False)
-    ] = None,
+    words: Annotated[list[str] | None, arg("ROOM MESSAGE_ID")] = None,
     room: RoomOption = None,
     source: Annotated[
         str | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="More ids: one a line, or as a history lists them (help input).",
-        ),
+        opt("--from", "More ids: one a line, or as a history lists them (help input).", "FILE"),
     ] = None,
     user: Annotated[
-        str | None,
-        typer.Option("--user", metavar="USER", help="All of this user, in ROOM or in every room."),
+        str | None, opt("--user", "All of this user, in ROOM or in every room.", "USER")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="With --user: only from then on.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --user: only count them.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --user: do not ask.")] = False,
+    since: Annotated[str | None, opt("--since", "With --user: only from then on.", "TIME")] = None,
+    dry_run: Annotated[bool, opt("--dry-run", "With --user: only count them.")] = False,
+    yes: Annotated[bool, opt("--yes", "With --user: do not ask.")] = False,
 ) -> None:
     """Take the text of messages out of the history, for good."""
     if user is not None:

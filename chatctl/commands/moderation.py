@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Annotated
 
-import typer
-
 from chatctl.commands import room_users
 from chatctl.input import rooms, times
 from chatctl.input.targets import USER
@@ -12,7 +10,7 @@ from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import bulk, failures
 from chatctl.shell.bulk import Said
-from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -26,26 +24,17 @@ _BANS = (
 _MUTES = (*_BANS[:2], Column("muted_by", "BY"), *_BANS[3:])
 _LONGEST_SECONDS = 100 * 366 * 86_400
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM USER", show_default=False)]
+Words = Annotated[list[str] | None, arg("ROOM USER")]
 From = Annotated[
-    str | None,
-    typer.Option(
-        "--from", metavar="FILE", help="More users: one a line, or as bans lists them (help input)."
-    ),
+    str | None, opt("--from", "More users: one a line, or as bans lists them (help input).", "FILE")
 ]
-Reason = Annotated[
-    str | None, typer.Option("--reason", metavar="TEXT", help="Why; stored, and shown in the list.")
-]
-Duration = Annotated[
-    str | None, typer.Option("--for", metavar="TIME", help="How long: 1h, 7d, 1w; else for ever.")
-]
+Reason = Annotated[str | None, opt("--reason", "Why; stored, and shown in the list.", "TEXT")]
+Duration = Annotated[str | None, opt("--for", "How long: 1h, 7d, 1w; else for ever.", "TIME")]
 Everywhere = Annotated[
-    bool, typer.Option("--all-rooms", help="In every room, also later ones: no ROOM, only USER.")
+    bool, opt("--all-rooms", "In every room, also later ones: no ROOM, only USER.")
 ]
-ListEverywhere = Annotated[
-    bool, typer.Option("--all-rooms", help="Those of every room at once: no ROOM.")
-]
-OnlyRoom = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
+ListEverywhere = Annotated[bool, opt("--all-rooms", "Those of every room at once: no ROOM.")]
+OnlyRoom = Annotated[list[str] | None, arg("ROOM")]
 
 
 @verb(

@@ -7,8 +7,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
-import typer
-
 from chatctl.commands.events import Room, Since, Type, filters, start
 from chatctl.input import ids, named_files, pace, times
 from chatctl.input.cursor_files import OffsetFile
@@ -16,7 +14,7 @@ from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import ndjson, output, progress
 from chatctl.show.output import Column
 
@@ -38,18 +36,12 @@ _EXPECTED = Column("expected_seconds", "expected seconds", "number")
 Beyond = Callable[[Json], bool]
 Take = Callable[[Json], None]
 
-To = Annotated[
-    str | None, typer.Option("--to", metavar="URL", help="POST each there, one after the other.")
-]
+To = Annotated[str | None, opt("--to", "POST each there, one after the other.", "URL")]
 SecretFile = Annotated[
-    str | None,
-    typer.Option("--secret-file", metavar="FILE", help="Sign with its secrets, one a line."),
+    str | None, opt("--secret-file", "Sign with its secrets, one a line.", "FILE")
 ]
 Cursor = Annotated[
-    str | None,
-    typer.Option(
-        "--cursor", metavar="FILE", help="Keeps the place; if it is there, begin behind it."
-    ),
+    str | None, opt("--cursor", "Keeps the place; if it is there, begin behind it.", "FILE")
 ]
 
 
@@ -67,23 +59,19 @@ def replay(
     *,
     since: Since = None,
     until: Annotated[
-        str | None,
-        typer.Option("--until", metavar="OFFSET|ID|TIME", help="Up to there; now unless given."),
+        str | None, opt("--until", "Up to there; now unless given.", "OFFSET|ID|TIME")
     ] = None,
     type: Type = None,  # noqa: A002 - the option's name
     room: Room = None,
     to: To = None,
     to_file: Annotated[
-        str | None,
-        typer.Option("--to-file", metavar="FILE", help="Lines of JSON instead; - is stdout."),
+        str | None, opt("--to-file", "Lines of JSON instead; - is stdout.", "FILE")
     ] = None,
     secret_file: SecretFile = None,
-    rate: Annotated[
-        str | None, typer.Option("--rate", metavar="N/s", help="No faster: 50/s, 600/m.")
-    ] = None,
+    rate: Annotated[str | None, opt("--rate", "No faster: 50/s, 600/m.", "N/s")] = None,
     cursor: Cursor = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count them, and say how long it would take.")
+        bool, opt("--dry-run", "Count them, and say how long it would take.")
     ] = False,
 ) -> None:
     """Tell events once more, in order: to a URL, marked as a replay, or into a file."""

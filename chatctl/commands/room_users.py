@@ -3,12 +3,10 @@
 import sys
 from typing import Annotated
 
-import typer
-
 from chatctl.commands import history as histories
 from chatctl.link import client, connection
 from chatctl.link.client import Json
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -61,11 +59,7 @@ def path(user: str, *rest: str) -> str:
     exits=(3, 4),
     columns=_ROOMS,
 )
-def show(
-    options: Options,
-    *,
-    user: Annotated[str, typer.Argument(metavar="USER", show_default=False)],
-) -> None:
+def show(options: Options, *, user: Annotated[str, arg("USER")]) -> None:
     """Show in which rooms a user is, was, wrote, is an admin, is banned or muted."""
     with connection.open(options) as server:
         found = server.get(path(user))
@@ -102,14 +96,12 @@ def _marks(room: Json) -> str:
 def history(
     options: Options,
     *,
-    user: Annotated[str, typer.Argument(metavar="USER", show_default=False)],
+    user: Annotated[str, arg("USER")],
     since: histories.Since = None,
     until: histories.Until = None,
     limit: histories.Limit = None,
     everything: histories.Everything = False,
-    before: Annotated[
-        int | None, typer.Option("--before", metavar="MESSAGE_ID", min=1, help="Before this one.")
-    ] = None,
+    before: Annotated[int | None, opt("--before", "Before this one.", "MESSAGE_ID", min=1)] = None,
 ) -> None:
     """Show a user's messages of all rooms with their ids, the newest first."""
     span, count = histories.window(since, until), histories.most(limit, everything)

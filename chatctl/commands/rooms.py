@@ -4,13 +4,11 @@ import shlex
 import sys
 from typing import Annotated, Literal
 
-import typer
-
 from chatctl.input import endpoints, rooms
 from chatctl.link import connection
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, RoomOption, only_room, room_and_rest, verb
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, room_and_rest, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
@@ -39,7 +37,7 @@ _JSON = (*_SHOW, Column("start_time", "created", "time"))  # as the documents na
 _CREATED = (Column("room_id", "id", "id"), Column("websocket_url", "url", "id"))
 
 LONG_SECONDS = 3600.0  # beside --timeout: a room may have millions of messages
-Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)]
+Words = Annotated[list[str] | None, arg("ROOM")]
 
 
 @verb(
@@ -51,12 +49,9 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=
 def ls(
     options: Options,
     *,
-    match: Annotated[
-        str | None, typer.Option("--match", metavar="GLOB", help="Only names like this.")
-    ] = None,
+    match: Annotated[str | None, opt("--match", "Only names like this.", "GLOB")] = None,
     status: Annotated[
-        Literal["open", "closed", "all"],
-        typer.Option("--status", metavar="open|closed|all", help="Which rooms."),
+        Literal["open", "closed", "all"], opt("--status", "Which rooms.", "open|closed|all")
     ] = "open",
 ) -> None:
     """List rooms, sorted by name and id."""
@@ -80,13 +75,12 @@ def ls(
 def create(
     options: Options,
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    name: Annotated[str, arg("NAME")],
     admin: Annotated[
-        list[str] | None,
-        typer.Option("--admin", metavar="USER", help="A room admin; may be repeated."),
+        list[str] | None, opt("--admin", "A room admin; may be repeated.", "USER")
     ] = None,
     if_missing: Annotated[
-        bool, typer.Option("--if-missing", help="Take the open room of that name, if there is one.")
+        bool, opt("--if-missing", "Take the open room of that name, if there is one.")
     ] = False,
 ) -> None:
     """Create a room and print its id first."""
@@ -129,7 +123,7 @@ def close(
     *,
     words: Words = None,
     room: RoomOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
 ) -> None:
     """Close a room for good: everyone in it is disconnected, its history stays readable."""
     named = only_room(words, room)
@@ -153,7 +147,7 @@ def rm(
     *,
     words: Words = None,
     room: RoomOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
 ) -> None:
     """Remove a closed room for good, with all its data, from the log, too."""
     named = only_room(words, room)
@@ -213,9 +207,7 @@ def _closed(server: Client, named: str) -> Json:
 def rename(
     options: Options,
     *,
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="ROOM NAME", show_default=False)
-    ] = None,
+    words: Annotated[list[str] | None, arg("ROOM NAME")] = None,
     room: RoomOption = None,
 ) -> None:
     """Give a room another name; its id stays."""

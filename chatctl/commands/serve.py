@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from chatctl.link import connection
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 
 
 @verb(
@@ -21,15 +21,12 @@ from chatctl.shell.options import Options, verb
 def serve(
     options: Options,
     *,
-    bind: Annotated[
-        str | None, typer.Option("--bind", metavar="HOST:PORT,…", help="Where to listen.")
-    ] = None,
+    bind: Annotated[str | None, opt("--bind", "Where to listen.", "HOST:PORT,…")] = None,
     log_format: Annotated[
-        Literal["text", "json"] | None,
-        typer.Option("--log-format", metavar="text|json", help="How log lines look."),
+        Literal["text", "json"] | None, opt("--log-format", "How log lines look.", "text|json")
     ] = None,
     log_level: Annotated[
-        str | None, typer.Option("--log-level", metavar="LEVEL", help="info, or info,sync=debug.")
+        str | None, opt("--log-level", "info, or info,sync=debug.", "LEVEL")
     ] = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""

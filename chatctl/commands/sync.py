@@ -5,15 +5,13 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import typer
-
 from chatctl.input import rooms, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.link.sync_progress import HISTORIES, SyncOutcome, SyncWatch
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import given_up, output, progress
 from chatctl.show.output import Column
 
@@ -45,14 +43,9 @@ _STATUS = (
 _READ = tuple(column for column in _STATUS if column.key != "room_id")
 
 StatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
-OnlyRoom = Annotated[
-    str | None, typer.Option("-R", "--room", metavar="ROOM", help="Only of this room.")
-]
-From = Annotated[
-    str | None,
-    typer.Option("--from", metavar="TIME", help="The history from then on (help input)."),
-]
-To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="The history until then.")]
+OnlyRoom = Annotated[str | None, opt("-R --room", "Only of this room.", "ROOM")]
+From = Annotated[str | None, opt("--from", "The history from then on (help input).", "TIME")]
+To = Annotated[str | None, opt("--to", "The history until then.", "TIME")]
 
 
 @verb(
@@ -68,24 +61,20 @@ def push(
     *,
     kind: Annotated[
         list[str] | None,
-        typer.Option(
+        opt(
             "--kind",
-            metavar="data|periodic|chat_history|session_history",
-            help="May be repeated. Unless given, data and periodic; with --full, --from or --to "
+            "May be repeated. Unless given, data and periodic; with --full, --from or --to "
             "both histories.",
+            "data|periodic|chat_history|session_history",
         ),
     ] = None,
     room: OnlyRoom = None,
     since: From = None,
     until: To = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="The whole history again, not only what is new.")
-    ] = False,
+    full: Annotated[bool, opt("--full", "The whole history again, not only what is new.")] = False,
     wait: Annotated[
         bool,
-        typer.Option(
-            "--wait", help="Until all is delivered, at most for --timeout (60s); on a file always."
-        ),
+        opt("--wait", "Until all is delivered, at most for --timeout (60s); on a file always."),
     ] = False,
 ) -> None:
     """Have the callbacks of rooms and histories sent now; on a file, all that are due."""
@@ -206,10 +195,8 @@ def status(
     room: OnlyRoom = None,
     kind: Annotated[
         StatusKind | None,
-        typer.Option(
-            "--kind",
-            metavar="data|periodic|chat_history|session_history|room_event",
-            help="Only of this kind.",
+        opt(
+            "--kind", "Only of this kind.", "data|periodic|chat_history|session_history|room_event"
         ),
     ] = None,
 ) -> None:

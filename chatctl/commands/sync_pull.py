@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated, NamedTuple
 
-import typer
-
 from chatctl.commands.sync import From, OnlyRoom, To
 from chatctl.input import named_files, rooms, times
 from chatctl.input.cursor_files import CursorFile
@@ -20,7 +18,7 @@ from chatctl.link.client import Client, Json
 from chatctl.link.room_pages import RoomPiece, RoomPosition
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, opt, verb
 from chatctl.show import ndjson, output, progress, stdout
 from chatctl.show.output import Column
 from chatctl.show.visible import json_text
@@ -53,10 +51,7 @@ def pull(
     options: Options,
     *,
     target: Annotated[
-        str,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="Where it goes; - is stdout.", show_default=False
-        ),
+        str, opt("-o --output", "Where it goes; - is stdout.", "FILE", show_default=False)
     ],
     room: OnlyRoom = None,
     since: From = None,

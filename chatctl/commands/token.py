@@ -6,14 +6,12 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from chatctl.input import ids, named_files, rooms, times
 from chatctl.link import connection, mismatches
 from chatctl.link.client import Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, verb
+from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import visible
@@ -34,20 +32,11 @@ _INSPECTED = (
 )
 
 
-User = Annotated[str, typer.Option("--user", metavar="USER", help="Who may join with it.")]
-Room = Annotated[
-    str | None,
-    typer.Option("-R", "--room", metavar="ROOM", help="Only this room; else every room."),
-]
-Name = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="The name that others see.")
-]
-Admin = Annotated[
-    bool, typer.Option("--admin", help="Makes the user an admin of each room they join, for good.")
-]
-Ttl = Annotated[
-    str, typer.Option("--ttl", metavar="TIME", help="How long it is good for; 1h unless given.")
-]
+User = Annotated[str, opt("--user", "Who may join with it.", "USER")]
+Room = Annotated[str | None, opt("-R --room", "Only this room; else every room.", "ROOM")]
+Name = Annotated[str | None, opt("--name", "The name that others see.", "NAME")]
+Admin = Annotated[bool, opt("--admin", "Makes the user an admin of each room they join, for good.")]
+Ttl = Annotated[str, opt("--ttl", "How long it is good for; 1h unless given.", "TIME")]
 
 
 @verb(
@@ -102,11 +91,7 @@ def _seconds(ttl: str) -> float:
     ),
     exits=(3,),
 )
-def inspect(
-    options: Options,
-    *,
-    source: Annotated[str, typer.Argument(metavar="FILE", show_default=False)],
-) -> None:
+def inspect(options: Options, *, source: Annotated[str, arg("FILE")]) -> None:
     """Say what a token grants and whether a server would take it; - reads it from stdin."""
     token = _token_from(source)
     secrets = _secrets(options)

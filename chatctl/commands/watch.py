@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
-import typer
-
 from chatctl.input import rooms
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, RoomOption, only_room, verb
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output, sentences
 from chatctl.show.output import Column
 
@@ -36,15 +34,12 @@ _COLUMNS = (
 def watch(
     options: Options,
     *,
-    words: Annotated[list[str] | None, typer.Argument(metavar="ROOM", show_default=False)] = None,
+    words: Annotated[list[str] | None, arg("ROOM")] = None,
     room: RoomOption = None,
     since: Annotated[
-        int | None,
-        typer.Option("--since", metavar="SEQ", min=0, help="From after this message on."),
+        int | None, opt("--since", "From after this message on.", "SEQ", min=0)
     ] = None,
-    count: Annotated[
-        int | None, typer.Option("--count", metavar="N", min=1, help="End after this many.")
-    ] = None,
+    count: Annotated[int | None, opt("--count", "End after this many.", "N", min=1)] = None,
 ) -> None:
     """Follow what a room sees: messages, joins, bans and the like."""
     named = only_room(words, room)

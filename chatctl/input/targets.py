@@ -38,8 +38,7 @@ def given(words: Sequence[str], source: str | None, subject: Target = USER) -> l
     """Each once, in the order given. Reads stdin for ``-``."""
     if source is None and not words:
         raise failures.usage(
-            f"Missing argument '{subject.word}'.",
-            f"--from - reads the {subject.plural} from stdin",
+            f"Missing argument '{subject.word}'.", f"--from - reads the {subject.plural} from stdin"
         )
     found = [*words, *(() if source is None else _read(source, subject))]
     if "" in found:

@@ -18,14 +18,7 @@ _SESSIONS_A_PAGE = 10_000
 _ATTEMPTS = 5
 _TIMES = tuple(
     Column(key, key, "time")
-    for key in (
-        "start_time",
-        "closed_at",
-        "created_at",
-        "last_activity",
-        "join_time",
-        "leave_time",
-    )
+    for key in ("start_time", "closed_at", "created_at", "last_activity", "join_time", "leave_time")
 )
 
 Window = Mapping[str, int]

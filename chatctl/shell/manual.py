@@ -83,10 +83,7 @@ stdout stays empty. A list that is cut says so on stderr, and how to get the res
 
 
 def overview(
-    nouns: dict[str, str],
-    groups: Sequence[tuple[str, Sequence[str]]],
-    state: str,
-    columns: int,
+    nouns: dict[str, str], groups: Sequence[tuple[str, Sequence[str]]], state: str, columns: int
 ) -> str:
     """``chatctl`` alone. ``nouns``: each command's sentence; ``state``: the server it would use."""
     wide = max(map(len, nouns)) + 2 * len(_INDENT)

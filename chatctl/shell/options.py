@@ -22,6 +22,16 @@ DEFAULT_TIMEOUT = "30s"
 DEFAULT_LOCK_TIMEOUT = "10s"
 
 
+def opt(names: str, help: str, metavar: str | None = None, **more: Any) -> Any:  # noqa: A002
+    """An option: its names with spaces between them, and how its value is called."""
+    return typer.Option(*names.split(), help=help, metavar=metavar, **more)
+
+
+def arg(metavar: str, **more: Any) -> Any:
+    """An argument, whose command says what it is."""
+    return typer.Argument(metavar=metavar, show_default=False, **more)
+
+
 @dataclass(frozen=True)
 class Options:
     """What the common options said. ``None`` is "not given"."""
@@ -37,29 +47,15 @@ class Options:
     lock_timeout_seconds: float = 10.0
 
 
-Server = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="Talk to this server (CHATCTL_SERVER)."),
-]
-Db = Annotated[
-    str | None, typer.Option("--db", metavar="URL", help="The database, e.g. sqlite:./chat.db.")
-]
-Config = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-]
-ApiKeyFile = Annotated[
-    str | None,
-    typer.Option("--api-key-file", metavar="FILE", help="The admin API key; - is stdin."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No notes, no progress (help output).")]
-Timeout = Annotated[
-    str, typer.Option("--timeout", metavar="TIME", help="Wait this long for the server.")
-]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colour.")]
-LockTimeout = Annotated[
-    str, typer.Option("--lock-timeout", metavar="TIME", help="Wait this long for the file.")
-]
+Server = Annotated[str | None, opt("--server", "Talk to this server (CHATCTL_SERVER).", "URL")]
+Db = Annotated[str | None, opt("--db", "The database, e.g. sqlite:./chat.db.", "URL")]
+Config = Annotated[str | None, opt("--config", "The configuration file.", "FILE")]
+ApiKeyFile = Annotated[str | None, opt("--api-key-file", "The admin API key; - is stdin.", "FILE")]
+AsJson = Annotated[bool, opt("--json", "One JSON document.")]
+Quiet = Annotated[bool, opt("--quiet", "No notes, no progress (help output).")]
+Timeout = Annotated[str, opt("--timeout", "Wait this long for the server.", "TIME")]
+NoColor = Annotated[bool, opt("--no-color", "No colour.")]
+LockTimeout = Annotated[str, opt("--lock-timeout", "Wait this long for the file.", "TIME")]
 
 
 def _common(
@@ -180,8 +176,7 @@ def verb(
 
 
 RoomOption = Annotated[
-    str | None,
-    typer.Option("-R", "--room", metavar="ROOM", help="The room, instead of the first argument."),
+    str | None, opt("-R --room", "The room, instead of the first argument.", "ROOM")
 ]
 
 

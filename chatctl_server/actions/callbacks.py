@@ -7,13 +7,7 @@ import msgspec
 from chatctl_server.actions import followers
 from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.domain.references import ROOMS
-from chatctl_server.storage import (
-    deliveries,
-    delivery_retention,
-    endpoints,
-    server_state,
-    syncs,
-)
+from chatctl_server.storage import deliveries, delivery_retention, endpoints, server_state, syncs
 from chatctl_server.storage.transaction import Tx
 
 NAME = "callbacks"

@@ -47,10 +47,7 @@ def headers(
         return [("webhook-id", webhook_id)]
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     signatures = " ".join(_signature(each, signed).decode() for each in keys)
-    return [
-        ("webhook-id", webhook_id),
-        *zip(OF_A_TRY, (str(timestamp), signatures), strict=True),
-    ]
+    return [("webhook-id", webhook_id), *zip(OF_A_TRY, (str(timestamp), signatures), strict=True)]
 
 
 def judge(keys: Sequence[bytes], headers: Mapping[str, str], body: bytes, now: float) -> Judged:

@@ -33,11 +33,7 @@ def mint(token: Token, secret: str, now: float) -> str:
     text.check_user_id(token.user_id)
     if token.name is not None:
         text.check_name(token.name, "name")
-    claims: dict[str, Any] = {
-        "sub": token.user_id,
-        "iat": int(now),
-        "exp": int(token.expires_at),
-    }
+    claims: dict[str, Any] = {"sub": token.user_id, "iat": int(now), "exp": int(token.expires_at)}
     if token.room_id is not None:
         claims["room"] = token.room_id
     if token.name is not None:

@@ -29,14 +29,7 @@ _TWO_BYTES = 126  # in place of a size: it is in the next two; 127: in the next 
 class FrameReader:
     """``max_bytes``: of a payload; the beginning of a larger one is handed on at once."""
 
-    __slots__ = (
-        "_hands_all_on",
-        "_is_closed",
-        "_is_stopped",
-        "_max_bytes",
-        "_rest",
-        "_skipped",
-    )
+    __slots__ = ("_hands_all_on", "_is_closed", "_is_stopped", "_max_bytes", "_rest", "_skipped")
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes

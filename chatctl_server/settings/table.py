@@ -40,9 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, values.DATABASE, "Where everything is stored; in memory it is lost at the stop."
     ] = "sqlite::memory:"
     bind_address: Annotated[
-        tuple[Address, ...],
-        values.ADDRESSES,
-        "Addresses to listen on; port 0 takes any free one.",
+        tuple[Address, ...], values.ADDRESSES, "Addresses to listen on; port 0 takes any free one."
     ] = (Address("127.0.0.1", 3000),)
     admin_api_key: Annotated[
         tuple[str, ...],
@@ -169,9 +167,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30
     callback_max_retries: Annotated[CountOrNone, "Tries after the first one has failed."] = 3
     callback_retry_delay_seconds: Annotated[
-        int,
-        Meta(ge=0, le=YEAR),
-        "Seconds between the end of a try and the start of the next.",
+        int, Meta(ge=0, le=YEAR), "Seconds between the end of a try and the start of the next."
     ] = 5
     callback_retention_days: Annotated[
         int,

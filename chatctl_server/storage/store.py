@@ -43,12 +43,7 @@ TOLD_AGAIN_SECONDS = 60.0  # that the database is gone
 
 class Store:
     def __init__(
-        self,
-        path: Path,
-        *,
-        durable: bool = True,
-        clock: Callable[[], int],
-        is_serving: bool = True,
+        self, path: Path, *, durable: bool = True, clock: Callable[[], int], is_serving: bool = True
     ) -> None:
         """``on_commit`` and ``on_batch`` are called in the loop: every committed event in log
         order, and for every transaction how many calls and seconds it had."""

@@ -73,11 +73,7 @@ class Writer:
     """The writing connection and what is remembered between transactions. One thread only."""
 
     def __init__(
-        self,
-        connect: Callable[[], Database],
-        clock: Callable[[], int],
-        *,
-        is_serving: bool = True,
+        self, connect: Callable[[], Database], clock: Callable[[], int], *, is_serving: bool = True
     ) -> None:
         self.trouble: errors.ChatctlError | None = None
         self._connect = connect

@@ -34,9 +34,7 @@ async def follow_tries(context: NamedDependency[Context]) -> Stream:
     A client that reads too slowly gets a line `{"skipped": n}` in place of those it missed.
     """
     return Stream(
-        _follow(context),
-        media_type="application/x-ndjson",
-        headers={"x-accel-buffering": "no"},
+        _follow(context), media_type="application/x-ndjson", headers={"x-accel-buffering": "no"}
     )
 
 

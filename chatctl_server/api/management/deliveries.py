@@ -14,13 +14,7 @@ from chatctl_server.api.context import Context, RequestOf
 from chatctl_server.api.management import callback_bodies
 from chatctl_server.api.parameters import UNIX_TIME, AnyRequest, Limit, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import event_id, events, times
-from chatctl_server.storage import (
-    deliveries,
-    delivery_lists,
-    endpoints,
-    history_pages,
-    rooms,
-)
+from chatctl_server.storage import deliveries, delivery_lists, endpoints, history_pages, rooms
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import deliveries as views
 from chatctl_server.views import fields

@@ -106,11 +106,7 @@ class Endpoints(Controller):
         shown = await _result(context, result)
         return Response(shown, status_code=201 if result.changed else 200)
 
-    @get(
-        "/{endpoint_id:str}",
-        summary="Show an endpoint",
-        response_description="The endpoint",
-    )
+    @get("/{endpoint_id:str}", summary="Show an endpoint", response_description="The endpoint")
     async def show_endpoint(
         self, context: NamedDependency[Context], subject: NamedDependency[TargetEndpoint]
     ) -> views.EndpointObject:

@@ -140,10 +140,7 @@ class Events(Controller):
         opt={"refuses": (errors.Ambiguous, errors.ResyncRequired)},
     )
     async def follow_events(
-        self,
-        context: NamedDependency[Context],
-        asked: NamedDependency[EventQuery],
-        tail: Last = 0,
+        self, context: NamedDependency[Context], asked: NamedDependency[EventQuery], tail: Last = 0
     ) -> Stream:
         """A line for each event, as it is committed; an empty line when there was none for 15 s.
 

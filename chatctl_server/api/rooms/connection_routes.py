@@ -25,11 +25,7 @@ async def list_connections(context: NamedDependency[Context]) -> list[bodies.Ope
     names = await context.store.read(_names, list({ref for ref, _ in found}))
     return [
         bodies.OpenConnection(
-            *names[ref],
-            each.user_id,
-            each.nickname,
-            each.address,
-            times.seconds(each.join_time),
+            *names[ref], each.user_id, each.nickname, each.address, times.seconds(each.join_time)
         )
         for ref, each in found
         if ref in names

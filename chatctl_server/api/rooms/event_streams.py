@@ -41,12 +41,7 @@ EVENTS = ResponseSpec(
     description="Events: `data` is a frame, `id` the offset of a stored one",
     media_type="text/event-stream",
 )
-REFUSED = (
-    errors.Forbidden,
-    errors.Unauthorized,
-    errors.RoomIsClosed,
-    errors.ConnectionLimit,
-)
+REFUSED = (errors.Forbidden, errors.Unauthorized, errors.RoomIsClosed, errors.ConnectionLimit)
 Who = Annotated[str | None, means("Who joins; needed with `ROOM_IDENTITY=open`", "carl")]
 Token = Annotated[
     str | None, means("Who it is, a JWT; needed with `ROOM_IDENTITY=token`", "eyJhbGciOi…")

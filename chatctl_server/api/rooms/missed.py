@@ -55,8 +55,7 @@ async def _start(context: Context, reads: SharedReads, missed: MissedFrom) -> re
         since = missed.since or 0
         behind = _behind(missed, since, limit)
         start = await reads.read(
-            (room, "since", since),
-            lambda: store.read_live(replay.start, room, since, limit + 1),
+            (room, "since", since), lambda: store.read_live(replay.start, room, since, limit + 1)
         )
     else:
         if after > context.hub.published:
@@ -95,9 +94,7 @@ class Pages:
         """Again when a text of the room was erased meanwhile, which may be on the page."""
         seq = self._seq
         missed, self._seq = await self._reads.read(
-            (self._room, offset, seq, self._view),
-            lambda: self._read(offset, seq),
-            topic=self._room,
+            (self._room, offset, seq, self._view), lambda: self._read(offset, seq), topic=self._room
         )
         return missed
 

@@ -166,9 +166,7 @@ class Rooms(Controller):
         await subject.run(conversations.close)
 
     @patch(
-        "/{room_id:str}",
-        summary="Rename a room",
-        response_description="The room with its new name",
+        "/{room_id:str}", summary="Rename a room", response_description="The room with its new name"
     )
     async def rename_room(
         self,

@@ -27,9 +27,7 @@ PAGE = 10  # rooms read at once: each may hold SYNC_HISTORY_LIMIT long messages
 EVERYTHING = bodies.RequestSync()
 PageNumber = Annotated[int, QueryParameter(ge=1), means("Page, from 1", 1)]
 PageSize = Annotated[
-    int,
-    QueryParameter(ge=1),
-    means("Records of a page; above `HISTORY_PAGE_LIMIT` it is that", 10),
+    int, QueryParameter(ge=1), means("Records of a page; above `HISTORY_PAGE_LIMIT` it is that", 10)
 ]
 EVERY_ROOM = ResponseSpec(
     list[views.SyncPayload], generate_examples=False, description="The open rooms"

@@ -10,12 +10,7 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import Cursor, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
-from chatctl_server.storage import (
-    delivery_lists,
-    endpoints,
-    history_batches,
-    rooms,
-)
+from chatctl_server.storage import delivery_lists, endpoints, history_batches, rooms
 from chatctl_server.storage.delivery_lists import DeliveryCounts, SyncStatusKind
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.deliveries import SyncStatus

@@ -119,9 +119,7 @@ class RoomUsers(Controller):
         return paged(shown, path, following)
 
     @put(
-        "/ban",
-        summary="Ban a user from every room",
-        response_description="The ban that holds now",
+        "/ban", summary="Ban a user from every room", response_description="The ban that holds now"
     )
     async def ban_everywhere(
         self, subject: NamedDependency[TargetAnywhere], data: Wanted = None
@@ -141,9 +139,7 @@ class RoomUsers(Controller):
         return bodies.Changed(await subject.run(moderation.unban) is not None)
 
     @put(
-        "/mute",
-        summary="Mute a user in every room",
-        response_description="The mute that holds now",
+        "/mute", summary="Mute a user in every room", response_description="The mute that holds now"
     )
     async def mute_everywhere(
         self, subject: NamedDependency[TargetAnywhere], data: Wanted = None

@@ -165,9 +165,7 @@ MESSAGES = (
     ),
     Invariant("banned", _BANNED, _posted_while_banned("b.conversation = m.conversation")),
     Invariant(
-        "banned",
-        _BANNED,
-        _posted_while_banned("b.conversation IS NULL AND b.scope = c.scope"),
+        "banned", _BANNED, _posted_while_banned("b.conversation IS NULL AND b.scope = c.scope")
     ),
     Invariant(
         "erased",
