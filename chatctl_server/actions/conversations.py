@@ -1,8 +1,8 @@
 """The life of a conversation: created, renamed, given admins, closed."""
 
 import uuid
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
 
 from chatctl_server import errors
 from chatctl_server.actions import sessions
@@ -17,7 +17,6 @@ from chatctl_server.domain.references import (
 )
 from chatctl_server.storage import (
     conversations,
-    messages,
     participants,
     room_sessions,
     rooms,
@@ -153,18 +152,6 @@ def purge(tx: Tx, actor: events.Actor, ref: ConversationRef) -> events.Event:
     if found.status == "open":
         raise errors.Conflict(f"The {ref.noun} {found.public_id} is open: it is closed first")
     return tx.record(events.ConversationPurged(found.kind, found.public_id), actor, ref)
-
-
-def as_admin(
-    tx: Tx, actor: events.Actor, ref: ConversationRef, action: Callable[..., T], *arguments: Any
-) -> T:
-    """Runs an action for an admin of the conversation. Raises Forbidden when they are none now."""
-    conversations.get_open(tx.db, ref)
-    user_id = actor.user_id or ""
-    sender = messages.sender_status(tx.db, ref, user_id)
-    if not sender.is_admin or sender.is_banned(tx.now):
-        raise errors.Forbidden(f"{user_id} is no admin here")
-    return action(tx, actor, ref, *arguments)
 
 
 def _user_ids(user_ids: Iterable[str], field: str = "admin_user_ids") -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from chatctl_server.actions import moderation
 from chatctl_server.domain import events, text
 from chatctl_server.domain.references import ConversationRef
-from chatctl_server.storage import conversations
 from chatctl_server.storage.transaction import Tx
 
 
@@ -18,5 +18,5 @@ def send(
 ) -> events.Event:
     text.check_name(event_type, "event_type")
     text.check_json(bytes(payload), "payload")
-    conversations.get_open(tx.db, ref)
+    moderation.check(tx, actor, ref)
     return tx.record(events.CustomSent(user_id, event_type, payload), actor, ref)

@@ -12,7 +12,7 @@ from chatctl_server.actions import sessions
 from chatctl_server.domain import events, text
 from chatctl_server.domain.references import ROOMS, ConversationRef, RoomRef
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, room_sessions, sanctions, scopes
+from chatctl_server.storage import conversations, messages, room_sessions, sanctions, scopes
 from chatctl_server.storage.sanctions import Kind, Where
 from chatctl_server.storage.transaction import Tx
 
@@ -41,7 +41,7 @@ def set_(
     text.check_name(user_id, "user_id")
     if reason is not None:
         text.check(reason, "reason", max_bytes=text.MAX_REASON_BYTES)
-    _check_open(tx, where)
+    check(tx, actor, where)
     earlier = sanctions.one(tx.db, kind, where, user_id, tx.now)
     if earlier is not None and _is_same(earlier, reason, expires_in_seconds):
         return Set(earlier, False)
@@ -57,7 +57,7 @@ def lift(
     kind: Kind, tx: Tx, actor: events.Actor, where: Where, user_id: str
 ) -> events.Event | None:
     text.check_name(user_id, "user_id")
-    _check_open(tx, where)
+    check(tx, actor, where)
     if sanctions.one(tx.db, kind, where, user_id, tx.now) is None:
         return None
     happened = events.BanLifted if kind == "ban" else events.MuteLifted
@@ -71,7 +71,7 @@ unban, unmute = partial(lift, "ban"), partial(lift, "mute")
 def kick(tx: Tx, actor: events.Actor, ref: RoomRef, user_id: str) -> events.Event | None:
     """A soft kick: ends the session, the user may return. None when there is no session."""
     text.check_name(user_id, "user_id")
-    conversations.get_open(tx.db, ref)
+    check(tx, actor, ref)
     if not tx.is_serving or room_sessions.open_of_user(tx.db, ref, user_id) is None:
         return None
     entry = tx.record(events.UserKicked(user_id), actor, ref)
@@ -79,9 +79,14 @@ def kick(tx: Tx, actor: events.Actor, ref: RoomRef, user_id: str) -> events.Even
     return entry
 
 
-def _check_open(tx: Tx, where: Where) -> None:
+def check(tx: Tx, actor: events.Actor, where: Where) -> None:
+    """Raises Forbidden for a member who is no admin of the open conversation now."""
     if isinstance(where, ConversationRef):
         conversations.get_open(tx.db, where)
+        if actor.is_member:
+            sender = messages.sender_status(tx.db, where, actor.user_id or "")
+            if not sender.is_admin or sender.is_banned(tx.now):
+                raise errors.Forbidden(f"{actor.user_id} is no admin here")
     elif scopes.type_of(tx.db, where) is None:
         raise errors.InvalidInput(f"There is no scope {where}", field="scope")
 

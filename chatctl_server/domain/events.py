@@ -30,6 +30,12 @@ class Actor(msgspec.Struct, frozen=True):
     credential: str
     address: str | None = None
 
+    @property
+    def is_member(self) -> bool:
+        """Whether its role in a conversation decides what it may do there. An operator's does
+        not."""
+        return self.credential.startswith("room:")
+
 
 SERVER = Actor(None, "server")
 

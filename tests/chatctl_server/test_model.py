@@ -217,9 +217,7 @@ class RoomMachine(RuleBasedStateMachine):
         elif expected.is_room_admin(user, now):
             wanted = expected.sanction("ban", now, other, None, None)
         actor = events.Actor(user, "room:open")
-        found = self.outcome(
-            conversations.as_admin, actor, self.refs[room], moderation.ban, other, None, None
-        )
+        found = self.outcome(moderation.ban, actor, self.refs[room], other, None, None)
         assert found == wanted
 
     @rule(room=ROOMS, admins=st.sets(USERS, max_size=2))

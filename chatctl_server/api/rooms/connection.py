@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.actions import conversations, custom_events, messages, moderation
+from chatctl_server.actions import custom_events, messages, moderation
 from chatctl_server.api.context import Context
 from chatctl_server.api.rooms import commands
 from chatctl_server.api.rooms.identity import Joiner
@@ -217,13 +217,13 @@ class RoomConnection(Connection):
         try:
             match command:
                 case commands.KickUser(payload):
-                    await self._as_admin(moderation.ban, payload.user_id, None, None)
+                    await self._write(moderation.ban, payload.user_id, None, None)
                 case commands.MuteUser(payload):
-                    await self._as_admin(moderation.mute, payload.user_id, None, None)
+                    await self._write(moderation.mute, payload.user_id, None, None)
                 case commands.UnmuteUser(payload):
-                    await self._as_admin(moderation.unmute, payload.user_id)
+                    await self._write(moderation.unmute, payload.user_id)
                 case commands.CustomEvent(payload):
-                    await self._as_admin(
+                    await self._write(
                         custom_events.send,
                         self.user_id,
                         payload.event_type,
@@ -235,12 +235,11 @@ class RoomConnection(Connection):
         except errors.ChatctlError as refusal:
             self._answer(frames.error(self._words.of(refusal)))
 
-    async def _as_admin(
+    async def _write(
         self, action: Callable[..., Any], *arguments: Any, size: int = CALL_BYTES
     ) -> None:
-        await self._context.store.write_urgent(
-            conversations.as_admin, self._actor, self._room, action, *arguments, size=size
-        )
+        store = self._context.store
+        await store.write_urgent(action, self._actor, self._room, *arguments, size=size)
 
 
 def exception(outcome: object) -> BaseException | None:

@@ -153,10 +153,7 @@ def test_a_refusal_costs_no_room_a_look_at_its_messages(
 ) -> None:
     scene.post(text("before", interval_seconds=3))
     found = reads(scene, monkeypatch)
-    refused = (
-        conversations.as_admin,
-        (events.Actor("anna", "room:open"), ROOM, moderation.ban),
-    )
+    refused = (moderation.ban, (events.Actor("anna", "room:open"), ROOM, "bert", None, None))
     others = [(messages.POST, (text("throttled", interval_seconds=3),))] if beside else []
     *_, completed = scene.batch(*others, refused)
     assert isinstance(completed.outcome, errors.Forbidden)
