@@ -1,7 +1,7 @@
 """``chatctl ban``, ``unban``, ``bans``, ``kick``, ``mute`` and ``unmute``."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
 from chatctl.commands import room_users
 from chatctl.input import rooms, times
@@ -23,6 +23,7 @@ _BANS = (
 )
 _MUTES = (*_BANS[:2], Column("muted_by", "BY"), *_BANS[3:])
 _LONGEST_SECONDS = 100 * 366 * 86_400
+_EXITS = (3, 4, 5, 9, 130, 143)
 
 Words = Annotated[list[str] | None, arg("ROOM USER")]
 From = Annotated[
@@ -37,68 +38,61 @@ ListEverywhere = Annotated[bool, opt("--all-rooms", "Those of every room at once
 OnlyRoom = Annotated[list[str] | None, arg("ROOM")]
 
 
+class Users(NamedTuple):
+    """As they were named; ``everywhere``: in every room."""
+
+    words: list[str] | None
+    room: str | None
+    source: str | None
+    everywhere: bool
+
+
+def _users(
+    *,
+    words: Words = None,
+    room: RoomOption = None,
+    source: From = None,
+    everywhere: Everywhere = False,
+) -> Users:
+    return Users(words, room, source, everywhere)
+
+
 @verb(
     "ban",
     examples=(
         "chatctl ban lobby mallory --reason spam --for 7d",
         "chatctl ban mallory --all-rooms",
     ),
-    exits=(3, 4, 5, 9, 130, 143),
+    exits=_EXITS,
     changes=True,
+    asked=_users,
 )
 def ban(
-    options: Options,
-    *,
-    words: Words = None,
-    room: RoomOption = None,
-    reason: Reason = None,
-    duration: Duration = None,
-    source: From = None,
-    everywhere: Everywhere = False,
+    options: Options, users: Users, *, reason: Reason = None, duration: Duration = None
 ) -> None:
     """Throw users out of a room and keep them out; a further ban replaces reason and end."""
     body = _sanction(reason, duration)
     said = Said("banned", "was already banned")
-    if everywhere:
-        _everywhere(options, words, room, source, lambda to, user: to.put(_ban(user), body), said)
-        return
-
-    def act(server: Client, room_id: str, user: str) -> Json:
-        return server.put(rooms.path(room_id, "bans", user), body)
-
-    bulk.each(options, USER, words, room, source, act=act, said=said)
+    _each(options, users, "ban", lambda to, path: to.put(path, body), said)
 
 
 @verb(
     "unban",
     examples=("chatctl unban lobby mallory", "chatctl unban lobby --from users.txt --json"),
-    exits=(3, 4, 5, 9, 130, 143),
+    exits=_EXITS,
     changes=True,
+    asked=_users,
 )
-def unban(
-    options: Options,
-    *,
-    words: Words = None,
-    room: RoomOption = None,
-    source: From = None,
-    everywhere: Everywhere = False,
-) -> None:
+def unban(options: Options, users: Users) -> None:
     """Let banned users into a room again."""
     said = Said("unbanned", "was not banned")
-    if everywhere:
-        _everywhere(options, words, room, source, lambda to, user: to.delete(_ban(user)), said)
-        return
-
-    def act(server: Client, room_id: str, user: str) -> Json:
-        return server.delete(rooms.path(room_id, "bans", user))
-
-    bulk.each(options, USER, words, room, source, act=act, said=said)
+    _each(options, users, "ban", lambda to, path: to.delete(path), said)
 
 
 @verb(
     "kick",
     examples=("chatctl kick lobby mallory", "chatctl kick -R lobby mallory trudy --json"),
-    exits=(3, 4, 5, 9, 130, 143),
+    exits=_EXITS,
     changes=True,
 )
 def kick(
@@ -119,56 +113,30 @@ def kick(
         "chatctl mute lobby mallory --for 1h",
         "chatctl mute lobby mallory trudy --reason flooding --json",
     ),
-    exits=(3, 4, 5, 9, 130, 143),
+    exits=_EXITS,
     changes=True,
+    asked=_users,
 )
 def mute(
-    options: Options,
-    *,
-    words: Words = None,
-    room: RoomOption = None,
-    reason: Reason = None,
-    duration: Duration = None,
-    source: From = None,
-    everywhere: Everywhere = False,
+    options: Options, users: Users, *, reason: Reason = None, duration: Duration = None
 ) -> None:
     """Refuse the messages of users in a room; they may stay and read."""
     body = _sanction(reason, duration)
     said = Said("muted", "was already muted")
-    if everywhere:
-        _everywhere(options, words, room, source, lambda to, user: to.put(_mute(user), body), said)
-        return
-
-    def act(server: Client, room_id: str, user: str) -> Json:
-        return server.put(rooms.path(room_id, "mutes", user), body)
-
-    bulk.each(options, USER, words, room, source, act=act, said=said)
+    _each(options, users, "mute", lambda to, path: to.put(path, body), said)
 
 
 @verb(
     "unmute",
     examples=("chatctl unmute lobby mallory", "chatctl unmute lobby --from users.txt --json"),
-    exits=(3, 4, 5, 9, 130, 143),
+    exits=_EXITS,
     changes=True,
+    asked=_users,
 )
-def unmute(
-    options: Options,
-    *,
-    words: Words = None,
-    room: RoomOption = None,
-    source: From = None,
-    everywhere: Everywhere = False,
-) -> None:
+def unmute(options: Options, users: Users) -> None:
     """Let muted users speak again."""
     said = Said("unmuted", "was not muted")
-    if everywhere:
-        _everywhere(options, words, room, source, lambda to, user: to.delete(_mute(user)), said)
-        return
-
-    def act(server: Client, room_id: str, user: str) -> Json:
-        return server.delete(rooms.path(room_id, "mutes", user))
-
-    bulk.each(options, USER, words, room, source, act=act, said=said)
+    _each(options, users, "mute", lambda to, path: to.delete(path), said)
 
 
 @verb(
@@ -205,28 +173,30 @@ def mutes(
     _list(options, None if everywhere else only_room(words, room), words, "mutes", _MUTES)
 
 
-def _everywhere(
+def _each(
     options: Options,
-    words: list[str] | None,
-    room: str | None,
-    source: str | None,
-    act: Callable[[Client, str], Json],
+    users: Users,
+    kind: Literal["ban", "mute"],
+    call: Callable[[Client, str], Json],
     said: Said,
 ) -> None:
     """Of ``ban lobby mallory --all-rooms``, lobby would be a user, too."""
-    if room is not None or len(words or ()) > 1:
+    if not users.everywhere:
+
+        def act(server: Client, room_id: str, user: str) -> Json:
+            return call(server, rooms.path(room_id, f"{kind}s", user))
+
+        bulk.each(options, USER, users.words, users.room, users.source, act=act, said=said)
+        return
+    if users.room is not None or len(users.words or ()) > 1:
         raise failures.usage(
-            "--all-rooms is for one USER and no ROOM", "chatctl help input: several, by --from FILE"
+            "--all-rooms is for one USER and no ROOM", "--from FILE, with a user a line"
         )
-    bulk.roomless(options, USER, words, source, act=act, said=said)
 
+    def act_everywhere(server: Client, user: str) -> Json:
+        return call(server, room_users.path(user, kind))
 
-def _ban(user: str) -> str:
-    return room_users.path(user, "ban")
-
-
-def _mute(user: str) -> str:
-    return room_users.path(user, "mute")
+    bulk.roomless(options, USER, users.words, users.source, act=act_everywhere, said=said)
 
 
 def _list(

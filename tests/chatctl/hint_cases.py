@@ -78,7 +78,7 @@ TRIED = [
     _tried("rooms admins lobby --set a --add b", "either --set, or --add and --remove", "rooms admins lobby --set a"),
     _tried("rooms admins lobby --set a,,b", "--remove USER takes one away", "rooms admins lobby --remove boss"),
     _tried("bans lobby --all-rooms", "chatctl bans --all-rooms"),
-    _tried("ban lobby anna --all-rooms", "chatctl help input: several, by --from FILE", "chatctl help input"),
+    _tried("ban lobby anna --all-rooms", "--from FILE, with a user a line", "ban --all-rooms --from users"),
     _tried("messages rm lobby --since 1h", "--user USER", "messages rm --user anna --since 1h --yes"),
     _tried("messages rm --user anna", "the same with --yes", "messages rm --user anna --yes"),
     _tried("db info --server http://a", "--db URL", "db info --db sqlite:./chat.db"),
