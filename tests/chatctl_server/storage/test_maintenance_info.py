@@ -89,11 +89,7 @@ def test_a_newer_schema_is_told_not_refused(database: Path) -> None:
 def test_an_empty_file_has_no_schema(tmp_path: Path) -> None:
     (tmp_path / "chat.db").touch()
     found = maintenance.info(tmp_path / "chat.db")
-    assert (found.schema, found.pending, found.messages) == (
-        "",
-        ("0001_baseline",),
-        0,
-    )
+    assert (found.schema, found.pending, found.messages) == ("", ("0001_baseline",), 0)
     assert (found.last_offset, found.last_event_at) == (0, None)
 
 

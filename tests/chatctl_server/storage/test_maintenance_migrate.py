@@ -3,12 +3,10 @@
 import shutil
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
+import forks
 import pytest
 from limits import file_size
 from lived_in import names, tamper, texts
@@ -51,10 +49,7 @@ def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     done = maintenance.migrate(path, False)
     assert (done.created, done.changed, done.schema) == (True, True, "0001_baseline")
-    assert (done.migrations, done.backup) == (
-        ("0001_baseline",),
-        None,
-    )
+    assert (done.migrations, done.backup) == (("0001_baseline",), None)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert names(tmp_path) == ["chat.db"]
     assert maintenance.check(path) == []
@@ -62,11 +57,7 @@ def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
     done = maintenance.migrate(tmp_path / "chat.db", True)
-    assert (done.migrations, done.schema, done.changed) == (
-        ("0001_baseline",),
-        "",
-        False,
-    )
+    assert (done.migrations, done.schema, done.changed) == (("0001_baseline",), "", False)
     assert not list(tmp_path.iterdir())
 
 
@@ -195,132 +186,90 @@ def test_a_newer_file_is_refused_and_left_alone(database: Path) -> None:
     assert database.read_bytes() == before
 
 
-def make_text(path: Path) -> None:
-    path.write_text("dear diary " * 1000)
-
-
-def make_other(path: Path) -> None:
-    tamper(path, "CREATE TABLE invoice (id INTEGER PRIMARY KEY)", "INSERT INTO invoice VALUES (7)")
-
-
-def make_other_of_peewee(path: Path) -> None:
-    make_other(path)
-    tamper(
-        path,
-        "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)",
-        "INSERT INTO schema_migration VALUES (1, '0001_baseline', '2020-01-01')",
-    )
-
-
-def make_other_with_write_ahead_log(path: Path) -> None:
-    connection = apsw.Connection(str(path))
-    connection.pragma("journal_mode", "wal")
-    connection.execute("CREATE TABLE invoice (id INTEGER PRIMARY KEY)")
-    connection.close()
-
-
-@pytest.mark.parametrize(
-    ("make", "sentence"),
-    [
-        (make_text, "is not a SQLite database"),
-        (make_other, "is a database of another program"),
-        (make_other_of_peewee, "is a database of another program"),
-        (make_other_with_write_ahead_log, "is a database of another program"),
-    ],
+HISTORY = "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)"
+BASELINE = "INSERT INTO schema_migration VALUES (1, '0001_baseline', '2020-01-01')"
+OURS = (
+    "CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT)",
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, payload TEXT)",
+    HISTORY,
 )
-def test_a_file_that_is_not_ours_is_refused_and_left_alone(
-    tmp_path: Path, make: object, sentence: str
-) -> None:
-    path = tmp_path / "chat.db"
-    assert callable(make)
-    make(path)
+INVOICE = "CREATE TABLE invoice (id INTEGER PRIMARY KEY)"
+OF_OTHERS = {
+    "plain": (INVOICE, "INSERT INTO invoice VALUES (7)"),
+    "of Peewee": (INVOICE, HISTORY, BASELINE),
+    "with a history of its own": (
+        "CREATE TABLE schema_migration (name)",
+        "CREATE TABLE conversation (id)",
+        "CREATE TABLE event (id)",
+    ),
+    "with a write-ahead log": ("PRAGMA journal_mode = wal", INVOICE),
+}
+# As versions before the first release left them: a history, and tables of the names that are ours.
+OF_DEVELOPMENT = {
+    "early": (*OURS, "INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-01-01')"),
+    "before the baseline was whole": (*OURS, BASELINE),
+}
+ATTEMPTS: list[Callable[[Path], object]] = [
+    lambda path: maintenance.prepare(path, durable=True),
+    lambda path: maintenance.migrate(path, False),
+    lambda path: maintenance.migrate(path, True),
+    maintenance.info,
+    maintenance.check,
+    maintenance.check_schema,
+    maintenance.verify,
+]
+
+
+def restore_from(path: Path) -> None:
+    maintenance.restore(path.with_name("other.db"), path)
+
+
+def left_alone(
+    path: Path, error: type[ChatctlError], sentence: str, *more: Callable[[Path], object]
+) -> list[str | None]:
+    """Whatever is tried is refused so, with these hints."""
     path.chmod(0o640)
-    before = path.read_bytes()
-    for attempt in (
-        lambda: maintenance.migrate(path, False),
-        lambda: maintenance.migrate(path, True),
-        lambda: maintenance.prepare(path, durable=True),
-        lambda: maintenance.info(path),
-        lambda: maintenance.check_schema(path),
-    ):
-        with pytest.raises((CheckFailed, StorageUnavailable), match=sentence):
-            attempt()
+    before, hints = path.read_bytes(), []
+    for attempt in (*ATTEMPTS, *more):
+        with pytest.raises(error, match=sentence) as refused:
+            attempt(path)
+        hints.append(refused.value.hint)
     assert path.read_bytes() == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    return hints
 
 
-def make_development(path: Path) -> None:
-    """As a version before the first release left it: its history, and tables of the names that
-    are ours."""
-    tamper(
-        path,
-        "CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT)",
-        "CREATE TABLE event (id INTEGER PRIMARY KEY, payload TEXT)",
-        "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)",
-        "INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-01-01')",
-        "INSERT INTO schema_migration VALUES (2, '0002_callbacks', '2026-02-01')",
-    )
+def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path) -> None:
+    text = tmp_path / "diary.db"
+    text.write_text("dear diary " * 1000)
+    left_alone(text, CheckFailed, r"is not a SQLite database")
+    for name, statements in OF_OTHERS.items():
+        path = tmp_path / f"{name}.db"
+        tamper(path, *statements)
+        left_alone(path, StorageUnavailable, "is a database of another program")
 
 
-def make_late_development(path: Path) -> None:
-    """A baseline that was made before it was whole."""
-    tamper(
-        path,
-        "CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT)",
-        "CREATE TABLE event (id INTEGER PRIMARY KEY, payload TEXT)",
-        "CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT, applied TEXT)",
-        "INSERT INTO schema_migration VALUES (1, '0001_baseline', '2026-01-01')",
-    )
-
-
-@pytest.mark.parametrize("make", [make_development, make_late_development])
-@pytest.mark.parametrize(
-    "attempt",
-    [
-        lambda path: maintenance.prepare(path, durable=True),
-        lambda path: maintenance.migrate(path, False),
-        lambda path: maintenance.migrate(path, True),
-        maintenance.info,
-        maintenance.check,
-        maintenance.check_schema,
-        maintenance.verify,
-        lambda path: maintenance.restore(path.with_name("other.db"), path),
-    ],
-)
+@pytest.mark.parametrize("statements", OF_DEVELOPMENT.values(), ids=OF_DEVELOPMENT)
 def test_a_file_of_a_development_version_is_refused_and_left_alone(
-    tmp_path: Path, attempt: Callable[[Path], object], make: Callable[[Path], None]
+    tmp_path: Path, statements: tuple[str, ...]
 ) -> None:
     path = tmp_path / "chat.db"
-    make(path)
-    path.chmod(0o640)
-    before = path.read_bytes()
+    tamper(path, *statements)
     sentence = (
         "chat.db was made by a development version of chatctl, whose files are not taken over"
     )
-    with pytest.raises(SchemaMismatch, match=sentence) as refused:
-        attempt(path)
-    assert refused.value.hint == "use a new file"
-    assert path.read_bytes() == before
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    hints = left_alone(path, SchemaMismatch, sentence, restore_from)
+    assert set(hints) == {"use a new file"}
     assert names(tmp_path) == ["chat.db"]
 
 
-@pytest.mark.parametrize(
-    "words", [["serve"], ["db", "migrate"], ["db", "check"], ["db", "info"], ["rooms", "ls"]]
-)
-def test_every_command_says_so_of_a_development_version(tmp_path: Path, words: list[str]) -> None:
+@pytest.mark.parametrize("words", [["serve"], ["db", "check"], ["rooms", "ls"]])
+def test_commands_say_so_of_a_development_version(tmp_path: Path, words: list[str]) -> None:
     path = tmp_path / "chat.db"
-    make_development(path)
+    tamper(path, *OF_DEVELOPMENT["early"])
     before = path.read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-m", "chatctl", *words],
-        cwd=tmp_path,
-        env=clean_environment(tmp_path, DATABASE_URL=f"sqlite:{path}", PORT="0"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = clean_environment(tmp_path, DATABASE_URL=f"sqlite:{path}", PORT="0")
+    done = forks.run(words, environ, tmp_path)
     assert done.returncode not in (0, 2), done.stdout
     assert "was made by a development version of chatctl" in done.stderr
     assert "Traceback" not in done.stderr
