@@ -129,10 +129,10 @@ def test_an_open_room_is_meant_before_a_closed_one(few: Rooms) -> None:
     assert few.meant("lobby", "closed") == [old, older]
 
 
-@pytest.mark.parametrize("word", ["", "Lobby", "lobby ", "l*", "nowhere", "%", "\0"])
-def test_a_name_is_meant_exactly(few: Rooms, word: str) -> None:
+def test_a_name_is_meant_exactly(few: Rooms) -> None:
     few.create("lobby")
-    assert few.meant(word) == []
+    words = ("", "Lobby", "lobby ", "l*", "nowhere", "%", "\0")
+    assert [few.meant(word) for word in words] == [[]] * len(words)
 
 
 def test_names_that_are_patterns_are_meant_as_they_are(few: Rooms) -> None:
@@ -156,12 +156,11 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     db.close()
 
 
-@pytest.mark.parametrize(
-    "pattern", ["[a-c]x", "[!a-c]x", "[^a-c]x", "[]a]x", "[!]a]x", "[^-a]x", "[-a]x", "[a-]x"]
-)
-def test_a_set_of_a_pattern_is_as_in_a_shell(memory: Database, pattern: str) -> None:
+def test_a_set_of_a_pattern_is_as_in_a_shell(memory: Database) -> None:
     names = [f"{first}x" for first in "abcdA^_-]![é你"]
-    assert matching(memory, pattern, *names) == [n for n in names if fnmatchcase(n, pattern)]
+    for chars in ("a-c", "!a-c", "^a-c", "]a", "!]a", "^-a", "-a", "a-"):
+        pattern = f"[{chars}]x"
+        assert matching(memory, pattern, *names) == [n for n in names if fnmatchcase(n, pattern)]
 
 
 @given(pattern=GLOB, name=GLOB)

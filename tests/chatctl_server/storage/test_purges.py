@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,26 @@ async def opened(path: Path) -> AsyncIterator[Store]:
         await store.close()
 
 
+@contextlib.contextmanager
+def after_each_write(store: Store, look: Callable[[], Any]) -> Iterator[None]:
+    write = store.write
+
+    async def watched(*arguments: Any, **how: Any) -> Any:
+        done = await write(*arguments, **how)
+        await asyncio.to_thread(look)
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "write", watched)
+        yield
+
+
+@pytest.fixture
+def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purges, "A_STEP", 2)
+    monkeypatch.setattr(purges, "PAUSES", 0)
+
+
 async def begin(store: Store) -> None:
     await store.write(conversations.purge, HOST, ROOM)
 
@@ -115,11 +135,8 @@ def is_sound(path: Path) -> None:
     assert maintenance.verify(path) == []
 
 
-async def test_nothing_is_left_but_that_it_was_removed(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(purges, "A_STEP", 2)
-    monkeypatch.setattr(purges, "PAUSES", 0)
+@pytest.mark.usefixtures("in_small_steps")
+async def test_nothing_is_left_but_that_it_was_removed(path: Path) -> None:
     before = mentions(path, 1), mentions(path, 3)
     async with opened(path) as store:
         await store.write(followers.heartbeat)
@@ -138,35 +155,28 @@ async def test_nothing_is_left_but_that_it_was_removed(
     assert b"hello" in path.read_bytes()
 
 
-async def test_after_each_step_the_database_is_whole(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(purges, "A_STEP", 2)
-    monkeypatch.setattr(purges, "PAUSES", 0)
-    steps = 0
+@pytest.mark.usefixtures("in_small_steps")
+async def test_after_each_step_the_database_is_whole(path: Path) -> None:
+    """Also where several rooms are removed together."""
+    desk = Offline(path, now=times.now())
+    other = fill(desk, "other", ["one", "two"])
+    desk.run(conversations.close, other)
+    desk.run(conversations.purge, other)
+    desk.close()
+    steps: list[None] = []
     async with opened(path) as store:
-        write = store.write
-
-        async def checked(action: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
-            nonlocal steps
-            done = await write(action, *arguments, **how)
-            steps += 1
-            await asyncio.to_thread(is_sound, path)
-            return done
-
-        monkeypatch.setattr(store, "write", checked)
-        await begin(store)
-        await purges.finish(store)
-    assert steps > 15
-    assert mentions(path, CLOSED) == {"event": 1}
+        with after_each_write(store, lambda: steps.append(is_sound(path))):
+            await begin(store)
+            await purges.finish(store)
+    assert len(steps) > 15
+    assert mentions(path, CLOSED) == mentions(path, other.id) == {"event": 1}
 
 
+@pytest.mark.usefixtures("in_small_steps")
 @pytest.mark.parametrize("done", [0, 1, 5, 9])
 async def test_what_a_stop_leaves_the_next_start_removes(
     path: Path, monkeypatch: pytest.MonkeyPatch, done: int
 ) -> None:
-    monkeypatch.setattr(purges, "A_STEP", 2)
-    monkeypatch.setattr(purges, "PAUSES", 0)
     async with opened(path) as store:
         await begin(store)
         write, left = store.write, done
@@ -247,29 +257,6 @@ async def test_a_step_has_few_large_texts(tmp_path: Path, monkeypatch: pytest.Mo
         removed.append(count)
     desk.close()
     assert removed == [1, 2, 1, 2]
-
-
-async def test_several_are_finished_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purges, "A_STEP", 2)
-    monkeypatch.setattr(purges, "PAUSES", 0)
-    desk = Offline(path, now=times.now())
-    other = fill(desk, "other", ["one", "two"])
-    desk.run(conversations.close, other)
-    desk.run(conversations.purge, other)
-    desk.run(conversations.purge, ROOM)
-    desk.close()
-    async with opened(path) as store:
-        write = store.write
-
-        async def checked(*arguments: Any, **how: Any) -> Any:
-            done = await write(*arguments, **how)
-            await asyncio.to_thread(is_sound, path)
-            return done
-
-        monkeypatch.setattr(store, "write", checked)
-        await purges.finish(store)
-    assert (mentions(path, CLOSED), mentions(path, other.id)) == ({"event": 1}, {"event": 1})
-    is_sound(path)
 
 
 async def test_an_erasure_passes_over_what_was_purged_meanwhile(path: Path) -> None:

@@ -61,20 +61,23 @@ def test_a_finder_finds_its_own_kind_in_its_own_scope(scene: Offline, made: Made
     assert found == [[place == own for place in range(4)] for own in range(4)]
 
 
-@pytest.mark.parametrize("name", ["chat", "other_chat", "support"])
-def test_what_is_no_room_is_not_found_as_one(scene: Offline, made: Made, name: str) -> None:
-    other = getattr(made, name)
-    scope = other.ref.scope
+def test_what_is_no_room_is_not_found_as_one(scene: Offline, made: Made) -> None:
+    for other in (made.chat, made.other_chat, made.support):
+        is_no_room(scene, other)
+
+
+def is_no_room(scene: Offline, other: conversations.Conversation) -> None:
+    word = other.public_id
     for ask in (
-        lambda db: conversations.find(db, RoomRef, ROOMS, other.public_id),
-        lambda db: conversations.find(db, RoomRef, scope, other.public_id),
-        lambda db: rooms.find(db, other.public_id),
-        lambda db: rooms.find_open_ref(db, other.public_id),
+        lambda db: conversations.find(db, RoomRef, ROOMS, word),
+        lambda db: conversations.find(db, RoomRef, other.ref.scope, word),
+        lambda db: rooms.find(db, word),
+        lambda db: rooms.find_open_ref(db, word),
     ):
-        with pytest.raises(errors.ConversationNotFound, match=other.public_id):
+        with pytest.raises(errors.ConversationNotFound, match=word):
             scene.call(lambda tx, ask=ask: ask(tx.db))
     assert scene.call(lambda tx: rooms.by_id(tx.db, other.ref.id)) is None
-    assert scene.call(lambda tx: rooms.meant_by(tx.db, other.public_id, "all", None)) == []
+    assert scene.call(lambda tx: rooms.meant_by(tx.db, word, "all", None)) == []
 
 
 def wrong_references(made: Made) -> list[ConversationRef]:
@@ -90,12 +93,13 @@ def wrong_references(made: Made) -> list[ConversationRef]:
     ]
 
 
-@pytest.mark.parametrize("number", range(7))
-def test_a_reference_of_another_kind_or_scope_is_refused(
-    scene: Offline, made: Made, number: int
-) -> None:
+def test_a_reference_of_another_kind_or_scope_is_refused(scene: Offline, made: Made) -> None:
+    for wrong in wrong_references(made):
+        is_refused(scene, wrong)
+
+
+def is_refused(scene: Offline, wrong: ConversationRef) -> None:
     """By the query and by every action, whoever made it."""
-    wrong = wrong_references(made)[number]
     with pytest.raises(errors.ConversationNotFound):
         scene.call(lambda tx: conversations.get(tx.db, wrong))
     for action, *arguments in (

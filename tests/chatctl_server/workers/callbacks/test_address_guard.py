@@ -152,58 +152,60 @@ def leads_to_loopback(url: str) -> bool:
     return address is None or (address.version == 4 and address.is_loopback)
 
 
-@pytest.mark.parametrize("url", [url for url in HOSTILE if url not in LOOKED_UP.split()])
-def test_a_hostile_url_is_refused_when_it_is_added(url: str) -> None:
-    with pytest.raises(errors.InvalidInput) as raised:
-        check_url(url.format(port=8080))
-    assert raised.value.field == "url"
-    assert raised.value.detail.startswith("url ")
+def test_a_hostile_url_is_refused_when_it_is_added() -> None:
+    for url in HOSTILE:
+        if url not in LOOKED_UP.split():
+            with pytest.raises(errors.InvalidInput) as raised:
+                check_url(url.format(port=8080))
+            assert raised.value.field == "url"
+            assert raised.value.detail.startswith("url ")
 
 
-@pytest.mark.parametrize(
-    ("url", "problem", "hint"),
-    [
-        ("file:///etc/passwd", "must begin with http:// or https://", "write it whole"),
-        ("http://ann:pass@a.example/", "names a user before the @", "a signing secret shows"),
-        ("http://a.example/#x", "has a #fragment", "leave out the #"),
-        ("http://a.example/a b", "holds a space or a control character", "%20"),
-        ("http://a.example/\udc80", "holds a space or a control character", "%20"),
-        ("http:///path", "names no host", "write it whole"),
-        ("http://a.example:0/", "has the port 0; 1 to 65535", None),
-        ("http://a.example:65536/", "has the port 65536; 1 to 65535", None),
-        ("http://a.example:http/", "has no valid host and port", "in brackets"),
-        ("http://[fe80::1%25eth0]/", "has no valid host and port", "in brackets"),
-        ("http://[1::2::3]/", "has no IPv6 address between the brackets", None),
-        ("http://a..example/", "has a host that is no valid name", None),
-        ("http://-a.example/", "has a host that is no valid name", None),
-        ("http://xn--/", "has a host that is no valid name", None),
-        ("http://a.xn--.example/", "has a host that is no valid name", None),
-        ("http://a%2eexample/", "has a host that is no valid name", None),
-        (f"http://{'a.' * 127}example/", "has a host that is no valid name", None),
-        (f"http://{'a' * 64}.example/", "has a host that is no valid name", None),
-        (f"http://a.example/{'x' * 2048}", "is longer than 2048 characters", None),
-        ("http://127.1/", "has the host 127.1, an unusual way", "four decimal numbers"),
-        ("http://10.0.0.7/", "leads to 10.0.0.7,", "CALLBACK_ALLOW_NETWORKS=10.0.0.7/32 in"),
-        ("http://[fd00::1]/", "leads to fd00::1,", "CALLBACK_ALLOW_NETWORKS=fd00::1/128 in"),
-        ("http://localhost/", "leads to localhost,", "CALLBACK_ALLOW_NETWORKS=127.0.0.1/32 in"),
-        ("http://169.254.169.254/", "leads to 169.254.169.254,", "name the receiver's own host"),
-        ("http://[fe80::1]/", "leads to fe80::1,", "name the receiver's own host"),
-        ("http://[::ffff:169.254.169.254]/", "leads to ", "name the receiver's own host"),
-        ("http://[fd00:ec2::254]/", "leads to fd00:ec2::254,", "name the receiver's own host"),
-        ("http://100.100.100.200/", "leads to ", "name the receiver's own host"),
-    ],
-)
-def test_a_refusal_says_why(url: str, problem: str, hint: str | None) -> None:
-    with pytest.raises(errors.InvalidInput) as raised:
-        check_url(url)
-    assert problem in raised.value.detail
-    assert "pass@" not in raised.value.detail
-    assert hint in raised.value.hint if hint and raised.value.hint else raised.value.hint is hint
+NO_NAME = "has a host that is no valid name"
+OWN_HOST = "name the receiver's own host"
+REFUSALS: list[tuple[str, str, str | None]] = [
+    ("file:///etc/passwd", "must begin with http:// or https://", "write it whole"),
+    ("http://ann:pass@a.example/", "names a user before the @", "a signing secret shows"),
+    ("http://a.example/#x", "has a #fragment", "leave out the #"),
+    ("http://a.example/a b", "holds a space or a control character", "%20"),
+    ("http://a.example/\udc80", "holds a space or a control character", "%20"),
+    ("http:///path", "names no host", "write it whole"),
+    ("http://a.example:0/", "has the port 0; 1 to 65535", None),
+    ("http://a.example:65536/", "has the port 65536; 1 to 65535", None),
+    ("http://a.example:http/", "has no valid host and port", "in brackets"),
+    ("http://[fe80::1%25eth0]/", "has no valid host and port", "in brackets"),
+    ("http://[1::2::3]/", "has no IPv6 address between the brackets", None),
+    ("http://a..example/", NO_NAME, None),
+    ("http://-a.example/", NO_NAME, None),
+    ("http://xn--/", NO_NAME, None),
+    ("http://a.xn--.example/", NO_NAME, None),
+    ("http://a%2eexample/", NO_NAME, None),
+    (f"http://{'a.' * 127}example/", NO_NAME, None),
+    (f"http://{'a' * 64}.example/", NO_NAME, None),
+    (f"http://a.example/{'x' * 2048}", "is longer than 2048 characters", None),
+    ("http://127.1/", "has the host 127.1, an unusual way", "four decimal numbers"),
+    ("http://10.0.0.7/", "leads to 10.0.0.7,", "CALLBACK_ALLOW_NETWORKS=10.0.0.7/32 in"),
+    ("http://[fd00::1]/", "leads to fd00::1,", "CALLBACK_ALLOW_NETWORKS=fd00::1/128 in"),
+    ("http://localhost/", "leads to localhost,", "CALLBACK_ALLOW_NETWORKS=127.0.0.1/32 in"),
+    ("http://169.254.169.254/", "leads to 169.254.169.254,", OWN_HOST),
+    ("http://[fe80::1]/", "leads to fe80::1,", OWN_HOST),
+    ("http://[::ffff:169.254.169.254]/", "leads to ", OWN_HOST),
+    ("http://[fd00:ec2::254]/", "leads to fd00:ec2::254,", OWN_HOST),
+    ("http://100.100.100.200/", "leads to ", OWN_HOST),
+]
 
 
-@pytest.mark.parametrize(
-    ("url", "authority", "target"),
-    [
+def test_a_refusal_says_why() -> None:
+    for url, problem, hint in REFUSALS:
+        with pytest.raises(errors.InvalidInput) as raised:
+            check_url(url)
+        assert problem in raised.value.detail
+        assert "pass@" not in raised.value.detail
+        assert (hint or "None") in str(raised.value.hint), url
+
+
+def test_good_urls() -> None:
+    for url, authority, target in (
         ("https://a.example", "a.example", "/"),
         ("https://xn--fa-hia.example/", "xn--fa-hia.example", "/"),
         ("https://A.Example:443/Hook?q=1&r", "a.example", "/Hook?q=1&r"),
@@ -217,27 +219,19 @@ def test_a_refusal_says_why(url: str, problem: str, hint: str | None) -> None:
         ("http://[2606:4700:0:0::1111]:80/", "[2606:4700::1111]", "/"),
         ("http://7.example/", "7.example", "/"),
         ("http://x7/", "x7", "/"),
-    ],
-)
-def test_good_urls(url: str, authority: str, target: str) -> None:
-    found = check_url(url)
-    assert (found.authority, found.target) == (authority, target)
-    assert found == parse(url)
+    ):
+        found = check_url(url)
+        assert (found.authority, found.target) == (authority, target)
+        assert found == parse(url)
 
 
-@pytest.mark.parametrize("text", NOT_PUBLIC.split())
-def test_addresses_that_are_not_public(text: str) -> None:
-    assert not is_allowed(ip_address(text))
+def test_which_addresses_are_public() -> None:
+    assert [text for text in NOT_PUBLIC.split() if is_allowed(ip_address(text))] == []
+    assert [text for text in ARE_PUBLIC.split() if not is_allowed(ip_address(text))] == []
 
 
-@pytest.mark.parametrize("text", ARE_PUBLIC.split())
-def test_addresses_that_are_public(text: str) -> None:
-    assert is_allowed(ip_address(text))
-
-
-@pytest.mark.parametrize(
-    ("networks", "text", "expected"),
-    [
+def test_networks_that_the_operator_allows() -> None:
+    for networks, text, expected in (
         ("10.0.0.0/8", "10.1.2.3", True),
         ("10.0.0.0/8", "11.1.2.3", True),
         ("10.0.0.0/8", "192.168.0.1", False),
@@ -248,10 +242,8 @@ def test_addresses_that_are_public(text: str) -> None:
         ("fd00::/8", "fc12::1", False),
         ("::ffff:0:0/96", "::ffff:10.1.2.3", True),
         ("0.0.0.0/0", "::1", False),
-    ],
-)
-def test_networks_that_the_operator_allows(networks: str, text: str, expected: bool) -> None:
-    assert is_allowed(ip_address(text), [ip_network(networks)]) is expected
+    ):
+        assert is_allowed(ip_address(text), [ip_network(networks)]) is expected, (networks, text)
 
 
 def test_an_allowed_address_can_be_added() -> None:
