@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import delivery
 import msgspec
 import pytest
 from offline import HOST, SECOND, Offline, reading, room
 
 from chatctl_server import errors
-from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
-from chatctl_server.domain.callbacks import Delivered, GivenUp, Outcome, Verdict
+from chatctl_server.actions import callbacks, endpoints, history_batches, recovery
+from chatctl_server.domain.callbacks import Delivered, GivenUp
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import cursors, deliveries, delivery_lists, log
 from chatctl_server.storage import endpoints as stored_endpoints
@@ -18,7 +19,6 @@ from chatctl_server.storage.transaction import Tx
 from chatctl_server.views import deliveries as views
 
 SETTINGS = Settings()
-SIZES = history_batches.Sizes(messages=2, sessions=2, tries=4)
 DAY = 24 * 3600 * SECOND
 SECRETS = ["QUFB" * 8, "QkJC" * 8, "Q0ND" * 8]
 URL = "http://127.0.0.1:9/hook"
@@ -59,24 +59,24 @@ def plan(desk: Offline, endpoint: int, offsets: range, conversation: int = 1001)
     desk.call(run)
 
 
-def finish(desk: Offline, number: int, verdict: Verdict) -> None:
-    def run(tx: Tx) -> bool:
-        stored = deliveries.one(tx.db, number)
-        assert stored is not None
-        outcome = Outcome(5, status=200)
-        return attempts.record_one(
-            tx, attempts.AttemptEnded(stored, tx.now, outcome, verdict, b"1", 0, SIZES)
-        )
-
-    assert desk.call(run)
-
-
 def every(
     desk: Offline, status: deliveries.Status | None = None
 ) -> list[delivery_lists.DeliveryListed]:
     wanted = delivery_lists.Filter(None, None, status, None, 0, 2**62)
     found = desk.call(lambda tx: delivery_lists.page(tx.db, wanted, 2**62, 10_000))
     return list(found[::-1])
+
+
+def outage(only: Any, *, is_dry_run: bool = False) -> recovery.Outage:
+    return recovery.Outage(only, (0, 2**62), None, 100, is_dry_run)
+
+
+def missing(desk: Offline, asked: recovery.Outage | None = None) -> recovery.Missing:
+    wanted, start = asked or outage("missing"), recovery.PortionStart()
+    found: recovery.Missing = desk.call(
+        lambda tx: recovery.find_missing(tx.db, wanted, start, SETTINGS, tx.now)
+    )
+    return found
 
 
 def test_a_secret_overlaps_for_a_day(desk: Offline) -> None:
@@ -178,8 +178,8 @@ def batch(desk: Offline, messages: int) -> list[delivery_lists.DeliveryListed]:
     for number in range(messages):
         desk.post(lobby, "anna", f"text {number}")
     desk.call(callbacks.configure, {"chat_history": URL}, 0)
-    desk.call(history_batches.start_run, 1, "chat_history", room(1), SIZES, 0)
-    finish(desk, 1, Delivered())
+    desk.call(history_batches.start_run, 1, "chat_history", room(1), delivery.SIZES, 0)
+    desk.call(delivery.finish, 1, Delivered())
     return every(desk)
 
 
@@ -194,7 +194,7 @@ def test_a_batch_that_has_arrived_is_sent_again_alone(desk: Offline, messages: i
     assert (resent.changed, resent.delivery.status) == (True, "pending")
     row = desk.call(lambda tx: deliveries.one(tx.db, 1))
     assert (row.last == row.until) == was_last  # so the body says the same
-    finish(desk, 1, Delivered())
+    desk.call(delivery.finish, 1, Delivered())
     assert [each.delivery_id for each in every(desk)] == [each.delivery_id for each in before]
     progress = desk.call(lambda tx: stored_batches.progress(tx.db, "chat_history", room(1)))
     under_way = 2 if messages > 2 else None
@@ -204,9 +204,9 @@ def test_a_batch_that_has_arrived_is_sent_again_alone(desk: Offline, messages: i
 
 def test_a_batch_that_failed_goes_on_with_its_run(desk: Offline) -> None:
     batch(desk, 5)
-    finish(desk, 2, GivenUp())
+    desk.call(delivery.finish, 2, GivenUp())
     desk.run(recovery.resend, "2", SETTINGS)
-    finish(desk, 2, Delivered())
+    desk.call(delivery.finish, 2, Delivered())
     assert [(each.number, each.status) for each in every(desk)] == [
         (1, "delivered"),
         (2, "delivered"),
@@ -219,30 +219,17 @@ def test_what_two_recoveries_find_missing_is_planned_once(desk: Offline) -> None
     for number in range(3):
         desk.create_room(f"room {number}")
     plan(desk, endpoint.id, range(5, 5))  # the planner has all of it behind it
-    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
-
-    def find() -> recovery.Missing:
-        found: recovery.Missing = desk.call(
-            lambda tx: recovery.find_missing(
-                tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now
-            )
-        )
-        return found
-
-    one, other = find(), find()
+    one, other = missing(desk), missing(desk)
     assert [each.first for each in one.planned] == [2, 3, 4]
-    assert desk.run(recovery.plan_missing, outage, one).size == 3
-    assert desk.run(recovery.plan_missing, outage, other).size == 0
-    assert find().planned == []
+    assert desk.run(recovery.plan_missing, outage("missing"), one).size == 3
+    assert desk.run(recovery.plan_missing, outage("missing"), other).size == 0
+    assert missing(desk).planned == []
 
 
 def test_what_the_planner_has_before_it_is_not_missing(desk: Offline) -> None:
     add(desk, "room.*")
     desk.create_room("lobby")
-    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
-    found = desk.call(
-        lambda tx: recovery.find_missing(tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now)
-    )
+    found = missing(desk)
     assert (found.planned, found.following) == ([], None)
 
 
@@ -252,10 +239,7 @@ def test_what_is_older_than_the_kept_deliveries_is_not_missing(desk: Offline) ->
     desk.now += SETTINGS.callback_retention_days * DAY + SECOND
     desk.create_room("new")
     plan(desk, endpoint.id, range(4, 4))
-    outage = recovery.Outage("missing", (0, 2**62), None, 100, False)
-    found = desk.call(
-        lambda tx: recovery.find_missing(tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now)
-    )
+    found = missing(desk)
     assert [each.first for each in found.planned] == [3]
 
 
@@ -272,25 +256,22 @@ def dump(path: Path) -> list[str]:
 def test_a_dry_run_changes_nothing(desk: Offline, only: Any) -> None:
     endpoint = add(desk, "room.*")
     plan(desk, endpoint.id, range(1, 4))
-    finish(desk, 1, GivenUp())
-    finish(desk, 2, Delivered())
+    desk.call(delivery.finish, 1, GivenUp())
+    desk.call(delivery.finish, 2, Delivered())
     desk.create_room("untold")
     plan(desk, endpoint.id, range(3, 3))
     before = dump(desk.path)
-    outage = recovery.Outage(only, (0, 2**62), None, 100, True)
-    portion = desk.run(recovery.revive, outage, recovery.PortionStart(), SETTINGS)
+    asked = outage(only, is_dry_run=True)
+    portion = desk.run(recovery.revive, asked, recovery.PortionStart(), SETTINGS)
     assert (portion.size, portion.first.status) == (1 if only == "failed" else 2, "failed")
-    missing = desk.call(
-        lambda tx: recovery.find_missing(tx.db, outage, recovery.PortionStart(), SETTINGS, tx.now)
-    )
-    assert desk.run(recovery.plan_missing, outage, missing).size == 1
+    assert desk.run(recovery.plan_missing, asked, missing(desk, asked)).size == 1
     assert dump(desk.path) == before
 
 
 def test_what_went_to_a_former_url_goes_to_the_present_one(desk: Offline) -> None:
     desk.call(callbacks.configure, {"room_event": URL}, 0)
     plan(desk, 1, range(1, 2))
-    finish(desk, 1, GivenUp())
+    desk.call(delivery.finish, 1, GivenUp())
     desk.call(callbacks.configure, {"room_event": f"{URL}/new"}, 0)
     resent = desk.run(recovery.resend, "1", SETTINGS)
     present = desk.call(lambda tx: stored_endpoints.present(tx.db))

@@ -1,15 +1,13 @@
 """Whatever the clock on the wall is set to: retries neither come at once nor stay away."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from chatctl_server import errors
 from chatctl_server.actions import callbacks
 from chatctl_server.domain import times
-from chatctl_server.storage import deliveries, maintenance
+from chatctl_server.storage import deliveries
 from chatctl_server.storage.deliveries import Planned
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
@@ -31,13 +29,9 @@ def test_the_sender_s_clock_goes_on_evenly(monkeypatch: pytest.MonkeyPatch, jump
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    maintenance.prepare(tmp_path / "chat.db", durable=False)
-    store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
-    await store.open()
+async def store(store: Store) -> Store:
     await store.write(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, HOUR)
-    yield store
-    await store.close()
+    return store
 
 
 def wait_in_lane(tx: Tx, due_at: int, delay: int) -> None:

@@ -4,21 +4,19 @@ never is."""
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import delivery
 import pytest
 
-from chatctl_server.actions import attempts, callbacks, history_batches
+from chatctl_server.actions import attempts, callbacks
 from chatctl_server.actions import endpoints as operating
-from chatctl_server.actions.attempts import AttemptEnded
 from chatctl_server.domain import events, times
-from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Outcome, Verdict
+from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Verdict
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import deliveries, endpoints, log, maintenance
-from chatctl_server.storage.deliveries import Planned
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.transaction import Tx
 
 DAY = 24 * 3600 * times.SECOND
-SIZES = history_batches.Sizes(100, 100, 4)
 ACTOR = events.Actor("uid:0", "socket")
 OF_SETTINGS, ADDED = 1, 2
 
@@ -36,19 +34,17 @@ class Scene:
 
     async def after(self, verdict: Verdict, endpoint: int = ADDED, mark: str | None = None) -> str:
         await self.store.write(_finish, endpoint, verdict, mark)
+        return (await self.look(endpoint)).status
+
+    async def look(self, endpoint: int = ADDED) -> endpoints.Endpoint:
         found = await self.store.read(endpoints.one, endpoint)
         assert found is not None
-        return found.status
+        return found
 
 
 def _finish(tx: Tx, endpoint: int, verdict: Verdict, mark: str | None) -> None:
-    planned = Planned(endpoint, 1, "room.created", 1, 1, 4, mark=mark)
-    delivery = deliveries.one(
-        tx.db, deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0)
-    )
-    assert delivery is not None
-    outcome = Outcome(5, status=500)
-    assert attempts.record_one(tx, AttemptEnded(delivery, tx.now, outcome, verdict, b"", 0, SIZES))
+    planned = delivery.plan(tx, endpoint, "room.created", mark=mark)
+    delivery.finish(tx, planned.id, verdict, 500)
 
 
 @pytest.fixture
@@ -85,9 +81,7 @@ async def test_failures_with_days_between_them_do_not_add_up(scene: Scene) -> No
     assert await scene.after(GivenUp()) == "enabled"
     scene.now += 6 * DAY
     assert await scene.after(GivenUp()) == "enabled"
-    found = await scene.store.read(endpoints.one, ADDED)
-    assert found is not None
-    assert found.failing_since == scene.now
+    assert (await scene.look()).failing_since == scene.now
 
 
 async def test_a_clock_that_is_set_back_puts_the_five_days_off_for_no_longer(
@@ -109,9 +103,7 @@ async def test_a_day_s_pause_is_never_taken_for_a_longer_one(scene: Scene) -> No
     await scene.after(Again(5))
     scene.now += DAY - 1
     await scene.after(Again(5))
-    found = await scene.store.read(endpoints.one, ADDED)
-    assert found is not None
-    assert found.failing_since == began
+    assert (await scene.look()).failing_since == began
 
 
 async def test_the_time_of_the_last_failure_is_written_once_an_hour(scene: Scene) -> None:
@@ -119,8 +111,7 @@ async def test_the_time_of_the_last_failure_is_written_once_an_hour(scene: Scene
     for minute in range(0, 120, 10):
         scene.now = began + minute * 60 * times.SECOND
         await scene.after(Again(5))
-    found = await scene.store.read(endpoints.one, ADDED)
-    assert found is not None
+    found = await scene.look()
     assert found.failing_since == began
     assert found.failed_at == began + 3600 * times.SECOND
 
@@ -142,9 +133,7 @@ async def test_one_of_the_settings_is_never_disabled_and_says_since_when_it_fail
     for _ in range(7):
         assert await scene.after(GivenUp(is_gone=True), OF_SETTINGS) == "enabled"
         scene.now += DAY
-    found = await scene.store.read(endpoints.one, OF_SETTINGS)
-    assert found is not None
-    assert found.failing_since == began
+    assert (await scene.look(OF_SETTINGS)).failing_since == began
 
 
 async def test_a_sample_that_fails_disables_nothing(scene: Scene) -> None:

@@ -2,10 +2,12 @@
 is there twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+import delivery
+import msgspec
 import pytest
 from offline import room
 
@@ -23,7 +25,7 @@ from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.domain.references import ROOMS
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import cursors, deliveries, endpoints, log, maintenance, purges
+from chatctl_server.storage import cursors, deliveries, endpoints, log, purges
 from chatctl_server.storage import syncs as stored_syncs
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
@@ -46,6 +48,16 @@ URLS: dict[EndpointKind, str | None] = {
 
 class Broken(Exception):
     """What ends a planner in the middle of its work."""
+
+
+@contextlib.contextmanager
+def broken() -> Iterator[None]:
+    def fail(*_: object) -> None:
+        raise Broken
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cursors, "move", fail)
+        yield
 
 
 class Scene:
@@ -75,6 +87,19 @@ class Scene:
     async def planned(self) -> list[tuple[str, int]]:
         return await self.store.read(_planned)
 
+    async def post(self, room_number: int = 1, text: str = "hello") -> None:
+        post = messages.Post(room(room_number), OPERATOR, "anna", "Anna", text)
+        await self.store.write(messages.POST, post)
+
+    async def endpoint(self, kind: str) -> int:
+        found = await self.store.read(endpoints.present)
+        return next(each.id for each in found if each.kind == kind)
+
+    async def purge(self, number: int) -> None:
+        """Its rows stay until they are removed in steps."""
+        await self.store.write(conversations.close, OPERATOR, room(number))
+        await self.store.write(conversations.purge, OPERATOR, room(number))
+
     async def create(self, count: int) -> None:
         for number in range(count):
             await self.store.write(conversations.create_room, OPERATOR, f"room {number}", [])
@@ -87,13 +112,9 @@ def _planned(db: Database) -> list[tuple[str, int]]:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    maintenance.prepare(tmp_path / "chat.db", durable=False)
-    store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
-    await store.open()
+async def scene(store: Store) -> Scene:
     await store.write(callbacks.configure, URLS, 0)
-    yield Scene(store)
-    await store.close()
+    return Scene(store)
 
 
 async def test_a_planner_that_starts_again_plans_nothing_twice(scene: Scene) -> None:
@@ -135,18 +156,10 @@ async def test_a_clock_asks_for_no_second_sync_before_the_first_has_begun(scene:
     assert await scene.store.write(syncs.request_regularly, OPERATOR, states)
 
 
-async def test_a_page_whose_commit_fails_is_planned_later(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_page_whose_commit_fails_is_planned_later(scene: Scene) -> None:
     await scene.create(2)
-
-    def fail(*_: object) -> None:
-        raise Broken
-
-    with monkeypatch.context() as patch:
-        patch.setattr(cursors, "move", fail)
-        with pytest.raises(Broken):
-            await scene.plan_all()
+    with pytest.raises(Broken), broken():
+        await scene.plan_all()
     assert await scene.planned() == []
     await scene.plan_all()
     assert len(await scene.planned()) == 4
@@ -294,9 +307,8 @@ async def test_messages_of_any_number_are_passed_over_part_by_part(
     """One query over all of them would be interrupted."""
     monkeypatch.setattr(log, "SCAN", 3)
     await scene.create(1)
-    for number in range(10):
-        post = messages.Post(room(1), OPERATOR, "anna", "anna", f"{number}")
-        await scene.store.write(messages.POST, post)
+    for _ in range(10):
+        await scene.post()
     await scene.create(1)
     planner = await scene.planner()
     steps = 1
@@ -318,42 +330,25 @@ async def test_posted_messages_cost_the_cursor_no_commit_of_their_own(scene: Sce
     assert len(commits) == 1
 
 
-@pytest.mark.parametrize(
-    ("since", "globs", "is_heard"),
-    [
+async def test_an_added_endpoint_hears_of_what_it_asked_for_since_it_is_there(
+    scene: Scene,
+) -> None:
+    await scene.store.write(callbacks.configure, dict.fromkeys(URLS), 0)  # none
+    added = await scene.store.write(
+        operating.add, OPERATOR, URL, ["room.*"], None, True, Settings()
+    )
+    renamed = events.ConversationRenamed("room", "new")
+    entry = events.Event(5, 1, ROOMS, 7, OPERATOR, renamed)
+    for since, globs, is_heard in (
         (4, ("room.*",), True),
         (5, ("room.*",), False),
         (0, ("message.*", "*.renamed"), True),
         (0, ("message.*",), False),
-    ],
-)
-def test_an_added_endpoint_hears_of_what_it_asked_for_since_it_is_there(
-    since: int, globs: tuple[str, ...], is_heard: bool
-) -> None:
-    event = events.ConversationRenamed("room", "new")
-    entry = events.Event(5, 1, ROOMS, 7, OPERATOR, event)
-    endpoint = endpoints.Endpoint(
-        id=3,
-        public_id="",
-        origin="added",
-        kind="events",
-        scope=ROOMS,
-        url=URL,
-        events=globs,
-        status="enabled",
-        disabled_reason=None,
-        since=since,
-        is_guarded=True,
-        secret=None,
-        previous_secret=None,
-        previous_until=None,
-        created_at=0,
-        failing_since=None,
-        failed_at=None,
-    )
-    planned = delivery_planner.planned_for(entry, [endpoint], lambda endpoint: 33)
-    wanted = deliveries.Planned(3, 7, "room.renamed", 5, 5, 33)
-    assert planned == ([wanted] if is_heard else [])
+    ):
+        endpoint = msgspec.structs.replace(added.endpoint, since=since, events=globs)
+        planned = delivery_planner.planned_for(entry, [endpoint], lambda endpoint: 33)
+        wanted = deliveries.Planned(endpoint.id, 7, "room.renamed", 5, 5, 33)
+        assert planned == ([wanted] if is_heard else [])
 
 
 async def test_a_stop_leaves_nothing_for_endpoints_that_come_later(scene: Scene) -> None:
@@ -381,20 +376,12 @@ async def test_an_endpoint_for_all_events_hears_of_a_sync_once(
     assert names.count("periodic_sync") == 3
 
 
-async def test_a_stop_after_a_failure_skips_nothing(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stop_after_a_failure_skips_nothing(scene: Scene) -> None:
     """The disk was full when it planned, and has room again when the server stops."""
     await scene.create(2)
     planner = await scene.planner()
-
-    def fail(*_: object) -> None:
-        raise Broken
-
-    with monkeypatch.context() as patch:
-        patch.setattr(cursors, "move", fail)
-        with pytest.raises(Broken):
-            await planner.step()
+    with pytest.raises(Broken), broken():
+        await planner.step()
     await planner.catch_up()
     await scene.plan_all()
     assert len(await scene.planned()) == 4
@@ -402,9 +389,8 @@ async def test_a_stop_after_a_failure_skips_nothing(
 
 async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(scene: Scene) -> None:
     await scene.create(1)
-    of_kind = {each.kind: each.id for each in await scene.store.read(endpoints.present)}
     planned = [
-        deliveries.Planned(of_kind[kind], 1, event, 1, 1, 4)
+        deliveries.Planned(await scene.endpoint(kind), 1, event, 1, 1, 4)
         for kind, event in (("data", "data_sync"), ("room_event", "room_created"))
     ]
     await scene.store.write(callbacks.configure, {"data": None}, 0)
@@ -415,9 +401,7 @@ async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(sce
 async def test_nothing_is_planned_for_a_room_that_was_purged_meanwhile(scene: Scene) -> None:
     """But that it was."""
     await scene.create(1)
-    (endpoint,) = (
-        each.id for each in await scene.store.read(endpoints.present) if each.kind == "data"
-    )
+    endpoint = await scene.endpoint("data")
     planned = [
         deliveries.Planned(endpoint, conversation, event, 1, 1, 4)
         for conversation, event in ((1, "data_sync"), (7, "data_sync"), (7, "room.purged"))
@@ -432,14 +416,12 @@ async def test_a_sync_of_a_room_that_was_purged_holds_up_no_other(
 ) -> None:
     await scene.create(2)
     await scene.plan_all()
-    post = messages.Post(room(2), OPERATOR, "anna", "Anna", "hello")
-    await scene.store.write(messages.POST, post)
-    write, gone = scene.store.write, room(1)
-    for each in (gone, room(2)):
+    await scene.post(2)
+    write = scene.store.write
+    for each in (room(1), room(2)):
         (asked,) = await write(syncs.request, OPERATOR, kinds, each)
         await write(lambda tx, offset=asked.offset: stored_syncs.add(tx.db, [offset]))
-    await write(conversations.close, OPERATOR, gone)
-    await write(conversations.purge, OPERATOR, gone)
+    await scene.purge(1)
     while_it_runs = scene.sync_planner()
     await while_it_runs.step()  # of what is purged, and not yet removed
     await purges.finish(scene.store)
@@ -456,17 +438,9 @@ async def test_a_sync_of_a_room_that_was_purged_holds_up_no_other(
 
 async def test_what_was_planned_for_a_room_while_it_was_removed_goes_too(scene: Scene) -> None:
     await scene.create(2)
-    await scene.store.write(conversations.close, OPERATOR, room(1))
-    await scene.store.write(conversations.purge, OPERATOR, room(1))
-    data = next(
-        each.id for each in await scene.store.read(endpoints.present) if each.kind == "data"
-    )
-    late = deliveries.Planned(data, 1, "data_sync", 1, 1, 4)
-
-    def add(tx: Tx) -> None:
-        deliveries.add(tx.db, tx.take("delivery"), [late], tx.now, 0)
-
-    await scene.store.write(add)
+    await scene.purge(1)
+    late = deliveries.Planned(await scene.endpoint("data"), 1, "data_sync", 1, 1, 4)
+    await scene.store.write(delivery.add, late)
     await scene.store.write(purges._remove, room(1))
     assert await scene.planned() == []
 
@@ -474,17 +448,11 @@ async def test_what_was_planned_for_a_room_while_it_was_removed_goes_too(scene: 
 async def test_a_callback_of_a_purged_room_tells_nothing_of_another(scene: Scene) -> None:
     await scene.create(2)
     for number in (1, 2):
-        post = messages.Post(room(number), OPERATOR, "anna", "Anna", f"said in {number}")
-        await scene.store.write(messages.POST, post)
-    await scene.store.write(conversations.close, OPERATOR, room(1))
-    await scene.store.write(conversations.purge, OPERATOR, room(1))
+        await scene.post(number, f"said in {number}")
+    await scene.purge(1)
     rendering = Rendering(lambda _: 0, 100, times.now)
     batch = deliveries.Planned(1, 1, "chat_history_batch", 4, 4, 4)
-
-    def add(tx: Tx) -> int:
-        return deliveries.add(tx.db, tx.take("delivery"), [batch], tx.now, 0)
-
-    number = await scene.store.write(add)
+    number = await scene.store.write(delivery.add, batch)
 
     def render(db: Database) -> Rendered:
         stored = deliveries.one(db, number)

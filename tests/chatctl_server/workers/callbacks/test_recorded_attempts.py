@@ -2,9 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
+import delivery
 import msgspec
 import pytest
 
@@ -14,7 +14,7 @@ from chatctl_server.actions.attempts import RECORD, AttemptEnded
 from chatctl_server.domain import events, times
 from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Outcome, Skipped
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import deliveries, maintenance
+from chatctl_server.storage import deliveries
 from chatctl_server.storage.deliveries import Planned
 from chatctl_server.storage.models import DeliveryTable
 from chatctl_server.storage.sql import Database
@@ -25,51 +25,37 @@ from chatctl_server.workers.callbacks.renderer import Rendered, Rendering
 from chatctl_server.workers.callbacks.sender import Head, Look, Places
 from tests.offline import Offline
 
-SIZES = history_batches.Sizes(100, 100, 4)
 ACTOR = events.Actor(None, "test")
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    maintenance.prepare(tmp_path / "chat.db", durable=False)
-    store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
-    await store.open()
+async def store(store: Store) -> Store:
     await store.write(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
     await store.write(conversations.create_room, ACTOR, "lobby", [])
-    yield store
-    await store.close()
+    return store
 
 
-def plan(tx: Tx, event: str = "room_created", offset: int = 1) -> deliveries.Delivery:
-    number = deliveries.add(
-        tx.db, tx.take("delivery"), [Planned(1, 1, event, offset, offset, 1000)], tx.now, 0
-    )
-    found = deliveries.one(tx.db, number)
-    assert found is not None
-    return found
-
-
-def failed(delivery: deliveries.Delivery) -> AttemptEnded:
-    return AttemptEnded(delivery, 1, Outcome(5, status=500), Again(5), b"hash", 0, SIZES)
+def failed(planned: deliveries.Delivery) -> AttemptEnded:
+    return AttemptEnded(planned, 1, Outcome(5, status=500), Again(5), b"hash", 0, delivery.SIZES)
 
 
 async def test_a_try_is_recorded_once(store: Store) -> None:
     """Whose commit was in doubt is recorded again: it must not count twice."""
-    delivery = await store.write(plan)
-    assert await store.write(RECORD, failed(delivery))
-    assert not await store.write(RECORD, failed(delivery))
-    assert len(await store.read(deliveries.tries, delivery.id)) == 1
+    planned = await store.write(delivery.plan)
+    assert await store.write(RECORD, failed(planned))
+    assert not await store.write(RECORD, failed(planned))
+    assert len(await store.read(deliveries.tries, planned.id)) == 1
 
 
 async def test_the_first_try_and_the_newest_are_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "KEPT_TRIES", 3)
-    delivery = await store.write(plan)
+    planned = await store.write(delivery.plan)
     for number in range(8):
-        tried = msgspec.structs.replace(delivery, tries=number)
+        tried = msgspec.structs.replace(planned, tries=number)
         assert await store.write(RECORD, failed(tried))
-    kept = await store.read(deliveries.tries, delivery.id)
+    kept = await store.read(deliveries.tries, planned.id)
     assert [each.number for each in kept] == [1, 6, 7, 8]
 
 
@@ -95,20 +81,12 @@ def busy(path: Path) -> tuple[Offline, list[AttemptEnded]]:
         made = desk.create_room(f"room {room}")
         for number in range(3):
             desk.post(made, "anna", f"hello {number}")
-        desk.call(
-            history_batches.start_run, 1, "chat_history", made, history_batches.Sizes(2, 2, 4), 0
-        )
+        desk.call(history_batches.start_run, 1, "chat_history", made, delivery.SIZES, 0)
         planned = [Planned(2 + number % 2, room, "data_sync", 1, 1, 4) for number in range(4)]
-        desk.call(
-            lambda tx, wanted=planned: deliveries.add(
-                tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, 0
-            )
-        )
+        desk.call(delivery.add, *planned)
         for endpoint in (1, 2, 3):
             [head] = heads(desk, endpoint, room)
-            tries.append(
-                AttemptEnded(head, 1, outcome, verdict, b"hash", 11, history_batches.Sizes(2, 2, 4))
-            )
+            tries.append(AttemptEnded(head, 1, outcome, verdict, b"hash", 11, delivery.SIZES))
     desk.call(RECORD, tries[0])
     return desk, [*tries, tries[-1]]
 
@@ -152,10 +130,10 @@ def test_tries_that_are_recorded_together_lead_to_the_same_as_one_by_one(tmp_pat
 def test_an_ordering_key_ends_with_its_last_delivery(tmp_path: Path) -> None:
     desk = Offline(tmp_path / "chat.db")
     desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
-    both = [desk.call(plan), desk.call(plan)]
-    desk.call(RECORD, AttemptEnded(both[0], 1, *ARRIVED[::-1], b"hash", 11, SIZES))
+    both = [desk.call(delivery.plan), desk.call(delivery.plan)]
+    desk.call(RECORD, AttemptEnded(both[0], 1, *ARRIVED[::-1], b"hash", 11, delivery.SIZES))
     assert [row[:4] for row in tables(desk)["ordering_key"]] == [(1, 1, 11, 0)]
-    desk.call(RECORD, AttemptEnded(both[1], 1, *ARRIVED[::-1], b"hash", 12, SIZES))
+    desk.call(RECORD, AttemptEnded(both[1], 1, *ARRIVED[::-1], b"hash", 12, delivery.SIZES))
     assert tables(desk)["ordering_key"] == []
     desk.close()
 
@@ -166,11 +144,7 @@ def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Pat
     desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
     for first in range(0, 1000, 100):
         planned = [Planned(1, first + n, "room_created", 1, 1, 4) for n in range(100)]
-        desk.call(
-            lambda tx, wanted=planned: deliveries.add(
-                tx.db, tx.take("delivery", len(wanted)), wanted, tx.now, 0
-            )
-        )
+        desk.call(delivery.add, *planned)
 
     def explained(tx: Tx) -> list[str]:
         tx.db.execute_sql("UPDATE delivery SET status = 'delivered' WHERE id > 3")
@@ -191,7 +165,7 @@ def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Pat
 
 
 async def test_a_try_that_cannot_be_stored_keeps_no_other_from_it(store: Store) -> None:
-    good, bad, other = [await store.write(plan) for _ in range(3)]
+    good, bad, other = [await store.write(delivery.plan) for _ in range(3)]
     broken = msgspec.structs.replace(failed(bad), outcome=Outcome(5, error="\ud800"))
     found = await asyncio.gather(
         *(store.write(RECORD, each) for each in (failed(good), broken, failed(other))),
@@ -202,18 +176,18 @@ async def test_a_try_that_cannot_be_stored_keeps_no_other_from_it(store: Store) 
     assert counts == [1, 0, 1]
 
 
-def _render(db: Database, delivery: deliveries.Delivery) -> Rendered:
+def _render(db: Database, planned: deliveries.Delivery) -> Rendered:
     rendering = Rendering(lambda conversation: 0, 100, times.now)
-    return rendering.render(db, delivery, is_slow=False)
+    return rendering.render(db, planned, is_slow=False)
 
 
-@pytest.mark.parametrize("event", ["room_created", "data_sync", "periodic_sync"])
 async def test_an_event_that_is_not_there_is_the_trouble_of_its_delivery_alone(
-    store: Store, event: str
+    store: Store,
 ) -> None:
-    delivery = await store.write(plan, event, 4711)
-    rendered = await store.read(_render, delivery)
-    assert rendered.trouble == "LookupError: the log has no event 4711"
+    for event in ("room_created", "data_sync", "periodic_sync"):
+        planned = await store.write(delivery.plan, 1, event, 4711)
+        rendered = await store.read(_render, planned)
+        assert rendered.trouble == "LookupError: the log has no event 4711"
 
 
 async def test_a_room_that_is_damaged_is_the_trouble_of_its_state_alone(store: Store) -> None:
@@ -221,9 +195,9 @@ async def test_a_room_that_is_damaged_is_the_trouble_of_its_state_alone(store: S
         tx.db.execute_sql("DELETE FROM room_stats")
 
     await store.write(damage)
-    told = await store.read(_render, await store.write(plan))
+    told = await store.read(_render, await store.write(delivery.plan))
     assert (told.trouble, told.room_name) == (None, "lobby")
-    rendered = await store.read(_render, await store.write(plan, "data_sync"))
+    rendered = await store.read(_render, await store.write(delivery.plan, 1, "data_sync"))
     assert rendered.trouble == "ConversationNotFound: There is no such room"
 
 
@@ -257,11 +231,8 @@ async def test_no_endpoint_is_the_last_for_ever(store: Store) -> None:
     urls = {"room_event": "http://127.0.0.1:1/", "data": "http://127.0.0.1:2/"}
     await store.write(callbacks.configure, urls, 0)
 
-    def fill(tx: Tx) -> None:
-        both = [Planned(endpoint, 1, "room_created", 1, 1, 4) for endpoint in (1, 2)]
-        deliveries.add(tx.db, tx.take("delivery", len(both)), both, tx.now, 0)
-
-    await store.write(fill)
+    for endpoint in (1, 2):
+        await store.write(delivery.plan, endpoint)
     rendering = Rendering(lambda conversation: 0, 100, times.now)
     served = set()
     for turn in range(2):

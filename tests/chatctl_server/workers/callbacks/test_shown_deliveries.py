@@ -1,55 +1,34 @@
 """What an administrator is shown of deliveries and of how far they got."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
+import delivery
 import msgspec
 import pytest
 from offline import SECOND, Offline, room
 
-from chatctl_server.actions import attempts, callbacks, history_batches, sessions
+from chatctl_server.actions import callbacks, sessions
 from chatctl_server.domain import events
-from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Outcome, Skipped, Verdict
+from chatctl_server.domain.callbacks import Again, Delivered, GivenUp, Skipped
 from chatctl_server.storage import deliveries, delivery_lists, log
-from chatctl_server.storage.transaction import Tx
 from chatctl_server.views import deliveries as views
 from chatctl_server.views.rooms import callbacks as bodies
 
-SIZES = history_batches.Sizes(messages=2, sessions=2, tries=4)
-
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Offline]:
-    made = Offline(tmp_path / "chat.db")
-    made.call(callbacks.configure, {"room_event": "http://127.0.0.1:9/hook"}, 0)
-    made.create_room("lobby")
-    yield made
-    made.close()
+def desk(desk: Offline) -> Offline:
+    desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:9/hook"}, 0)
+    desk.create_room("lobby")
+    return desk
 
 
 def plan(desk: Offline) -> int:
-    planned = deliveries.Planned(1, 1, "room_created", 1, 1, 4)
-    return int(
-        desk.call(lambda tx: deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0))
-    )
-
-
-def finish(desk: Offline, number: int, verdict: Verdict, status: int = 200) -> None:
-    def run(tx: Tx) -> None:
-        stored = deliveries.one(tx.db, number)
-        assert stored is not None
-        outcome = Outcome(1500, status=status)
-        tried = attempts.AttemptEnded(stored, tx.now, outcome, verdict, b"1", tx.now, SIZES)
-        assert attempts.record_one(tx, tried)
-
-    desk.call(run)
+    return int(desk.call(delivery.plan).id)
 
 
 def test_the_newest_try_is_told_in_seconds_and_milliseconds(desk: Offline) -> None:
     number = plan(desk)
-    finish(desk, number, Again(5 * SECOND), 500)
+    desk.call(delivery.finish, number, Again(5 * SECOND), 500)
     desk.now += 5 * SECOND
-    finish(desk, number, Again(60 * SECOND), 503)
+    desk.call(delivery.finish, number, Again(60 * SECOND), 503)
     listed = desk.call(lambda tx: delivery_lists.one(tx.db, number))
     tries = desk.call(lambda tx: deliveries.tries(tx.db, number))
     shown = views.details(listed, views.RequestObject("", {}, None), tries)
@@ -67,7 +46,7 @@ def test_what_is_due_at_once_is_due_since_it_was_planned(desk: Offline) -> None:
 
 def test_pending_and_failed_are_counted_apart_from_the_rest(desk: Offline) -> None:
     for verdict in (Delivered(), GivenUp(), Skipped(), GivenUp()):
-        finish(desk, plan(desk), verdict)
+        desk.call(delivery.finish, plan(desk), verdict)
     plan(desk)
     counts = desk.call(lambda tx: delivery_lists.counts(tx.db, 1, 1))
     assert counts == {("room_event", 1): delivery_lists.DeliveryCounts(1, 2, desk.now)}

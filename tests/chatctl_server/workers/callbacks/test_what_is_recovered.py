@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 
+import delivery
 import msgspec
 import pytest
 from offline import SECOND, Offline
 
 from chatctl_server import errors
-from chatctl_server.actions import attempts, callbacks, endpoints, history_batches, recovery
+from chatctl_server.actions import callbacks, endpoints, recovery
 from chatctl_server.domain.callbacks import (
     Again,
     Delivered,
     EndpointKind,
     GivenUp,
-    Outcome,
     Verdict,
 )
 from chatctl_server.settings.sources import Settings
@@ -22,7 +22,6 @@ from chatctl_server.storage import endpoints as stored_endpoints
 from chatctl_server.storage.transaction import Tx
 
 SETTINGS = Settings()
-SIZES = history_batches.Sizes(messages=2, sessions=2, tries=4)
 ALWAYS = (0, 2**62)
 URL = "http://127.0.0.1:9/hook"
 
@@ -35,18 +34,11 @@ def add(desk: Offline, *events: str) -> stored_endpoints.Endpoint:
 def deliver(desk: Offline, endpoint: int, verdict: Verdict | None, mark: str | None = None) -> int:
     """One more, to the same room; None: it is not tried."""
 
-    def run(tx: Tx) -> int:
-        planned = deliveries.Planned(endpoint, 1, "room.renamed", 1, 1, 4, mark=mark)
-        number = deliveries.add(tx.db, tx.take("delivery"), [planned], tx.now, 0)
-        stored = deliveries.one(tx.db, number)
-        assert stored is not None
-        if verdict is not None:
-            outcome = Outcome(5, status=200 if isinstance(verdict, Delivered) else 500)
-            tried = attempts.AttemptEnded(stored, tx.now, outcome, verdict, b"1", tx.now, SIZES)
-            assert attempts.record_one(tx, tried)
-        return number
-
-    return int(desk.call(run))
+    number = int(desk.call(lambda tx: delivery.plan(tx, endpoint, "room.renamed", mark=mark)).id)
+    if verdict is not None:
+        status = 200 if isinstance(verdict, Delivered) else 500
+        desk.call(delivery.finish, number, verdict, status)
+    return number
 
 
 def outage(**more: object) -> recovery.Outage:
