@@ -1,7 +1,9 @@
 """Batches: their union is the history, in order, each record once; a retry says the same again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hooks import QUIET, bodies, calling, request_sync, stored, urls, wait_at
 from receivers import Receiver, answer, receiver
 from world import Room, Server, eventually
@@ -22,6 +24,24 @@ def post(room: Room, count: int) -> None:
         assert answered.status_code == 201, answered.text
 
 
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiver() as hook:
+        yield hook
+
+
+@pytest.fixture
+def server(tmp_path: Path, hook: Receiver) -> Iterator[Server]:
+    """It sends small batches of messages."""
+    with calling(tmp_path, hook, CHAT, **SMALL) as server:
+        yield server
+
+
+@pytest.fixture
+def room(server: Server) -> Room:
+    return server.create_room()
+
+
 def texts(batch: dict[str, list[dict[str, str]]]) -> list[str]:
     return [message["content"] for message in batch["messages"]]
 
@@ -33,46 +53,31 @@ def run_and_wait(server: Server, hook: Receiver, name: str, kind: str, count: in
     return bodies(hook, name)
 
 
-def test_a_run_goes_on_until_nothing_is_left(tmp_path: Path) -> None:
-    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        room = server.create_room()
-        post(room, 7)
-        batches = run_and_wait(server, hook, CHAT, "chat_history", 3)
-        assert [texts(batch) for batch in batches] == [
-            ["m0", "m1", "m2"],
-            ["m3", "m4", "m5"],
-            ["m6"],
-        ]
-        assert [batch["batch_id"] for batch in batches] == [
-            f"chat_{room.id}_{number}" for number in (1, 2, 3)
-        ]
-        assert [batch["is_last_batch"] for batch in batches] == [False, False, True]
+def test_a_run_goes_on_until_nothing_is_left(server: Server, hook: Receiver, room: Room) -> None:
+    post(room, 7)
+    batches = run_and_wait(server, hook, CHAT, "chat_history", 3)
+    assert [texts(batch) for batch in batches] == [["m0", "m1", "m2"], ["m3", "m4", "m5"], ["m6"]]
+    assert [batch["batch_id"] for batch in batches] == [
+        f"chat_{room.id}_{number}" for number in (1, 2, 3)
+    ]
+    assert [batch["is_last_batch"] for batch in batches] == [False, False, True]
 
 
-def test_the_next_run_carries_what_is_new_and_none_when_there_is_nothing(tmp_path: Path) -> None:
-    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        room = server.create_room()
-        post(room, 2)
-        run_and_wait(server, hook, CHAT, "chat_history", 1)
-        request_sync(server, kinds=["chat_history"])
-        eventually(lambda: stored(server, IS_PLANNED) == [(1,)])
-        post(room, 2)
-        batches = run_and_wait(server, hook, CHAT, "chat_history", 2)
-        assert [texts(batch) for batch in batches] == [["m0", "m1"], ["m2", "m3"]]
-        assert batches[1]["batch_id"] == f"chat_{room.id}_2"
-
-
-def test_numbers_and_cursors_survive_a_restart(tmp_path: Path) -> None:
-    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        room = server.create_room()
-        post(room, 1)
-        run_and_wait(server, hook, CHAT, "chat_history", 1)
-        server.kill()
-        server.start()
-        post(room, 1)
-        batches = run_and_wait(server, hook, CHAT, "chat_history", 2)
-        assert [texts(batch) for batch in batches] == [["m0"], ["m1"]]
-        assert [batch["batch_id"][-2:] for batch in batches] == ["_1", "_2"]
+def test_the_next_run_carries_what_is_new_and_none_when_there_is_nothing(
+    server: Server, hook: Receiver, room: Room
+) -> None:
+    """Numbers and cursors survive a kill, and a closed room still gives its history."""
+    post(room, 2)
+    run_and_wait(server, hook, CHAT, "chat_history", 1)
+    request_sync(server, kinds=["chat_history"])
+    eventually(lambda: stored(server, IS_PLANNED) == [(1,)])
+    server.kill()
+    server.start()
+    post(room, 2)
+    server.http.delete(room.path)
+    batches = run_and_wait(server, hook, CHAT, "chat_history", 2)
+    assert [texts(batch) for batch in batches] == [["m0", "m1"], ["m2", "m3"]]
+    assert batches[1]["batch_id"] == f"chat_{room.id}_2"
 
 
 def test_a_batch_that_failed_is_what_the_next_run_begins_with(tmp_path: Path) -> None:
@@ -120,29 +125,20 @@ def test_a_run_of_sessions_that_fills_its_batches_ends_with_a_last_one(tmp_path:
         assert (len(batch["sessions"]), batch["is_last_batch"]) == (2, True)
 
 
-def test_a_closed_room_still_gives_its_history(tmp_path: Path) -> None:
-    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        room = server.create_room()
-        post(room, 1)
-        server.http.delete(room.path)
-        [batch] = run_and_wait(server, hook, CHAT, "chat_history", 1)
-        assert texts(batch) == ["m0"]
-
-
-def test_all_of_it_can_be_sent_again_without_moving_the_cursor(tmp_path: Path) -> None:
-    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        room = server.create_room()
-        post(room, 4)
-        run_and_wait(server, hook, CHAT, "chat_history", 2)
-        post(room, 1)
-        request_sync(server, full=True, room_id=room.id)
-        again = bodies_after(server, hook, 2, 4)
-        assert [texts(batch) for batch in again] == [["m0", "m1", "m2"], ["m3", "m4"]]
-        assert [batch["batch_id"][-2:] for batch in again] == ["_3", "_4"]
-        assert hook.requests[-1].headers["x-chatctl-mark"] == "again"
-        request_sync(server, kinds=["chat_history"])
-        [new] = bodies_after(server, hook, 4, 5)
-        assert (texts(new), new["batch_id"][-2:]) == (["m4"], "_5")
+def test_all_of_it_can_be_sent_again_without_moving_the_cursor(
+    server: Server, hook: Receiver, room: Room
+) -> None:
+    post(room, 4)
+    run_and_wait(server, hook, CHAT, "chat_history", 2)
+    post(room, 1)
+    request_sync(server, full=True, room_id=room.id)
+    again = bodies_after(server, hook, 2, 4)
+    assert [texts(batch) for batch in again] == [["m0", "m1", "m2"], ["m3", "m4"]]
+    assert [batch["batch_id"][-2:] for batch in again] == ["_3", "_4"]
+    assert hook.requests[-1].headers["x-chatctl-mark"] == "again"
+    request_sync(server, kinds=["chat_history"])
+    [new] = bodies_after(server, hook, 4, 5)
+    assert (texts(new), new["batch_id"][-2:]) == (["m4"], "_5")
 
 
 def bodies_after(server: Server, hook: Receiver, seen: int, count: int) -> list[dict]:  # type: ignore[type-arg]
@@ -151,26 +147,15 @@ def bodies_after(server: Server, hook: Receiver, seen: int, count: int) -> list[
     return bodies(hook, CHAT)[seen:]
 
 
-def test_a_window_of_time_picks_what_lies_in_it(tmp_path: Path) -> None:
-    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        room = server.create_room()
-        post(room, 2)
-        at = room.history()[0]["created_at"]
-        request_sync(server, kinds=["chat_history"], **{"from": at + 3600})
-        request_sync(server, kinds=["chat_history"], to=at - 3600)
-        request_sync(server, kinds=["chat_history"], **{"from": at - 3600, "to": at + 3600})
-        [batch] = bodies_after(server, hook, 0, 1)
-        assert texts(batch) == ["m0", "m1"]
-
-
-def test_a_window_has_the_whole_second_that_it_ends_in(tmp_path: Path) -> None:
-    """A host that reads a range again loses nothing of its last second."""
-    with receiver() as hook, calling(tmp_path, hook, CHAT, **SMALL) as server:
-        room = server.create_room()
-        post(room, 2)
-        request_sync(server, kinds=["chat_history"], to=room.history()[0]["created_at"])
-        [batch] = bodies_after(server, hook, 0, 1)
-        assert texts(batch) == ["m0", "m1"]
+def test_a_window_of_time_picks_what_lies_in_it(server: Server, hook: Receiver, room: Room) -> None:
+    """With the whole second that it ends in: a host that reads a range again loses nothing."""
+    post(room, 2)
+    at = room.history()[0]["created_at"]
+    request_sync(server, kinds=["chat_history"], **{"from": at + 3600})
+    request_sync(server, kinds=["chat_history"], to=at - 3600)
+    request_sync(server, kinds=["chat_history"], **{"from": at - 3600, "to": at})
+    [batch] = bodies_after(server, hook, 0, 1)
+    assert texts(batch) == ["m0", "m1"]
 
 
 def test_the_clocks_run_the_batches(tmp_path: Path) -> None:
