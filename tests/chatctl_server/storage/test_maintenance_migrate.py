@@ -209,15 +209,14 @@ OF_DEVELOPMENT = {
     "early": (*OURS, "INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-01-01')"),
     "before the baseline was whole": (*OURS, BASELINE),
 }
-ATTEMPTS: list[Callable[[Path], object]] = [
+USES: list[Callable[[Path], object]] = [
     lambda path: maintenance.prepare(path, durable=True),
     lambda path: maintenance.migrate(path, False),
     lambda path: maintenance.migrate(path, True),
     maintenance.info,
-    maintenance.check,
     maintenance.check_schema,
-    maintenance.verify,
 ]
+CHECKS: list[Callable[[Path], object]] = [maintenance.check, maintenance.verify]
 
 
 def restore_from(path: Path) -> None:
@@ -225,12 +224,12 @@ def restore_from(path: Path) -> None:
 
 
 def left_alone(
-    path: Path, error: type[ChatctlError], sentence: str, *more: Callable[[Path], object]
+    path: Path, error: type[ChatctlError], sentence: str, *also: Callable[[Path], object]
 ) -> list[str | None]:
     """Whatever is tried is refused so, with these hints."""
     path.chmod(0o640)
     before, hints = path.read_bytes(), []
-    for attempt in (*ATTEMPTS, *more):
+    for attempt in (*USES, *also):
         with pytest.raises(error, match=sentence) as refused:
             attempt(path)
         hints.append(refused.value.hint)
@@ -246,7 +245,7 @@ def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path) -> No
     for name, statements in OF_OTHERS.items():
         path = tmp_path / f"{name}.db"
         tamper(path, *statements)
-        left_alone(path, StorageUnavailable, "is a database of another program")
+        left_alone(path, StorageUnavailable, "is a database of another program", *CHECKS)
 
 
 @pytest.mark.parametrize("statements", OF_DEVELOPMENT.values(), ids=OF_DEVELOPMENT)
@@ -258,7 +257,7 @@ def test_a_file_of_a_development_version_is_refused_and_left_alone(
     sentence = (
         "chat.db was made by a development version of chatctl, whose files are not taken over"
     )
-    hints = left_alone(path, SchemaMismatch, sentence, restore_from)
+    hints = left_alone(path, SchemaMismatch, sentence, *CHECKS, restore_from)
     assert set(hints) == {"use a new file"}
     assert names(tmp_path) == ["chat.db"]
 
