@@ -138,6 +138,8 @@ def test_after_a_message(story: Room) -> None:
         "resync_required",
         "after_seq",
     )
+    of_no_room = story.server.http.get("/management/events", params={"after_seq": 1})
+    assert (of_no_room.status_code, of_no_room.json()["field"]) == (400, "room")
 
 
 def test_since_a_time(story: Room) -> None:
@@ -197,36 +199,6 @@ def test_the_tail_is_the_newest_still_ascending(story: Room) -> None:
     assert events(story.server, room=story.id, tail="true") == everything
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("limit=0", "limit"),
-        ("limit=1001", "limit"),
-        ("limit=x", "limit"),
-        ("after=x", "after"),
-        ("after=", "after"),
-        ("until=x", "until"),
-        ("until_time=x", "until_time"),
-        ("after=0189d3c1-0000-7000-8000-00000fffffff", "after"),
-        ("room=x", "room"),
-        ("room=", "room"),
-        ("since_time=x", "since_time"),
-        ("after_seq=x", "after_seq"),
-        ("after_seq=-1", "after_seq"),
-        ("after_seq=1", "room"),
-        ("since_time=-1", "since_time"),
-        ("tail=x", "tail"),
-        ("type=" + 30_000 * "a", "type"),
-    ],
-)
-def test_a_wrong_query_is_refused_by_its_name(
-    shared_server: Server, query: str, field: str
-) -> None:
-    answer = shared_server.http.get(f"/management/events?{query}")
-    assert answer.status_code == 400
-    assert answer.json()["field"] == field
-
-
 @pytest.mark.parametrize("more", [{}, {"after_seq": 1}])
 @pytest.mark.parametrize("path", ["events", "events/stream", "callbacks/deliveries"])
 def test_an_unknown_room(shared_server: Server, path: str, more: dict[str, int]) -> None:
@@ -283,14 +255,6 @@ def test_the_stream_begins_with_the_newest(story: Room) -> None:
         story.ban("carl")  # filtered out
         story.server.http.post(f"{story.path}/messages", json={"content": "text 3"})
         assert next(told)["data"]["content"] == "text 3"
-
-
-@pytest.mark.parametrize(
-    ("query", "field"), [("tail=-1", "tail"), ("tail=x", "tail"), ("after=x", "after")]
-)
-def test_a_wrong_stream_is_refused(shared_server: Server, query: str, field: str) -> None:
-    answer = shared_server.http.get(f"/management/events/stream?{query}")
-    assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
 def test_every_action_over_http_is_an_event(room: Room) -> None:

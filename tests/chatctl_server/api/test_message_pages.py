@@ -146,19 +146,6 @@ def test_a_page_ends_at_256_kib_of_text(told: Told) -> None:
     assert Told(told.server, room.id).all_pages() == [[10, 9, 8, 7, 6, 5, 4, 3], [2, 1]]
 
 
-@pytest.mark.parametrize("name", ["before_seq", "limit", "from", "to"])
-@pytest.mark.parametrize("value", ["x", "", "1.5"])
-def test_what_is_no_number_is_refused_by_its_name(told: Told, name: str, value: str) -> None:
-    answer = told.ask(**{name: value})
-    assert (answer.status_code, answer.json()["field"]) == (400, name)
-
-
-@pytest.mark.parametrize("name", ["before_seq", "limit"])
-def test_numbers_begin_at_one(told: Told, name: str) -> None:
-    answer = told.ask(**{name: 0})
-    assert (answer.status_code, answer.json()["field"]) == (400, name)
-
-
 def test_an_empty_and_a_closed_room(told: Told) -> None:
     room = told.server.create_room("closing")
     closing = Told(told.server, room.id)

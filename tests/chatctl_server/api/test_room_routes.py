@@ -47,54 +47,10 @@ def test_create_without_admins_and_with_a_name_that_exists(shared_server: Server
     assert details["admin_user_ids"] == []
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "room_name"),
-        ({"room_name": None}, "room_name"),
-        ({"room_name": 5}, "room_name"),
-        ({"room_name": ""}, "room_name"),
-        ({"room_name": "x" * 256}, "room_name"),
-        ({"room_name": "x", "admin_user_ids": "boss"}, "admin_user_ids"),
-        ({"room_name": "x", "admin_user_ids": [1]}, "admin_user_ids"),
-        ({"room_name": "x", "admin_user_ids": [""]}, "admin_user_ids"),
-    ],
-)
-def test_a_wrong_body_is_refused_by_its_field(
-    shared_server: Server, body: dict[str, Any], field: str
-) -> None:
-    answer = shared_server.http.post("/management/rooms", json=body)
-    assert answer.status_code == 400
-    problem = answer.json()
-    assert problem["code"] == "invalid_input"
-    assert problem["field"].split("[")[0] == field
-    assert field in problem["detail"]
-
-
-@pytest.mark.parametrize("field", ["room_name", "admin_user_ids"])
-def test_text_with_nul_is_refused(shared_server: Server, field: str) -> None:
-    body = {"room_name": "x", "admin_user_ids": ["boss"]}
-    body[field] = "a\0b" if field == "room_name" else ["a\0b"]
-    problem = shared_server.http.post("/management/rooms", json=body).json()
-    assert (problem["status"], problem["code"], problem["field"]) == (400, "bad_text", field)
-
-
 def test_other_scripts_are_kept(shared_server: Server) -> None:
     name = "测试 👩‍💻 \u202e"
     room = shared_server.create_room(name)
     assert room.details()["room_name"] == name
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b'"text"', b'{"room_name":"\\ud800"}']
-)
-def test_a_body_that_is_no_such_object_is_refused(shared_server: Server, content: bytes) -> None:
-    answer = shared_server.http.post(
-        "/management/rooms", content=content, headers={"content-type": "application/json"}
-    )
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "'data'" not in answer.json()["detail"]
 
 
 def test_the_list_holds_open_rooms_in_order_of_creation(shared_server: Server) -> None:
@@ -155,26 +111,6 @@ def test_a_full_last_page_has_no_next(shared_server: Server) -> None:
     assert shared_server.http.get("/management/rooms?match=no+such+name").json() == []
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("status=gone", "status"),
-        (f"match={'x' * 1001}", "match"),
-        ("limit=0", "limit"),
-        ("limit=x", "limit"),
-        ("cursor=-1", "cursor"),
-        ("cursor=x", "cursor"),
-        ("cursor=99999999999999999999", "cursor"),
-    ],
-)
-def test_a_wrong_query_is_refused_by_its_name(
-    shared_server: Server, query: str, field: str
-) -> None:
-    answer = shared_server.http.get(f"/management/rooms?{query}")
-    assert answer.status_code == 400
-    assert answer.json()["field"] == field
-
-
 def test_rename(room: Room) -> None:
     for changed in (True, False):
         answer = room.server.http.patch(room.path, json={"room_name": "hall"})
@@ -185,7 +121,6 @@ def test_rename(room: Room) -> None:
         "/management/events", params={"room": room.id, "type": "room.renamed"}
     ).json()
     assert [each["data"]["name"] for each in renamed] == ["hall"]
-    assert room.server.http.patch(room.path, json={"room_name": ""}).status_code == 400
 
 
 def test_admins_are_replaced_as_a_set(room: Room) -> None:
@@ -199,9 +134,6 @@ def test_admins_are_replaced_as_a_set(room: Room) -> None:
     assert reset("adam", "zoe") == {"changed": False}
     assert reset() == {"changed": True}
     assert room.details()["admin_user_ids"] == []
-    missing = room.server.http.put(f"{room.path}/admins", json={})
-    assert missing.status_code == 400
-    assert missing.json()["field"] == "admin_user_ids"
 
 
 def test_members(room: Room) -> None:

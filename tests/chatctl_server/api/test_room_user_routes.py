@@ -124,23 +124,6 @@ def test_what_has_ended_is_not_shown(room: Room) -> None:
     eventually(ended)
 
 
-@pytest.mark.parametrize("kind", SANCTIONS)
-@pytest.mark.parametrize(
-    ("user_id", "body", "code", "field"),
-    [
-        ("mallory", {"expires_in": 0}, "invalid_input", "expires_in"),
-        ("mallory", {"reason": "\0"}, "bad_text", "reason"),
-        ("x" * 256, {}, "invalid_input", "user_id"),
-    ],
-)
-def test_bad_input_is_refused_by_its_field(
-    server: Server, kind: str, user_id: str, body: dict[str, Any], code: str, field: str
-) -> None:
-    answer = server.http.put(f"{PATH}/{user_id}/{kind}", json=body)
-    assert answer.status_code == 400, answer.text
-    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
-
-
 def test_they_outlive_a_restart(tmp_path: Any) -> None:
     with running(tmp_path) as server:
         room = server.create_room()
@@ -200,13 +183,10 @@ def test_only_from_a_time_on(room: Room) -> None:
     assert erase(room.server, "grace", since=said_at) == (True, 1)
 
 
-def test_where_they_cannot_be_erased(server: Server) -> None:
+def test_in_an_unknown_room_they_cannot_be_erased(server: Server) -> None:
     missing = {"room": "00000000-0000-4000-8000-000000000000"}
     answer = server.http.delete(f"{PATH}/eve/messages", params=missing)
     assert (answer.status_code, answer.json()["field"]) == (404, "room")
-    for name, value in (("room", "lobby"), ("since", "-1"), ("dry_run", "perhaps")):
-        answer = server.http.delete(f"{PATH}/eve/messages", params={name: value})
-        assert (answer.status_code, answer.json()["field"]) == (400, name)
 
 
 def listed(server: Server, user_id: str, **query: str | int) -> list[dict[str, Any]]:

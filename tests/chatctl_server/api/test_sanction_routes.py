@@ -8,6 +8,7 @@ import pytest
 from world import Room, eventually
 
 SANCTIONS = ["bans", "mutes"]
+LONG = "x" * 256
 SET_BY = {"bans": "banned_by", "mutes": "muted_by"}
 
 
@@ -46,47 +47,21 @@ def test_a_repeat_changes_nothing_and_a_new_reason_does(room: Room, kind: str) -
     assert [each["reason"] for each in answers] == [None, None, "spam", "spam"]
 
 
-@pytest.mark.parametrize("kind", SANCTIONS)
-@pytest.mark.parametrize(
-    ("body", "code", "field"),
-    [
-        ({"expires_in": 0}, "invalid_input", "expires_in"),
-        ({"expires_in": -1}, "invalid_input", "expires_in"),
-        ({"expires_in": "1h"}, "invalid_input", "expires_in"),
-        ({"expires_in": 1.5}, "invalid_input", "expires_in"),
-        ({"expires_in": 10**30}, "invalid_input", "expires_in"),
-        ({"reason": 1}, "invalid_input", "reason"),
-        ({"reason": "\0"}, "bad_text", "reason"),
-    ],
-)
-def test_a_wrong_body_is_refused_by_its_field(
-    room: Room, kind: str, body: dict[str, Any], code: str, field: str
-) -> None:
-    answer = room.server.http.put(f"{room.path}/{kind}/anna", json=body)
-    assert answer.status_code == 400
-    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
-    assert room.server.http.get(f"{room.path}/{kind}").json() == []
+def test_user_ids_are_opaque(room: Room) -> None:
+    path = f"{room.path}/bans"
+    for user_id in ("a/b", "/", "%41", "a b", "用户", "a?b#c", "x" * 255):
+        quoted = f"{path}/{quote(user_id, safe='')}"
+        assert room.server.http.put(quoted).status_code == 200
+        assert [each["user_id"] for each in room.server.http.get(path).json()] == [user_id]
+        assert room.server.http.delete(quoted).json() == {"changed": True}
 
 
-@pytest.mark.parametrize("user_id", ["a/b", "/", "%41", "a b", "用户", "a?b#c", "x" * 255])
-def test_user_ids_are_opaque(room: Room, user_id: str) -> None:
-    path = f"{room.path}/bans/{quote(user_id, safe='')}"
-    answer = room.server.http.put(path)
-    assert answer.status_code == 200, answer.text
-    assert [each["user_id"] for each in room.server.http.get(f"{room.path}/bans").json()] == [
-        user_id
-    ]
-    assert room.server.http.delete(path).json() == {"changed": True}
-
-
-@pytest.mark.parametrize(
-    ("user_id", "code"),
-    [("a%00b", "bad_text"), ("%ff", "bad_text"), ("x" * 256, "invalid_input")],
-)
-def test_a_user_id_that_cannot_be_stored_is_refused(room: Room, user_id: str, code: str) -> None:
-    answer = room.server.http.put(f"{room.path}/bans/{user_id}")
-    assert answer.status_code == 400
-    assert (answer.json()["code"], answer.json()["field"]) == (code, "user_id")
+def test_a_user_id_that_cannot_be_stored_is_refused(room: Room) -> None:
+    for user_id, code in (("a%00b", "bad_text"), ("%ff", "bad_text"), (LONG, "invalid_input")):
+        for path in (f"{room.path}/bans/{user_id}", f"/management/room-users/{user_id}/ban"):
+            answer = room.server.http.put(path)
+            assert (answer.status_code, answer.json()["code"]) == (400, code)
+            assert answer.json()["field"] == "user_id"
     assert room.server.http.get(f"{room.path}/bans").json() == []
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from admin import LOCAL, Admin
 from hooks import calling, request_sync, stored
 from offline import Offline
@@ -67,27 +66,6 @@ def test_a_scope_is_named_and_shown(tmp_path: Path) -> None:
             for each in server.http.get("/management/events", params=query).json()
         ]
         assert told == list(SCOPES)
-
-
-@pytest.mark.parametrize(
-    "scope",
-    [
-        "",
-        "room",
-        "rooms:0",
-        "workspace",
-        "workspace:",
-        "workspace:1",
-        "workspace:07",
-        "site:x",
-        "all\0",
-        1,
-    ],
-)
-def test_an_unknown_scope_is_named(admin: Admin, scope: Any) -> None:
-    body = {"url": "https://hooks.example/", "events": ["ban.*"], "scope": scope}
-    assert admin.ask("POST", "", 400, json=body)["field"] == "scope"
-    assert admin.ask("GET", "") == []
 
 
 def test_an_endpoint_hears_only_of_its_scope(tmp_path: Path, hook: Receiver) -> None:

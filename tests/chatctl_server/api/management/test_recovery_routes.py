@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from admin import Admin
 from hooks import calling, stored, wait_at
 from receivers import Receiver, answer
@@ -144,28 +143,3 @@ def test_what_happened_while_no_url_was_set(tmp_path: Path, hook: Receiver) -> N
         assert (page["first"]["kind"], page["first"]["room_id"]) == ("room_event", room.id)
         assert wait_at(hook, "ROOM_EVENT_CALLBACK_URL", 1)[0].json["room_name"] == "one"
         assert len(hook.requests) == 2
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"since": -1}, "since"),
-        ({"since": "now"}, "since"),
-        ({"until": -1}, "until"),
-        ({"only": "some"}, "only"),
-        ({"endpoint_id": "no-uuid"}, "endpoint_id"),
-        ({"after": "there"}, "after"),
-        ({"limit": 0}, "limit"),
-        ({"limit": 1001}, "limit"),
-        ({"dry_run": "yes"}, "dry_run"),
-    ],
-)
-def test_what_is_wrong_with_a_recovery_is_named(
-    admin: Admin, body: dict[str, Any], field: str
-) -> None:
-    refused = admin.ask("POST", "/recover", 400, json={"since": 0, **body})
-    assert refused["field"] == field
-
-
-def test_a_recovery_says_since_when(admin: Admin) -> None:
-    assert admin.ask("POST", "/recover", 400, json={})["field"] == "since"
