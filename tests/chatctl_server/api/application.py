@@ -1,14 +1,16 @@
-"""The application in the test's own process, on a file database."""
+"""The application in the test's own process, on a file database; tokens and pages of any."""
 
 import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 from world import KEY
 
 from chatctl_server.api.faces import Faces
@@ -16,6 +18,8 @@ from chatctl_server.app import FACES, Application, Role, create_app
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
+
+SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
 
 
 @contextlib.asynccontextmanager
@@ -35,6 +39,20 @@ async def in_process(
         ) as client,
     ):
         yield app, client
+
+
+def pages(http: httpx.Client, path: str, **query: Any) -> list[list[dict[str, Any]]]:
+    """Of a list, as its links lead through it."""
+    answer = http.get(path, params=query or None)
+    assert answer.status_code == 200, answer.text
+    found = [answer.json()]
+    return found + (pages(http, answer.links["next"]["url"]) if answer.links else [])
+
+
+def token(user_id: str | None = "anna", secret: str = SECRET, **claims: Any) -> str:
+    """That lets a user into rooms; a claim that is None is left out."""
+    given = {"sub": user_id, "exp": int(time.time()) + 600, **claims}
+    return jwt.encode({name: each for name, each in given.items() if each is not None}, secret)
 
 
 def socket_scope(path: str, query: str = "", *headers: tuple[bytes, bytes]) -> dict[str, Any]:

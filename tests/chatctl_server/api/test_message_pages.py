@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from application import pages
 from offline import SECOND, Offline
 from world import Room, running
 
@@ -34,14 +35,8 @@ class Told(Room):
         return [each["seq"] for each in self.page(**query)]
 
     def all_pages(self, **query: Any) -> list[list[int]]:
-        """By the links."""
-        found = []
-        answer = self.ask(**query)
-        while True:
-            found.append([each["seq"] for each in answer.json()])
-            if "next" not in answer.links:
-                return found
-            answer = self.server.http.get(answer.links["next"]["url"])
+        found = pages(self.server.http, f"{self.path}/messages", **query)
+        return [[each["seq"] for each in page] for page in found]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +108,7 @@ def test_the_newest_first_within_all_bounds(
 
 
 @pytest.mark.parametrize(
-    ("query", "pages"),
+    ("query", "expected"),
     [
         ({"limit": 3}, [[7, 6, 5], [4, 3, 2], [1]]),
         ({"limit": 7}, [[7, 6, 5, 4, 3, 2, 1]]),
@@ -122,9 +117,9 @@ def test_the_newest_first_within_all_bounds(
     ],
 )
 def test_links_lead_through_all_of_it(
-    told: Told, query: dict[str, int], pages: list[list[int]]
+    told: Told, query: dict[str, int], expected: list[list[int]]
 ) -> None:
-    assert told.all_pages(**query) == pages
+    assert told.all_pages(**query) == expected
 
 
 def test_what_is_posted_meanwhile_shifts_no_page(told: Told) -> None:

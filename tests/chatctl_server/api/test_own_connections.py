@@ -3,12 +3,10 @@
 import time
 from collections.abc import Iterator
 
-import jwt
 import pytest
 import wire
+from application import SECRET, token
 from world import Room, eventually, running
-
-SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +19,6 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     }
     with running(tmp_path_factory.mktemp("narrow"), **settings) as server:
         yield server.create_room("narrow")
-
-
-def token(user_id: str, seconds: int = 600) -> str:
-    return jwt.encode({"sub": user_id, "exp": int(time.time()) + seconds}, SECRET)
 
 
 def connections(room: Room) -> int:
@@ -75,7 +69,7 @@ def test_in_another_room_it_is_one_too_many(narrow: Room) -> None:
 
 def test_a_session_ends_with_its_token(narrow: Room) -> None:
     """4001: the client comes back with a new token, and with what it has seen."""
-    dora = narrow.join("dora", token=token("dora", seconds=4))
+    dora = narrow.join("dora", token=token("dora", exp=int(time.time()) + 4))
     seq = dora.say("before the end")["seq"]
     assert dora.close_code() == 4001
     query = {"room": narrow.id, "actor": "dora", "type": "session.left"}

@@ -11,13 +11,12 @@ from typing import Any
 
 import event_streams
 import httpx
-import jwt
 import pytest
 import wire
+from application import SECRET, token
 from event_streams import Event, Listener, follow
 from world import Room, Server, eventually, running
 
-SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
 BANNED = "你已被踢出该房间，无法再次加入"
 SIGNALS = {"RoomStats", "UserJoined", "UserLeft"}
 
@@ -174,10 +173,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         yield server.create_room("guarded")
 
 
-def token(user_id: str, seconds: int = 600) -> str:
-    return jwt.encode({"sub": user_id, "exp": int(time.time()) + seconds}, SECRET)
-
-
 def test_identity_by_token(guarded: Room) -> None:
     for user_id, query in ((None, {}), (None, {"token": "x"}), ("bert", {"token": token("anna")})):
         with Listener(guarded, user_id, None, {}, **query) as refused:
@@ -227,7 +222,7 @@ def test_a_stream_has_a_place_and_gives_it_back(guarded: Room) -> None:
 
 
 def test_it_ends_with_the_token_and_may_come_back(guarded: Room) -> None:
-    with Listener(guarded, None, token=token("anna", seconds=2)) as anna:
+    with Listener(guarded, None, token=token("anna", exp=int(time.time()) + 2)) as anna:
         joined = anna.next().id
         assert anna.rest()[-1] == closed(4001)
         assert anna.last_id == joined

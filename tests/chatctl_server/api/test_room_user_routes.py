@@ -1,8 +1,10 @@
 """A user over all rooms: what there is of them, and bans and mutes that hold everywhere."""
 
+from itertools import chain
 from typing import Any
 
 import pytest
+from application import pages
 from world import Room, Server, eventually, running
 
 PATH = "/management/room-users"
@@ -190,15 +192,7 @@ def test_in_an_unknown_room_they_cannot_be_erased(server: Server) -> None:
 
 
 def listed(server: Server, user_id: str, **query: str | int) -> list[dict[str, Any]]:
-    """All pages."""
-    found: list[dict[str, Any]] = []
-    path: str | None = f"{PATH}/{user_id}/messages"
-    while path is not None:
-        answer = server.http.get(path, params=query or None)
-        assert answer.status_code == 200, answer.text
-        found += answer.json()
-        path, query = answer.links.get("next", {}).get("url"), {}
-    return found
+    return list(chain(*pages(server.http, f"{PATH}/{user_id}/messages", **query)))
 
 
 def test_their_messages_of_all_rooms_newest_first(server: Server) -> None:

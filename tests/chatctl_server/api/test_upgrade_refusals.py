@@ -10,10 +10,10 @@ from typing import Any
 import jwt
 import pytest
 import wire
+from application import SECRET, token
 from world import Room, Server, eventually, running
 
 NO_OFFSETS = ("x", "-1", "1.5", "9" * 30)
-SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
 
 
 def refused(server: Server, path: str, *lines: str) -> dict[str, Any]:
@@ -99,11 +99,6 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     }
     with running(tmp_path_factory.mktemp("full"), **settings) as server:
         yield server.create_room("full", admins=("boss",))
-
-
-def token(user_id: str | None = "anna", secret: str = SECRET, **claims: Any) -> str:
-    given = {"sub": user_id, "exp": int(time.time()) + 600, **claims}
-    return jwt.encode({name: each for name, each in given.items() if each is not None}, secret)
 
 
 def test_at_the_cap_it_is_503_until_a_place_is_free(full: Room) -> None:
