@@ -36,17 +36,6 @@ def test_add_and_remove(room: Room) -> None:
     assert events(room) == [["adam", "boss", "zoe"], ["adam", "carl", "zoe"], []]
 
 
-def test_an_admin_is_one_at_once_and_no_longer_at_once(room: Room) -> None:
-    anna, bert = room.join("anna"), room.join("bert")
-    changed(room, add=["anna"])
-    anna.send("MuteUser", {"user_id": "bert"})
-    assert bert.receive("UserMuted")["payload"] == {"user_id": "bert"}
-    changed(room, remove=["anna"])
-    anna.send("KickUser", {"user_id": "bert"})
-    anna.frames_until_pong()
-    assert room.server.http.get(f"{room.path}/bans").json() == []
-
-
 def test_of_many_at_the_same_time_none_is_lost(room: Room) -> None:
     users = [f"user-{number:02}" for number in range(24)]
     changed(room, add=[f"old-{user}" for user in users])

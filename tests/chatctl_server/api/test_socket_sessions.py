@@ -146,30 +146,6 @@ def test_a_banned_join_counts_nowhere(room: Room) -> None:
     assert sessions_of(room) == []
 
 
-def test_frames_after_a_kick_are_not_stored(room: Room) -> None:
-    boss, anna = room.join("boss"), room.join("anna")
-    boss.send("KickUser", {"user_id": "anna"})
-    for number in range(50):
-        try:
-            anna.send("SendMessage", {"content": f"{number}"})
-        except Exception:  # the server has closed it
-            break
-    anna.close_code()
-    answer = room.server.http.get(f"/management/events?room={room.id}&limit=1000").json()
-    types = [(each["type"], each["actor"]) for each in answer]
-    assert ("message.posted", "anna") not in types[types.index(("ban.set", "boss")) :]
-
-
-def test_closing_tells_and_closes_everybody(room: Room) -> None:
-    clients = [room.join(name) for name in ("anna", "bert", "boss")]
-    room.server.http.delete(room.path)
-    for client in clients:
-        frames, code = client.last_frames()
-        assert (frames[-1]["payload"], code) == ({"message": "房间已关闭"}, 4508)
-        assert "UserLeft" not in names(frames)
-    assert room.history() == []  # that sentence is not stored
-
-
 def test_a_stop_and_a_start(tmp_path: Path) -> None:
     """Rooms, admins, bans, mutes, history, sessions and client ids outlive the server."""
     with running(tmp_path) as server:
