@@ -118,6 +118,27 @@ class Talker:
             self.code = event["code"]
 
 
+class Lobby:
+    """A room of a server in this process, of which ``boss`` is the admin."""
+
+    def __init__(self, app: Application, client: httpx.AsyncClient, room_id: str) -> None:
+        self.app, self.client, self.id = app, client, room_id
+        self.path = f"/management/rooms/{room_id}"
+
+    def dial(self, user_id: str, query: str = "") -> Talker:
+        return Talker(self.app, self.id, user_id, query)
+
+    async def join(self, user_id: str) -> Talker:
+        found = self.dial(user_id)
+        await found.got("WelcomeInfo")
+        return found
+
+    async def post(self, text: str) -> int:
+        answer = await self.client.post(f"{self.path}/messages", json={"content": text})
+        assert answer.status_code == 201
+        return int(answer.json()["message_id"])
+
+
 async def reached(check: Callable[[], Any]) -> None:
     async with asyncio.timeout(15):
         while not check():

@@ -1,15 +1,11 @@
 """Many come back at once: what they ask for is read once, and nobody is told what is no more."""
 
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from application import Talker, in_process, reached
+from application import Lobby, Talker, reached
 
-from chatctl_server.app import Application
 from chatctl_server.storage import replay, rooms
 
 EVERYBODY = 20
@@ -34,40 +30,17 @@ class Held:
         monkeypatch.setattr(module, name, query)
 
 
-class Scene:
-    def __init__(self, app: Application, client: httpx.AsyncClient, room_id: str) -> None:
-        self.app = app
-        self.client = client
-        self.room_id = room_id
-        self.path = f"/management/rooms/{room_id}"
-
-    def talker(self, number: int, query: str = "") -> Talker:
-        return Talker(self.app, self.room_id, f"user-{number}", query)
-
-    async def post(self, text: str) -> int:
-        answer = await self.client.post(f"{self.path}/messages", json={"content": text})
-        assert answer.status_code == 201
-        return int(answer.json()["message_id"])
-
-
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with in_process(tmp_path, "server") as (app, client):
-        made = await client.post("/management/rooms", json={"room_name": "lobby"})
-        yield Scene(app, client, made.json()["room_id"])
-
-
 async def leave(talkers: list[Talker]) -> None:
     for each in talkers:
         await each.leave()
 
 
-async def test_equal_pages_are_read_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_equal_pages_are_read_once(lobby: Lobby, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
-        await scene.post(f"message {number}")
+        await lobby.post(f"message {number}")
     start, page = Held(monkeypatch, replay, "start"), Held(monkeypatch, replay, "page")
     start.may_answer.set()
-    talkers = [scene.talker(number, "&since=1") for number in range(EVERYBODY)]
+    talkers = [lobby.dial(f"user-{number}", "&since=1") for number in range(EVERYBODY)]
     await reached(lambda: all(each.named("WelcomeInfo") for each in talkers))
     await reached(lambda: page.read)
     page.may_answer.set()
@@ -78,15 +51,15 @@ async def test_equal_pages_are_read_once(scene: Scene, monkeypatch: pytest.Monke
 
 
 async def test_after_an_erasure_nobody_is_told_a_page_from_before(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    message_id = await scene.post("a secret")
+    message_id = await lobby.post("a secret")
     page = Held(monkeypatch, replay, "page")
-    early = scene.talker(1, "&since=0")
+    early = lobby.dial("early", "&since=0")
     await reached(lambda: page.read == 1)
-    erased = await scene.client.delete(f"{scene.path}/messages/{message_id}")
+    erased = await lobby.client.delete(f"{lobby.path}/messages/{message_id}")
     assert erased.status_code == 200
-    late = scene.talker(2, "&since=0")
+    late = lobby.dial("late", "&since=0")
     await reached(lambda: page.asked == 2)
     page.may_answer.set()
     await reached(lambda: early.named("MessageDeleted") and late.named("MessageDeleted"))
@@ -95,38 +68,38 @@ async def test_after_an_erasure_nobody_is_told_a_page_from_before(
 
 
 async def test_a_room_that_somebody_is_in_is_not_looked_up_again(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = Held(monkeypatch, rooms, "find_open_ref")
-    talkers = [scene.talker(number) for number in range(EVERYBODY)]
+    talkers = [lobby.dial(f"user-{number}") for number in range(EVERYBODY)]
     await reached(lambda: found.read)
     found.may_answer.set()
     await reached(lambda: all(each.named("WelcomeInfo") for each in talkers))
-    talkers.append(scene.talker(EVERYBODY))
+    talkers.append(lobby.dial("the last"))
     await reached(lambda: talkers[-1].named("WelcomeInfo"))
     assert found.asked == 1
     await leave(talkers)
 
 
-async def test_a_room_that_was_closed_is_found_by_nobody(scene: Scene) -> None:
-    early = scene.talker(1)
+async def test_a_room_that_was_closed_is_found_by_nobody(lobby: Lobby) -> None:
+    early = lobby.dial("early")
     await reached(lambda: early.named("WelcomeInfo"))
-    assert (await scene.client.delete(scene.path)).status_code == 204
-    late = scene.talker(2)
+    assert (await lobby.client.delete(lobby.path)).status_code == 204
+    late = lobby.dial("late")
     await reached(lambda: late.refused == 404)
     await early.leave()
 
 
 async def test_a_look_up_from_before_a_closing_is_not_remembered(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = Held(monkeypatch, rooms, "find_open_ref")
-    early = scene.talker(1)
+    early = lobby.dial("early")
     await reached(lambda: found.read == 1)
-    assert (await scene.client.delete(scene.path)).status_code == 204
+    assert (await lobby.client.delete(lobby.path)).status_code == 204
     found.may_answer.set()
     await reached(lambda: early.named("Error"))
     await early.leave()
     assert early.named("Error")[0]["code"] == "room_closed"
-    late = scene.talker(2)
+    late = lobby.dial("late")
     await reached(lambda: late.refused == 404)

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 import wire
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.exposition import generate_latest
 from world import Room, eventually, running
 
+from chatctl_server.api.metrics import PlainHistogram
+
+BOUNDS = (0.001, 0.5, 1, 64)
 PING = b'{"type":"Ping","payload":{"timestamp":1}}'
 FRAME = b"\x81" + bytes([0x80 | len(PING)]) + b"\0\0\0\0" + PING
 
@@ -55,3 +60,15 @@ def test_who_reads_too_slowly_is_counted(room: Room) -> None:
             boss.say("x" * 30_000)
         name = 'chatctl_evictions_total{reason="too_slow"}'
         eventually(lambda: room.server.figure(name) == 1)
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.0005, 0.001, 0.0011, 0.75, 1, 2, 64, 65, 1e9]])
+def test_a_histogram_is_shown_as_prometheus_client_shows_its_own(values: list[float]) -> None:
+    theirs, ours = CollectorRegistry(), CollectorRegistry()
+    histogram = Histogram("taken_seconds", "How long it took", buckets=BOUNDS, registry=theirs)
+    plain = PlainHistogram("taken_seconds", "How long it took", buckets=BOUNDS, registry=ours)
+    for value in values:
+        histogram.observe(value)
+        plain.observe(value)
+    lines = [line for line in generate_latest(theirs).splitlines() if b"_created" not in line]
+    assert generate_latest(ours).splitlines() == lines

@@ -2,42 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import pytest
-from application import Talker, held, in_process, reached
+from application import Lobby, held, reached
 
-from chatctl_server.app import Application
+from chatctl_server.actions import messages
 from chatctl_server.storage import readers, store
+from chatctl_server.storage.transaction import Tx
 
 Frame = dict[str, Any]
-
-
-class Lobby:
-    """A room of a server in this process."""
-
-    def __init__(self, app: Application, client: httpx.AsyncClient, room_id: str) -> None:
-        self.app, self.client, self.id = app, client, room_id
-        self.path = f"/management/rooms/{room_id}"
-
-    def dial(self, user_id: str, query: str = "") -> Talker:
-        return Talker(self.app, self.id, user_id, query)
-
-    async def join(self, user_id: str) -> Talker:
-        found = self.dial(user_id)
-        await found.got("WelcomeInfo")
-        return found
-
-
-@pytest.fixture
-async def lobby(tmp_path: Path) -> AsyncIterator[Lobby]:
-    async with in_process(tmp_path, "server") as (app, client):
-        body = {"room_name": "lobby", "admin_user_ids": ["boss"]}
-        made = await client.post("/management/rooms", json=body)
-        yield Lobby(app, client, made.json()["room_id"])
 
 
 async def test_what_comes_after_a_kick_is_not_stored(lobby: Lobby) -> None:
@@ -156,3 +131,46 @@ async def test_a_custom_event_that_waits_is_counted_by_its_length(
         assert (refused.status_code, refused.json()["code"]) == (503, "busy")
     await boss.got("CustomEvent")
     await boss.leave()
+
+
+async def test_posts_over_http_are_stored_together_with_those_of_sockets(
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[str]] = []
+    many, writer = messages.POST.many, lobby.app.context.store
+
+    def noted(tx: Tx, posts: Sequence[messages.Post]) -> Any:
+        batches.append([post.content for post in posts])
+        return many(tx, posts)
+
+    async def are_waiting(count: int) -> None:
+        """So many posts; followers write, too."""
+        queued = (writer._urgent, writer._waiting)
+        await reached(
+            lambda: sum(call.action is messages.POST for calls in queued for call in calls) == count
+        )
+
+    anna = await lobby.join("anna")
+    monkeypatch.setattr(messages.POST, "many", noted)
+    posting: list[asyncio.Task[Any]] = []
+    async with held(writer):
+        anna.say("socket 1")
+        await are_waiting(1)
+        for number, body in enumerate(({"user_id": "bert"}, {"user_id": "carl"}, {}), 1):
+            sent = {**body, "content": f"http {number}"}
+            asked = lobby.client.post(f"{lobby.path}/messages", json=sent)
+            posting.append(asyncio.create_task(asked))
+            await are_waiting(1 + number)
+        anna.say("socket 2")
+        await are_waiting(5)
+    answers = [await each for each in posting]
+    await reached(lambda: len(anna.named("Ack")) == 2)
+    await anna.leave()
+    # The announcement, as all that administrators do, goes before what waits.
+    in_turn = ["socket 1", "http 1", "http 2", "socket 2"]
+    assert batches in ([["http 3", *in_turn]], [in_turn]), "what a follower writes may part them"
+    assert [(each.status_code, each.json()["seq"]) for each in answers] == [
+        (201, 3),
+        (201, 4),
+        (201, 1),
+    ]
