@@ -67,10 +67,10 @@ def socket_scope(path: str, query: str = "", *headers: tuple[bytes, bytes]) -> d
     }
 
 
-class Talker:
-    """A user's WebSocket to a room, spoken to as the server's protocol does."""
+class Socket:
+    """A WebSocket to the application, spoken to as the server's protocol does."""
 
-    def __init__(self, app: Application, room_id: str, user_id: str, query: str = "") -> None:
+    def __init__(self, app: Application, scope: dict[str, Any]) -> None:
         self.frames: list[dict[str, Any]] = []
         self.heard = 0
         self.refused: int | None = None  # the status
@@ -79,24 +79,10 @@ class Talker:
         self.may_send.set()
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.arrives("connect")
-        scope = socket_scope(f"/ws/rooms/{room_id}", f"user_id={user_id}{query}")
         self.task = asyncio.create_task(app(scope, self._receive, self._send))
 
     def arrives(self, name: str, **event: Any) -> None:
         self._events.put_nowait({"type": f"websocket.{name}", **event})
-
-    def sends(self, name: str, payload: dict[str, Any]) -> None:
-        self.arrives("receive", text=json.dumps({"type": name, "payload": payload}))
-
-    def say(self, text: str) -> None:
-        self.sends("SendMessage", {"content": text, "client_msg_id": text})
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [each["payload"] for each in self.frames if each["type"] == name]
-
-    async def got(self, name: str) -> dict[str, Any]:
-        await reached(lambda: self.named(name))
-        return self.named(name)[0]
 
     async def leave(self) -> None:
         self.may_send.set()
@@ -116,6 +102,26 @@ class Talker:
             self.refused = event["status"]
         elif event["type"] == "websocket.close":
             self.code = event["code"]
+
+
+class Talker(Socket):
+    """A user's WebSocket to a room."""
+
+    def __init__(self, app: Application, room_id: str, user_id: str, query: str = "") -> None:
+        super().__init__(app, socket_scope(f"/ws/rooms/{room_id}", f"user_id={user_id}{query}"))
+
+    def sends(self, name: str, payload: dict[str, Any]) -> None:
+        self.arrives("receive", text=json.dumps({"type": name, "payload": payload}))
+
+    def say(self, text: str) -> None:
+        self.sends("SendMessage", {"content": text, "client_msg_id": text})
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [each["payload"] for each in self.frames if each["type"] == name]
+
+    async def got(self, name: str) -> dict[str, Any]:
+        await reached(lambda: self.named(name))
+        return self.named(name)[0]
 
 
 class Lobby:

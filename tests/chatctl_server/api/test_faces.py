@@ -179,19 +179,14 @@ async def test_no_credential_opens_another_face(tmp_path: Path) -> None:
 
 
 async def test_what_a_process_is_trusted_with_is_said_by_the_face(tmp_path: Path) -> None:
-    """A command on the file needs no key for the management, and a guest's token for the guests."""
+    """A command on the file needs no key for the management, and a guest's token for the guests,
+    also where the path of one part begins as another's does."""
     async with with_guests(tmp_path, "command") as (_, client):
         assert (await client.get("/management/status")).status_code == 200
         assert (await client.get("/guests/me")).status_code == 401
         assert (await client.get("/guests/me", headers=GUEST)).status_code == 200
-        assert (await client.get("/welcome")).text == "come in"
-
-
-async def test_a_part_ends_with_its_segment(tmp_path: Path) -> None:
-    """The path of one begins as another's does."""
-    async with with_guests(tmp_path, "command") as (_, client):
-        assert (await client.get("/guests/me", headers=GUEST)).status_code == 200
         assert (await client.get("/guests-book", headers=GUEST)).json() == ["anna", "bert"]
+        assert (await client.get("/welcome")).text == "come in"
 
 
 LOADED = """
@@ -253,15 +248,12 @@ async def test_its_sockets_are_where_it_says(tmp_path: Path) -> None:
             assert (head["type"], head["status"]) == ("websocket.http.response.start", 404)
 
 
-async def test_without_the_face_there_is_nothing_of_it(tmp_path: Path) -> None:
+async def test_it_is_served_and_described_where_it_is_a_face(tmp_path: Path) -> None:
     async with in_process(tmp_path, "server") as (app, client):
         assert (await client.get("/guests/me", headers=GUEST)).status_code == 404
         head, _ = await upgrade(app, "/ws/guests/anna/live")
         assert head["status"] == 404
         assert "/guests/me" not in (await client.get("/schema")).json()["paths"]
-
-
-async def test_it_is_described_where_it_is_served(tmp_path: Path) -> None:
     async with with_guests(tmp_path) as (_, client):
         described = (await client.get("/schema")).json()["paths"]
         assert described["/guests/me"]["get"]["summary"] == "Who is here"

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
-import msgspec
 import pytest
 import second_face
-from application import in_process, socket_scope
+from application import Socket, in_process, reached, socket_scope
 from second_face import DESK
 
 from chatctl_server.actions import conversations, messages, moderation, participants, scopes
@@ -39,37 +38,17 @@ def token(user: str, desk: str = WORKSPACE) -> dict[str, str]:
     return {"X-Desk-Token": f"{user}@{desk}"}
 
 
-class Stream:
-    """A WebSocket of the face, spoken to as a server would."""
+class Stream(Socket):
+    """A WebSocket of the face."""
 
     def __init__(self, app: Application, user: str, desk: str, query: str = "") -> None:
-        self.told: list[dict[str, Any]] = []
-        self._over = asyncio.Event()
-        self._events = iter(["websocket.connect"])
-        token = b"x-desk-token", f"{user}@{desk}".encode()
-        scope = socket_scope(f"/ws/desk/{user}", query, token)
-        self._task = asyncio.create_task(app(scope, self._receive, self._send))
-
-    async def _receive(self) -> dict[str, Any]:
-        if (kind := next(self._events, None)) is not None:
-            return {"type": kind}
-        await self._over.wait()
-        return {"type": "websocket.disconnect"}
-
-    async def _send(self, message: Any) -> None:
-        if message["type"] == "websocket.send":
-            self.told.append(msgspec.json.decode(message["text"]))
+        shown = b"x-desk-token", f"{user}@{desk}".encode()
+        super().__init__(app, socket_scope(f"/ws/desk/{user}", query, shown))
 
     async def until(self, offset: int) -> list[dict[str, Any]]:
         """All that it was told, once the event at that offset has come."""
-        async with asyncio.timeout(15):
-            while not self.told or self.told[-1]["offset"] < offset:
-                await asyncio.sleep(0.01)
-        return self.told
-
-    async def end(self) -> None:
-        self._over.set()
-        await self._task
+        await reached(lambda: self.frames and self.frames[-1]["offset"] >= offset)
+        return self.frames
 
 
 def _furnish(tx: Tx, actor: events.Actor, desk: str) -> list[Conversation]:
@@ -129,7 +108,7 @@ async def streams(*opened: Stream) -> AsyncIterator[None]:
         yield
     finally:
         for each in opened:
-            await each.end()
+            await each.leave()
 
 
 def test_it_is_small() -> None:
@@ -212,12 +191,6 @@ async def test_what_is_of_another_scope_or_kind_is_unknown(scene: Scene) -> None
     assert set((await scene.client.get("/desk", headers=token("anna"))).json()) == set(
         scene.ids[WORKSPACE]
     )
-
-
-async def test_equal_client_ids_of_two_scopes_are_two_messages(scene: Scene) -> None:
-    first, second = [await scene.say(desk, 0, "bert", "hello") for desk in (WORKSPACE, SITE)]
-    assert first.json()["message_id"] != second.json()["message_id"]
-    assert (await scene.say(WORKSPACE, 0, "bert", "hello")).json() == first.json()
 
 
 async def test_a_deletion_is_told_and_an_erasure_leaves_no_text(scene: Scene) -> None:
