@@ -185,12 +185,6 @@ def test_only_from_a_time_on(room: Room) -> None:
     assert erase(room.server, "grace", since=said_at) == (True, 1)
 
 
-def test_in_an_unknown_room_they_cannot_be_erased(server: Server) -> None:
-    missing = {"room": "00000000-0000-4000-8000-000000000000"}
-    answer = server.http.delete(f"{PATH}/eve/messages", params=missing)
-    assert (answer.status_code, answer.json()["field"]) == (404, "room")
-
-
 def listed(server: Server, user_id: str, **query: str | int) -> list[dict[str, Any]]:
     return list(chain(*pages(server.http, f"{PATH}/{user_id}/messages", **query)))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from admin import LOCAL, Admin
 from receivers import Receiver, Request, answer
 from world import Server, eventually, running
@@ -78,35 +77,32 @@ def test_the_same_again_adds_nothing(admin: Admin) -> None:
     assert admin.add(PUBLIC, "ban.*")["endpoint_id"] != added["endpoint_id"]
 
 
-@pytest.mark.parametrize(
-    ("body", "field", "said"),
-    [
-        ({"url": "http://10.0.0.1/"}, "url", "CALLBACK_ALLOW_NETWORKS"),
-        ({"url": "ftp://hooks.example/"}, "url", "must begin with http:// or https://"),
-        ({"url": "http://169.254.169.254/"}, "url", "the receiver's own host"),
-        ({"url": 7}, "url", "url"),
-        ({"events": []}, "events", "must have"),
-        ({"events": ["ban.*"] * 51}, "events", "must have"),
-        ({"events": ["bann.set"]}, "events", "did you mean ban.set"),
-        ({"events": ["nothing.like.it"]}, "events", "message"),
-        ({"events": ["ban.*,mute.*"]}, "events", "pattern"),
-        ({"events": ["ban.*\0"]}, "events", "pattern"),
-        ({"secret": "no base64"}, "secret", "base64"),
-        ({"secret": "c2hvcnQ="}, "secret", "5 bytes"),
-        ({"secret": f"{OTHER} {OTHER}"}, "secret", "base64"),
-    ],
-)
-def test_what_is_wrong_is_named(admin: Admin, body: dict[str, Any], field: str, said: str) -> None:
+def test_what_is_wrong_is_named(admin: Admin) -> None:
     wanted = {"url": PUBLIC, "events": ["ban.*"]}
     added = admin.add(PUBLIC, "mute.*")
-    for method, path, sent in (
-        ("POST", "", {**wanted, **body}),
-        ("PATCH", f"/{added['endpoint_id']}", body),
+    for field, value, said in (
+        ("url", "http://10.0.0.1/", "CALLBACK_ALLOW_NETWORKS"),
+        ("url", "ftp://hooks.example/", "must begin with http:// or https://"),
+        ("url", "http://169.254.169.254/", "the receiver's own host"),
+        ("url", 7, "url"),
+        ("events", [], "must have"),
+        ("events", ["ban.*"] * 51, "must have"),
+        ("events", ["bann.set"], "did you mean ban.set"),
+        ("events", ["nothing.like.it"], "message"),
+        ("events", ["ban.*,mute.*"], "pattern"),
+        ("events", ["ban.*\0"], "pattern"),
+        ("secret", "no base64", "base64"),
+        ("secret", "c2hvcnQ=", "5 bytes"),
+        ("secret", f"{OTHER} {OTHER}", "base64"),
     ):
-        refused = admin.ask(method, path, 400, json=sent)
-        assert refused["field"].startswith(field)
-        assert said in refused["detail"] + refused.get("hint", "")
-        assert str(body.get("secret", "…")) not in str(refused)
+        for method, path, sent in (
+            ("POST", "", {**wanted, field: value}),
+            ("PATCH", f"/{added['endpoint_id']}", {field: value}),
+        ):
+            refused = admin.ask(method, path, 400, json=sent)
+            assert refused["field"].startswith(field)
+            assert said in refused["detail"] + refused.get("hint", "")
+            assert field != "secret" or value not in str(refused)
     assert len(admin.ask("GET", "")) == 1
 
 
@@ -242,17 +238,15 @@ def test_a_removed_one_gets_nothing_more(admin: Admin, hook: Receiver) -> None:
     assert admin.ask("POST", resend, 409)["code"] == "conflict"
 
 
-@pytest.mark.parametrize(
-    "kind", ["data", "room_event", "chat_history", "session_history", "periodic_sync"]
-)
-def test_one_of_the_settings_is_changed_there(named_admin: Admin, kind: str) -> None:
-    named = named_admin.named(kind)
-    assert (named["origin"], named["events"], named["is_guarded"]) == ("settings", [], False)
-    path = f"/{named['endpoint_id']}"
-    for method, more in (("PATCH", {"json": {"status": "disabled"}}), ("DELETE", {})):
-        refused = named_admin.ask(method, path, 409, **more)
-        assert f"{kind.upper()}_CALLBACK_URL" in refused["hint"]
-        assert "CALLBACK_SIGNING_SECRET" in refused["hint"]
+def test_one_of_the_settings_is_changed_there(named_admin: Admin) -> None:
+    for kind in ("data", "room_event", "chat_history", "session_history", "periodic_sync"):
+        named = named_admin.named(kind)
+        assert (named["origin"], named["events"], named["is_guarded"]) == ("settings", [], False)
+        path = f"/{named['endpoint_id']}"
+        for method, more in (("PATCH", {"json": {"status": "disabled"}}), ("DELETE", {})):
+            refused = named_admin.ask(method, path, 409, **more)
+            assert f"{kind.upper()}_CALLBACK_URL" in refused["hint"]
+            assert "CALLBACK_SIGNING_SECRET" in refused["hint"]
 
 
 def test_one_of_the_settings_says_since_when_it_fails(
@@ -268,8 +262,8 @@ def test_one_of_the_settings_says_since_when_it_fails(
     eventually(lambda: named_admin.named("room_event")["failing_since"] is None)
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_an_unknown_one_and_what_is_no_uuid(admin: Admin, method: str) -> None:
-    more = {"json": {"events": ["ban.*"]}} if method == "PATCH" else {}
-    assert admin.ask(method, f"/{UNKNOWN}", 404, **more)["field"] == "endpoint_id"
-    assert admin.ask(method, "/no-uuid", 400, **more)["field"] == "endpoint_id"
+def test_an_unknown_one_and_what_is_no_uuid(admin: Admin) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        more = {"json": {"events": ["ban.*"]}} if method == "PATCH" else {}
+        assert admin.ask(method, f"/{UNKNOWN}", 404, **more)["field"] == "endpoint_id"
+        assert admin.ask(method, "/no-uuid", 400, **more)["field"] == "endpoint_id"

@@ -74,24 +74,26 @@ def test_it_shows_until_it_has_arrived(calls: Server, hook: Receiver) -> None:
     assert status["health"] == "healthy"
 
 
-@pytest.mark.parametrize(
-    "words",
-    [("status",), ("callbacks", "ls"), ("callbacks", "show", "room_event"), ("sync", "status")],
-)
-def test_the_command_line_says_how_to_get_it_back(
-    calls: Server, hook: Receiver, words: tuple[str, ...]
-) -> None:
-    assert calls.chatctl(*words).stderr == ""
+def test_the_command_line_says_how_to_get_it_back(calls: Server, hook: Receiver) -> None:
+    asked = (
+        ("status",),
+        ("callbacks", "ls"),
+        ("callbacks", "show", "room_event"),
+        ("sync", "status"),
+    )
+    assert [calls.chatctl(*words).stderr for words in asked] == [""] * 4
     calls.create_room()
     finished(calls, 1)
-    said = calls.chatctl(*words).stderr
-    assert said.startswith("chatctl: 1 callback was given up\n  try: chatctl callbacks recover ")
-    assert calls.chatctl(*words, "--quiet").stderr == ""
-    assert calls.chatctl(*words, "--json").stderr == said
+    for words in asked:
+        said = calls.chatctl(*words).stderr
+        begin = "chatctl: 1 callback was given up\n  try: chatctl callbacks recover "
+        assert said.startswith(begin)
+        assert calls.chatctl(*words, "--quiet").stderr == ""
+        assert calls.chatctl(*words, "--json").stderr == said
     hook.behave(answer())
     run_the_hint(calls, said.partition("try: ")[2])
     eventually(lambda: calls.figure(FAILED) == 0)
-    assert calls.chatctl(*words).stderr == ""
+    assert [calls.chatctl(*words).stderr for words in asked] == [""] * 3
 
 
 def test_a_sample_that_fails_is_no_loss(calls: Server) -> None:
@@ -108,23 +110,20 @@ def test_who_has_no_callbacks_hears_nothing_of_them(server: Server) -> None:
     assert names == ["database"]
 
 
-@pytest.mark.parametrize(
-    ("minutes", "is_enabled", "expected"),
-    [
+def test_what_waits_for_long() -> None:
+    for minutes, is_enabled, expected in (
         (6, True, "3 pending, the oldest for 6 min: chatctl callbacks ls"),
         (4, True, None),
         (6, False, None),
-    ],
-    ids=["for long", "not for long", "for one that is disabled"],
-)
-def test_what_waits(minutes: int, is_enabled: bool, expected: str | None) -> None:
-    since = times.now() - minutes * 60 * times.SECOND
-    waiting = Receiving("data", is_enabled, Outstanding(3, since))
-    assert callback_figures.trouble([waiting]) == expected
+    ):
+        since = times.now() - minutes * 60 * times.SECOND
+        waiting = Receiving("data", is_enabled, Outstanding(3, since))
+        assert callback_figures.trouble([waiting]) == expected
 
 
-@pytest.mark.parametrize(("minutes", "is_trouble"), [(59, True), (61, False)])
-def test_a_failure_is_trouble_for_an_hour(minutes: int, is_trouble: bool) -> None:
-    at = times.now() - minutes * 60 * times.SECOND
-    lost = Receiving("data", True, Outstanding(failed=1, oldest_failed_at=at, last_failure_at=at))
-    assert (callback_figures.trouble([lost]) is not None) == is_trouble
+def test_a_failure_is_trouble_for_an_hour() -> None:
+    for minutes, is_trouble in ((59, True), (61, False)):
+        at = times.now() - minutes * 60 * times.SECOND
+        lost = Outstanding(failed=1, oldest_failed_at=at, last_failure_at=at)
+        told = callback_figures.trouble([Receiving("data", True, lost)])
+        assert (told is not None) == is_trouble
