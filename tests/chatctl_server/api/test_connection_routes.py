@@ -28,6 +28,10 @@ def test_in_the_order_of_their_joins(server: Server) -> None:
     assert {each["address"] for each in found} == {"127.0.0.1"}
     (member,) = server.http.get(f"{hall.path}/members").json()
     assert found[0]["join_time"] == member["join_time"]
+    done = server.chatctl("connections", "ls")
+    cells = done.stdout.splitlines()[1].split("\t")
+    assert (cells[:4], cells[5]) == (["lobby", "anna", "Anna", "127.0.0.1"], lobby.id)
+    assert done.returncode == 0
 
 
 def test_streams_too_and_who_has_gone_no_more(server: Server) -> None:
@@ -48,15 +52,3 @@ def test_the_address_is_the_one_that_a_trusted_proxy_tells(tmp_path: Path) -> No
             line.sendall(wire.upgrade(path, "X-Forwarded-For: 203.0.113.7"))
             assert wire.read_answer(line).status == 101
             eventually(lambda: [each["address"] for each in listed(server)] == ["203.0.113.7"])
-
-
-def test_the_command_lists_them(server: Server) -> None:
-    room = server.create_room()
-    room.join("anna")
-    done = server.chatctl("connections", "ls")
-    cells = done.stdout.rstrip("\n").split("\t")
-    assert (cells[:4], cells[5], done.returncode) == (
-        ["lobby", "anna", "anna", "127.0.0.1"],
-        room.id,
-        0,
-    )
