@@ -4,6 +4,7 @@ The rows are written at known times before the server starts.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from operator import itemgetter
 from typing import Any
 
@@ -114,21 +115,18 @@ def test_pages(told: Told, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("page", [4, 1000, 10**18, 10**30])
-def test_past_the_end_there_are_no_records_and_true_totals(
-    told: Told, kind: str, page: int
-) -> None:
-    found = told.page(kind, page=page, limit=3)
-    assert found["records"] == []
-    pagination = found["pagination"]
-    assert (pagination["total_pages"], pagination["total_records"]) == (3, 7)
-    assert (pagination["has_next"], pagination["has_prev"]) == (False, True)
+def test_past_the_end_there_are_no_records_and_true_totals(told: Told, kind: str) -> None:
+    for page in (4, 1000, 10**18, 10**30):
+        found = told.page(kind, page=page, limit=3)
+        assert found["records"] == []
+        pagination = found["pagination"]
+        assert (pagination["total_pages"], pagination["total_records"]) == (3, 7)
+        assert (pagination["has_next"], pagination["has_prev"]) == (False, True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("window", "numbers"),
-    [
+def test_from_and_to_are_inclusive(told: Told, kind: str) -> None:
+    for window, numbers in (
         ({"from": T}, [6, 5, 4, 3, 2, 1, 0]),
         ({"from": T + 1}, [6, 5, 4, 3, 2]),
         ({"from": T + 10, "to": T + 20}, [5, 4, 3, 2]),
@@ -140,15 +138,11 @@ def test_past_the_end_there_are_no_records_and_true_totals(
         ({"from": 0, "to": 10**30}, [6, 5, 4, 3, 2, 1, 0]),
         ({"from": -(10**30)}, [6, 5, 4, 3, 2, 1, 0]),
         ({"from": 10**30}, []),
-    ],
-)
-def test_from_and_to_are_inclusive(
-    told: Told, kind: str, window: dict[str, int], numbers: list[int]
-) -> None:
-    page = told.page(kind, **window)
-    assert [each["user_id"] for each in page["records"]] == [f"u{number}" for number in numbers]
-    assert page["pagination"]["total_records"] == len(numbers)
-    assert page["pagination"]["total_pages"] == (1 if numbers else 0)
+    ):
+        page = told.page(kind, **window)
+        assert [each["user_id"] for each in page["records"]] == [f"u{each}" for each in numbers]
+        totals = page["pagination"]["total_records"], page["pagination"]["total_pages"]
+        assert totals == (len(numbers), 1 if numbers else 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -159,10 +153,9 @@ def test_pages_of_a_window(told: Told, kind: str) -> None:
     assert told.names(kind, page=3, **window) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("limit", [10_000, 10_001, 10**30])
-def test_a_limit_above_the_largest_is_the_largest(told: Told, kind: str, limit: int) -> None:
-    assert told.page(kind, limit=limit)["pagination"]["page_size"] == 10_000
+def test_a_limit_above_the_largest_is_the_largest(told: Told) -> None:
+    for kind, limit in product(KINDS, (10_000, 10_001, 10**30)):
+        assert told.page(kind, limit=limit)["pagination"]["page_size"] == 10_000
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -208,15 +201,9 @@ def test_only_finished_sessions(told: Told) -> None:
     assert page["pagination"]["total_records"] == 1
 
 
-def test_messages_sent_within_one_second_are_told_later_first(room_of_told: Room) -> None:
-    anna = room_of_told.join("anna")
+def test_messages_sent_within_one_second_are_told_later_first(told: Told) -> None:
+    room = told.server.create_room("fast")
+    anna = room.join("anna")
     for number in range(20):
         anna.say(f"{number}")
-    assert [each["content"] for each in room_of_told.history()] == [
-        f"{number}" for number in range(19, -1, -1)
-    ]
-
-
-@pytest.fixture
-def room_of_told(told: Told) -> Room:
-    return told.server.create_room("fast")
+    assert [each["content"] for each in room.history()] == [f"{n}" for n in range(19, -1, -1)]

@@ -92,18 +92,6 @@ def test_a_ban_ends_by_itself(room: Room) -> None:
     room.join("anna")
 
 
-def test_a_mute_keeps_the_user_connected(room: Room) -> None:
-    anna, bert = room.join("anna"), room.join("bert")
-    room.server.http.put(f"{room.path}/mutes/anna")
-    assert bert.receive("UserMuted")["payload"] == {"user_id": "anna"}
-    anna.send("SendMessage", {"content": "hello?", "client_msg_id": "1"})
-    assert anna.receive("YouAreMuted") == {"type": "YouAreMuted"}
-    assert room.history() == []
-    room.server.http.delete(f"{room.path}/mutes/anna")
-    anna.say("hello!")
-    assert bert.receive("Message")["payload"]["content"] == "hello!"
-
-
 def test_a_soft_kick_lets_the_user_return(room: Room) -> None:
     anna = room.join("anna")
     answer = room.server.http.post(f"{room.path}/kick/anna")

@@ -158,6 +158,8 @@ def test_mute_and_unmute(room: Room) -> None:
     boss.send("UnmuteUser", {"user_id": "anna"})
     eventually(lambda: room.server.http.get(f"{room.path}/mutes").json() == [])
     assert anna.say("y")["seq"] == 1
+    room.server.http.put(f"{room.path}/mutes/anna")
+    assert boss.receive("UserMuted")["payload"] == {"user_id": "anna"}
 
 
 CUSTOM_PAYLOADS = [
