@@ -143,9 +143,9 @@ def requests_of(server: Server, **query: str) -> list[dict[str, Any]]:
     return [dict(each) for each in answer.json()]
 
 
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [
+def test_a_request_for_everything(shared_server: Server) -> None:
+    """Also with a body that does not say it is JSON, as ``curl -d ''`` sends one."""
+    for content, kind in (
         (b"", None),
         (b"{}", "application/json"),
         (b" \n", "application/json; charset=utf-8"),
@@ -153,26 +153,19 @@ def requests_of(server: Server, **query: str) -> list[dict[str, Any]]:
         (b"now=1", "application/x-www-form-urlencoded"),
         (b"please", "text/plain"),
         (b'{"kinds": ["chat_history"]}', None),
-    ],
-)
-def test_a_request_for_everything(shared_server: Server, content: bytes, kind: str | None) -> None:
-    """Also with a body that does not say it is JSON, as ``curl -d ''`` sends one."""
-    before = len(requests_of(shared_server))
-    headers = {} if kind is None else {"content-type": kind}
-    answer = shared_server.http.post("/management/sync", content=content, headers=headers)
-    assert answer.status_code == 202
-    recorded = requests_of(shared_server)
-    assert len(recorded) == before + 1
-    newest = recorded[-1]
-    assert (newest["room_id"], newest["credential"]) == (None, "api-key")
-    data = newest["data"]
-    assert data.pop("due_at") == newest["at"]
-    assert data == {
-        "kinds": ["data", "periodic"],
-        "from_time": None,
-        "to_time": None,
-        "full": False,
-    }
+    ):
+        before = len(requests_of(shared_server))
+        headers = {} if kind is None else {"content-type": kind}
+        answer = shared_server.http.post("/management/sync", content=content, headers=headers)
+        assert answer.status_code == 202
+        recorded = requests_of(shared_server)
+        assert len(recorded) == before + 1
+        newest = recorded[-1]
+        assert (newest["room_id"], newest["credential"]) == (None, "api-key")
+        data = newest["data"]
+        assert data.pop("due_at") == newest["at"]
+        times = {"from_time": None, "to_time": None}
+        assert data == {"kinds": ["data", "periodic"], **times, "full": False}
 
 
 def test_a_request_for_one_room(room: Room) -> None:
@@ -193,12 +186,13 @@ def test_a_request_for_one_room(room: Room) -> None:
         assert times == (rfc3339(T * SECOND), rfc3339((T + 61) * SECOND - 1))
 
 
-@pytest.mark.parametrize("body", [{"full": True}, {"from": T}, {"to": T}])
-def test_a_part_of_the_history_is_of_both_histories(room: Room, body: dict[str, Any]) -> None:
-    asked = {"room_id": room.id, **body}
-    assert room.server.http.post("/management/sync", json=asked).status_code == 202
-    recorded = requests_of(room.server, room=room.id)
-    assert [each["data"]["kinds"] for each in recorded] == [["chat_history"], ["session_history"]]
+def test_a_part_of_the_history_is_of_both_histories(shared_server: Server) -> None:
+    for body in ({"full": True}, {"from": T}, {"to": T}):
+        room = shared_server.create_room()
+        asked = {"room_id": room.id, **body}
+        assert shared_server.http.post("/management/sync", json=asked).status_code == 202
+        kinds = [each["data"]["kinds"] for each in requests_of(shared_server, room=room.id)]
+        assert kinds == [["chat_history"], ["session_history"]]
 
 
 def test_a_closed_room_has_histories_and_no_state(room: Room) -> None:
