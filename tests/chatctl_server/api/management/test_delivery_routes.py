@@ -179,7 +179,7 @@ def test_an_answer_that_repeats_an_erased_text_is_forgotten(admin: Admin, hook: 
 
 
 def test_an_unknown_delivery(admin: Admin) -> None:
-    for wanted, status in ((UNKNOWN, 404), ("999999", 404), ("no-id", 400), ("9" * 19, 400)):
+    for wanted, status in ((UNKNOWN, 404), ("999999", 404), ("no-id", 400), ("9" * 19, 404)):
         for method, path in (("GET", ""), ("POST", "/resend")):
             refused = admin.ask(method, f"/deliveries/{wanted}{path}", status)
             assert refused["field"] == "delivery_id"

@@ -93,7 +93,7 @@ def test_the_command_line_says_how_to_get_it_back(calls: Server, hook: Receiver)
     hook.behave(answer())
     run_the_hint(calls, said.partition("try: ")[2])
     eventually(lambda: calls.figure(FAILED) == 0)
-    assert [calls.chatctl(*words).stderr for words in asked] == [""] * 3
+    assert [calls.chatctl(*words).stderr for words in asked] == [""] * 4
 
 
 def test_a_sample_that_fails_is_no_loss(calls: Server) -> None:
