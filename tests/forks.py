@@ -2,48 +2,54 @@
 
 A start of Python with the server's imports costs 0.6 s of CPU; the suite makes hundreds. The fork
 runs the same ``main`` with its own arguments, environment, directory and streams. What depends on
-how the interpreter itself starts is run by ``subprocess`` as before.
+how the interpreter itself starts is run by ``subprocess``.
 """
 
-import atexit
 import contextlib
-import json
+import ctypes
+import gc
+import multiprocessing
 import os
-import select
+import resource
 import shlex
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, NamedTuple, NoReturn, Self
 
-import forked
-import launcher
+TESTS = Path(__file__).parent
+LIMITS = (resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+PR_SET_PDEATHSIG = 1
+_python = multiprocessing.get_context("forkserver")
+_python.set_forkserver_preload(
+    ["chatctl.cli", "chatctl.link.client", "chatctl.link.connection", "chatctl.link.in_process",
+     "chatctl.show.output", "chatctl_server.serving"]
+)  # fmt: skip
+# Tests start and end processes from several threads, of which multiprocessing knows nothing.
+_one_at_a_time = threading.Lock()
 
 
 class Process:
     """What tests use of ``subprocess.Popen``; ``communicate`` ends what is not done in time."""
 
     def __init__(
-        self,
-        pid: int,
-        status: int,
-        arguments: Sequence[str],
-        stdout: IO[bytes] | None,
-        stderr: IO[bytes] | None,
+        self, command: "Command", stdout: IO[bytes] | None, stderr: IO[bytes] | None
     ) -> None:
-        self.pid = pid
-        self.args = arguments
+        self.args = command.arguments
         self.stdout = stdout
         self.stderr = stderr
         self.returncode: int | None = None
-        self._status = status
+        self._process = _python.Process(target=_become, args=(command,), daemon=True)
+        with _one_at_a_time:
+            self._process.start()
+        self.pid: int = self._process.pid or 0
 
     def __enter__(self) -> Self:
         return self
@@ -76,10 +82,9 @@ class Process:
         return code
 
     def _wait(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._status], [], [], timeout)[0]:
-            told = os.read(self._status, 16)
-            os.close(self._status)
-            self.returncode = os.waitstatus_to_exitcode(int(told)) if told else -signal.SIGKILL
+        if self.returncode is None and wait([self._process.sentinel], timeout):
+            with _one_at_a_time:
+                self.returncode = self._process.exitcode
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -94,74 +99,12 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
 
-class Parent:
-    """The Python that is forked: one for each process of the tests, made when it is needed."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.environment = environment
-        self._directory = Path(tempfile.mkdtemp(prefix="forks-"))
-        self._address = str(self._directory / "socket")
-        self.program = self._make_program()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-            listening.bind(self._address)
-            listening.listen()
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", forked.__file__, str(listening.fileno())],
-                pass_fds=[listening.fileno()],
-                env=environment,
-                stdin=subprocess.PIPE,  # it ends when this does
-            )
-        atexit.register(self.close)
-
-    def _make_program(self) -> Path:
-        started_with = json.dumps(launcher.of_interpreter(self.environment))
-        words = [sys.executable, "-IS", launcher.__file__, self._address, started_with]
-        program = self._directory / "chatctl"
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-        program.chmod(0o700)
-        return program
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        shutil.rmtree(self._directory)
-
-    def suits(self, environment: dict[str, str]) -> bool:
-        ours, theirs = map(launcher.of_interpreter, (self.environment, environment))
-        return ours == theirs
-
-    def ask(
-        self,
-        arguments: Sequence[str],
-        environment: dict[str, str],
-        directory: Path,
-        files: Sequence[int],
-    ) -> tuple[int, int]:
-        """The process id, and the file in which its status will be told."""
-        place = str(directory)
-        asked, pid = launcher.ask(self._address, arguments, environment, place, files)
-        return pid, asked.detach()
-
-
-_parents: list[Parent] = []
-_choosing = threading.Lock()  # tests start processes from several threads
-
-
-def _parent(environment: dict[str, str]) -> Parent:
-    with _choosing:
-        for parent in _parents:
-            if parent.suits(environment):
-                return parent
-        kept = {"PATH", "VIRTUAL_ENV", "HOME"}
-        others = {name: text for name, text in environment.items() if name in kept}
-        _parents.append(Parent(launcher.of_interpreter(environment) | others))
-        return _parents[-1]
-
-
-def program(environment: dict[str, str]) -> Path:
-    """A ``chatctl`` to be started with an environment like this one."""
-    return _parent(environment).program
+class Command(NamedTuple):
+    arguments: Sequence[str]
+    environment: dict[str, str]
+    directory: Path
+    limits: dict[int, int]
+    files: list[Connection]  # in this form multiprocessing passes them on
 
 
 def start(
@@ -186,8 +129,10 @@ def start(
                 reading[place] = os.fdopen(ours, "rb")
             files.append(given.get(each, each))
             given[subprocess.STDOUT] = files[-1]
-        pid, status = _parent(environment).ask(arguments, environment, directory, files)
-    return Process(pid, status, arguments, *reading)
+        passed = [stack.enter_context(Connection(os.dup(each))) for each in files]
+        # What this process, and so its children, may use: a test makes a disk full by it.
+        limits = {each: resource.getrlimit(each)[0] for each in LIMITS}
+        return Process(Command(arguments, environment, directory, limits, passed), *reading)
 
 
 def run(
@@ -204,6 +149,39 @@ def run(
             file.seek(0)
         said, complained = (file.read().decode() for file in files[1:])
     return subprocess.CompletedProcess(list(arguments), code, said, complained)
+
+
+def program(directory: Path) -> Path:
+    """A ``chatctl`` for shells, made in that directory: a real start each time."""
+    made = directory / "chatctl"
+    made.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m chatctl "$@"\n')
+    made.chmod(0o700)
+    return made
+
+
+def _become(command: Command) -> NoReturn:
+    """In the fork, which ends with the tests' process however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    gc.freeze()
+    for number, file in enumerate(command.files):
+        os.dup2(file.fileno(), number)
+        file.close()
+    os.closerange(3, 256)
+    os.chdir(command.directory)
+    os.environ.clear()
+    os.environ.update(command.environment)
+    if command.environment.get("PYTHONWARNINGS") == "error":
+        warnings.simplefilter("error")
+    for each, soft in command.limits.items():
+        resource.setrlimit(each, (soft, resource.getrlimit(each)[1]))
+    sys.argv = ["chatctl", *command.arguments]
+    sys.path = [each for each in sys.path if not Path(each).is_relative_to(TESTS)]
+    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
+    from chatctl import cli
+
+    cli.main()
 
 
 def _read_to_the_end(file: IO[bytes] | None) -> bytes:
