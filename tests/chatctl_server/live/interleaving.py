@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from held_socket import HeldSocket
+from lines import HeldLoop, HeldSocket
 from offline import room
 
 from chatctl_server.actions import custom_events, messages, moderation
@@ -35,20 +35,6 @@ OPERATOR = events.Actor("boss", "websocket")
 ROOM = room(1)
 CLOSE = b"\x88\x02"  # a close frame with a code and no reason
 TURNS = 12  # of the loop: more than any chain of tasks here has links
-
-
-class SteppedLoop(asyncio.SelectorEventLoop):
-    """Holds what the hub schedules, until the test lets it go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held: deque[Callable[[], None]] = deque()
-
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
-        if isinstance(getattr(callback, "__self__", None), Hub):
-            self.held.append(functools.partial(callback, *args))
-            return asyncio.Handle(callback, args, self)
-        return super().call_soon(callback, *args, context=context)
 
 
 class SteppedStore:
@@ -217,7 +203,7 @@ class SteppedRoom:
         for _ in range(TURNS):
             await asyncio.sleep(0)
 
-    async def finish(self, loop: SteppedLoop) -> None:
+    async def finish(self, loop: HeldLoop) -> None:
         """Everything that is held is let go; everybody is inside within a bounded time."""
         for listener in self.listeners:
             listener.read_on()

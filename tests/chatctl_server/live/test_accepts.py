@@ -3,8 +3,9 @@
 from typing import Any
 
 import uvicorn
+from lines import Socket
 from test_inbound import UPGRADE, frame
-from test_inbound_protocol import Given, Socket, turn
+from test_inbound_protocol import Given, turn
 from uvicorn.server import ServerState
 
 from chatctl_server.live.transports import HIGH_BYTES, Handler

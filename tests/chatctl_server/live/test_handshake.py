@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lines import Socket
 from uvicorn.server import ServerState
 
 from chatctl_server.live import handshake
@@ -50,35 +51,6 @@ OTHERS = [
 TARGETS = ["/", "/ws/rooms/1?user_id=anna", "/a%20b%2Fc?d=%C3%BC", "/a?b?c#d"]
 
 
-class Line(asyncio.Transport):
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.protocol: Any = None
-        self._is_closing = False
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 80)}.get(name, default)
-
-    def write(self, data: Any) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        self._is_closing = True
-
-    def is_closing(self) -> bool:
-        return self._is_closing
-
-    def set_protocol(self, protocol: Any) -> None:
-        self.protocol = protocol
-
-    def set_write_buffer_limits(self, high: Any = None, low: Any = None) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-
 async def _answered(request: bytes) -> tuple[Any, bytes]:
     """The scope that the application is given, if it is, and the answer."""
     found: list[Any] = []
@@ -95,7 +67,7 @@ async def _answered(request: bytes) -> tuple[Any, bytes]:
     config.load()
     state = ServerState()
     state.default_headers = [(b"date", b"Sun, 29 Nov 2026 00:00:00 GMT")]
-    line = Line()
+    line = Socket()
     protocol: Any = HttpProtocol(config=config, server_state=state, app_state={})
     line.protocol = protocol
     protocol.connection_made(line)
@@ -106,7 +78,7 @@ async def _answered(request: bytes) -> tuple[Any, bytes]:
     for task in list(state.tasks):
         task.cancel()
     await asyncio.gather(*state.tasks, return_exceptions=True)
-    return found, re.sub(rb"Date: [^\r]*", b"Date: now", line.written)
+    return found, re.sub(rb"Date: [^\r]*", b"Date: now", line.sent)
 
 
 def answered(request: bytes) -> tuple[Any, bytes]:

@@ -4,49 +4,15 @@ import asyncio
 from typing import Any
 
 import pytest
+from lines import Line
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live import hub as hubs
 from chatctl_server.live.derived import DerivedViews
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.subscriber import MAX_OWN_BYTES, Subscriber
-from chatctl_server.live.transports import Flow, Handler
 
 VIEW = "plain"
-
-
-class Line:
-    """A transport that keeps what it is written; ``is_full`` stands for a client that is slow."""
-
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.code: int | None = None
-        self.flow: Flow | None = None
-
-    def start(self, flow: Flow) -> None:
-        self.flow = flow
-
-    def frame(self, payload: bytes, offset: int | None = None) -> bytes:
-        return payload
-
-    def write(self, frames: bytes) -> None:
-        self.writes.append(frames)
-
-    def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
-        self.writes += [last] if last else []
-        self.code = code
-
-    def abort(self) -> None: ...
-    def hold_reading(self) -> None: ...
-    def read_on(self) -> None: ...
-    async def serve(self, handler: Handler) -> None: ...
-
-    def unsent_bytes(self) -> int:
-        return 0
-
-    @property
-    def told(self) -> bytes:
-        return b"".join(self.writes)
 
 
 class Client:
@@ -95,9 +61,6 @@ class Broken(Line):
     def write(self, frames: bytes) -> None:
         raise RuntimeError("the handler is closed")
 
-    def abort(self) -> None:
-        self.code = 0
-
 
 @pytest.mark.parametrize("has_own", [False, True])
 async def test_a_transport_that_fails_costs_nobody_else_anything(has_own: bool, hub: Hub) -> None:
@@ -115,7 +78,7 @@ async def test_a_transport_that_fails_costs_nobody_else_anything(has_own: bool, 
     told = {each.replace(b"own ", b"") for each in (lines[0].told, lines[2].told)}
     assert told == {b"1 2 "}
     assert own in lines[0].told
-    assert lines[1].code == 0
+    assert lines[1].is_aborted
     assert subscribers[1].is_finished
 
 

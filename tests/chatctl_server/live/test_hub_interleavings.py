@@ -7,14 +7,13 @@ is written goes up in the log, and of what it listens to nothing is missing and 
 import asyncio
 import os
 import re
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_hub import Line
+from lines import HeldLoop, Line
 
 from chatctl_server.domain import close_codes
 from chatctl_server.live import hub as hubs
@@ -42,20 +41,6 @@ STEPS = st.one_of(
     st.tuples(st.just("flush"), st.sampled_from([1, 1, 2, 10])),
     st.tuples(st.just("flush"), st.sampled_from([1, 1, 2, 10])),
 )
-
-
-class HeldLoop(asyncio.SelectorEventLoop):
-    """Holds what the hub schedules, until the test lets it go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held: deque[Callable[[], None]] = deque()
-
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
-        if isinstance(getattr(callback, "__self__", None), Hub):
-            self.held.append(callback)
-            return asyncio.Handle(callback, args, self)
-        return super().call_soon(callback, *args, context=context)
 
 
 class PausedLine(Line):

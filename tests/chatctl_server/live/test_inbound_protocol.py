@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from lines import Socket
 from test_inbound import EXAMPLES, FRAMES, MAX_BYTES, UPGRADE, Library, cut, frame
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
@@ -68,35 +69,6 @@ class Reference(Library):
                 self._protocol.send_close(1007)
                 return
         self.messages.append(data if self._is_text else None)
-
-
-class Socket(asyncio.Transport):
-    """Of a client that reads everything."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = b""
-        self.is_reading_ = True
-        self.is_closed = False
-
-    def write(self, data: Any) -> None:
-        if not self.is_closed:
-            self.sent += data
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def set_write_buffer_limits(self, high: Any = None, low: Any = None) -> None:
-        self.high = high
-
-    def is_closing(self) -> bool:
-        return self.is_closed
-
-    def pause_reading(self) -> None:
-        self.is_reading_ = False
-
-    def resume_reading(self) -> None:
-        self.is_reading_ = True
 
 
 class Given:

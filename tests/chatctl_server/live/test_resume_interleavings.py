@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from interleaving import OPERATOR, Listener, SteppedLoop, SteppedRoom, expected, told
+from interleaving import OPERATOR, Listener, SteppedRoom, expected, told
+from lines import HeldLoop
 
 from chatctl_server.actions import conversations
 from chatctl_server.domain import times
@@ -67,13 +68,13 @@ def test_no_gap_and_no_repeat(
     with tempfile.TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as directory:
         path = Path(directory) / "chat.db"
         shutil.copy(template, path)
-        with asyncio.Runner(loop_factory=SteppedLoop) as runner:
+        with asyncio.Runner(loop_factory=HeldLoop) as runner:
             runner.run(_play(path, steps, is_fast=is_fast))
 
 
 async def _play(path: Path, steps: list[tuple[str, int]], *, is_fast: bool) -> None:
     loop = asyncio.get_running_loop()
-    assert isinstance(loop, SteppedLoop)
+    assert isinstance(loop, HeldLoop)
     room = SteppedRoom(path, is_fast=is_fast)
     try:
         for name, number in steps:
@@ -86,7 +87,7 @@ async def _play(path: Path, steps: list[tuple[str, int]], *, is_fast: bool) -> N
         await room.close()
 
 
-async def _step(room: SteppedRoom, loop: SteppedLoop, name: str, number: int) -> None:
+async def _step(room: SteppedRoom, loop: HeldLoop, name: str, number: int) -> None:
     match name:
         case "hand over":
             room.hand_over()
@@ -182,7 +183,7 @@ async def _starve(path: Path) -> int:
 def test_a_busy_room_keeps_nobody_out(template: Path, tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     shutil.copy(template, path)
-    with asyncio.Runner(loop_factory=SteppedLoop) as runner:
+    with asyncio.Runner(loop_factory=HeldLoop) as runner:
         reads = runner.run(_starve(path))
     # A page is 3 messages, 2 come meanwhile, and the ring holds the newest 3.
     assert reads <= 15

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lines import Line
 from offline import room
 from second_face import Listens
 from world import PATIENCE_SECONDS
@@ -16,50 +17,11 @@ from chatctl_server.domain import events
 from chatctl_server.live import wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.subscriber import STALLED_SECONDS, Subscriber
-from chatctl_server.live.transports import AsgiWebSocket, Flow, Handler
+from chatctl_server.live.transports import AsgiWebSocket
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import maintenance
 
 OPERATOR = events.Actor(None, "test")
-
-
-class Line:
-    """A transport whose client takes what the test says; the extension ``chatctl.websocket``."""
-
-    def __init__(self) -> None:
-        self.unsent = 0
-        self.is_aborted = False
-        self.gone = asyncio.Event()
-
-    def start(self, flow: Flow) -> None:
-        pass
-
-    def frame(self, payload: bytes, offset: int | None = None) -> bytes:
-        return payload
-
-    def write(self, frames: bytes) -> None:
-        self.unsent += len(frames)
-
-    def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
-        self.unsent += len(last) + 4
-
-    def abort(self) -> None:
-        self.is_aborted = True
-        self.gone.set()
-
-    def unsent_bytes(self) -> int:
-        return self.unsent
-
-    def hold_reading(self) -> None:
-        pass
-
-    def read_on(self) -> None:
-        pass
-
-    async def serve(self, handler: Handler) -> None:
-        await self.gone.wait()
-        handler.disconnected()
-        handler.ended()
 
 
 @pytest.fixture
