@@ -8,6 +8,7 @@ how the interpreter itself starts is run by ``subprocess``.
 import contextlib
 import ctypes
 import gc
+import importlib
 import multiprocessing
 import os
 import resource
@@ -105,6 +106,7 @@ class Command(NamedTuple):
     directory: Path
     limits: dict[int, int]
     files: list[Connection]  # in this form multiprocessing passes them on
+    changes: Sequence[str]
 
 
 def start(
@@ -115,8 +117,10 @@ def start(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
+    changes: Sequence[str] = (),
 ) -> Process:
-    """``chatctl ARGUMENTS``; each stream is a file's number, or as ``Popen`` has it."""
+    """``chatctl ARGUMENTS``; each stream is a file's number, or as ``Popen`` has it. ``changes``:
+    functions of ``changed``."""
     with contextlib.ExitStack() as stack:
         nothing = stack.enter_context(Path(os.devnull).open("r+b", buffering=0)).fileno()
         given = {subprocess.DEVNULL: nothing}
@@ -132,7 +136,8 @@ def start(
         passed = [stack.enter_context(Connection(os.dup(each))) for each in files]
         # What this process, and so its children, may use: a test makes a disk full by it.
         limits = {each: resource.getrlimit(each)[0] for each in LIMITS}
-        return Process(Command(arguments, environment, directory, limits, passed), *reading)
+        command = Command(arguments, environment, directory, limits, passed, changes)
+        return Process(command, *reading)
 
 
 def run(
@@ -174,6 +179,8 @@ def _become(command: Command) -> NoReturn:
         warnings.simplefilter("error")
     for each, soft in command.limits.items():
         resource.setrlimit(each, (soft, resource.getrlimit(each)[1]))
+    for change in command.changes:
+        getattr(importlib.import_module("changed"), change)()
     sys.argv = ["chatctl", *command.arguments]
     sys.path = [each for each in sys.path if not Path(each).is_relative_to(TESTS)]
     sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", closefd=False)

@@ -7,11 +7,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import forks
 import httpx
@@ -22,7 +21,6 @@ Frame = dict[str, Any]
 PATIENCE_SECONDS = 15.0
 _ports = itertools.count()
 KEY = "the-admin-key-of-the-tests"
-TESTS = Path(__file__).parent
 
 
 def eventually(check: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -67,17 +65,19 @@ def _check_declared(response: httpx.Response) -> None:
 class Server:
     """``chatctl serve`` in a process of its own, on a file in its directory.
 
-    ``is_plain``: its sockets are served over plain ASGI (see ``plain_asgi``). CHATCTL_PLAIN_ASGI=1
+    ``is_plain``: its sockets are served over plain ASGI (see ``changed``). CHATCTL_PLAIN_ASGI=1
     has every server so, also those of tests that do not ask for it.
     """
 
     is_plain = os.environ.get("CHATCTL_PLAIN_ASGI") == "1"
 
-    def __init__(self, directory: Path, *arguments: str, **settings: str) -> None:
+    def __init__(
+        self, directory: Path, *arguments: str, program: str = "chatctl", **settings: str
+    ) -> None:
         self.directory = directory
         self.database = directory / "chat.db"
         self.port = free_port()
-        self.program = "chatctl"  # or a module that runs it with a change
+        self.program = program  # or the name of a change of it, see ``changed``
         self.arguments = arguments
         self.environment = clean_environment(
             directory,
@@ -90,7 +90,7 @@ class Server:
             },
         )
         self.log = directory / "server.log"
-        self.process: subprocess.Popen[bytes] | forks.Process | None = None
+        self.process: forks.Process | None = None
         self.http = httpx.Client(
             base_url=self.url,
             headers={b"X-Api-Key": self.environment.get("ADMIN_API_KEY", "").encode()},
@@ -105,33 +105,21 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> "Server":
-        with self.log.open("ab") as log:
-            self.process = self._spawn(log)
+        self.spawn()
         eventually(self._answers, seconds=30)
         return self
 
-    def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes] | forks.Process":
-        if self.program == "chatctl" and not self.is_plain:
-            words, number = ["serve", *self.arguments], log.fileno()
-            return forks.start(
-                words, self.environment, self.directory, stdout=number, stderr=number
-            )
-        return self.run(self.program, "serve", *self.arguments, log=log)
+    def spawn(self) -> None:
+        """Not waited for."""
+        with self.log.open("ab") as log:
+            self.process = self.begin("serve", *self.arguments, log=log.fileno())
 
-    def run(self, *words: str, log: IO[bytes]) -> "subprocess.Popen[bytes]":
-        """A module that runs ``chatctl`` with a change, and its arguments."""
-        environment = dict(self.environment)
-        if self.is_plain:
-            words = ("plain_asgi", *words)
-            paths = [str(TESTS), environment.get("PYTHONPATH", "")]
-            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        return subprocess.Popen(
-            [sys.executable, "-m", *words],
-            env=environment,
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+    def begin(self, *arguments: str, log: int = subprocess.PIPE) -> forks.Process:
+        """A command with the change, if there is one."""
+        changes = ["plain_asgi"] if self.is_plain else []
+        changes += [self.program] if self.program != "chatctl" else []
+        return forks.start(
+            arguments, self.environment, self.directory, stdout=log, stderr=log, changes=changes
         )
 
     def _answers(self) -> bool:
@@ -290,8 +278,10 @@ class Client:
 
 
 @contextlib.contextmanager
-def running(directory: Path, *arguments: str, **settings: str) -> Iterator[Server]:
-    server = Server(directory, *arguments, **settings)
+def running(
+    directory: Path, *arguments: str, program: str = "chatctl", **settings: str
+) -> Iterator[Server]:
+    server = Server(directory, *arguments, program=program, **settings)
     try:
         yield server.start()
     finally:

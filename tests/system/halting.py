@@ -1,12 +1,11 @@
 """The real ``chatctl``, which notes in a shared file where its writing connection stands.
 
-``python -m halting FILE ARGUMENTS…`` is ``chatctl ARGUMENTS…``. Told to, it halts at a place, so
-that a kill -9 falls there. What a kill met is read from the file afterwards.
+Told to, it halts at a place, so that a kill -9 falls there. What a kill met is read from the file
+afterwards.
 """
 
 import mmap
 import struct
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -89,7 +88,7 @@ class Board:
 
 
 def watch(board: Board) -> None:
-    """Before the program imports and uses the storage."""
+    """Before the program uses the storage."""
     import apsw
 
     from chatctl_server.storage.store import Store
@@ -139,11 +138,3 @@ def _wrap(board: Board, writing: Any, store: Any) -> None:
 
     writing.run = counted_run
     store._hand_over = counted_hand_over
-
-
-if __name__ == "__main__":
-    watch(Board(Path(sys.argv[1])))
-    from chatctl.cli import main
-
-    sys.argv[:2] = ["chatctl"]
-    main()

@@ -95,10 +95,9 @@ def set_clock(server: Server, seconds: int) -> None:
 @pytest.fixture
 def shifted(tmp_path: Path) -> Iterator[Server]:
     """Not started; its clock on the wall can be set."""
-    settings = {"CALLBACK_RETRY_DELAY_SECONDS": "1", "CALLBACK_MAX_RETRIES": "50"}
-    server = Server(tmp_path, **{**QUIET, **settings, "SYNC_INTERVAL_SECONDS": "1"})
-    server.program = "shifted_clock"
-    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
+    retries = {"CALLBACK_RETRY_DELAY_SECONDS": "1", "CALLBACK_MAX_RETRIES": "50"}
+    settings = {**QUIET, **retries, "SYNC_INTERVAL_SECONDS": "1"}
+    server = Server(tmp_path, program="shifted_clock", **settings)
     set_clock(server, 0)
     yield server
     server.close()

@@ -4,10 +4,8 @@ import contextlib
 import itertools
 import json
 import random
-import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import IO
 
 import proof
 import pytest
@@ -53,17 +51,13 @@ class Watched(Server):
     """A server whose writing connection can be halted; see ``halting``."""
 
     def __init__(self, directory: Path, **settings: str) -> None:
-        super().__init__(directory, **settings)
+        super().__init__(directory, program="halting", **settings)
         self.board = Board(directory / "board")
-        self.environment["PYTHONPATH"] = str(Path(__file__).parent)
 
     def start(self) -> "Watched":
         self.board.clear()
         super().start()
         return self
-
-    def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
-        return self.run("halting", str(self.directory / "board"), "serve", log=log)
 
 
 class Scene:

@@ -45,12 +45,10 @@ class Sample(NamedTuple):
 
 
 class Counted(Server):
-    """A server whose tasks can be counted; see ``census``."""
+    """A server whose tasks can be counted; see ``changed``."""
 
     def __init__(self, directory: Path, **settings: str) -> None:
-        super().__init__(directory, **settings)
-        self.program = "census"
-        self.environment["PYTHONPATH"] = str(Path(__file__).parent)
+        super().__init__(directory, program="census", **settings)
         self.http.headers["Connection"] = "close"  # none of the test's own is counted
 
     @property

@@ -31,9 +31,7 @@ def restart(server: Server, *, hours: int | None = None) -> None:
 @pytest.fixture
 def shifted(tmp_path: Path) -> Iterator[Server]:
     """Not started; its clock on the wall can be set, and it notes often how long it runs."""
-    server = Server(tmp_path, CLIENT_ID_HOURS="1")
-    server.program = "short_minutes"
-    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
+    server = Server(tmp_path, program="short_minutes", CLIENT_ID_HOURS="1")
     set_clock(server, 0)
     yield server
     server.close()

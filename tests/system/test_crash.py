@@ -7,7 +7,6 @@ writing connection stands; where each kill fell is read there after the death.
 import json
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -46,13 +45,8 @@ class HaltingServer(Server):
     """A server whose writing connection can be watched and halted."""
 
     def __init__(self, directory: Path, **settings: str) -> None:
-        super().__init__(directory, **settings)
+        super().__init__(directory, program="halting", **settings)
         self.board = Board(directory / "board")
-        self.environment["PYTHONPATH"] = str(HERE)
-
-    def spawn(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = self.run("halting", str(self.directory / "board"), "serve", log=log)
 
     def start(self) -> "HaltingServer":
         self.board.clear()
@@ -259,15 +253,6 @@ def test_killed_while_a_command_writes(halting_server: HaltingServer) -> None:
 def _die_banning(server: HaltingServer, room_id: str, user_id: str, place: Place) -> None:
     server.board.clear()
     server.board.halt_at(place)
-    board = str(server.directory / "board")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "halting", board, "ban", room_id, user_id],
-        env=server.environment,
-        cwd=server.directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    eventually(lambda: server.board.has_halted)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with server.begin("ban", room_id, user_id) as process:
+        eventually(lambda: server.board.has_halted)
+        process.kill()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import wire
-from world import Room, Server, eventually
+from world import Room, Server, eventually, running
 
 pytestmark = pytest.mark.own_protocol
 COUNT = 20
@@ -17,13 +17,8 @@ COUNT = 20
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
-    server.program = "uncollected"
-    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
-    try:
-        yield server.start()
-    finally:
-        server.close()
+    with running(tmp_path, program="uncollected") as server:
+        yield server
 
 
 def kept(server: Server) -> int:

@@ -9,13 +9,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
+import forks
 import pytest
 from halting import Board, Place
 from world import Server, eventually
 
-HERE = Path(__file__).parent
 REFUSED = 7
 UNREACHABLE = 6
 
@@ -29,20 +28,12 @@ def file_of_a_room(server: Server) -> tuple[Server, str]:
 
 
 @contextmanager
-def halted(server: Server, place: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def halted(server: Server, place: Place, *arguments: str) -> Iterator[forks.Process]:
     """The command as a process that stands still at that place, holding what it holds."""
     board = Board(server.directory / "board")
     board.clear()
     board.halt_at(place)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "halting", str(server.directory / "board"), *arguments],
-        env={**server.environment, "PYTHONPATH": str(HERE)},
-        cwd=server.directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = forks.start(arguments, server.environment, server.directory, changes=["halting"])
     try:
         eventually(lambda: board.has_halted)
         yield process

@@ -141,11 +141,8 @@ def test_a_full_server_turns_away_and_keeps_its_admin_socket(tmp_path: Path) -> 
 
 
 def test_a_long_question_is_interrupted_at_the_stop(tmp_path: Path) -> None:
-    server = Server(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="6")
-    server.program = "slow_queries"
-    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
-    try:
-        server.start()
+    settings = {"SHUTDOWN_TIMEOUT_SECONDS": "6"}
+    with running(tmp_path, program="slow_queries", **settings) as server:
         answers: list[httpx.Response] = []
         asking = threading.Thread(
             target=lambda: answers.append(server.http.get("/management/events"))
@@ -161,5 +158,3 @@ def test_a_long_question_is_interrupted_at_the_stop(tmp_path: Path) -> None:
         assert "stopped" in log
         assert '"level":"error"' not in log
         assert "Traceback" not in log
-    finally:
-        server.close()

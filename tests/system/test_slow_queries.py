@@ -6,21 +6,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from world import Server, eventually
+from world import Server, eventually, running
 
 SLOW = 6  # more than there are threads for lists
 
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
-    server.program = "slow_queries"
-    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
-    try:
-        server.start()
+    with running(tmp_path, program="slow_queries") as server:
         yield server
-    finally:
-        server.close()
 
 
 def search(server: Server) -> httpx.Response:

@@ -6,11 +6,10 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import wire
-from world import Room, Server, eventually
+from world import Room, Server, eventually, running
 
 SO_ATTACH_FILTER = 26
 PING = b"\x89\0"
@@ -21,13 +20,9 @@ TEXT = 30_000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("stuck"), HANDSHAKE_TIMEOUT_SECONDS="1")
-    server.program = "short_patience"
-    server.environment["PYTHONPATH"] = str(Path(__file__).parent)
-    try:
-        yield server.start()
-    finally:
-        server.close()
+    directory, settings = tmp_path_factory.mktemp("stuck"), {"HANDSHAKE_TIMEOUT_SECONDS": "1"}
+    with running(directory, program="short_patience", **settings) as server:
+        yield server
 
 
 @pytest.fixture
