@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from documents import ROOT, read
-from peewee import Model
 
 from chatctl.shell import registry
 from chatctl_server import errors
@@ -94,15 +92,12 @@ def test_every_command_of_a_client_has_its_row() -> None:
     assert sorted(names) == sorted(commands.NAMES)
 
 
-@pytest.mark.parametrize("event", events.TYPES, ids=[each.name for each in events.TYPES])
-def test_every_event_has_its_row_with_its_class_and_its_values(event: events.EventType) -> None:
-    _, _, event_class, data, _ = row(event.name, section("The log")).split("|")
-    assert event_class.strip() == event.event_class
-    values = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data))
-    assert values == list(event.payload.__struct_fields__)
-
-
-def test_every_event_with_a_row_is_there() -> None:
+def test_every_event_has_its_row_with_its_class_and_its_values() -> None:
+    for event in events.TYPES:
+        _, _, event_class, data, _ = row(event.name, section("The log")).split("|")
+        values = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data))
+        shown = (event_class.strip(), values)
+        assert shown == (event.event_class, list(event.payload.__struct_fields__)), event.name
     rows = re.findall(r"^\| (`\w+\.\w+`.*?) \|", section("The log"), re.MULTILINE)
     names = re.findall(r"`([\w.]+)`", " ".join(rows))
     assert sorted(names) == sorted(events.TYPE_NAMES)
@@ -133,11 +128,11 @@ def test_every_figure_of_the_metrics_is_named() -> None:
     assert set(re.findall(r"`(chatctl_\w+)`", section("The server itself"))) == names
 
 
-@pytest.mark.parametrize("model", models.CORE)
-def test_the_compared_tables_are_listed_with_their_columns(model: type[Model]) -> None:
-    columns = [field.column_name for field in model._meta.sorted_fields]
-    _, _, listed, _ = row(model._meta.table_name, ARCHITECTURE).split("|")
-    assert re.findall(r"`(\w+)`", listed) == columns
+def test_the_compared_tables_are_listed_with_their_columns() -> None:
+    for model in models.CORE:
+        columns = [field.column_name for field in model._meta.sorted_fields]
+        _, _, listed, _ = row(model._meta.table_name, ARCHITECTURE).split("|")
+        assert re.findall(r"`(\w+)`", listed) == columns, model
 
 
 def test_every_command_is_in_the_readme() -> None:
@@ -149,28 +144,25 @@ def test_every_command_is_in_the_readme() -> None:
     assert sorted(listed) == sorted([*registry.NOUNS, *(verb.name for verb in registry.VERBS)])
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_setting_a_page_names_exists(page: str) -> None:
-    # Constants of Linux, SQLite and Python in backticks would be taken for settings: none are.
-    named = set(re.findall(r"`(?:\$)?([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*|/[^`]*)?`", read(page)))
-    assert named <= set(SETTINGS) | set(SECRET_FILES) | OTHER_NAMES
+def test_every_setting_and_every_file_that_a_page_names_exists() -> None:
+    there = {*SETTINGS, *SECRET_FILES, *OTHER_NAMES}
+    for page in PAGES:
+        # Constants of Linux, SQLite and Python in backticks would be taken for settings: none are.
+        named = set(re.findall(r"`(?:\$)?([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*|/[^`]*)?`", read(page)))
+        assert named - there == set(), page
+        files = re.findall(r"`((?:chatctl|chatctl_server|tests|bench|docs)/[\w./-]*)`", read(page))
+        assert [name for name in files if not (ROOT / name).exists()] == [], page
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_file_a_page_names_exists(page: str) -> None:
-    named = re.findall(r"`((?:chatctl|chatctl_server|tests|bench|docs)/[\w./-]*)`", read(page))
-    assert [name for name in named if not (ROOT / name).exists()] == []
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_every_link_leads_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", _without_code(read(page))):
-        if target.startswith("https://"):
-            continue
-        path, _, anchor = target.partition("#")
-        linked = (ROOT / page).parent / path if path else ROOT / page
-        assert linked.exists(), target
-        assert not anchor or anchor in _anchors(linked.read_text()), target
+def test_every_link_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)]+)\)", _without_code(read(page))):
+            if target.startswith("https://"):
+                continue
+            path, _, anchor = target.partition("#")
+            linked = (ROOT / page).parent / path if path else ROOT / page
+            assert linked.exists(), (page, target)
+            assert not anchor or anchor in _anchors(linked.read_text()), (page, target)
 
 
 def _without_code(text: str) -> str:
