@@ -2,7 +2,6 @@
 traceback, and who is connected stays connected."""
 
 import contextlib
-import os
 import select
 import socket
 import struct
@@ -13,7 +12,6 @@ import pytest
 import wire
 from world import Room, Server, eventually, running
 
-PROOF = os.environ.get("CHATCTL_PROOF") == "1"
 MIB = 1024 * 1024
 
 
@@ -46,30 +44,21 @@ def room(server: Server) -> Room:
 # HTTP
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b'{"room_name":"\xff"}',
-        b'{"room_name":"\xed\xa0\x80"}',
-        b"\xff\xfe\x00",
-        b"\x00",
-        b'{"room_name":"a","x":' + b"[" * 40_000 + b"]" * 40_000 + b"}",
-        b"[" * 90_000,
-        b'{"a":' * 15_000,
-        b'{"room_name":' + b"9" * 90_000 + b"}",
-        b'{"room_name":"a","x":1e999999999}',
-        b'{"room_name":"a"} trailing',
-        b"<xml/>",
-        b"\x1f\x8b\x08\x00",
-    ],
-    ids=range(12),
-)
-def test_bodies_that_are_no_json(server: Server, content: bytes) -> None:
-    for path in ("/management/rooms", "/management/sync"):
-        answer = server.http.post(path, content=content)
-        if answer.status_code not in {200, 202}:  # a harmless unknown key
-            assert answer.status_code == 400
-            assert answer.json()["code"] in {"invalid_input", "bad_text"}
+BODIES = (
+    b'{"room_name":"\xff"}', b'{"room_name":"\xed\xa0\x80"}', b"\xff\xfe\x00", b"\x00",
+    b'{"room_name":"a","x":' + b"[" * 40_000 + b"]" * 40_000 + b"}", b"[" * 90_000,
+    b'{"a":' * 15_000, b'{"room_name":' + b"9" * 90_000 + b"}", b'{"room_name":"a"} trailing',
+    b'{"room_name":"a","x":1e999999999}', b"<xml/>", b"\x1f\x8b\x08\x00",
+)  # fmt: skip
+
+
+def test_bodies_that_are_no_json(server: Server) -> None:
+    for content in BODIES:
+        for path in ("/management/rooms", "/management/sync"):
+            answer = server.http.post(path, content=content)
+            if answer.status_code not in {200, 202}:  # a harmless unknown key
+                assert answer.status_code == 400, content[:50]
+                assert answer.json()["code"] in {"invalid_input", "bad_text"}, content[:50]
 
 
 @pytest.mark.parametrize("line", ["Content-Length: 200000", "Transfer-Encoding: chunked"])
@@ -87,13 +76,6 @@ def test_a_body_above_the_limit(server: Server, line: str) -> None:
                 connection.sendall(framed)
         answer = wire.read_answer(connection)
     assert (answer.status, answer.json()["code"]) == (413, "too_large")
-
-
-@pytest.mark.parametrize("key", ["ключ".encode(), b"\xff" * 100, b"\x80", "密码".encode("gbk")])
-def test_a_key_that_is_not_ascii(server: Server, key: bytes) -> None:
-    sent = b"GET /management/rooms HTTP/1.1\r\nHost: x\r\nX-Api-Key: " + key + b"\r\n\r\n"
-    answer = wire.ask(server, sent)
-    assert (answer.status, answer.json()["code"]) == (401, "unauthorized")
 
 
 def test_headers_without_end_are_cut_off(server: Server) -> None:
@@ -122,35 +104,34 @@ def test_many_headers_and_a_long_path(server: Server) -> None:
         assert answer.status in {400, 404, 414, 431}
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"\r\n\r\n\r\n",
-        b"\x00\x01\x02\x03\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),  # a TLS hello
-        b"GET\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
-        b"GET /\xff HTTP/1.1\r\nHost: \xff\r\n\r\n",
-        b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /%zz%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET //// HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"* * *",
-    ],
-    ids=range(16),
+GARBAGE = (
+    b"\r\n\r\n\r\n",
+    b"\x00\x01\x02\x03\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),  # a TLS hello
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+    b"GET /\xff HTTP/1.1\r\nHost: \xff\r\n\r\n",
+    b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /%zz%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET //// HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"* * *",
 )
-def test_garbage_before_and_after_a_request(server: Server, garbage: bytes) -> None:
-    for sent in (garbage, wire.request(server, "GET", "/management/health") + garbage):
-        with wire.dial(server) as connection:
-            connection.sendall(sent)
-            connection.shutdown(socket.SHUT_WR)
-            told = wire.read_to_end(connection)
-        assert b" 500 " not in told
+
+
+def test_garbage_before_and_after_a_request(server: Server) -> None:
+    for garbage in GARBAGE:
+        for sent in (garbage, wire.request(server, "GET", "/management/health") + garbage):
+            with wire.dial(server) as connection:
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+                told = wire.read_to_end(connection)
+            assert b" 500 " not in told, garbage
 
 
 def test_a_query_of_strange_bytes(room: Room) -> None:
@@ -165,18 +146,12 @@ def test_a_query_of_strange_bytes(room: Room) -> None:
 def test_huge_integers(room: Room) -> None:
     huge = "9" * 5000
     http = room.server.http
-    for number in (str(2**31), str(2**63), str(2**64), "9" * 30, huge, "-" + huge):
+    for number in (str(2**63), huge, "-" + huge):
         for url in (
-            f"/management/sync/chat-history/{room.id}?page={number}",
-            f"/management/sync/chat-history/{room.id}?limit={number}",
-            f"/management/sync/session-history/{room.id}?page={number}",
+            f"/management/sync/chat-history/{room.id}?page={number}&limit={number}",
             f"/management/sync/session-history/{room.id}?from={number}&to={number}",
-            f"/management/sync/chat-history/{room.id}?from={number}&to={number}",
             f"/management/rooms?cursor={number}",
-            f"/management/rooms?limit={number}",
-            f"/management/events?after={number}",
-            f"/management/events?since_time={number}",
-            f"/management/events?limit={number}",
+            f"/management/events?after={number}&since_time={number}&limit={number}",
         ):
             assert http.get(url).status_code in {200, 400}, url[:120]
         answer = http.delete(f"{room.path}/messages/{number}")
@@ -192,12 +167,14 @@ def test_huge_integers(room: Room) -> None:
 # Connections that do not get on
 
 
-@pytest.mark.parametrize("start", [b"", b"GET /management/heal", b"GET / HTTP/1.1\r\nHost: x\r\n"])
-def test_a_slow_handshake_is_ended(server: Server, start: bytes) -> None:
-    """HANDSHAKE_TIMEOUT_SECONDS is 1 here."""
-    with wire.dial(server) as connection:
-        connection.sendall(start)
-        assert wire.read_to_end(connection) == b""
+def test_a_slow_handshake_is_ended(server: Server) -> None:
+    """HANDSHAKE_TIMEOUT_SECONDS is 1 here; they begin together."""
+    begun = (b"", b"GET /management/heal", b"GET / HTTP/1.1\r\nHost: x\r\n")
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(wire.dial(server)) for _ in begun]
+        for connection, start in zip(connections, begun, strict=True):
+            connection.sendall(start)
+        assert [wire.read_to_end(each) for each in connections] == [b""] * 3
 
 
 def test_a_handshake_in_drops_is_ended(server: Server) -> None:
@@ -262,43 +239,24 @@ def close_code(connection: socket.socket) -> int | None:
     return struct.unpack("!H", told[place + 2 : place + 4])[0] if place >= 0 else None
 
 
+# Each kind of them: tests/chatctl_server/live has the rest, beside the library and the RFC's suite.
 PROTOCOL_ERRORS = {
-    "invalid UTF-8": (frame(1, b"\xff\xfe"), {1007}),
-    "a surrogate as UTF-8": (frame(1, b'{"a":"\xed\xa0\x80"}'), {1007}),
-    "UTF-8 cut off": (frame(1, "é".encode()[:1]), {1007}),
-    "invalid UTF-8 in two fragments": (
-        frame(1, b"\xe2", fin=False) + frame(0, b"\x28\xa1"),
-        {1007},
-    ),
-    "not masked": (frame(1, b"{}", mask=None), {1002}),
-    "a reserved opcode": (frame(3, b""), {1002}),
-    "a reserved bit": (b"\xc1\x80mask", {1002}),
-    "a continuation of nothing": (frame(0, b"x"), {1002}),
-    "a long ping": (frame(9, b"x" * 126), {1002}),
-    "a ping in fragments": (frame(9, b"x", fin=False), {1002}),
-    "a close code that is none": (frame(8, struct.pack("!H", 5)), {1002}),
-    "a close of one byte": (frame(8, b"x"), {1002}),
-    "a close with a bad reason": (frame(8, struct.pack("!H", 1000) + b"\xff"), {1002, 1007}),
-    "a message above 64 KiB": (frame(1, b"x" * 65_537), {1009}),
-    "a message that says it is huge": (b"\x81\xff" + struct.pack("!Q", 2**62) + b"mask", {1009}),
+    "a reserved opcode": (frame(3, b""), 1002),
+    "a close of one byte": (frame(8, b"x"), 1002),
+    "a message above 64 KiB": (frame(1, b"x" * 65_537), 1009),
+    "a message that says it is huge": (b"\x81\xff" + struct.pack("!Q", 2**62) + b"mask", 1009),
     "64 KiB and more in fragments": (
         frame(1, b"x" * 40_000, fin=False) + frame(0, b"x" * 40_000, fin=False),
-        {1009},
+        1009,
     ),
+    "invalid UTF-8": (frame(1, b"\xff\xfe"), 1007),
     "a message in thousands of frames": (
         frame(1, b"{", fin=False) + frame(0, b"", fin=False) * 2000,
-        {1009},
+        1009,
     ),
 }
-
-
-PLAIN_ASGI_CANNOT = {  # uvicorn logs a traceback of the first four, and has no such limit
-    "invalid UTF-8",
-    "a surrogate as UTF-8",
-    "UTF-8 cut off",
-    "invalid UTF-8 in two fragments",
-    "a message in thousands of frames",
-}
+# uvicorn logs a traceback of the first, and has no such limit.
+PLAIN_ASGI_CANNOT = {"invalid UTF-8", "a message in thousands of frames"}
 
 
 @pytest.mark.parametrize(
@@ -309,10 +267,10 @@ PLAIN_ASGI_CANNOT = {  # uvicorn logs a traceback of the first four, and has no 
     ],
 )
 def test_a_protocol_error_closes_with_its_code(room: Room, name: str) -> None:
-    sent, codes = PROTOCOL_ERRORS[name]
+    sent, code = PROTOCOL_ERRORS[name]
     with upgraded(room) as connection:
         connection.sendall(sent)
-        assert close_code(connection) in codes
+        assert close_code(connection) == code
     eventually(lambda: room.details()["current_users"] == 0)
     url = f"/management/sync/session-history/{room.id}"
     (session,) = eventually(lambda: room.server.http.get(url).json()["records"])
@@ -329,42 +287,42 @@ def test_a_message_of_64_kib_is_none_too_many(room: Room) -> None:
     assert anna.say("still here")["seq"] == 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[" * 60_000,
-        '{"type":"Ping","payload":{"timestamp":' + "[" * 30_000 + "]" * 30_000 + "}}",
-        '{"type":"Nothing","payload":' + '{"a":' * 10_000 + "1" + "}" * 10_000 + "}",
-        '{"type":"CustomEvent","payload":{"event_type":"e","payload":'
-        + "[" * 30_000
-        + "]" * 30_000
-        + "}}",
-        '{"type":"SendMessage","payload":{"content":"x","extra":' + "[" * 30_000 + "}}",
-        '{"type":"LoadHistory","payload":{"before":' + "9" * 60_000 + "}}",
-        '{"type":"LoadHistory","payload":{"before":-' + "9" * 5_000 + "}}",
-        '{"type":"LoadHistory","payload":{"before":1e400}}',
-        '{"type":"Ping","payload":{"timestamp":1e999}}',
-        '{"type":"SendMessage","payload":{"content":"' + "\\ud800" * 9_000 + '"}}',
-        '{"type":"SendMessage","payload":{"content":"\\udfff","client_msg_id":"\\ud800"}}',
-        '{"type":"SendMessage","payload":{"content":"x","client_msg_id":"\\u0000"}}',
-        '{"type":"CustomEvent","payload":{"event_type":"\\u0000","payload":"\\ud800"}}',
-        '{"type":"CustomEvent","payload":{"event_type":"e","payload":"\\ud800"}}',
-        '{"type":"KickUser","payload":{"user_id":"\\u0000"}}',
-        "\0" * 100,
-        "{" + " " * 60_000,
-    ],
-    ids=range(17),
+HOSTILE = (
+    "[" * 60_000,
+    '{"type":"Ping","payload":{"timestamp":' + "[" * 30_000 + "]" * 30_000 + "}}",
+    '{"type":"Nothing","payload":' + '{"a":' * 10_000 + "1" + "}" * 10_000 + "}",
+    '{"type":"CustomEvent","payload":{"event_type":"e","payload":'
+    + "[" * 30_000
+    + "]" * 30_000
+    + "}}",
+    '{"type":"SendMessage","payload":{"content":"x","extra":' + "[" * 30_000 + "}}",
+    '{"type":"LoadHistory","payload":{"before":' + "9" * 60_000 + "}}",
+    '{"type":"LoadHistory","payload":{"before":-' + "9" * 5_000 + "}}",
+    '{"type":"LoadHistory","payload":{"before":1e400}}',
+    '{"type":"Ping","payload":{"timestamp":1e999}}',
+    '{"type":"SendMessage","payload":{"content":"' + "\\ud800" * 9_000 + '"}}',
+    '{"type":"SendMessage","payload":{"content":"\\udfff","client_msg_id":"\\ud800"}}',
+    '{"type":"SendMessage","payload":{"content":"x","client_msg_id":"\\u0000"}}',
+    '{"type":"CustomEvent","payload":{"event_type":"\\u0000","payload":"\\ud800"}}',
+    '{"type":"CustomEvent","payload":{"event_type":"e","payload":"\\ud800"}}',
+    '{"type":"KickUser","payload":{"user_id":"\\u0000"}}',
+    "\0" * 100,
+    "{" + " " * 60_000,
 )
-def test_a_hostile_command_leaves_the_connection(room: Room, text: str) -> None:
+
+
+def test_a_hostile_command_leaves_the_connection(room: Room) -> None:
     boss, anna = room.join("boss"), room.join("anna")
-    boss.socket.send(text)
-    boss.say("still here")
-    while anna.receive("Message")["payload"]["content"] != "still here":
-        pass
-    assert room.server.http.get(f"/management/events?room={room.id}").status_code == 200
-    assert room.server.http.get("/management/sync").status_code == 200
+    for number, text in enumerate(HOSTILE):
+        boss.socket.send(text)
+        boss.say(f"still here after {number}")
+        while anna.receive("Message")["payload"]["content"] != f"still here after {number}":
+            pass
+        assert room.server.http.get(f"/management/events?room={room.id}").status_code == 200
+        assert room.server.http.get("/management/sync").status_code == 200
     replayed = room.join("carl", since=0)
-    assert replayed.receive("Message")["payload"]["content"] == "still here"
+    while replayed.receive("Message")["payload"]["content"] != f"still here after {number}":
+        pass
 
 
 def test_a_flood_of_nonsense(room: Room) -> None:
@@ -399,29 +357,6 @@ def memory(server: Server) -> int:
     return int(line.split()[1]) * 1024
 
 
-def test_a_client_that_does_not_read_is_dropped(room: Room) -> None:
-    """Its unsent frames are bounded, and others do not wait for it."""
-    boss = room.join("boss")
-    before = memory(room.server)
-    with wire.dial(room.server, receive_buffer=4096) as deaf:
-        deaf.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=deaf"))
-        eventually(lambda: room.details()["current_users"] == 2)
-        for _ in range(100):  # 3 MiB in all; boss reads, or would be dropped as well
-            boss.say("x" * 30_000)
-        grown = memory(room.server) - before
-        assert grown < 32 * MIB
-        if PROOF:  # it never reads: gone after some ten seconds
-            eventually(lambda: room.details()["current_users"] == 1, seconds=60)
-        else:
-            told = b""
-            while not told.endswith(struct.pack("!BBH", 0x88, 2, 4008)):
-                part = deaf.recv(65536)
-                assert part, "closed without a code"
-                told = told[-4:] + part
-    eventually(lambda: room.details()["current_users"] == 1)
-    assert boss.say("still here")["seq"] == 101
-
-
 @pytest.mark.own_protocol
 def test_a_client_that_pings_and_does_not_read(room: Room) -> None:
     """Of its pings the last is answered."""
@@ -451,24 +386,6 @@ def test_what_a_client_sends_while_it_waits_is_left_to_it(room: Room) -> None:
             while sent < 64 * MIB:
                 sent += deaf.send(frame(1, b"nonsense" * 8000))
         assert sent < 8 * MIB
-
-
-def test_a_client_that_asks_and_does_not_read(room: Room) -> None:
-    """Answers to itself are bounded, too."""
-    boss = room.join("boss")
-    for _ in range(100):
-        boss.say("x" * 20_000)
-    before = memory(room.server)
-    ask = frame(1, b'{"type":"LoadHistory","payload":{}}')
-    with wire.dial(room.server, receive_buffer=4096) as deaf:
-        deaf.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=deaf"))
-        eventually(lambda: room.details()["current_users"] == 2)
-        with contextlib.suppress(OSError):
-            deaf.settimeout(1)
-            for _ in range(1000):
-                deaf.sendall(ask)
-        boss.say("nobody waits for it")
-        assert memory(room.server) - before < 64 * MIB
 
 
 def test_a_client_that_vanishes(room: Room) -> None:
