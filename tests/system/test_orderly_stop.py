@@ -2,17 +2,21 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 import wire
+from offline import Offline
 from websockets.exceptions import InvalidStatus
-from world import KEY, Room, Server, eventually, running
+from world import KEY, Server, eventually, running
 
 
 def connected(server: Server) -> socket.socket:
@@ -34,84 +38,88 @@ def test_a_stop_does_not_wait_for_a_request_that_is_not_here_yet(tmp_path: Path)
         log = server.log.read_text()
         assert "stopped" in log
         assert "error" not in log.lower()
-        assert "Traceback" not in log
 
 
-ASKED = {
-    "a WebSocket": (
-        "GET /ws/rooms/{room}?user_id=anna&since=0 HTTP/1.1\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    ),
-    "a stream of a room": "GET /events/rooms/{room}?user_id=anna&since=0 HTTP/1.1\r\n",
-    "a stream of the log": "GET /management/events/stream?after=0 HTTP/1.1\r\n",
-    "a long page": "GET /management/sync/chat-history/{room}?limit=10000 HTTP/1.1\r\n",
-}
+HEADERS = ("Host: x", f"X-Api-Key: {KEY}")
 
 
-def long_room(server: Server) -> Room:
-    """With 9 MB of messages."""
-    room = server.create_room()
-    anna = room.join("anna")
+def asked(room_id: str) -> list[bytes]:
+    """A WebSocket, a stream of a room, a stream of the log, a long page."""
+    streams = (
+        f"/events/rooms/{room_id}?user_id=bert&since=0",
+        "/management/events/stream?after=0",
+        f"/management/sync/chat-history/{room_id}?limit=10000",
+    )
+    heads = ["\r\n".join((f"GET {path} HTTP/1.1", *HEADERS, "", "")) for path in streams]
+    socket_ = wire.upgrade(f"/ws/rooms/{room_id}?user_id=anna&since=0")
+    return [socket_, *(head.encode() for head in heads)]
+
+
+@pytest.fixture(scope="module")
+def long_room(tmp_path_factory: pytest.TempPathFactory) -> Offline:
+    """A file with 9 MB of messages in its one room."""
+    desk = Offline(tmp_path_factory.mktemp("long") / "chat.db")
+    lobby = desk.create_room("lobby")
     for number in range(300):
-        anna.say(f"{number} " + 30_000 * "x")
-    anna.close()
-    return room
+        desk.post(lobby, "anna", f"{number} " + 30_000 * "x")
+    return desk
 
 
-def ask(client: socket.socket, server: Server, room: Room, asked: str) -> None:
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.connect(("127.0.0.1", server.port))
-    head = ASKED[asked].format(room=room.id)
-    client.sendall(f"{head}Host: x\r\nX-Api-Key: {KEY}\r\n\r\n".encode())
-    assert client.recv(100).startswith(b"HTTP/1.1 ")
-
-
-@pytest.mark.parametrize("asked", ASKED)
-def test_a_stop_does_not_wait_for_who_does_not_read(tmp_path: Path, asked: str) -> None:
-    """They are cut off, which is nobody's error, before the time that the stop has is over."""
+@contextlib.contextmanager
+def asking(
+    directory: Path, long_room: Offline, seconds: int
+) -> Iterator[tuple[Server, list[socket.socket]]]:
+    """A server, and clients that have asked for much of it, each in its way."""
+    (room,) = long_room.rooms()
+    shutil.copy(long_room.path, directory / "chat.db")
     with (
-        running(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="60") as server,
-        socket.socket() as client,
+        running(directory, SHUTDOWN_TIMEOUT_SECONDS=str(seconds)) as server,
+        contextlib.ExitStack() as stack,
     ):
-        ask(client, server, long_room(server), asked)
+        clients = []
+        for head in asked(room.public_id):
+            client = stack.enter_context(wire.dial(server, receive_buffer=4096))
+            client.sendall(head)
+            assert client.recv(100).startswith(b"HTTP/1.1 ")
+            clients.append(client)
+        yield server, clients
+
+
+def is_told_no_error(server: Server) -> bool:
+    log = server.log.read_text()
+    return not any(word in log for word in ("Cancel", '"level":"error"', "Traceback"))
+
+
+def test_a_stop_does_not_wait_for_who_does_not_read(tmp_path: Path, long_room: Offline) -> None:
+    """They are cut off, which is nobody's error, before the time that the stop has is over."""
+    with asking(tmp_path, long_room, 60) as (server, _):
         time.sleep(0.5)  # until it is full
         assert server.stop() == 0
-        log = server.log.read_text()
-        assert "does not read was dropped" not in log  # it would be after 10 s, without a stop
-        assert "Cancel" not in log
-        assert '"level":"error"' not in log
-        assert "Traceback" not in log
+        assert is_told_no_error(server)
+        # It would be after 10 s, without a stop.
+        assert "does not read was dropped" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("asked", ASKED)
-def test_who_reads_on_and_on_is_cut_off_in_time(tmp_path: Path, asked: str) -> None:
+def test_who_reads_on_and_on_is_cut_off_in_time(tmp_path: Path, long_room: Offline) -> None:
     def read_slowly(client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while client.recv(1000):
                 time.sleep(0.02)
 
-    with (
-        running(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="5") as server,
-        socket.socket() as client,
-    ):
-        ask(client, server, long_room(server), asked)
-        reading = threading.Thread(target=read_slowly, args=(client,))
-        reading.start()
+    with asking(tmp_path, long_room, 5) as (server, clients), ThreadPoolExecutor(4) as threads:
+        reading = [threads.submit(read_slowly, client) for client in clients]
         assert server.stop() == 0
-        reading.join(30)
-        log = server.log.read_text()
-        assert '"level":"error"' not in log
-        assert "Traceback" not in log
+        for each in reading:
+            each.result(30)
+        assert is_told_no_error(server)
 
 
-def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
+def test_a_second_signal_changes_nothing(tmp_path: Path, long_room: Offline) -> None:
     """A client that reads slowly still gets the whole answer."""
-    with running(tmp_path) as server, socket.socket() as client:
-        room = long_room(server)
-        client.connect(("127.0.0.1", server.port))
-        head = ASKED["a long page"].format(room=room.id)
-        client.sendall(f"{head}Host: x\r\nX-Api-Key: {KEY}\r\n\r\n".encode())
+    (room,) = long_room.rooms()
+    shutil.copy(long_room.path, tmp_path / "chat.db")
+    with running(tmp_path) as server, connected(server) as client:
+        client.sendall(asked(room.public_id)[-1])
         told = client.recv(100)
         assert server.process is not None
         for _ in range(3):
@@ -154,7 +162,5 @@ def test_a_long_question_is_interrupted_at_the_stop(tmp_path: Path) -> None:
         assert [(each.status_code, each.json()["detail"]) for each in answers] == [
             (503, "The server stops")
         ]
-        log = server.log.read_text()
-        assert "stopped" in log
-        assert '"level":"error"' not in log
-        assert "Traceback" not in log
+        assert "stopped" in server.log.read_text()
+        assert is_told_no_error(server)

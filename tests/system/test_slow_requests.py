@@ -142,9 +142,11 @@ def test_who_is_answered_after_the_whole_of_it_may(hasty: Server) -> None:
             assert wire.read_answer(line).status == 401
 
 
-@pytest.mark.parametrize("before", [0, 1], ids=["a first", "a second"])
-@pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\n" * 2], ids=["half", "whole", "and more"])
-@pytest.mark.parametrize("pause", [0, 0.1], ids=["at once", "in two"])
+@pytest.mark.parametrize(
+    ("before", "end", "pause"),
+    [(0, b"", 0), (1, b"", 0.1), (0, b"\r\n", 0.1), (1, b"\r\n", 0), (1, b"\r\n\r\n", 0)],
+    ids=["half", "a second half", "whole in two", "a second whole", "and more"],
+)
 def test_a_head_above_32_kib_is_431_and_cut(
     hasty: Server, before: int, end: bytes, pause: float
 ) -> None:
