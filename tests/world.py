@@ -149,6 +149,12 @@ class Server:
             client.drop()
         self.http.close()
 
+    def set_clock(self, seconds: int) -> None:
+        """How far a ``shifted_clock`` is ahead from now on."""
+        new = self.directory / "clock.new"
+        new.write_text(str(seconds))
+        new.replace(self.directory / "clock")
+
     def figure(self, name: str) -> float:
         """Of /metrics; ``name`` with its labels."""
         lines = self.http.get("/metrics").text.splitlines()

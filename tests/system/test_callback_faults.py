@@ -1,10 +1,8 @@
 """Receivers that are unwell, all at once, each for a room of its own: nothing is lost or sent
 twice for nothing, and no room waits for another's."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from faults import FAULTS
 from hooks import calling, stored, wait_at
 from receivers import Receiver, Request, answer, receiver, when
@@ -48,24 +46,18 @@ class Scene:
         return stored(server, question) == [(2 * len(FAULTS),)]
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    directory: Path = tmp_path_factory.mktemp("faults")
-    with receiver() as hook, calling(directory, hook, EVENTS, **SETTINGS) as server:
-        yield Scene(server, hook)
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_it_arrives_after_so_many_tries_and_the_next_one_after_it(scene: Scene, name: str) -> None:
-    _, tries = FAULTS[name]
-    created, closed = (each[1:] for each in scene.deliveries if each[0] == name)
-    assert created in {("room_created", count, "delivered") for count in tries}
-    assert closed == ("room_closed", 1, "delivered")
-    room_id = scene.rooms[name].id
-    of_room = [each for each in scene.requests if each.json["room_id"] == room_id]
-    events = [each.headers["x-chatctl-event"] for each in of_room]
-    assert events == ["room_created"] * len(events[:-1]) + ["room_closed"]
-    assert len({each.headers["webhook-id"] for each in of_room}) == 2
+def test_each_arrives_after_so_many_tries_and_the_next_one_after_it(tmp_path: Path) -> None:
+    with receiver() as hook, calling(tmp_path, hook, EVENTS, **SETTINGS) as server:
+        scene = Scene(server, hook)
+    for name, (_, tries) in FAULTS.items():
+        created, closed = (each[1:] for each in scene.deliveries if each[0] == name)
+        assert created in {("room_created", count, "delivered") for count in tries}, name
+        assert closed == ("room_closed", 1, "delivered"), name
+        room_id = scene.rooms[name].id
+        of_room = [each for each in scene.requests if each.json["room_id"] == room_id]
+        events = [each.headers["x-chatctl-event"] for each in of_room]
+        assert events == ["room_created"] * len(events[:-1]) + ["room_closed"], name
+        assert len({each.headers["webhook-id"] for each in of_room}) == 2, name
 
 
 def test_what_is_well_has_no_duplicate(tmp_path: Path) -> None:

@@ -85,20 +85,13 @@ def checked_gaps(requests: list[Request], shown: list[dict[str, Any]]) -> list[f
     return gaps
 
 
-def set_clock(server: Server, seconds: int) -> None:
-    """How far the server's clock is ahead from now on."""
-    new = server.directory / "clock.new"
-    new.write_text(str(seconds))
-    new.replace(server.directory / "clock")
-
-
 @pytest.fixture
 def shifted(tmp_path: Path) -> Iterator[Server]:
     """Not started; its clock on the wall can be set."""
     retries = {"CALLBACK_RETRY_DELAY_SECONDS": "1", "CALLBACK_MAX_RETRIES": "50"}
     settings = {**QUIET, **retries, "SYNC_INTERVAL_SECONDS": "1"}
     server = Server(tmp_path, program="shifted_clock", **settings)
-    set_clock(server, 0)
+    server.set_clock(0)
     yield server
     server.close()
 
@@ -120,9 +113,9 @@ def test_a_clock_that_is_set_makes_neither_a_burst_nor_a_stall(shifted: Server) 
             if is_restart:
                 shifted.kill()
                 restarts.add(len(at(hook, EVENTS)))
-                set_clock(shifted, ahead)
+                shifted.set_clock(ahead)
                 shifted.start()
-            set_clock(shifted, ahead)
+            shifted.set_clock(ahead)
             wait_at(hook, EVENTS, count + 1)
             wait_at(hook, PERIODIC, syncs + 2)  # the first may have been on its way
         tries = at(hook, EVENTS)

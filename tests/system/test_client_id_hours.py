@@ -32,16 +32,9 @@ def restart(server: Server, *, hours: int | None = None) -> None:
 def shifted(tmp_path: Path) -> Iterator[Server]:
     """Not started; its clock on the wall can be set, and it notes often how long it runs."""
     server = Server(tmp_path, program="short_minutes", CLIENT_ID_HOURS="1")
-    set_clock(server, 0)
+    server.set_clock(0)
     yield server
     server.close()
-
-
-def set_clock(server: Server, seconds: int) -> None:
-    """How far it is ahead from now on."""
-    new = server.directory / "clock.new"
-    new.write_text(str(seconds))
-    new.replace(server.directory / "clock")
 
 
 def served(server: Server) -> int:
@@ -56,7 +49,7 @@ def test_a_repeat_after_a_kill_is_none_whatever_the_clock_says(shifted: Server) 
     for number in range(1, 100):
         assert post(room, f"id-{number}") == (201, number)
     for ahead in (YEAR_SECONDS, -YEAR_SECONDS):
-        set_clock(shifted, ahead)
+        shifted.set_clock(ahead)
         restart(shifted)
         for number in (1, 50, 99):
             assert post(room, f"id-{number}") == (200, number)
@@ -68,7 +61,7 @@ def test_a_clock_that_is_set_while_the_server_runs_makes_no_id_expire(shifted: S
     assert post(room, "a") == (201, 1)
     for ahead in (YEAR_SECONDS, -YEAR_SECONDS):
         noted = served(shifted)
-        set_clock(shifted, ahead)
+        shifted.set_clock(ahead)
         eventually(lambda noted=noted: served(shifted) > noted + 100_000)
         assert served(shifted) <= (time.monotonic() - began) * 1_000_000
         assert post(room, "a") == (200, 1)
