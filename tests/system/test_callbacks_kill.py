@@ -10,9 +10,10 @@ from pathlib import Path
 import proof
 import pytest
 from faults import FAULTS, QUICK, TAKEN
-from halting import Board, Place
+from halting import Place
 from hooks import PATHS, QUIET, at, stored, urls
 from receivers import Receiver, Request, answer, receiver, when
+from test_crash import HaltingServer
 from world import Client, Server, eventually, running
 
 from chatctl_server.domain import event_id
@@ -47,24 +48,11 @@ def is_drained(server: Server) -> bool:
     return is_planned(server) and not stored(server, pending)
 
 
-class Watched(Server):
-    """A server whose writing connection can be halted; see ``halting``."""
-
-    def __init__(self, directory: Path, **settings: str) -> None:
-        super().__init__(directory, program="halting", **settings)
-        self.board = Board(directory / "board")
-
-    def start(self) -> "Watched":
-        self.board.clear()
-        super().start()
-        return self
-
-
 class Scene:
     """Rooms whose events go to a receiver with moods. Each kill begins when all has arrived, but
     those ``anywhere``."""
 
-    def __init__(self, server: Watched, hook: Receiver) -> None:
+    def __init__(self, server: HaltingServer, hook: Receiver) -> None:
         chance = random.Random(7)
         names = [*FAULTS] if proof.IS_LONG else [*QUICK]
         drawn = [chance.choice(names) if chance.random() < 0.3 else None for _ in range(MOODS)]
@@ -156,7 +144,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     settings = {**QUIET, "CALLBACK_MAX_RETRIES": "50", "CALLBACK_TIMEOUT_SECONDS": "5"}
     with (
         receiver() as hook,
-        contextlib.closing(Watched(tmp_path, **settings, **urls(hook, EVENTS))) as server,
+        contextlib.closing(HaltingServer(tmp_path, **settings, **urls(hook, EVENTS))) as server,
     ):
         scene = Scene(server.start(), hook)
         moments = [

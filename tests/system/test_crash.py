@@ -50,12 +50,8 @@ class HaltingServer(Server):
 
     def start(self) -> "HaltingServer":
         self.board.clear()
-        self.spawn()
-        eventually(self.is_up, seconds=30)
+        super().start()
         return self
-
-    def is_up(self) -> bool:
-        return self._answers()
 
 
 class Talking:
@@ -222,7 +218,7 @@ def _die_starting(server: HaltingServer, statement: int) -> None:
     server.board.halt_at(Place.STATEMENT, statement)
     server.spawn()
     assert server.process is not None
-    eventually(lambda: server.board.has_halted or server.is_up(), seconds=30)
+    eventually(lambda: server.board.has_halted or server._answers(), seconds=30)
     assert server.board.has_halted, f"a start has fewer than {statement} statements"
     server.kill()
 
