@@ -1,14 +1,17 @@
 """Clients that answer nothing, or take nothing, of a server with little patience."""
 
+import asyncio
 import contextlib
 import ctypes
 import socket
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import wire
+from visitors import Visitor
 from world import Room, Server, eventually, running
 
 SO_ATTACH_FILTER = 26
@@ -147,3 +150,23 @@ def test_a_stream_on_a_slow_line_stays(room: Room) -> None:
             assert line.recv(1024), "closed"
         assert users(room) == 2
     boss.close()
+
+
+@pytest.mark.usefixtures("transport")
+async def test_who_asked_for_much_and_vanishes_has_left_the_room(tmp_path: Path) -> None:
+    """Though they were asked to wait with what they say, and were sent more than they took."""
+    with running(tmp_path) as server:
+        room = server.create_room()
+        boss = room.join("boss")
+        for _ in range(100):
+            boss.say("x" * 20_000)
+        deaf = [Visitor(room, f"deaf-{number}", last_seq=100) for number in range(5)]
+        for each in deaf:
+            assert await each.come(receive_buffer=4096)
+            each.stop_reading()
+            for _ in range(200):
+                each.ask_history()
+        await asyncio.to_thread(boss.frames_until_pong)
+        for each in deaf:
+            await each.vanish()
+        eventually(lambda: room.details()["current_users"] == 1)

@@ -1,9 +1,11 @@
-"""What a server finds beside its database when it starts, and says of it."""
+"""The database's file: what a server finds beside it when it starts, and when it is taken away."""
 
 import json
 import os
+import shutil
 from pathlib import Path
 
+import pytest
 from world import Server, running
 
 from chatctl_server.storage import maintenance
@@ -43,3 +45,22 @@ def test_an_empty_key_file_opens_nothing(tmp_path: Path) -> None:
         assert answers == [401, 200]
         assert str(key_file) in server.log.read_text()
         assert key not in server.log.read_text()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_nothing_is_acknowledged_that_would_be_lost(server: Server, how: str) -> None:
+    room = server.create_room()
+    assert room.join("anna").say("kept")["seq"] == 1
+    aside = server.directory / "aside.db"
+    server.database.rename(aside)
+    if how == "replaced":
+        shutil.copy(aside, server.database)
+    answer = server.http.post(f"{room.path}/messages", json={"content": "lost?"})
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "storage_unavailable"
+    assert server.http.get("/health").status_code == 503
+    server.database.unlink(missing_ok=True)
+    aside.rename(server.database)
+    assert server.http.get("/health").status_code == 200
+    answer = server.http.post(f"{room.path}/messages", json={"content": "kept, too"})
+    assert answer.json()["seq"] == 2
