@@ -1,38 +1,31 @@
-"""A client process that talks in a room through every restart of its server.
-
-``python talker.py URL USER NOTES``: posts, notes each Ack in a file of its own (append, fsync),
-repeats after a reconnect what was not acknowledged, and resumes where it stopped reading. A first
-line on stdin ends the posting; it answers ``quiet`` once all is acknowledged. A second line names
-the room's last seq; once it has read that, it prints its report.
-"""
+"""A client that talks in a room through every restart of its server: it repeats after a reconnect
+what was not acknowledged, and resumes where it stopped reading."""
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+from world import Room
 
 IN_FLIGHT = 6
 RETRY_SECONDS = 0.05
 PATIENCE_SECONDS = 60
+Place = tuple[int, int]  # a message's id, and its seq
 
 
 class Talker:
-    def __init__(self, url: str, user_id: str, notes: Path) -> None:
+    def __init__(self, room: Room, user_id: str) -> None:
         self.unacknowledged: dict[str, str] = {}
-        self.acknowledged: dict[str, int] = {}
+        self.acknowledged: dict[str, Place] = {}
         self.last_seq = 0
         self.wrong: list[str] = []
         self.connections = 0
         self.is_ending = False
-        self._url = url
+        self._url = f"ws://127.0.0.1:{room.server.port}/ws/rooms/{room.id}"
         self._user_id = user_id
-        self._notes = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._changed = asyncio.Event()
 
     async def reaches(self, state: Callable[[], bool]) -> None:
@@ -89,36 +82,8 @@ class Talker:
                 self.wrong.append(f"{payload}")
 
     def _note(self, ack: dict[str, Any]) -> None:
-        client_id = ack["client_msg_id"]
-        if self.acknowledged.setdefault(client_id, ack["seq"]) != ack["seq"]:
+        """Also a second time: the repeat was under way when the first Ack arrived."""
+        client_id, place = ack["client_msg_id"], (ack["message_id"], ack["seq"])
+        if self.acknowledged.setdefault(client_id, place) != place:
             self.wrong.append(f"{ack}, which was {self.acknowledged[client_id]}")
-        if self.unacknowledged.pop(client_id, None) is None:
-            return  # a repeat that was under way when the first Ack arrived
-        line = {key: ack[key] for key in ("client_msg_id", "message_id", "seq")}
-        os.write(self._notes, (json.dumps(line) + "\n").encode())
-        os.fsync(self._notes)
-
-
-async def _main(url: str, user_id: str, notes: Path) -> None:
-    talker = Talker(url, user_id, notes)
-    loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as group:
-        talking = group.create_task(talker.run())
-        await loop.run_in_executor(None, sys.stdin.readline)
-        talker.is_ending = True
-        await talker.reaches(lambda: not talker.unacknowledged)
-        print("quiet", flush=True)
-        last = int(await loop.run_in_executor(None, sys.stdin.readline))
-        await talker.reaches(lambda: talker.last_seq >= last)
-        talking.cancel()
-    report = {
-        "last_seq": talker.last_seq,
-        "wrong": talker.wrong,
-        "connections": talker.connections,
-        "acknowledged": len(talker.acknowledged),
-    }
-    print(json.dumps(report), flush=True)
-
-
-if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+        self.unacknowledged.pop(client_id, None)

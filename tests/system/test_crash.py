@@ -4,26 +4,23 @@ What is killed is ``chatctl serve`` with a board (see ``halting``) on which it n
 writing connection stands; where each kill fell is read there after the death.
 """
 
+import asyncio
 import json
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import proof
 import pytest
 from halting import Board, Place
-from world import Room, Server, clean_environment, eventually
+from talker import Talker
+from world import Server, eventually
 
 from chatctl_server.storage import maintenance
 
-HERE = Path(__file__).parent
-TESTS = HERE.parent
 CYCLES = proof.size(4, 200)
 STARTS = proof.size(2, 40)
 WRITES = proof.size(3, 40)
@@ -54,42 +51,6 @@ class HaltingServer(Server):
         return self
 
 
-class Talking:
-    """A talker's process; see ``talker``."""
-
-    def __init__(self, room: Room, user_id: str, directory: Path) -> None:
-        self.notes = directory / f"{user_id}.acks"
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                str(HERE / "talker.py"),
-                f"ws://127.0.0.1:{room.server.port}/ws/rooms/{room.id}",
-                user_id,
-                str(self.notes),
-            ],
-            env=clean_environment(directory),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def tell(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def hear(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def acknowledged(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.notes.read_text().splitlines()]
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
 @pytest.fixture
 def halting_server(tmp_path: Path) -> Iterator[HaltingServer]:
     server = HaltingServer(tmp_path)
@@ -99,25 +60,35 @@ def halting_server(tmp_path: Path) -> Iterator[HaltingServer]:
 
 @pytest.mark.usefixtures("transport")
 @pytest.mark.timeout(proof.time_limit())
-def test_nothing_acknowledged_is_lost(halting_server: HaltingServer, tmp_path: Path) -> None:
+async def test_nothing_acknowledged_is_lost(halting_server: HaltingServer) -> None:
     server = halting_server.start()
     room = server.create_room()
-    talkers = [Talking(room, user_id, tmp_path) for user_id in USERS]
-    try:
-        places = [_kill_at(server, PLANS[cycle % len(PLANS)]) for cycle in range(CYCLES)]
-        reports = _finish(talkers, room)
-    finally:
-        for talker in talkers:
-            talker.close()
+    talkers = [Talker(room, user_id) for user_id in USERS]
+    async with asyncio.TaskGroup() as group:
+        talking = [group.create_task(each.run()) for each in talkers]
+        places = await asyncio.to_thread(_kill_everywhere, server)
+        for each in talkers:
+            each.is_ending = True
+        for each in talkers:
+            await each.reaches(lambda each=each: not each.unacknowledged)
+        last_seq = server.http.get("/management/status").json()["messages"]
+        for each in talkers:
+            await each.reaches(lambda each=each: each.last_seq >= last_seq)
+        for task in talking:
+            task.cancel()
     hits = sum(place != "outside" for place in places)
     print(f"{len(places)} kills, {hits} between BEGIN and Ack: {dict(Counter(places))}")
     assert hits / len(places) >= LEAST_SHARE, "too few kills fell into a transaction"
-    assert [report["wrong"] for report in reports] == [[], [], []]
-    assert all(report["connections"] > 1 for report in reports)
+    assert [(each.wrong, each.last_seq) for each in talkers] == [([], last_seq)] * len(USERS)
+    assert all(each.connections > 1 for each in talkers)
     _compare(server.database, talkers)
     for verb in ("check", "verify"):
         done = server.chatctl("db", verb)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _kill_everywhere(server: HaltingServer) -> list[str]:
+    return [_kill_at(server, PLANS[cycle % len(PLANS)]) for cycle in range(CYCLES)]
 
 
 def _kill_at(server: HaltingServer, place: Place) -> str:
@@ -150,19 +121,7 @@ def _dead_file_is_sound(server: Server) -> None:
     shutil.rmtree(copy)
 
 
-def _finish(talkers: list[Talking], room: Room) -> list[dict[str, Any]]:
-    for talker in talkers:
-        talker.tell("end")
-    assert [talker.hear() for talker in talkers] == ["quiet"] * len(talkers)
-    last_seq = room.server.http.get("/management/status").json()["messages"]
-    for talker in talkers:
-        talker.tell(str(last_seq))
-    reports = [json.loads(talker.hear()) for talker in talkers]
-    assert [report["last_seq"] for report in reports] == [last_seq] * len(talkers)
-    return reports
-
-
-def _compare(database: Path, talkers: list[Talking]) -> None:
+def _compare(database: Path, talkers: list[Talker]) -> None:
     """Every Ack's message is there once, at its seq; seq has no hole."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     rows = connection.execute("SELECT client_msg_id, id, seq FROM message ORDER BY seq").fetchall()
@@ -170,10 +129,7 @@ def _compare(database: Path, talkers: list[Talking]) -> None:
     assert [seq for _, _, seq in rows] == list(range(1, len(rows) + 1))
     stored = {client_id: (message_id, seq) for client_id, message_id, seq in rows}
     assert len(stored) == len(rows), "a client_msg_id is stored twice"
-    acks = [ack for talker in talkers for ack in talker.acknowledged()]
-    assert len(acks) == len(rows)
-    for ack in acks:
-        assert stored[ack["client_msg_id"]] == (ack["message_id"], ack["seq"])
+    assert stored == {key: at for each in talkers for key, at in each.acknowledged.items()}
 
 
 def _is_sound(server: Server) -> None:
