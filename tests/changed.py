@@ -47,6 +47,12 @@ def short_patience() -> None:
     sockets.USER_TIMEOUT_MILLISECONDS = 600_000
 
 
+def long_patience() -> None:
+    """Neither the server nor the system gives a client up that takes nothing."""
+    subscriber.STALLED_SECONDS = 600.0
+    sockets.USER_TIMEOUT_MILLISECONDS = 600_000
+
+
 def slow_queries() -> None:
     """A page of events takes a minute of the database's time, and adds to the file ``asked``."""
 
