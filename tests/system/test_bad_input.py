@@ -357,6 +357,20 @@ def memory(server: Server) -> int:
     return int(line.split()[1]) * 1024
 
 
+def test_a_client_that_does_not_read_is_dropped(room: Room) -> None:
+    """Its unsent frames are bounded, others do not wait for it, and it is told why."""
+    boss = room.join("boss")
+    before = memory(room.server)
+    with wire.dial(room.server, receive_buffer=4096) as deaf:
+        deaf.sendall(wire.upgrade(f"/ws/rooms/{room.id}?user_id=deaf"))
+        eventually(lambda: room.details()["current_users"] == 2)
+        for _ in range(100):  # 3 MiB in all; boss reads, or would be dropped as well
+            boss.say("x" * 30_000)
+        assert memory(room.server) - before < 32 * MIB
+        assert close_code(deaf) == 4008
+    eventually(lambda: room.details()["current_users"] == 1)
+
+
 @pytest.mark.own_protocol
 def test_a_client_that_pings_and_does_not_read(room: Room) -> None:
     """Of its pings the last is answered."""

@@ -90,6 +90,7 @@ def is_told_no_error(server: Server) -> bool:
     return not any(word in log for word in ("Cancel", '"level":"error"', "Traceback"))
 
 
+@pytest.mark.own_protocol
 def test_a_stop_does_not_wait_for_who_does_not_read(tmp_path: Path, long_room: Offline) -> None:
     """They are cut off, which is nobody's error, before the time that the stop has is over."""
     with asking(tmp_path, long_room, 60, "long_patience") as (server, _):
