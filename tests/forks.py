@@ -156,9 +156,9 @@ def run(
     return subprocess.CompletedProcess(list(arguments), code, said, complained)
 
 
-def program(directory: Path) -> Path:
-    """A ``chatctl`` for shells, made in that directory: a real start each time."""
-    made = directory / "chatctl"
+def program(environment: dict[str, str]) -> Path:
+    """A ``chatctl`` for shells with that environment: a real start each time."""
+    made = Path(environment["XDG_RUNTIME_DIR"]) / "chatctl"
     made.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m chatctl "$@"\n')
     made.chmod(0o700)
     return made

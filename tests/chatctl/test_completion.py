@@ -51,7 +51,7 @@ def _shell(chatctl: Chatctl, server: Prepared, shell: str, *arguments: str) -> s
 def _environment(chatctl: Chatctl, server: Prepared) -> dict[str, str]:
     """With a ``chatctl`` in PATH that talks to the prepared server."""
     environment = {**chatctl.environ, "LANG": "C.UTF-8"}
-    program = forks.program(chatctl.runtime)
+    program = forks.program(environment)
     path = f"{program.parent}:{chatctl.environ['PATH']}"
     return {**environment, "CHATCTL_SERVER": server.url, "TERM": "xterm", "PATH": path}
 
