@@ -1,16 +1,14 @@
 """``chatctl status``."""
 
-import shlex
 import time
 from pathlib import Path
 
 from chatctl.input import endpoints, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
-from chatctl.shell import places
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
-from chatctl.show import given_up, output, progress
+from chatctl.show import given_up, output
 from chatctl.show.output import Column
 
 _COLUMNS = (
@@ -72,8 +70,7 @@ def _tell_late(options: Options, receiving: list[Json]) -> None:
     if oldest is not None and time.time() - oldest > _LONG_SECONDS and not options.quiet:
         pending = sum(each["pending"] for each in late)
         output.note(options, f"callbacks pending: {pending:,}, since {times.rfc3339(oldest)}")
-        words = ["chatctl", "callbacks", "ls", *places.of(options)]
-        progress.say(f"  try: {shlex.join(words)}\n")
+        output.suggest(options, "chatctl", "callbacks", "ls")
 
 
 def _figures(server: Client) -> Json:

@@ -1,12 +1,9 @@
 """What is said of callbacks that were given up, wherever they show."""
 
-import shlex
-
 from chatctl.input import times
 from chatctl.link.client import Json
-from chatctl.shell import places
 from chatctl.shell.options import Options
-from chatctl.show import output, progress
+from chatctl.show import output
 
 
 def tell(options: Options, failed: int, oldest: float | None) -> None:
@@ -16,8 +13,7 @@ def tell(options: Options, failed: int, oldest: float | None) -> None:
         return
     count = "1 callback was" if failed == 1 else f"{failed:,} callbacks were"
     output.note(options, f"{count} given up")
-    words = ["chatctl", "callbacks", "recover", "--since", times.rfc3339(oldest)]
-    progress.say(f"  try: {shlex.join([*words, *places.of(options)])}\n")
+    output.suggest(options, "chatctl", "callbacks", "recover", "--since", times.rfc3339(oldest))
 
 
 def tell_of(options: Options, endpoints: list[Json]) -> None:

@@ -5,6 +5,7 @@ which value of the row it shows and how.
 """
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from chatctl.input import times
+from chatctl.shell import places
 from chatctl.shell.options import Options
 from chatctl.show import pager, progress, stdout
 from chatctl.show.visible import cell, json_text, shortened, visible, width
@@ -100,6 +102,13 @@ def note(options: Options, text: str) -> None:
     """Talk beside the result, silenced by ``--quiet``."""
     if not options.quiet:
         progress.say(f"chatctl: {visible(text)}\n")
+
+
+def suggest(options: Options, *words: str) -> None:
+    """A command to try, at the same server or file; below a note, and silenced with it."""
+    if not options.quiet:
+        command = shlex.join([*words, *places.of(options)])
+        progress.say(f"  try: {visible(command)}\n")
 
 
 def with_times(columns: Sequence[Column], row: Row) -> dict[str, object]:

@@ -52,6 +52,11 @@ def test_callbacks_that_wait_for_long(
     hint = f"  try: chatctl callbacks ls --server {server.url}\n"
     assert done.stderr == (said + hint if is_told else "")
     assert here("status", "--server", server.url, "--quiet").stderr == ""
+    odd = here.directory / "\x1b[31m.toml"
+    odd.write_text("")
+    told = here("status", "--server", server.url, "--config", str(odd)).stderr
+    assert "\x1b" not in told
+    assert ("--config" in told) == is_told
 
 
 def test_an_argument_too_long_for_a_request_is_one_users_failure(
