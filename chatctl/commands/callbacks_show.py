@@ -61,15 +61,28 @@ def show(options: Options, *, named: Annotated[str, arg("ENDPOINT|DELIVERY")]) -
 def _find(server: Client, named: str) -> Json:
     """Raises Failure ``endpoint_not_found``, ``delivery_not_found`` or ``ambiguous``."""
     known = endpoints.meant(server.get(endpoints.PATH), named)
-    if known:
+    if known and (ids.is_uuid(named) or not ids.is_start(named)):
         return endpoints.only(known, named)
-    if ids.is_start(named) or _NUMBER.fullmatch(named):
-        return server.get(endpoints.delivery_path(named))
+    if not (ids.is_start(named) or _NUMBER.fullmatch(named)):
+        raise Failure(
+            "endpoint_not_found",
+            f"there is no endpoint or delivery {named}",
+            "chatctl callbacks ls, or chatctl callbacks deliveries",
+            404,
+        )
+    try:
+        delivery = server.get(endpoints.delivery_path(named))
+    except Failure as failure:
+        if not known or failure.code != "delivery_not_found":
+            raise
+        return endpoints.only(known, named)
+    if not known:
+        return delivery
     raise Failure(
-        "endpoint_not_found",
-        f"there is no endpoint or delivery {named}",
-        "chatctl callbacks ls, or chatctl callbacks deliveries",
-        404,
+        "ambiguous",
+        f"{named} may be the endpoint {known[0]['endpoint_id']} or the delivery "
+        f"{delivery['delivery_id']}",
+        "the whole id of one of them",
     )
 
 

@@ -61,7 +61,7 @@ def check(options: Options) -> None:
     warnings += mismatches.other_settings(loaded)
     for warning in warnings:
         output.note(options, f"warning: {warning}")
-    path = None if loaded.config_path is None else str(loaded.config_path)
+    path = _configuration(loaded)
     if options.json:
         output.document({"ok": True, "configuration": path, "warnings": warnings})
         return
@@ -69,6 +69,14 @@ def check(options: Options) -> None:
     output.record(options, _CHECKED, found)
     if sys.stdout.isatty() and not warnings:
         output.note(options, "nothing is risky")
+
+
+def _configuration(loaded: "Loaded") -> str | None:
+    """The TOML file, or else the .env that settings come from."""
+    if loaded.config_path is not None:
+        return str(loaded.config_path)
+    path = Path(".env").absolute()
+    return str(path) if any(_is_from(each, path) for each in loaded.origin.values()) else None
 
 
 def _loaded(options: Options) -> "Loaded":

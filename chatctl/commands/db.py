@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from chatctl.commands.rooms import LONG_SECONDS, ask, check_terminal
+from chatctl.commands.rooms import LONG_SECONDS, NO_WAS_ANSWERED, ask, check_terminal
 from chatctl.input import named_files, rooms, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
@@ -133,7 +133,8 @@ def _target(named: str, keep: int | None) -> Path:
         raise failures.usage(
             "a backup is a file, it does not go to stdout", "chatctl db backup FILE"
         )
-    if (keep is not None or named.endswith("/")) and not target.exists():
+    is_directory = named.endswith("/") or (keep is not None and not target.suffix)
+    if is_directory and not target.exists():
         hint = shlex.join(("mkdir", "-m", "700", named))
         raise Failure("file_not_found", f"there is no directory {target}", hint)
     if keep is not None and not target.is_dir():
@@ -160,10 +161,11 @@ def _refuse_left(made: "BackedUpInto") -> None:
         "chatctl db prune --older-than 90d --dry-run",
         "chatctl db prune --older-than 52w --yes --quiet",
     ),
-    exits=(3, 4, 7, 9),
+    exits=(3, 4, 7, 9, 130),
     because={
         7: "--compact beside a running server",
         9: "the rooms are removed, but there is no room to write the file anew",
+        130: NO_WAS_ANSWERED,
     },
     columns=_PRUNED,
     changes=True,
@@ -272,7 +274,8 @@ def seed(
 @verb(
     "restore",
     examples=("chatctl db restore nightly.db", "chatctl db restore nightly.db --yes --json"),
-    exits=(3, 5),
+    exits=(3, 5, 130),
+    because={130: NO_WAS_ANSWERED},
     changes=True,
 )
 def restore(

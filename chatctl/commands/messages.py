@@ -6,7 +6,7 @@ import uuid
 from typing import Annotated
 
 from chatctl.commands import room_users
-from chatctl.commands.rooms import ask, check_terminal
+from chatctl.commands.rooms import NO_WAS_ANSWERED, ask, check_terminal
 from chatctl.input import rooms, targets, times
 from chatctl.input.targets import MESSAGE
 from chatctl.link import connection
@@ -35,12 +35,12 @@ _SAID = (
 def say(
     options: Options,
     *,
-    words: Annotated[list[str] | None, arg("ROOM TEXT")] = None,
+    words: Annotated[list[str] | None, arg("ROOM TEXT…")] = None,
     room: RoomOption = None,
     user: Annotated[str | None, opt("--as", "Post as this user.", "USER")] = None,
 ) -> None:
     """Post a message to a room, as the system or as a user."""
-    named, text = room_and_rest(words, room, "ROOM TEXT...")
+    named, text = room_and_rest(words, room, "ROOM TEXT…")
     body: Json = {"content": _content(text), "client_msg_id": str(uuid.uuid4())}
     if user is not None:
         body["user_id"] = user
@@ -62,12 +62,13 @@ def say(
         "chatctl messages rm --user mallory --since 2h --dry-run",
     ),
     exits=(3, 4, 5, 9, 130, 143),
+    because={130: f"Ctrl-C, or {NO_WAS_ANSWERED}"},
     changes=True,
 )
 def rm(
     options: Options,
     *,
-    words: Annotated[list[str] | None, arg("ROOM MESSAGE_ID")] = None,
+    words: Annotated[list[str] | None, arg("ROOM MESSAGE_ID…")] = None,
     room: RoomOption = None,
     source: Annotated[
         str | None,

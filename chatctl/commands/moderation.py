@@ -25,7 +25,7 @@ _MUTES = (*_BANS[:2], Column("muted_by", "BY"), *_BANS[3:])
 _LONGEST_SECONDS = 100 * 366 * 86_400
 _EXITS = (3, 4, 5, 9, 130, 143)
 
-Words = Annotated[list[str] | None, arg("ROOM USER")]
+Words = Annotated[list[str] | None, arg("ROOM USER…")]
 From = Annotated[
     str | None, opt("--from", "More users: one a line, or as bans lists them (help input).", "FILE")
 ]

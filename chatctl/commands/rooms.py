@@ -36,6 +36,7 @@ _SHOW = (
 _JSON = (*_SHOW, Column("start_time", "created", "time"))  # as the documents name it
 _CREATED = (Column("room_id", "id", "id"), Column("websocket_url", "url", "id"))
 
+NO_WAS_ANSWERED = "the answer was no"
 LONG_SECONDS = 3600.0  # beside --timeout: a room may have millions of messages
 Words = Annotated[list[str] | None, arg("ROOM")]
 
@@ -115,7 +116,8 @@ def show(options: Options, *, words: Words = None, room: RoomOption = None) -> N
 @verb(
     "close",
     examples=("chatctl rooms close lobby", "chatctl rooms close lobby --yes"),
-    exits=(3, 4, 5),
+    exits=(3, 4, 5, 130),
+    because={130: NO_WAS_ANSWERED},
     changes=True,
 )
 def close(
@@ -138,8 +140,8 @@ def close(
 @verb(
     "rm",
     examples=("chatctl rooms rm lobby", "chatctl rooms rm lobby --yes --json"),
-    exits=(3, 4, 5),
-    because={5: "the room is open, or its name is ambiguous"},
+    exits=(3, 4, 5, 130),
+    because={5: "the room is open, or its name is ambiguous", 130: NO_WAS_ANSWERED},
     changes=True,
 )
 def rm(

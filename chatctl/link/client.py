@@ -308,6 +308,11 @@ def _told(name: str, *, silence: bool = False, changes: bool = False) -> Iterato
             raise LostContact(f"{name} went silent", sent=True) from None
         raise _timed_out(name, changes=changes) from None
     except httpx.ConnectError as error:
+        if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER_FAILURE" in str(error):
+            plain = name.replace("https://", "http://", 1)
+            raise Failure(
+                "unreachable", f"{name} does not speak TLS there", f"--server {plain}"
+            ) from None
         raise LostContact(f"{name} cannot be reached: {error}", sent=False) from None
     except httpx.UnsupportedProtocol as error:
         raise failures.usage(f"{name}: {error}") from None

@@ -8,8 +8,8 @@ from chatctl.shell.options import COMMON
 
 
 def checked(command: Any, args: Sequence[str]) -> None:
-    """Raises Failure for what is no text, for an option as another one's value, and for a second
-    value of an option that has one.
+    """Raises Failure for what is no text, for an option without its value or with another option
+    as its value, and for a second value of an option that has one.
 
     ``command`` is Typer's, with its sub-commands; Typer would make ``--json`` the admin of
     ``rooms create lobby --admin --json``, and forget the first of ``--user a --user b``.
@@ -21,16 +21,21 @@ def checked(command: Any, args: Sequence[str]) -> None:
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     _check_once(command, words)
-    takes_value = {
-        name: not each.is_flag for each in command.params for name in each.opts if name[0] == "-"
+    values = {
+        name: None if each.is_flag else each.metavar
+        for each in command.params
+        for name in each.opts
+        if name[0] == "-"
     }
-    takes_value |= dict.fromkeys(("-h", "--help", "--"), False)
+    values |= dict.fromkeys(("-h", "--help", "--"))
     left = iter(words)
     for word in left:
-        if not takes_value.get(word):
+        if values.get(word) is None:
             continue
         value = next(left, None)
-        if value in takes_value:
+        if value is None:
+            raise usage(f"{word} needs a value", f"{word} {values[word]}")
+        if value in values:
             meant = f"{word}={value}" if word[:2] == "--" else f"{word}{value}"
             raise usage(
                 f"{word} needs a value, and {value} is an option", f"{meant}, if it is the value"

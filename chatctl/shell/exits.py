@@ -63,6 +63,7 @@ _BY_CODE = {
     "storage_full": UNREACHABLE,
     "unknown": UNEXPECTED,
     "interrupted": INTERRUPTED,
+    "cancelled": INTERRUPTED,
     "terminated": TERMINATED,
 }
 

@@ -188,6 +188,7 @@ class TestCommand:
             ("backups", "0", 2),
             ("backups", "x", 2),
             ("gone/", "3", 3),
+            ("nightly.db", "3", 2),
         ],
     )
     @pytest.mark.usefixtures("database", "directory")

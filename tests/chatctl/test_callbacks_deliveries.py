@@ -163,6 +163,29 @@ def test_unknown_names_are_not_found(served: Served) -> None:
     assert served.refused("callbacks", "retry", "what") == ("usage", USAGE)
 
 
+def test_a_beginning_of_two_ids_is_ambiguous(served: Served, room: Room, endpoint: str) -> None:
+    """Ids begin with their time, and an endpoint may have its first delivery at once."""
+
+    def ids_that_begin_alike() -> tuple[str, ...]:
+        served.json("callbacks", "rm", endpoint)
+        added = served.json("callbacks", "add", endpoint, "--events", "ban.set")
+        room.ban(f"mallory-{next(_numbers)}")
+        (made,) = finished(served, endpoint, 1)
+        both = (added["endpoint_id"], made["delivery_id"])
+        known = [each["delivery_id"][:11] for each in listed(served, "--limit", "1000")]
+        return both if both[0][:11] == both[1][:11] and known.count(both[0][:11]) == 1 else ()
+
+    both = eventually(ids_that_begin_alike)
+    start = both[0][:11]
+    done = served("callbacks", "show", start)
+    assert done.stderr.startswith(
+        f"chatctl: {start} may be the endpoint {both[0]} or the delivery {both[1]}\n"
+    )
+    assert done.exit == CONFLICT
+    for whole, name in zip(both, ("endpoint_id", "delivery_id"), strict=True):
+        assert served.json("callbacks", "show", whole)[name] == whole
+
+
 def test_a_delivery_shows_request_and_every_answer(
     served: Served, room: Room, hook: Receiver, endpoint: str
 ) -> None:

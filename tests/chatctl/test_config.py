@@ -104,6 +104,10 @@ class TestCheck:
         )
         assert done.exit == 0
 
+    def test_settings_in_env_are_a_configuration(self, here: Here) -> None:
+        path = _write(here, ".env", "DATABASE_URL=sqlite:./chat.db\n")
+        assert json.loads(here("config", "check", "--json").stdout)["configuration"] == str(path)
+
     def test_what_init_writes_is_sound(self, here: Here) -> None:
         assert here("init", "--quiet").exit == 0
         done = here("config", "check", "--json")

@@ -172,6 +172,8 @@ def test_a_closed_stdin_is_an_empty_one(
         ("events --until 1h -f", "chatctl events tail -f"),
         ("ban", "as in: chatctl ban lobby mallory --reason spam --for 7d"),
         ("rooms create", "as in: chatctl rooms create lobby --admin alice --json"),
+        ("events --since", "--since OFFSET|ID|TIME"),
+        ("callbacks recover --only", "--only failed|missing|all"),
         ("export", "chatctl export ROOM, or --all for all"),
         ("status --server 127.0.0.1:4311", "--server http://127.0.0.1:4311"),
         ("status --server chat.example.org", "--server http://chat.example.org"),

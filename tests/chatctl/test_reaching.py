@@ -51,6 +51,15 @@ def test_a_named_server_gets_the_key_from_a_file(chatctl: Chatctl, server: Prepa
     assert server.asked[0].key == KEY
 
 
+def test_https_to_a_plain_port_says_so(chatctl: Chatctl, server: Prepared) -> None:
+    https = server.url.replace("http", "https")
+    assert chatctl("rooms", "ls", "--server", https) == (
+        "",
+        lines(f"chatctl: {https} does not speak TLS there", f"  try: --server {server.url}"),
+        6,
+    )
+
+
 def test_the_key_may_come_from_stdin(chatctl: Chatctl, server: Prepared) -> None:
     server.answers[ROOMS] = NOTHING
     done = chatctl("rooms", "--api-key-file", "-", stdin=KEY, CHATCTL_SERVER=server.url)

@@ -55,7 +55,7 @@ def test_colour_is_switched_off(
 
 @pytest.mark.parametrize(
     ("typed", "said", "code"),
-    [("y\n", "closed\n", 0), ("\n", "chatctl: nothing was done\n", 1), ("n\n", "done\n", 1)],
+    [("y\n", "closed\n", 0), ("\n", "chatctl: nothing was done\n", 130), ("n\n", "done\n", 130)],
 )
 def test_close_asks_on_a_terminal(
     chatctl: Chatctl, prepared: Prepared, typed: str, said: str, code: int
