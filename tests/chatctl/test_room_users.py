@@ -1,62 +1,112 @@
-"""A user over all rooms: what is shown of them, and bans and mutes of all rooms at once."""
+"""People of a room and of all rooms: banned and muted, listed and passed on, and what they said."""
 
 import json
 import re
+from datetime import datetime, timedelta
 
 import pytest
-from prepared_server import Chatctl, Finished, rows
+from as_terminal import as_terminal
+from prepared_server import lines, rows
+from same_process import Here
 from served import Served
-from terminal import on_terminal
 from world import KEY, Room
 
 USAGE = 2
-SANCTIONS = {"ban": "banned", "mute": "muted"}
+LISTS = {"ban": ("bans", "banned"), "mute": ("mutes", "muted")}
 
 
-def test_show(served: Served, room: Room) -> None:
-    here, there = room.server.create_room("here"), room.server.create_room("there")
-    here.join("anna").say("hello")
-    there.ban("anna", reason="spam")
+def person(here: Here, room: Room, *args: str) -> str:
+    """What somebody at a terminal reads."""
+    place = {"CHATCTL_SERVER": room.server.url, "ADMIN_API_KEY": KEY}
+    done = as_terminal(here, 80, *args, "--no-color", **place)
+    assert (done.stderr, done.exit) == ("", 0)
+    return done.stdout
+
+
+@pytest.mark.parametrize("verb", LISTS)
+def test_a_sanction_with_reason_and_end(served: Served, room: Room, verb: str) -> None:
+    listing, past = LISTS[verb]
+    done = served.json(verb, room.id, "eve", "--reason", "spam\x1b", "--for", "1h30m")
+    begun, end = (datetime.fromisoformat(done[name]) for name in ("created_at", "expires_at"))
+    assert end - begun == timedelta(minutes=90)
+    assert (done.pop("changed"), done["reason"], done[f"{past}_by"]) == (True, "spam\x1b", None)
+    assert served.json(listing, room.id) == [done]
+    assert served(listing, "-R", room.id) == (
+        rows(("eve", r"spam\x1b", "", done["created_at"], done["expires_at"])),
+        "",
+        0,
+    )
+
+
+@pytest.mark.parametrize("verb", LISTS)
+def test_what_one_room_has_another_gets(served: Served, room: Room, verb: str) -> None:
+    """Whatever the users are called."""
+    listing, _ = LISTS[verb]
+    other = room.server.create_room("other")
+    assert served(listing, room.id) == ("", "", 0)
+    assert served.json(listing, room.id) == []
+    odd = ["..", "a b?c#d%20", "a/b\\", "tab\there", "é"]
+    served(verb, room.id, "--", *odd)
+    listed = served(listing, room.id).stdout
+    assert served(verb, other.id, "--from", "-", stdin=listed).exit == 0
+    found = served.json(listing, other.id)
+    assert [each["user_id"] for each in found] == odd
+    assert {each["expires_at"] for each in found} == {None}
+    for changed in (True, False):
+        done = served(f"un{verb}", other.id, "--from", "-", "--json", stdin=json.dumps(found))
+        assert [json.loads(line)["changed"] for line in done.stdout.splitlines()] == [changed] * 5
+    assert served.json(listing, other.id) == []
+
+
+@pytest.mark.parametrize("verb", LISTS)
+def test_a_person_sees_until_when(here: Here, room: Room, verb: str) -> None:
+    _, past = LISTS[verb]
+    shown = person(here, room, verb, room.id, "ann", "--for", "1h", "--quiet")
+    assert re.fullmatch(rf"ann {past} until 20\S+Z\n", shown)
+    person(here, room, verb, room.id, "bob")
+    already = lines(f"bob was already {past} for good")
+    assert person(here, room, verb, room.id, "bob") == already
+
+
+def test_of_one_who_is_not_there_a_kick_says_so(served: Served, room: Room) -> None:
+    """Also in a pipe, where unchanged could mean that it was done before."""
+    kick = ("kick", room.id)
+    note = "chatctl: bob was not here\n"
+    assert served(*kick, "bob") == (rows(("bob", "unchanged")), note, 0)
+    assert served(*kick, "bob", "--quiet").stderr == ""
+    assert served.json(*kick, "bob")["changed"] is False
+    assert served(*kick, "bob", "carl").stderr == ""
+
+
+def test_a_user_is_shown_with_their_rooms(served: Served, room: Room, here: Here) -> None:
+    """On a terminal each room on one line of 80 columns, with what is true of them there."""
+    first, second = room.server.create_room("here"), room.server.create_room("there")
+    kept = first.join("anna")
+    kept.say("hello")
+    second.ban("anna", reason="spam")
+    room.server.http.put(f"{second.path}/mutes/anna")
+    room.server.http.delete(second.path)
     document = served.json("room-users", "show", "anna")
-    first, second = document["rooms"]
     assert (document["messages"], document["sessions"]) == (1, 1)
     assert (document["ban"], document["mute"]) == (None, None)
-    assert (first["room_name"], second["room_name"]) == ("here", "there")
-    assert second["last_join_time"] is None
-    head, *rest = served("room-users", "show", "anna").stdout.splitlines()
-    assert head == "user\tanna"
-    since = first["last_join_time"]
-    assert "\n".join(rest[-2:]) + "\n" == rows(
-        (here.id, "here", "open", "1", "1", since, "yes", "no", "no", "no"),
-        (there.id, "there", "open", "0", "0", "", "no", "no", "yes", "no"),
+    assert [each["room_name"] for each in document["rooms"]] == ["here", "there"]
+    since = document["rooms"][0]["last_join_time"]
+    piped = served("room-users", "show", "anna").stdout
+    assert piped.startswith("user\tanna\n")
+    assert piped.endswith(
+        rows(
+            (first.id, "here", "open", "1", "1", since, "yes", "no", "no", "no"),
+            (second.id, "there", "closed", "0", "0", "", "no", "no", "yes", "yes"),
+        )
     )
-
-
-def test_show_on_a_terminal(chatctl: Chatctl, room: Room) -> None:
-    """Each room on one line of 80 columns, with what is true of them there."""
-    here, there = room.server.create_room("here"), room.server.create_room("there")
-    kept = here.join("greta")
-    there.ban("greta")
-    room.server.http.put(f"{there.path}/mutes/greta")
-    room.server.http.delete(there.path)
-    shown, code = on_terminal(
-        chatctl,
-        "room-users",
-        "show",
-        "greta",
-        "--no-color",
-        CHATCTL_SERVER=room.server.url,
-        ADMIN_API_KEY=KEY,
-    )
+    table = [" ".join(line.split()) for line in person(here, room, "room-users", "show", "anna")
+             .splitlines()]  # fmt: skip
+    assert table[-4:-2] == ["", "ROOM MESSAGES SESSIONS LAST_JOIN THERE"]
+    assert re.fullmatch(r"here 1 1 (\S+ ago|now) now", table[-2])
+    assert table[-1] == "there 0 0 - banned, muted, closed"
     kept.close()
-    assert code == 0
-    lines = [" ".join(line.split()) for line in shown.splitlines()]
-    assert lines[-4:-2] == ["", "ROOM MESSAGES SESSIONS LAST_JOIN THERE"]
-    assert re.fullmatch(r"here 0 1 \S+ ago now|here 0 1 now now", lines[-2])
-    assert lines[-1] == "there 0 0 - banned, muted, closed"
 
 
-@pytest.mark.usefixtures("room")
 def test_of_whom_nothing_is_known(served: Served) -> None:
     assert served.json("room-users", "show", "nobody")["rooms"] == []
     done = served("room-users", "show", "nobody")
@@ -64,34 +114,43 @@ def test_of_whom_nothing_is_known(served: Served) -> None:
     assert "messages\t0\n" in done.stdout
 
 
-@pytest.mark.parametrize("verb", SANCTIONS)
+@pytest.mark.parametrize("verb", LISTS)
 def test_in_all_rooms_and_not_any_more(served: Served, room: Room, verb: str) -> None:
-    past = SANCTIONS[verb]
-    every = ("mallory", "--all-rooms")
-    assert served(verb, *every).stdout == "mallory\tchanged\n"
-    assert served(verb, *every).stdout == "mallory\tunchanged\n"
+    """Listed without those of single rooms; and as what takes a list takes it back."""
+    listing, past = LISTS[verb]
+    everywhere = (listing, "--all-rooms")
+    assert served(verb, room.id, "of-one-room").exit == 0
+    given = (verb, "mallory", "--all-rooms", "--reason", "spam", "--for", "1h")
+    assert served(*given).stdout == "mallory\tchanged\n"
+    done = served(verb, "--all-rooms", "--from", "-", "--json", stdin="trudy\n")
+    assert json.loads(done.stdout)["changed"] is True
+    first, second = served.json(*everywhere)
+    assert (first["user_id"], first["reason"], second["user_id"]) == ("mallory", "spam", "trudy")
+    assert first["expires_at"].endswith("Z")
+    assert second["expires_at"] is None
+    assert served(verb, "trudy", "--all-rooms").stdout == "trudy\tunchanged\n"
     found = served.json("room-users", "show", "mallory")
     assert (found[verb]["user_id"], found["rooms"]) == ("mallory", [])
-    assert served.json(f"{verb}s", room.id) == []
     assert f"{past} everywhere\tyes\n" in served("room-users", "show", "mallory").stdout
-    assert served(f"un{verb}", *every).stdout == "mallory\tchanged\n"
-    assert served(f"un{verb}", *every).stdout == "mallory\tunchanged\n"
+    listed = served(*everywhere).stdout
+    assert [line.split("\t")[0] for line in listed.splitlines()] == ["mallory", "trudy"]
+    back = (f"un{verb}", "--all-rooms", "--from", "-")
+    for outcome in ("changed", "unchanged"):
+        expected = rows(("mallory", outcome), ("trudy", outcome))
+        assert served(*back, stdin=listed).stdout == expected
+    assert served.json(*everywhere) == []
     assert served.json("room-users", "show", "mallory")[verb] is None
 
 
-@pytest.mark.usefixtures("room")
-def test_several_come_from_a_file(served: Served) -> None:
-    done: Finished = served("ban", "--all-rooms", "--from", "-", "--json", stdin="eve\nmallory\n")
-    assert [json.loads(line)["changed"] for line in done.stdout.splitlines()] == [True, True]
-    for user in ("eve", "mallory"):
-        assert served.json("room-users", "show", user)["ban"] is not None
-
-
-@pytest.mark.parametrize("verb", ["ban", "unban", "mute", "unmute"])
-def test_a_room_beside_all_rooms_is_no_user(served: Served, room: Room, verb: str) -> None:
-    assert served.refused(verb, room.id, "mallory", "--all-rooms") == ("usage", USAGE)
-    assert served.refused(verb, "-R", room.id, "mallory", "--all-rooms") == ("usage", USAGE)
-    assert served.refused(verb, "--all-rooms") == ("usage", USAGE)
+def test_a_room_beside_all_rooms_is_no_user(served: Served, room: Room) -> None:
+    every = "--all-rooms"
+    for verb in ("ban", "unban", "mute", "unmute"):
+        for words in ((room.id, "mallory", every), ("-R", room.id, "mallory", every), (every,)):
+            assert served.refused(verb, *words) == ("usage", USAGE)
+    for listing in ("bans", "mutes"):
+        assert served.refused(listing, room.id, every) == ("usage", USAGE)
+        assert served.refused(listing) == ("usage", USAGE)
+        assert served.refused(listing, "nowhere") == ("room_not_found", 3)
     assert served.json("room-users", "show", room.id)["ban"] is None
 
 
@@ -108,64 +167,40 @@ def test_a_users_messages_go(served: Served, room: Room) -> None:
         "messages": 4,
     }
     assert served.refused(*of_bob) == ("confirmation_needed", USAGE)
-    assert served(*of_bob).stderr.endswith("  try: the same with --yes\n")
     assert served(*of_bob, "-R", other.id, "--since", "1h", "--yes").stdout == "bob\t2\n"
     assert served(*of_bob[:2], room.id, *of_bob[2:], "--yes").stdout == "bob\t2\n"
     assert served(*of_bob, "--yes") == ("bob\t0\n", "", 0)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_which_messages_is_said_once(served: Served) -> None:
+    for words in (
         ("--user", "bob", "--from", "-"),
         ("lobby", "1", "--dry-run"),
         ("lobby", "1", "--yes"),
         ("lobby", "1", "--since", "1h"),
         ("lobby", "1", "--user", "bob"),
         ("--user", "bob", "--since", "soon"),
-    ],
-)
-def test_which_messages_is_said_once(served: Served, words: tuple[str, ...]) -> None:
-    assert served.refused("messages", "rm", *words) == ("usage", USAGE)
+    ):
+        assert served.refused("messages", "rm", *words) == ("usage", USAGE)
 
 
-def test_history(served: Served, room: Room) -> None:
+def test_what_a_user_said(served: Served, room: Room) -> None:
     other = room.server.create_room("other")
     for place, text in ((room, "one"), (other, "two\x1b"), (room, "three")):
         served("say", place.id, text, "--as", "carol")
-    found = served.json("room-users", "history", "carol")
+    of_carol = ("room-users", "history", "carol")
+    found = served.json(*of_carol)
     assert [each["content"] for each in found] == ["three", "two\x1b", "one"]
     ids = [str(each["message_id"]) for each in found]
-    piped = [
-        line.split("\t") for line in served("room-users", "history", "carol").stdout.splitlines()
+    piped = [line.split("\t") for line in served(*of_carol).stdout.splitlines()]
+    assert [(each[0], each[3]) for each in piped] == [
+        (ids[0], "three"),
+        (ids[1], r"two\x1b"),
+        (ids[2], "one"),
     ]
-    assert [each[0] for each in piped] == ids
-    assert [each[3] for each in piped] == ["three", r"two\x1b", "one"]
     assert piped[1][4] == other.id
-    cut = served("room-users", "history", "carol", "--limit", "2", "--json")
+    cut = served(*of_carol, "--limit", "2", "--json")
     assert json.loads(cut.stdout) == found[:2]
     assert f"chatctl room-users history carol --before {ids[1]}" in cut.stderr
-    rest = served.json("room-users", "history", "carol", "--before", ids[1])
-    assert rest == found[2:]
-    assert served.json("room-users", "history", "carol", "--until", "1h") == []
-
-
-@pytest.mark.parametrize("verb", SANCTIONS)
-def test_those_of_all_rooms_are_listed(served: Served, room: Room, verb: str) -> None:
-    """Without those of single rooms; and as what takes a list takes it back."""
-    kind = f"{verb}s"
-    before = served(kind, "--all-rooms").stdout  # other tests'
-    assert served(f"un{verb}", "--all-rooms", "--from", "-", stdin=before).exit in (0, USAGE)
-    assert served(verb, room.id, "of-one-room").exit == 0
-    assert served.json(kind, "--all-rooms") == []
-    assert served(verb, "mallory", "--all-rooms", "--reason", "spam", "--for", "1h").exit == 0
-    assert served(verb, "trudy", "--all-rooms").exit == 0
-    first, second = served.json(kind, "--all-rooms")
-    assert (first["user_id"], first["reason"], second["user_id"]) == ("mallory", "spam", "trudy")
-    assert first["expires_at"].endswith("Z")
-    assert second["expires_at"] is None
-    listed = served(kind, "--all-rooms").stdout
-    assert [line.split("\t")[0] for line in listed.splitlines()] == ["mallory", "trudy"]
-    assert served.refused(kind, room.id, "--all-rooms") == ("usage", USAGE)
-    assert served(f"un{verb}", "--all-rooms", "--from", "-", stdin=listed).exit == 0
-    assert served.json(kind, "--all-rooms") == []
+    assert served.json(*of_carol, "--before", ids[1]) == found[2:]
+    assert served.json(*of_carol, "--until", "1h") == []

@@ -1,21 +1,30 @@
-"""Renaming a room, who is in it, and who its admins are."""
+"""Rooms: made, shown, renamed and closed, who is in them, and who their admins are."""
 
 import json
 import uuid
 
 import pytest
-from prepared_server import Answer, Chatctl, Prepared, lines, rows
+from as_terminal import as_terminal
+from prepared_server import lines, rows
+from same_process import Here
 from served import Served
-from terminal import on_terminal
-from world import Room, Server, eventually
+from world import KEY, Room, Server, eventually
 
 ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 USAGE, NOT_FOUND, CONFLICT = 2, 3, 5
-VERBS = (("rename", "x"), ("members",), ("admins",), ("admins", "--add", "anna"))
 
 
-def words(verb: tuple[str, ...], room: str) -> tuple[str, ...]:
-    return ("rooms", verb[0], room, *verb[1:])
+def test_a_room_is_shown_by_name_or_id(served: Served, shared_server: Server) -> None:
+    room = shared_server.create_room("shown", admins=("bob", "alice"))
+    shown = served("rooms", "show", "shown")
+    for named in ((room.id,), ("-R", "shown"), ("--room", room.id)):
+        assert served("rooms", "show", *named) == shown
+    document = served.json("rooms", "show", "shown")
+    assert shown.stdout == rows(
+        ("id", room.id), ("name", "shown"), ("admins", "alice,bob"), ("users", "0"),
+        ("peak", "0"), ("joins", "0"), ("created", document["created_at"]),
+        ("last activity", document["last_activity"]),
+    )  # fmt: skip
 
 
 def test_a_room_gets_another_name(served: Served, room: Room) -> None:
@@ -26,13 +35,8 @@ def test_a_room_gets_another_name(served: Served, room: Room) -> None:
     assert room.details()["room_name"] == "Great Hall"
     assert served("rooms", "rename", "-R", room.id, "lobby") == (rows((room.id, "changed")), "", 0)
     assert served("rooms", "rename", "-R", room.id, "lobby").stdout == rows((room.id, "unchanged"))
-
-
-@pytest.mark.parametrize(
-    "rest", [(), ("Great", "Hall"), ("",), ("n" * 256,)], ids=["none", "two", "empty", "long"]
-)
-def test_a_room_is_renamed_to_one_name(served: Served, room: Room, rest: tuple[str, ...]) -> None:
-    assert served.refused("rooms", "rename", room.id, *rest)[1] == USAGE
+    for rest in ((), ("Great", "Hall"), ("",), ("n" * 256,)):
+        assert served.refused("rooms", "rename", room.id, *rest)[1] == USAGE
     assert room.details()["room_name"] == "lobby"
 
 
@@ -47,51 +51,39 @@ def test_who_is_connected(served: Served, room: Room) -> None:
         {"user_id": "boss", "nickname": "boss", "is_admin": True, "is_muted": False},
         {"user_id": "zoe", "nickname": "Zo\té", "is_admin": False, "is_muted": True},
     ]
-    shown = [line.split("\t")[:4] for line in served("rooms", "members", room.id)[0].splitlines()]
-    assert shown == [["boss", "boss", "yes", "no"], ["zoe", r"Zo\té", "no", "yes"]]
     listed = served("rooms", "members", room.id).stdout
+    shown = [line.split("\t")[:4] for line in listed.splitlines()]
+    assert shown == [["boss", "boss", "yes", "no"], ["zoe", r"Zo\té", "no", "yes"]]
     assert served("kick", room.id, "--from", "-", stdin=listed).exit == 0
     assert (zoe.close_code(), boss.close_code()) == (4506, 4506)
     eventually(lambda: served.json("rooms", "members", room.id) == [])
 
 
-def test_admins_are_listed(served: Served, room: Room) -> None:
+def test_admins_are_listed_and_changed(served: Served, room: Room) -> None:
     assert served.json("rooms", "admins", room.id) == [{"user_id": "boss", "room_id": room.id}]
     assert served("rooms", "admins", "-R", room.id) == (f"boss\t{room.id}\n", "", 0)
-    served("rooms", "admins", room.id, "--remove", "boss")
+    changes = (
+        (("--add", "anna", "--add", "a,b"), ["a,b", "anna", "boss"]),
+        (("--set", "zoe,anna,zoe"), ["anna", "zoe"]),
+        (("--add", "bert", "--remove", "zoe", "--remove", "nobody"), ["anna", "bert"]),
+        (("--remove", "bert", "--remove", "anna"), []),
+    )
+    for options, admins in changes:
+        for changed in (True, False):
+            assert served.json("rooms", "admins", room.id, *options) == {
+                "changed": changed,
+                "room_id": room.id,
+                "room_name": "lobby",
+                "admin_user_ids": admins,
+            }
+        assert room.details()["admin_user_ids"] == admins
+        assert served("rooms", "admins", room.id, *options).stdout == rows((room.id, "unchanged"))
     assert served.json("rooms", "admins", room.id) == []
     assert served("rooms", "admins", room.id) == ("", "", 0)
 
 
-@pytest.mark.parametrize(
-    ("options", "admins"),
-    [
-        (("--add", "anna", "--add", "a,b"), ["a,b", "anna", "boss"]),
-        (("--remove", "boss"), []),
-        (("--add", "anna", "--remove", "boss", "--remove", "nobody"), ["anna"]),
-        (("--set", "zoe,anna,zoe"), ["anna", "zoe"]),
-        (("--add", "boss"), None),
-        (("--remove", "nobody"), None),
-        (("--set", "boss"), None),
-    ],
-    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
-)
-def test_admins_are_changed(
-    served: Served, room: Room, options: tuple[str, ...], admins: list[str] | None
-) -> None:
-    assert served.json("rooms", "admins", room.id, *options) == {
-        "changed": admins is not None,
-        "room_id": room.id,
-        "room_name": "lobby",
-        "admin_user_ids": ["boss"] if admins is None else admins,
-    }
-    assert room.details()["admin_user_ids"] == (["boss"] if admins is None else admins)
-    assert served("rooms", "admins", room.id, *options) == (rows((room.id, "unchanged")), "", 0)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
+def test_what_is_never_meant_changes_no_admin(served: Served, room: Room) -> None:
+    slips = (
         ("--set", ""),
         ("--set", "anna,"),
         ("--set", "anna", "--add", "bert"),
@@ -99,21 +91,17 @@ def test_admins_are_changed(
         ("--add", ""),
         ("--add", "anna", "--remove", "anna"),
         ("--add", "u" * 256),
-        ("--add",),
         ("anna",),
-    ],
-    ids=" ".join,
-)
-def test_what_is_never_meant_changes_no_admin(
-    served: Served, room: Room, options: tuple[str, ...]
-) -> None:
-    assert served.refused("rooms", "admins", room.id, *options)[1] == USAGE
+    )
+    for options in slips:
+        assert served.refused("rooms", "admins", room.id, *options)[1] == USAGE
     assert room.details()["admin_user_ids"] == ["boss"]
 
 
 def test_a_room_is_meant_by_the_beginning_of_its_id(served: Served, room: Room) -> None:
     assert served.json("rooms", "show", room.id[:8])["room_id"] == room.id
-    assert served.refused("rooms", "show", room.id[:7]) == ("room_not_found", NOT_FOUND)
+    for unknown in (room.id[:7], str(uuid.uuid4())):
+        assert served.refused("rooms", "show", unknown) == ("room_not_found", NOT_FOUND)
     decoy = room.server.create_room(room.id[:8])
     done = served("rooms", "close", room.id[:8], "--yes")
     assert (done.stdout, done.exit) == ("", CONFLICT)
@@ -124,56 +112,39 @@ def test_a_room_is_meant_by_the_beginning_of_its_id(served: Served, room: Room) 
 
 def test_an_open_room_is_meant_before_a_closed_one(served: Served, shared_server: Server) -> None:
     old = shared_server.create_room("a [1]*?")
-    assert served("rooms", "close", "a [1]*?", "--yes").exit == 0
+    closed = {"room_id": old.id, "room_name": "a [1]*?"}
+    for changed in (True, False):
+        done = served.json("rooms", "close", "a [1]*?", "--yes")
+        assert done == {"changed": changed, **closed}
     assert served.json("rooms", "show", "a [1]*?")["room_id"] == old.id
     new = shared_server.create_room("a [1]*?")
     assert served.json("rooms", "show", "a [1]*?")["room_id"] == new.id
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_of_unknown_and_ambiguous_rooms(
-    served: Served, shared_server: Server, verb: tuple[str, ...]
-) -> None:
-    assert served.refused(*words(verb, str(uuid.uuid4()))) == ("room_not_found", NOT_FOUND)
-    assert served.refused(*words(verb, "nowhere")) == ("room_not_found", NOT_FOUND)
-    assert served.refused("rooms", verb[0]) == ("usage", USAGE)
-    for _ in range(2):
-        shared_server.create_room(f"twice {verb}")
-    assert served.refused(*words(verb, f"twice {verb}")) == ("ambiguous", CONFLICT)
-
-
-@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_of_a_closed_room_only_the_admins_are_told(
-    served: Served, room: Room, verb: tuple[str, ...]
-) -> None:
+def test_of_a_closed_room_only_the_admins_are_told(served: Served, room: Room) -> None:
     room.server.http.delete(room.path)
-    if verb == ("admins",):
-        assert served.json(*words(verb, room.id)) == [{"user_id": "boss", "room_id": room.id}]
-    else:
-        assert served.refused(*words(verb, room.id)) == ("room_closed", NOT_FOUND)
+    admins = ("rooms", "admins", room.id)
+    assert served.json(*admins) == [{"user_id": "boss", "room_id": room.id}]
+    for words in (
+        (*admins, "--add", "anna"),
+        ("rooms", "rename", room.id, "x"),
+        ("rooms", "members", room.id),
+        ("bans", room.id),
+        ("mutes", room.id),
+    ):
+        assert served.refused(*words) == ("room_closed", NOT_FOUND)
 
 
-@pytest.mark.parametrize(
-    ("args", "answer", "said"),
-    [
-        (("rename", "Hall"), {"changed": True}, "lo\\x1bbby is now called Hall"),
-        (
-            ("admins", "--remove", "bert"),
-            {"changed": False, "admin_user_ids": ["an\x1b", "bo"]},
-            "the admins of lo\\x1bbby are an\\x1b, bo, as before",
-        ),
-    ],
-)
-def test_a_terminal_is_told_a_sentence(
-    chatctl: Chatctl, server: Prepared, args: tuple[str, ...], answer: dict[str, object], said: str
-) -> None:
-    path = f"/management/rooms/{ROOM_ID}"
-    found = {"room_id": ROOM_ID, "room_name": "lo\x1bbby", "admin_user_ids": []}
-    server.answers[f"GET {path}"] = Answer(found)
-    server.answers[f"PATCH {path}"] = Answer({**found, "room_name": "Hall", **answer})
-    server.answers[f"PATCH {path}/admins"] = Answer(answer)
-    asked = ("rooms", args[0], ROOM_ID, *args[1:])
-    assert on_terminal(chatctl, *asked, CHATCTL_SERVER=server.url) == (lines(said), 0)
+def test_a_terminal_is_told_a_sentence(here: Here, room: Room) -> None:
+    place = {"CHATCTL_SERVER": room.server.url, "ADMIN_API_KEY": KEY}
+    for words, said in (
+        (("rename", "Hall"), "lobby is now called Hall"),
+        (("rename", "Hall"), "Hall is called that already: Hall"),
+        (("admins", "--add", "anna"), "the admins of Hall are anna, boss"),
+        (("admins", "--remove", "bert"), "the admins of Hall are anna, boss, as before"),
+    ):
+        done = as_terminal(here, 80, "rooms", words[0], room.id, *words[1:], **place)
+        assert done == (lines(said), "", 0)
 
 
 def test_a_name_that_an_open_room_has_is_told(served: Served) -> None:
@@ -183,7 +154,8 @@ def test_a_name_that_an_open_room_has_is_told(served: Served) -> None:
     closed = served("rooms", "create", name).stdout.split("\t")[0]
     served("rooms", "close", closed, "--yes")
     first = served("rooms", "create", name)
-    assert (first.stderr, first.exit) == ("", 0)
+    room_id = first.stdout.split("\t")[0]
+    assert first == (rows((room_id, f"/ws/rooms/{room_id}")), "", 0)
     second = served("rooms", "create", name)
     assert second.stderr == (
         f"chatctl: another open room is called {name}, too: "
@@ -205,10 +177,40 @@ def test_the_room_of_a_name_is_made_once(served: Served) -> None:
     assert served(*args, "--quiet").stdout.split("\t")[0] == made["room_id"]
 
 
-@pytest.mark.parametrize("name", ["lobby ", "lob\tby", "--admin", ROOM_ID])
-def test_a_name_that_cannot_be_typed_is_refused(served: Served, name: str) -> None:
-    room = served("rooms", "create", "typed", "--quiet").stdout.split("\t")[0]
-    for words in (("create", "--", name), ("rename", room, "--", name)):
-        done = served("rooms", *words)
-        assert (done.stdout, done.exit) == ("", 2)
-        assert done.stderr.startswith("chatctl: room_name ")
+def test_a_name_that_cannot_be_typed_is_refused(served: Served, room: Room) -> None:
+    for name in ("lobby ", "lob\tby", "--admin", ROOM_ID):
+        for words in (("create", "--", name), ("rename", room.id, "--", name)):
+            done = served("rooms", *words)
+            assert (done.stdout, done.exit) == ("", USAGE)
+            assert done.stderr.startswith("chatctl: room_name ")
+
+
+@pytest.mark.parametrize("verb", ["history", "sessions"])
+def test_a_closed_room_keeps_its_past(served: Served, room: Room, verb: str) -> None:
+    for _ in ("open", "closed"):
+        assert served.json("rooms", verb, room.id) == []
+        assert served("rooms", verb, room.id, "--all") == ("", "", 0)
+        room.server.http.delete(room.path)
+    other = room.server.create_room(f"gone {verb}")
+    anna = other.join("anna")
+    anna.say("bye")
+    room.server.http.delete(other.path)
+    anna.close_code()
+    assert [each["user_id"] for each in served.json("rooms", verb, f"gone {verb}")] == ["anna"]
+
+
+def test_say_posts_words_or_stdin(served: Served, room: Room) -> None:
+    done = served("say", room.id, "hello", "there", "--as", "alice")
+    message_id, seq, _ = done.stdout.split("\t")
+    assert (seq, done.stderr, done.exit) == ("1", "", 0)
+    posted = served.json("say", room.id, "-", stdin="one\n\ttwo\n")
+    assert posted.pop("created_at").endswith("Z")
+    assert posted == {
+        "changed": True,
+        "message_id": int(message_id) + 1,
+        "seq": 2,
+        "duplicate": False,
+    }
+    newest, first = room.history()
+    assert (first["user_id"], first["content"]) == ("alice", "hello there")
+    assert newest["content"] == "one\n\ttwo"
