@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from as_terminal import as_terminal
 from offline import Offline
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines, problem, rows
 from same_process import Here
 from served import Served
-from terminal import on_terminal
 from world import PATIENCE_SECONDS, Room, eventually
 
 from chatctl.link import client
@@ -62,40 +62,35 @@ def slow(prepared: Prepared) -> Iterator[threading.Event]:
     gate.set()
 
 
-def given(words: tuple[str, ...], room: str) -> tuple[str, ...]:
-    return (*words, room, "--from", "-")
-
-
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
-def test_every_bulk_verb_goes_on_and_sums_up(
-    here: Here, prepared: Prepared, words: tuple[str, ...]
-) -> None:
-    sums = f"{VERBS[words][2]}, 1 failed"
-    for room in ((ROOM_ID,), ("-R", ROOM_ID)):
-        args = (*words, *room, "--from", "-", "--server", prepared.url)
-        assert here(*args, stdin="1\n2\n3\n2\n") == (
+def test_every_bulk_verb_goes_on_and_sums_up(here: Here, prepared: Prepared) -> None:
+    """Of users on the command line ``--json`` is one array, of those of ``--from`` a line each."""
+    for words, (_, _, done_of) in VERBS.items():
+        is_done = {"message_id": 1} if words[0] == "messages" else {"user_id": "1"}
+        refused = {"code": "message_not_found", "message": "not this one"}
+        sums = f"{done_of}, 1 failed"
+        about = (*words, "-R", ROOM_ID, "--from", "-", "--server", prepared.url)
+        assert here(*about, stdin="1\n2\n3\n2\n") == (
             rows(("1", "changed"), ("3", "changed")),
             lines("chatctl: 2: not this one", f"chatctl: {sums}"),
             PARTLY,
         )
-    done = here(*given(words, ROOM_ID), "--json", "--server", prepared.url, stdin="1\n2\n3\n")
-    key, one = ("message_id", 1) if words[0] == "messages" else ("user_id", "1")
-    first, second, _ = map(json.loads, done.stdout.splitlines())
-    assert first == {key: one, "changed": True}
-    assert second["error"] == {"code": "message_not_found", "message": "not this one"}
-    error = json.loads(done.stderr)["error"]
-    assert (error["code"], error["message"], done.exit) == ("partly_done", sums, PARTLY)
+        lined = here(*about, "--json", stdin="1\n2\n3\n")
+        array = here(*words, ROOM_ID, "1", "2", "3", "--json", "--server", prepared.url)
+        found = [list(map(json.loads, lined.stdout.splitlines())), json.loads(array.stdout)]
+        for first, second, _ in found:
+            assert first == {**is_done, "changed": True}
+            assert second["error"] == refused
+        for done in (lined, array):
+            error = json.loads(done.stderr)["error"]
+            assert (error["code"], error["message"], done.exit) == ("partly_done", sums, PARTLY)
 
 
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
-def test_when_all_fail_the_exit_code_is_that_of_the_failure(
-    here: Here, prepared: Prepared, words: tuple[str, ...]
-) -> None:
-    for method, path, _ in VERBS.values():
-        prepared.answers[f"{method} {BASE}/{path}/1"] = problem(404, "message_not_found", "nor it")
-    done = here(*given(words, ROOM_ID), "--json", "--server", prepared.url, stdin="1\n2\n")
-    assert (done.stdout, done.exit) == ("", NOT_FOUND)
-    assert json.loads(done.stderr)["error"]["code"] == "message_not_found"
+def test_when_all_fail_the_exit_code_is_that_of_the_failure(here: Here, prepared: Prepared) -> None:
+    prepared.answers[f"PUT {BASE}/bans/1"] = problem(404, "message_not_found", "nor it")
+    for source in (("--from", "-"), ("1", "2")):
+        done = here("ban", ROOM_ID, *source, "--json", "--server", prepared.url, stdin="1\n2\n")
+        assert (done.stdout, done.exit) == ("", NOT_FOUND)
+        assert json.loads(done.stderr)["error"]["code"] == "message_not_found"
 
 
 def test_what_is_unchanged_and_what_is_not_tried_is_counted(here: Here, prepared: Prepared) -> None:
@@ -128,30 +123,28 @@ STOPPED = "1 of 4 users banned, 1 failed, 1 unanswered (3), 1 not tried"
 
 
 @pytest.mark.parametrize(
-    "source", [("--from", "users"), ("1", "2", "3", "4")], ids=["file", "words"]
+    ("number", "words"),
+    [
+        (signal.SIGINT, ("--from", "users")),
+        (signal.SIGTERM, ("--from", "users", "--json")),
+        (signal.SIGINT, ("1", "2", "3", "4", "--json")),
+    ],
 )
-@pytest.mark.parametrize("form", [(), ("--quiet",), ("--json",)], ids=["", "quiet", "json"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("slow")
 def test_a_signal_leaves_what_is_done_printed_and_summed_up(
-    chatctl: Chatctl,
-    prepared: Prepared,
-    number: signal.Signals,
-    form: tuple[str, ...],
-    source: tuple[str, ...],
+    chatctl: Chatctl, prepared: Prepared, number: signal.Signals, words: tuple[str, ...]
 ) -> None:
     (chatctl.directory / "users").write_text("1\n2\n3\n4\n")
-    running = chatctl.start("ban", ROOM_ID, *source, *form, "--server", prepared.url)
+    running = chatctl.start("ban", ROOM_ID, *words, "--server", prepared.url)
     eventually(lambda: len(prepared.asked) == 4)
     running.send_signal(number)
     shown, said = running.communicate(timeout=30)
     assert running.returncode == 128 + number
-    if form == ("--json",):
+    if words[-1] == "--json":
         error = json.loads(said)["error"]
         assert (error["message"], error["exit"]) == (STOPPED, 128 + number)
-        found = (
-            json.loads(shown) if shown[:1] == b"[" else list(map(json.loads, shown.splitlines()))
-        )
+        is_array = words[0] == "1"
+        found = json.loads(shown) if is_array else list(map(json.loads, shown.splitlines()))
         assert [each["user_id"] for each in found] == ["1", "2"]
     else:
         assert shown == b"1\tchanged\n"
@@ -187,7 +180,8 @@ def test_one_alone_has_no_sum(chatctl: Chatctl, prepared: Prepared) -> None:
 
 
 def test_who_reads_slowly_holds_no_lock(chatctl: Chatctl) -> None:
-    """The output is more than the pipe holds and nobody reads it; the file is free all the same."""
+    """The output is more than the pipe holds and nobody reads it; the file is free all the same.
+    Who bans there is a user of this machine."""
     desk = Offline(chatctl.directory / "chat.db")
     room_id = desk.run(conversations.create_room, "lobby").public_id
     desk.close()
@@ -204,6 +198,8 @@ def test_who_reads_slowly_holds_no_lock(chatctl: Chatctl) -> None:
         assert first + shown.read() == rows(*((user, "changed") for user in users))
     assert running.communicate(timeout=30)[1] == b""
     assert running.returncode == 0
+    banned = json.loads(chatctl("bans", room_id, "--json", *ON_FILE).stdout)
+    assert {each["banned_by"] for each in banned} == {f"uid:{os.getuid()}"}
 
 
 def test_a_reader_that_goes_away_leaves_nothing_half_done(
@@ -223,11 +219,11 @@ def test_a_reader_that_goes_away_leaves_nothing_half_done(
     assert [asked.path[-1] for asked in prepared.asked[1:]] == ["1", "3"]
 
 
-def test_a_terminal_is_told_each_and_the_sum(chatctl: Chatctl, prepared: Prepared) -> None:
-    many = on_terminal(chatctl, "ban", ROOM_ID, "1", "3", CHATCTL_SERVER=prepared.url)
-    assert many == (lines("1 banned", "3 banned", "chatctl: 2 users banned"), 0)
-    one = on_terminal(chatctl, "messages", "rm", ROOM_ID, "1", CHATCTL_SERVER=prepared.url)
-    assert one == (lines("1 deleted"), 0)
+def test_a_terminal_is_told_each_and_the_sum(here: Here, prepared: Prepared) -> None:
+    many = as_terminal(here, 80, "ban", ROOM_ID, "1", "3", CHATCTL_SERVER=prepared.url)
+    assert many == (lines("1 banned", "3 banned"), "chatctl: 2 users banned\n", 0)
+    one = as_terminal(here, 80, "messages", "rm", ROOM_ID, "1", CHATCTL_SERVER=prepared.url)
+    assert one == (lines("1 deleted"), "", 0)
 
 
 def test_the_time_limit_is_for_each(
@@ -269,63 +265,33 @@ def test_messages_are_deleted_once(served: Served, room: Room) -> None:
     assert served.refused(*args[:3], "999999") == ("message_not_found", NOT_FOUND)
 
 
-@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["pipe", "json"])
-def test_a_history_goes_into_a_deletion(
-    served: Served, room: Room, as_json: tuple[str, ...]
-) -> None:
-    _posted(room, "spam\tspam", "fine", "spam")
-    listed = served("rooms", "history", room.id, *as_json).stdout
-    done = served("messages", "rm", room.id, "--from", "-", stdin=listed)
-    assert [row.split("\t")[1] for row in done.stdout.splitlines()] == ["changed"] * 3
+def test_a_history_goes_into_a_deletion(served: Served, room: Room) -> None:
+    for as_json in ((), ("--json",)):
+        posted = _posted(room, "spam\tspam", "fine", "spam")
+        listed = served("rooms", "history", room.id, "--limit", "3", "--quiet", *as_json).stdout
+        done = served("messages", "rm", room.id, "--from", "-", stdin=listed)
+        assert done.stdout == rows(*((str(each), "changed") for each in posted[::-1]))
     assert {each["content"] for each in room.history()} == {""}
 
 
-@pytest.mark.parametrize("word", ["x", "0", "-1", "1.0", "²", "9" * 30, ""])
 def test_what_is_no_message_id_is_refused_before_anything_is_done(
-    served: Served, room: Room, word: str
+    served: Served, room: Room
 ) -> None:
     (good,) = _posted(room, "fine")
-    assert served.refused("messages", "rm", room.id, str(good), "--", word) == ("usage", USAGE)
+    rm = ("messages", "rm", room.id)
+    for word in ("x", "0", "-1", "1.0", "²", "9" * 30, ""):
+        assert served.refused(*rm, str(good), "--", word) == ("usage", USAGE)
     assert [each["content"] for each in room.history()] == ["fine"]
+    nothing = "chatctl: no messages were given, nothing to do\n"
+    assert served(*rm, "--from", "-") == ("", nothing, 0)
+    assert served(*rm, "--from", "-", "--quiet") == ("", "", 0)
 
 
-@pytest.mark.parametrize(
-    ("typed", "ids"),
-    [
-        ("7\n 8\n", None),
-        ("[7, 8, 7]", [7, 8]),
-        ('[{"message_id": 7}]', [7]),
-        ('{"message_id": 7}\n{"message_id": "8"}\n', [7, 8]),
-        ('{"message_id": true}\n', None),
-        ('{"user_id": "7"}\n', None),
-        ("7\r\n\n8", [7, 8]),
-    ],
-)
-def test_message_ids_from_stdin(
-    here: Here, prepared: Prepared, typed: str, ids: list[int] | None
-) -> None:
-    for number in (7, 8):
-        prepared.answers[f"DELETE {BASE}/messages/{number}"] = Answer({"changed": True})
-    done = here("messages", "rm", ROOM_ID, "--from", "-", CHATCTL_SERVER=prepared.url, stdin=typed)
-    deleted = [int(asked.path.rsplit("/")[-1]) for asked in prepared.asked[1:]]
-    assert (deleted, done.exit) == ((ids, 0) if ids else ([], USAGE))
-
-
-def test_of_rooms_without_such_messages(served: Served, room: Room) -> None:
+def test_messages_are_those_of_the_room_also_of_a_closed_one(served: Served, room: Room) -> None:
     (message,) = _posted(room, "fine")
-    other = room.server.create_room("twice")
-    room.server.create_room("twice")
-    assert served.refused("messages", "rm", "nowhere", "1") == ("room_not_found", NOT_FOUND)
-    assert served.refused("messages", "rm", "twice", "1") == ("ambiguous", 5)
+    other = room.server.create_room("other")
     assert served.refused("messages", "rm", other.id, str(message))[0] == "message_not_found"
-    assert served.refused("messages", "rm", room.id) == ("usage", USAGE)
-    assert served("messages", "rm", room.id, "--from", "-") == (
-        "",
-        "chatctl: no messages were given, nothing to do\n",
-        0,
-    )
     room.server.http.delete(room.path)
-    # A closed room's messages can be erased, too.
     assert served.json("messages", "rm", room.id, str(message)) == {
         "message_id": message,
         "changed": True,

@@ -1,5 +1,8 @@
+"""Who or what a bulk verb is about: words of the command line, and lists of many forms."""
+
 import io
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -8,22 +11,22 @@ from chatctl.input import targets
 from chatctl.shell.failures import Failure
 from chatctl.show.visible import cell
 
+Typed = Callable[[str | bytes], None]
+
 
 @pytest.fixture
-def stdin(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
-    typed = io.BytesIO()
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=typed))
-    return typed
+def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Puts that on stdin."""
+
+    def put(text: str | bytes) -> None:
+        content = text if isinstance(text, bytes) else text.encode()
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+
+    return put
 
 
-def _typed(stdin: io.BytesIO, text: str) -> None:
-    stdin.write(text.encode())
-    stdin.seek(0)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
+def test_users_from_stdin(typed: Typed) -> None:
+    for text, found in (
         ("alice\nbob\n\nalice\n", ["alice", "bob"]),
         ("DOMAIN\\new\r\nbob", ["DOMAIN\\new", "bob"]),
         (cell("od\td\\\u202e") + "\tspam\t\n", ["od\td\\\u202e"]),
@@ -34,32 +37,33 @@ def _typed(stdin: io.BytesIO, text: str) -> None:
         ("\ufeffalice\n\ufeffbob\n", ["alice", "\ufeffbob"]),
         ('\ufeff[{"user_id":"alice"}]', ["alice"]),
         ('\ufeff{"user_id":"alice"}\n', ["alice"]),
-    ],
-)
-def test_users_from_stdin(stdin: io.BytesIO, text: str, found: list[str]) -> None:
-    _typed(stdin, text)
-    assert targets.given([], "-") == found
-
-
-def test_users_of_the_command_line_come_first(stdin: io.BytesIO) -> None:
-    _typed(stdin, "alice\n")
+    ):
+        typed(text)
+        assert targets.given([], "-") == found
+    typed("alice\n")
     assert targets.given(["bob", "alice"], "-") == ["bob", "alice"]
 
 
-@pytest.mark.parametrize("text", ['{"user":"alice"}', "{alice", "[1]", "[1", '"x"\n{}'])
-def test_json_without_users_is_refused(stdin: io.BytesIO, text: str) -> None:
-    _typed(stdin, text)
-    with pytest.raises(Failure, match="--from: "):
-        targets.given([], "-")
+def test_messages_from_stdin(typed: Typed) -> None:
+    for text in (
+        "[7, 8, 7]", '[{"message_id": 7}, 8]', '{"message_id": 7}\n{"message_id": "8"}\n',
+        "7\r\n\n8",
+    ):  # fmt: skip
+        typed(text)
+        assert targets.given([], "-", targets.MESSAGE) == ["7", "8"]
 
 
-def test_nobody_at_all_is_a_usage_error() -> None:
-    with pytest.raises(Failure, match="Missing argument 'USER'"):
-        targets.given([], None)
-
-
-def test_bytes_that_are_no_text_are_refused(stdin: io.BytesIO) -> None:
-    stdin.write(b"alice\n\xff\n")
-    stdin.seek(0)
+def test_what_names_nobody_is_refused(typed: Typed) -> None:
+    for text in ('{"user":"alice"}', "{alice", "[1]", "[1", '"x"\n{}'):
+        typed(text)
+        with pytest.raises(Failure, match="--from: "):
+            targets.given([], "-")
+    for text in ('{"message_id": true}\n', '{"user_id": "7"}\n', "7\n 8\n"):
+        typed(text)
+        with pytest.raises(Failure):
+            targets.given([], "-", targets.MESSAGE)
+    typed(b"alice\n\xff\n")
     with pytest.raises(Failure, match=r"stdin is not UTF-8 \(byte 6\)"):
         targets.given([], "-")
+    with pytest.raises(Failure, match="Missing argument 'USER'"):
+        targets.given([], None)
