@@ -54,71 +54,55 @@ def said(rows: list[dict[str, str]]) -> list[str]:
     return [row["content"] for row in rows]
 
 
-def test_csv_of_a_room(served: Served) -> None:
-    done = served("export", "told", "--format", "csv")
-    rows = table(done.stdout)
+def test_csv_of_a_room(served: Served, here: Here, shared_server: Server) -> None:
+    """With its texts as they are; on a terminal nothing of them acts."""
+    rows = table(served("export", "told", "--format", "csv").stdout)
     assert said(rows) == TEXTS
     assert rows[0] == {
         "room_id": rows[0]["room_id"], "room_name": "told", "message_id": "1", "seq": "1",
         "created_at": "2023-11-14T22:13:20Z", "user_id": "anna", "nickname": "anna",
         "kind": "text", "content": "plain", "deleted": "false",
     }  # fmt: skip
-
-
-def test_on_a_terminal_nothing_acts(here: Here, shared_server: Server) -> None:
     environ = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
     shown = as_terminal(here, 120, "export", "told", "--format", "csv", **environ).stdout
     assert {"\x1b", "\x07"}.isdisjoint(shown)
     assert [exact(row["content"]) for row in table(shown)] == TEXTS
 
 
-def test_csv_of_all_rooms(served: Served) -> None:
+def test_csv_of_all_rooms_and_of_some_time(served: Served) -> None:
     rows = table(served("export", "--all", "--format", "csv").stdout)
     assert said(rows) == [*TEXTS, "before the end", ""]
     assert [row["deleted"] for row in rows[-2:]] == ["false", "true"]
-
-
-def test_csv_of_some_time(served: Served) -> None:
     window = ("--since", str(T + 1), "--until", str(T + 2))
     assert said(table(served("export", "told", "--format", "csv", *window).stdout)) == TEXTS[1:3]
 
 
 def test_csv_into_a_file(served: Served, here: Here) -> None:
+    """Made whole, over no other, or not at all."""
     args = ("export", "told", "--format", "csv", "-o", "told.csv")
     done = served.json(*args)
     assert done == {"file": "told.csv", "rooms": 1, "messages": len(TEXTS)}
     with (here.directory / "told.csv").open(newline="") as file:
         assert said(table(file.read())) == TEXTS
     assert served(*args).exit == CONFLICT
-    assert [each.name for each in here.directory.glob("told*")] == ["told.csv"]
-
-
-@pytest.mark.parametrize("words", [("told",), ("--all",)])
-def test_ndjson_is_what_a_pull_gives(served: Served, words: tuple[str, ...]) -> None:
-    pulled = ("--room", "told") if words == ("told",) else ()
-    exported = served("export", *words).stdout
-    assert exported == served("sync", "pull", "-o", "-", *pulled).stdout
-    first = json.loads(exported.splitlines()[0])
-    assert (first["type"], first["last_activity"][-1]) == ("room", "Z")
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "message"),
-    [
-        ((), USAGE, "Missing argument 'ROOM'."),
-        (("told", "--all"), USAGE, "--all and ROOM contradict each other"),
-        (("nowhere", "--format", "csv"), NOT_FOUND, "there is no room nowhere"),
-        (("told", "--format", "xml"), USAGE, "'xml' is not one of 'ndjson', 'csv'"),
-        (("told", "--since", "1h", "--until", "2h"), USAGE, "--since is later than --until"),
-    ],
-)
-def test_what_is_refused(served: Served, words: tuple[str, ...], code: int, message: str) -> None:
-    done = served("export", *words)
-    assert (done.stdout, done.exit) == ("", code)
-    assert message in done.stderr
-
-
-def test_what_fails_leaves_no_file(served: Served, here: Here) -> None:
     done = served("export", "nowhere", "--format", "csv", "-o", "gone.csv")
     assert done.exit == NOT_FOUND
-    assert list(here.directory.glob("gone*")) == []
+    assert [each.name for each in here.directory.glob("*.csv*")] == ["told.csv"]
+
+
+def test_ndjson_is_what_a_pull_gives(served: Served) -> None:
+    for words, pulled in (("told", ("--room", "told")), ("--all", ())):
+        exported = served("export", words).stdout
+        assert exported == served("sync", "pull", "-o", "-", *pulled).stdout
+        first = json.loads(exported.splitlines()[0])
+        assert (first["type"], first["last_activity"][-1]) == ("room", "Z")
+
+
+def test_what_is_refused(served: Served) -> None:
+    for words in (
+        (),
+        ("told", "--all"),
+        ("told", "--format", "xml"),
+        ("told", "--since", "1h", "--until", "2h"),
+    ):
+        assert served.refused("export", *words) == ("usage", USAGE)

@@ -3,7 +3,7 @@ shown as such, told on as it is, and in nobody's way."""
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,6 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> I
         yield started
 
 
-@pytest.fixture
-def person(here: Here, shared_server: Server) -> Callable[..., str]:
-    def run(*args: str) -> str:
-        named = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
-        done = as_terminal(here, 200, *args, **named)
-        assert done.exit == 0, done
-        return without_colours(done.stdout)
-
-    return run
-
-
 def newer(found: list[dict[str, Any]]) -> list[Any]:
     return [each["data"] for each in found if each["type"] == TYPE]
 
@@ -77,33 +66,32 @@ def newer(found: list[dict[str, Any]]) -> list[Any]:
 DATA = [json.loads(payload) for payload in PAYLOADS]
 
 
-def test_lists_show_it_as_it_is(served: Served) -> None:
+def test_it_is_shown_as_it_is(served: Served) -> None:
     for verb in ("ls", "tail"):
         expected = DATA[::-1] if verb == "ls" else DATA
         assert newer(served.json("events", verb)) == expected
         cells = [line.split("\t") for line in served("events", verb).stdout.splitlines()]
         assert [json.loads(row[-1]) for row in cells if row[2] == TYPE] == expected
-
-
-def test_a_person_reads_that_it_is_newer(person: Callable[..., str]) -> None:
-    for verb in ("ls", "tail"):
-        assert person("events", verb).count(SAID) == len(DATA)
-    shown = person("watch", "lobby", "--since", "0", "--count", "4").splitlines()
-    assert [line.partition("  ")[2] for line in shown] == [
-        "anna: before",
-        SAID,
-        SAID,
-        "anna: after",
-    ]
-
-
-def test_watch_tells_it_to_a_program(served: Served) -> None:
     args = ("watch", "lobby", "--since", "0", "--count", "4")
     rows = [line.split("\t")[1:] for line in served(*args).stdout.splitlines()]
     assert [row[0] for row in rows] == ["message.posted", TYPE, TYPE, "message.posted"]
     assert rows[2] == [TYPE, "", "", "", ""]
     done = served(*args, "--json")
     assert newer([json.loads(line) for line in done.stdout.splitlines()]) == DATA
+
+
+def test_a_person_reads_that_it_is_newer(here: Here, shared_server: Server) -> None:
+    place = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
+    listed = as_terminal(here, 200, "events", **place)
+    assert without_colours(listed.stdout).count(SAID) == len(DATA)
+    watched = as_terminal(here, 200, "watch", "lobby", "--since", "0", "--count", "4", **place)
+    shown = without_colours(watched.stdout).splitlines()
+    assert [line.partition("  ")[2] for line in shown] == [
+        "anna: before",
+        SAID,
+        SAID,
+        "anna: after",
+    ]
 
 
 def test_it_is_told_on(served: Served, here: Here) -> None:

@@ -11,7 +11,7 @@ from prepared_server import Chatctl, lines
 from same_process import Here
 from served import Served
 from terminal import on_terminal
-from world import Server, running
+from world import Server
 
 from chatctl_server import errors
 from chatctl_server.actions import conversations
@@ -24,9 +24,9 @@ ON_FILE = ("--db", "sqlite:./chat.db", "--quiet")
 
 
 @pytest.fixture
-def desk(chatctl: Chatctl) -> Offline:
+def desk(here: Here) -> Offline:
     """Three rooms: closed 40 days ago, closed 4 days ago, open."""
-    desk = Offline(chatctl.directory / "chat.db", now=times.now() - 50 * DAY)
+    desk = Offline(here.directory / "chat.db", now=times.now() - 50 * DAY)
     old, new, _ = (desk.create_room(name) for name in ("old", "new", "open"))
     for room in (old, new):
         desk.post(room, "anna", "hello")
@@ -38,8 +38,8 @@ def desk(chatctl: Chatctl) -> Offline:
     return desk
 
 
-def names(chatctl: Chatctl) -> list[str]:
-    listed = chatctl("rooms", "ls", "--status", "all", "--json", *ON_FILE)
+def names(here: Here) -> list[str]:
+    listed = here("rooms", "ls", "--status", "all", "--json", *ON_FILE)
     return [each["room_name"] for each in json.loads(listed.stdout)]
 
 
@@ -59,69 +59,70 @@ def test_a_closed_room_is_removed(served: Served, shared_server: Server) -> None
     assert served.json("rooms", "ls", "--match", "hall", "--status", "all") == []
 
 
-def test_a_person_is_asked(chatctl: Chatctl, desk: Offline) -> None:
+@pytest.mark.usefixtures("desk")
+def test_a_person_is_asked(chatctl: Chatctl, here: Here) -> None:
+    """For a room, and once for all that were closed long ago."""
     shown, code = on_terminal(chatctl, "rooms", "rm", "old", *ON_FILE, typed="n\n")
     assert code == 130
     assert "Remove old (" in shown
     assert "nothing was done" in shown
-    assert names(chatctl) == ["new", "old", "open"]
-    shown, code = on_terminal(chatctl, "rooms", "rm", "old", *ON_FILE, typed="y\n")
+    assert names(here) == ["new", "old", "open"]
+    prune = ("db", "prune", "--older-than", "3d", *ON_FILE)
+    shown, code = on_terminal(chatctl, *prune, typed="y\n")
     assert code == 0
-    assert shown.endswith("old was removed\n")
-    assert names(chatctl) == ["new", "open"]
+    assert "Remove 2 rooms, closed more than 3d ago, and all that is in them? [y/N]" in shown
+    assert names(here) == ["open"]
+    here("rooms", "close", "open", "--yes", *ON_FILE)
+    shown, code = on_terminal(chatctl, "rooms", "rm", "open", *ON_FILE, typed="y\n")
+    assert code == 0
+    assert shown.endswith("open was removed\n")
+    assert names(here) == []
 
 
-def test_what_it_has_not_called_back_is_counted(chatctl: Chatctl, desk: Offline) -> None:
+@pytest.mark.usefixtures("desk")
+def test_what_it_has_not_called_back_is_counted(chatctl: Chatctl, here: Here) -> None:
     """Of a closed room, whose callbacks nobody has sent."""
     hears = ("callbacks", "add", "http://127.0.0.1:9/hook", "--events", "room.*", *ON_FILE)
-    assert chatctl(*hears).exit == 0
-    assert chatctl("rooms", "close", "open", "--yes", *ON_FILE).exit == 0
-    assert chatctl("sync", "--timeout", "1", *ON_FILE).exit == TIMED_OUT
+    assert here(*hears).exit == 0
+    assert here("rooms", "close", "open", "--yes", *ON_FILE).exit == 0
+    assert here("sync", "--timeout", "1", *ON_FILE).exit == TIMED_OUT
     shown, _ = on_terminal(chatctl, "rooms", "rm", "open", *ON_FILE, typed="n\n")
     assert "and all that is in it, unsent callbacks, too: 1? [y/N]" in shown
-    done = chatctl("rooms", "rm", "open", "--yes", *ON_FILE[:2])
+    done = here("rooms", "rm", "open", "--yes", *ON_FILE[:2])
     assert "chatctl: callbacks of it that are not sent any more: 1\n" in done.stderr
     assert done.exit == 0
 
 
-def test_what_was_closed_long_ago_goes(chatctl: Chatctl, desk: Offline) -> None:
+@pytest.mark.usefixtures("desk")
+def test_what_was_closed_long_ago_goes(here: Here) -> None:
+    for age in ("", "90", "ever", "-1d"):
+        done = here("db", "prune", f"--older-than={age}", "--yes", *ON_FILE)
+        assert done.exit == USAGE
+        assert "--older-than" in done.stderr
     prune = ("db", "prune", "--older-than", "30d", *ON_FILE)
-    would = json.loads(chatctl(*prune, "--dry-run", "--json").stdout)
+    would = json.loads(here(*prune, "--dry-run", "--json").stdout)
     assert [each["room_name"] for each in would] == ["old"]
-    assert names(chatctl) == ["new", "old", "open"]
-    assert chatctl(*prune).exit == USAGE
-    assert json.loads(chatctl(*prune, "--yes", "--json").stdout) == {"changed": True, "rooms": 1}
-    assert json.loads(chatctl(*prune, "--yes", "--json").stdout) == {"changed": False, "rooms": 0}
-    assert names(chatctl) == ["new", "open"]
+    assert here(*prune).exit == USAGE
+    assert names(here) == ["new", "old", "open"]
+    assert json.loads(here(*prune, "--yes", "--json").stdout) == {"changed": True, "rooms": 1}
+    assert json.loads(here(*prune, "--yes", "--json").stdout) == {"changed": False, "rooms": 0}
+    assert names(here) == ["new", "open"]
     for check in ("check", "verify"):
-        assert chatctl("db", check, *ON_FILE).exit == 0
+        assert here("db", check, *ON_FILE).exit == 0
 
 
-def test_it_goes_beside_a_running_server(served: Served, shared_server: Server) -> None:
-    """By its clock: nothing was closed a day ago."""
+def test_it_goes_beside_a_running_server(served: Served, here: Here, shared_server: Server) -> None:
+    """By its clock: nothing was closed a day ago. There the file is not written anew."""
     room = shared_server.create_room("just closed")
     shared_server.http.delete(room.path)
     assert served.json("db", "prune", "--older-than", "1d", "--yes") == {
         "changed": False,
         "rooms": 0,
     }
+    prune = ("db", "prune", "--older-than", "1s", "--yes", "--compact")
+    done = here(*prune, "--db", f"sqlite:{shared_server.database}", "--lock-timeout", "0.1")
+    assert (done.stdout, done.exit) == ("", 7)
     assert room.details()["room_name"] == "just closed"
-
-
-def test_a_person_is_asked_once_for_all(chatctl: Chatctl, desk: Offline) -> None:
-    prune = ("db", "prune", "--older-than", "3d", *ON_FILE)
-    shown, code = on_terminal(chatctl, *prune, typed="y\n")
-    assert code == 0
-    assert "Remove 2 rooms, closed more than 3d ago, and all that is in them? [y/N]" in shown
-    assert names(chatctl) == ["open"]
-
-
-@pytest.mark.parametrize("age", ["", "90", "ever", "-1d"])
-def test_an_age_has_a_unit(chatctl: Chatctl, desk: Offline, age: str) -> None:
-    done = chatctl("db", "prune", f"--older-than={age}", "--yes", *ON_FILE)
-    assert done.exit == USAGE
-    assert "--older-than" in done.stderr
-    assert names(chatctl) == ["new", "old", "open"]
 
 
 def interleaved(directory: Path) -> Path:
@@ -135,45 +136,35 @@ def interleaved(directory: Path) -> Path:
     return desk.path
 
 
-def test_the_file_alone_is_made_as_small_as_can_be(chatctl: Chatctl) -> None:
-    path = interleaved(chatctl.directory)
+def test_the_file_alone_is_made_as_small_as_can_be(here: Here) -> None:
+    path = interleaved(here.directory)
     with closing(sqlite3.connect(path)) as db:  # as a file that was made before
         db.execute("PRAGMA auto_vacuum = none")
         db.execute("VACUUM")
     before = path.stat().st_size
     prune = ("db", "prune", "--older-than", "30d", "--yes", "--compact", *ON_FILE)
-    assert chatctl(*prune) == (lines("rooms\t1", "changed\tyes"), "", 0)
+    assert here(*prune) == (lines("rooms\t1", "changed\tyes"), "", 0)
     assert path.stat().st_size < before / 3
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert names(chatctl) == ["kept"]
+    assert names(here) == ["kept"]
     for check in ("check", "verify"):
-        assert chatctl("db", check, *ON_FILE).exit == 0
+        assert here("db", check, *ON_FILE).exit == 0
 
 
 def test_without_room_for_that_the_rooms_are_removed(
-    chatctl: Chatctl, here: Here, monkeypatch: pytest.MonkeyPatch
+    here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is written anew is smaller than what removing writes: the disk fills up in between."""
 
     def full(path: Path) -> None:
         raise errors.no_room(path)
 
-    path = interleaved(chatctl.directory)
+    path = interleaved(here.directory)
     monkeypatch.setattr(maintenance, "compact", full)
     done = here("db", "prune", "--older-than", "30d", "--yes", "--compact", *ON_FILE)
     assert (done.stdout, done.exit) == ("", 9)
     told = "the rooms are removed, but the file keeps its size: There is no room to write"
     assert done.stderr.startswith(f"chatctl: {told} {path}\n")
-    assert names(chatctl) == ["kept"]
-
-
-def test_beside_a_server_it_is_not_written_anew(tmp_path: Path, here: Here) -> None:
-    with running(tmp_path) as server:
-        room = server.create_room()
-        server.http.delete(room.path)
-        prune = ("db", "prune", "--older-than", "1s", "--yes", "--compact")
-        done = here(*prune, "--db", f"sqlite:{server.database}", "--lock-timeout", "0.1")
-        assert (done.stdout, done.exit) == ("", 7)
-        assert room.details()["room_name"] == "lobby"
+    assert names(here) == ["kept"]
