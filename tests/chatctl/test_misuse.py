@@ -41,11 +41,6 @@ def test_a_ban_for_a_number_without_a_unit_is_refused(here: Here, prepared: Prep
     assert prepared.asked == []
 
 
-def test_a_ban_for_a_time_with_its_unit_is_sent(here: Here, prepared: Prepared) -> None:
-    assert here("ban", "lobby", "bob", "--for", "7h", "--server", prepared.url).exit == 0
-    assert prepared.asked[-1].body == {"expires_in": 7 * 3600}
-
-
 def test_bytes_that_are_no_text_are_no_argument(here: Here, prepared: Prepared) -> None:
     """Whatever the verb does with its words: this one stands between good ones."""
     said = "chatctl: the argument 'bad\\udcff' is no valid UTF-8\n"

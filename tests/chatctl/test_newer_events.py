@@ -9,22 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from as_terminal import as_terminal, without_colours
 from offline import Offline
 from receivers import Receiver, receiver
-from same_process import Here
 from served import Served
-from world import KEY, Server, eventually, running
+from world import Server, eventually, running
 
 from chatctl_server.actions import endpoints
 from chatctl_server.domain import events
 from chatctl_server.settings.sources import Settings
 
 TYPE = "poll.opened"
-SAID = f"* {TYPE}, of a newer version"
 # As payloads are, and as none of ours is.
 PAYLOADS = ('{"question": "tea?", "seq": null}', "[1, null]")
-ON_FILE = ("--db", "sqlite:./chat.db", "--quiet")
 
 
 def prepare(directory: Path, hook: Receiver) -> None:
@@ -80,21 +76,7 @@ def test_it_is_shown_as_it_is(served: Served) -> None:
     assert newer([json.loads(line) for line in done.stdout.splitlines()]) == DATA
 
 
-def test_a_person_reads_that_it_is_newer(here: Here, shared_server: Server) -> None:
-    place = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
-    listed = as_terminal(here, 200, "events", **place)
-    assert without_colours(listed.stdout).count(SAID) == len(DATA)
-    watched = as_terminal(here, 200, "watch", "lobby", "--since", "0", "--count", "4", **place)
-    shown = without_colours(watched.stdout).splitlines()
-    assert [line.partition("  ")[2] for line in shown] == [
-        "anna: before",
-        SAID,
-        SAID,
-        "anna: after",
-    ]
-
-
-def test_it_is_told_on(served: Served, here: Here) -> None:
+def test_it_is_told_on(served: Served) -> None:
     with receiver() as mine:
         args = ("callbacks", "forward", "--to", mine.url, "--since", "0", "--count", "6")
         done = served(*args, "--quiet")
@@ -121,12 +103,3 @@ def test_callbacks_pass_it_over(shared_server: Server, hook: Receiver) -> None:
 
     eventually(lambda: texts() == ["before", "after", "last"])
     assert newer([each.json for each in hook.requests]) == []
-
-
-def test_on_the_file_it_is_the_same(here: Here, hook: Receiver) -> None:
-    prepare(here.directory, hook)
-    assert newer(json.loads(here("events", "--json", *ON_FILE).stdout)) == DATA[::-1]
-    done = here("events", "replay", "--since", "0", "--to-file", "-", *ON_FILE)
-    assert newer([json.loads(line) for line in done.stdout.splitlines()]) == DATA
-    for args in (("rooms", "history", "lobby"), ("messages", "rm", "lobby", "1")):
-        assert here(*args, *ON_FILE).exit == 0

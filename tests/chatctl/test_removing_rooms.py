@@ -107,8 +107,6 @@ def test_what_was_closed_long_ago_goes(here: Here) -> None:
     assert json.loads(here(*prune, "--yes", "--json").stdout) == {"changed": True, "rooms": 1}
     assert json.loads(here(*prune, "--yes", "--json").stdout) == {"changed": False, "rooms": 0}
     assert names(here) == ["new", "open"]
-    for check in ("check", "verify"):
-        assert here("db", check, *ON_FILE).exit == 0
 
 
 def test_it_goes_beside_a_running_server(served: Served, here: Here, shared_server: Server) -> None:

@@ -10,7 +10,6 @@ from same_process import Here
 from served import Served
 from world import KEY, Room, Server, eventually
 
-ROOM_ID = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
 USAGE, NOT_FOUND, CONFLICT = 2, 3, 5
 
 
@@ -35,8 +34,9 @@ def test_a_room_gets_another_name(served: Served, room: Room) -> None:
     assert room.details()["room_name"] == "Great Hall"
     assert served("rooms", "rename", "-R", room.id, "lobby") == (rows((room.id, "changed")), "", 0)
     assert served("rooms", "rename", "-R", room.id, "lobby").stdout == rows((room.id, "unchanged"))
-    for rest in ((), ("Great", "Hall"), ("",), ("n" * 256,)):
+    for rest in ((), ("Great", "Hall"), ("",), ("Great Hall ",)):
         assert served.refused("rooms", "rename", room.id, *rest)[1] == USAGE
+    assert served.refused("rooms", "create", "Great Hall ") == ("invalid_input", USAGE)
     assert room.details()["room_name"] == "lobby"
 
 
@@ -78,8 +78,10 @@ def test_admins_are_listed_and_changed(served: Served, room: Room) -> None:
             }
         assert room.details()["admin_user_ids"] == admins
         assert served("rooms", "admins", room.id, *options).stdout == rows((room.id, "unchanged"))
-    assert served.json("rooms", "admins", room.id) == []
     assert served("rooms", "admins", room.id) == ("", "", 0)
+    room.server.http.delete(room.path)
+    assert served.json("rooms", "admins", room.id) == []
+    assert served.refused("rooms", "admins", room.id, "--add", "zoe") == ("room_closed", NOT_FOUND)
 
 
 def test_what_is_never_meant_changes_no_admin(served: Served, room: Room) -> None:
@@ -87,10 +89,8 @@ def test_what_is_never_meant_changes_no_admin(served: Served, room: Room) -> Non
         ("--set", ""),
         ("--set", "anna,"),
         ("--set", "anna", "--add", "bert"),
-        ("--set", "anna", "--remove", "bert"),
         ("--add", ""),
         ("--add", "anna", "--remove", "anna"),
-        ("--add", "u" * 256),
         ("anna",),
     )
     for options in slips:
@@ -119,20 +119,6 @@ def test_an_open_room_is_meant_before_a_closed_one(served: Served, shared_server
     assert served.json("rooms", "show", "a [1]*?")["room_id"] == old.id
     new = shared_server.create_room("a [1]*?")
     assert served.json("rooms", "show", "a [1]*?")["room_id"] == new.id
-
-
-def test_of_a_closed_room_only_the_admins_are_told(served: Served, room: Room) -> None:
-    room.server.http.delete(room.path)
-    admins = ("rooms", "admins", room.id)
-    assert served.json(*admins) == [{"user_id": "boss", "room_id": room.id}]
-    for words in (
-        (*admins, "--add", "anna"),
-        ("rooms", "rename", room.id, "x"),
-        ("rooms", "members", room.id),
-        ("bans", room.id),
-        ("mutes", room.id),
-    ):
-        assert served.refused(*words) == ("room_closed", NOT_FOUND)
 
 
 def test_a_terminal_is_told_a_sentence(here: Here, room: Room) -> None:
@@ -175,14 +161,6 @@ def test_the_room_of_a_name_is_made_once(served: Served) -> None:
     assert made["same_name"] == again["same_name"] == 0
     assert served("rooms", "create", "the one").stderr.startswith("chatctl: another open room is")
     assert served(*args, "--quiet").stdout.split("\t")[0] == made["room_id"]
-
-
-def test_a_name_that_cannot_be_typed_is_refused(served: Served, room: Room) -> None:
-    for name in ("lobby ", "lob\tby", "--admin", ROOM_ID):
-        for words in (("create", "--", name), ("rename", room.id, "--", name)):
-            done = served("rooms", *words)
-            assert (done.stdout, done.exit) == ("", USAGE)
-            assert done.stderr.startswith("chatctl: room_name ")
 
 
 @pytest.mark.parametrize("verb", ["history", "sessions"])
