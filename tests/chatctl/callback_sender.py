@@ -21,56 +21,18 @@ CREATED = {
     "event_type": "RoomCreated", "room_id": ROOM, "room_name": "lobby", "admin_ids": ["anna"],
     "timestamp": AT,
 }  # fmt: skip
+Send = Callable[[int], Any]
 
 
-def post(
-    port: int, body: Any, path: str = "/api/room-events", **headers: str
-) -> http.client.HTTPResponse:
-    """Its answer, read. Header names have ``_`` for ``-``."""
+def post(port: int, body: Any, path: str = "/api/room-events", **headers: str) -> int:
+    """The status of the answer. Header names have ``_`` for ``-``."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as sender:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sender.request("POST", path, content, named)
         answer = sender.getresponse()
         answer.read()
-        return answer
-
-
-Send = Callable[[int], Any]
-
-
-class Listen:
-    """The command in this process, while another thread sends; ``answers`` is what that got."""
-
-    def __init__(self, here: Here) -> None:
-        self._here = here
-        self.answers: list[Any] = []
-
-    def __call__(
-        self, *args: str, send: Sequence[Send], columns: int | None = None, stdin: str = ""
-    ) -> Finished:
-        port = free_port()
-        sending = threading.Thread(target=self._send, args=(port, send))
-        sending.start()
-        words = ("callbacks", "listen", "--port", str(port), *args)
-        try:
-            if columns is None:
-                return self._here(*words, stdin=stdin)
-            return as_terminal(self._here, columns, *words)
-        finally:
-            sending.join()
-
-    def _send(self, port: int, send: Sequence[Send]) -> None:
-        eventually(lambda: is_open(port))
-        for each in send:
-            answer = each(port)
-            is_http = isinstance(answer, http.client.HTTPResponse)
-            self.answers.append(answer.status if is_http else answer)
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return answer.status
 
 
 def sent(body: Any, **headers: str) -> Send:
@@ -90,6 +52,39 @@ def raw(*parts: bytes) -> Send:
         return [int(status) for status in re.findall(rb"HTTP/1.1 (\d+) ", found)]
 
     return send
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Listen:
+    """The command in this process, while another thread sends; ``answers`` is what that got."""
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self.answers: list[Any] = []
+
+    def __call__(
+        self, *args: str, send: Sequence[Send], columns: int | None = None, stdin: str = ""
+    ) -> Finished:
+        """``columns``: of a terminal."""
+        port = free_port()
+        sending = threading.Thread(target=self._send, args=(port, send))
+        sending.start()
+        words = ("callbacks", "listen", "--port", str(port), *args)
+        try:
+            if columns is None:
+                return self._here(*words, stdin=stdin)
+            return as_terminal(self._here, columns, *words)
+        finally:
+            sending.join()
+
+    def _send(self, port: int, send: Sequence[Send]) -> None:
+        eventually(lambda: is_open(port))
+        for each in send:
+            self.answers.append(each(port))
 
 
 @contextlib.contextmanager

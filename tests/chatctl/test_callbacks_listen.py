@@ -8,17 +8,20 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
+from as_terminal import without_colours
 from callback_sender import AT, CREATED, ROOM, Listen, Send, is_open, listening, post, raw, sent
 from forks import Process
 from prepared_server import Chatctl, Finished, lines, rows
 from same_process import Here
 from world import eventually, free_port, running
 
+from chatctl.webhooks import receiver
 from chatctl_server.domain import signatures
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -45,10 +48,32 @@ def batch(number: int, *texts: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def signed(body: Any, webhook_id: str = "1", at: int | None = None) -> Send:
+    def send(port: int) -> int:
+        content = json.dumps(body).encode()
+        moment = int(time.time()) if at is None else at
+        return post(port, content, **dict(signatures.headers(webhook_id, moment, content, [KEY])))
+
+    return send
+
+
+def get(path: str) -> Send:
+    def ask(port: int) -> tuple[int, Any]:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as asker:
+            asker.request("GET", path)
+            answer = asker.getresponse()
+            assert answer.headers["content-type"] == "application/json"
+            return answer.status, json.loads(answer.read())
+
+    return ask
+
+
 @pytest.fixture
 def listen(here: Here) -> Listen:
     return Listen(here)
 
+
+# What it shows
 
 STORY = (
     sent(CREATED, X_Chatctl_Event="room_created", webhook_id="1"),
@@ -92,15 +117,45 @@ def test_in_a_pipe_a_callback_is_a_line(listen: Listen) -> None:
     assert (done.stderr, done.exit) == (WRONG, 10)
 
 
-def get(path: str) -> Send:
-    def ask(port: int) -> tuple[int, Any]:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as asker:
-            asker.request("GET", path)
-            answer = asker.getresponse()
-            assert answer.headers["content-type"] == "application/json"
-            return answer.status, json.loads(answer.read())
+def test_json_is_a_line_each_and_then_the_sum(listen: Listen) -> None:
+    done = listen("--count", "7", "--json", "--quiet", send=STORY)
+    *found, total = map(json.loads, done.stdout.splitlines())
+    assert total == {"sum": SUM}
+    assert [each["answer"] for each in found] == listen.answers
+    assert TIME.fullmatch(found[3].pop("at"))
+    assert found[3] == {
+        "path": "/api/room-events", "event": "chat_history_batch", "room_id": ROOM,
+        "webhook_id": "3", "mark": None, "attempt": 1, "duplicate": False, "signature": "none",
+        "answer": 200, "findings": [{"code": "gap", "text": "missing before it: batch 2"}],
+        "body": batch(3, "ha"),
+    }  # fmt: skip
+    assert (found[5]["path"], found[6]["body"]) == ("/anywhere", None)
+    assert json.loads(done.stderr)["error"]["code"] == "check_failed"
+    assert done.exit == 10
 
-    return ask
+
+def test_on_a_terminal_it_is_aligned_and_rooms_have_names(listen: Listen) -> None:
+    """Colours say nothing that words do not."""
+    done = listen("--count", "7", "--no-color", send=STORY, columns=72)
+    assert "\x1b" not in done.stdout
+    assert TIME.sub("TIME----", done.stdout).splitlines()[:9] == [
+        "TIME----  room_created   1  none  200  lobby  lobby, admins anna",
+        "TIME----  chat_history_batch  1  none  200",
+        "          lobby  #1, messages 2, more follow",
+        "TIME----  chat_history_batch  duplicate  none  200",
+        "          lobby  #1, messages 2, more follow",
+        "TIME----  chat_history_batch  1          none  200",
+        "          lobby  #3, messages 1, more follow",
+        "          missing before it: batch 2",
+        "TIME----  user_left           1          none  200",
+    ]
+    gap = f"\ngaps                1\ngap                 chat_history of {ROOM}: batch 2\n"
+    assert gap in done.stdout
+    assert "  ROOM_EVENT_CALLBACK_URL=http://127.0.0.1:" in done.stderr
+    wide = listen("--count", "7", send=STORY, columns=100).stdout
+    assert "\x1b[32m200\x1b[0m" in wide
+    words = "duplicate  none  200  lobby  #1, messages 2, more follow\n"
+    assert words in without_colours(wide)
 
 
 def test_it_says_what_has_come(listen: Listen) -> None:
@@ -124,91 +179,18 @@ def test_it_says_what_has_come(listen: Listen) -> None:
     assert (len(done.stdout.splitlines()) > 3, done.exit) == (True, 0)
 
 
-def test_json_is_a_line_each_and_then_the_sum(listen: Listen) -> None:
-    done = listen("--count", "7", "--json", "--quiet", send=STORY)
-    *found, total = map(json.loads, done.stdout.splitlines())
-    assert total == {"sum": SUM}
-    assert [each["answer"] for each in found] == listen.answers
-    assert TIME.fullmatch(found[3].pop("at"))
-    assert found[3] == {
-        "path": "/api/room-events", "event": "chat_history_batch", "room_id": ROOM,
-        "webhook_id": "3", "mark": None, "attempt": 1, "duplicate": False, "signature": "none",
-        "answer": 200, "findings": [{"code": "gap", "text": "missing before it: batch 2"}],
-        "body": batch(3, "ha"),
-    }  # fmt: skip
-    assert (found[5]["path"], found[6]["body"]) == ("/anywhere", None)
-    assert json.loads(done.stderr)["error"]["code"] == "check_failed"
-    assert done.exit == 10
+# What it answers
 
 
-def test_on_a_terminal_it_is_aligned_and_rooms_have_names(listen: Listen) -> None:
-    done = listen("--count", "7", "--no-color", send=STORY, columns=72)
-    shown = TIME.sub("TIME----", done.stdout).splitlines()
-    assert shown[:9] == [
-        "TIME----  room_created   1  none  200  lobby  lobby, admins anna",
-        "TIME----  chat_history_batch  1  none  200",
-        "          lobby  #1, messages 2, more follow",
-        "TIME----  chat_history_batch  duplicate  none  200",
-        "          lobby  #1, messages 2, more follow",
-        "TIME----  chat_history_batch  1          none  200",
-        "          lobby  #3, messages 1, more follow",
-        "          missing before it: batch 2",
-        "TIME----  user_left           1          none  200",
-    ]
-    wide = listen("--count", "7", "--no-color", send=STORY, columns=100)
-    assert "duplicate  none  200  lobby  #1, messages 2, more follow\n" in wide.stdout
-    assert (
-        f"\ngaps                1\ngap                 chat_history of {ROOM}: batch 2\n"
-        in done.stdout
-    )
-    assert "\x1b" not in done.stdout
-    assert "  ROOM_EVENT_CALLBACK_URL=http://127.0.0.1:" in done.stderr
-
-
-def test_colours_say_nothing_that_words_do_not(listen: Listen) -> None:
-    plain = listen("--count", "7", "--no-color", send=STORY, columns=90)
-    coloured = listen("--count", "7", send=STORY, columns=90)
-    assert "\x1b[32m200\x1b[0m" in coloured.stdout
-    shown = re.sub(r"\x1b\[\d+m", "", coloured.stdout)
-    assert TIME.sub("", shown) == TIME.sub("", plain.stdout)
-
-
-# Signatures
-
-
-def signed(body: Any, webhook_id: str = "1", at: int | None = None) -> Send:
-    def send(port: int) -> http.client.HTTPResponse:
-        import time
-
-        content = json.dumps(body).encode()
-        moment = int(time.time()) if at is None else at
-        return post(port, content, **dict(signatures.headers(webhook_id, moment, content, [KEY])))
-
-    return send
-
-
-def test_only_what_is_signed_is_received(listen: Listen, here: Here) -> None:
-    (here.directory / "secrets").write_text(f"{b64encode(b'x' * 24).decode()}\nwhsec_{SECRET}\n")
+def test_only_what_is_signed_is_received(listen: Listen) -> None:
     send = (signed(CREATED), signed(CREATED, at=AT), sent(CREATED), signed(LEFT, "2"))
-    done = listen("--count", "4", "--json", "--secret-file", "secrets", send=send)
+    secrets = f"{b64encode(b'x' * 24).decode()}\nwhsec_{SECRET}\n"
+    done = listen("--count", "4", "--json", "--secret-file", "-", stdin=secrets, send=send)
     *found, total = map(json.loads, done.stdout.splitlines())
     assert listen.answers == [200, 401, 401, 200]
     assert [each["signature"] for each in found] == ["ok", "bad", "none", "ok"]
     assert (total["sum"]["bad_signatures"], total["sum"]["duplicates"]) == (2, 0)
     assert done.exit == 10
-
-
-def test_secrets_come_from_stdin_too(listen: Listen) -> None:
-    done = listen("--count", "1", "--secret-file", "-", stdin=SECRET, send=[signed(CREATED)])
-    assert (done.stdout.split("\t")[5], done.exit) == ("ok", 0)
-
-
-def test_without_a_secret_nothing_is_checked(listen: Listen) -> None:
-    done = listen("--count", "1", send=[signed(CREATED, at=AT)])
-    assert (done.stdout.split("\t")[5], done.exit) == ("unchecked", 0)
-
-
-# Answers
 
 
 def test_it_fails_in_turn(listen: Listen) -> None:
@@ -231,8 +213,49 @@ def test_it_answers_late_and_notes_who_did_not_wait(listen: Listen) -> None:
     assert "sum\tunanswered\t1\n" in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_the_sum(chatctl: Chatctl, number: int) -> None:
+HEAD = b"POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n"
+
+
+def test_what_is_too_large_is_refused(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "MOST_BODY_BYTES", 1000)
+    send = [
+        raw(CHUNKED[:60], CHUNKED[60:] + b"0\r\n\r\n"),
+        raw(HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", b"{}"),
+        raw(HEAD + b"Content-Length: 9000000\r\n\r\n", b"x" * 9_000_000),
+        raw(CHUNKED + b"400\r\n" + b"x" * 1024 + b"\r\n0\r\n\r\n"),
+        sent(CREATED),  # a stop would cut off the one before it
+    ]
+    done = listen("--count", "5", "--quiet", send=send)
+    assert listen.answers == [[200], [100, 200], [413], [413], 200]
+    assert done.stdout.count("\tnone\t") == 5
+
+
+def test_what_is_no_callback_is_noted_and_not_counted(listen: Listen) -> None:
+    """Nor is an address kept secret that is open to a network."""
+    upgrade = b"GET /y HTTP/1.1\r\nConnection: Upgrade, close\r\nUpgrade: x\r\n\r\n"
+    send = [
+        raw(b"GET /x?y HTTP/1.1\r\nConnection: close\r\n\r\n"),
+        raw(b"what is this\r\n\r\n"),
+        raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        raw(upgrade),
+        sent(CREATED),
+    ]
+    done = listen("--count", "1", "--host", "0.0.0.0", send=send)
+    assert listen.answers == [[405], [400], [400], [405], 200]
+    _, is_open_to, *notes = [line for line in done.stderr.splitlines() if "chatctl: " in line]
+    assert is_open_to.startswith("chatctl: 0.0.0.0 is open to a network: ")
+    assert [note.split(": ")[1] for note in notes] == [
+        "GET /x is no callback", "what came is no HTTP/1.1 request", "somebody speaks TLS",
+        "GET /y is no callback",
+    ]  # fmt: skip
+    assert "sum\tcallbacks\t1\n" in done.stdout
+
+
+# How it ends, and what keeps it from beginning
+
+
+def test_a_signal_ends_it_with_the_sum(chatctl: Chatctl) -> None:
     """Who still waits for an answer gets none."""
     with (
         listening(chatctl, "--delay", "1h") as (process, port),
@@ -243,7 +266,7 @@ def test_a_signal_ends_it_with_the_sum(chatctl: Chatctl, number: int) -> None:
         assert sender.recv(1000).startswith(b"HTTP/1.1 100 ")
         sender.sendall(b"{}")
         assert raw(b"no HTTP\r\n\r\n")(port) == [400]  # so the one before it was read
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)
         assert sender.recv(1000) == b""
     assert b"\tnone\n" in stdout
@@ -257,7 +280,7 @@ def test_it_ends_quietly_when_nobody_reads(chatctl: Chatctl) -> None:
         assert process.stdout is not None
         process.stdout.close()
         process.stdout = None
-        assert post(port, CREATED).status == 200
+        assert post(port, CREATED) == 200
         _, stderr = process.communicate(timeout=30)
         assert (process.returncode, b"Traceback" in stderr) == (141, False)
 
@@ -283,27 +306,19 @@ def test_it_imports_of_a_server_only_how_text_is_shown_and_signed(chatctl: Chatc
     assert {*stdout.splitlines()[-1].split(" ")} == own
 
 
-# Its options
-
-
-@pytest.mark.parametrize(
-    ("args", "message", "code"),
-    [
-        (("--fail", "500,99"), "--fail: ", 2),
-        (("--fail", ""), "--fail: ", 2),
-        (("--delay", "soon"), "--delay: ", 2),
-        (("--delay", "2h"), "--delay: ", 2),
-        (("--secret-file", "nowhere"), "nowhere: No such file", 3),
-        (("--secret-file", "empty"), "empty holds no secret", 2),
-        (("--host", "no-such-host.invalid"), "no-such-host.invalid port 8080 cannot be", 5),
-        (("--host", "192.0.2.1"), "192.0.2.1 port 8080 cannot be listened on: ", 5),
-    ],
-)
-def test_what_cannot_be_is_said(here: Here, args: tuple[str, ...], message: str, code: int) -> None:
-    (here.directory / "empty").write_text("\n")
-    done = here("callbacks", "listen", *args)
-    assert (done.stdout, done.exit) == ("", code)
-    assert done.stderr.startswith(f"chatctl: {message}")
+def test_what_cannot_be_is_said(here: Here) -> None:
+    for option, value, message, code in (
+        ("--fail", "500,99", "--fail: ", 2),
+        ("--fail", "", "--fail: ", 2),
+        ("--delay", "soon", "--delay: ", 2),
+        ("--delay", "2h", "--delay: ", 2),
+        ("--secret-file", "nowhere", "nowhere: No such file", 3),
+        ("--host", "no-such-host.invalid", "no-such-host.invalid port 8080 cannot be", 5),
+        ("--host", "192.0.2.1", "192.0.2.1 port 8080 cannot be listened on: ", 5),
+    ):
+        done = here("callbacks", "listen", option, value)
+        assert (done.stdout, done.exit) == ("", code), option
+        assert done.stderr.startswith(f"chatctl: {message}")
 
 
 def test_a_port_that_is_taken_is_said(here: Here) -> None:
@@ -314,11 +329,6 @@ def test_a_port_that_is_taken_is_said(here: Here) -> None:
         f"chatctl: 127.0.0.1 port {port} cannot be listened on: Address already in use",
         "  try: chatctl callbacks listen --port 0, which takes a free one",
     ), 5)  # fmt: skip
-
-
-def test_an_open_address_is_noted(listen: Listen) -> None:
-    done = listen("--host", "0.0.0.0", "--count", "1", send=[sent(CREATED)])
-    assert "chatctl: 0.0.0.0 is open to a network: " in done.stderr
 
 
 # With a server
