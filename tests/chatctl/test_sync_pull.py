@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from offline import SECOND, Offline
-from prepared_server import Answer, Asked, Finished, Prepared
+from prepared_server import Answer, Asked, Prepared
 from same_process import Here
 from served import Served
 from world import Room, Server, eventually, running
@@ -94,22 +94,27 @@ def test_everything_is_there_once_and_in_order(pull: Served, here: Here, rooms: 
 
 
 def test_a_room_and_a_window_of_it(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the file, where a message and a session come every ten seconds."""
+    """On the file, where a message and a session come every ten seconds. In another room the clock
+    stands still: more sessions in one second than a page has."""
     monkeypatch.setattr(room_pages, "_CHUNK", 6)
     monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
     desk = Offline(here.directory / "chat.db")
-    desk.create_room("other")
-    room = desk.create_room("lobby")
+    room, crowded = desk.create_room("lobby"), desk.create_room("crowded")
     began = desk.now // SECOND
     for number in range(MESSAGES):
         desk.post(room, "anna", f"text {number}")
         desk.stay(room, f"user-{number}", 5)
         desk.now += 10 * SECOND
+    users = [f"user-{number:02}" for number in range(11)]
+    for user in users:
+        desk.stay(crowded, user, 60)
     desk.close()
-    args = ("sync", "pull", "-o", "-", "--room", "lobby", "--db", "sqlite:./chat.db")
+    args = ("sync", "pull", "-o", "-", "--db", "sqlite:./chat.db", "--room")
+    found = kinds(lines(here(*args, "crowded").stdout))
+    assert found == [("room", "crowded"), *(("session", user) for user in users)]
     for first, last in ((0, 24), (3, 17), (24, 24), (7, 6)):
         window = ("--from", str(began + 10 * first - 5), "--to", str(began + 10 * last + 5))
-        found = kinds(lines(here(*args, *window).stdout))
+        found = kinds(lines(here(*args, "lobby", *window).stdout))
         assert found == [
             ("room", "lobby"),
             *(("message", str(number + 1)) for number in range(first, last + 1)),
@@ -179,22 +184,6 @@ def test_what_is_posted_meanwhile_shifts_nothing(
     lived_in.http.delete(room.path)
 
 
-def test_more_sessions_in_one_second_than_a_page(
-    here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Made on the file, where the clock stands still for them."""
-    monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
-    desk = Offline(here.directory / "chat.db")
-    room = desk.create_room("lobby")
-    users = [f"user-{number:02}" for number in range(11)]
-    for user in users:
-        desk.stay(room, user, 60)
-    desk.close()
-    done = here("sync", "pull", "-o", "-", "--db", "sqlite:./chat.db")
-    found = lines(done.stdout)
-    assert [line["user_id"] for line in found if line["type"] == "session"] == users
-
-
 def test_sessions_of_one_second_that_end_meanwhile_are_read_anew(
     here: Here, server: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,53 +212,37 @@ def test_sessions_of_one_second_that_end_meanwhile_are_read_anew(
     assert [each["user_id"] for each in lines(done.stdout)[1:]] == list("abcd")
 
 
-def _part(here: Here, **changed: object) -> None:
-    """As a run has left it that was cut."""
+def test_what_does_not_fit_is_not_gone_on_with(pull: Served, here: Here) -> None:
+    """What a run has left that was cut."""
+    room_id = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
     begun = {"asked": [None, None, None], "window": {}, "bytes": 3, "counts": {"room": 1}}
-    begun["position"] = ["6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001", "done", 0]
-    (here.directory / "all.part").write_text("{}\n")
-    (here.directory / "all.part.cursor").write_text(json.dumps({**begun, **changed}))
-
-
-@pytest.mark.parametrize(
-    ("changed", "message", "code"),
-    [
+    begun["position"] = [room_id, "done", 0]
+    part, cursor = (here.directory / name for name in ("all.part", "all.part.cursor"))
+    for changed, message, code in (
         ({"asked": ["lobby", None, None]}, "was begun for another room or time", 2),
         ({"bytes": 4}, "is ahead of its file", 2),
         ({"bytes": "many"}, "holds no cursor of a pull", 2),
-        ({}, "the room 6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001 is gone", 3),
-    ],
-)
-def test_what_does_not_fit_is_not_gone_on_with(
-    pull: Served, here: Here, changed: dict[str, object], message: str, code: int
-) -> None:
-    _part(here, **changed)
-    done: Finished = pull("sync", "pull", "-o", "all", "--quiet")
-    assert (done.stdout, done.exit) == ("", code)
-    assert message in done.stderr
-    assert (here.directory / "all.part").read_text() == "{}\n"
-
-
-def test_what_was_written_before_the_first_cursor_is_written_again(
-    pull: Served, here: Here
-) -> None:
-    (here.directory / "all.part").write_text('{"half":')
+        ({}, f"the room {room_id} is gone", 3),
+    ):
+        part.write_text("{}\n")
+        cursor.write_text(json.dumps({**begun, **changed}))
+        done = pull("sync", "pull", "-o", "all", "--quiet")
+        assert (done.stdout, done.exit) == ("", code)
+        assert message in done.stderr
+        assert part.read_text() == "{}\n"
+    cursor.unlink()
+    part.write_text('{"half":')  # before there was a cursor
     assert pull("sync", "pull", "-o", "all", "--room", "empty").exit == 0
     assert kinds(lines((here.directory / "all").read_text())) == [("room", "empty")]
 
 
-def test_a_file_that_is_there_stays(pull: Served, here: Here) -> None:
-    (here.directory / "all").write_text("mine")
-    assert pull.refused("sync", "pull", "-o", "all") == ("file_exists", 5)
-    assert (here.directory / "all").read_text() == "mine"
-
-
-def test_two_at_once_are_one_too_many(pull: Served, here: Here) -> None:
+def test_what_cannot_begin_leaves_no_file(pull: Served, here: Here) -> None:
+    args = ("sync", "pull", "-o", "all")
+    assert pull.refused(*args, "--room", "nowhere") == ("room_not_found", 3)
+    assert [path for path in here.directory.iterdir() if path.is_file()] == []
     with (here.directory / "all.part").open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert pull.refused("sync", "pull", "-o", "all") == ("lock_held", 7)
-
-
-def test_an_unknown_room_leaves_no_file(pull: Served, here: Here) -> None:
-    assert pull.refused("sync", "pull", "-o", "all", "--room", "nowhere") == ("room_not_found", 3)
-    assert [path for path in here.directory.iterdir() if path.is_file()] == []
+        assert pull.refused(*args) == ("lock_held", 7)
+    (here.directory / "all").write_text("mine")
+    assert pull.refused(*args) == ("file_exists", 5)
+    assert (here.directory / "all").read_text() == "mine"
