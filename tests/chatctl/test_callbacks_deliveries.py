@@ -238,18 +238,6 @@ def test_what_failed_goes_again_from_a_list(
 # Samples
 
 
-def test_a_sample_of_every_kind_is_sent(served: Served, product: Receiver) -> None:
-    done = served.json("callbacks", "test", "room_event")
-    assert [(each["event"], each["status"], each["answer_status"]) for each in done] == [
-        (event, "delivered", 200)
-        for event in ("room_created", "room_closed", "user_joined", "user_left")
-    ]
-    sent = [each for each in product.requests if each.headers.get("x-chatctl-mark") == "test"]
-    assert {each.json["event_type"] for each in sent} == {
-        "RoomCreated", "RoomClosed", "UserJoined", "UserLeft",
-    }  # fmt: skip
-
-
 def test_all_are_sent_to_and_refusals_are_exit_9(
     here: Here, served: Served, hook: Receiver, product: Receiver, endpoint: str,
     shared_server: Server,
@@ -260,7 +248,9 @@ def test_all_are_sent_to_and_refusals_are_exit_9(
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     (own,) = [row for row in rows if row[1] == endpoint]
     assert (own[0], own[2], own[3], own[6]) == ("test", "failed", "503", "later")
-    assert len(rows) >= 5
+    assert {row[0] for row in rows if row[1] != endpoint} >= {
+        "room_created", "room_closed", "user_joined", "user_left",
+    }  # fmt: skip
     assert done.stderr.startswith(f"chatctl: {len(rows)} of {len(rows)} samples were not taken\n")
     assert done.exit == PARTLY
     named = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}

@@ -230,15 +230,6 @@ def test_a_server_delivers_by_itself(calling_server: Server) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
 
 
-def test_a_kind_without_an_url_is_said(here: Here, calling_server: Server) -> None:
-    asked = Served(here, calling_server)("sync", "--wait", "--kind", "session_history")
-    assert asked.exit == 0
-    assert asked.stderr == (
-        "chatctl: no endpoint is configured for session_history: "
-        "SESSION_HISTORY_CALLBACK_URL is not set\n"
-    )
-
-
 def test_what_cannot_be_is_said(here: Here) -> None:
     kinds = "'data', 'periodic', 'chat_history', 'session_history'"
     options = "--full, --from and --to are about histories, and"
