@@ -20,7 +20,7 @@ from chatctl_server.live import subscriber, websocket_protocol
 from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
 from chatctl_server.process import sockets
-from chatctl_server.storage import log
+from chatctl_server.storage import log, store
 
 LONG = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000)"
@@ -62,6 +62,12 @@ def slow_queries() -> None:
         db.execute_sql(LONG).fetchone()
 
     log.find_after = find_after  # type: ignore[assignment]
+
+
+def short_queries() -> None:
+    """They are given up after two seconds instead of ten."""
+    slow_queries()
+    store.LIST_SECONDS = 2.0
 
 
 def shifted_clock() -> None:
