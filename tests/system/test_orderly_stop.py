@@ -24,10 +24,18 @@ def connected(server: Server) -> socket.socket:
 
 
 def test_a_stop_does_not_wait_for_a_request_that_is_not_here_yet(tmp_path: Path) -> None:
+    """Nor for half a head of one."""
     with (
         running(tmp_path, SHUTDOWN_TIMEOUT_SECONDS="60") as server,
         connected(server) as client,
+        connected(server) as upgrading,
+        connected(server) as with_a_cookie,
     ):
+        room = server.create_room()
+        anna = room.join("anna")
+        path = f"/ws/rooms/{room.id}?user_id=bert"
+        upgrading.sendall(wire.upgrade(path)[:-2])
+        with_a_cookie.sendall(wire.upgrade(path, "Cookie: " + 9000 * "x")[:-2])
         client.sendall(
             b"POST /management/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
             b"Expect: 100-continue\r\nX-Api-Key: " + KEY.encode() + b"\r\n\r\n"
@@ -35,6 +43,7 @@ def test_a_stop_does_not_wait_for_a_request_that_is_not_here_yet(tmp_path: Path)
         assert client.recv(4096).startswith(b"HTTP/1.1 100 ")  # the route waits for the body
         client.sendall(b'{"room_name": "')
         assert server.stop() == 0
+        assert anna.close_code() == 1012
         log = server.log.read_text()
         assert "stopped" in log
         assert "error" not in log.lower()
@@ -105,7 +114,7 @@ def test_who_reads_on_and_on_is_cut_off_in_time(tmp_path: Path, long_room: Offli
             while client.recv(1000):
                 time.sleep(0.02)
 
-    with asking(tmp_path, long_room, 5) as (server, clients), ThreadPoolExecutor(4) as threads:
+    with asking(tmp_path, long_room, 3) as (server, clients), ThreadPoolExecutor(4) as threads:
         reading = [threads.submit(read_slowly, client) for client in clients]
         assert server.stop() == 0
         for each in reading:
@@ -123,7 +132,7 @@ def test_a_second_signal_changes_nothing(tmp_path: Path, long_room: Offline) -> 
         assert server.process is not None
         for _ in range(3):
             server.process.send_signal(signal.SIGINT)
-            time.sleep(0.3)
+            time.sleep(0.1)
         told += wire.read_to_end(client)
         head, _, body = told.decode().partition("\r\n\r\n")
         assert f"content-length: {len(body.encode())}\r\n" in head
