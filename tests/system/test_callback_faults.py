@@ -4,7 +4,7 @@ twice for nothing, and no room waits for another's."""
 from pathlib import Path
 
 from faults import FAULTS
-from hooks import calling, stored, wait_at
+from hooks import calling, stored
 from receivers import Receiver, Request, answer, receiver, when
 from world import Server, eventually
 
@@ -58,19 +58,3 @@ def test_each_arrives_after_so_many_tries_and_the_next_one_after_it(tmp_path: Pa
         events = [each.headers["x-chatctl-event"] for each in of_room]
         assert events == ["room_created"] * len(events[:-1]) + ["room_closed"], name
         assert len({each.headers["webhook-id"] for each in of_room}) == 2, name
-
-
-def test_what_is_well_has_no_duplicate(tmp_path: Path) -> None:
-    with receiver() as hook, calling(tmp_path, hook, EVENTS) as server:
-        for number in range(30):
-            room = server.create_room(f"room {number}")
-            server.http.delete(room.path)
-        requests = wait_at(hook, EVENTS, 60)
-        eventually(
-            lambda: (
-                stored(server, "SELECT count(*) FROM delivery WHERE status = 'delivered'")
-                == [(60,)]
-            )
-        )
-        assert len(hook.requests) == 60
-    assert len({each.headers["webhook-id"] for each in requests}) == 60

@@ -21,7 +21,7 @@ from chatctl_server.storage import checkpointer
 from chatctl_server.storage.store import Store
 
 WORD = "nobody-may-read-this."
-TEXTS = {"short": WORD * 3, "overflow pages": WORD * (30 * 1024 // len(WORD))}
+TEXTS = (WORD * 3, WORD * (30 * 1024 // len(WORD)))  # the second one has overflow pages
 PROMISED_SECONDS = 10.0
 
 
@@ -56,43 +56,39 @@ def reading(path: Path, seconds: float) -> Iterator[None]:
         timer.join()
 
 
-@pytest.fixture(params=list(TEXTS))
-def text(request: pytest.FixtureRequest) -> str:
-    return TEXTS[request.param]
-
-
-def post(server: Server, text: str) -> str:
-    """Between two other messages; the path of the one with the text."""
+def post(server: Server) -> list[str]:
+    """Between two other messages; the paths of those with the texts."""
     room = server.create_room()
     anna = room.join("anna")
-    _, posted, _ = [anna.say(each) for each in ("before", text, "after")]
+    _, *posted, _ = [anna.say(each) for each in ("before", *TEXTS, "after")]
     assert is_kept(server.database)
-    return f"{room.path}/messages/{posted['message_id']}"
+    return [f"{room.path}/messages/{each['message_id']}" for each in posted]
 
 
-def erase(server: Server, path: str) -> None:
-    assert server.http.delete(path).json() == {"changed": True}
+def erase(server: Server, paths: list[str]) -> None:
+    for path in paths:
+        assert server.http.delete(path).json() == {"changed": True}
 
 
-def test_the_route_takes_a_text_out_of_the_files(server: Server, text: str) -> None:
-    erase(server, post(server, text))
-    soon_gone(server.database)
+def test_the_route_takes_a_text_out_of_the_files(shared_server: Server) -> None:
+    erase(shared_server, post(shared_server))
+    soon_gone(shared_server.database)
 
 
-def test_a_reader_of_an_older_state_only_delays_it(server: Server, text: str) -> None:
-    path = post(server, text)
-    with reading(server.database, 2):
-        erase(server, path)
-        assert is_kept(server.database)
-        soon_gone(server.database)
-    assert "write-ahead log" not in server.log.read_text()
+def test_a_reader_of_an_older_state_only_delays_it(shared_server: Server) -> None:
+    paths = post(shared_server)
+    with reading(shared_server.database, 1):
+        erase(shared_server, paths)
+        assert is_kept(shared_server.database)
+        soon_gone(shared_server.database)
+    assert "write-ahead log" not in shared_server.log.read_text()
 
 
 def test_a_server_that_was_killed_before_is_followed_by_one_that_does_it(tmp_path: Path) -> None:
     with running(tmp_path) as server:
-        path = post(server, TEXTS["overflow pages"])
+        paths = post(server)
         reader = Reader(server.database)
-        erase(server, path)
+        erase(server, paths)
         server.kill()
         server.start()
         assert is_kept(server.database)
@@ -101,29 +97,26 @@ def test_a_server_that_was_killed_before_is_followed_by_one_that_does_it(tmp_pat
 
 
 @pytest.fixture
-def desk(tmp_path: Path, text: str) -> Offline:
-    """The second of three messages in ``lobby`` has the text."""
+def desk(tmp_path: Path) -> Offline:
+    """Of four messages in ``lobby`` the second and the third have the texts."""
     desk = Offline(tmp_path / "chat.db")
     lobby = desk.create_room("lobby")
-    for each in ("before", text, "after"):
+    for each in ("before", *TEXTS, "after"):
         desk.post(lobby, "anna", each)
     desk.close()
     assert is_kept(desk.path)
     return desk
 
 
-@pytest.mark.parametrize("seconds", [0.0, 2.0])
-def test_a_command_on_the_file_ends_when_it_is_gone(desk: Offline, seconds: float) -> None:
+def test_a_command_on_the_file_ends_when_they_are_gone(desk: Offline) -> None:
     """Also beside a reader of the state before."""
-    server = Server(desk.path.parent)
-    with reading(desk.path, seconds):
-        done = server.chatctl("messages", "rm", "lobby", "2", "--quiet")
-        assert (done.returncode, done.stderr) == (0, "")
+    with contextlib.closing(Server(desk.path.parent)) as server, reading(desk.path, 1):
+        for number in ("2", "3"):
+            done = server.chatctl("messages", "rm", "lobby", number, "--quiet")
+            assert (done.returncode, done.stderr) == (0, "")
         assert not is_kept(desk.path)
-    server.close()
 
 
-@pytest.mark.parametrize("text", ["overflow pages"], indirect=True)
 async def test_a_reader_that_stays_is_told_of_once_and_so_is_the_end(
     desk: Offline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -133,7 +126,8 @@ async def test_a_reader_that_stays_is_told_of_once_and_so_is_the_end(
     store = Store(desk.path, durable=False, clock=times.now, is_serving=False)
     await store.open()
     reader = Reader(desk.path)
-    await store.write(messages.erase, events.SERVER, room(1), 2)
+    for number in (2, 3):
+        await store.write(messages.erase, events.SERVER, room(1), number)
     eventually(lambda: caplog.messages)
     assert is_kept(desk.path)
     assert caplog.messages == [

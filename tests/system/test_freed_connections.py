@@ -12,7 +12,7 @@ import wire
 from world import Room, Server, eventually, running
 
 pytestmark = pytest.mark.own_protocol
-COUNT = 20
+COUNT = 30
 
 
 @pytest.fixture
@@ -42,25 +42,20 @@ def come(room: Room, number: int) -> socket.socket:
     return line
 
 
-def test_who_leaves_is_forgotten(server: Server) -> None:
+def test_who_has_gone_is_forgotten(server: Server) -> None:
+    """Of their own accord, in order and with a reset, and with the room."""
     room = server.create_room()
     close, reset = b"\x88\x80mask", struct.pack("ii", 1, 0)
     lines = [come(room, number) for number in range(COUNT)]
-    for number, line in enumerate(lines):
-        if number % 2:
-            line.sendall(close)
-            wire.read_to_end(line)
-        else:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-        line.close()
-    eventually(lambda: kept(server) == 0)
-
-
-def test_whom_the_server_closes_is_forgotten(server: Server) -> None:
-    room = server.create_room()
-    lines = [come(room, number) for number in range(COUNT)]
+    for closing in lines[::3]:
+        closing.sendall(close)
+        wire.read_to_end(closing)
+        closing.close()
+    for resetting in lines[1::3]:
+        resetting.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        resetting.close()
     server.http.delete(room.path)
-    for line in lines:
-        wire.read_to_end(line)
-        line.close()
+    for staying in lines[2::3]:
+        wire.read_to_end(staying)
+        staying.close()
     eventually(lambda: kept(server) == 0)

@@ -1,5 +1,6 @@
 """Who may use a database, with the real commands: they wait, give up or go through the server."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,11 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from pathlib import Path
 
 import forks
 import pytest
 from halting import Board, Place
+from offline import Offline
 from world import Server, eventually
 
 REFUSED = 7
@@ -20,14 +22,17 @@ UNREACHABLE = 6
 
 
 @pytest.fixture
-def file_of_a_room(server: Server) -> tuple[Server, str]:
-    """A stopped server and the id of the room in its file."""
-    room = server.create_room()
-    assert server.stop() == 0
-    return server, room.id
+def file(tmp_path: Path) -> Iterator[tuple[Server, str, str]]:
+    """A server that does not run, and the ids of the rooms in its file."""
+    desk = Offline(tmp_path / "chat.db")
+    for name in ("a", "b"):
+        desk.create_room(name)
+    first, second = desk.rooms()
+    with contextlib.closing(Server(tmp_path)) as server:
+        yield server, first.public_id, second.public_id
 
 
-@contextmanager
+@contextlib.contextmanager
 def halted(server: Server, place: Place, *arguments: str) -> Iterator[forks.Process]:
     """The command as a process that stands still at that place, holding what it holds."""
     board = Board(server.directory / "board")
@@ -42,8 +47,8 @@ def halted(server: Server, place: Place, *arguments: str) -> Iterator[forks.Proc
         process.communicate()
 
 
-def test_command_against_command(file_of_a_room: tuple[Server, str]) -> None:
-    server, room_id = file_of_a_room
+def test_command_against_command(file: tuple[Server, str, str]) -> None:
+    server, room_id, _ = file
     with halted(server, Place.STATEMENT, "ban", room_id, "anna") as first:
         late = server.chatctl("ban", room_id, "bert", "--lock-timeout", "0.5")
         assert late.returncode == REFUSED
@@ -61,8 +66,8 @@ def test_command_against_command(file_of_a_room: tuple[Server, str]) -> None:
     assert [ban["user_id"] for ban in bans] == ["bert"]
 
 
-def test_command_against_a_starting_server(file_of_a_room: tuple[Server, str]) -> None:
-    server, room_id = file_of_a_room
+def test_command_against_a_starting_server(file: tuple[Server, str, str]) -> None:
+    server, room_id, _ = file
     with halted(server, Place.STATEMENT, "serve") as starting:
         for arguments in (("ban", room_id, "anna"), ("rooms", "ls")):
             late = server.chatctl(*arguments, "--lock-timeout", "0.5")
@@ -102,17 +107,13 @@ def _list_until(server: Server, stop: threading.Event) -> list[subprocess.Comple
     return done
 
 
-@pytest.mark.parametrize("is_running", [True, False], ids=["server", "file"])
-def test_bans_of_one_room_for_another(server: Server, is_running: bool) -> None:
+def test_bans_of_one_room_for_another(file: tuple[Server, str, str]) -> None:
     """``chatctl bans A | chatctl ban B --from -``: two commands on one file at the same time."""
-    first, second = server.create_room("a"), server.create_room("b")
-    for user_id in ("anna", "bert", "carl"):
-        assert first.ban(user_id).status_code == 200
-    if not is_running:
-        server.stop()
+    server, first, second = file
+    assert server.chatctl("ban", first, "anna", "bert", "carl").returncode == 0
     chatctl = f"'{sys.executable}' -m chatctl"
     done = subprocess.run(
-        ["sh", "-c", f"{chatctl} bans {first.id} | {chatctl} ban {second.id} --from -"],
+        ["sh", "-c", f"{chatctl} bans {first} | {chatctl} ban {second} --from -"],
         env=server.environment,
         cwd=server.directory,
         capture_output=True,
@@ -121,11 +122,12 @@ def test_bans_of_one_room_for_another(server: Server, is_running: bool) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    bans = json.loads(server.chatctl("bans", second.id, "--json").stdout)
+    bans = json.loads(server.chatctl("bans", second, "--json").stdout)
     assert [ban["user_id"] for ban in bans] == ["anna", "bert", "carl"]
 
 
-def test_two_servers(server: Server) -> None:
+def test_two_servers(shared_server: Server) -> None:
+    server = shared_server
     second = server.chatctl("serve", "--lock-timeout", "0.5", "--bind", "127.0.0.1:0")
     assert second.returncode == REFUSED
     assert server.process is not None
@@ -136,13 +138,13 @@ def test_two_servers(server: Server) -> None:
     assert "no server" not in listed.stderr
 
 
-def test_a_server_that_hangs_is_not_gone(server: Server) -> None:
+def test_a_server_that_hangs_is_not_gone(shared_server: Server) -> None:
     """SIGSTOP: the lock is still held, so a command goes to it and says that it does not answer."""
-    assert server.process is not None
-    os.kill(server.process.pid, signal.SIGSTOP)
+    assert shared_server.process is not None
+    os.kill(shared_server.process.pid, signal.SIGSTOP)
     try:
-        done = server.chatctl("rooms", "ls", "--timeout", "0.5")
+        done = shared_server.chatctl("rooms", "ls", "--timeout", "0.5")
     finally:
-        os.kill(server.process.pid, signal.SIGCONT)
+        os.kill(shared_server.process.pid, signal.SIGCONT)
     assert done.returncode in (UNREACHABLE, 8), done.stderr
     assert "directly" not in done.stderr

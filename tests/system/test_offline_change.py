@@ -7,45 +7,35 @@ from world import Room, Server, eventually
 from chatctl_server.process import lock
 
 
-def test_a_ban_on_the_file(server: Server) -> None:
-    room = server.create_room()
+def test_a_ban_and_a_close_on_the_file(server: Server) -> None:
+    room, attic = server.create_room(), server.create_room("attic")
     for user_id in ("anna", "bert"):
         room.join(user_id)
+    attic.join("carl").say("hello")
     server.kill()
     before = _sessions(server)
     done = server.chatctl("ban", room.id, "anna", "--reason", "spam", "--json")
     assert done.returncode == 0, done.stderr
     assert "using" in done.stderr
     assert str(server.database) in done.stderr
-    # Nothing was started, sent or repaired: the two sessions that the kill left open still are,
-    # also that of the user who is banned. The follower has not read the ban.
-    assert _sessions(server) == before == {"anna": None, "bert": None}
+    assert server.chatctl("rooms", "close", attic.id, "--yes").returncode == 0
+    # Nothing was started, sent or repaired: the sessions that the kill left open still are, also
+    # those of the user who is banned and of the room that is closed. The follower has not read it.
+    assert _sessions(server) == before == {"anna": None, "bert": None, "carl": None}
     assert _cursor(server) < _last_offset(server)
     assert lock.read(lock.lock_path(server.database)) is None
-    banned = _last_offset(server)
+    assert server.chatctl("db", "check").returncode == 0
+    changed = _last_offset(server)
     server.start()
+    assert _sessions(server)["carl"] is not None
     _is_in_force(server, room)
-    eventually(lambda: _cursor(server) >= banned)
+    eventually(lambda: _cursor(server) >= changed)
     assert _audited(server) == 1
     assert room.id in _audit_line(server)
     server.stop()
     server.start()
     eventually(lambda: _cursor(server) == _last_offset(server))
     assert _audited(server) == 1
-    for verb in ("check", "verify"):
-        assert server.chatctl("db", verb).returncode == 0
-
-
-def test_a_room_closed_on_the_file(server: Server) -> None:
-    """Its open sessions are ended by the next start, as those of any crash."""
-    room = server.create_room()
-    room.join("anna").say("hello")
-    server.kill()
-    assert server.chatctl("rooms", "close", room.id, "--yes").returncode == 0
-    assert _sessions(server) == {"anna": None}
-    assert server.chatctl("db", "check").returncode == 0
-    server.start()
-    assert _sessions(server)["anna"] is not None
     for verb in ("check", "verify"):
         done = server.chatctl("db", verb)
         assert done.returncode == 0, done.stderr
