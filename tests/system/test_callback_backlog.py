@@ -16,7 +16,7 @@ from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.store import Store
 
-BACKLOG = proof.size(500, 100_000)
+BACKLOG = proof.size(200, 100_000)
 ROOMS = proof.size(10, 100)
 EVENTS = "ROOM_EVENT_CALLBACK_URL"
 HOST = events.Actor("host", "test")

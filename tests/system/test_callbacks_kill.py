@@ -136,7 +136,7 @@ class Scene:
         ]
 
 
-@pytest.mark.usefixtures("transport")
+@proof.over_each_transport()
 @pytest.mark.timeout(proof.time_limit())
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """Every event of the log arrives, in the log's order, also when the receiver is unwell now and

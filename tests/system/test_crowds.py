@@ -62,7 +62,7 @@ def told(visitors: list[Visitor]) -> set[tuple[int, int, int | None]]:
     return {(each.last_seq, len(each.wrong) + len(each.errors), each.code) for each in visitors}
 
 
-@pytest.mark.usefixtures("transport")
+@proof.over_each_transport()
 @pytest.mark.timeout(proof.time_limit())
 async def test_all_are_dropped_and_come_back_at_once(server: Server) -> None:
     room = server.create_room()
@@ -83,7 +83,7 @@ async def test_all_are_dropped_and_come_back_at_once(server: Server) -> None:
     print(f"{STORM} clients: inside after {inside:.1f} s, with what they missed {whole:.1f} s")
 
 
-@pytest.mark.usefixtures("transport")
+@proof.over_each_transport()
 @pytest.mark.timeout(proof.time_limit())
 async def test_who_does_not_read_holds_nobody_up(server: Server) -> None:
     """Who reads gets everything; a third of the others reads a little now and then."""

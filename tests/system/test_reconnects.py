@@ -37,7 +37,7 @@ async def post(room: Room, user_id: str, stop: asyncio.Event) -> int:
     return writer.posted
 
 
-@pytest.mark.usefixtures("transport")
+@proof.over_each_transport()
 @pytest.mark.timeout(proof.time_limit())
 async def test_resume_under_load(tmp_path: Path) -> None:
     # Who is done waits while others go on, and is then far behind: that is not what is tested.
