@@ -55,7 +55,11 @@ class Visitor(asyncio.Protocol):
         line.setblocking(False)
         if receive_buffer is not None:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        await loop.sock_connect(line, ("127.0.0.1", self.room.server.port))
+        try:
+            await loop.sock_connect(line, ("127.0.0.1", self.room.server.port))
+        except OSError:
+            line.close()
+            raise
         await loop.create_connection(lambda: self, sock=line)
         self._write(
             wire.upgrade(f"/ws/rooms/{self.room.id}?user_id={self.user_id}&since={self.last_seq}")
@@ -70,9 +74,9 @@ class Visitor(asyncio.Protocol):
     def ask_history(self) -> None:
         self._write(masked(_TEXT, b'{"type":"LoadHistory","payload":{}}'))
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, client_id: str | None = None) -> None:
         self.posted += 1
-        payload = {"content": text, "client_msg_id": f"{self.user_id}-{self.posted}"}
+        payload = {"content": text, "client_msg_id": client_id or f"{self.user_id}-{self.posted}"}
         self._write(masked(_TEXT, json.dumps({"type": "SendMessage", "payload": payload}).encode()))
 
     def stop_reading(self) -> None:
