@@ -29,32 +29,26 @@ def meets(hook: Receiver) -> None:
     hook.behave(*whens, answer())
 
 
-class Scene:
-    def __init__(self, server: Server, hook: Receiver) -> None:
-        meets(hook)
-        self.rooms = {name: server.create_room(name) for name in FAULTS}
-        for room in self.rooms.values():
-            server.http.delete(room.path)
-        eventually(lambda: self._is_finished(server), seconds=30)
-        question = """SELECT c.name, d.event, d.tries, d.status FROM delivery d
-            JOIN conversation c ON c.id = d.conversation ORDER BY d.id"""
-        self.deliveries = stored(server, question)
-        self.requests = hook.requests
-
-    def _is_finished(self, server: Server) -> bool:
-        question = "SELECT count(*) FROM delivery WHERE status <> 'pending'"
-        return stored(server, question) == [(2 * len(FAULTS),)]
+def is_finished(server: Server) -> bool:
+    question = "SELECT count(*) FROM delivery WHERE status <> 'pending'"
+    return stored(server, question) == [(2 * len(FAULTS),)]
 
 
 def test_each_arrives_after_so_many_tries_and_the_next_one_after_it(tmp_path: Path) -> None:
     with receiver() as hook, calling(tmp_path, hook, EVENTS, **SETTINGS) as server:
-        scene = Scene(server, hook)
+        meets(hook)
+        rooms = {name: server.create_room(name) for name in FAULTS}
+        for room in rooms.values():
+            server.http.delete(room.path)
+        eventually(lambda: is_finished(server), seconds=30)
+        question = """SELECT c.name, d.event, d.tries, d.status FROM delivery d
+            JOIN conversation c ON c.id = d.conversation ORDER BY d.id"""
+        deliveries = stored(server, question)
     for name, (_, tries) in FAULTS.items():
-        created, closed = (each[1:] for each in scene.deliveries if each[0] == name)
+        created, closed = (each[1:] for each in deliveries if each[0] == name)
         assert created in {("room_created", count, "delivered") for count in tries}, name
         assert closed == ("room_closed", 1, "delivered"), name
-        room_id = scene.rooms[name].id
-        of_room = [each for each in scene.requests if each.json["room_id"] == room_id]
+        of_room = [each for each in hook.requests if each.json["room_id"] == rooms[name].id]
         events = [each.headers["x-chatctl-event"] for each in of_room]
         assert events == ["room_created"] * len(events[:-1]) + ["room_closed"], name
         assert len({each.headers["webhook-id"] for each in of_room}) == 2, name
