@@ -76,6 +76,8 @@ def test_the_backups_content_is_there_and_the_earlier_file_is_kept(
     go_on(database, "and on it goes")
     assert texts(database) == [*before, "and on it goes"]
     assert texts(backup) == before
+    maintenance.restore(database, Path(done.replaced))
+    assert texts(database) == [*before, "later"]
 
 
 def test_a_write_ahead_log_left_by_a_crash_does_not_undo_it(database: Path, backup: Path) -> None:
@@ -118,33 +120,20 @@ def test_a_missing_database_is_made_and_a_log_without_it_is_put_aside(
     assert not database.with_name("chat.db-wal").exists()
 
 
-def test_a_file_copied_by_hand_is_restored_with_its_log(database: Path, tmp_path: Path) -> None:
+def test_a_file_copied_by_hand_is_restored_with_its_log(
+    database: Path, backup: Path, tmp_path: Path
+) -> None:
+    """A log beside a backup is not its own."""
     before = texts(database)
     original = tmp_path / "other" / "chat.db"
     original.parent.mkdir()
     shutil.copy(database, original)
     without_closing(original, "only in the log")
+    shutil.copy(f"{original}-wal", f"{backup}-wal")
     maintenance.restore(database, original)
     assert texts(database) == [*before, "only in the log"]
-
-
-def test_a_log_beside_a_backup_is_not_its_own(database: Path, backup: Path) -> None:
-    before = texts(database)
-    other = database.with_name("other.db")
-    shutil.copy(database, other)
-    without_closing(other, "of another file")
-    shutil.copy(f"{other}-wal", f"{backup}-wal")
     maintenance.restore(database, backup)
     assert texts(database) == before
-
-
-def test_the_replaced_file_can_be_restored_again(database: Path, backup: Path) -> None:
-    go_on(database, "later")
-    after = texts(database)
-    done = maintenance.restore(database, backup)
-    assert done.replaced is not None
-    maintenance.restore(database, Path(done.replaced))
-    assert texts(database) == after
 
 
 def refused(database: Path, source: Path, error: type[Exception], sentence: str) -> None:
@@ -155,14 +144,16 @@ def refused(database: Path, source: Path, error: type[Exception], sentence: str)
     assert names(database.parent) == listing
 
 
-def test_a_changed_backup_is_refused(database: Path, backup: Path) -> None:
+def test_a_damaged_backup_is_refused_with_its_manifest_and_without(
+    database: Path, backup: Path
+) -> None:
+    sound = backup.read_bytes()
     tamper(backup, "UPDATE message SET content = 'forged' WHERE id = 1")
     refused(database, backup, CheckFailed, "SHA-256 differs")
-
-
-def test_what_check_finds_is_refused_without_manifest(database: Path, backup: Path) -> None:
+    for text in ("{", '{"sha256": 7}'):
+        backup.with_name("nightly.db.json").write_text(text)
+        refused(database, backup, CheckFailed, "is no manifest")
     backup.with_name("nightly.db.json").unlink()
-    sound = backup.read_bytes()
     for damage, error, sentence in (
         ("DROP TABLE message", CheckFailed, "problems"),
         ("DROP TABLE endpoint", CheckFailed, "problems"),
@@ -192,12 +183,6 @@ def test_a_damaged_header_is_damage(database: Path, backup: Path) -> None:
             refused(database, backup, CheckFailed, "damaged|problems")
 
 
-def test_a_damaged_manifest_is_refused(database: Path, backup: Path) -> None:
-    for text in ("{", '{"sha256": 7}'):
-        backup.with_name("nightly.db.json").write_text(text)
-        refused(database, backup, CheckFailed, "is no manifest")
-
-
 def test_what_is_no_database_of_ours_is_refused(database: Path, tmp_path: Path) -> None:
     for number, (content, sentence) in enumerate(
         [(b"dear diary " * 1000, "not a SQLite database"), (b"", "empty database")]
@@ -216,27 +201,22 @@ def test_a_full_disk_changes_nothing(database: Path, backup: Path) -> None:
     assert maintenance.check(database) == []
 
 
-def test_whoever_reads_the_database_is_waited_for(database: Path, backup: Path) -> None:
+def test_whoever_reads_the_database_is_waited_for_and_not_robbed(
+    database: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = texts(database)
+    go_on(database, "later")
     reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     reader.execute("SELECT count(*) FROM message").fetchall()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(restoration, "PATIENCE_SECONDS", 0.1)
+        refused(database, backup, LockHeld, "in use by another program")
+    assert texts(database)[-1] == "later"
     closing = threading.Timer(0.2, reader.close)
     closing.start()
     maintenance.restore(database, backup)
     closing.join()
     assert texts(database) == before
-
-
-def test_whoever_goes_on_reading_is_not_robbed(
-    database: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(restoration, "PATIENCE_SECONDS", 0.1)
-    go_on(database, "later")
-    reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-    reader.execute("SELECT count(*) FROM message").fetchall()
-    refused(database, backup, LockHeld, "in use by another program")
-    reader.close()
-    assert texts(database)[-1] == "later"
 
 
 # Restores in a child for each number, which is killed at its event of that number: before it
