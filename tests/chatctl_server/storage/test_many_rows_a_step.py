@@ -28,12 +28,13 @@ def positions(db: Database) -> list[int]:
     return [row[0] for row in found]
 
 
-@pytest.mark.parametrize("size", [0, 1, 3, 63, 64, 65, 200])
-def test_all_rows_are_there_once_and_in_their_order(db: Database, size: int) -> None:
-    rows = [(f"row {number}", number) for number in range(size)]
-    INSERT.run(db, rows)
-    assert positions(db) == list(range(size))
-    assert sum(value or 0 for value in SUM.values(db, rows)) == sum(range(size))
+def test_all_rows_are_there_once_and_in_their_order(db: Database) -> None:
+    for size in (0, 1, 3, 63, 64, 65, 200):
+        rows = [(f"row {number}", number) for number in range(size)]
+        INSERT.run(db, rows)
+        assert positions(db) == list(range(size))
+        assert sum(value or 0 for value in SUM.values(db, rows)) == sum(range(size))
+        db.execute_sql("DELETE FROM cursor WHERE name LIKE 'row %'")
 
 
 def test_a_row_that_is_there_already_is_ignored_where_that_is_asked_for(db: Database) -> None:
