@@ -120,12 +120,9 @@ def test_all_names_of_a_database_have_one_lock(tmp_path: Path) -> None:
         assert lock.lock_path(tmp_path / name) == expected
 
 
-def test_nobody_holds_a_lock_that_does_not_exist(path: Path) -> None:
+def test_a_server_describes_itself_step_by_step(path: Path) -> None:
     assert lock.read(path) is None
     assert not path.exists()
-
-
-def test_a_server_describes_itself_step_by_step(path: Path) -> None:
     held = lock.acquire(path, "server", 0)
     holder = lock.read(path)
     assert holder == Holder(
@@ -136,8 +133,8 @@ def test_a_server_describes_itself_step_by_step(path: Path) -> None:
     held.ready("http://127.0.0.1:3000", "/run/chat.sock", "1.0", "/x.key")
     holder = lock.read(path)
     assert holder is not None
-    assert holder.ready
-    assert (holder.url, holder.socket) == ("http://127.0.0.1:3000", "/run/chat.sock")
+    assert (holder.ready, holder.url) == (True, "http://127.0.0.1:3000")
+    assert holder.socket == "/run/chat.sock"
     assert (holder.version, holder.key_file) == ("1.0", "/x.key")
 
     held.stopping()
@@ -150,29 +147,19 @@ def test_a_server_describes_itself_step_by_step(path: Path) -> None:
     assert not path.exists()
 
 
-def test_the_file_stays_beside_its_database(path: Path) -> None:
+def test_the_file_is_its_owners_and_stays_beside_the_database(tmp_path: Path, path: Path) -> None:
+    """Root leaves it to the owner of the database. What was written before is gone."""
     path.with_suffix("").touch()
-    lock.acquire(path, "command", 0).release()
-    assert path.exists()
-
-
-def test_a_shorter_description_leaves_nothing_of_the_longer_one(path: Path) -> None:
+    if os.geteuid() == 0:
+        for each in (tmp_path, path.with_suffix("")):
+            os.chown(each, 12_345, 12_345)
     with lock.acquire(path, "server", 0) as held:
         held.ready("http://" + "x" * 500, None, "1.0")
     with lock.acquire(path, "command", 0):
         assert msgspec.json.decode(path.read_bytes(), type=Holder).role == "command"
-
-
-def test_only_the_owner_may_read_the_file(path: Path) -> None:
-    with lock.acquire(path, "command", 0):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_root_leaves_the_file_to_the_owner_of_the_database(tmp_path: Path, path: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(tmp_path, 12_345, 12_345)
-    with lock.acquire(path, "command", 0):
         assert path.stat().st_uid == tmp_path.stat().st_uid
+    assert path.exists()
 
 
 def test_what_an_unlocked_file_says_means_nothing(path: Path) -> None:
@@ -184,8 +171,12 @@ def test_what_an_unlocked_file_says_means_nothing(path: Path) -> None:
 
 
 class TestHeld:
-    def test_by_a_starting_server(self, path: Path, start: Start) -> None:
+    def test_by_a_server_in_each_of_its_states(
+        self, path: Path, start: Start, pool: ThreadPoolExecutor
+    ) -> None:
+        """While it is ready nobody waits for it; the wait for one that stops ends with it."""
         server = start("server")
+        path.with_suffix("").touch()
         with pytest.raises(LockHeld) as caught:
             lock.acquire(path, "command", 0)
         database = str(path).removesuffix(".lock")
@@ -193,24 +184,25 @@ class TestHeld:
             f"{database} is in use by server pid {server.pid} (starting)"
         )
         assert caught.value.hint == "wait longer with --lock-timeout SECONDS"
-
-    def test_by_a_command(self, path: Path, start: Start) -> None:
-        command = start("command")
-        with pytest.raises(LockHeld, match=rf"is in use by command pid {command.pid}$"):
-            lock.acquire(path, "server", 0)
-
-    def test_by_a_ready_server_nobody_waits_for(self, path: Path, start: Start) -> None:
-        server = start("server")
-        path.with_suffix("").touch()
         server.does("ready")
         with pytest.raises(LockHeld, match=rf"is in use by server pid {server.pid}$") as caught:
             lock.acquire(path, "server", 3600)
         assert caught.value.hint == f"stop that server first: kill {server.pid}"
+        server.does("stopping")
+        taken = pool.submit(lock.acquire, path, "server", 60)
+        server.killed()
+        taken.result().release()
 
-    def test_by_a_server_in_memory_names_its_database(self, path: Path, start: Start) -> None:
-        start("server", database="/dev/shm/x/chat.db")
-        with pytest.raises(LockHeld, match=r"^/dev/shm/x/chat\.db is in use"):
-            lock.acquire(path, "command", 0)
+    def test_by_a_command_and_the_wait_ends_with_it(
+        self, path: Path, start: Start, pool: ThreadPoolExecutor
+    ) -> None:
+        command = start("command")
+        with pytest.raises(LockHeld, match=rf"is in use by command pid {command.pid}$"):
+            lock.acquire(path, "server", 0)
+        taken = pool.submit(lock.acquire, path, "server", 60)
+        command.does("release")
+        with taken.result() as held:
+            assert lock.read(path) == held.holder
 
     def test_by_a_program_that_does_not_describe_itself(self, path: Path) -> None:
         with path.open("w") as other:
@@ -219,35 +211,14 @@ class TestHeld:
             with pytest.raises(LockHeld, match=r"is in use by another program$"):
                 lock.acquire(path, "command", 0)
 
-    def test_the_wait_ends_with_the_command(
-        self, path: Path, start: Start, pool: ThreadPoolExecutor
-    ) -> None:
-        command = start("command")
-        taken = pool.submit(lock.acquire, path, "server", 60)
-        command.does("release")
-        with taken.result() as held:
-            assert lock.read(path) == held.holder
-
-    def test_the_wait_ends_with_a_stopping_server(
-        self, path: Path, start: Start, pool: ThreadPoolExecutor
-    ) -> None:
-        server = start("server")
-        server.does("ready")
-        server.does("stopping")
-        taken = pool.submit(lock.acquire, path, "server", 60)
-        server.killed()
-        taken.result().release()
-
 
 class TestDeath:
     def test_a_killed_holder_is_gone_at_once(self, path: Path, start: Start) -> None:
-        for role in ("server", "command"):
-            holder = start(role)
-            if role == "server":
-                holder.does("ready")
-            holder.killed()
-            assert str(holder.pid) in path.read_text()
-            assert lock.read(path) is None
+        holder = start("server")
+        holder.does("ready")
+        holder.killed()
+        assert str(holder.pid) in path.read_text()
+        assert lock.read(path) is None
         lock.acquire(path, "command", 0).release()
 
     def test_a_program_it_started_does_not_keep_the_lock(self, path: Path) -> None:
@@ -272,14 +243,12 @@ class TestDeath:
 
     def test_a_holder_that_proc_does_not_show_is_believed_in_the_end(self, path: Path) -> None:
         """As in another container, over a shared volume."""
+        assert (lock.process_start_time(os.getpid()) or 0) > 0
+        assert lock.process_start_time(DEAD.pid) is None
         with path.open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             os.pwrite(file.fileno(), msgspec.json.encode(DEAD), 0)
             assert lock.read(path) == DEAD
-
-    def test_a_start_time_tells_a_reused_pid_apart(self) -> None:
-        assert (lock.process_start_time(os.getpid()) or 0) > 0
-        assert lock.process_start_time(DEAD.pid) is None
 
 
 class TestProbes:
@@ -323,12 +292,11 @@ for _ in range(40):
             process.communicate()
 
     @pytest.mark.usefixtures("probes")
-    def test_readers_never_make_a_holder_fail(self, path: Path) -> None:
+    def test_readers_make_no_holder_fail_and_let_in_one_at_a_time(
+        self, path: Path, tmp_path: Path
+    ) -> None:
         for _ in range(300):
             lock.acquire(path, "command", 0).release()
-
-    @pytest.mark.usefixtures("probes")
-    def test_one_at_a_time_among_readers(self, path: Path, tmp_path: Path) -> None:
         counter = tmp_path / "counter"
         counter.write_text("0")
         writers = [
@@ -381,11 +349,9 @@ class TestWaitReady:
         assert seen.result() is None
 
     def test_patience_ends(self, path: Path, start: Start) -> None:
-        for role in ("server", "command"):
-            holder = start(role)
-            with pytest.raises(LockHeld, match=f"{role} pid {holder.pid}"):
-                lock.wait_ready(path, 0.05)
-            holder.killed()
+        holder = start("server")
+        with pytest.raises(LockHeld, match=f"server pid {holder.pid}"):
+            lock.wait_ready(path, 0.05)
 
 
 class TestUnusable:
@@ -429,23 +395,19 @@ class TestRuntimeDir:
     def test_under_xdg_runtime_dir_else_under_home(
         self, tmp_path: Path, home: dict[str, str]
     ) -> None:
+        """It is for its owner alone, also if it was there before; what is unusable counts as
+        none."""
         (tmp_path / "run").mkdir()
-        xdg = {**home, "XDG_RUNTIME_DIR": str(tmp_path / "run")}
-        assert servers.runtime_dir(xdg) == tmp_path / "run" / "chatctl"
-        assert servers.runtime_dir(home) == tmp_path / "home/.local/state/chatctl"
-        for directory in (servers.runtime_dir(xdg), servers.runtime_dir(home)):
-            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-
-    def test_an_unusable_xdg_runtime_dir_counts_as_none(self, home: dict[str, str]) -> None:
         expected = Path(home["HOME"], ".local/state/chatctl")
-        for value in ("", "relative", "/does/not/exist", "/proc/1/root/gone"):
-            assert servers.runtime_dir({**home, "XDG_RUNTIME_DIR": value}) == expected
-
-    def test_an_open_directory_is_closed(self, home: dict[str, str]) -> None:
-        directory = Path(home["HOME"], ".local/state/chatctl")
-        directory.mkdir(parents=True)
-        directory.chmod(0o755)
-        assert stat.S_IMODE(servers.runtime_dir(home).stat().st_mode) == 0o700
+        expected.mkdir(parents=True)
+        expected.chmod(0o755)
+        for value in (None, "", "relative", "/does/not/exist", "/proc/1/root/gone"):
+            xdg = {} if value is None else {"XDG_RUNTIME_DIR": value}
+            assert servers.runtime_dir(home | xdg) == expected
+        under_xdg = servers.runtime_dir({**home, "XDG_RUNTIME_DIR": str(tmp_path / "run")})
+        assert under_xdg == tmp_path / "run" / "chatctl"
+        for directory in (expected, under_xdg):
+            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
     def test_a_service_without_a_home_registers_under_tmp(
         self, tmp_path: Path, home: dict[str, str]
@@ -495,26 +457,19 @@ class TestRunning:
         assert list(servers.runtime_dir(home).iterdir()) == []
 
     def test_a_stale_entry_does_not_name_the_next_server(
-        self, path: Path, home: dict[str, str], start: Start
+        self, path: Path, tmp_path: Path, home: dict[str, str], start: Start
     ) -> None:
+        """Which is found with XDG_RUNTIME_DIR, too, though cron or su have started it without."""
         first = start("server")
         first.does("ready")
         first.killed()
         second = start("server")
         second.does("ready")
-        assert [holder.pid for holder in servers.running(home)] == [second.pid]
+        for environ in (home, {**home, "XDG_RUNTIME_DIR": str(tmp_path)}):
+            assert [holder.pid for holder in servers.running(environ)] == [second.pid]
         (entry,) = servers.runtime_dir(home).iterdir()
         assert entry.name.startswith(f"{second.pid}-")
         assert stat.S_IMODE(entry.stat().st_mode) & 0o077 == 0
-
-    def test_a_server_registered_under_home_is_found_with_xdg(
-        self, tmp_path: Path, home: dict[str, str], start: Start
-    ) -> None:
-        """Started by cron or over su, where XDG_RUNTIME_DIR is not set."""
-        server = start("server")
-        server.does("ready")
-        xdg = {**home, "XDG_RUNTIME_DIR": str(tmp_path)}
-        assert [holder.pid for holder in servers.running(xdg)] == [server.pid]
 
     def test_two_databases_in_one_process(self, tmp_path: Path, home: dict[str, str]) -> None:
         locks = [lock.acquire(tmp_path / f"{name}.lock", "server", 0) for name in "ab"]
@@ -560,6 +515,8 @@ class TestInMemory:
         assert dead_path != alive_path
         dead = start("server", dead_path, "/dev/shm/dead/chat.db")
         alive = start("server", alive_path, "/dev/shm/alive/chat.db")
+        with pytest.raises(LockHeld, match=r"^/dev/shm/alive/chat\.db is in use"):
+            lock.acquire(alive_path, "command", 0)
         for server, of in ((dead, dead_path), (alive, alive_path)):
             server.does("ready")
             of.with_suffix(".sock").touch()
