@@ -6,11 +6,9 @@ from chatctl_server import errors
 from chatctl_server.domain import text
 
 
-@pytest.mark.parametrize(
-    "name", ["lobby", "Halle 3", "聊天室", "a-b", "a" * 255, "deadbeef", "👩‍👩‍👧"]
-)
-def test_a_name(name: str) -> None:
-    assert text.check_room_name(name, "room_name") == name
+def test_a_name() -> None:
+    for name in ("lobby", "Halle 3", "聊天室", "a-b", "a" * 255, "deadbeef", "👩‍👩‍👧"):
+        assert text.check_room_name(name, "room_name") == name
 
 
 @pytest.mark.parametrize(

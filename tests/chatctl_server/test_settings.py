@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from chatctl_server.errors import InvalidSetting, NotFound
-from chatctl_server.settings import sources, spelling
+from chatctl_server.settings import sources
 from chatctl_server.settings.sources import (
     SECRET_FILES,
     SETTINGS,
@@ -131,18 +131,6 @@ def test_what_is_another_programs_in_dotenv_is_named(place: Place) -> None:
         assert loaded.unknown == (f"{key} (.env line 1)",)
 
 
-def test_how_far_two_names_are_apart() -> None:
-    far = {
-        ("", ""): 0,
-        ("A", ""): 1,
-        ("AB", "BA"): 1,
-        ("ABCD", "ACBD"): 1,
-        ("KITTEN", "SITTING"): 3,
-    }
-    for (one, other), expected in far.items():
-        assert spelling.distance(one, other) == spelling.distance(other, one) == expected
-
-
 class TestConfigFile:
     def test_config_wins_over_chat_config_over_the_one_in_the_directory(self, place: Place) -> None:
         for number, name in enumerate(["chatctl.toml", "env.toml", "flag.toml"], start=1):
@@ -150,26 +138,16 @@ class TestConfigFile:
         named = {"CHAT_CONFIG": "env.toml"}
         assert place.load().settings.max_connections == 1
         assert place.load(environ=named).settings.max_connections == 2
+        place.dotenv("CHAT_CONFIG=env.toml\n")
+        assert place.load().settings.max_connections == 2
         chosen = place.load(config="flag.toml", environ=named)
         assert chosen.settings.max_connections == 3
         assert chosen.origin["MAX_CONNECTIONS"] == "flag.toml line 1"
-
-    def test_chat_config_may_stand_in_dotenv(self, place: Place) -> None:
-        place.toml("MAX_CONNECTIONS = 5\n", "other.toml")
-        place.dotenv("CHAT_CONFIG=other.toml\n")
-        assert place.load().settings.max_connections == 5
 
     def test_a_named_file_that_is_missing_is_an_error(self, place: Place) -> None:
         for how in ({"config": "gone.toml"}, {"environ": {"CHAT_CONFIG": "gone.toml"}}):
             with pytest.raises(NotFound, match=r"gone\.toml does not exist"):
                 place.load(**how)  # type: ignore[arg-type]
-
-    def test_an_unknown_key_is_refused(self, place: Place) -> None:
-        for key, hint in (("MAX_CONECTIONS", "did you mean MAX_CONNECTIONS?"), ("zzz", None)):
-            place.toml(f"\n{key} = 5\n")
-            error = place.refusal()
-            assert error.detail == f"chatctl.toml line 2: there is no setting '{key}'"
-            assert error.hint == hint
 
     def test_what_is_wrong_in_it_is_said(self, place: Place) -> None:
         is_table = "line 2: [rooms] is a table, but the file is flat"
@@ -187,11 +165,9 @@ class TestConfigFile:
             content = text.encode(errors="surrogateescape")
             (place.path / "chatctl.toml").write_bytes(content)
             assert problem in place.refusal().detail
-
-    def test_a_directory_is_no_file(self, place: Place) -> None:
+        (place.path / "chatctl.toml").unlink()
         (place.path / "chatctl.toml").mkdir()
-        with pytest.raises(InvalidSetting, match="cannot be read: Is a directory"):
-            place.load()
+        assert "cannot be read: Is a directory" in place.refusal().detail
 
     def test_a_byte_order_mark_does_no_harm(self, place: Place) -> None:
         place.toml("\ufeffMAX_CONNECTIONS = 5\n")
@@ -201,17 +177,6 @@ class TestConfigFile:
 
 
 class TestDotenv:
-    def test_the_lines_of_the_documents(self, place: Place) -> None:
-        place.dotenv(
-            "# 服务器配置\nBIND_ADDRESS=0.0.0.0:3000\nADMIN_API_KEY=your_secret_api_key\n"
-            "SYNC_INTERVAL_SECONDS=60  # 定时同步间隔（秒），默认5分钟\n"
-        )
-        loaded = place.load()
-        assert loaded.settings.bind_address == (Address("0.0.0.0", 3000),)
-        assert loaded.settings.admin_api_key == ("your_secret_api_key",)
-        assert loaded.settings.sync_interval_seconds == 60
-        assert loaded.origin["SYNC_INTERVAL_SECONDS"] == ".env line 4"
-
     def test_ways_to_write_a_value(self, place: Place) -> None:
         for line, key in (
             ('ADMIN_API_KEY="a#b #c"  # comment', ("a#b #c",)),
@@ -222,6 +187,7 @@ class TestDotenv:
             ("ADMIN_API_KEY = 'abc'", ("abc",)),
             ("ADMIN_API_KEY", ()),
             ("ADMIN_API_KEY= # nothing", ()),
+            ("ADMIN_API_KEY=abc  # 定时同步间隔（秒）", ("abc",)),
         ):
             place.dotenv(f"{line}\n")
             assert place.load(environ={"HOME": "/root"}).settings.admin_api_key == key
@@ -230,34 +196,29 @@ class TestDotenv:
         place.dotenv("POSTGRES_PASSWORD=x\n!! no setting at all 'x\n")
         assert place.load(environ={"MAX_CONECTIONS": "1"}).settings == Settings()
 
-    def test_a_broken_line_of_ours_is_refused_without_its_value(self, place: Place) -> None:
-        place.dotenv(f"\n\nADMIN_API_KEY='{SECRET}\nMAX_CONNECTIONS=5\n")
-        expected = "ADMIN_API_KEY (from .env line 3): the line cannot be read"
-        assert place.refusal().detail == expected
-
-    def test_a_line_without_an_equals_sign_gets_an_example(self, place: Place) -> None:
-        place.dotenv("ROOM_IDENTITY token\n")
-        with pytest.raises(InvalidSetting) as caught:
-            place.load()
-        assert caught.value.detail == (
-            "ROOM_IDENTITY (from .env line 1): the line has no =, as in ROOM_IDENTITY=value"
-        )
+    def test_a_line_of_ours_that_cannot_be_read_is_refused_without_its_value(
+        self, place: Place
+    ) -> None:
+        for text, detail in (
+            (f"\n\nADMIN_API_KEY='{SECRET}\nMAX_CONNECTIONS=5\n", "3): the line cannot be read"),
+            (f"ADMIN_API_KEY {SECRET}\n", "1): the line has no =, as in ADMIN_API_KEY=value"),
+            (f"ADMIN_API_KEY='{SECRET}\nLOG_LEVEL='\n", "1): the value holds a line break"),
+        ):
+            place.dotenv(text)
+            told = place.refusal().detail
+            assert told.startswith(f"ADMIN_API_KEY (from .env line {detail}")
+            assert SECRET not in told
 
     def test_every_unknown_name_of_both_files_is_told_at_once(self, place: Place) -> None:
         place.dotenv("ROOM_IDENTITI=token\nFOO=1\n")
         place.toml("BIND_ADRESS = '127.0.0.1:1'\nBAR = 1\n")
-        with pytest.raises(InvalidSetting) as caught:
-            place.load()
-        assert caught.value.detail == (
+        error = place.refusal()
+        assert error.detail == (
             ".env line 1: there is no setting 'ROOM_IDENTITI'; .env line 2: there is no setting "
             "'FOO'; chatctl.toml line 1: there is no setting 'BIND_ADRESS'; chatctl.toml line 2: "
             "there is no setting 'BAR'"
         )
-        assert caught.value.hint == "did you mean ROOM_IDENTITY, BIND_ADDRESS?"
-
-    def test_a_quote_that_closes_lines_later_is_refused(self, place: Place) -> None:
-        place.dotenv("ADMIN_API_KEY='abc\nMAX_CONNECTIONS=5\nLOG_LEVEL='\n")
-        assert "line 1): the value holds a line break" in place.refusal().detail
+        assert error.hint == "did you mean ROOM_IDENTITY, BIND_ADDRESS?"
 
     def test_a_virtual_environment_called_dotenv_is_no_file(self, place: Place) -> None:
         (place.path / ".env").mkdir()
@@ -376,15 +337,6 @@ class TestValues:
         assert wrong == []
         assert place.refused("LOG_LEVEL", "sync=").hint is None
         assert len(place.refused("LOG_LEVEL", "x" * 10_000).detail) < 400
-
-    def test_the_sentence_names_setting_source_value_and_what_is_allowed(
-        self, place: Place
-    ) -> None:
-        place.dotenv("A=1\nB=2\n\nSYNC_INTERVAL_SECONDS=abc  # five minutes\n")
-        assert place.refusal().detail == (
-            "SYNC_INTERVAL_SECONDS (from .env line 4): 'abc' cannot be used; "
-            "allowed: a whole number, 0 (off) to 31536000"
-        )
 
 
 class TestSecrets:
@@ -532,11 +484,6 @@ class TestDatabasePath:
             assert (caught.value.field, caught.value.hint) == ("DATABASE_URL", hint)
             assert "hunter2" not in caught.value.detail
 
-    def test_a_flag_without_scheme(self, place: Place) -> None:
-        error = place.refusal(DATABASE_URL="./chat.db")
-        assert error.detail.startswith("DATABASE_URL (from flag --db): './chat.db' ")
-        assert error.hint == "write sqlite:./chat.db"
-
 
 class TestExample:
     """config.example.toml is the documentation of the settings."""
@@ -551,21 +498,6 @@ class TestExample:
         settings = {setting.name: setting.default for setting in SETTINGS.values()}
         assert defaults == settings | files
 
-    def test_every_setting_is_explained(self) -> None:
-        blocks = EXAMPLE.read_text().split("\n\n")
-        explained = {
-            match[1]: block for block in blocks if (match := self.NAME.search(block)) is not None
-        }
-        for name, setting in SETTINGS.items():
-            assert explained[name].startswith("# "), name
-            assert "Default: " in explained[name].replace("\n# ", " "), name
-            if setting.default and setting.default != "sqlite::memory:":
-                assert setting.default in explained[name].split("Default: ")[1], name
-            if "SECONDS" in name or "SECS" in name:
-                assert "Seconds" in explained[name], name
-            if "(off)" in setting.allowed:
-                assert "0 is off" in explained[name].replace("\n# ", " "), name
-
     @pytest.mark.parametrize("name", ["chatctl.toml", ".env"])
     def test_it_loads_as_it_is_and_with_every_line_in_force(self, place: Place, name: str) -> None:
         shutil.copy(EXAMPLE, place.path / name)
@@ -578,22 +510,6 @@ class TestExample:
         with_default = {setting.name for setting in SETTINGS.values() if setting.default}
         read = {key for key, origin in loaded.origin.items() if origin.startswith(name)}
         assert read == with_default
-
-    @pytest.mark.parametrize("name", ["chatctl.toml", ".env"])
-    def test_changed_values_arrive_from_either_file(self, place: Place, name: str) -> None:
-        changed = {
-            "ADMIN_API_KEY": ('"k#1 \\"x\\" $HOME"', ('k#1 "x" $HOME',)),
-            "MAX_CONNECTIONS": ("5  # few", 5),
-            "CORS_ORIGINS": ('"https://a.example"  # ours', ("https://a.example",)),
-        }
-        text = self.NAME.sub(
-            lambda line: f"{line[1]} = {changed[line[1]][0]}" if line[1] in changed else line[0],
-            EXAMPLE.read_text(),
-        )
-        (place.path / name).write_text(text)
-        loaded = place.load()
-        for setting, (_, value) in changed.items():
-            assert getattr(loaded.settings, setting.lower()) == value
 
 
 def test_every_setting_has_a_sentence_for_config_show() -> None:
@@ -608,33 +524,25 @@ def test_every_setting_has_a_sentence_for_config_show() -> None:
     }
 
 
-def run_python(directory: Path, script: str, **environ: str) -> str:
-    return subprocess.run(
+def test_a_process_loads_its_own_environment_and_directory_and_nothing_heavy(
+    tmp_path: Path,
+) -> None:
+    """Every command pays for these imports."""
+    (tmp_path / ".env").write_text("RESUME_LIMIT=3\n")
+    script = (
+        "import sys\nfrom chatctl_server.process import lock\n"
+        "from pathlib import Path\nfrom chatctl_server.settings import sources\n"
+        "sources.load(cwd=Path('/'))\n"
+        "print(sorted({'pydantic', 'litestar', 'peewee', 'apsw', 'uvicorn', 'httpx', 'asyncio',"
+        " 'dotenv', 'tomllib'} & set(sys.modules)))\n"
+        "s = sources.load().settings\nprint(s.resume_limit, s.max_connections)\n"
+    )
+    run = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=directory,
-        env={**environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        env={"MAX_CONNECTIONS": "4", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
-    ).stdout
-
-
-def test_the_process_environment_and_directory_are_the_default(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("RESUME_LIMIT=3\n")
-    script = (
-        "from chatctl_server.settings import sources as settings\n"
-        "s = settings.load().settings\n"
-        "print(s.resume_limit, s.max_connections)\n"
     )
-    assert run_python(tmp_path, script, MAX_CONNECTIONS="4") == "3 4\n"
-
-
-def test_loading_pulls_in_nothing_heavy(tmp_path: Path) -> None:
-    """Every command pays for these imports."""
-    script = (
-        "import sys\nfrom chatctl_server.process import lock\n"
-        "from chatctl_server.settings import sources\nsources.load()\n"
-        "print(sorted({'pydantic', 'litestar', 'peewee', 'apsw', 'uvicorn', 'httpx', 'asyncio',"
-        " 'dotenv', 'tomllib'} & set(sys.modules)))\n"
-    )
-    assert run_python(tmp_path, script) == "[]\n"
+    assert run.stdout == "[]\n3 4\n"
