@@ -90,32 +90,11 @@ def test_a_repeat_in_the_same_batch_is_stored_once(scene: Scene) -> None:
     assert [row.content for row in scene.rows()] == ["one", "two"]
 
 
-def test_a_refused_post_takes_no_seq(scene: Scene) -> None:
-    scene.batch((moderation.ban, (OPERATOR, ROOM, "anna", None, None)))
-    bert = messages.Post(ROOM, OPERATOR, "bert", "Bert", "hello")
-    outcomes = scene.post(bert, text("refused"), bert)
-    assert isinstance(outcomes[1], errors.Banned)
-    assert [outcomes[0].seq, outcomes[2].seq] == [1, 2]
-    scene.is_sound()
-
-
-def test_two_frames_in_flight_cannot_both_pass_the_throttle(scene: Scene) -> None:
-    first, second = scene.post(text("one", interval_seconds=3), text("two", interval_seconds=3))
-    assert first.seq == 1
-    assert isinstance(second, errors.Throttled)
-
-
 def test_in_a_batch_too_a_user_is_guarded_and_the_host_in_their_name_is_not(scene: Scene) -> None:
     scene.batch((moderation.mute, (OPERATOR, ROOM, "anna", None, None)))
     hosts, own = scene.post(text("the host's", is_guarded=False), text("her own"))
     assert hosts.seq == 1
     assert isinstance(own, errors.Muted)
-
-
-def test_what_the_host_posts_in_a_users_name_counts_for_the_throttle(scene: Scene) -> None:
-    hosts, own = scene.post(text("the host's", is_guarded=False), text("own", interval_seconds=3))
-    assert hosts.seq == 1
-    assert isinstance(own, errors.Throttled)
 
 
 def test_what_was_lost_does_not_throttle(scene: Scene) -> None:

@@ -1,15 +1,14 @@
 """The database fails inside a transaction: stored is exactly what was reported stored."""
 
-import contextlib
 import errno
 import logging
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from limits import file_size
 from offline import reading, room
 from peewee import Database
 
@@ -111,17 +110,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     scene.writing.close()
 
 
-@contextlib.contextmanager
-def no_file_grows_beyond(size: int) -> Iterator[None]:
-    """As on a disk with a quota. Python ignores SIGXFSZ, so that a write fails with EFBIG."""
-    earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, earlier[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, earlier)
-
-
 def _wal_size(scene: Scene) -> int:
     return scene.path.with_name("chat.db-wal").stat().st_size
 
@@ -138,20 +126,19 @@ def test_full_in_an_action(scene: Scene, place: int) -> None:
     scene.is_back()
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_a_limit_of_the_system_in_an_action(scene: Scene, place: int) -> None:
-    """SQLite calls it an I/O error."""
+def test_a_limit_of_the_system_in_an_action(scene: Scene) -> None:
+    """SQLite calls it an I/O error. Python ignores SIGXFSZ, so that a write fails with EFBIG."""
     # A cache of some pages, so that the write-ahead log is written before COMMIT.
     scene.reconnect(cache_size=5)
     scene.batch("small cache", -1)
-    with no_file_grows_beyond(_wal_size(scene) + 50_000):
-        completed = scene.batch("ioerr", place)
+    with file_size(_wal_size(scene) + 50_000):
+        completed = scene.batch("ioerr", PLACES["middle"])
     _all_failed(completed, errors.StorageFull)
     scene.is_back()
 
 
 def test_a_limit_of_the_system_at_commit(scene: Scene) -> None:
-    with no_file_grows_beyond(_wal_size(scene) + 4096):
+    with file_size(_wal_size(scene) + 4096):
         completed = scene.batch("commit", 3)
         _all_failed(completed, errors.StorageFull)
         assert isinstance(scene.writing.trouble, errors.StorageFull)
@@ -164,14 +151,14 @@ def test_a_limit_of_the_system_at_commit(scene: Scene) -> None:
     assert scene.stored() == scene.posted
 
 
-@pytest.mark.parametrize("size", [1, 10_000], ids=["nothing fits in", "its first page does not"])
-def test_no_room_for_the_index_beside_the_database(scene: Scene, size: int) -> None:
+def test_no_room_for_the_index_beside_the_database(scene: Scene) -> None:
     """The ``-shm`` file is made when the database is opened, before anything is written."""
-    scene.writing.close()
-    with no_file_grows_beyond(size):
-        with pytest.raises(errors.StorageFull):
-            scene.writing.check()
-        _all_failed(scene.batch("no index", 3), errors.StorageFull)
+    for size in (1, 10_000):  # nothing fits in; its first page does not
+        scene.writing.close()
+        with file_size(size):
+            with pytest.raises(errors.StorageFull):
+                scene.writing.check()
+            _all_failed(scene.batch("no index", 3), errors.StorageFull)
     scene.is_back()
 
 
