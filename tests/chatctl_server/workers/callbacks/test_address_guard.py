@@ -124,24 +124,16 @@ async def outcome(made: HttpClient, url: str, guard: AddressGuard | None) -> str
 
 
 async def test_no_hostile_url_reaches_a_private_address() -> None:
-    with receiver() as canary:
-        async with client(leading_to(["127.0.0.1"])) as made:
-            found = [
-                await outcome(made, url.format(port=canary.port), AddressGuard()) for url in HOSTILE
-            ]
-            assert canary.count_connections() == 0
-    assert set(found) == {"not_allowed"}
-    assert len(HOSTILE) >= 60
-
-
-async def test_without_the_guard_many_of_them_do() -> None:
-    """Else the test above would show nothing."""
+    """Without the guard many of them do, else this would show nothing."""
     with receiver() as canary:
         urls = [url.format(port=canary.port) for url in HOSTILE]
         async with client(leading_to(["127.0.0.1"])) as made:
-            found = [await outcome(made, url, None) for url in urls if leads_to_loopback(url)]
+            found = [await outcome(made, url, AddressGuard()) for url in urls]
+            assert canary.count_connections() == 0
+            unguarded = [await outcome(made, url, None) for url in urls if leads_to_loopback(url)]
         assert canary.count_connections() > 0
-    assert found.count("200") >= 30
+    assert set(found) == {"not_allowed"}
+    assert unguarded.count("200") >= 30
 
 
 def leads_to_loopback(url: str) -> bool:
@@ -244,13 +236,8 @@ def test_networks_that_the_operator_allows() -> None:
         ("0.0.0.0/0", "::1", False),
     ):
         assert is_allowed(ip_address(text), [ip_network(networks)]) is expected, (networks, text)
-
-
-def test_an_allowed_address_can_be_added() -> None:
     for url in ("http://127.0.0.1:8080/", "http://localhost/", "http://[::ffff:127.0.0.1]/"):
         assert check_url(url, LOOPBACK).target == "/"
-    with pytest.raises(errors.InvalidInput):
-        check_url("http://10.0.0.1/", LOOPBACK)
 
 
 def test_what_getaddrinfo_makes_of_odd_numbers_is_refused_too() -> None:
@@ -268,13 +255,11 @@ async def test_one_private_address_among_public_ones_is_enough() -> None:
                 url = f"http://hooks.example:{canary.port}/"
                 assert await outcome(made, url, AddressGuard()) == "not_allowed"
         assert canary.count_connections() == 0
-
-
-async def test_the_refusal_names_the_address() -> None:
-    async with client(leading_to([PUBLIC, "10.0.0.7"])) as made:
-        with pytest.raises(SendFailed) as raised:
-            await made.post("http://a.example/", [], b"", timeout_seconds=1, guard=AddressGuard())
-    assert raised.value.detail == "a.example leads to 10.0.0.7, which is not a public address."
+        async with client(leading_to([PUBLIC, "10.0.0.7"])) as made:
+            with pytest.raises(SendFailed) as raised:
+                await made.post(url, [], b"", timeout_seconds=1, guard=AddressGuard())
+    told = "hooks.example leads to 10.0.0.7, which is not a public address."
+    assert raised.value.detail == told
 
 
 async def test_the_checked_address_is_the_one_connected_to() -> None:
@@ -302,16 +287,6 @@ async def test_the_second_try_of_a_call_is_checked_again() -> None:
             hook.shut()
             assert await outcome(made, url, guard) == "not_allowed"
         assert canary.count_connections() == 0
-
-
-async def test_a_connection_without_a_guard_is_not_lent_to_a_guarded_call() -> None:
-    with receiver() as hook:
-        async with client(leading_to(["127.0.0.1"])) as made:
-            url = f"http://hooks.example:{hook.port}/"
-            assert await outcome(made, url, None) == "200"
-            assert await outcome(made, url, AddressGuard(LOOPBACK)) == "200"
-            assert await outcome(made, url, AddressGuard()) == "not_allowed"
-        assert [request.connection for request in hook.requests] == [1, 2]
 
 
 async def test_a_redirect_to_a_private_address_is_not_followed() -> None:
@@ -346,9 +321,3 @@ async def test_a_hanging_look_up_holds_up_no_other_one(monkeypatch: pytest.Monke
     assert len(asked) == 101
     assert await lookups.resolve("hanging-0.example") == ["192.0.2.1"]
     assert len(asked) == 102
-
-
-async def test_the_system_knows_localhost_and_no_invalid_name() -> None:
-    assert "127.0.0.1" in await Lookups().resolve("localhost")
-    with pytest.raises(socket.gaierror):
-        await Lookups().resolve("no-such-host.invalid")
