@@ -13,14 +13,6 @@ NEW, OLD, OWN, FOREIGN = (
 )
 
 
-def verifies(secret: str, request: Request) -> bool:
-    try:
-        Webhook(secret).verify(request.body, request.headers)
-    except WebhookVerificationError:
-        return False
-    return True
-
-
 def signers(request: Request) -> list[str]:
     """Whose signatures the header has, in its order; the official library is asked for each."""
     found = []
@@ -49,7 +41,8 @@ def test_each_secret_of_the_settings_signs(tmp_path: Path) -> None:
         assert added["has_secret"] is True
         room = server.create_room()
         (created,) = hook.wait_for(1)
-        assert [verifies(each, created) for each in (NEW, OLD, FOREIGN)] == [True, True, False]
+        for secret in (NEW, OLD):
+            Webhook(secret).verify(created.body, created.headers)
         assert signers(created) == [NEW, OLD]
         server.http.patch(room.path, json={"room_name": "hall"})
         assert signers(hook.wait_for(2)[1]) == [NEW, OLD]
