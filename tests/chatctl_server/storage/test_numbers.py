@@ -1,6 +1,5 @@
 """No number is given twice, also when all that had it was removed: ids, offsets, seq."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -10,7 +9,7 @@ from offline import HOST, Offline
 from chatctl_server.actions import conversations, scopes, sessions
 from chatctl_server.domain import events
 from chatctl_server.domain.references import RoomRef
-from chatctl_server.storage import log, maintenance
+from chatctl_server.storage import log
 from chatctl_server.storage.transaction import Tx
 
 
@@ -42,35 +41,32 @@ def purge(scene: Offline, ref: RoomRef) -> None:
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_a_removed_room_gives_none_of_its_numbers_to_another(
-    tmp_path: Path, is_restarted: bool
+    desk: Offline, is_restarted: bool
 ) -> None:
-    scene = Offline(tmp_path / "chat.db")
-    other = scene.create_room("other")
-    scene.post(other, "bob", "one")
-    gone = scene.create_room("gone", "ann")
-    fill(scene, gone)
-    before = fill(scene, gone)
-    assert scene.post(other, "bob", "two").seq == 2
-    newest = scene.call(lambda tx: log.newest_offset(tx.db))
-    purge(scene, gone)
+    other = desk.create_room("other")
+    desk.post(other, "bob", "one")
+    gone = desk.create_room("gone", "ann")
+    fill(desk, gone)
+    before = fill(desk, gone)
+    assert desk.post(other, "bob", "two").seq == 2
+    newest = desk.call(lambda tx: log.newest_offset(tx.db))
+    purge(desk, gone)
     # Its newest event goes, too: what is given next must not be counted from what is left.
-    tamper(scene.path, f"DELETE FROM event WHERE id = {newest}")
+    tamper(desk.path, f"DELETE FROM event WHERE id = {newest}")
     if is_restarted:
-        scene.restart()
-    new = scene.create_room("new", "ann")
-    after = fill(scene, new)
+        desk.restart()
+    new = desk.create_room("new", "ann")
+    after = fill(desk, new)
     assert all(later > earlier for later, earlier in zip(after, before, strict=True))
     assert after.offset > newest
-    assert scene.post(new, "ann", "again").seq == 2
-    third = scene.post(other, "bob", "three")
+    assert desk.post(new, "ann", "again").seq == 2
+    third = desk.post(other, "bob", "three")
     assert third.seq == 3
     assert third.message_id > after.message
-    scene.close()
 
 
-def test_what_is_undone_gives_its_numbers_back(tmp_path: Path) -> None:
+def test_what_is_undone_gives_its_numbers_back(scene: Offline) -> None:
     """The log has no hole for a refusal, nor for one that broke in the middle."""
-    scene = Offline(tmp_path / "chat.db")
     ref = scene.create_room("lobby")
 
     def begin_and_break(tx: Tx, actor: events.Actor) -> None:
@@ -85,14 +81,10 @@ def test_what_is_undone_gives_its_numbers_back(tmp_path: Path) -> None:
     assert isinstance(broken, RuntimeError)
     assert made.ref.id == ref.id + 1
     assert scene.call(lambda tx: log.newest_offset(tx.db)) == 2
-    scene.close()
-    assert maintenance.check(scene.path) == []
 
 
-def test_the_numbers_of_scopes_are_counted(tmp_path: Path) -> None:
-    scene = Offline(tmp_path / "chat.db")
-    first = scene.run(scopes.create, "workspace", 1)
-    scene.writing.close()
-    tamper(scene.path, f"DELETE FROM scope WHERE id = {first}")
-    assert scene.run(scopes.create, "workspace", 2) == first + 1
-    scene.close()
+def test_the_numbers_of_scopes_are_counted(desk: Offline) -> None:
+    first = desk.run(scopes.create, "workspace", 1)
+    desk.writing.close()
+    tamper(desk.path, f"DELETE FROM scope WHERE id = {first}")
+    assert desk.run(scopes.create, "workspace", 2) == first + 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
@@ -52,10 +53,10 @@ def fill(desk: Offline, name: str, texts: list[str]) -> RoomRef:
     return room
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The first room is closed, between two that are alike."""
-    desk = Offline(tmp_path / "chat.db", now=times.now() - 10 * DAY)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The second room is closed, between two that are alike."""
+    desk = Offline(tmp_path_factory.mktemp("filled") / "chat.db", now=times.now() - 10 * DAY)
     kept = fill(desk, "kept", ["hi", "hello", "bye"])
     closed = fill(desk, "closed", TEXTS)
     desk.post(kept, "anna", "and on")
@@ -63,6 +64,11 @@ def path(tmp_path: Path) -> Path:
     fill(desk, "later", ["good", "morning"])
     desk.close()
     return desk.path
+
+
+@pytest.fixture
+def path(filled: Path, tmp_path: Path) -> Path:
+    return shutil.copy(filled, tmp_path / "chat.db")
 
 
 CLOSED = 2
@@ -173,7 +179,7 @@ async def test_after_each_step_the_database_is_whole(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_small_steps")
-@pytest.mark.parametrize("done", [0, 1, 5, 9])
+@pytest.mark.parametrize("done", [0, 5])
 async def test_what_a_stop_leaves_the_next_start_removes(
     path: Path, monkeypatch: pytest.MonkeyPatch, done: int
 ) -> None:
@@ -198,18 +204,16 @@ async def test_what_a_stop_leaves_the_next_start_removes(
     is_sound(path)
 
 
-@pytest.mark.parametrize(("days", "is_removed"), [(0, False), (11, False), (9, True)])
-async def test_closed_rooms_are_kept_for_so_long(path: Path, days: int, is_removed: bool) -> None:
+async def test_closed_rooms_are_kept_for_so_long(path: Path) -> None:
     async with opened(path) as store:
-        await room_retention.remove(store, days, times.now())
-        found = await store.read(rooms.page, 0, "all", None)
-    names = [each.name for each in found]
-    assert names == ["kept two", *([] if is_removed else ["closed two"]), "later two"]
+        for days, closed in ((0, ["closed two"]), (11, ["closed two"]), (9, [])):
+            await room_retention.remove(store, days, times.now())
+            found = await store.read(rooms.page, 0, "all", None)
+            assert [each.name for each in found] == ["kept two", *closed, "later two"]
     is_sound(path)
 
 
-async def test_the_file_gives_its_pages_back(tmp_path: Path) -> None:
-    desk = Offline(tmp_path / "chat.db")
+async def test_the_file_gives_its_pages_back(desk: Offline) -> None:
     desk.create_room("kept")
     large = desk.create_room("large")
     for number in range(1500):
@@ -244,9 +248,8 @@ async def test_a_server_starts_on_what_a_killed_command_has_left(path: Path) -> 
     is_sound(path)
 
 
-async def test_a_step_has_few_large_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_has_few_large_texts(desk: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purges, "STEP_BYTES", 1000)
-    desk = Offline(tmp_path / "chat.db")
     large = desk.create_room("large")
     for size in (600, 500, 400, 2000, 10, 20):
         desk.post(large, "anna", "x" * size)
@@ -255,20 +258,14 @@ async def test_a_step_has_few_large_texts(tmp_path: Path, monkeypatch: pytest.Mo
     removed = []
     while count := desk.call(purges._remove_messages, large):
         removed.append(count)
-    desk.close()
     assert removed == [1, 2, 1, 2]
 
 
-async def test_an_erasure_passes_over_what_was_purged_meanwhile(path: Path) -> None:
+def test_an_erasure_passes_over_what_was_purged_meanwhile(path: Path) -> None:
     desk = Offline(path, now=times.now())
     desk.run(conversations.purge, ROOM)
     kept = room(1)
-    (posted,) = desk.call(
-        lambda tx: tx.db.execute_sql(
-            "SELECT id FROM message WHERE conversation = 1 AND content = 'hello'"
-        ).fetchone()
-    )
-    found = [(ROOM, 9), (kept, posted)]
+    found = [(ROOM, 9), (kept, 2)]
     assert desk.call(messages.erase_each, HOST, found) == 1
     desk.close()
 

@@ -4,7 +4,6 @@ import asyncio
 import functools
 import random
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from offline import room
 
 from chatctl_server import errors
 from chatctl_server.actions import conversations, messages, moderation
-from chatctl_server.domain import events, times
-from chatctl_server.storage import log, maintenance
+from chatctl_server.domain import events
+from chatctl_server.storage import log
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.writer import Outcome
 
@@ -24,18 +23,11 @@ POSTS = 6
 
 
 @pytest.mark.parametrize("is_urgent", [False, True], ids=["in the queue", "overtaking"])
-async def test_no_message_above_its_senders_ban(tmp_path: Path, is_urgent: bool) -> None:
-    path = tmp_path / "chat.db"
-    maintenance.prepare(path, durable=False)
-    store = Store(path, durable=False, clock=times.now)
-    await store.open()
-    try:
-        await store.write(conversations.create_room, OPERATOR, "lobby", [])
-        race = Race(store, is_urgent)
-        await asyncio.gather(asyncio.to_thread(race.post), asyncio.to_thread(race.ban))
-        recorded = await store.read(log.read_after, 0, 100_000)
-    finally:
-        await store.close()
+async def test_no_message_above_its_senders_ban(store: Store, is_urgent: bool) -> None:
+    await store.write(conversations.create_room, OPERATOR, "lobby", [])
+    race = Race(store, is_urgent)
+    await asyncio.gather(asyncio.to_thread(race.post), asyncio.to_thread(race.ban))
+    recorded = await store.read(log.read_after, 0, 100_000)
     banned_at = {
         e.payload.user_id: e.offset for e in recorded if isinstance(e.payload, events.BanSet)
     }

@@ -126,15 +126,6 @@ async def test_a_planner_that_starts_again_plans_nothing_twice(scene: Scene) -> 
     assert await scene.planned() == before
 
 
-async def test_of_two_planners_one_is_refused_and_reads_again(scene: Scene) -> None:
-    await scene.create(2)
-    first, second = await scene.planner(), await scene.planner()
-    await first.step()
-    await second.step()
-    await second.step()
-    assert len(await scene.planned()) == 4
-
-
 async def test_a_planner_that_is_overtaken_plans_what_came_meanwhile(scene: Scene) -> None:
     planner = await scene.planner()
     await scene.create(1)
@@ -387,27 +378,22 @@ async def test_a_stop_after_a_failure_skips_nothing(scene: Scene) -> None:
     assert len(await scene.planned()) == 4
 
 
-async def test_nothing_is_planned_for_an_endpoint_that_was_removed_meanwhile(scene: Scene) -> None:
+async def test_nothing_is_planned_for_what_was_removed_or_purged_meanwhile(scene: Scene) -> None:
+    """But that a room was."""
     await scene.create(1)
+    data, room_event = [await scene.endpoint(each) for each in ("data", "room_event")]
     planned = [
-        deliveries.Planned(await scene.endpoint(kind), 1, event, 1, 1, 4)
-        for kind, event in (("data", "data_sync"), ("room_event", "room_created"))
+        deliveries.Planned(endpoint, conversation, event, 1, 1, 4)
+        for endpoint, conversation, event in (
+            (data, 1, "data_sync"),
+            (room_event, 1, "room_created"),
+            (room_event, 7, "room_created"),
+            (room_event, 7, "room.purged"),
+        )
     ]
     await scene.store.write(callbacks.configure, {"data": None}, 0)
     assert await scene.store.write(callbacks.plan, 0, 0, planned, [], 0)
-    assert await scene.planned() == [("room_created", 1)]
-
-
-async def test_nothing_is_planned_for_a_room_that_was_purged_meanwhile(scene: Scene) -> None:
-    """But that it was."""
-    await scene.create(1)
-    endpoint = await scene.endpoint("data")
-    planned = [
-        deliveries.Planned(endpoint, conversation, event, 1, 1, 4)
-        for conversation, event in ((1, "data_sync"), (7, "data_sync"), (7, "room.purged"))
-    ]
-    assert await scene.store.write(callbacks.plan, 0, 0, planned, [], 0)
-    assert await scene.planned() == [("data_sync", 1), ("room.purged", 7)]
+    assert await scene.planned() == [("room_created", 1), ("room.purged", 7)]
 
 
 @pytest.mark.parametrize("kinds", [("data",), ("chat_history",)])

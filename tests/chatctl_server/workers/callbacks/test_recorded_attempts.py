@@ -7,6 +7,7 @@ from pathlib import Path
 import delivery
 import msgspec
 import pytest
+from offline import Offline
 
 from chatctl_server.actions import callbacks, conversations, history_batches
 from chatctl_server.actions import endpoints as operating
@@ -23,7 +24,6 @@ from chatctl_server.storage.transaction import Tx
 from chatctl_server.workers.callbacks import sender
 from chatctl_server.workers.callbacks.renderer import Rendered, Rendering
 from chatctl_server.workers.callbacks.sender import Head, Look, Places
-from tests.offline import Offline
 
 ACTOR = events.Actor(None, "test")
 
@@ -127,20 +127,17 @@ def test_tries_that_are_recorded_together_lead_to_the_same_as_one_by_one(tmp_pat
     other.close()
 
 
-def test_an_ordering_key_ends_with_its_last_delivery(tmp_path: Path) -> None:
-    desk = Offline(tmp_path / "chat.db")
+def test_an_ordering_key_ends_with_its_last_delivery(desk: Offline) -> None:
     desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
     both = [desk.call(delivery.plan), desk.call(delivery.plan)]
     desk.call(RECORD, AttemptEnded(both[0], 1, *ARRIVED[::-1], b"hash", 11, delivery.SIZES))
     assert [row[:4] for row in tables(desk)["ordering_key"]] == [(1, 1, 11, 0)]
     desk.call(RECORD, AttemptEnded(both[1], 1, *ARRIVED[::-1], b"hash", 12, delivery.SIZES))
     assert tables(desk)["ordering_key"] == []
-    desk.close()
 
 
-def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Path) -> None:
+def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(desk: Offline) -> None:
     """An operator may have run ANALYZE while little was pending."""
-    desk = Offline(tmp_path / "chat.db")
     desk.call(callbacks.configure, {"room_event": "http://127.0.0.1:1/"}, 0)
     for first in range(0, 1000, 100):
         planned = [Planned(1, first + n, "room_created", 1, 1, 4) for n in range(100)]
@@ -161,7 +158,6 @@ def test_no_backlog_is_read_whole_whatever_statistics_the_file_has(tmp_path: Pat
     steps = desk.call(explained)
     assert "SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)" in steps
     assert [each for each in steps if each.startswith(("SCAN delivery", "SCAN ordering_key"))] == []
-    desk.close()
 
 
 async def test_a_try_that_cannot_be_stored_keeps_no_other_from_it(store: Store) -> None:
