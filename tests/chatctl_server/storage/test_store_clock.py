@@ -130,21 +130,3 @@ def test_a_ban_with_an_end_lasts_by_the_clock_as_it_stands(scene: Scene) -> None
     scene.pass_seconds(HOUR)
     assert isinstance(scene.say("anna"), messages.Posted)
     assert maintenance.check(scene.path) == []
-
-
-def test_a_ban_for_good_does_not_depend_on_the_clock(scene: Scene) -> None:
-    scene.do(moderation.ban, OPERATOR, ROOM, "anna", None, None)
-    for jump in (HOUR, -5 * HOUR, 9 * HOUR):
-        scene.pass_seconds(jump)
-        assert isinstance(scene.say("anna"), errors.Banned)
-
-
-def test_setting_the_clock_back_silences_nobody_longer_than_the_interval(scene: Scene) -> None:
-    assert isinstance(scene.say("anna", interval_seconds=3), messages.Posted)
-    scene.pass_seconds(-HOUR)
-    refused = scene.say("anna", interval_seconds=3)
-    if isinstance(refused, errors.Throttled):
-        assert refused.retry_after is not None
-        assert refused.retry_after <= 3
-    scene.pass_seconds(3)
-    assert isinstance(scene.say("anna", interval_seconds=3), messages.Posted)

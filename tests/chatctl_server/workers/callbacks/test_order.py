@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hooks import PATHS, at, calling, wait_at, wait_for_event
+from hooks import at, calling, wait_at, wait_for_event
 from receivers import answer, hang, receiver, when
 from world import eventually
 
@@ -46,15 +46,6 @@ def test_sixteen_at_once_for_an_endpoint_one_for_a_room(tmp_path: Path) -> None:
         of_first = [each for each in at(hook, EVENTS) if each.json["room_id"] == rooms[0].id]
         names = [each.json["event_type"] for each in of_first]
         assert names == ["RoomCreated", "UserJoined", "UserLeft"]
-
-
-def test_a_kind_that_always_fails_delays_no_other(tmp_path: Path) -> None:
-    fails = when(lambda request: request.path == PATHS[DATA], answer(500))
-    with receiver(fails, answer()) as hook, calling(tmp_path, hook, EVENTS, DATA) as server:
-        for number in range(5):
-            server.create_room(f"room {number}")
-        wait_at(hook, EVENTS, 5)
-        wait_at(hook, DATA, 20)
 
 
 def test_a_lane_that_waits_for_a_retry_holds_no_slot(tmp_path: Path) -> None:
