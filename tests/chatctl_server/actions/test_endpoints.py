@@ -1,12 +1,11 @@
 """Actions of endpoints and deliveries, on the file, at the times that a test sets."""
 
-from pathlib import Path
 from typing import Any
 
 import delivery
 import msgspec
 import pytest
-from offline import HOST, SECOND, Offline, reading, room
+from offline import SECOND, Offline, room
 
 from chatctl_server import errors
 from chatctl_server.actions import callbacks, endpoints, history_batches, recovery
@@ -65,18 +64,6 @@ def every(
     wanted = delivery_lists.Filter(None, None, status, None, 0, 2**62)
     found = desk.call(lambda tx: delivery_lists.page(tx.db, wanted, 2**62, 10_000))
     return list(found[::-1])
-
-
-def outage(only: Any, *, is_dry_run: bool = False) -> recovery.Outage:
-    return recovery.Outage(only, (0, 2**62), None, 100, is_dry_run)
-
-
-def missing(desk: Offline, asked: recovery.Outage | None = None) -> recovery.Missing:
-    wanted, start = asked or outage("missing"), recovery.PortionStart()
-    found: recovery.Missing = desk.call(
-        lambda tx: recovery.find_missing(tx.db, wanted, start, SETTINGS, tx.now)
-    )
-    return found
 
 
 def test_a_secret_overlaps_for_a_day(desk: Offline) -> None:
@@ -207,70 +194,6 @@ def test_a_batch_that_failed_goes_on_with_its_run(desk: Offline) -> None:
         (2, "delivered"),
         (3, "pending"),
     ]
-
-
-def test_what_two_recoveries_find_missing_is_planned_once(desk: Offline) -> None:
-    endpoint = add(desk, "room.*")
-    for number in range(3):
-        desk.create_room(f"room {number}")
-    plan(desk, endpoint.id, range(5, 5))  # the planner has all of it behind it
-    one, other = missing(desk), missing(desk)
-    assert [each.first for each in one.planned] == [2, 3, 4]
-    assert desk.run(recovery.plan_missing, outage("missing"), one).size == 3
-    assert desk.run(recovery.plan_missing, outage("missing"), other).size == 0
-    assert missing(desk).planned == []
-
-
-def test_neither_what_the_planner_has_before_it_is_missing_nor_what_is_older_than_is_kept(
-    desk: Offline,
-) -> None:
-    endpoint = add(desk, "room.*")
-    desk.create_room("old")
-    desk.now += SETTINGS.callback_retention_days * DAY + SECOND
-    desk.create_room("new")
-    before = missing(desk)
-    assert (before.planned, before.following) == ([], None)
-    plan(desk, endpoint.id, range(4, 4))
-    assert [each.first for each in missing(desk).planned] == [3]
-
-
-def dump(path: Path) -> list[str]:
-    with reading(path) as db:
-        return [
-            str(row)
-            for table in ("delivery", "attempt", "ordering_key", "batch", "event", "cursor")
-            for row in db.execute_sql(f"SELECT * FROM {table}").fetchall()
-        ]
-
-
-def test_a_dry_run_changes_nothing(desk: Offline) -> None:
-    endpoint = add(desk, "room.*")
-    plan(desk, endpoint.id, range(1, 4))
-    desk.call(delivery.finish, 1, GivenUp())
-    desk.call(delivery.finish, 2, Delivered())
-    desk.create_room("untold")
-    plan(desk, endpoint.id, range(3, 3))
-    before = dump(desk.path)
-    for only, size in (("failed", 1), ("all", 2)):
-        asked = outage(only, is_dry_run=True)
-        portion = desk.run(recovery.revive, asked, recovery.PortionStart(), SETTINGS)
-        assert (portion.size, portion.first.status) == (size, "failed")
-        assert desk.run(recovery.plan_missing, asked, missing(desk, asked)).size == 1
-    assert dump(desk.path) == before
-
-
-def test_what_went_to_a_former_url_goes_to_the_present_one(desk: Offline) -> None:
-    desk.call(callbacks.configure, {"room_event": URL}, 0)
-    plan(desk, 1, range(1, 2))
-    desk.call(delivery.finish, 1, GivenUp())
-    desk.call(callbacks.configure, {"room_event": f"{URL}/new"}, 0)
-    resent = desk.run(recovery.resend, "1", SETTINGS)
-    present = desk.call(lambda tx: stored_endpoints.present(tx.db))
-    assert [each.url for each in present] == [f"{URL}/new"]
-    assert resent.delivery.endpoint_id == present[0].public_id
-    desk.call(callbacks.configure, {"room_event": None}, 0)
-    with pytest.raises(errors.Conflict):
-        desk.run(recovery.resend, "1", SETTINGS, actor=HOST)
 
 
 def test_a_hundred_beside_those_of_the_settings(desk: Offline) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import delivery
 import msgspec
 import pytest
-from offline import SECOND, Offline
+from offline import SECOND, Offline, reading
 
 from chatctl_server import errors
 from chatctl_server.actions import callbacks, endpoints, recovery
@@ -123,13 +123,16 @@ def test_only_of_enabled_endpoints_or_of_the_one_that_is_named(desk: Offline) ->
 
 
 def test_one_whose_endpoint_was_removed_stays(desk: Offline) -> None:
+    """Be it an added one, or that of a setting which names no URL any more."""
     desk.call(callbacks.configure, {"room_event": URL}, 0)
     gone = add(desk, "room.*")
-    lost = deliver(desk, gone.id, GivenUp())
+    lost = [deliver(desk, endpoint, GivenUp()) for endpoint in (1, gone.id)]
     desk.run(endpoints.remove, gone.public_id)
+    desk.call(callbacks.configure, {"room_event": None}, 0)
     assert revive(desk).size == 0
-    with pytest.raises(errors.Conflict):
-        desk.run(recovery.resend, str(lost), SETTINGS)
+    for number in lost:
+        with pytest.raises(errors.Conflict):
+            desk.run(recovery.resend, str(number), SETTINGS)
 
 
 def test_missing_ones_of_an_endpoint_that_goes_meanwhile_are_not_planned(desk: Offline) -> None:
@@ -140,6 +143,53 @@ def test_missing_ones_of_an_endpoint_that_goes_meanwhile_are_not_planned(desk: O
     assert len(found.planned) == 1
     desk.run(endpoints.remove, endpoint.public_id)
     assert desk.run(recovery.plan_missing, outage(only="missing"), found).size == 0
+
+
+def test_what_two_recoveries_find_missing_is_planned_once(desk: Offline) -> None:
+    add(desk, "room.*")
+    for number in range(3):
+        desk.create_room(f"room {number}")
+    pass_over(desk)
+    one, other = missing(desk), missing(desk)
+    assert [each.first for each in one.planned] == [2, 3, 4]
+    assert desk.run(recovery.plan_missing, outage(only="missing"), one).size == 3
+    assert desk.run(recovery.plan_missing, outage(only="missing"), other).size == 0
+    assert missing(desk).planned == []
+
+
+def test_neither_what_the_planner_has_before_it_is_missing_nor_what_is_older_than_is_kept(
+    desk: Offline,
+) -> None:
+    add(desk, "room.*")
+    desk.create_room("old")
+    desk.now += (SETTINGS.callback_retention_days * 24 * 3600 + 1) * SECOND
+    desk.create_room("new")
+    before = missing(desk)
+    assert (before.planned, before.following) == ([], None)
+    pass_over(desk)
+    assert [each.first for each in missing(desk).planned] == [3]
+
+
+def test_a_dry_run_changes_nothing(desk: Offline) -> None:
+    endpoint = add(desk, "room.*").id
+    for verdict in (GivenUp(), Delivered(), None):
+        deliver(desk, endpoint, verdict)
+    desk.create_room("untold")
+    pass_over(desk)
+    before = rows(desk)
+    for only, size in (("failed", 1), ("all", 2)):
+        asked = outage(only=only, is_dry_run=True)
+        portion = desk.run(recovery.revive, asked, recovery.PortionStart(), SETTINGS)
+        assert (portion.size, portion.first.status) == (size, "failed")
+        assert desk.run(recovery.plan_missing, asked, missing(desk)).size == 1
+    assert rows(desk) == before
+
+
+def rows(desk: Offline) -> list[list[tuple[object, ...]]]:
+    """All that a recovery may write."""
+    tables = ("delivery", "attempt", "ordering_key", "batch", "event", "cursor")
+    with reading(desk.path) as db:
+        return [db.execute_sql(f"SELECT * FROM {each}").fetchall() for each in tables]
 
 
 def test_the_end_of_the_time_is_a_part_of_it(desk: Offline) -> None:
