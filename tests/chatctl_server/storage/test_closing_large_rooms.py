@@ -6,14 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 from offline import room
+from world import KEY
 
 from chatctl_server.actions import conversations, moderation, sessions
 from chatctl_server.app import Application, create_app
 from chatctl_server.domain import events
 from chatctl_server.settings.sources import Settings
-from chatctl_server.storage import log, maintenance, room_sessions
+from chatctl_server.storage import log, maintenance, room_sessions, rooms
 
-KEY = "the-admin-key-of-the-tests"
 OPERATOR = events.Actor(None, "test")
 SESSIONS = 1_201
 LARGE, SMALL = room(1), room(2)
@@ -37,19 +37,12 @@ async def app(tmp_path: Path) -> AsyncIterator[Application]:
         yield app
 
 
-async def rooms_of(app: Application) -> list[str]:
-    recorded = await app.context.store.read(log.read_after, 0, 10)
-    made = [
-        each.payload for each in recorded if isinstance(each.payload, events.ConversationCreated)
-    ]
-    return [event.public_id for event in made]
-
-
-async def close(app: Application, room_id: str) -> None:
+async def close_large(app: Application) -> None:
+    large, _ = await app.context.store.read(rooms.page, 0, "all", None)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     headers = {"X-Api-Key": KEY}
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-        answer = await client.delete(f"/management/rooms/{room_id}", headers=headers)
+        answer = await client.delete(f"/management/rooms/{large.public_id}", headers=headers)
     assert answer.status_code == 204
 
 
@@ -63,8 +56,7 @@ async def test_its_sessions_end_in_several_calls_and_all_of_them(app: Applicatio
         heard(recorded)
 
     store.on_commit = hear
-    large, _ = await rooms_of(app)
-    await close(app, large)
+    await close_large(app)
     assert slices == [500, 500, 201]
     newest = await store.read(log.read_after, 0, 10_000)
     assert isinstance(newest[-1].payload, events.ConversationClosed)
@@ -74,7 +66,6 @@ async def test_its_sessions_end_in_several_calls_and_all_of_them(app: Applicatio
 
 async def test_another_call_goes_in_between(app: Application) -> None:
     store = app.context.store
-    large, _ = await rooms_of(app)
     heard = store.on_commit
     bans: list[str] = []
 
@@ -86,7 +77,7 @@ async def test_another_call_goes_in_between(app: Application) -> None:
         heard(recorded)
 
     store.on_commit = hear
-    await close(app, large)
+    await close_large(app)
     recorded = await store.read(log.read_after, 0, 10_000)
     (banned_at,) = [each.offset for each in recorded if isinstance(each.payload, events.BanSet)]
     left_at = [each.offset for each in recorded if isinstance(each.payload, events.SessionLeft)]
