@@ -5,6 +5,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,52 +89,35 @@ async def _play(path: Path, steps: list[tuple[str, int]], *, is_fast: bool) -> N
 
 
 async def _step(room: SteppedRoom, loop: HeldLoop, name: str, number: int) -> None:
-    match name:
-        case "hand over":
-            room.hand_over()
-        case "flush a slice":
-            if loop.held:
-                loop.held.popleft()()
-        case "join":
-            room.listeners.append(Listener(room, None))
-        case "resume":
-            room.listeners.append(Listener(room, min(number, room.last_seq)))
-        case "post" | "announce" | "mute" | "delete" | "erase":
-            _write(room, name, number)
-        case _:
-            await _step_of_client(room, name, number)
-
-
-def _write(room: SteppedRoom, name: str, number: int) -> None:
-    match name:
-        case "post":
-            room.post(number)
-        case "announce":
-            room.announce()
-        case "mute":
-            room.mute()
-        case "delete":
-            room.delete(number)
-        case "erase":
-            room.erase(number)
-
-
-async def _step_of_client(room: SteppedRoom, name: str, number: int) -> None:
-    present = [listener for listener in room.listeners if not listener.has_left]
-    if not present:
-        return
-    listener = present[number % len(present)]
-    match name:
-        case "snapshot":
-            listener.store.snapshot()
-        case "answer":
-            listener.store.answer()
-        case "stop reading":
-            listener.stop_reading()
-        case "read on":
-            listener.read_on()
-        case "leave":
+    if name == "flush a slice":
+        if loop.held:
+            loop.held.popleft()()
+    elif name in OF_THE_ROOM:
+        OF_THE_ROOM[name](room, number)
+    elif present := [listener for listener in room.listeners if not listener.has_left]:
+        listener = present[number % len(present)]
+        if name == "leave":
             await listener.leave()
+        else:
+            OF_A_CLIENT[name](listener)
+
+
+OF_THE_ROOM: dict[str, Callable[[SteppedRoom, int], None]] = {
+    "post": SteppedRoom.post,
+    "delete": SteppedRoom.delete,
+    "erase": SteppedRoom.erase,
+    "announce": lambda room, _: room.announce(),
+    "mute": lambda room, _: room.mute(),
+    "hand over": lambda room, _: room.hand_over(),
+    "join": lambda room, _: room.listeners.append(Listener(room, None)),
+    "resume": lambda room, seq: room.listeners.append(Listener(room, min(seq, room.last_seq))),
+}
+OF_A_CLIENT: dict[str, Callable[[Listener], None]] = {
+    "snapshot": lambda listener: listener.store.snapshot(),
+    "answer": lambda listener: listener.store.answer(),
+    "stop reading": Listener.stop_reading,
+    "read on": Listener.read_on,
+}
 
 
 def _missed_nothing(room: SteppedRoom, listener: Listener) -> None:

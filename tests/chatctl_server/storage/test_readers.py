@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -57,25 +57,18 @@ async def test_queries_for_lists_do_not_hold_up_what_a_connection_waits_for(
         assert await asyncio.gather(*asked) == [True] * len(asked)
 
 
-def of_lists(reading: Store) -> Callable[..., Any]:
-    return reading.read
-
-
-def of_live(reading: Store) -> Callable[..., Any]:
-    return reading.read_live
-
-
-@pytest.mark.parametrize(("limit", "pool"), [("LIST", of_lists), ("LIVE", of_live)])
+@pytest.mark.parametrize("pool", ["LIST", "LIVE"])
 async def test_a_query_beyond_its_limit_is_interrupted_and_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, pool: Callable[..., Any]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: str
 ) -> None:
-    monkeypatch.setattr(store, f"{limit}_SECONDS", 0.05)
+    monkeypatch.setattr(store, f"{pool}_SECONDS", 0.05)
     async with opened(tmp_path) as reading:
+        read = reading.read if pool == "LIST" else reading.read_live
         for _ in range(2 * readers.THREADS):
             with pytest.raises(errors.QueryTimeout, match=r"longer than 0\.05 s .* ask for less"):
-                await pool(reading)(long)
+                await read(long)
         for _ in range(2 * readers.THREADS):
-            assert await pool(reading)(lambda db: db.execute_sql("SELECT 7").fetchone()) == (7,)
+            assert await read(lambda db: db.execute_sql("SELECT 7").fetchone()) == (7,)
 
 
 async def test_only_what_is_late_is_interrupted(
