@@ -133,7 +133,14 @@ def _sync(
     server.renew(_GRACE_SECONDS)
     seconds = max(0.1, deadline - time.monotonic())
     output.note(options, f"sending what is due, for {seconds:.0f} s at most")
-    return SyncOutcome(**server.post("/management/sync/due", {"seconds": seconds}))
+    done = server.post("/management/sync/due", {"seconds": seconds})
+    if not done.pop("is_planned"):
+        raise Failure(
+            "timed_out",
+            "the time was over before all callbacks were planned; they are left",
+            "the same command with a longer --timeout",
+        )
+    return SyncOutcome(**done)
 
 
 def _unfinished(server: Client) -> tuple[str, str]:

@@ -27,6 +27,7 @@ Params = Mapping[str, str | int]
 STREAM_SILENCE_SECONDS = 40.0
 _MOST_ERROR_BYTES = 65_536
 _RETRY_SECONDS = 0.05
+_ENDPOINTS = "/management/callbacks"  # what is changed there says itself what waits
 CALLBACKS_WAIT = "callbacks wait for the next start of the server, or: chatctl sync"
 _UNKNOWN = "whether it did what was asked is not known"
 
@@ -42,7 +43,8 @@ class LostContact(Exception):
 
 class Link:
     """One way to one server. ``name`` is how messages call it; ``is_served``: it is a server, and
-    not the application in this process. ``is_heard``: what is changed through it has callbacks."""
+    not the application in this process. ``is_heard``: what is changed through it has callbacks,
+    which wait; None: when an endpoint is enabled."""
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class Link:
         base_url: str = "http://localhost",
         api_key: str | None = None,
         is_served: bool = True,
-        is_heard: bool = False,
+        is_heard: bool | None = False,
     ) -> None:
         self.name = name
         self.is_served = is_served
@@ -175,9 +177,16 @@ class Client:
     ) -> Json:
         """What is refused, or done already, has no callbacks that wait."""
         found = _parsed(self.name, self.answer(method, path, params, body))
-        if self._link.is_heard and found.get("changed", True):
+        is_elsewhere = self._link.is_heard is False or path.startswith(_ENDPOINTS)
+        if not is_elsewhere and found.get("changed", True) and self._is_heard():
             self.note_waiting()
         return found
+
+    def _is_heard(self) -> bool:
+        if self._link.is_heard is None:
+            known = self.get(_ENDPOINTS)
+            self._link.is_heard = any(each["status"] == "enabled" for each in known)
+        return self._link.is_heard
 
     def pages(self, path: str, params: Params) -> Iterator[list[Json]]:
         """Every page of a list, by the answers' ``Link: rel="next"``."""

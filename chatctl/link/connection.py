@@ -336,8 +336,8 @@ class _Search:
             raise Failure("no_server", f"no server is running for {path}")
         self._tell_direct(path)
         chosen = self._settings().settings
-        is_heard = any(getattr(chosen, name) for name in _CALLBACKS)
-        leaves_some = self._writes and is_heard and not self._delivers
+        is_heard = any(getattr(chosen, name) for name in _CALLBACKS) or None
+        leaves_some = is_heard if self._writes and not self._delivers else False
         transport = self._held.enter_context(_application(chosen, path, writes=self._writes))
         return Link(str(path), transport, is_served=False, is_heard=leaves_some)
 

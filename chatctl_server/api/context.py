@@ -28,7 +28,7 @@ class CallbackCalls(NamedTuple):
     has it."""
 
     request_of: RequestOf
-    deliver_due: Callable[[float], Awaitable[tuple[int, int, int]]] | None
+    deliver_due: Callable[[float], Awaitable[tuple[int, int, int, bool]]] | None
 
 
 class Serving:

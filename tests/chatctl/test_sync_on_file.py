@@ -1,5 +1,6 @@
 """``sync`` on the file, without a server: it delivers what is due, and returns."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -120,6 +121,20 @@ def test_on_the_file_the_time_is_limited(on_file: OnFile, hook: Receiver) -> Non
     assert len({request.headers["webhook-id"] for request in at(hook, PERIODIC)[:2]}) == 1
 
 
+def test_time_that_is_over_before_anything_is_planned_is_no_success(
+    on_file: OnFile, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: object, **__: object) -> bool:
+        await asyncio.sleep(30)
+        return False
+
+    monkeypatch.setattr(delivery_planner.Planner, "step", late)
+    done = on_file("sync", "--timeout", "0.1", "--quiet")
+    assert (done.stdout, done.exit) == ("", 8)
+    assert "before all callbacks were planned" in done.stderr
+    assert hook.requests == []
+
+
 def test_on_the_file_a_signal_leaves_the_rest(
     on_file: OnFile, chatctl: Chatctl, hook: Receiver
 ) -> None:
@@ -224,6 +239,7 @@ def test_who_leaves_something_to_send_is_told_that_it_waits(
         (("callbacks", "recover", "--since", "1h"), event, False),
         (add, (), True),
         (add, (), False),
+        (("rooms", "create", "third"), (), True),
         (add, event, False),
         (("callbacks", "disable", named), (), False),
         (("callbacks", "enable", named), (), True),

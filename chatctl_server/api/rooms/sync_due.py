@@ -20,11 +20,13 @@ class DeliverDue(msgspec.Struct, frozen=True):
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """How many deliveries arrived, were given up or skipped, and are left."""
+    """How many deliveries arrived, were given up or skipped, and are left. Unless ``is_planned``
+    there would be more: the time was over before."""
 
     delivered: int
     failed: int
     pending: int
+    is_planned: bool
 
 
 @post("/management/sync/due", status_code=200, include_in_schema=False)

@@ -33,11 +33,13 @@ from chatctl_server.workers.supervise import Workers, at_the_end
 
 
 class DueDelivered(NamedTuple):
-    """How many deliveries arrived, were given up or skipped, and are left."""
+    """How many deliveries arrived, were given up or skipped, and are left. Unless ``is_planned``
+    there would be more: the time was over before."""
 
     delivered: int
     failed: int
     pending: int
+    is_planned: bool
 
 
 class Callbacks:
@@ -62,6 +64,7 @@ class Callbacks:
         self._on_try = on_try
         self._sync_runs = SyncRuns()
         self._ended: Counter[type[callbacks.Verdict]] = Counter()
+        self._is_planned = False  # by a command: all that there is
         self._is_started = False
         config = self._config(f"chatctl/{version}")
         sync_due = Notifier()
@@ -162,6 +165,7 @@ class Callbacks:
         self._sender.leave(urls.keys() - named.keys(), without_secret=was_signed and not is_signed)
         self._rendering.begin(await self._store.read(deliveries.unsure))
         await self._planner.begin()
+        self._is_planned = False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._drain()
@@ -171,6 +175,7 @@ class Callbacks:
             delivered=self._ended[callbacks.Delivered],
             failed=self._ended[callbacks.GivenUp] + self._ended[callbacks.Skipped],
             pending=deliveries.in_all(outstanding.values()).pending,
+            is_planned=self._is_planned,
         )
 
     async def _drain(self) -> None:
@@ -181,6 +186,7 @@ class Callbacks:
             next_at = await self._sender.start_due()
             if has_events or has_syncs:
                 continue
+            self._is_planned = True
             is_unchanged = self._notifier.count == seen  # else something ended after the look
             if next_at is None and not self._sender.under_way and is_unchanged:
                 return
