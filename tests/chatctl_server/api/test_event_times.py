@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,17 +86,3 @@ def test_they_are_the_times_that_they_say(eventful: Room) -> None:
         assert ends - moment(event["at"]) == timedelta(seconds=60)
     assert sanctions[1]["data"]["expires_at"] is None
     assert abs(moment(left["at"]).timestamp() - time.time()) < 60
-
-
-def test_a_sync_says_from_when_to_when(eventful: Room) -> None:
-    asked, _, whole = [event for event in pages(eventful) if event["type"] == "sync.requested"]
-    whole_second = timedelta(microseconds=999_999)
-    assert moment(asked["data"]["from_time"]) == datetime.fromtimestamp(FROM, UTC)
-    assert moment(asked["data"]["to_time"]) == datetime.fromtimestamp(TO, UTC) + whole_second
-    assert (whole["data"]["from_time"], whole["data"]["to_time"]) == (None, None)
-    assert asked["data"]["due_at"] == asked["at"]
-
-
-def test_what_a_client_calls_a_time_stays_as_it_wrote_it(eventful: Room) -> None:
-    (sent,) = [event for event in pages(eventful) if event["type"] == "custom.sent"]
-    assert sent["data"]["payload"] == {"created_at": 5}
