@@ -1,9 +1,8 @@
 """A test sends samples of what an endpoint gets; real deliveries do not wait for them."""
 
-import pytest
 from admin import Admin
 from hooks import PATHS
-from receivers import Receiver, Request, answer, hang, when
+from receivers import Receiver, Request
 
 EVENTS = {
     "DATA_CALLBACK_URL": {"data_sync": None},
@@ -90,34 +89,3 @@ def test_only_the_event_that_is_asked_for(named_admin: Admin, named_hook: Receiv
     assert [came.headers["webhook-id"]] == made
     refused = named_admin.ask("POST", path, 400, json={"event": "data_sync"})
     assert (refused["field"], "user_left" in refused["hint"]) == ("event", True)
-
-
-def test_a_disabled_one_gets_none(admin: Admin) -> None:
-    endpoint = admin.add("https://hooks.example/")
-    admin.change(endpoint, status="disabled")
-    assert admin.ask("POST", f"/{endpoint['endpoint_id']}/test", 409)["field"] == "status"
-
-
-@pytest.mark.parametrize("waits_for", ["a sample", "a real one"])
-def test_neither_waits_for_the_other(late_admin: Admin, hook: Receiver, waits_for: str) -> None:
-    is_sample = waits_for == "a sample"
-    stuck = when(
-        lambda request: ("x-chatctl-mark" in request.headers) == is_sample,
-        hang() if is_sample else answer(500),
-    )
-    hook.behave(stuck, answer(200))
-    endpoint = late_admin.add(hook.url)
-    room = late_admin.server.create_room()
-
-    def test() -> None:
-        late_admin.ask("POST", f"/{endpoint['endpoint_id']}/test", 202)
-
-    def ban() -> None:
-        room.ban("anna")
-
-    first, second = (test, ban) if is_sample else (ban, test)
-    first()
-    hook.wait_for(1)
-    second()
-    other = hook.wait_for(2)[1]
-    assert ("x-chatctl-mark" in other.headers) != is_sample
