@@ -22,7 +22,7 @@ TESTS = [
     "tests/chatctl_server/test_new_event_type.py",
     "tests/chatctl/test_sentences.py",
     "tests/chatctl_server/storage/test_maintenance_verify.py",
-    "tests/chatctl_server/api/test_event_times.py",
+    "tests/chatctl_server/api/test_event_routes.py::test_every_time_that_an_event_can_have_is_told_so",
 ]
 
 

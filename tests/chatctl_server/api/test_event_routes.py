@@ -1,17 +1,20 @@
-"""The log over HTTP: pages, filters, and the stream that follows it."""
+"""The log over HTTP: pages, filters, times, and the stream that follows it."""
 
+import itertools
 import json
 import re
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from application import pages
-from world import Room, Server
+from world import Room, Server, eventually
+
+from chatctl_server.domain import events as log_events
 
 Shown = dict[str, Any]
 
@@ -208,3 +211,94 @@ def test_the_stream_begins_with_the_newest(room: Room) -> None:
         room.ban("carl")  # filtered out
         room.server.http.post(path, json={"content": "text 3"})
         assert next(told)["data"]["content"] == "text 3"
+
+
+def test_a_line_of_the_stream_is_one_event(room: Room) -> None:
+    """Whatever line breaks stand in an admin's JSON."""
+    boss = room.join("boss")
+    boss.socket.send('{"type":"CustomEvent","payload":{"event_type":"poll","payload":{"a":\n1}}}')
+    with stream(room, type="custom.sent", after=0) as answer:
+        assert next(lines(answer))["data"]["payload"] == {"a": 1}
+
+
+FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+TIMES = {
+    name
+    for event in log_events.TYPES
+    for name in event.payload.__struct_fields__
+    if name.endswith(("_at", "_time"))
+}
+FROM, TO = 1_600_000_000, 1_600_000_001  # Unix seconds
+
+
+def moment(text: str) -> datetime:
+    assert FORM.fullmatch(text)
+    return datetime.fromisoformat(text)
+
+
+@pytest.fixture
+def eventful(room: Room) -> Room:
+    """Every kind of event that has times in its data."""
+    http = room.server.http
+    boss = room.join("boss")
+    boss.say("hello")
+    boss.socket.send(
+        '{"type":"CustomEvent","payload":{"event_type":"e","payload":{"created_at":5}}}'
+    )
+    boss.receive("CustomEvent")
+    boss.close()
+    query = {"room": room.id, "type": "session.left"}
+    eventually(lambda: http.get("/management/events", params=query).json())
+    room.ban("anna", expires_in=60)
+    room.ban("bert")
+    http.put(f"{room.path}/mutes/anna", json={"expires_in": 60})
+    http.post("/management/sync", json={"room_id": room.id, "from": FROM, "to": TO})
+    http.post("/management/sync", json={"room_id": room.id})
+    return room
+
+
+def test_every_time_that_an_event_can_have_is_told_so(eventful: Room) -> None:
+    found = events(eventful.server, room=eventful.id, limit=1000)
+    with stream(eventful, after=0) as answer:
+        assert list(itertools.islice(lines(answer), len(found))) == found
+    seen = set()
+    for event in found:
+        if event["type"] == "custom.sent":
+            continue
+        for name in TIMES & event["data"].keys():
+            if event["data"][name] is not None:
+                moment(event["data"][name])
+                seen.add(name)
+    assert seen == TIMES
+
+
+def test_they_are_the_times_that_they_say(eventful: Room) -> None:
+    found = events(eventful.server, room=eventful.id, limit=1000)
+    of = {event["type"]: event for event in found}
+    joined, left = of["session.joined"], of["session.left"]
+    assert left["data"]["join_time"] == joined["at"]
+    assert left["data"]["leave_time"] == left["at"]
+    assert of["message.posted"]["data"]["created_at"] == of["message.posted"]["at"]
+    sanctions = [event for event in found if event["type"] in {"ban.set", "mute.set"}]
+    for event in (sanctions[0], sanctions[2]):
+        ends = moment(event["data"]["expires_at"])
+        assert ends - moment(event["at"]) == timedelta(seconds=60)
+    assert sanctions[1]["data"]["expires_at"] is None
+    assert abs(moment(left["at"]).timestamp() - time.time()) < 60
+
+
+def test_every_action_over_http_is_an_event(room: Room) -> None:
+    http = room.server.http
+    http.patch(room.path, json={"room_name": "hall"})
+    http.put(f"{room.path}/admins", json={"admin_user_ids": ["anna"]})
+    http.put(f"{room.path}/mutes/u")
+    http.delete(f"{room.path}/mutes/u")
+    room.join("anna")
+    http.post(f"{room.path}/kick/anna")
+    posted = http.post(f"{room.path}/messages", json={"content": "x"}).json()
+    http.delete(f"{room.path}/messages/{posted['message_id']}")
+    http.delete(room.path)
+    assert " ".join(each["type"] for each in events(room.server, room=room.id)) == (
+        "room.created room.renamed room.admins_set mute.set mute.lifted session.joined "
+        "user.kicked session.left message.posted message.erased room.closed"
+    )

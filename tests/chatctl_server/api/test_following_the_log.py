@@ -1,22 +1,32 @@
-"""Streams of the log: every event once, in order, without asking the database for each commit."""
+"""Streams of the log: every event once, in order, without asking the database for each commit; and
+that the server is there, where their filter lets little through."""
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from application import in_process
 from world import Room, Server
 
+from chatctl_server.api.context import Serving
 from chatctl_server.api.management import events
 from chatctl_server.app import Application
 from chatctl_server.domain import events as log_events
+from chatctl_server.domain import times
 from chatctl_server.live import log_tail
+from chatctl_server.live.notifier import Notifier
+from chatctl_server.storage import log, maintenance
+from chatctl_server.storage.log import Wanted
+from chatctl_server.storage.store import Store
 
 Shown = dict[str, Any]
 
@@ -222,24 +232,22 @@ async def test_what_cannot_be_kept_is_read(
 GLOBS = ["*", "message.*", "[bm]*.set", "[^m]*", "?an.*", "BAN.*", "ban.set", "[a-r]*", "x*", ""]
 
 
-@pytest.mark.parametrize("glob", GLOBS)
 async def test_a_pattern_means_in_the_stream_what_it_means_in_the_page(
-    served: tuple[Application, httpx.AsyncClient], glob: str
+    served: tuple[Application, httpx.AsyncClient],
 ) -> None:
     app, client = served
     room = await create(client)
-    stream = await follow(app, type_glob=glob, after="1")
-    everything = await follow(app, after="1")
+    streams = {glob: await follow(app, type_glob=glob, after="1") for glob in GLOBS}
     await client.put(f"{room}/mutes/anna", json={})
     await client.put(f"{room}/bans/bert", json={})
     await client.delete(f"{room}/bans/bert")
     await say(client, room, "hello")
     await client.put(f"{room}/admins", json={"admin_user_ids": ["boss"]})
-    await everything.read(5)
-    expected = await page(client, type=glob, after=1)
-    assert await stream.read(len(expected)) == expected
-    for each in (stream, everything):
-        await each.close()
+    assert len(await streams["*"].read(5)) == 5
+    for glob, stream in streams.items():
+        expected = await page(client, type=glob, after=1)
+        assert await stream.read(len(expected)) == expected, glob
+        await stream.close()
 
 
 def lines(server: Server, count: int, seen: list[Shown], **query: Any) -> None:
@@ -290,3 +298,45 @@ def test_every_event_once_and_in_order_while_many_write(server: Server) -> None:
     for found, (_, query) in zip(seen, queries, strict=True):
         asked = server.http.get("/management/events", params={"limit": 1000, **query})
         assert found == asked.json()
+
+
+async def test_what_others_do_does_not_put_the_empty_line_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "KEEP_ALIVE_SECONDS", 0.3)
+    maintenance.prepare(tmp_path / "chat.db", durable=False)
+    store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
+    await store.open()
+    context = SimpleNamespace(store=store, notifier=Notifier(), serving=Serving())
+
+    async def be_busy() -> None:
+        while True:
+            context.notifier.notify()
+            await asyncio.sleep(0.05)  # the pace of the others
+
+    busy = asyncio.create_task(be_busy())
+    lines = events._follow(context, Wanted("mute.*"), 0, [], 0)  # type: ignore[arg-type]
+    async with asyncio.timeout(5):
+        assert [await anext(lines) for _ in range(3)] == [b"\n"] * 3
+    busy.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await busy
+    await store.close()
+
+
+async def test_a_long_log_is_looked_through_part_by_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One query over all of it would be interrupted. Nothing is committed meanwhile."""
+    monkeypatch.setattr(log, "SCAN", 3)
+    async with in_process(tmp_path) as (app, client):
+        for name in [*["room"] * 10, "last"]:
+            await client.post("/management/rooms", json={"room_name": name})
+        context = app.context
+        newest = await context.store.read(log.newest_offset)
+        (last,) = await context.store.read(log.find_last, Wanted(), 0, 1)
+        wanted = Wanted(conversation=last.conversation)
+        lines = events._follow(context, wanted, 0, [], context.notifier.count)
+        async with asyncio.timeout(5):
+            assert await anext(lines) == b"\n"
+            assert msgspec.json.decode(await anext(lines))["offset"] == newest

@@ -1,13 +1,17 @@
-"""What the host pulls, and its request to have it pushed (contract, section 1)."""
+"""What the host pulls, and its request to have it pushed (contract, section 1); also of more rooms
+and events than one query reads: nothing is left out."""
 
+import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from offline import SECOND, Offline
+from offline import HOST, SECOND, Offline
 from world import Room, Server, eventually, running
 
+from chatctl_server.actions import conversations, followers
 from chatctl_server.domain.times import rfc3339
 
 T = 1_700_000_000
@@ -87,35 +91,6 @@ def test_closed_rooms_are_left_out(room: Room) -> None:
     for url in ("/management/sync", "/management/sync/rooms"):
         found = room.server.http.get(url).json()
         assert room.id not in {each["room_id"] for each in found}
-
-
-@pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """250 rooms; the first has 105 messages and sessions, the newest at T + 104."""
-    directory = tmp_path_factory.mktemp("busy")
-    desk = Offline(directory / "chat.db", now=T * SECOND)
-    first, *_ = [desk.create_room(f"room {number}") for number in range(250)]
-    for number in range(105):
-        desk.now = (T + number) * SECOND
-        desk.post(first, f"u{number}", f"text {number}")
-        desk.stay(first, f"u{number}", 1)
-    desk.close()
-    with running(directory) as server:
-        yield server
-
-
-def test_all_rooms_are_told_once(busy: Server) -> None:
-    found = busy.http.get("/management/sync").json()
-    assert [each["room_name"] for each in found] == [f"room {number}" for number in range(250)]
-
-
-def test_the_newest_hundred_oldest_first(busy: Server) -> None:
-    first = busy.http.get("/management/sync").json()[0]
-    newest = [f"u{number}" for number in range(5, 105)]
-    assert [each["user_id"] for each in first["chat_history"]] == newest
-    assert [each["user_id"] for each in first["session_history"]] == newest
-    assert (first["chat_history_total"], first["session_history_total"]) == (105, 105)
-    assert first["last_activity"] == T + 104
 
 
 def test_an_empty_server_and_the_lengths_that_are_settings(tmp_path: Path) -> None:
@@ -200,3 +175,60 @@ def test_a_closed_room_has_histories_and_no_state(room: Room) -> None:
     for kind, status in (("chat_history", 202), ("data", 404)):
         asked = {"room_id": room.id, "kinds": [kind]}
         assert room.server.http.post("/management/sync", json=asked).status_code == status
+
+
+ROOMS = 1001
+NAMES = [f"room {number}" for number in range(ROOMS)]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The first room has 105 messages and sessions, the newest at T + 104."""
+    directory = tmp_path_factory.mktemp("large")
+    desk = Offline(directory / "chat.db", now=T * SECOND)
+    first, *_ = desk.together(*((conversations.create_room, HOST, name, ()) for name in NAMES))
+    for number in range(105):
+        desk.now = (T + number) * SECOND
+        desk.post(first.ref, f"u{number}", f"text {number}")
+        desk.stay(first.ref, f"u{number}", 1)
+    desk.call(followers.heartbeat)
+    desk.close()
+    with running(directory) as server:
+        yield server
+
+
+def test_all_rooms_are_listed(large: Server) -> None:
+    for url in ("rooms", "sync/rooms", "sync", "rooms?match=room*"):
+        found = large.http.get(f"/management/{url}").json()
+        assert [each["room_name"] for each in found] == NAMES, url
+    last = large.http.get("/management/rooms", params={"match": NAMES[-1], "limit": 1})
+    assert [each["room_name"] for each in last.json()] == NAMES[-1:]
+
+
+def test_a_sync_has_the_newest_hundred_oldest_first(large: Server) -> None:
+    first = large.http.get("/management/sync").json()[0]
+    newest = [f"u{number}" for number in range(5, 105)]
+    assert [each["user_id"] for each in first["chat_history"]] == newest
+    assert [each["user_id"] for each in first["session_history"]] == newest
+    assert (first["chat_history_total"], first["session_history_total"]) == (105, 105)
+    assert first["last_activity"] == T + 104
+
+
+def test_a_stream_tells_all_that_was_before_it(large: Server) -> None:
+    with large.http.stream("GET", "/management/events/stream", params={"after": 0}) as answer:
+        told = (json.loads(line) for line in answer.iter_lines() if line)
+        offsets = [event["offset"] for event in itertools.islice(told, ROOMS)]
+    assert offsets == list(range(1, ROOMS + 1))
+
+
+def test_the_status_counts_followers_and_bytes(large: Server) -> None:
+    large.create_room()
+    wal = large.database.with_name("chat.db-wal")
+
+    def is_told() -> bool:
+        status = large.http.get("/management/status").json()
+        assert set(status["backlog"]["followers"]) == {"audit", "callbacks", "syncs"}
+        assert wal.stat().st_size > 0
+        return bool(status["database_bytes"] == large.database.stat().st_size + wal.stat().st_size)
+
+    eventually(is_told)
