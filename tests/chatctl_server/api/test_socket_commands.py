@@ -1,23 +1,15 @@
-"""Each command and each answer of the rooms protocol (contract, section 2, both tables)."""
+"""Each command and each answer of the rooms protocol (contract, section 2, both tables), how often
+a user may send, and whom it ignores: commands of a non-admin get no answer, however wrong they
+are."""
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import wire
-from world import Client, Room, eventually
-
-ADMIN_COMMANDS = [
-    ("KickUser", {"user_id": "bert"}),
-    ("MuteUser", {"user_id": "bert"}),
-    ("UnmuteUser", {"user_id": "bert"}),
-    ("CustomEvent", {"event_type": "dice", "payload": 6}),
-]
-
-
-def errors_of(client: Client) -> list[dict[str, Any]]:
-    return [frame["payload"] for frame in client.frames_until_pong() if frame["type"] == "Error"]
+from world import Client, Room, Server, eventually, running
 
 
 def test_a_message_without_an_id_has_no_ack(room: Room) -> None:
@@ -91,43 +83,6 @@ def test_the_ack(room: Room) -> None:
     ]
     assert "Message" not in {frame["type"] for frame in bert.frames_until_pong()}
     assert [each["content"] for each in room.history()] == ["hello"]
-
-
-def test_a_client_id_is_the_senders_own_in_that_room(room: Room) -> None:
-    other = room.server.create_room("other")
-    for client in (room.join("anna"), room.join("bert"), other.join("anna")):
-        client.send("SendMessage", {"content": "x", "client_msg_id": "same"})
-        assert client.receive("Ack")["payload"]["duplicate"] is False
-
-
-def test_seqs_count_the_rooms_messages(room: Room) -> None:
-    other = room.server.create_room("other").join("anna")
-    anna, bert = room.join("anna"), room.join("bert")
-    assert [anna.say("1")["seq"], other.say("1")["seq"], bert.say("2")["seq"]] == [1, 1, 2]
-    assert room.join("carl").welcome["last_seq"] == 2
-
-
-def test_an_admins_messages_say_so(room: Room) -> None:
-    anna, boss = room.join("anna"), room.join("boss")
-    assert (anna.welcome["is_admin"], boss.welcome["is_admin"]) == (False, True)
-    boss.say("listen")
-    assert anna.receive("Message")["payload"]["is_admin"] is True
-
-
-def test_of_others_admin_commands_are_ignored(room: Room) -> None:
-    anna, bert = room.join("anna"), room.join("bert")
-    room.server.http.put(f"{room.path}/mutes/carl")
-    for command in ADMIN_COMMANDS:
-        anna.send(*command)
-    assert errors_of(anna) == []
-    anna.say("still here")
-    assert {frame["type"] for frame in bert.frames_until_pong()} <= {
-        "Message",
-        "RoomStats",
-        "UserMuted",
-        "UserJoined",
-    }
-    assert room.join("bert").welcome["is_muted"] is False
 
 
 def test_a_kick_is_for_good_and_works_on_absent_users(room: Room) -> None:
@@ -293,10 +248,6 @@ def test_load_history(storied: Room) -> None:
     assert len(bert.receive("History")["payload"]["messages"]) == 100
 
 
-def test_the_history_of_an_empty_room(room: Room) -> None:
-    assert load(room.join("anna")) == ([], False)
-
-
 def test_history_tells_a_message_as_it_was_sent(room: Room) -> None:
     anna = room.join("anna", nickname="Anna A.")
     anna.send("SendMessage", {"content": "hello", "client_msg_id": "c"})
@@ -330,3 +281,129 @@ def frame(name: str, payload: dict[str, Any]) -> bytes:
     text = json.dumps({"type": name, "payload": payload}).encode()
     assert len(text) < 126
     return bytes((0x81, 0x80 | len(text))) + bytes(4) + text
+
+
+WRONG = {
+    "a lone surrogate as a user": ("KickUser", '{"user_id":"\\ud800"}'),
+    "U+0000 as a user": ("KickUser", '{"user_id":"a\\u0000b"}'),
+    "nobody": ("KickUser", '{"user_id":""}'),
+    "a user without end": ("KickUser", '{"user_id":"' + "x" * 256 + '"}'),
+    "a mute of a lone surrogate": ("MuteUser", '{"user_id":"\\udfff"}'),
+    "a mute of U+0000": ("MuteUser", '{"user_id":"\\u0000"}'),
+    "a mute of nobody": ("MuteUser", '{"user_id":""}'),
+    "an event of no type": ("CustomEvent", '{"event_type":"","payload":1}'),
+    "an event of type U+0000": ("CustomEvent", '{"event_type":"\\u0000","payload":1}'),
+    "an event of a surrogate": ("CustomEvent", '{"event_type":"\\ud800","payload":1}'),
+    "a surrogate in an event": ("CustomEvent", '{"event_type":"e","payload":"\\ud800"}'),
+    "an event of a huge number": (
+        "CustomEvent",
+        '{"event_type":"e","payload":' + "9" * 5000 + "}",
+    ),
+}
+
+
+def send(client: Client, name: str, payload: str) -> None:
+    client.socket.send('{"type":"' + name + '","payload":' + payload + "}")
+
+
+def answers(client: Client) -> list[dict[str, Any]]:
+    return [frame for frame in client.frames_until_pong() if frame["type"] == "Error"]
+
+
+def told(room: Room) -> list[str]:
+    """What the log holds, besides who came and went."""
+    events = room.server.http.get("/management/events", params={"room": room.id}).json()
+    types = [str(each["type"]) for each in events]
+    return [each for each in types if not each.startswith("session.")]
+
+
+def test_a_wrong_command_of_a_non_admin_gets_no_answer(room: Room) -> None:
+    anna = room.join("anna")
+    for place, kind in enumerate(WRONG, start=1):
+        send(anna, *WRONG[kind])
+        assert answers(anna) == [], kind
+        assert anna.say("the next frame")["seq"] == place
+    assert told(room) == ["room.created", *["message.posted"] * len(WRONG)]
+
+
+def test_an_admin_is_told_what_is_wrong(room: Room) -> None:
+    boss = room.join("boss")
+    for place, kind in enumerate(WRONG, start=1):
+        send(boss, *WRONG[kind])
+        (answer,) = answers(boss)
+        assert answer["payload"]["code"] in {"bad_text", "invalid_input"}, kind
+        assert boss.say("the next frame")["seq"] == place
+    assert told(room) == ["room.created", *["message.posted"] * len(WRONG)]
+
+
+def test_who_becomes_an_admin_commands_at_once(room: Room) -> None:
+    anna = room.join("anna")
+    room.server.http.patch(f"{room.path}/admins", json={"add": ["anna"]})
+    anna.send("CustomEvent", {"event_type": "poll", "payload": 1})
+    assert anna.receive("CustomEvent")["payload"] == {"event_type": "poll", "payload": 1}
+    room.server.http.patch(f"{room.path}/admins", json={"remove": ["anna"]})
+    anna.send("KickUser", {"user_id": "bert"})
+    assert anna.frames_until_pong() == []
+    assert room.server.http.get(f"{room.path}/bans").json() == []
+
+
+INTERVAL = 1000  # seconds: within a test it never ends by itself
+
+
+@pytest.fixture(scope="module")
+def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("slow")
+    with running(directory, USER_MESSAGE_INTERVAL_SECS=str(INTERVAL)) as server:
+        yield server
+
+
+@pytest.fixture
+def slow(slow_server: Server) -> Room:
+    return slow_server.create_room("slow", admins=("boss",))
+
+
+def refused(client: Client, text: str, client_id: str = "again") -> int:
+    """The seconds to wait."""
+    client.send("SendMessage", {"content": text, "client_msg_id": client_id})
+    error = client.receive("Error")["payload"]
+    wait = int(error["retry_after"])
+    assert 0 < wait <= INTERVAL
+    assert error == {
+        "message": f"发送过于频繁，请{wait}秒后再试",
+        "code": "throttled",
+        "retry_after": wait,
+        "client_msg_id": client_id,
+    }
+    return wait
+
+
+def test_one_message_an_interval(slow: Room) -> None:
+    """For each user in each room; admins are not asked."""
+    anna, bert = slow.join("anna"), slow.join("bert")
+    anna.say("first")
+    waits = [refused(anna, "second"), refused(anna, "third")]
+    assert INTERVAL - 60 <= waits[1] <= waits[0]  # a violation does not reset the timer
+    bert.say("mine is another")
+    assert [each["content"] for each in slow.history()] == ["mine is another", "first"]
+    assert slow.server.create_room("other").join("anna").say("there")["seq"] == 1
+    anna.close()
+    refused(slow.join("anna", nickname="another name"), "third")
+    boss = slow.join("boss")
+    assert [boss.say("one")["seq"], boss.say("two")["seq"]] == [3, 4]
+
+
+def test_what_counts_and_what_is_said_before_it(slow: Room) -> None:
+    anna, first = slow.join("anna"), {"content": "first", "client_msg_id": "c"}
+    for content, code in (("a\0b", "bad_text"), ("x" * 32769, "too_large")):
+        anna.send("SendMessage", {"content": content})
+        assert anna.receive("Error")["payload"]["code"] == code
+    anna.send("SendMessage", first)
+    ack = anna.receive("Ack")["payload"]
+    slow.server.http.delete(f"{slow.path}/messages/{ack['message_id']}")
+    refused(anna, "second")
+    slow.server.http.put(f"{slow.path}/mutes/anna")
+    anna.send("SendMessage", first)
+    assert anna.receive("Ack")["payload"]["duplicate"] is True
+    anna.send("SendMessage", {"content": "second"})
+    while (frame := anna.next())["type"] != "YouAreMuted":
+        assert frame["type"] != "Error"

@@ -1,7 +1,5 @@
 """Who is in a room: one connection a user, counts, sessions, closing (contract, section 2)."""
 
-import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +22,19 @@ def names(frames: list[Frame]) -> list[str]:
     return [frame["type"] for frame in frames]
 
 
-def test_the_welcome_is_first(room: Room) -> None:
-    room.join("boss").say("before")
-    anna = room.server.join(room.id, "anna", nickname="Anna A.")
-    assert anna.next() == {
-        "type": "WelcomeInfo",
-        "payload": {
-            "user_id": "anna",
-            "nickname": "Anna A.",
-            "is_muted": False,
-            "is_admin": False,
-            "last_seq": 1,
-        },
-    }
-
-
-def test_an_empty_nickname_is_the_user_id(room: Room) -> None:
-    assert room.join("anna", nickname="").welcome["nickname"] == "anna"
-
-
 def test_user_ids_and_nicknames_of_any_script(room: Room) -> None:
-    room.join("a/b?c&d=e#f %41+", nickname="用户 👩‍💻 \x1b[31m")
-    (member,) = room.server.http.get(f"{room.path}/members").json()
-    assert (member["user_id"], member["nickname"]) == ("a/b?c&d=e#f %41+", "用户 👩‍💻 \x1b[31m")
+    user_id, nickname = "a/b?c&d=e#f %41+", "用户 👩‍💻 \x1b[31m"
+    room.join("boss").say("before")
+    assert room.join(user_id, nickname=nickname).welcome == {
+        "user_id": user_id,
+        "nickname": nickname,
+        "is_muted": False,
+        "is_admin": False,
+        "last_seq": 1,
+    }
+    first, _ = room.server.http.get(f"{room.path}/members").json()
+    assert (first["user_id"], first["nickname"]) == (user_id, nickname)
+    assert room.join("anna", nickname="").welcome["nickname"] == "anna"
 
 
 def test_joins_and_leaves_are_told(room: Room) -> None:
@@ -60,33 +48,6 @@ def test_joins_and_leaves_are_told(room: Room) -> None:
     while stats["current_users"] != 1:
         stats = anna.receive("RoomStats")["payload"]
     assert stats == {"current_users": 1, "peak_users": 2}
-
-
-def test_many_joins_within_a_second_are_one_push(room: Room) -> None:
-    anna = room.join("anna")
-    others = [room.join(f"user {number}") for number in range(20)]
-    stats = []
-    started = time.monotonic()
-    while not stats or stats[-1]["current_users"] != 21:
-        stats.append(anna.receive("RoomStats")["payload"])
-    assert len(stats) <= 2 + (time.monotonic() - started)
-    assert stats[-1] == {"current_users": 21, "peak_users": 21}
-    assert len(others) == 20
-
-
-def test_a_large_room_is_told_numbers_only(room: Room) -> None:
-    anna = room.join("anna")
-    others = [room.join(f"user {number:02}") for number in range(1, 60)]
-    frames: list[Frame] = []
-    while not (frames and frames[-1].get("payload") == {"current_users": 60, "peak_users": 60}):
-        frames.append(anna.next())
-    joined = [frame["payload"]["user_id"] for frame in frames if frame["type"] == "UserJoined"]
-    assert joined == [f"user {number:02}" for number in range(1, len(joined) + 1)]
-    assert len(joined) in {48, 49}  # the fiftieth is no longer told by name
-    others[-1].close()
-    while frames[-1].get("payload") != {"current_users": 59, "peak_users": 60}:
-        frames.append(anna.next())
-    assert "UserLeft" not in names(frames)
 
 
 def test_a_newer_connection_replaces_the_older(room: Room) -> None:
@@ -106,14 +67,6 @@ def test_a_newer_connection_replaces_the_older(room: Room) -> None:
     old.close()
     new.say("still here")
     assert room.details()["current_users"] == 2
-
-
-def test_a_user_in_two_rooms_has_two_connections(room: Room) -> None:
-    other = room.server.create_room("other")
-    here, there = room.join("anna"), other.join("anna")
-    here.say("here")
-    there.say("there")
-    assert (room.details()["current_users"], other.details()["current_users"]) == (1, 1)
 
 
 def test_why_sessions_end(room: Room) -> None:
@@ -136,19 +89,10 @@ def test_why_sessions_end(room: Room) -> None:
     assert len(sessions_of(room)) == 4
 
 
-def test_a_banned_join_counts_nowhere(room: Room) -> None:
-    room.ban("anna")
-    bert = room.join("bert")
-    room.server.join(room.id, "anna").close_code()
-    assert "anna" not in json.dumps(bert.frames_until_pong())
-    details = room.details()
-    assert (details["current_users"], details["peak_users"], details["total_joins"]) == (1, 1, 1)
-    assert sessions_of(room) == []
-
-
 def test_a_stop_and_a_start(tmp_path: Path) -> None:
-    """Rooms, admins, bans, mutes, history, sessions and client ids outlive the server."""
-    with running(tmp_path) as server:
+    """Rooms, admins, bans, mutes, history, sessions, client ids and who sent last outlive the
+    server."""
+    with running(tmp_path, USER_MESSAGE_INTERVAL_SECS="1000") as server:
         room = server.create_room("lobby", admins=("boss",))
         room.ban("bert")
         server.http.put(f"{room.path}/mutes/carl")
@@ -166,8 +110,11 @@ def test_a_stop_and_a_start(tmp_path: Path) -> None:
         assert room.history() == history
         assert server.join(room.id, "bert").close_code() == 4503
         assert room.join("carl").welcome["is_muted"] is True
-        assert room.join("boss").welcome["is_admin"] is True
+        boss = room.join("boss")
+        assert boss.welcome["is_admin"] is True
         again = room.join("anna", since=1)
         again.send("SendMessage", {"content": "one", "client_msg_id": "c"})
         assert again.receive("Ack")["payload"]["duplicate"] is True
-        assert again.say("two")["seq"] == 2
+        again.send("SendMessage", {"content": "two"})
+        assert again.receive("Error")["payload"]["code"] == "throttled"
+        assert boss.say("two")["seq"] == 2

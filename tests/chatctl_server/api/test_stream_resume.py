@@ -1,13 +1,17 @@
-"""A room's stream that goes on where the client was: by ``Last-Event-ID`` and by ``since``."""
+"""A room's stream that goes on where the client was: by ``Last-Event-ID`` and by ``since``; and as
+a real browser's EventSource, which connects again by itself."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from application import in_process
+from browser import Browser, chromium
 from event_streams import Listener, follow
-from world import Room, running
+from world import Room, Server, eventually, running
 
 from chatctl_server.storage import log, replay, rooms
 from chatctl_server.storage.messages import Message
@@ -60,18 +64,6 @@ def test_from_the_join_when_nothing_was_said_yet(room: Room) -> None:
         assert anna.messages(1)[0]["content"] == "did you hear?"
 
 
-def test_by_since(room: Room) -> None:
-    boss = room.join("boss")
-    for number in range(5):
-        boss.say(f"text {number}")
-    with Listener(room, "anna", since=3) as anna:
-        welcome = anna.next()
-        assert (welcome.id, welcome.data["payload"]["last_seq"]) == (None, 5)
-        assert [each["seq"] for each in anna.messages(2)] == [4, 5]
-    with follow(room, "anna", since=0) as anna:
-        assert [each["seq"] for each in anna.messages(5)] == [1, 2, 3, 4, 5]
-
-
 def test_the_last_event_id_goes_before_since(room: Room) -> None:
     """A browser connects again with the address that it began with."""
     boss = room.join("boss")
@@ -82,20 +74,6 @@ def test_the_last_event_id_goes_before_since(room: Room) -> None:
     boss.say("another")
     with follow(room, "anna", anna.last_id, since=1) as anna:
         assert anna.messages(1)[0]["seq"] == 4
-
-
-def test_what_was_erased_meanwhile_is_not_replayed(room: Room) -> None:
-    boss = room.join("boss")
-    with follow(room, "anna") as anna:
-        said = boss.say("a secret")
-        room.server.http.delete(f"{room.path}/messages/{said['message_id']}")
-        anna.receive("MessageDeleted")
-    with follow(room, "bert", since=0) as bert:
-        told = bert.next()
-        assert told.data == {
-            "type": "MessageDeleted",
-            "payload": {"message_id": said["message_id"], "seq": 1},
-        }
 
 
 def test_no_gap_and_no_repeat_while_others_talk(room: Room) -> None:
@@ -162,3 +140,66 @@ async def test_every_offset_leads_to_the_right_message(tmp_path: Path) -> None:
             page = await store.read(replay.page, ref, start.offset, start.seq)
             found = [each.event_offset for each in page.entries if isinstance(each, Message)]
             assert found == [each for each in posted if each > offset]
+
+
+OPEN = """
+var pages = {};
+function follow(name, address) {
+  const source = new EventSource(address);
+  const page = pages[name] = {source, texts: [], codes: [], welcomes: 0};
+  source.onmessage = event => {
+    const frame = JSON.parse(event.data);
+    if (frame.type === "WelcomeInfo") page.welcomes += 1;
+    if (frame.type === "System") page.texts.push(frame.payload.message);
+  };
+  source.addEventListener("close", event => page.codes.push(JSON.parse(event.data).code));
+}
+"""
+IS_OPEN, IS_CLOSED = 1, 2
+
+
+class Pages:
+    """Streams of one page; their states are what the browser says."""
+
+    def __init__(self, browser: Browser, room: Room) -> None:
+        self._browser = browser
+        browser.open(f"{room.server.url}/management/health")
+        browser.value(OPEN)
+        self._address = f"/events/rooms/{room.id}?user_id="
+
+    def follow(self, name: str, user_id: str) -> None:
+        self._browser.value(f"follow({json.dumps(name)}, {json.dumps(self._address + user_id)})")
+        eventually(lambda: self.of(name, "welcomes") == 1)
+
+    def of(self, name: str, what: str) -> Any:
+        return self._browser.value(f"pages.{name}.{what}")
+
+    def state(self, name: str) -> Any:
+        return self.of(name, "source.readyState")
+
+
+def say(room: Room, text: str) -> None:
+    room.server.http.post(f"{room.path}/messages", json={"content": text})
+
+
+def test_the_older_of_two_gives_up_and_over_a_restart_nothing_is_missed(
+    server: Server, tmp_path: Path
+) -> None:
+    room = server.create_room()
+    with chromium(tmp_path) as browser:
+        pages = Pages(browser, room)
+        pages.follow("older", "anna")
+        pages.follow("newer", "anna")
+        eventually(lambda: pages.state("older") == IS_CLOSED, seconds=30)
+        say(room, "one")
+        eventually(lambda: pages.of("newer", "texts") == ["one"])
+        assert (pages.of("older", "codes"), pages.of("older", "welcomes")) == ([4505], 1)
+        assert (pages.state("newer"), pages.of("newer", "codes")) == (IS_OPEN, [])
+        assert server.stop() == 0
+        server.start()
+        say(room, "two")
+        eventually(lambda: pages.of("newer", "texts") == ["one", "two"], seconds=40)
+        assert (pages.of("newer", "codes"), pages.state("newer")) == ([1012], IS_OPEN)
+        say(room, "three")
+        eventually(lambda: pages.of("newer", "texts") == ["one", "two", "three"])
+        assert pages.state("older") == IS_CLOSED
