@@ -202,7 +202,6 @@ print(*(each for each in names if each.startswith(("rooms.", "management.", "ope
 @pytest.mark.parametrize(
     ("command", "loaded"),
     [
-        (("status",), {"management.status", "management.callback_figures"}),
         (("events", "ls"), {"management.events"}),
         (("sync", "status"), {"rooms.bodies", *(f"rooms.sync_{each}" for each in SYNC)}),
     ],

@@ -2,8 +2,10 @@
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 from application import pages
 from world import Room, Server, eventually
 
@@ -37,22 +39,6 @@ def test_create(shared_server: Server) -> None:
     }
 
 
-def test_create_without_admins_and_with_a_name_that_exists(shared_server: Server) -> None:
-    made = [
-        shared_server.http.post("/management/rooms", json={"room_name": "twice"}) for _ in range(2)
-    ]
-    assert [answer.status_code for answer in made] == [200, 200]
-    assert made[0].json()["room_id"] != made[1].json()["room_id"]
-    details = shared_server.http.get(f"/management/rooms/{made[0].json()['room_id']}").json()
-    assert details["admin_user_ids"] == []
-
-
-def test_other_scripts_are_kept(shared_server: Server) -> None:
-    name = "测试 👩‍💻 \u202e"
-    room = shared_server.create_room(name)
-    assert room.details()["room_name"] == name
-
-
 def test_the_list_holds_open_rooms_in_order_of_creation(shared_server: Server) -> None:
     first, second, third = (shared_server.create_room(name) for name in ("one", "two", "three"))
     shared_server.http.delete(second.path)
@@ -76,6 +62,8 @@ def test_the_list_by_name_and_in_pages(shared_server: Server) -> None:
     found = pages(shared_server.http, "/management/rooms", **query)
     ids = [[each["room_id"] for each in page] for page in found]
     assert ids == [made[:2], made[2:4], made[4:]]
+    full_page = shared_server.http.get("/management/rooms", params={**query, "limit": 5})
+    assert (len(full_page.json()), "link" in full_page.headers) == (5, False)
 
 
 def test_the_rooms_that_a_word_may_mean(shared_server: Server) -> None:
@@ -92,15 +80,6 @@ def test_the_rooms_that_a_word_may_mean(shared_server: Server) -> None:
     assert meant("meant", status="closed") == [closed.id]
     assert meant(closed.id, status="all") == meant(closed.id[:9], status="all") == [closed.id]
     assert meant(closed.id) == meant("no such name") == meant("") == []
-
-
-def test_a_full_last_page_has_no_next(shared_server: Server) -> None:
-    for number in range(2):
-        shared_server.create_room(f"exact {number}")
-    answer = shared_server.http.get("/management/rooms?limit=2&match=exact*")
-    assert len(answer.json()) == 2
-    assert "link" not in answer.headers
-    assert shared_server.http.get("/management/rooms?match=no+such+name").json() == []
 
 
 def test_rename(room: Room) -> None:
@@ -173,3 +152,41 @@ def test_what_only_resembles_a_uuid_is_none(room: Room) -> None:
     ):
         answer = room.server.http.get(f"/management/rooms/{spelling.format(digits, digits)}")
         assert (answer.status_code, answer.json()["field"]) == (400, "room_id"), spelling
+
+
+def change(room: Room, **body: Any) -> httpx.Response:
+    return room.server.http.patch(f"{room.path}/admins", json=body)
+
+
+def changed(room: Room, **body: Any) -> tuple[bool, list[str]]:
+    answer = change(room, **body)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert sorted(found) == ["admin_user_ids", "changed"]
+    assert found["admin_user_ids"] == room.details()["admin_user_ids"]
+    return found["changed"], found["admin_user_ids"]
+
+
+def events(room: Room) -> list[list[str]]:
+    query = {"room": room.id, "type": "room.admins_set"}
+    found = room.server.http.get("/management/events", params=query).json()
+    return [each["data"]["admins"] for each in found]
+
+
+def test_add_and_remove(room: Room) -> None:
+    assert changed(room, add=["zoe", "adam", "zoe"]) == (True, ["adam", "boss", "zoe"])
+    assert changed(room, add=["zoe"]) == (False, ["adam", "boss", "zoe"])
+    assert changed(room, add=["carl"], remove=["boss", "nobody"]) == (True, ["adam", "carl", "zoe"])
+    assert changed(room, remove=["boss"]) == (False, ["adam", "carl", "zoe"])
+    assert changed(room) == (False, ["adam", "carl", "zoe"])
+    assert changed(room, remove=["adam", "carl", "zoe"]) == (True, [])
+    assert events(room) == [["adam", "boss", "zoe"], ["adam", "carl", "zoe"], []]
+
+
+def test_of_many_at_the_same_time_none_is_lost(room: Room) -> None:
+    users = [f"user-{number:02}" for number in range(24)]
+    changed(room, add=[f"old-{user}" for user in users])
+    with ThreadPoolExecutor(12) as pool:
+        answers = pool.map(lambda user: change(room, add=[user], remove=[f"old-{user}"]), users)
+        assert [answer.json()["changed"] for answer in answers] == [True] * len(users)
+    assert room.details()["admin_user_ids"] == ["boss", *users]

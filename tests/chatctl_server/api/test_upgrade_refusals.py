@@ -1,4 +1,5 @@
-"""Who is not let in learns it before the upgrade, as a problem body (contract, section 1)."""
+"""Who is not let in learns it before the upgrade, as a problem body (contract, section 1). Of a
+user's own connections one replaces another, and each ends with its token."""
 
 import contextlib
 import time
@@ -6,12 +7,18 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import jwt
 import pytest
 import wire
 from application import SECRET, token
+from hypothesis import example, given
+from hypothesis import strategies as st
 from world import Room, Server, eventually, running
+
+from chatctl_server import errors
+from chatctl_server.api.rooms.identity import _query
 
 NO_OFFSETS = ("x", "-1", "1.5", "9" * 30)
 
@@ -25,12 +32,6 @@ def refused(server: Server, path: str, *lines: str) -> dict[str, Any]:
     assert problem["request_id"] == answer.headers["x-request-id"]
     assert problem["error"] == problem["detail"]
     return dict(problem)
-
-
-def test_let_in(room: Room) -> None:
-    answer = wire.ask(room.server, wire.upgrade(f"/ws/rooms/{room.id}?user_id=anna"))
-    assert answer.status == 101
-    assert answer.headers["upgrade"].lower() == "websocket"
 
 
 def test_nothing_is_compressed(room: Room) -> None:
@@ -66,34 +67,24 @@ def test_a_room_that_is_no_uuid_is_400(shared_server: Server) -> None:
     assert "a WebSocket failed" not in shared_server.log.read_text()
 
 
-def test_an_unknown_room_is_404(shared_server: Server) -> None:
-    problem = refused(shared_server, f"/ws/rooms/{uuid.uuid4()}?user_id=anna")
-    assert (problem["status"], problem["code"]) == (404, "room_not_found")
-
-
 def test_no_websocket_anywhere_else(shared_server: Server) -> None:
     for path in ("/ws", "/ws/rooms", "/ws/rooms/a/b", "/ws/%FF", "/management/rooms", "/"):
         problem = refused(shared_server, path)
         assert (problem["status"], problem["code"]) == (404, "not_found"), path
 
 
-def test_a_request_without_upgrade_is_no_server_error(room: Room) -> None:
-    answer = room.server.http.get(f"/ws/rooms/{room.id}?user_id=anna")
-    assert answer.status_code in {400, 426}
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
 def test_a_refusal_leaves_no_trace_in_the_room(room: Room) -> None:
     refused(room.server, f"/ws/rooms/{room.id}")
     assert room.details()["total_joins"] == 0
-    assert room.server.http.get("/management/status").json()["connections"] == 0
+    assert connections(room) == 0
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    """Two places in all, and tokens for them."""
+    """Three places in all, one for each user, and tokens for them."""
     settings = {
-        "MAX_CONNECTIONS": "2",
+        "MAX_CONNECTIONS": "3",
+        "MAX_CONNECTIONS_PER_USER": "1",
         "ROOM_IDENTITY": "token",
         "ROOM_TOKEN_SECRET": SECRET,
     }
@@ -101,15 +92,24 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         yield server.create_room("full", admins=("boss",))
 
 
+@pytest.fixture
+def narrow(full: Room) -> Room:
+    return full.server.create_room("narrow")
+
+
+def connections(room: Room) -> int:
+    return int(room.server.http.get("/management/status").json()["connections"])
+
+
 def test_at_the_cap_it_is_503_until_a_place_is_free(full: Room) -> None:
-    clients = [full.join(name, token=token(name)) for name in ("anna", "bert")]
+    clients = [full.join(name, token=token(name)) for name in ("anna", "bert", "emma")]
     answer = wire.ask(full.server, wire.upgrade(f"/ws/rooms/{full.id}?token={token('carl')}"))
     assert (answer.status, answer.json()["code"]) == (503, "connection_limit")
     assert int(answer.headers["retry-after"]) > 0
     assert full.server.http.get("/management/health").status_code == 200
     for client in clients:
         client.close()
-    eventually(lambda: full.server.http.get("/management/status").json()["connections"] == 0)
+    eventually(lambda: connections(full) == 0)
     full.join("carl", token=token("carl")).close()
 
 
@@ -130,43 +130,30 @@ WRONG_TOKENS = {
 
 
 def test_a_bad_token_is_401(full: Room) -> None:
-    for kind, given in WRONG_TOKENS.items():
-        problem = refused(full.server, f"/ws/rooms/{full.id}?user_id=anna&token={given}")
+    for kind, shown in WRONG_TOKENS.items():
+        problem = refused(full.server, f"/ws/rooms/{full.id}?user_id=anna&token={shown}")
         told = problem["status"], problem["code"], problem["field"]
         assert told == (401, "unauthorized", "token"), kind
+    of_another = refused(full.server, f"/ws/rooms/{full.id}?user_id=anna&token={token('bert')}")
+    assert (of_another["status"], of_another["field"]) == (401, "user_id")
+    refused_without = wire.ask(full.server, wire.upgrade(f"/ws/rooms/{full.id}?user_id=anna"))
+    assert refused_without.headers["www-authenticate"] == "Bearer"
 
 
-def test_in_token_mode_a_user_id_alone_is_401_and_names_the_token(full: Room) -> None:
-    answer = wire.ask(full.server, wire.upgrade(f"/ws/rooms/{full.id}?user_id=anna"))
-    assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
-
-
-def test_user_id_must_be_the_tokens(full: Room) -> None:
-    problem = refused(full.server, f"/ws/rooms/{full.id}?user_id=bert&token={token('anna')}")
-    assert (problem["status"], problem["code"]) == (401, "unauthorized")
-
-
-def test_a_token_names_the_user(full: Room) -> None:
-    named = full.join("anna", token=token("anna", name="Anna A.", room=full.id))
-    assert (named.welcome["user_id"], named.welcome["nickname"]) == ("anna", "Anna A.")
-    assert named.welcome["is_admin"] is False
-    named.close()
-
-
-def test_a_tokens_name_goes_before_the_querys(full: Room) -> None:
-    for claims, nickname in (({"name": "Anna A."}, "Anna A."), ({}, "The Boss")):
-        client = full.join("anna", token=token("anna", **claims), nickname="The Boss")
-        assert client.welcome["nickname"] == nickname
-        client.close()
-
-
-def test_a_token_can_make_an_admin(full: Room) -> None:
-    granted = full.join("dora", token=token("dora", admin=True))
-    assert granted.welcome["is_admin"] is True
-    granted.send("MuteUser", {"user_id": "emil"})
-    assert granted.receive("UserMuted")["payload"] == {"user_id": "emil"}
+def test_a_token_names_the_user_and_an_admin(full: Room) -> None:
+    """What it says goes before the query; an admin is made by ``true`` alone."""
+    for claims, nickname, is_admin in (
+        ({"name": "Anna A.", "room": full.id}, "Anna A.", False),
+        ({}, "The Boss", False),
+        *(({"admin": each}, "The Boss", False) for each in (1, "true", False)),
+        ({"admin": True}, "The Boss", True),
+    ):
+        shown = token("dora", **claims)
+        with contextlib.closing(full.join("dora", token=shown, nickname="The Boss")) as dora:
+            welcome = dora.welcome
+            assert (welcome["user_id"], welcome["nickname"]) == ("dora", nickname)
+            assert welcome["is_admin"] is is_admin, claims
     assert full.details()["admin_user_ids"] == ["boss", "dora"]
-    granted.close()
 
 
 @pytest.mark.parametrize("verb", ["PUT", "PATCH"])
@@ -175,13 +162,13 @@ def test_an_old_token_does_not_bring_a_lost_role_back(full: Room, verb: str) -> 
     body = {"PUT": {"admin_user_ids": ["boss"]}, "PATCH": {"remove": [verb]}}[verb]
     old = int(time.time())
     olds = [token(verb, admin=True, iat=old), token(verb, admin=True)]
-    for given in olds:
-        with contextlib.closing(full.join(verb, token=given)) as granted:
+    for shown in olds:
+        with contextlib.closing(full.join(verb, token=shown)) as granted:
             assert granted.welcome["is_admin"] is True
     full.server.http.request(verb, f"{full.path}/admins", json=body)
     full.server.http.patch(f"{full.path}/admins", json={"add": ["hugo"]})
-    for given in olds:
-        with contextlib.closing(full.join(verb, token=given)) as refused:
+    for shown in olds:
+        with contextlib.closing(full.join(verb, token=shown)) as refused:
             assert refused.welcome["is_admin"] is False
     assert verb not in full.details()["admin_user_ids"]
     full.server.http.put(f"{full.path}/admins", json={"admin_user_ids": ["boss"]})
@@ -210,9 +197,86 @@ def test_a_later_token_counts_again(full: Room) -> None:
     full.server.http.patch(f"{full.path}/admins", json={"remove": ["ines"]})
 
 
-def test_a_token_whose_admin_claim_is_not_true_makes_none(full: Room) -> None:
-    for claim in (1, "true", False):
-        client = full.join("finn", token=token("finn", admin=claim))
-        assert client.welcome["is_admin"] is False
-        client.close()
-    assert "finn" not in full.details()["admin_user_ids"]
+def test_a_stale_connection_gives_way_to_the_users_own_next(narrow: Room) -> None:
+    stale = narrow.join("anna", token=token("anna"))
+    for _ in range(3):
+        newer = narrow.join("anna", token=token("anna"))
+        frames, code = stale.last_frames()
+        assert (frames[-1], code) == ({"type": "YouAreKicked"}, 4505)
+        stale = newer
+    assert stale.say("still here")["seq"] >= 1
+    assert narrow.details()["current_users"] == 1
+    stale.close()
+    eventually(lambda: connections(narrow) == 0)
+
+
+def test_a_connection_that_does_not_answer_gives_way_each_time(narrow: Room) -> None:
+    """A phone that has lost its network is not there to take leave."""
+    lines = []
+    for _ in range(3):
+        line = wire.dial(narrow.server)
+        lines.append(line)
+        line.sendall(wire.upgrade(f"/ws/rooms/{narrow.id}?token={token('cleo')}"))
+        seen = b""
+        while b"WelcomeInfo" not in seen:
+            part = line.recv(4096)
+            assert part, seen
+            seen += part
+    for line in lines:
+        line.close()
+    eventually(lambda: connections(narrow) == 0)
+
+
+def test_in_another_room_it_is_one_too_many(narrow: Room) -> None:
+    other = narrow.server.create_room("other")
+    first = narrow.join("bert", token=token("bert"))
+    answer = wire.ask(narrow.server, wire.upgrade(f"/ws/rooms/{other.id}?token={token('bert')}"))
+    assert (answer.status, answer.json()["code"]) == (503, "connection_limit")
+    assert "MAX_CONNECTIONS_PER_USER" in answer.json()["detail"]
+    assert first.say("undisturbed")["duplicate"] is False
+    first.close()
+    eventually(lambda: connections(narrow) == 0)
+    other.join("bert", token=token("bert")).close()
+
+
+def test_a_session_ends_with_its_token(narrow: Room) -> None:
+    """4001: the client comes back with a new token, and with what it has seen."""
+    dora = narrow.join("dora", token=token("dora", exp=int(time.time()) + 4))
+    seq = dora.say("before the end")["seq"]
+    assert dora.close_code() == 4001
+    query = {"room": narrow.id, "actor": "dora", "type": "session.left"}
+    events = narrow.server.http.get
+    (left,) = eventually(lambda: events("/management/events", params=query).json())
+    assert left["data"]["reason"] == "left"
+    again = narrow.join("dora", token=token("dora"), since=seq)
+    assert again.say("after it")["seq"] == seq + 1
+    again.close()
+
+
+def test_no_token_makes_a_user_the_system(narrow: Room) -> None:
+    path = f"/ws/rooms/{narrow.id}?token={token('system')}"
+    answer = wire.ask(narrow.server, wire.upgrade(path))
+    assert (answer.status, answer.json()["field"]) == (400, "user_id")
+
+
+PLAIN = st.text("abc09-_.~:&=", max_size=30)
+
+
+def by_parse_qs(query: str) -> dict[str, str]:
+    found = parse_qs(query, keep_blank_values=True, errors="strict", max_num_fields=100)
+    return {name: values[0] for name, values in found.items()}
+
+
+@given(st.one_of(PLAIN, st.text("abc&=%2F+; é", max_size=30)))
+@example("user_id=anna&nickname=Anna&since=0")
+@example("a=1&a=2")
+@example("a=b=c")
+@example("a=1\n")
+@example("&".join(f"a{number}={number}" for number in range(20)))
+def test_the_first_value_of_each_name(query: str) -> None:
+    try:
+        found = _query(query.encode("latin-1"))
+    except errors.ChatctlError:
+        assert not query.isascii() or "%" in query
+    else:
+        assert found == by_parse_qs(query)
