@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 from urllib.parse import parse_qs
 
 import msgspec
-from litestar import get, post
+from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
@@ -91,21 +91,8 @@ async def say(
     return {"message_id": posted.message_id, "seq": posted.seq}
 
 
-@get("/desk", summary="My conversations", tags=("desk",))
-async def mine(request: AnyRequest, context: NamedDependency[Context]) -> list[str]:
-    who = caller.of(request.scope)
-    return await context.store.read(_mine, desk_of(who), who.user_id or "")
-
-
-def _mine(db: Database, desk: Desk, user_id: str) -> list[str]:
-    scope = desk.scope(db)
-    open_stays = {each.conversation for each in _stays(db, scope, user_id) if each.is_open}
-    found = conversations.of_scope(db, REFS[desk.type], scope, 0, 1000)
-    return [each.public_id for each in found if each.id in open_stays]
-
-
 def routes() -> Handlers:
-    return [say, mine]
+    return [say]
 
 
 class Stay(msgspec.Struct, frozen=True):
@@ -113,10 +100,6 @@ class Stay(msgspec.Struct, frozen=True):
     first: int
     last: int
     role: events.Role
-
-    @property
-    def is_open(self) -> bool:
-        return self.last == log.END
 
 
 def _stays(db: Database, scope: int, user_id: str) -> list[Stay]:
