@@ -91,22 +91,19 @@ def test_root_believes_the_lock_of_the_databases_owner(
     assert named.asked[0].key == KEY
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
+def test_a_lock_leads_to_this_machine_only(here: Here, database: Path) -> None:
+    for url in (
         "http://192.0.2.1:1",
         "http://0.0.0.0:1",
         "http://127.0.0.1.example.org",
         "http://localhost@192.0.2.1:1",
         "https://example.org",
-    ],
-)
-def test_a_lock_leads_to_this_machine_only(here: Here, database: Path, url: str) -> None:
-    with lock.acquire(lock.lock_path(database), "server") as held:
-        held.ready(url, None, "0.1.0")
-        done = here("rooms", *ON_FILE, ADMIN_API_KEY=KEY)
-    message = f"chatctl: the server (pid {os.getpid()}) names no address\n"
-    assert done == ("", message, UNREACHABLE)
+    ):
+        with lock.acquire(lock.lock_path(database), "server") as held:
+            held.ready(url, None, "0.1.0")
+            done = here("rooms", *ON_FILE, ADMIN_API_KEY=KEY)
+        message = f"chatctl: the server (pid {os.getpid()}) names no address\n"
+        assert done == ("", message, UNREACHABLE), url
 
 
 def test_a_lock_beside_a_database_names_no_key_file(
@@ -123,28 +120,25 @@ def test_a_lock_beside_a_database_names_no_key_file(
 @pytest.mark.parametrize(
     "replace", [_by_a_stranger, _behind_a_link, _a_pipe, _a_directory, _for_others_to_read]
 )
-@pytest.mark.parametrize("is_found", [True, False], ids=["lock", "address"])
 def test_a_key_file_that_is_not_the_owners_alone_is_not_sent(
-    here: Here,
-    database: Path,
-    named: Prepared,
-    replace: Callable[[Path], None],
-    is_found: bool,
+    here: Here, database: Path, named: Prepared, replace: Callable[[Path], None]
 ) -> None:
+    """Neither to whom the lock names, nor to an address."""
     key_file = _secret(database.with_name("chat.db.admin-key"))
     replace(key_file)
     with lock.acquire(lock.lock_path(database), "server") as held:
         held.ready(named.url, None, "0.1.0")
-        where = ON_FILE if is_found else ("--server", named.url)
-        environ = {} if is_found else {"DATABASE_URL": "sqlite:./chat.db"}
-        done = here("rooms", *where, **environ)
-    assert {asked.key for asked in named.asked} <= {None}
-    assert done.exit != UNEXPECTED, done
-    if replace is _for_others_to_read:
-        message, hint = done.stderr.splitlines()
-        assert (done.exit, named.asked) == (REFUSED, [])
-        assert message == f"chatctl: others may read the API key in {key_file}"
-        assert hint == f"  try: chmod 600 {key_file}"
+        for done in (
+            here("rooms", *ON_FILE),
+            here("rooms", "--server", named.url, DATABASE_URL="sqlite:./chat.db"),
+        ):
+            assert {asked.key for asked in named.asked} <= {None}
+            assert done.exit != UNEXPECTED, done
+            if replace is _for_others_to_read:
+                message, hint = done.stderr.splitlines()
+                assert (done.exit, named.asked) == (REFUSED, [])
+                assert message == f"chatctl: others may read the API key in {key_file}"
+                assert hint == f"  try: chmod 600 {key_file}"
 
 
 def test_the_owners_own_key_file_is_sent(here: Here, database: Path, named: Prepared) -> None:
@@ -176,18 +170,18 @@ def test_a_server_in_memory_names_its_key_file(
 
 
 @pytest.mark.timeout(5)  # for a pipe that is waited for
-@pytest.mark.parametrize("verb", [("rooms", "ls"), ("ban", "lobby", "bob")], ids=["read", "write"])
 @pytest.mark.parametrize("make", [_a_pipe, _behind_a_link, _a_directory])
 def test_a_command_does_not_wait_for_a_lock_file_that_is_none(
-    here: Here, database: Path, verb: tuple[str, ...], make: Callable[[Path], None]
+    here: Here, database: Path, make: Callable[[Path], None]
 ) -> None:
     path = lock.lock_path(database)
     path.touch(mode=0o600)
     make(path)
-    done = here(*verb, *ON_FILE, "--timeout", "0.2", "--lock-timeout", "0.2")
-    assert (done.stdout, done.exit) == ("", UNREACHABLE)
-    assert done.stderr.startswith(f"chatctl: {path} cannot be used: ")
-    assert len(done.stderr.splitlines()) == 1
+    for words in (("rooms", "ls"), ("ban", "lobby", "bob")):
+        done = here(*words, *ON_FILE, "--timeout", "0.2", "--lock-timeout", "0.2")
+        assert (done.stdout, done.exit) == ("", UNREACHABLE)
+        assert done.stderr.startswith(f"chatctl: {path} cannot be used: ")
+        assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.timeout(5)

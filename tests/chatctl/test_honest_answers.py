@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
-import jwt
 import pytest
-from prepared_server import Answer, Asked, Chatctl, Prepared
-from real_server import Serving
+from prepared_server import Answer, Asked, Prepared
 from same_process import Here
-from world import PATIENCE_SECONDS, running
+from world import PATIENCE_SECONDS
 
 from chatctl.input import times
 
@@ -23,40 +21,36 @@ USAGE, NOT_FOUND, TIMED_OUT, CHECK_FAILED = 2, 3, 8, 10
 PAGE = 4096
 
 
-def test_without_a_server_its_figures_are_not_made_up(chatctl: Chatctl) -> None:
-    assert chatctl("rooms", "create", "lobby", *ON_FILE).exit == NOT_FOUND
-    assert chatctl("db", "migrate", *ON_FILE).exit == 0
-    done = chatctl("status", *ON_FILE, "--json")
+def test_without_a_server_its_figures_are_not_made_up(here: Here) -> None:
+    assert here("rooms", "create", "lobby", *ON_FILE).exit == NOT_FOUND
+    assert here("db", "migrate", *ON_FILE).exit == 0
+    done = here("status", *ON_FILE, "--json")
     status = json.loads(done.stdout)
     assert {status[name] for name in ("pid", "address", "started_at", "uptime_seconds")} == {None}
     assert (status["health"], status["rooms_open"], done.exit) == ("not_running", 0, 0)
-    assert "pid\t\n" in chatctl("status", *ON_FILE).stdout
+    assert "pid\t\n" in here("status", *ON_FILE).stdout
 
 
-@pytest.mark.parametrize(
-    ("seconds", "status", "is_told"),
-    [(90, "enabled", True), (5, "enabled", False), (90, "disabled", False)],
-)
-def test_callbacks_that_wait_for_long(
-    here: Here, server: Prepared, seconds: int, status: str, is_told: bool
-) -> None:
+def test_callbacks_that_wait_for_long(here: Here, server: Prepared) -> None:
     """What waits for an endpoint that is disabled is no trouble."""
-    since = int(time.time()) - seconds
-    waiting = {"status": status, "pending": 3, "oldest_pending_at": since}
-    server.answers = {
-        "GET /management/status": Answer({"callbacks_pending": 3}),
-        "GET /management/callbacks": Answer([waiting]),
-    }
-    done = here("status", "--server", server.url)
-    said = f"chatctl: callbacks pending: 3, since {times.rfc3339(since)}\n"
-    hint = f"  try: chatctl callbacks ls --server {server.url}\n"
-    assert done.stderr == (said + hint if is_told else "")
-    assert here("status", "--server", server.url, "--quiet").stderr == ""
+    server.answers["GET /management/status"] = Answer({"callbacks_pending": 3})
     odd = here.directory / "\x1b[31m.toml"
     odd.write_text("")
-    told = here("status", "--server", server.url, "--config", str(odd)).stderr
-    assert "\x1b" not in told
-    assert ("--config" in told) == is_told
+    for seconds, status, is_told in (
+        (90, "enabled", True),
+        (5, "enabled", False),
+        (90, "disabled", False),
+    ):
+        since = int(time.time()) - seconds
+        waiting = {"status": status, "pending": 3, "oldest_pending_at": since}
+        server.answers["GET /management/callbacks"] = Answer([waiting])
+        done = here("status", "--server", server.url)
+        said = f"chatctl: callbacks pending: 3, since {times.rfc3339(since)}\n"
+        hint = f"  try: chatctl callbacks ls --server {server.url}\n"
+        assert done.stderr == (said + hint if is_told else "")
+        assert here("status", "--server", server.url, "--quiet").stderr == ""
+        told = here("status", "--server", server.url, "--config", str(odd)).stderr
+        assert ("\x1b" in told, "--config" in told) == (False, is_told)
 
 
 def test_an_argument_too_long_for_a_request_is_one_users_failure(
@@ -104,32 +98,29 @@ def test_a_change_that_timed_out_may_have_happened(here: Here, late: Prepared) -
     assert (done.exit, unknown in done.stderr) == (TIMED_OUT, False)
 
 
-def test_nothing_more_happens_in_a_closed_room(chatctl: Chatctl, on_file: Serving) -> None:
-    room = chatctl("rooms", "create", "attic").stdout.split("\t")[0]
-    chatctl("say", "attic", "bye")
-    chatctl("rooms", "close", "attic", "--yes")
-    done = chatctl("watch", "attic")
+@pytest.mark.usefixtures("on_file")
+def test_nothing_more_happens_in_a_closed_room(here: Here) -> None:
+    room = here("rooms", "create", "attic").stdout.split("\t")[0]
+    here("say", "attic", "bye")
+    here("rooms", "close", "attic", "--yes")
+    done = here("watch", "attic")
     assert (done.stdout, done.exit) == ("", NOT_FOUND)
     assert f"chatctl watch {room} --since 0" in done.stderr
-    done = chatctl("watch", room, "--since", "0", "--json")
+    done = here("watch", room, "--since", "0", "--json")
     assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == [
         "message.posted", "room.closed",
     ]  # fmt: skip
-
-
-def test_when_the_admin_socket_is_gone_the_address_is_used(
-    chatctl: Chatctl, on_file: Serving
-) -> None:
-    (chatctl.directory / "chat.db.admin.sock").unlink()
-    done = chatctl("status", "--json", *ON_FILE)
+    # When the admin socket is gone the address is used.
+    (here.directory / "chat.db.admin.sock").unlink()
+    done = here("status", "--json", *ON_FILE)
     assert (json.loads(done.stdout)["health"], done.exit) == ("healthy", 0)
 
 
 @pytest.mark.parametrize("table", ["event", "conversation"])
-def test_a_damaged_file_is_called_damaged(chatctl: Chatctl, table: str) -> None:
-    chatctl("db", "migrate", *ON_FILE)
-    chatctl("rooms", "create", "lobby", *ON_FILE)
-    path = chatctl.directory / "chat.db"
+def test_a_damaged_file_is_called_damaged(here: Here, table: str) -> None:
+    here("db", "migrate", *ON_FILE)
+    here("rooms", "create", "lobby", *ON_FILE)
+    path = here.directory / "chat.db"
     with contextlib.closing(apsw.Connection(str(path))) as db:
         query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
         root = db.execute(query, (table,)).get
@@ -137,10 +128,10 @@ def test_a_damaged_file_is_called_damaged(chatctl: Chatctl, table: str) -> None:
         file.seek((root - 1) * PAGE)
         file.write(b"\xa5" * PAGE)
     if table == "conversation":
-        done = chatctl("rooms", *ON_FILE)
+        done = here("rooms", *ON_FILE)
         assert "The database is damaged\n  try: chatctl db check --db " in done.stderr
     for verb in ("check", "verify"):
-        done = chatctl("db", verb, *ON_FILE)
+        done = here("db", verb, *ON_FILE)
         assert (done.stdout, done.exit) == ("", CHECK_FAILED), done
         assert "temporary" not in done.stderr
 
@@ -149,15 +140,3 @@ def test_a_ban_of_a_thousand_years_is_for_ever(here: Here, server: Prepared) -> 
     done = here("ban", "lobby", "bob", "--for", "400000d", "--server", server.url)
     assert (done.exit, server.asked) == (USAGE, [])
     assert done.stderr.startswith("chatctl: --for: at most 100 years\n")
-
-
-@pytest.mark.parametrize("claim", ["", None, "another", 5])
-def test_a_token_for_no_room_is_for_none(tmp_path: Path, claim: object) -> None:
-    """A host that leaves the claim empty by mistake has not opened all rooms."""
-    secret = "a-secret-of-at-least-32-bytes-for-hs256"
-    with running(tmp_path, ROOM_IDENTITY="token", ROOM_TOKEN_SECRET=secret) as server:
-        room = server.create_room()
-        claims = {"sub": "ann", "exp": int(time.time()) + 60}
-        with pytest.raises(Exception, match="401"):
-            server.join(room.id, "ann", token=jwt.encode({**claims, "room": claim}, secret))
-        server.join(room.id, "ann", token=jwt.encode({**claims, "room": room.id}, secret))

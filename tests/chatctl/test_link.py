@@ -13,17 +13,10 @@ class Noted(httpx.BaseTransport):
         self.is_closed = True
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("is_served", [True, False])
-def test_it_is_closed_but_for_a_signal(error: type[BaseException], is_served: bool) -> None:
-    transport = Noted()
-    with pytest.raises(error), Link("the server", transport, is_served=is_served):
-        raise error
-    assert transport.is_closed == (error is ValueError or not is_served)
-
-
-def test_it_is_closed_at_the_end() -> None:
-    transport = Noted()
-    with Link("the server", transport):
-        pass
-    assert transport.is_closed
+def test_it_is_closed_but_for_a_signal() -> None:
+    for error in (ValueError, KeyboardInterrupt, SystemExit):
+        for is_served in (True, False):
+            transport = Noted()
+            with pytest.raises(error), Link("the server", transport, is_served=is_served):
+                raise error
+            assert transport.is_closed == (error is ValueError or not is_served)

@@ -5,8 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from prepared_server import Chatctl
-from real_server import Serving
 from same_process import Here
 
 from chatctl_server.process import lock, servers
@@ -43,19 +41,17 @@ def registry(here: Here) -> Iterator[Registry]:
         yield Registry(here, held)
 
 
-@pytest.mark.parametrize("args", [MINT, SHOW, ("config", "check")], ids=" ".join)
-def test_a_server_with_another_database_is_named(
-    here: Here, registry: Registry, args: tuple[str, ...]
-) -> None:
+def test_a_server_with_another_database_is_named(here: Here, registry: Registry) -> None:
     other = here.directory / "other.db"
     registry.runs(other)
     (here.directory / "chatctl.toml").write_text('DATABASE_URL = "sqlite:./chat.db"\n')
-    done = here(*args, **SECRET)
-    (said,) = done.stderr.splitlines()
-    assert said.startswith(f"chatctl: warning: a server is running with {other} (pid ")
-    assert f", and {here.directory}/chatctl.toml names {here.directory}/chat.db: " in said
-    assert said.endswith("--config FILE names the configuration of that server")
-    assert (done.stdout != "", done.exit) == (True, 0)
+    for args in (MINT, SHOW, ("config", "check")):
+        done = here(*args, **SECRET)
+        (said,) = done.stderr.splitlines()
+        assert said.startswith(f"chatctl: warning: a server is running with {other} (pid ")
+        assert f", and {here.directory}/chatctl.toml names {here.directory}/chat.db: " in said
+        assert said.endswith("--config FILE names the configuration of that server")
+        assert (done.stdout != "", done.exit) == (True, 0)
 
 
 def test_it_is_said_where_the_secret_is_missing_here(here: Here, registry: Registry) -> None:
@@ -73,17 +69,13 @@ def test_of_several_servers_all_are_named(here: Here, registry: Registry) -> Non
     assert f", {here.directory}/b.db (pid" in said
 
 
-@pytest.mark.parametrize(
-    "args", [("--db", "sqlite:./link.db"), ("--config", "its.toml"), ("--quiet",)], ids=" ".join
-)
-def test_nothing_is_said_to_those_who_know(
-    here: Here, registry: Registry, args: tuple[str, ...]
-) -> None:
+def test_nothing_is_said_to_those_who_know(here: Here, registry: Registry) -> None:
     other = here.directory / "other.db"
     registry.runs(other)
     (here.directory / "link.db").symlink_to(other)
     (here.directory / "its.toml").write_text('DATABASE_URL = "sqlite:./chat.db"\n')
-    assert here(*SHOW, *args).stderr == ""
+    for args in (("--db", "sqlite:./link.db"), ("--config", "its.toml"), ("--quiet",)):
+        assert here(*SHOW, *args).stderr == "", args
     assert here(*SHOW, CHAT_CONFIG="its.toml").stderr == ""
 
 
@@ -97,31 +89,16 @@ def test_beside_the_server_of_this_configuration_others_do_not_matter(
     assert here(*SHOW, "--db", "sqlite:./chat.db").stderr == ""
 
 
-def test_with_no_server_nothing_is_said(here: Here) -> None:
-    assert here(*SHOW, "--db", "sqlite:./chat.db").stderr == ""
-
-
-def test_a_database_in_memory(chatctl: Chatctl, here: Here) -> None:
-    """Is the one of settings that name none, and another one than a file."""
-    with Serving(chatctl):
-        assert here(*SHOW).stderr == ""
-        said = here(*SHOW, "--db", "sqlite:./chat.db").stderr
-    assert said.startswith("chatctl: warning: a server is running with a database in memory (pid ")
-
-
-CHANGE, READ = ("rooms", "create", "lobby"), ("rooms", "ls")
-
-
-@pytest.mark.parametrize("args", [CHANGE, READ], ids=" ".join)
 def test_a_file_is_used_directly_beside_the_server_of_another(
-    here: Here, registry: Registry, args: tuple[str, ...]
+    here: Here, registry: Registry
 ) -> None:
     """A change may be meant for the other one; --quiet is the word of who knows."""
     here("db", "migrate", "--db", "sqlite:./chat.db")
     registry.runs(here.directory / "other.db")
     mine = here.directory / "chat.db"
-    first, second = here(*args, "--db", "sqlite:./chat.db").stderr.splitlines()[:2]
-    assert first == f"chatctl: no server is running for {mine}; using the file directly"
-    assert second.startswith("chatctl: warning: a server is running with ")
-    assert f"{here.directory}/other.db (pid " in second
-    assert here(*args, "--db", "sqlite:./chat.db", "--quiet").stderr == ""
+    for args in (("rooms", "create", "lobby"), ("rooms", "ls")):
+        first, second = here(*args, "--db", "sqlite:./chat.db").stderr.splitlines()[:2]
+        assert first == f"chatctl: no server is running for {mine}; using the file directly"
+        assert second.startswith("chatctl: warning: a server is running with ")
+        assert f"{here.directory}/other.db (pid " in second
+        assert here(*args, "--db", "sqlite:./chat.db", "--quiet").stderr == ""

@@ -175,25 +175,26 @@ class TestMarks:
 
     def test_what_others_may_read_holds_none(self, tmp_path: Path) -> None:
         path = tmp_path / "chat.db.lock"
+        ours = lock.Configured(None, "salt", {"A": "b"})
         path.touch(0o644)
         with lock.acquire(path, "server") as held:
-            held.ready(None, None, "1", None, lock.Configured(None, "salt", {"A": "b"}))
-            holder = lock.read(path)
-            path.chmod(0o600)
-            held.ready(None, None, "1", None, lock.Configured(None, "salt", {"A": "b"}))
-            ours = lock.read(path)
-        assert holder is not None
-        assert holder.configured is None
-        assert ours is not None
-        assert ours.configured == lock.Configured(None, "salt", {"A": "b"})
+            for mode, shown in ((0o644, None), (0o600, ours)):
+                path.chmod(mode)
+                held.ready(None, None, "1", None, ours)
+                holder = lock.read(path)
+                assert (holder is not None, holder and holder.configured) == (True, shown)
 
 
 def test_a_real_server_tells_of_itself(chatctl: Chatctl, here: Here) -> None:
-    """In memory, too."""
+    """In memory, too: its database is the one of settings that name none."""
     with Serving(chatctl) as serving:
         assert here("config", "show").stderr == ""
         done = here("config", "show", RESUME_LIMIT="7")
+        of_a_file = here("config", "show", "--db", "sqlite:./chat.db").stderr
+    pid = serving.process.pid
     assert noted(done) == [
-        f"the server that runs (pid {serving.process.pid}) was started with other values of "
-        "RESUME_LIMIT: its environment is not the one of this command"
+        f"the server that runs (pid {pid}) was started with other values of RESUME_LIMIT: "
+        "its environment is not the one of this command"
     ]
+    told = f"a server is running with a database in memory (pid {pid})"
+    assert of_a_file.startswith(f"chatctl: warning: {told}")

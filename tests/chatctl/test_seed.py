@@ -11,7 +11,6 @@ from same_process import Here
 
 from chatctl_server import demo
 from chatctl_server.domain import times
-from chatctl_server.process import lock
 from chatctl_server.storage import maintenance
 
 DEMO = ("db", "seed", "--demo", "--db", "sqlite:./chat.db")
@@ -76,18 +75,6 @@ def test_it_is_all_or_nothing(empty: Path) -> None:
         demo.seed(empty, replace(whole, talks=(*whole.talks[:-1], talk)), times.now())
     assert texts(empty) == []
     assert demo.seed(empty, whole, times.now()).messages == 36
-
-
-def test_beside_a_server_it_is_refused(here: Here, empty: Path) -> None:
-    with lock.acquire(lock.lock_path(empty), "server") as held:
-        held.ready("http://127.0.0.1:1", None, "0.1.0")
-        done = here(*DEMO)
-    assert (done.stdout, done.exit) == ("", 7)
-    assert "is in use by server pid" in done.stderr
-
-
-def test_a_missing_file_is_exit_3(here: Here) -> None:
-    assert here(*DEMO).exit == 3
 
 
 @pytest.mark.usefixtures("empty")

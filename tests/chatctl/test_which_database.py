@@ -31,19 +31,21 @@ def test_with_no_database_named_the_only_server_is_meant(here: Here, of_a_file: 
     assert len(of_a_file.asked) == 1
 
 
-@pytest.mark.parametrize("verb", [("rooms", "ls"), ("rooms", "create", "x"), ("watch", "x")])
-def test_memory_by_name_is_no_file(here: Here, of_a_file: Prepared, verb: tuple[str, ...]) -> None:
-    done = here(*verb, "--db", IN_MEMORY, "--json")
+def test_memory_by_name_is_no_file(here: Here, of_a_file: Prepared) -> None:
+    for words in (("rooms", "create", "x"), ("watch", "x")):
+        for done in (
+            here(*words, "--db", IN_MEMORY, "--json"),
+            here(*words, DATABASE_URL=IN_MEMORY),
+        ):
+            assert (done.stdout, done.exit) == ("", 6), done
     assert of_a_file.asked == []
-    assert (done.stdout, done.exit) == ("", 6), done
-    done = here(*verb, DATABASE_URL=IN_MEMORY)
-    assert of_a_file.asked == []
-    assert (done.stdout, done.exit) == ("", 6), done
 
 
-def test_memory_by_name_is_the_server_that_has_one(
+def test_a_database_by_name_is_not_the_server_of_another(
     here: Here, of_a_file: Prepared, chatctl: Chatctl
 ) -> None:
+    done = here("rooms", "--db", "sqlite:./nowhere.db")
+    assert (done.stdout, done.exit) == ("", 3)
     with Serving(chatctl, "--db", IN_MEMORY):
         done = here("rooms", "create", "x", "--db", IN_MEMORY)
         assert done.exit == 0, done
@@ -52,16 +54,7 @@ def test_memory_by_name_is_the_server_that_has_one(
     assert of_a_file.asked == []
 
 
-def test_a_file_by_name_is_not_the_server_of_another(here: Here, of_a_file: Prepared) -> None:
-    done = here("rooms", "--db", "sqlite:./nowhere.db")
-    assert (done.stdout, done.exit) == ("", 3)
-    assert of_a_file.asked == []
-
-
-@pytest.mark.parametrize("verb", [("info",), ("backup", "copy.db")], ids=" ".join)
-def test_of_several_servers_the_databases_are_named(
-    here: Here, tmp_path: Path, verb: tuple[str, ...]
-) -> None:
+def test_of_several_servers_the_databases_are_named(here: Here, tmp_path: Path) -> None:
     directory = servers.runtime_dir({"XDG_RUNTIME_DIR": str(here.runtime)})
     first, second = f"{tmp_path}/a.db", f"{tmp_path}/b.db"
     with ExitStack() as held:
@@ -70,6 +63,6 @@ def test_of_several_servers_the_databases_are_named(
             mine = held.enter_context(lock.acquire(path, "server", database=name))
             mine.ready("http://127.0.0.1:1", None, "0.1.0")
             servers.register(mine, directory)
-        done = here("db", *verb)
+        done = here("db", "info")
     message = f"several servers are running, with {first}, {second}: which database is meant?"
     assert done == ("", lines(f"chatctl: {message}", f"  try: --db sqlite://{first}"), 2)
