@@ -42,10 +42,10 @@ def program(language: str) -> str:
     return "\n".join(block.text for block in blocks(PAGE) if block.language == language)
 
 
-@pytest.mark.parametrize("event", EVENTS)
-def test_a_body_has_exactly_the_servers_keys_in_their_order(event: str | None) -> None:
-    read_back = msgspec.convert(SHOWN[event], EVENTS[event], strict=True)
-    assert json.dumps(msgspec.to_builtins(read_back)) == json.dumps(SHOWN[event])
+def test_a_body_has_exactly_the_servers_keys_in_their_order() -> None:
+    for event, kind in EVENTS.items():
+        read_back = msgspec.convert(SHOWN[event], kind, strict=True)
+        assert json.dumps(msgspec.to_builtins(read_back)) == json.dumps(SHOWN[event])
 
 
 def test_every_body_and_every_header_is_shown() -> None:
