@@ -40,22 +40,19 @@ def _left(here: Here) -> list[str]:
     return sorted(path.name for path in here.directory.iterdir() if path.is_file())
 
 
-@pytest.mark.parametrize(
-    ("words", "full"),
-    [
+def test_not_even_a_line_fits(served: Served, here: Here) -> None:
+    for words, full in (
         ("export --all --format csv -o out", "out"),
         ("sync pull -o out", "out.part"),
         ("events replay --since 0 --to-file out", "out"),
         ("events replay --since 0 --to-file out --cursor place", "out"),
-    ],
-)
-def test_not_even_a_line_fits(served: Served, here: Here, words: str, full: str) -> None:
-    with limits.file_size(10):
-        error = _error(served, words)
-    assert (error["code"], error["exit"]) == ("storage_full", UNREACHABLE)
-    assert error["message"].startswith(f"There is no room to write {full}")
-    assert error["hint"].startswith(MAKE_ROOM)
-    assert _left(here) == []
+    ):
+        with limits.file_size(10):
+            error = _error(served, words)
+        assert (error["code"], error["exit"]) == ("storage_full", UNREACHABLE)
+        assert error["message"].startswith(f"There is no room to write {full}")
+        assert error["hint"].startswith(MAKE_ROOM)
+        assert _left(here) == [], words
 
 
 @pytest.mark.parametrize(

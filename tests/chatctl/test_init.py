@@ -33,11 +33,11 @@ def _secrets(directory: Path) -> list[str]:
     ]
 
 
-def test_serve_create_and_mint_work_with_nothing_else(chatctl: Chatctl) -> None:
-    assert chatctl("init").exit == 0
+def test_serve_create_and_mint_work_with_nothing_else(chatctl: Chatctl, here: Here) -> None:
+    assert here("init").exit == 0
     with Serving(chatctl) as serving:
-        room_id = chatctl("rooms", "create", "lobby").stdout.split("\t")[0]
-        token = chatctl("token", "mint", "--user", "anna", "--room", "lobby").stdout.strip()
+        room_id = here("rooms", "create", "lobby").stdout.split("\t")[0]
+        token = here("token", "mint", "--user", "anna", "--room", "lobby").stdout.strip()
         address = serving.url.replace("http", "ws", 1)
         with connect(f"{address}/ws/rooms/{room_id}?token={token}", proxy=None) as anna:
             welcome = json.loads(anna.recv(timeout=15))

@@ -4,7 +4,6 @@ import json
 import time
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 from prepared_server import Chatctl
@@ -187,21 +186,22 @@ def test_while_the_secret_is_changed_both_are_good(signing: Signing) -> None:
     assert signing("token", "inspect", "-", stdin=strange, **both).exit == 10
 
 
-def test_a_server_takes_them_for_their_room_and_no_other(chatctl: Chatctl) -> None:
+def test_a_server_takes_them_for_their_room_and_no_other(chatctl: Chatctl, here: Here) -> None:
     settings = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": SECRET, "ADMIN_API_KEY": "the-key"}
-    chatctl.environ |= settings
-    with Serving(chatctl, "--db", "sqlite:./chat.db") as serving:
-        chatctl.environ["DATABASE_URL"] = "sqlite:./chat.db"
-        with httpx.Client(base_url=serving.url, headers={"X-Api-Key": "the-key"}) as http:
-            here, there = (
-                http.post("/management/rooms", json={"room_name": name}).json()["room_id"]
-                for name in ("here", "there")
-            )
-        token = chatctl(*MINT, "--room", "here", "--name", "Anna", "--admin").stdout.strip()
+    chatctl.environ |= {**settings, "DATABASE_URL": "sqlite:./chat.db"}
+    with Serving(chatctl) as serving:
+        lobby, attic = (
+            here("rooms", "create", name).stdout.split("\t")[0] for name in ("lobby", "attic")
+        )
+        token = here(*MINT, "--room", "lobby", "--name", "Anna", "--admin").stdout.strip()
         address = f"{serving.url.replace('http', 'ws', 1)}/ws/rooms"
-        with connect(f"{address}/{here}?token={token}", proxy=None) as anna:
+        with connect(f"{address}/{lobby}?token={token}", proxy=None) as anna:
             welcome = json.loads(anna.recv(timeout=15))["payload"]
         assert (welcome["nickname"], welcome["is_admin"]) == ("Anna", True)
-        with pytest.raises(InvalidStatus) as refused:
-            connect(f"{address}/{there}?token={token}", proxy=None)
-        assert refused.value.response.status_code == 401
+        # A host that leaves the room empty by mistake has not opened all of them.
+        claims = {"sub": "anna", "exp": int(time.time()) + 60}
+        nowhere = [jwt.encode({**claims, "room": each}, SECRET) for each in ("", None, "x", 5)]
+        for room, refused in ((attic, token), *((lobby, each) for each in nowhere)):
+            with pytest.raises(InvalidStatus) as refusal:
+                connect(f"{address}/{room}?token={refused}", proxy=None)
+            assert refusal.value.response.status_code == 401
