@@ -18,15 +18,12 @@ import pytest
 from documents import ROOT, blocks, read
 from world import Server, clean_environment
 
-from chatctl.shell import registry
 from chatctl_server.settings import sources
 
 DEPLOY = ROOT / "docs/deploy"
 UNIT = (DEPLOY / "chatctl.service").read_text()
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 PAGE = "docs/deploy.md"
-# Of the file commands on the page.
-DONE = (["db", "backup"], ["db", "verify"], ["db", "migrate"], ["db", "prune"])
 
 
 class TestUnit:
@@ -125,11 +122,8 @@ class TestContainer:
         home = environ["HOME"]
         assert loaded.settings.database_url == f"sqlite://{home}/chat.db"
         assert f"\nVOLUME {home}\n" in CONTAINERFILE
-
-    def test_it_runs_as_nobody_special(self) -> None:
-        user = re.findall(r"^USER (.*)$", CONTAINERFILE, re.MULTILINE)
-        assert user == ["10001"]
-        assert f"--uid {user[0]}" in CONTAINERFILE
+        (user,) = re.findall(r"^USER (\d+)$", CONTAINERFILE, re.MULTILINE)  # and not root
+        assert f"--uid {user}" in CONTAINERFILE
 
     def test_its_health_is_a_command_that_answers(self, shared_server: Server) -> None:
         found = re.search(r"CMD (\[\"chatctl\", \"status\".*\])", CONTAINERFILE)
@@ -157,17 +151,6 @@ class TestPage:
                 if found is not None:
                     yield shlex.split(found[1].partition(" >")[0])
 
-    def test_its_commands_exist_with_their_options(self) -> None:
-        parameters = {path: params for path, _, params in registry.commands()}
-        seen = set()
-        for words in self.commands():
-            verb = " ".join(words[:2]) if words[0] in registry.NOUNS else words[0]
-            options = {name for each in parameters[f"chatctl {verb}"] for name in each.opts}
-            assert {word for word in words if word.startswith("-")} <= options, words
-            seen.add(verb)
-        assert {"init", "config check", "token mint", "db backup", "db restore"} <= seen
-        assert {"status", "db verify", "db migrate", "rooms admins"} <= seen
-
     def test_its_configuration_loads(self, tmp_path: Path) -> None:
         for block in blocks(PAGE):
             if block.language == "toml":
@@ -179,6 +162,7 @@ class TestPage:
         the drill with it; the restores that ask are for a person."""
         places = {
             "/etc/chatctl": "etc",
+            "/srv/chat/": "etc/",
             "/var/lib/chatctl": f"{tmp_path}/lib",
             "/var/backups/chatctl": f"{tmp_path}/backups",
             "2026-11-22T020000Z": "*",
@@ -187,18 +171,17 @@ class TestPage:
             (tmp_path / name).mkdir()
         runs = []
         for words in self.commands():
-            if words[0] in ("init", "rooms", "token") or words[:2] in DONE or "--yes" in words:
-                line = "\0".join(words)
-                for shown, meant in places.items():
-                    line = line.replace(shown, meant)
-                config = [] if words[0] == "init" else ["--config", "etc/chatctl.toml"]
-                runs.append([*line.split("\0"), *config])
-        assert [run[:2] for run in runs[1:]] == [
-            ["rooms", "create"], ["token", "mint"], ["rooms", "admins"], ["db", "backup"],
-            ["db", "restore"], ["db", "verify"], ["rooms", "ls"], ["db", "prune"],
-            ["db", "prune"],
-            ["db", "backup"], ["db", "restore"], ["db", "migrate"],
-        ]  # fmt: skip
+            asks = words[:2] == ["db", "restore"] and "--yes" not in words
+            if asks or "--server" in words:
+                continue
+            line = "\0".join(words)
+            for shown, meant in places.items():
+                line = line.replace(shown, meant)
+            is_told = words[0] == "init" or "--config" in words
+            runs.append([*line.split("\0"), *([] if is_told else ["--config", "etc/chatctl.toml"])])
+        seen = {" ".join(run[:2]) for run in runs}
+        assert {"init etc", "config check", "token mint", "db backup", "db restore"} <= seen
+        assert {"rooms create", "rooms admins", "db verify", "db migrate", "db prune"} <= seen
         environment = clean_environment(tmp_path)
         for run in runs:
             words = [

@@ -2,21 +2,18 @@
 
 import re
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
-import httpx
+import declared
 from documents import ROOT, read
 
 from chatctl.shell import registry
 from chatctl_server import errors
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms import commands
-from chatctl_server.app import create_app
 from chatctl_server.domain import close_codes, events
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.traffic import Traffic
-from chatctl_server.settings.sources import SECRET_FILES, SETTINGS, Settings
+from chatctl_server.settings.sources import SECRET_FILES, SETTINGS
 from chatctl_server.storage import maintenance, models
 
 ROOMS = read("docs/rooms.md")
@@ -65,14 +62,6 @@ def every_error() -> dict[str, int]:
     return found
 
 
-async def schema(tmp_path: Path) -> dict[str, Any]:
-    app = create_app(Settings(database_url=f"sqlite:{tmp_path}/chat.db"))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-        answer = await client.get("/schema/openapi.json")
-        return dict(answer.json())
-
-
 def test_every_error_code_has_its_row_with_its_status() -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", section("Error codes"), re.MULTILINE))
     assert {code: int(status) for code, status in documented.items()} == every_error()
@@ -110,8 +99,8 @@ def test_every_close_code_has_its_row() -> None:
     assert rows == codes | {"1006", "1009"}
 
 
-async def test_every_route_is_documented_and_every_documented_one_is_there(tmp_path: Path) -> None:
-    paths = (await schema(tmp_path))["paths"]
+def test_every_route_is_documented_and_every_documented_one_is_there() -> None:
+    paths = declared.description()["paths"]
     routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     documented = set(re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS, re.MULTILINE))
     assert documented == routes | {("GET", "/schema"), ("GET", "/docs")}
