@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import forks
 import httpx
 import pytest
 from documents import ROOT
@@ -51,8 +50,11 @@ class Production(Server):
         """The first, where there are several."""
         return (self.secrets / name).read_text().strip().partition(",")[0]
 
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.chatctl(*words, "--config", "etc/chatctl.toml")
+
     def did(self, *words: str) -> str:
-        done = forks.run([*words, "--config", "etc/chatctl.toml"], self.environment, self.directory)
+        done = self.run(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -79,9 +81,7 @@ def hook() -> Iterator[Receiver]:
 def made(tmp_path: Path) -> Iterator[Production]:
     server = Production(tmp_path)
     server.environment["USER_MESSAGE_INTERVAL_SECS"] = "0"
-    done = forks.run(
-        ["init", "etc", "--db", f"sqlite://{tmp_path}/chat.db"], server.environment, tmp_path
-    )
+    done = server.chatctl("init", "etc", "--db", f"sqlite://{tmp_path}/chat.db")
     assert done.returncode == 0, done.stderr
     yield server
     server.close()
@@ -157,61 +157,65 @@ def test_it_moves_to_another_machine(made: Production, tmp_path: Path, hook: Rec
         there.close()
 
 
-def chatctl(server: Server, tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The command of that version of the source."""
-    return subprocess.run(
-        [sys.executable, "-m", "chatctl", *words, "--config", "etc/chatctl.toml"],
-        env={**server.environment, "PYTHONPATH": str(tree)},
-        cwd=server.directory,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+class Newer:
+    """A version of the source that has one migration more, in interpreters of its own."""
 
+    def __init__(self, made: Production, tree: Path) -> None:
+        for package in ("chatctl", "chatctl_server"):
+            shutil.copytree(ROOT / package, tree / package)
+        (tree / "chatctl_server/storage/migrations/0002_example.py").write_text(MIGRATION)
+        self._made = made
+        self._environment = {**made.environment, "PYTHONPATH": str(tree)}
 
-@contextmanager
-def serving(server: Production, tree: Path) -> Iterator[None]:
-    """``chatctl serve`` of that version, from its first answer to its stop."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "chatctl", "serve", "--config", "etc/chatctl.toml"],
-        env={**server.environment, "PYTHONPATH": str(tree)},
-        cwd=server.directory,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            eventually(server.is_up, seconds=30)
-            yield
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "chatctl", *words, "--config", "etc/chatctl.toml"],
+            env=self._environment,
+            cwd=self._made.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def run(self, *words: str) -> tuple[int, str]:
+        with self.start(*words) as process:
+            shown, _ = process.communicate(timeout=60)
+        return process.returncode, shown
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """From its first answer to its stop."""
+        with self.start("serve") as process:
+            try:
+                eventually(self._made.is_up, seconds=60)
+                yield
+            finally:
+                process.terminate()
+                assert process.wait(30) == 0
 
 
 def test_it_is_upgraded_and_goes_back(made: Production, tmp_path: Path) -> None:
-    """The newer version of the source has one migration more."""
-    newer, kept = tmp_path / "newer", f"{tmp_path}/chat.db.before-0002_example"
-    for package in ("chatctl", "chatctl_server"):
-        shutil.copytree(ROOT / package, newer / package)
-    (newer / "chatctl_server/storage/migrations/0002_example.py").write_text(MIGRATION)
-    with serving(made, ROOT):
-        chatctl(made, ROOT, "rooms", "create", "lobby")
-        chatctl(made, ROOT, "say", "lobby", "before the upgrade")
-        dry = chatctl(made, newer, "db", "migrate", "--dry-run", "--json")
-        assert json.loads(dry.stdout)["migrations"] == ["0002_example"]
-        assert chatctl(made, newer, "db", "migrate").returncode == LOCK_REFUSED
-    with serving(made, newer):
+    newer = Newer(made, tmp_path / "newer")
+    kept = f"{tmp_path}/chat.db.before-0002_example"
+    made.start()
+    made.did("rooms", "create", "lobby")
+    made.did("say", "lobby", "before the upgrade")
+    _, dry = newer.run("db", "migrate", "--dry-run", "--json")
+    assert json.loads(dry)["migrations"] == ["0002_example"]
+    assert newer.run("db", "migrate")[0] == LOCK_REFUSED
+    assert made.stop() == 0
+    with newer.serving():
         assert Path(kept).exists()
         assert Path(f"{kept}.json").exists()
-        chatctl(made, newer, "say", "lobby", "since the upgrade")
-        history = chatctl(made, newer, "rooms", "history", "lobby").stdout
+        made.did("say", "lobby", "since the upgrade")
+        history = made.did("rooms", "history", "lobby")
         assert ("before the upgrade" in history, "since the upgrade" in history) == (True, True)
-    refused = chatctl(made, ROOT, "serve")
+    refused = made.run("serve")
     assert (refused.returncode, "newer" in refused.stderr) == (LOCK_REFUSED, True)
-    restored = chatctl(made, ROOT, "db", "restore", kept, "--yes")
-    assert restored.returncode == 0, restored.stderr
-    with serving(made, ROOT):
-        history = chatctl(made, ROOT, "rooms", "history", "lobby").stdout
-        assert ("before the upgrade" in history, "since the upgrade" in history) == (True, False)
+    made.did("db", "restore", kept, "--yes")
+    made.start()
+    history = made.did("rooms", "history", "lobby")
+    assert ("before the upgrade" in history, "since the upgrade" in history) == (True, False)
     (replaced,) = tmp_path.glob("chat.db.replaced-*")
-    newest = chatctl(made, newer, "rooms", "history", "lobby", "--db", f"sqlite://{replaced}")
-    assert "since the upgrade" in newest.stdout
+    _, newest = newer.run("rooms", "history", "lobby", "--db", f"sqlite://{replaced}")
+    assert "since the upgrade" in newest
