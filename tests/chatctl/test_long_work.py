@@ -179,7 +179,7 @@ def test_what_removes_much_is_waited_for(here: Here, server: Prepared) -> None:
     server.answers["GET /management/callbacks/deliveries"] = Answer([])
 
     def removes(asked: Asked) -> Answer:
-        time.sleep(0.4)
+        time.sleep(0.7)
         if asked.path.endswith("/messages"):
             return Answer({"messages": 1_000_000, "changed": True})
         return Answer(status=204)
@@ -191,6 +191,6 @@ def test_what_removes_much_is_waited_for(here: Here, server: Prepared) -> None:
         ("rooms", "rm", ID, "--yes"),
         ("db", "prune", "--older-than", "1d", "--yes"),
     ):
-        done = here(*words, "--server", server.url, "--timeout", "0.2", "--json")
+        done = here(*words, "--server", server.url, "--timeout", "0.4", "--json")
         assert (done.stderr, done.exit) == ("", 0), words
         assert json.loads(done.stdout)["changed"] is True
