@@ -174,13 +174,6 @@ class TestCommand:
             assert (done.stdout, done.exit) == ("", code), (target, keep)
         assert names(here.directory / "backups") == []
 
-    @pytest.mark.usefixtures("database")
-    def test_a_directory_that_is_not_there_is_no_file(self, here: Here) -> None:
-        done = here("db", "backup", "gone/", "--db", "sqlite:chat.db")
-        assert (done.stdout, done.exit) == ("", 3)
-        assert "there is no directory gone" in done.stderr
-        assert not (here.directory / "gone").exists()
-
     def test_where_nothing_can_be_written(
         self, here: Here, database: Path, directory: Path
     ) -> None:

@@ -125,11 +125,6 @@ class TestCheck:
         done = here("config", "check", "--json")
         assert json.loads(done.stdout)["warnings"] == []
 
-    def test_a_file_that_is_missing_is_exit_2(self, here: Here) -> None:
-        done = here("config", "check", ADMIN_API_KEY_FILE="./gone")
-        assert (done.stdout, done.exit) == ("", 2)
-        assert f"there is no file {here.directory}/gone" in done.stderr
-
     def test_what_is_risky(self, here: Here) -> None:
         for text, warning in RISKY.items():
             _write(here, "chatctl.toml", SOUND + text)

@@ -4,7 +4,6 @@ import json
 import sqlite3
 
 import pytest
-from prepared_server import lines
 from real_server import Serving
 from same_process import Here
 
@@ -39,17 +38,6 @@ def test_migrate_makes_a_missing_file_once(here: Here) -> None:
     assert (again["created"], again["changed"]) == (False, False)
 
 
-def test_a_missing_file_is_exit_3(here: Here) -> None:
-    done = here("db", "info", *ON_FILE)
-    assert (done.stdout, done.exit) == ("", 3)
-    assert done.stderr.startswith(f"chatctl: there is no database file {here.directory}/chat.db")
-
-
-def test_without_a_database_is_a_usage_error(here: Here) -> None:
-    expected = lines("chatctl: no database file is configured", "  try: --db sqlite:./chat.db")
-    assert here("db", "info") == ("", expected, 2)
-
-
 def test_a_sound_file_passes(filled: Here) -> None:
     for verb in ("check", "verify"):
         done = filled("db", verb, "--json", *ON_FILE)
@@ -75,14 +63,6 @@ def test_backup_and_restore(filled: Here) -> None:
     assert filled("db", "backup", "good.db", *ON_FILE).exit == 5
     filled("rooms", "close", "lobby", "--yes", *ON_FILE)
     assert _names(filled) == []
-    assert filled("db", "restore", "good.db", *ON_FILE) == (
-        "",
-        lines(
-            "chatctl: restoring asks first, and here is no terminal to ask on",
-            "  try: chatctl db restore good.db --yes --db sqlite:./chat.db",
-        ),
-        2,
-    )
     done = filled("db", "restore", "good.db", "--yes", "--json", *ON_FILE)
     assert (json.loads(done.stdout)["changed"], done.stderr, done.exit) == (True, POSTED_SINCE, 0)
     assert _names(filled) == ["lobby"]

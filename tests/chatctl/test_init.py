@@ -246,34 +246,6 @@ def test_beside_another_init_is_exit_7(here: Here) -> None:
     assert "another chatctl init" in done.stderr
 
 
-class TestDatabase:
-    def test_it_may_lie_elsewhere(self, here: Here) -> None:
-        (here.directory / "state").mkdir()
-        done = here("init", "etc", "--db", "sqlite:./state/rooms.db", "--json")
-        assert json.loads(done.stdout)["database"] == f"{here.directory}/state/rooms.db"
-        assert not (here.directory / "etc/chat.db").exists()
-        config = str(here.directory / "etc/chatctl.toml")
-        assert here("db", "check", "--config", config).exit == 0
-
-    def test_a_place_that_is_none(self, here: Here) -> None:
-        for url, code, exit_code in (
-            ("sqlite::memory:", "usage", 2),
-            ("chat.db", "invalid_setting", 2),
-            ("sqlite:./gone/chat.db", "file_not_found", 3),
-        ):
-            done = here("init", "etc", "--db", url, "--json")
-            assert json.loads(done.stderr)["error"]["code"] == code
-            assert (done.stdout, done.exit) == ("", exit_code)
-            assert not (here.directory / "etc").exists()
-
-
-def test_options_that_mean_nothing_are_refused(here: Here) -> None:
-    for option in ("--config", "--server"):
-        done = here("init", option, "http://127.0.0.1:1")
-        assert (done.stdout, done.exit) == ("", 2)
-        assert not (here.directory / "chatctl.toml").exists()
-
-
 def test_what_wins_over_the_configuration_is_said(here: Here) -> None:
     done = here("init", DATABASE_URL="sqlite:./other.db", ADMIN_API_KEY="typed")
     assert done.exit == 0

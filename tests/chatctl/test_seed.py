@@ -75,10 +75,3 @@ def test_it_is_all_or_nothing(empty: Path) -> None:
         demo.seed(empty, replace(whole, talks=(*whole.talks[:-1], talk)), times.now())
     assert texts(empty) == []
     assert demo.seed(empty, whole, times.now()).messages == 36
-
-
-@pytest.mark.usefixtures("empty")
-def test_what_to_fill_in_must_be_said(here: Here) -> None:
-    done = here("db", "seed", "--db", "sqlite:./chat.db")
-    assert (done.stdout, done.exit) == ("", 2)
-    assert "  try: chatctl db seed --demo" in done.stderr

@@ -86,14 +86,6 @@ class TestMint:
             assert (done.stdout, done.exit, problem in done.stderr) == ("", 2, True), words
 
 
-def test_without_a_secret_is_exit_2_with_the_fix(here: Here) -> None:
-    for words in (MINT, ("token", "inspect", "-")):
-        done = here(*words, stdin=sign())
-        assert (done.stdout, done.exit) == ("", 2)
-        assert "no ROOM_TOKEN_SECRET is set" in done.stderr
-        assert "chatctl init writes one" in done.stderr
-
-
 # What anybody may show, and why a server would refuse it.
 REFUSED = (
     (sign(exp=1_700_000_000), "The token has expired"),

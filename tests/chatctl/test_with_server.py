@@ -52,15 +52,6 @@ def test_watch_goes_on_over_a_restart(chatctl: Chatctl, here: Here, on_file: Ser
     assert b"connected again, going on after offset 2" in said
 
 
-def test_what_is_no_database_is_one_line_and_what_to_try(here: Here) -> None:
-    (here.directory / "chat.db").write_bytes(b"not a database" * 100)
-    done = here("rooms", "--quiet", *ON_FILE)
-    assert (done.stdout, done.exit) == ("", 10)
-    error, hint = done.stderr.splitlines()
-    assert error.endswith("chat.db is not a SQLite database")
-    assert hint.startswith("  try: ")
-
-
 def loaded(chatctl: Chatctl, names: list[str], *options: str) -> str:
     """Which of the modules ``chatctl rooms`` has imported at its end."""
     code = (
