@@ -1,5 +1,3 @@
-import pytest
-
 from chatctl.shell import exits
 from chatctl.shell.failures import Failure
 from chatctl_server import errors
@@ -23,10 +21,10 @@ EXPECTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("error", _all(errors.ChatctlError))
-def test_every_error_of_the_server_has_its_exit_code(error: type[errors.ChatctlError]) -> None:
-    failure = Failure(error.code, "sentence", status=error.status)
-    assert exits.of(failure) == EXPECTED[error.code]
+def test_every_error_of_the_server_has_its_exit_code() -> None:
+    for error in _all(errors.ChatctlError):
+        failure = Failure(error.code, "sentence", status=error.status)
+        assert exits.of(failure) == EXPECTED[error.code], error
 
 
 def test_a_code_that_is_not_known_goes_by_its_status() -> None:

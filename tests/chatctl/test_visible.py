@@ -2,7 +2,6 @@ import json
 import re
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,87 +11,57 @@ JOINERS = "\u200c\u200d"
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain text", "plain text"),
-        ("你好，世界 👋 café", "你好，世界 👋 café"),
-        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
-        ("\x1b]8;;http://evil\x07here", r"\x1b]8;;http://evil\x07here"),
-        ("\x9b31m\x7f\x08", r"\x9b31m\x7f\x08"),
-        ("one\ntwo\tthree\rfour", r"one\ntwo\tthree\rfour"),
-        ("abc\u202efdp.exe", r"abc\u202efdp.exe"),
-        ("\u2066x\u2069", r"\u2066x\u2069"),
-        ("ad\u200bmin\ufeff", r"ad\u200bmin\ufeff"),
-        ("\ud800", r"\ud800"),
-        ("\U000e0041", r"\U000e0041"),
-        ("\u3164", r"\u3164"),
-        ("\u2028", r"\u2028"),
-        ("ad\xadmin", r"ad\xadmin"),
-        ("ad\u034fmin", r"ad\u034fmin"),
-        ("ad\u180emin", r"ad\u180emin"),
-        ("ad\u115f\u1160\uffa0min", r"ad\u115f\u1160\uffa0min"),
-        ("\u2800", r"\u2800"),
-        ("ad\u180bmin\ufe0f", r"ad\u180bmin\ufe0f"),
-        ("ᠠ\u180b葛\U000e0100❤\ufe0f", "ᠠ\u180b葛\U000e0100❤\ufe0f"),
-        ("\u17b4\U0001d173\U000e0fff", r"\u17b4\U0001d173\U000e0fff"),
-        ("e\u0301", "e\u0301"),
-        ("[bold]x[/b]", "[bold]x[/b]"),
-    ],
-)
-def test_what_acts_or_hides_is_shown_as_an_escape(text: str, shown: str) -> None:
-    assert visible(text) == shown
-
-
+SHOWN = {
+    "plain text": "plain text",
+    "你好，世界 👋 café": "你好，世界 👋 café",
+    "\x1b[31mred\x1b[0m": r"\x1b[31mred\x1b[0m",
+    "\x1b]8;;http://evil\x07here": r"\x1b]8;;http://evil\x07here",
+    "\x9b31m\x7f\x08": r"\x9b31m\x7f\x08",
+    "one\ntwo\tthree\rfour": r"one\ntwo\tthree\rfour",
+    "abc\u202efdp.exe": r"abc\u202efdp.exe",
+    "\u2066x\u2069": r"\u2066x\u2069",
+    "ad\u200bmin\ufeff": r"ad\u200bmin\ufeff",
+    "\ud800": r"\ud800",
+    "\U000e0041": r"\U000e0041",
+    "\u3164\u2028\u2800": r"\u3164\u2028\u2800",
+    "ad\xad\u034f\u180emin": r"ad\xad\u034f\u180emin",
+    "ad\u115f\u1160\uffa0min": r"ad\u115f\u1160\uffa0min",
+    "ad\u180bmin\ufe0f": r"ad\u180bmin\ufe0f",
+    "ᠠ\u180b葛\U000e0100❤\ufe0f": "ᠠ\u180b葛\U000e0100❤\ufe0f",
+    "\u17b4\U0001d173\U000e0fff": r"\u17b4\U0001d173\U000e0fff",
+    "e\u0301": "e\u0301",
+    "[bold]x[/b]": "[bold]x[/b]",
+}
 # Unicode's UAX #31, section 2.3, and RFC 5892, appendix A; UTS #51 for emoji.
-@pytest.mark.parametrize(
-    "text",
-    [
-        "می\u200cخواهم",  # Persian: I want
-        "نامه\u200cای",
-        "بِ\u200cبا",  # a vowel sign belongs to its letter
-        "क्\u200dष क्\u200cष",  # Devanagari: a half form, and a whole one
-        "ශ්\u200dරී",  # Sinhala: Sri
-        "👩\u200d👩\u200d👧",
-        "👩🏽\u200d💻 ❤\ufe0f\u200d🔥 🏳\ufe0f\u200d🌈 🙂\u200d↔\ufe0f 👨\u200d⚕\ufe0f",
-    ],
+NEEDED_JOINERS = (
+    "می\u200cخواهم",  # Persian: I want
+    "نامه\u200cای",
+    "بِ\u200cبا",  # a vowel sign belongs to its letter
+    "क्\u200dष क्\u200cष",  # Devanagari: a half form, and a whole one
+    "ශ්\u200dරී",  # Sinhala: Sri
+    "👩\u200d👩\u200d👧",
+    "👩🏽\u200d💻 ❤\ufe0f\u200d🔥 🏳\ufe0f\u200d🌈 🙂\u200d↔\ufe0f 👨\u200d⚕\ufe0f",
 )
-def test_a_joiner_stays_where_a_language_or_an_emoji_needs_it(text: str) -> None:
-    assert visible(text) == text
-    assert cell(text) == text
-    assert json_text(text) == f'"{text}"'
+# ``{}`` stands for a joiner that changes nothing. Dal does not join to what follows; a virama
+# belongs to a letter of its own script.
+NEEDLESS_JOINERS = (
+    "ad{}min", "{}می", "می{}", "می{} ", "ب{}{}ب", "د{}ب", "ب{}ء", "ب{}b", "b{}ب", "क{}ष", "क्{}a",
+    "क्{}", "a्{}क", "{}👩", "👩{}", "👩{}a", "1{}👩", "你{}好", "⠀{}👩", "\u200b{}\u200b",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ad{}min",
-        "{}می",
-        "می{}",
-        "می{} ",
-        "ب{}{}ب",
-        "د{}ب",  # dal does not join to what follows: nothing changes
-        "ب{}ء",
-        "ب{}b",
-        "b{}ب",
-        "क{}ष",
-        "क्{}a",
-        "क्{}",
-        "a्{}क",  # a virama of another script than its letter
-        "{}👩",
-        "👩{}",
-        "👩{}a",
-        "1{}👩",
-        "你{}好",
-        "⠀{}👩",
-        "\u200b{}\u200b",
-    ],
-)
-@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
-def test_a_joiner_that_changes_nothing_is_shown(text: str, joiner: str) -> None:
-    shown = visible(text.replace("{}", joiner))
-    assert joiner not in shown
-    assert shown.count(ascii(joiner)[1:-1]) == text.count("{}")
+def test_what_acts_or_hides_is_shown_as_an_escape() -> None:
+    assert {text: visible(text) for text in SHOWN} == SHOWN
+
+
+def test_a_joiner_stays_where_a_language_or_an_emoji_needs_it() -> None:
+    for text in NEEDED_JOINERS:
+        assert (visible(text), cell(text), json_text(text)) == (text, text, f'"{text}"')
+    for text in NEEDLESS_JOINERS:
+        for joiner in JOINERS:
+            shown = visible(text.replace("{}", joiner))
+            assert joiner not in shown, ascii(text)
+            assert shown.count(ascii(joiner)[1:-1]) == text.count("{}"), ascii(text)
 
 
 def test_which_arabic_letters_join_is_as_unicode_says() -> None:
@@ -145,7 +114,7 @@ def test_json_reads_back_exactly_and_holds_nothing_that_acts(
     assert not set(text) & set("\x1b\x7f\x9b\u202e\u2028\t\r")
 
 
-@given(st.text(), st.integers(min_value=1, max_value=30))
+@given(ANY_TEXT, st.integers(min_value=1, max_value=30))
 def test_shortened_text_fits(text: str, columns: int) -> None:
     text = visible(text)
     assert width(shortened(text, columns)) <= columns
