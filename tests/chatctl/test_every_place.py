@@ -5,7 +5,7 @@ import itertools
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from uuid import UUID
 import cases
 import pytest
 from cases import CASES
-from prepared_server import Chatctl, Finished
+from prepared_server import Finished
 from same_process import Here
 from world import Room, Server, eventually, running
 
@@ -49,9 +49,10 @@ def _room_of(name: str) -> str:
 
 
 def _prepare(server: Server) -> dict[str, dict[str, str | int]]:
-    """A room for each case, and an endpoint where it needs one, as the table says."""
+    """A room for each case that changes one, and one for all that do not, as the table says; and
+    endpoints in the same way."""
     made: dict[str, dict[str, str | int]] = {}
-    for name in cases.of("product", "stream", "sending"):
+    for name in (*_CHANGES, *_BEFORE, _READ):
         room = server.create_room(_room_of(name), admins=("boss",))
         room.ban("mallory", reason="spam")
         server.http.put(f"{room.path}/mutes/trudy", json={})
@@ -61,7 +62,7 @@ def _prepare(server: Server) -> dict[str, dict[str, str | int]]:
         made[name] = {"room": _room_of(name), "message": int(posted["message_id"])}
         if name in _BEFORE:
             _BEFORE[name](room)
-        if "{endpoint}" in CASES[name].words or "{delivery}" in CASES[name].words:
+        if name == _READ or {"{endpoint}", "{delivery}"} & {*CASES[name].words.split()}:
             made[name]["endpoint"] = f"http://127.0.0.1:9/{name.replace(' ', '-')}"
     for each in made.values():
         if "endpoint" in each:
@@ -103,6 +104,8 @@ def _close(room: Room) -> None:
 
 
 _BEFORE = {"rooms sessions": _stay, "rooms rm": _close}
+_READ = "what changes nothing"
+_CHANGES = [each for each in cases.of("product") if CASES[each].again is not None]
 
 
 @pytest.fixture(scope="module")
@@ -140,18 +143,6 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
             )
 
 
-@pytest.fixture
-def words(places: Places, tmp_path: Path) -> Callable[[str], list[str]]:
-    numbers = itertools.count()
-
-    def of(name: str) -> list[str]:
-        new = tmp_path / f"new-{next(numbers)}"
-        known = {**places.known[name], "new": new}
-        return [word.format(**known) for word in CASES[name].words.split()]
-
-    return of
-
-
 def same(answer: Any) -> Any:
     """What must be the same everywhere: without ids, times, sizes and what only a server has."""
     match answer:
@@ -182,66 +173,32 @@ def _document(done: Finished) -> Any:
 
 
 @pytest.mark.parametrize("name", cases.of("product"))
-def test_the_same_answer_everywhere(
-    here: Here, places: Places, words: Callable[[str], list[str]], name: str
-) -> None:
+def test_the_same_answer_everywhere(here: Here, places: Places, tmp_path: Path, name: str) -> None:
     """Once, and then again: what is done already is done already everywhere."""
+    case, numbers = CASES[name], itertools.count()
 
-    def everywhere() -> list[tuple[Any, int]]:
-        finished = [
-            here(
-                *words(name), "--json", "--quiet", stdin=CASES[name].stdin, **places.environ[place]
-            )
-            for place in PLACES
-        ]
-        return [(same(_document(done)), done.exit) for done in finished]
+    def answer(place: str) -> tuple[Any, int]:
+        known = {
+            **places.known.get(name, places.known[_READ]),
+            "new": tmp_path / f"new-{next(numbers)}",
+        }
+        words = [word.format(**known) for word in case.words.split()]
+        environ = places.environ[place]
+        done = here(*words, "--json", "--quiet", stdin=case.stdin, **environ)
+        return same(_document(done)), done.exit
 
-    for expected in (exits.DONE, CASES[name].again):
+    for expected in (exits.DONE, case.again):
         if expected is not None:
-            at_server, on_file, in_memory = everywhere()
+            at_server, on_file, in_memory = map(answer, PLACES)
             assert on_file == at_server
             assert in_memory == at_server
             assert at_server[1] == expected
 
 
-@pytest.mark.parametrize("name", cases.of("stream", "sending"))
-def test_a_stream_needs_a_server(
-    here: Here, places: Places, words: Callable[[str], list[str]], name: str
-) -> None:
-    done = here(*words(name), "--json", "--quiet", **places.environ["file"])
-    assert (done.stdout, done.exit) == ("", exits.UNREACHABLE)
-    assert json.loads(done.stderr)["error"]["code"] == "no_server"
-
-
-@pytest.mark.parametrize("name", cases.of("stream"))
-def test_a_stream_is_the_same_at_both_servers(
-    chatctl: Chatctl, places: Places, words: Callable[[str], list[str]], name: str
-) -> None:
-    """Its first two lines; it is stopped then, if it does not end by itself."""
-    begun = []
-    for place in ("server", "memory"):
-        environ = {**chatctl.environ, **places.environ[place]}
-        stream = Chatctl(chatctl.directory, chatctl.runtime)
-        stream.environ = environ
-        begun.append(stream.start(*words(name), "--json"))
-    seen = []
-    for process in begun:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(2)]
-        process.terminate()
-        process.communicate(timeout=30)
-        seen.append([same(json.loads(line)) for line in lines])
-    assert seen[0] == seen[1]
-    assert all(event["type"] for event in seen[0])
-
-
-def test_what_is_sent_is_told_the_same_at_both_servers(here: Here, places: Places) -> None:
-    """A sample to where nobody listens, once the endpoint is enabled."""
-    url, told = places.known["callbacks test"]["endpoint"], []
-    for place in ("server", "memory"):
-        assert here("callbacks", "enable", str(url), **places.environ[place]).exit == exits.DONE
-        done = here("callbacks", "test", str(url), "--json", **places.environ[place])
-        assert done.exit == exits.PARTLY_DONE
-        told.append((same(json.loads(done.stdout)), json.loads(done.stderr)))
-    assert told[0] == told[1]
-    assert [each["error"] for each in told[0][0]] == ["refused"]
+def test_a_stream_needs_a_server(here: Here, places: Places) -> None:
+    known = {"room": "lobby", "endpoint": "http://127.0.0.1:9/hook"}
+    for name in cases.of("stream", "sending"):
+        words = CASES[name].words.format(**known).split()
+        done = here(*words, "--json", "--quiet", **places.environ["file"])
+        assert (done.stdout, done.exit) == ("", exits.UNREACHABLE), name
+        assert json.loads(done.stderr)["error"]["code"] == "no_server"

@@ -4,7 +4,7 @@ option, and with what was typed, before anything is done."""
 import shlex
 
 import pytest
-from prepared_server import Answer, Prepared
+from prepared_server import Answer, Finished, Prepared
 from same_process import Here
 
 USAGE, NOT_FOUND = 2, 3
@@ -31,41 +31,42 @@ WRITTEN = [
 ]
 
 
-def _run(
-    here: Here, server: Prepared, words: tuple[str, ...], named: str
-) -> tuple[str, str, str, int]:
-    """Its option, and what the command said, which has changed nothing."""
-    option = words[words.index("<file>") - 1]
-    given = [named if word == "<file>" else word for word in words]
-    where = () if words[1] == "listen" else ("--server", server.url)
-    server.answers["GET /management/status"] = Answer({"last_offset": 9})
-    done = here(*given, *where)
-    assert {asked.method for asked in server.asked} <= {"GET"}
-    return option, *done
-
-
-@pytest.mark.parametrize("words", [*READ, *WRITTEN])
-def test_a_directory_is_no_file(here: Here, server: Prepared, words: tuple[str, ...]) -> None:
+@pytest.fixture
+def place(here: Here, server: Prepared) -> Here:
+    """Where there is a directory, a file that is none, and a server that has events."""
     (here.directory / "place").write_text('{"after": 4}')
     (here.directory / "dir").mkdir()
-    option, stdout, stderr, code = _run(here, server, words, "dir")
-    said = f"chatctl: {option}: 'dir' is a directory, not a file\n  try: {option} FILE\n"
-    assert (stdout, stderr, code) == ("", said, USAGE)
-    assert list((here.directory / "dir").iterdir()) == []
-
-
-@pytest.mark.parametrize("words", WRITTEN)
-def test_where_a_file_is_to_be_must_be_a_directory(
-    here: Here, server: Prepared, words: tuple[str, ...]
-) -> None:
-    """No name of ours is told, as of the file that is put in its place at the end."""
-    option, stdout, stderr, code = _run(here, server, words, "no where/x")
-    said = f"chatctl: {option}: 'no where/x' cannot be written: the directory no where is missing\n"
-    assert (stdout, stderr, code) == ("", f"{said}  try: mkdir -p 'no where'\n", NOT_FOUND)
     (here.directory / "plain").touch()
-    option, stdout, stderr, code = _run(here, server, words, "plain/x")
-    said = f"chatctl: {option}: 'plain/x' cannot be written: plain is no directory\n"
-    assert (stdout, stderr, code) == ("", said, USAGE)
+    server.answers["GET /management/status"] = Answer({"last_offset": 9})
+    here.environ["CHATCTL_SERVER"] = server.url
+    return here
+
+
+def _run(here: Here, words: tuple[str, ...], named: str) -> tuple[str, Finished]:
+    """Its option, and what the command said."""
+    option = words[words.index("<file>") - 1]
+    return option, here(*(named if word == "<file>" else word for word in words))
+
+
+def test_a_directory_is_no_file(place: Here, server: Prepared) -> None:
+    for words in (*READ, *WRITTEN):
+        option, done = _run(place, words, "dir")
+        said = f"chatctl: {option}: 'dir' is a directory, not a file\n  try: {option} FILE\n"
+        assert done == ("", said, USAGE), words
+    assert list((place.directory / "dir").iterdir()) == []
+    assert {asked.method for asked in server.asked} <= {"GET"}
+
+
+def test_where_a_file_is_to_be_must_be_a_directory(place: Here, server: Prepared) -> None:
+    """No name of ours is told, as of the file that is put in its place at the end."""
+    for words in WRITTEN:
+        option, done = _run(place, words, "no where/x")
+        said = f"chatctl: {option}: 'no where/x' cannot be written: the directory no where"
+        assert done == ("", f"{said} is missing\n  try: mkdir -p 'no where'\n", NOT_FOUND), words
+        option, done = _run(place, words, "plain/x")
+        said = f"chatctl: {option}: 'plain/x' cannot be written: plain is no directory\n"
+        assert done == ("", said, USAGE), words
+    assert {asked.method for asked in server.asked} <= {"GET"}
 
 
 def test_an_argument_is_a_file_too(here: Here) -> None:
@@ -76,25 +77,17 @@ def test_an_argument_is_a_file_too(here: Here) -> None:
         assert (done.stdout, done.stderr, done.exit) == ("", said, USAGE)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_a_hint_names_a_path_with_a_space_as_a_shell_takes_it(here: Here) -> None:
+    here("db", "migrate", "--db", "sqlite:./chat.db")
+    (here.directory / "a b.db").write_text("")
+    for words in (
         ("serve", "--db", "sqlite:./a b/c.db"),
         ("init", "etc", "--db", "sqlite:./a b/c.db"),
-        ("db", "info", "--db", "sqlite:./a b.db"),
+        ("db", "info", "--db", "sqlite:./no b.db"),
         ("db", "backup", "a b/", "--db", "sqlite:./chat.db"),
         ("db", "backup", "a b/c.db", "--db", "sqlite:./chat.db"),
         ("db", "restore", "a b.db", "--db", "sqlite:./chat.db"),
-    ],
-    ids=" ".join,
-)
-def test_a_hint_names_a_path_with_a_space_as_a_shell_takes_it(
-    here: Here, words: tuple[str, ...]
-) -> None:
-    here("db", "migrate", "--db", "sqlite:./chat.db")
-    (here.directory / "a b.db").write_text("")
-    if words[1] == "info":
-        (here.directory / "a b.db").unlink()
-    hint = here(*words).stderr.splitlines()[1]
-    typed = shlex.split(hint.removeprefix("  try: ").partition(", ")[0])
-    assert any(word.rstrip("/").endswith(("a b", "a b.db")) for word in typed), typed
+    ):
+        hint = here(*words).stderr.splitlines()[1]
+        typed = shlex.split(hint.removeprefix("  try: ").partition(", ")[0])
+        assert any(word.rstrip("/").endswith(("a b", "a b.db", "no b.db")) for word in typed), typed
