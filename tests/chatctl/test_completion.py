@@ -5,7 +5,9 @@ import contextlib
 import os
 import pty
 import re
+import shlex
 import subprocess
+from collections.abc import Sequence
 
 import forks
 import programs
@@ -39,15 +41,6 @@ def with_rooms(server: Prepared) -> Prepared:
     return server
 
 
-def _shell(chatctl: Chatctl, server: Prepared, shell: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [programs.path(shell), *arguments], capture_output=True, text=True, timeout=60,
-        check=False, cwd=chatctl.directory, env=_environment(chatctl, server),
-    )  # fmt: skip
-    assert (done.stderr, done.returncode) == ("", 0), done
-    return done.stdout
-
-
 def _environment(chatctl: Chatctl, server: Prepared) -> dict[str, str]:
     """With a ``chatctl`` in PATH that talks to the prepared server."""
     environment = {**chatctl.environ, "LANG": "C.UTF-8"}
@@ -56,83 +49,80 @@ def _environment(chatctl: Chatctl, server: Prepared) -> dict[str, str]:
     return {**environment, "CHATCTL_SERVER": server.url, "TERM": "xterm", "PATH": path}
 
 
-# Each prints a candidate a line, as the word that a shell would make of it.
+# ``ask`` prints a candidate a line, as the word that a shell would make of it, and a dot behind
+# them.
 ASK = {
     "bash": """
 source <(chatctl completion bash)
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-_chatctl
-for each in "${COMPREPLY[@]}"; do eval "printf '%s\\n' $each"; done
+ask() {
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _chatctl
+    for each in "${COMPREPLY[@]}"; do eval "printf '%s\\n' $each"; done
+    echo .
+}
 """,
     "zsh": """
 autoload -U compinit && compinit -u -D
 source <(chatctl completion zsh)
-words=("$@") CURRENT=$#
 compadd() { shift; print -rl -- "$@"; }
-_chatctl_zsh
+ask() { words=("$@") CURRENT=$#; _chatctl_zsh; echo . }
 """,
     "fish": """
 chatctl completion fish | source
-complete -C (string join ' ' -- $argv) | string replace -r '\\t.*' ''
-true
+function ask
+    complete -C (string join ' ' -- $argv) | string replace -r '\\t.*' ''
+    echo .
+end
 """,
+}
+OPTIONS = {"bash": ("--norc", "-c"), "zsh": ("-f", "-c"), "fish": ("-N", "-c")}
+
+
+def _offered(
+    chatctl: Chatctl, server: Prepared, shell: str, questions: Sequence[Sequence[str]]
+) -> list[set[str]]:
+    """For the last of the words of each, which is what is typed of it."""
+    asked = "\n".join(f"ask chatctl {shlex.join(words)}" for words in questions)
+    done = subprocess.run(
+        [programs.path(shell), *OPTIONS[shell], f"{ASK[shell]}\n{asked}\n"], capture_output=True,
+        text=True, timeout=60, check=False, cwd=chatctl.directory,
+        env=_environment(chatctl, server),
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == ("", 0), done
+    lines = iter(done.stdout.split("\n"))
+    begun = [words[-1].replace("\\", "") for words in questions]
+    return [
+        {line for line in iter(lines.__next__, ".") if line and line.startswith(begin)}
+        for begin in begun
+    ]
+
+
+QUESTIONS: dict[tuple[str, ...], set[str]] = {
+    ("roo",): {"rooms", "room-users"},
+    ("rooms", "cr"): {"create"},
+    ("events", "ls", "--type", "ban."): {"ban.set", "ban.lifted"},
+    ("callbacks", "show", ""): {"data", "0198c1a0-0000-7000-8000-000000000002"},
+    ("callbacks", "recover", "--endpoint", "da"): {"data"},
+    ("ban", "lobby", ""): set(),
+    ("rooms", "history", "--un"): {"--until"},
+    ("completion", "--qu"): {"--quiet"},
+    ("rooms", "ls", "--status", ""): {"open", "closed", "all"},
+    ("callbacks", "deliveries", "--status", ""): {"pending", "delivered", "failed", "skipped"},
+    ("rooms", "show", "lo"): {"lobby", "long island"},
+    ("events", "tail", "-f", "--lim"): {"--limit"},
+    ("rooms", "show", "long\\ i"): {"long island"},  # quoted already
 }
 
 
-def _offered(chatctl: Chatctl, server: Prepared, shell: str, *words: str) -> set[str]:
-    """For the last of the words, which is what is typed of it."""
-    options = {"bash": ["--norc", "-c"], "zsh": ["-f", "-c"], "fish": ["-N", "-c"]}[shell]
-    name = [] if shell == "fish" else [shell]
-    shown = _shell(chatctl, server, shell, *options, ASK[shell], *name, "chatctl", *words)
-    begin = words[-1].replace("\\", "")
-    return {line for line in shown.split("\n") if line and line.startswith(begin)}
-
-
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (("roo",), {"rooms", "room-users"}),
-        (("rooms", "cr"), {"create"}),
-        (("events", "ls", "--type", "ban."), {"ban.set", "ban.lifted"}),
-        (("callbacks", "show", ""), {"data", "0198c1a0-0000-7000-8000-000000000002"}),
-        (("callbacks", "recover", "--endpoint", "da"), {"data"}),
-        (("ban", "lobby", ""), set()),
-        (("rooms", "history", "--un"), {"--until"}),
-        (("completion", "--qu"), {"--quiet"}),
-        (("rooms", "ls", "--status", ""), {"open", "closed", "all"}),
-        (
-            ("callbacks", "deliveries", "--status", ""),
-            {"pending", "delivered", "failed", "skipped"},
-        ),
-        (("rooms", "show", "lo"), {"lobby", "long island"}),
-        (("events", "tail", "-f", "--lim"), {"--limit"}),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_what_is_offered(
-    chatctl: Chatctl, server: Prepared, shell: str, words: tuple[str, ...], expected: set[str]
-) -> None:
-    assert _offered(chatctl, server, shell, *words) == expected
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_nothing_in_a_rooms_name_is_run(chatctl: Chatctl, server: Prepared, shell: str) -> None:
-    found = _offered(chatctl, server, shell, "ban", "")
+def test_what_is_offered(chatctl: Chatctl, server: Prepared, shell: str) -> None:
+    """Nothing in a room's name is run."""
+    *answers, rooms = _offered(chatctl, server, shell, [*QUESTIONS, ("ban", "")])
+    assert dict(zip(QUESTIONS, answers, strict=True)) == QUESTIONS
     assert not (chatctl.directory / "pwned").exists()
-    assert (OFFERED - found, found - set(ROOMS)) == (set(), set())
-
-
-def test_a_word_that_is_quoted_already_goes_on(chatctl: Chatctl, server: Prepared) -> None:
-    assert _offered(chatctl, server, "bash", "rooms", "show", "long\\ i") == {"long island"}
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_without_a_server_no_rooms_are_offered(
-    chatctl: Chatctl, server: Prepared, shell: str
-) -> None:
+    assert (OFFERED - rooms, rooms - set(ROOMS)) == (set(), set())
     server.answers.clear()
-    assert _offered(chatctl, server, shell, "rooms", "show", "") == set()
+    assert _offered(chatctl, server, shell, [("rooms", "show", "")]) == [set()]
 
 
 # What a person at a terminal gets, who presses Tab and then Enter: the words of the command.
