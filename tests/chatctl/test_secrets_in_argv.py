@@ -58,14 +58,6 @@ def traced(chatctl: Chatctl) -> Traced:
     return Traced(chatctl)
 
 
-@pytest.fixture
-def signing(chatctl: Chatctl) -> dict[str, str]:
-    path = chatctl.directory / "token-secret"
-    path.write_text(SECRET)
-    path.chmod(0o600)
-    return {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET_FILE": str(path)}
-
-
 def test_a_secret_in_an_argument_would_be_seen(traced: Traced) -> None:
     subprocess.run(traced.command("true", "-m", "chatctl", SECRET), check=True)
     assert SECRET in traced.seen()
@@ -126,7 +118,11 @@ def test_init_writes_secrets(traced: Traced) -> None:
     assert not any(path.read_text().strip() in trace for path in written)
 
 
-def test_a_token_is_minted(traced: Traced, signing: dict[str, str]) -> None:
+def test_a_token_is_minted_and_inspected_from_stdin(traced: Traced) -> None:
+    path = traced.chatctl.directory / "token-secret"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    signing = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET_FILE": str(path)}
     args = ("token", "mint", "--user", "anna")
     token = traced(*args, **signing).strip()
     trace = traced.seen(*args)
@@ -134,9 +130,6 @@ def test_a_token_is_minted(traced: Traced, signing: dict[str, str]) -> None:
     assert token not in trace
     assert SECRET not in trace
 
-
-def test_a_token_is_inspected_from_stdin(traced: Traced, signing: dict[str, str]) -> None:
-    token = traced.chatctl("token", "mint", "--user", "anna", **signing).stdout.strip()
     assert "anna" in traced("token", "inspect", "-", stdin=token, **signing)
     trace = traced.seen("token", "inspect", "-")
     assert token not in trace

@@ -81,7 +81,7 @@ def test_every_type_reads_well() -> None:
             assert re.match(r"\* .|Anna: .", said), said
 
 
-SAID = {
+SAID: dict[events.Payload, str] = {
     events.AdminsSet("room", ()): "* the room's admins are nobody",
     events.AdminsSet("group", ("a", "b")): "* the chat's admins are a, b",
     events.ParticipantJoined("anna", "agent"): "* anna is a participant (agent)",
