@@ -122,8 +122,10 @@ TRIED = [
     _tried("events replay --to-file x --cursor ahead", "rm ahead, and --since 0", "rm ahead", "events replay --since 0 --to-file x --cursor ahead"),
     _tried("events replay --since 0 --to nothing", "--to http://localhost:8080", "events replay --since 0 --dry-run --to http://localhost:8080"),
     _tried("events replay --since 0 --to http://127.0.0.1:9 --secret-file empty", OR_MORE, f"{BASE64} > empty", "events replay --since 0 --to http://127.0.0.1:9 --secret-file empty", ends=(0, 6)),
+    _tried("events replay --since 0 --to http://127.0.0.1:9 --secret-file list", OR_MORE, f"{BASE64} > list", "events replay --since 0 --to http://127.0.0.1:9 --secret-file list", ends=(0, 6)),
     _tried("events replay --since 0 --to http://a:b", "--to http://localhost:8080/hook", "events replay --since 0 --dry-run --to http://localhost:8080/hook"),
     _tried("sync pull -o out", "rm out.part out.part.cursor"),
+    _tried("rooms history lobby --since 999999999999", "--since 9999-12-31", "rooms history lobby --since 9999-12-31"),
     # Callbacks.
     _tried(f"callbacks add {HOOK} --events custom.* --secret-file signing", "chatctl callbacks rotate-secret {}, or PATCH /management/callbacks/{}, changes it", f"callbacks rotate-secret {HOOK} --secret-file signing"),
     _tried("callbacks add - --events * --secret-file -", "--secret-file FILE", f"{BASE64} > key", f"{ADD} * --secret-file key"),
@@ -155,6 +157,7 @@ TRIED = [
     _tried("db migrate --db 'sqlite:./n o/x.db'", "mkdir -p '{dir}/n o'"),
     _tried("db restore good.db", "chatctl db restore good.db --yes"),
     _tried("db restore text.db --yes", "choose another backup", "db restore good.db --yes"),
+    _tried("db restore empty --yes", "choose another backup", "db restore good.db --yes"),
     _tried("db check --db sqlite:./text.db", "chatctl db restore FILE, with the newest good backup", "db restore good.db --yes --db sqlite:./text.db", "db check --db sqlite:./text.db"),
     _tried("db info --db sqlite:./text.db", "another file, or: chatctl db restore FILE, with the newest good backup", "db restore good.db --yes --db sqlite:./text.db", "db info --db sqlite:./text.db"),
     _tried("db backup -", "chatctl db backup FILE", "db backup new"),
@@ -211,3 +214,75 @@ TRIED = [
         for name, file in (("ADMIN_API_KEY", "nowhere"), ("ROOM_TOKEN_SECRET", "empty"), ("METRICS_KEY", "latin"), ("METRICS_KEY", "large"))
     ),
 ]  # fmt: skip
+# What functions and names of other modules put together: a pattern of it.
+SPOKEN = {
+    "_serve(self._options)": "chatctl serve.*, and then the same again",
+    "self.example": "as in: chatctl .+",
+    "_how_to_write(name)": "umask 077; openssl rand .+ 32 > FILE, and FILE as .+_FILE",
+    "did_you_mean(text.lower(), words)": r"did you mean \w+\?",
+    "did_you_mean(level, LEVELS)": r"did you mean \w+\?",
+    "did_you_mean(area, AREAS)": r"did you mean \w+\?",
+    "failure.hint.replace('after_seq=', '--since ')": "--since .+",
+    "signatures.FIX": "openssl rand -base64 32 writes a good one",
+    "files.CHECK": "chatctl db check, and then .+",
+    "shlex.quote(name.strip())": "'lob by'",
+}
+# Hints whose error no line above can have, and why; where a test prints it, the test.
+_LISTENS = "a receiver listens until it is stopped"
+_SENDS = (
+    "it is printed after the tries of a real server: test_sync_command.py, test_sync_on_file.py"
+)
+_REMOTE = "a server has to answer badly, or late: test_reaching.py, test_streams.py"
+_OVER_HTTP = "the command line refuses it before it asks a server"
+_HELD = "a server or another command has to hold the file: test_reaching.py, test_lock.py"
+_FULL = "on a full disk: test_full_disk.py"
+_OTHERS = "another user has to own the file"
+ELSEWHERE = {
+    "'the same with CHATCTL_DEBUG=1 in the environment, and report what it prints'": (
+        "a defect: test_commands.py"
+    ),
+    "'--fail 500,500,200'": _LISTENS,
+    "'--delay 2s'": _LISTENS,
+    "'chatctl callbacks listen --port 0, which takes a free one'": "test_callbacks_listen.py",
+    "self._rest()": "it has to be stopped on its way: test_callbacks_recover.py",
+    "'chatctl callbacks show DELIVERY, which has the whole answer'": "a receiver has to answer",
+    "'--timeout 2m'": _REMOTE,
+    "', then '.join((each for each in (failure.hint, rest) if each))": "test_replay.py",
+    "'its log, and chatctl db check beside the database'": _HELD,
+    "f\"its log; {moved.hint(found['pid'], Path(found['database']))}\"": _HELD,
+    "'chatctl callbacks deliveries --status failed'": _SENDS,
+    "'chatctl callbacks deliveries --status pending, or a longer --timeout'": _SENDS,
+    "'the same command with a longer --timeout'": "the time has to be over: test_sync_on_file.py",
+    "_LONGER": "callbacks have to wait for longer than --timeout",
+    "f'{error.hint}, then {rest}'": _FULL,
+    "f'chatctl watch {room_id} --since 0, for what did'": "a room has to close in a stream",
+    "f'after_seq={room.last_seq}'": "watch says it as --since, above",
+    "f'--server with the address it points to: {location}'": _REMOTE,
+    "'the same command again: what is done already stays as it is'": _REMOTE,
+    "'the same again'": _REMOTE,
+    "f'the chatctl of the server: pip install chatctl=={theirs}'": "test_versions.py",
+    "f'the chatctl of the server: pip install chatctl=={self._version}'": "test_versions.py",
+    "f'{one}, or --db with the database of one'": _HELD,
+    "f'chmod 600 {shlex.quote(name)}'": "beside a server without a socket: test_foreign_files.py",
+    "f\"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE\"": _OTHERS,
+    "f'run this as the owner of {path}'": _OTHERS,
+    "'run this as the user who owns the database'": _OTHERS,
+    "'remove one that is not needed any more'": "of one endpoint too many: test_endpoint_limit.py",
+    "', '.join(possible)": _OVER_HTTP,
+    "'such as message.posted, room.* or *'": _OVER_HTTP,
+    "'such as message.*'": _OVER_HTTP,
+    "'from is the earlier of the two times'": _OVER_HTTP,
+    "'make room on its disk'": _FULL,
+    "f'make room or copy {path} and {log} to another directory'": "nothing can be written beside a log",
+    "MAKE_ROOM": _FULL,
+    "'wait longer with --lock-timeout SECONDS'": _HELD,
+    "moved.hint(holder.pid, Path(database))": _HELD,
+    "f'stop that server first: kill {holder.pid}'": _HELD,
+    "'choose another address with --bind HOST:PORT'": "of a port in use: test_starting.py",
+    "'look for a quote that is not closed, or text behind the closing one'": (
+        "of an .env, which every line above would read"
+    ),
+    "'chatctl db check'": "a copy has to break a rule",
+    "'end what reads it, then repeat this'": "another program has to read the file",
+    "'use a new file'": "of versions never released: test_maintenance_migrate.py",
+}

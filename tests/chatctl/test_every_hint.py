@@ -1,6 +1,7 @@
-"""What the product's hints say can be done, and helps: by the table in ``hint_cases``. That the
-commands and options of a hint are there is looked at by ``hints`` in every test."""
+"""Every hint that the product can print: the command that prints it, and what it says is done, by
+the table in ``hint_cases``. A hint in the source that no line of the table prints fails here."""
 
+import ast
 import re
 import shlex
 import shutil
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import jwt
 import pytest
-from hint_cases import TRIED, Tried
+from hint_cases import ELSEWHERE, SPOKEN, TRIED, Tried
 from offline import Offline
-from prepared_server import Finished
+from prepared_server import ROOT, Finished
 from same_process import Here
 from test_every_error import give_up_a_delivery
 from world import KEY, Server, running
@@ -22,6 +23,10 @@ from world import KEY, Server, running
 from chatctl.shell import places, registry
 from chatctl_server.actions import conversations
 from chatctl_server.storage import maintenance
+
+# What raises an error, and the place of the hint among its arguments.
+_RAISES = {"usage": 1, "Failure": 2, "failure": 2, "Refused": 1, "check_terminal": 1}
+Constants = dict[str, ast.expr]
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +133,84 @@ def test_what_a_hint_says_works(place: Here, server: Server, case: Tried) -> Non
 
 def _pattern(hint: str, here: Here) -> str:
     return re.escape(hint.replace("{dir}", str(here.directory))).replace(r"\{\}", ".+")
+
+
+def test_every_hint_of_the_source_is_tried_or_named() -> None:
+    """By its own words: those of its values that are not written in it may be anything."""
+    printed = [case.hint for case in TRIED]
+    found = list(_hints())
+    assert len(found) > 150
+    missing = []
+    for text, pattern in found:
+        if not any(re.fullmatch(pattern, each) for each in printed):
+            missing.append(text)
+    assert {*missing} == {*ELSEWHERE}
+
+
+def _hints() -> Iterator[tuple[str, str]]:
+    """The expression, and a pattern of what it prints. An error's hint that is
+    passed on was told where it was raised."""
+    for path in sorted(ROOT.glob("chatctl*/**/*.py")):
+        tree = ast.parse(path.read_text())
+        known = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            for one in _hints_of(node):
+                for each in _choices(one):
+                    if not _is_passed_on(each):
+                        yield ast.unparse(each), _words(each, known)
+
+
+def _hints_of(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            place = _RAISES.get(name, len(node.args))
+            yield from node.args[place : place + 1]
+            yield from (each.value for each in node.keywords if each.arg == "hint")
+        case ast.Assign(targets=[ast.Name(id="hint") | ast.Attribute(attr="hint")]):
+            yield node.value
+
+
+def _choices(node: ast.expr) -> Iterator[ast.expr]:
+    match node:
+        case ast.IfExp():
+            yield from (*_choices(node.body), *_choices(node.orelse))
+        case ast.BoolOp():
+            for each in node.values:
+                yield from _choices(each)
+        case _:
+            yield node
+
+
+def _is_passed_on(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=None) | ast.Attribute(attr="hint") | ast.Name(id="hint"):
+            return True
+        case ast.Call(func=ast.Name(id="str") | ast.Attribute(attr="get" | "completed")):
+            return True
+    return False
+
+
+def _words(node: ast.expr, known: Constants) -> str:
+    """A pattern; what has no words of its own is nothing that can be printed."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return re.escape(text)
+        case ast.JoinedStr():
+            return "".join(_words(each, known) for each in node.values)
+        case ast.FormattedValue():
+            return _words(node.value, known) if isinstance(node.value, ast.Name) else ".*"
+        case ast.Name(id=name) if name in known:
+            return _words(known[name], known)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="shlex")), args=[ast.Tuple(elts=all)]):
+            constant = (isinstance(each, ast.Constant) for each in all)
+            return " ".join(
+                _words(each, known) if is_so else ".+"
+                for each, is_so in zip(all, constant, strict=True)
+            )
+    return SPOKEN.get(ast.unparse(node), ".+" if isinstance(node, ast.Name) else "(?!)")
