@@ -17,46 +17,23 @@ from chatctl.show import given_up, output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
 
-_LIST = (
-    Column("endpoint_id", "ID", "id"),
-    Column("kind", "KIND", "id"),
-    Column("url", "URL", "id"),
-    Column("events", "EVENTS"),
-    Column("status", "STATUS", "id"),
-    Column("pending", "PENDING", "number"),
-    Column("oldest_pending_at", "OLDEST", "time"),
-    Column("failing_since", "FAILING", "time"),
-    Column("scope", "SCOPE", "id"),
-    Column("failed", "GIVEN_UP", "number"),
-    Column("oldest_failed_at", "OLDEST_GIVEN_UP", "time"),
+_LIST = output.columns(
+    "endpoint_id ID id; kind KIND id; url URL id; events EVENTS; status STATUS id; "
+    "pending PENDING number; oldest_pending_at OLDEST time; failing_since FAILING time; "
+    "scope SCOPE id; failed GIVEN_UP number; oldest_failed_at OLDEST_GIVEN_UP time"
 )
 # What a person reads.
-_READ = (
-    Column("endpoint_id", "ID", "id"),
-    Column("hears", "EVENTS"),
-    Column("url", "URL", "id"),
-    Column("state", "STATUS"),
-    Column("pending", "PENDING", "number"),
+_READ = output.columns(
+    "endpoint_id ID id; hears EVENTS; url URL id; state STATUS; pending PENDING number"
 )
 _GIVEN_UP = Column("failed", "GIVEN UP", "number")
-SHOW = (
-    Column("endpoint_id", "id", "id"),
-    Column("origin", "origin", "id"),
-    Column("kind", "kind", "id"),
-    Column("scope", "scope", "id"),
-    Column("url", "url", "id"),
-    Column("events", "events"),
-    Column("status", "status", "id"),
-    Column("disabled_reason", "disabled because"),
-    Column("is_guarded", "guarded"),
-    Column("has_secret", "secret"),
-    Column("secret_overlap_until", "old secret until", "time"),
-    Column("created_at", "created", "time"),
-    Column("failing_since", "failing since", "time"),
-    Column("pending", "pending", "number"),
-    Column("oldest_pending_at", "oldest pending", "time"),
-    Column("failed", "given up", "number"),
-    Column("oldest_failed_at", "oldest given up", "time"),
+SHOW = output.columns(
+    "endpoint_id id id; origin origin id; kind kind id; scope scope id; url url id; events events; "
+    "status status id; disabled_reason disabled because; is_guarded guarded; has_secret secret; "
+    "secret_overlap_until old secret until time; created_at created time; "
+    "failing_since failing since time; pending pending number; "
+    "oldest_pending_at oldest pending time; failed given up number; "
+    "oldest_failed_at oldest given up time"
 )
 _ROOMS = "rooms"
 _SCOPE = re.compile(f"{_ROOMS}|all|(workspace|site):[1-9][0-9]{{0,17}}", re.ASCII)

@@ -15,28 +15,16 @@ from chatctl.shell.bulk import Said
 from chatctl.shell.failures import usage
 from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 
-COLUMNS = (
-    Column("delivery_id", "DELIVERY", "id"),
-    Column("event", "EVENT", "id"),
-    Column("room_id", "ROOM", "id"),
-    Column("status", "STATUS", "id"),
-    Column("tries", "TRIES", "number"),
-    Column("tries_allowed", "ALLOWED", "number"),
-    Column("last_status", "ANSWER", "number"),
-    Column("last_error", "ERROR", "id"),
-    Column("planned_at", "PLANNED", "time"),
-    Column("finished_at", "FINISHED", "time"),
-    Column("next_try_at", "NEXT", "time"),
+COLUMNS = output.columns(
+    "delivery_id DELIVERY id; event EVENT id; room_id ROOM id; status STATUS id; "
+    "tries TRIES number; tries_allowed ALLOWED number; last_status ANSWER number; "
+    "last_error ERROR id; planned_at PLANNED time; finished_at FINISHED time; "
+    "next_try_at NEXT time"
 )
 # What a person reads: all in a line of 80 columns.
-_READ = (
-    Column("delivery_id", "DELIVERY", "id"),
-    Column("event", "EVENT"),
-    Column("room", "ROOM"),
-    Column("outcome", "OUTCOME"),
-    Column("planned_at", "PLANNED", "time"),
+_READ = output.columns(
+    "delivery_id DELIVERY id; event EVENT; room ROOM; outcome OUTCOME; planned_at PLANNED time"
 )
 _USUAL = 100
 _OTHER_EVENTS = (*event_types.CALLBACKS, event_types.SAMPLE)

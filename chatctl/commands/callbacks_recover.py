@@ -18,12 +18,9 @@ from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output, progress
 from chatctl.show.output import Column
 
-_RESULT = (
-    Column("count", "deliveries", "number"),
-    Column("first_id", "first", "id"),
-    Column("first_at", "first planned", "time"),
-    Column("last_id", "last", "id"),
-    Column("last_at", "last planned", "time"),
+_RESULT = output.columns(
+    "count deliveries number; first_id first id; first_at first planned time; last_id last id; "
+    "last_at last planned time"
 )
 _EXPECTED = Column("expected_seconds", "expected seconds", "number")
 _USUAL_RATE = "50/s"

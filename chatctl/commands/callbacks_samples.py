@@ -13,24 +13,12 @@ from chatctl.shell import failures, signals
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 
-_COLUMNS = (
-    Column("event", "EVENT", "id"),
-    Column("url", "URL", "id"),
-    Column("status", "STATUS", "id"),
-    Column("answer_status", "ANSWER", "number"),
-    Column("error", "ERROR", "id"),
-    Column("latency_ms", "LATENCY MS", "number"),
-    Column("answer", "SAID"),
-    Column("delivery_id", "DELIVERY", "id"),
+_COLUMNS = output.columns(
+    "event EVENT id; url URL id; status STATUS id; answer_status ANSWER number; error ERROR id; "
+    "latency_ms LATENCY MS number; answer SAID; delivery_id DELIVERY id"
 )
-_READ = (
-    Column("event", "EVENT", "id"),
-    Column("said", "ANSWER"),
-    Column("latency", "IN", "id"),
-    Column("url", "URL"),
-)
+_READ = output.columns("event EVENT id; said ANSWER; latency IN id; url URL")
 _ONLY_SERVED = "samples are sent by a running server"
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.5

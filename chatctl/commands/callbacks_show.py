@@ -13,25 +13,15 @@ from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, arg, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 from chatctl.show.visible import cell, json_text, visible
 
-_DELIVERY = (
-    Column("delivery_id", "id", "id"),
-    Column("endpoint_id", "endpoint", "id"),
-    Column("kind", "kind", "id"),
-    Column("event", "event", "id"),
-    Column("room_id", "room", "id"),
-    Column("status", "status", "id"),
-    Column("mark", "mark", "id"),
-    Column("number", "batch", "number"),
-    Column("tries", "tries", "number"),
-    Column("tries_allowed", "tries allowed", "number"),
-    Column("planned_at", "planned", "time"),
-    Column("finished_at", "finished", "time"),
-    Column("next_try_at", "next try", "time"),
+_DELIVERY = output.columns(
+    "delivery_id id id; endpoint_id endpoint id; kind kind id; event event id; room_id room id; "
+    "status status id; mark mark id; number batch number; tries tries number; "
+    "tries_allowed tries allowed number; planned_at planned time; finished_at finished time; "
+    "next_try_at next try time"
 )
-_ATTEMPT = (Column("at", "AT", "time"),)
+_ATTEMPT = output.columns("at AT time")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 

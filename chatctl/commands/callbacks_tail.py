@@ -10,21 +10,11 @@ from chatctl.link import connection, streams
 from chatctl.link.client import Json
 from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 
-_COLUMNS = (
-    Column("at", "AT", "id"),
-    Column("state", "STATE", "id"),
-    Column("event", "EVENT", "id"),
-    Column("room_id", "ROOM", "id"),
-    Column("number", "TRY", "number"),
-    Column("status", "ANSWER", "number"),
-    Column("error", "ERROR", "id"),
-    Column("latency_ms", "LATENCY MS", "number"),
-    Column("next", "NEXT", "id"),
-    Column("retry_in_seconds", "RETRY IN", "number"),
-    Column("delivery_id", "DELIVERY", "id"),
-    Column("url", "URL", "id"),
+_COLUMNS = output.columns(
+    "at AT id; state STATE id; event EVENT id; room_id ROOM id; number TRY number; "
+    "status ANSWER number; error ERROR id; latency_ms LATENCY MS number; next NEXT id; "
+    "retry_in_seconds RETRY IN number; delivery_id DELIVERY id; url URL id"
 )
 _NEXT = {"delivered": "delivered", "given_up": "given up", "skipped": "not sent any more"}
 

@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from chatctl.link import connection, mismatches
 from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 
 if TYPE_CHECKING:
     from chatctl_server.settings.sources import Loaded
 
-_SHOWN = (
-    Column("name", "SETTING", "id"),
-    Column("value", "VALUE", "id"),
-    Column("origin", "FROM", "id"),
-)
-_CHECKED = (
-    Column("ok", "ok"),
-    Column("configuration", "configuration", "id"),
-    Column("warnings", "warnings"),
-)
+_SHOWN = output.columns("name SETTING id; value VALUE id; origin FROM id")
+_CHECKED = output.columns("ok ok; configuration configuration id; warnings warnings")
 _OTHERS_READ = 0o004
 
 

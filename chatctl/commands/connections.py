@@ -3,15 +3,10 @@
 from chatctl.link import connection
 from chatctl.shell.options import Options, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 
-_LIST = (
-    Column("room_name", "ROOM"),
-    Column("user_id", "USER", "id"),
-    Column("nickname", "NAME"),
-    Column("address", "ADDRESS", "id"),
-    Column("join_time", "JOINED", "time"),
-    Column("room_id", "ROOM_ID", "id"),
+_LIST = output.columns(
+    "room_name ROOM; user_id USER id; nickname NAME; address ADDRESS id; join_time JOINED time; "
+    "room_id ROOM_ID id"
 )
 
 

@@ -18,12 +18,9 @@ from chatctl.show import output, progress
 from chatctl.show.output import Column
 from chatctl.show.visible import visible
 
-_PRUNED = (
-    Column("room_id", "ID", "id"),
-    Column("room_name", "NAME"),
-    Column("total_joins", "JOINS", "number"),
-    Column("created_at", "CREATED", "time"),
-    Column("closed_at", "CLOSED", "time"),
+_PRUNED = output.columns(
+    "room_id ID id; room_name NAME; total_joins JOINS number; created_at CREATED time; "
+    "closed_at CLOSED time"
 )
 # A client that resumes asks by such a number (docs/rooms.md, Resume).
 _POSTED_SINCE = (
@@ -317,7 +314,7 @@ def _verdict(options: Options, path: Path, problems: Sequence[object]) -> None:
     """Raises Failure ``check_failed`` after a line for each problem; under ``--json`` they stand
     in its message."""
     if not problems:
-        columns = (Column("ok", "ok"), Column("database", "database", "id"))
+        columns = output.columns("ok ok; database database id")
         output.record(options, columns, {"ok": True, "database": str(path)})
         return
     found = f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}"

@@ -15,24 +15,13 @@ from chatctl.shell import places
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output, sentences
-from chatctl.show.output import Column
 
-_COLUMNS = (
-    Column("offset", "OFFSET", "number"),
-    Column("at", "AT", "id"),
-    Column("type", "TYPE", "id"),
-    Column("room_id", "ROOM", "id"),
-    Column("actor", "ACTOR"),
-    Column("data", "DATA"),
+_COLUMNS = output.columns(
+    "offset OFFSET number; at AT id; type TYPE id; room_id ROOM id; actor ACTOR; data DATA"
 )
 # What a person reads: the room by its name, the data as a sentence.
-_READ = (
-    Column("offset", "OFFSET", "number"),
-    Column("when", "WHEN", "time"),
-    Column("type", "TYPE", "id"),
-    Column("room", "ROOM"),
-    Column("actor", "ACTOR"),
-    Column("what", "WHAT"),
+_READ = output.columns(
+    "offset OFFSET number; when WHEN time; type TYPE id; room ROOM; actor ACTOR; what WHAT"
 )
 _LARGEST_PAGE = 1000
 _USUAL = 100

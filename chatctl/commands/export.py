@@ -14,18 +14,13 @@ from chatctl.shell import failures
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output, progress, stdout
-from chatctl.show.output import Column
 from chatctl.show.visible import cell
 
 _CSV = (
     "room_id", "room_name", "message_id", "seq", "created_at", "user_id", "nickname", "kind",
     "content", "deleted",
 )  # fmt: skip
-_WRITTEN = (
-    Column("file", "file", "id"),
-    Column("rooms", "rooms", "number"),
-    Column("messages", "messages", "number"),
-)
+_WRITTEN = output.columns("file file id; rooms rooms number; messages messages number")
 
 
 @verb(

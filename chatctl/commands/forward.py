@@ -20,24 +20,14 @@ from chatctl.shell import signals
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 
 if TYPE_CHECKING:
     from chatctl.webhooks.poster import PostOutcome, PostReceiver
 
-_COLUMNS = (
-    Column("at", "AT", "id"),
-    Column("state", "STATE", "id"),
-    Column("type", "TYPE", "id"),
-    Column("room_id", "ROOM", "id"),
-    Column("number", "TRY", "number"),
-    Column("status", "ANSWER", "number"),
-    Column("error", "ERROR", "id"),
-    Column("latency_ms", "LATENCY MS", "number"),
-    Column("next", "NEXT", "id"),
-    Column("retry_in_seconds", "RETRY IN", "number"),
-    Column("offset", "OFFSET", "number"),
-    Column("event_id", "EVENT", "id"),
+_COLUMNS = output.columns(
+    "at AT id; state STATE id; type TYPE id; room_id ROOM id; number TRY number; "
+    "status ANSWER number; error ERROR id; latency_ms LATENCY MS number; next NEXT id; "
+    "retry_in_seconds RETRY IN number; offset OFFSET number; event_id EVENT id"
 )
 _MARK = "forward"
 _FIRST_PAUSE_SECONDS = 1.0

@@ -15,21 +15,14 @@ from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
-_MESSAGES = (
-    Column("message_id", "MESSAGE", "number"),
-    Column("seq", "SEQ", "number"),
-    Column("created_at", "CREATED", "time"),
-    Column("user_id", "USER", "id"),
-    Column("nickname", "NAME"),
-    Column("content", "TEXT"),
+_MESSAGES = output.columns(
+    "message_id MESSAGE number; seq SEQ number; created_at CREATED time; user_id USER id; "
+    "nickname NAME; content TEXT"
 )
 DELETED = Column("deleted", "DELETED")
-_SESSIONS = (
-    Column("user_id", "USER", "id"),
-    Column("nickname", "NAME"),
-    Column("join_time", "JOINED", "time"),
-    Column("leave_time", "LEFT", "time"),
-    Column("duration_seconds", "STAYED", "seconds"),
+_SESSIONS = output.columns(
+    "user_id USER id; nickname NAME; join_time JOINED time; leave_time LEFT time; "
+    "duration_seconds STAYED seconds"
 )
 _USUAL = 50
 _MESSAGES_A_PAGE = 1000

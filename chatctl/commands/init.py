@@ -21,17 +21,14 @@ from chatctl.shell import failures
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, arg, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 from chatctl.show.visible import visible
 
 MARK = ".chatctl-init"
 # For the service's user to read, whatever root's umask: the configuration holds no secret.
 OPEN = 0o644
-_WRITTEN = (
-    Column("configuration", "configuration", "id"),
-    Column("database", "database", "id"),
-    Column("admin_api_key_file", "admin API key", "id"),
-    Column("room_token_secret_file", "room token secret", "id"),
+_WRITTEN = output.columns(
+    "configuration configuration id; database database id; admin_api_key_file admin API key id; "
+    "room_token_secret_file room token secret id"
 )
 _TEXT = """\
 # Written by chatctl init. All settings, and what is in force: chatctl config show --origin

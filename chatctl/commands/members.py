@@ -9,18 +9,13 @@ from chatctl.link.client import Client, Json
 from chatctl.shell.failures import usage
 from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
 
-_MEMBERS = (
-    Column("user_id", "USER", "id"),
-    Column("nickname", "NAME"),
-    Column("is_admin", "ADMIN"),
-    Column("is_muted", "MUTED"),
-    Column("join_time", "JOINED", "time"),
+_MEMBERS = output.columns(
+    "user_id USER id; nickname NAME; is_admin ADMIN; is_muted MUTED; join_time JOINED time"
 )
 # The room beside each: in a pipe a line with a tab is one whose user is escaped.
-_ADMINS = (Column("user_id", "USER", "id"), Column("room_id", "ROOM", "id"))
+_ADMINS = output.columns("user_id USER id; room_id ROOM id")
 
 Words = Annotated[list[str] | None, arg("ROOM")]
 Set = Annotated[str | None, opt("--set", "These are the admins, and nobody else.", "USER,…")]

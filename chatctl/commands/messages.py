@@ -15,15 +15,10 @@ from chatctl.shell import bulk, failures
 from chatctl.shell.bulk import Said
 from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, room_and_rest, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
 
 _LONG_SECONDS = 3600  # that a user's messages may take
-_SAID = (
-    Column("message_id", "message", "id"),
-    Column("seq", "seq", "number"),
-    Column("created_at", "created", "time"),
-)
+_SAID = output.columns("message_id message id; seq seq number; created_at created time")
 
 
 @verb(

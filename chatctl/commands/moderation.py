@@ -14,12 +14,8 @@ from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
-_BANS = (
-    Column("user_id", "USER", "id"),
-    Column("reason", "REASON"),
-    Column("banned_by", "BY"),
-    Column("created_at", "CREATED", "time"),
-    Column("expires_at", "EXPIRES", "time"),
+_BANS = output.columns(
+    "user_id USER id; reason REASON; banned_by BY; created_at CREATED time; expires_at EXPIRES time"
 )
 _MUTES = (*_BANS[:2], Column("muted_by", "BY"), *_BANS[3:])
 _LONGEST_SECONDS = 100 * 366 * 86_400

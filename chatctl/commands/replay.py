@@ -24,12 +24,9 @@ if TYPE_CHECKING:
 PATH = "/management/events"
 _PAGE = 1000
 _PAUSES_SECONDS = (1.0, 2.0, 4.0)
-_COLUMNS = (
-    Column("count", "events", "number"),
-    Column("first_offset", "first offset", "number"),
-    Column("first_at", "first at", "id"),
-    Column("last_offset", "last offset", "number"),
-    Column("last_at", "last at", "id"),
+_COLUMNS = output.columns(
+    "count events number; first_offset first offset number; first_at first at id; "
+    "last_offset last offset number; last_at last at id"
 )
 _EXPECTED = Column("expected_seconds", "expected seconds", "number")
 

@@ -8,45 +8,28 @@ from chatctl.link import client, connection
 from chatctl.link.client import Json
 from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
-from chatctl.show.output import Column
 
 PATH = "/management/room-users"
-_USER = (
-    Column("user_id", "user", "id"),
-    Column("messages", "messages", "number"),
-    Column("sessions", "sessions", "number"),
-    Column("banned", "banned everywhere"),
-    Column("muted", "muted everywhere"),
+_USER = output.columns(
+    "user_id user id; messages messages number; sessions sessions number; "
+    "banned banned everywhere; muted muted everywhere"
 )
-_ROOMS = (
-    Column("room_id", "ROOM_ID", "id"),
-    Column("room_name", "NAME"),
-    Column("status", "STATUS", "id"),
-    Column("messages", "MESSAGES", "number"),
-    Column("sessions", "SESSIONS", "number"),
-    Column("last_join_time", "LAST_JOIN", "time"),
-    Column("is_connected", "HERE"),
-    Column("is_admin", "ADMIN"),
-    Column("is_banned", "BANNED"),
-    Column("is_muted", "MUTED"),
+_ROOMS = output.columns(
+    "room_id ROOM_ID id; room_name NAME; status STATUS id; messages MESSAGES number; "
+    "sessions SESSIONS number; last_join_time LAST_JOIN time; is_connected HERE; is_admin ADMIN; "
+    "is_banned BANNED; is_muted MUTED"
 )
 # What a person reads: no ids, and of what may be true only what is.
-_ROOMS_SHOWN = (
-    Column("room_name", "ROOM"),
-    Column("messages", "MESSAGES", "number"),
-    Column("sessions", "SESSIONS", "number"),
-    Column("last_join_time", "LAST_JOIN", "time"),
-    Column("is", "THERE"),
+_ROOMS_SHOWN = output.columns(
+    "room_name ROOM; messages MESSAGES number; sessions SESSIONS number; "
+    "last_join_time LAST_JOIN time; is THERE"
 )
 _MARKS = {"is_connected": "now", "is_admin": "admin", "is_banned": "banned", "is_muted": "muted"}
-_MESSAGES = (
-    Column("message_id", "MESSAGE", "number"),
-    Column("created_at", "CREATED", "time"),
-    Column("room_name", "ROOM"),
-    Column("content", "TEXT"),
-    Column("room_id", "ROOM_ID", "id"),
+_MESSAGES = output.columns(
+    "message_id MESSAGE number; created_at CREATED time; room_name ROOM; content TEXT; "
+    "room_id ROOM_ID id"
 )
-_SANCTION = (Column("created_at", "", "time"), Column("expires_at", "", "time"))
+_SANCTION = output.columns("created_at time; expires_at time")
 
 
 def path(user: str, *rest: str) -> str:

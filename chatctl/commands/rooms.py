@@ -13,28 +13,17 @@ from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
 
-_LIST = (
-    Column("room_id", "ID", "id"),
-    Column("room_name", "NAME"),
-    Column("current_users", "USERS", "number"),
-    Column("peak_users", "PEAK", "number"),
-    Column("total_joins", "JOINS", "number"),
-    Column("created_at", "CREATED", "time"),
-    Column("closed_at", "CLOSED", "time"),
+_LIST = output.columns(
+    "room_id ID id; room_name NAME; current_users USERS number; peak_users PEAK number; "
+    "total_joins JOINS number; created_at CREATED time; closed_at CLOSED time"
 )
-_SHOW = (
-    Column("room_id", "id", "id"),
-    Column("room_name", "name"),
-    Column("admin_user_ids", "admins"),
-    Column("current_users", "users", "number"),
-    Column("peak_users", "peak", "number"),
-    Column("total_joins", "joins", "number"),
-    Column("created_at", "created", "time"),
-    Column("last_activity", "last activity", "time"),
-    Column("closed_at", "closed", "time"),
+_SHOW = output.columns(
+    "room_id id id; room_name name; admin_user_ids admins; current_users users number; "
+    "peak_users peak number; total_joins joins number; created_at created time; "
+    "last_activity last activity time; closed_at closed time"
 )
 _JSON = (*_SHOW, Column("start_time", "created", "time"))  # as the documents name it
-_CREATED = (Column("room_id", "id", "id"), Column("websocket_url", "url", "id"))
+_CREATED = output.columns("room_id id id; websocket_url url id")
 
 NO_WAS_ANSWERED = "the answer was no"
 LONG_SECONDS = 3600.0  # beside --timeout: a room may have millions of messages

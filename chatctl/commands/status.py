@@ -9,28 +9,14 @@ from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
 from chatctl.show import given_up, output
-from chatctl.show.output import Column
 
-_COLUMNS = (
-    Column("version", "version", "id"),
-    Column("health", "health", "id"),
-    Column("address", "address", "id"),
-    Column("database", "database", "id"),
-    Column("database_bytes", "size", "bytes"),
-    Column("durable", "durable"),
-    Column("schema", "schema", "number"),
-    Column("pid", "pid", "number"),
-    Column("started_at", "started", "time"),
-    Column("uptime_seconds", "uptime", "seconds"),
-    Column("connections", "connections", "number"),
-    Column("rooms_open", "rooms open", "number"),
-    Column("rooms_closed", "rooms closed", "number"),
-    Column("messages", "messages", "number"),
-    Column("last_offset", "last offset", "number"),
-    Column("backlog", "backlog"),
-    Column("callbacks_pending", "callbacks pending", "number"),
-    Column("callbacks_failed", "callbacks given up", "number"),
-    Column("oldest_failed_at", "oldest given up", "time"),
+_COLUMNS = output.columns(
+    "version version id; health health id; address address id; database database id; "
+    "database_bytes size bytes; durable durable; schema schema number; pid pid number; "
+    "started_at started time; uptime_seconds uptime seconds; connections connections number; "
+    "rooms_open rooms open number; rooms_closed rooms closed number; messages messages number; "
+    "last_offset last offset number; backlog backlog; callbacks_pending callbacks pending number; "
+    "callbacks_failed callbacks given up number; oldest_failed_at oldest given up time"
 )
 _LONG_SECONDS = 60.0  # for a callback to be on its way
 

@@ -13,7 +13,6 @@ from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, opt, verb
 from chatctl.show import given_up, output, progress
-from chatctl.show.output import Column
 
 _STATES = ("data", "periodic")
 _VARIABLES = {
@@ -25,19 +24,10 @@ _VARIABLES = {
 _RECEIVERS = {**{kind: kind for kind in _VARIABLES}, "periodic": "periodic_sync"}
 # In the file's own process an answer comes after the work, a server's in the time it has.
 _GRACE_SECONDS = 10.0
-_DONE = (
-    Column("delivered", "delivered", "number"),
-    Column("failed", "failed", "number"),
-    Column("pending", "pending", "number"),
-)
-_STATUS = (
-    Column("kind", "KIND", "id"),
-    Column("room_id", "ROOM_ID", "id"),
-    Column("room_name", "ROOM"),
-    Column("pending", "PENDING", "number"),
-    Column("failed", "FAILED", "number"),
-    Column("last_delivered_at", "DELIVERED", "time"),
-    Column("lag", "LAG", "number"),
+_DONE = output.columns("delivered delivered number; failed failed number; pending pending number")
+_STATUS = output.columns(
+    "kind KIND id; room_id ROOM_ID id; room_name ROOM; pending PENDING number; "
+    "failed FAILED number; last_delivered_at DELIVERED time; lag LAG number"
 )
 # What a person reads has no ids.
 _READ = tuple(column for column in _STATUS if column.key != "room_id")

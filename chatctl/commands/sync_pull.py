@@ -20,14 +20,10 @@ from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, opt, verb
 from chatctl.show import ndjson, output, progress, stdout
-from chatctl.show.output import Column
 from chatctl.show.visible import json_text
 
-_COLUMNS = (
-    Column("file", "file", "id"),
-    Column("rooms", "rooms", "number"),
-    Column("messages", "messages", "number"),
-    Column("sessions", "sessions", "number"),
+_COLUMNS = output.columns(
+    "file file id; rooms rooms number; messages messages number; sessions sessions number"
 )
 
 

@@ -21,14 +21,9 @@ _MOST_BYTES = 65_536
 _YEAR_10000 = 253_402_300_800  # the first one that RFC 3339 cannot name
 _TOKEN = re.compile(r"[\w-]{4,}\.[\w-]{4,}\.[\w-]*", re.ASCII)
 _FIX = "the server's own configuration: --config FILE or CHAT_CONFIG; chatctl init writes one"
-_INSPECTED = (
-    Column("user_id", "user", "id"),
-    Column("room_id", "room", "id"),
-    Column("name", "name", "id"),
-    Column("admin", "admin"),
-    Column("issued_at", "issued", "time"),
-    Column("expires_at", "expires", "time"),
-    Column("signature", "signature", "id"),
+_INSPECTED = output.columns(
+    "user_id user id; room_id room id; name name id; admin admin; issued_at issued time; "
+    "expires_at expires time; signature signature id"
 )
 
 

@@ -11,17 +11,12 @@ from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
 from chatctl.show import output, sentences
-from chatctl.show.output import Column
 
 # What happens behind the room's back is not seen in it.
 _UNSEEN = ("room.created", "room.admins_set", "sync.requested")
-_COLUMNS = (
-    Column("at", "AT", "id"),
-    Column("type", "TYPE", "id"),
-    Column("message_id", "MESSAGE", "number"),
-    Column("seq", "SEQ", "number"),
-    Column("user_id", "USER", "id"),
-    Column("content", "TEXT"),
+_COLUMNS = output.columns(
+    "at AT id; type TYPE id; message_id MESSAGE number; seq SEQ number; user_id USER id; "
+    "content TEXT"
 )
 
 

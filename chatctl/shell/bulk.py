@@ -17,7 +17,6 @@ from chatctl.shell import failures, signals
 from chatctl.shell.failures import Failure, OutputLost
 from chatctl.shell.options import Options, room_and_rest
 from chatctl.show import output, progress, stdout
-from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
 
 # With these the next one would fail the same way.
@@ -34,7 +33,7 @@ _HOPELESS = (
     "room_closed",
     "room_not_found",
 )
-_TIMES = (Column("created_at", "CREATED", "time"), Column("expires_at", "EXPIRES", "time"))
+_TIMES = output.columns("created_at CREATED time; expires_at EXPIRES time")
 
 Act = Callable[[Client, str, str], Json]
 """Of a server, a room's id and one subject: what the server answers, with ``changed``."""

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import Literal, TextIO, get_args
 
 from chatctl.input import times
 from chatctl.shell import places
@@ -22,6 +22,7 @@ from chatctl.show.visible import cell, json_text, shortened, visible, width
 Row = Mapping[str, object]
 Kind = Literal["text", "id", "time", "number", "bytes", "seconds"]
 
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _NARROWEST = 8
 _GAP = 2
 
@@ -33,6 +34,16 @@ class Column:
     key: str
     title: str
     kind: Kind = "text"
+
+
+def columns(written: str) -> tuple[Column, ...]:
+    """Of ``key TITLE kind; key TITLE``: without a kind it is text."""
+    return tuple(_column(*each.split()) for each in written.split(";"))
+
+
+def _column(key: str, *words: str) -> Column:
+    kind = _KINDS.get(words[-1])
+    return Column(key, " ".join(words if kind is None else words[:-1]), kind or "text")
 
 
 def rows(options: Options, columns: Sequence[Column], found: Sequence[Row]) -> None:

@@ -11,20 +11,14 @@ from chatctl.input import times
 from chatctl.link.client import Json
 from chatctl.shell.options import Options
 from chatctl.show import callback_bodies, output, stdout
-from chatctl.show.output import Column
 from chatctl.show.visible import cell, shortened, visible, width
 
 if TYPE_CHECKING:
     from chatctl.webhooks.receipts import Receipt, Sum
 
-COLUMNS = (
-    Column("at", "AT", "time"),
-    Column("event", "EVENT", "id"),
-    Column("room_id", "ROOM", "id"),
-    Column("told", "TOLD"),
-    Column("attempt", "TRY"),
-    Column("signature", "SIGNATURE"),
-    Column("answer", "ANSWER"),
+COLUMNS = output.columns(
+    "at AT time; event EVENT id; room_id ROOM id; told TOLD; attempt TRY; signature SIGNATURE; "
+    "answer ANSWER"
 )
 # Beside words that say the same.
 _GREEN, _YELLOW, _RED, _END = "\x1b[32m", "\x1b[33m", "\x1b[91m", "\x1b[0m"
