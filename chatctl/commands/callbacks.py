@@ -33,10 +33,8 @@ _TLS_HANDSHAKE = b"\x16\x03"
 
 @verb(
     "listen",
-    examples=(
-        "chatctl callbacks listen",
-        "chatctl callbacks listen --port 9000 --secret-file secret.txt --fail 500,500,200",
-    ),
+    "chatctl callbacks listen",
+    "chatctl callbacks listen --port 9000 --secret-file secret.txt --fail 500,500,200",
     exits=(3, 141),
     columns=receipt_lines.COLUMNS,
 )

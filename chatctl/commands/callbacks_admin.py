@@ -47,9 +47,7 @@ SecretFile = Annotated[
 ]
 
 
-@verb(
-    "ls", examples=("chatctl callbacks ls", "chatctl callbacks --json"), exits=(3, 4), columns=_LIST
-)
+@verb("ls", "chatctl callbacks ls", "chatctl callbacks --json", exits=(3, 4), columns=_LIST)
 def ls(options: Options) -> None:
     """List where callbacks go: the URLs of the settings, and the endpoints that were added."""
     with connection.open(options) as server:
@@ -90,10 +88,8 @@ def _read(endpoint: Json) -> Json:
 
 @verb(
     "add",
-    examples=(
-        "chatctl callbacks add http://localhost:8080/hook --events 'room.*,message.*'",
-        "chatctl callbacks add http://localhost:8080/hook --events '*' --secret-file secret.txt",
-    ),
+    "chatctl callbacks add http://localhost:8080/hook --events 'room.*,message.*'",
+    "chatctl callbacks add http://localhost:8080/hook --events '*' --secret-file secret.txt",
     exits=(3, 4, 5),
     changes=True,
 )
@@ -158,10 +154,8 @@ def _url(given: str) -> str:
 
 @verb(
     "rm",
-    examples=(
-        "chatctl callbacks rm http://localhost:8080/hook",
-        "chatctl callbacks rm http://localhost:8080/hook --json",
-    ),
+    "chatctl callbacks rm http://localhost:8080/hook",
+    "chatctl callbacks rm http://localhost:8080/hook --json",
     exits=(3, 4, 5),
     because={5: "one of the settings, or several are meant"},
     changes=True,
@@ -185,10 +179,8 @@ def _switch(name: str, status: str, sentence: str) -> Verb:
     switch.__doc__ = sentence
     made = verb(
         name,
-        examples=(
-            f"chatctl callbacks {name} http://localhost:8080/hook",
-            f"chatctl callbacks {name} http://localhost:8080/hook --json",
-        ),
+        f"chatctl callbacks {name} http://localhost:8080/hook",
+        f"chatctl callbacks {name} http://localhost:8080/hook --json",
         exits=(3, 4, 5),
         because={5: "one of the settings, or several are meant"},
         changes=True,
@@ -204,10 +196,8 @@ disable = _switch("disable", "disabled", "Send nothing to an endpoint until it i
 
 @verb(
     "rotate-secret",
-    examples=(
-        "chatctl callbacks rotate-secret http://localhost:8080/hook --out new-secret.txt",
-        "chatctl callbacks rotate-secret http://localhost:8080/hook --secret-file secret.txt",
-    ),
+    "chatctl callbacks rotate-secret http://localhost:8080/hook --out new-secret.txt",
+    "chatctl callbacks rotate-secret http://localhost:8080/hook --secret-file secret.txt",
     exits=(3, 4, 5),
     because={5: "one of the settings, several are meant, or the file of --out exists"},
     changes=True,

@@ -78,10 +78,8 @@ def _asked(
 
 @verb(
     "deliveries",
-    examples=(
-        "chatctl callbacks deliveries --status failed --since 1h",
-        "chatctl callbacks deliveries --room lobby --event 'room_*' --all --json",
-    ),
+    "chatctl callbacks deliveries --status failed --since 1h",
+    "chatctl callbacks deliveries --room lobby --event 'room_*' --all --json",
     exits=(3, 4, 5),
     columns=COLUMNS,
     asked=_asked,
@@ -182,10 +180,8 @@ def _tell(options: Options, asked: DeliveryFilter, last: str) -> None:
 
 @verb(
     "retry",
-    examples=(
-        "chatctl callbacks retry 01a2b3c4-0000-7000-8000-000000000001",
-        "chatctl callbacks deliveries --status failed | chatctl callbacks retry --from -",
-    ),
+    "chatctl callbacks retry 01a2b3c4-0000-7000-8000-000000000001",
+    "chatctl callbacks deliveries --status failed | chatctl callbacks retry --from -",
     exits=(3, 4, 5, 9, 130, 143),
     changes=True,
 )

@@ -29,10 +29,8 @@ _LARGEST_PAGE = 500
 
 @verb(
     "recover",
-    examples=(
-        "chatctl callbacks recover --since 2h --dry-run",
-        "chatctl callbacks recover --since 2h --until 1h --only all --rate 100/s",
-    ),
+    "chatctl callbacks recover --since 2h --dry-run",
+    "chatctl callbacks recover --since 2h --until 1h --only all --rate 100/s",
     exits=(3, 4, 5, 130, 143),
     changes=True,
 )

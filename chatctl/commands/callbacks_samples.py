@@ -26,7 +26,8 @@ _LONGEST_PAUSE_SECONDS = 0.5
 
 @verb(
     "test",
-    examples=("chatctl callbacks test room_event", "chatctl callbacks test --all --timeout 1m"),
+    "chatctl callbacks test room_event",
+    "chatctl callbacks test --all --timeout 1m",
     exits=(3, 4, 5, 9, 130, 143),
     because={5: "the endpoint is disabled, or several are meant", 9: "a receiver refused a sample"},
     changes=True,

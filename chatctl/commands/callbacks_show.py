@@ -27,10 +27,8 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 @verb(
     "show",
-    examples=(
-        "chatctl callbacks show room_event",
-        "chatctl callbacks show 01a2b3c4-0000-7000-8000-000000000001 --json",
-    ),
+    "chatctl callbacks show room_event",
+    "chatctl callbacks show 01a2b3c4-0000-7000-8000-000000000001 --json",
     exits=(3, 4, 5),
 )
 def show(options: Options, *, named: Annotated[str, arg("ENDPOINT|DELIVERY")]) -> None:

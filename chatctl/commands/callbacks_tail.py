@@ -21,7 +21,8 @@ _NEXT = {"delivered": "delivered", "given_up": "given up", "skipped": "not sent 
 
 @verb(
     "tail",
-    examples=("chatctl callbacks tail -f", "chatctl callbacks tail -f --json"),
+    "chatctl callbacks tail -f",
+    "chatctl callbacks tail -f --json",
     exits=(3, 4, 130, 141, 143),
     columns=_COLUMNS,
 )

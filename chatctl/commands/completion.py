@@ -25,11 +25,9 @@ _FILES = ("FILE", "DIR")
 
 @verb(
     "completion",
-    examples=(
-        "d=~/.local/share/bash-completion/completions; mkdir -p $d; "
-        "chatctl completion bash >$d/chatctl",
-        "d=~/.config/fish/completions; mkdir -p $d; chatctl completion fish >$d/chatctl.fish",
-    ),
+    "d=~/.local/share/bash-completion/completions; mkdir -p $d; "
+    "chatctl completion bash >$d/chatctl",
+    "d=~/.config/fish/completions; mkdir -p $d; chatctl completion fish >$d/chatctl.fish",
 )
 def completion(options: Options, *, shell: Annotated[Shell, arg("bash|zsh|fish")]) -> None:
     """Print a script that completes commands, options and rooms; for zsh: source <(…)."""

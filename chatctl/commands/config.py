@@ -17,10 +17,7 @@ _CHECKED = output.columns("ok ok; configuration configuration id; warnings warni
 _OTHERS_READ = 0o004
 
 
-@verb(
-    "show",
-    examples=("chatctl config show --origin", "chatctl config show --config chatctl.toml --json"),
-)
+@verb("show", "chatctl config show --origin", "chatctl config show --config chatctl.toml --json")
 def show(
     options: Options,
     *,
@@ -42,9 +39,7 @@ def show(
     output.rows(options, _SHOWN if origin or options.json else _SHOWN[:2], found)
 
 
-@verb(
-    "check", examples=("chatctl config check", "chatctl config check --config chatctl.toml --json")
-)
+@verb("check", "chatctl config check", "chatctl config check --config chatctl.toml --json")
 def check(options: Options) -> None:
     """Check every setting, and warn of combinations that are risky."""
     loaded = _loaded(options)

@@ -10,12 +10,7 @@ _LIST = output.columns(
 )
 
 
-@verb(
-    "ls",
-    examples=("chatctl connections ls", "chatctl connections --json"),
-    exits=(3, 4),
-    columns=_LIST,
-)
+@verb("ls", "chatctl connections ls", "chatctl connections --json", exits=(3, 4), columns=_LIST)
 def ls(options: Options) -> None:
     """List who is connected, in the order of their joins; without a server, nobody."""
     with connection.open(options) as server:

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from chatctl_server.storage.maintenance import BackedUp, BackedUpInto
 
 
-@verb(
-    "info", examples=("chatctl db info", "chatctl db info --db sqlite:./chat.db --json"), exits=(3,)
-)
+@verb("info", "chatctl db info", "chatctl db info --db sqlite:./chat.db --json", exits=(3,))
 def info(options: Options) -> None:
     """Show file, size, schema and counts; a running server is not disturbed."""
     path = connection.file_of(options)
@@ -47,7 +45,8 @@ def info(options: Options) -> None:
 
 @verb(
     "migrate",
-    examples=("chatctl db migrate --dry-run", "chatctl db migrate --db sqlite:./chat.db"),
+    "chatctl db migrate --dry-run",
+    "chatctl db migrate --db sqlite:./chat.db",
     exits=(3,),
     changes=True,
 )
@@ -68,7 +67,7 @@ def migrate(
     _record(options, done)
 
 
-@verb("check", examples=("chatctl db check", "chatctl db check --json"), exits=(3,))
+@verb("check", "chatctl db check", "chatctl db check --json", exits=(3,))
 def check(options: Options) -> None:
     """Check the file and the rules that its tables must keep."""
     path = connection.file_of(options)
@@ -79,7 +78,7 @@ def check(options: Options) -> None:
     _verdict(options, path, problems)
 
 
-@verb("verify", examples=("chatctl db verify", "chatctl db verify --json"), exits=(3,))
+@verb("verify", "chatctl db verify", "chatctl db verify --json", exits=(3,))
 def verify(options: Options) -> None:
     """Replay the log into a scratch database and compare all tables with it."""
     path = connection.file_of(options)
@@ -92,7 +91,8 @@ def verify(options: Options) -> None:
 
 @verb(
     "backup",
-    examples=("chatctl db backup nightly.db", "chatctl db backup /backup --keep 14 --quiet"),
+    "chatctl db backup nightly.db",
+    "chatctl db backup /backup --keep 14 --quiet",
     exits=(3, 5, 9),
     changes=True,
 )
@@ -154,10 +154,8 @@ def _refuse_left(made: "BackedUpInto") -> None:
 
 @verb(
     "prune",
-    examples=(
-        "chatctl db prune --older-than 90d --dry-run",
-        "chatctl db prune --older-than 52w --yes --quiet",
-    ),
+    "chatctl db prune --older-than 90d --dry-run",
+    "chatctl db prune --older-than 52w --yes --quiet",
     exits=(3, 4, 7, 9, 130),
     because={
         7: "--compact beside a running server",
@@ -243,7 +241,8 @@ def _compact(options: Options) -> None:
 
 @verb(
     "seed",
-    examples=("chatctl db seed --demo", "chatctl db migrate && chatctl db seed --demo"),
+    "chatctl db seed --demo",
+    "chatctl db migrate && chatctl db seed --demo",
     exits=(3, 5),
     because={5: "the database is not empty, as after a first seed"},
     changes=True,
@@ -270,7 +269,8 @@ def seed(
 
 @verb(
     "restore",
-    examples=("chatctl db restore nightly.db", "chatctl db restore nightly.db --yes --json"),
+    "chatctl db restore nightly.db",
+    "chatctl db restore nightly.db --yes --json",
     exits=(3, 5, 130),
     because={130: NO_WAS_ANSWERED},
     changes=True,

@@ -57,7 +57,8 @@ Everything = Annotated[bool, opt("--all", "All there are.")]
 
 @verb(
     "ls",
-    examples=("chatctl events ls --since 2h --type 'ban.*'", "chatctl events --room lobby --json"),
+    "chatctl events ls --since 2h --type 'ban.*'",
+    "chatctl events --room lobby --json",
     exits=(3, 4, 5),
     columns=_COLUMNS,
 )
@@ -87,7 +88,8 @@ def ls(
 
 @verb(
     "tail",
-    examples=("chatctl events tail --limit 20", "chatctl events tail -f --type 'ban.*' --json"),
+    "chatctl events tail --limit 20",
+    "chatctl events tail -f --type 'ban.*' --json",
     exits=(3, 4, 5, 130, 141, 143),
     columns=_COLUMNS,
 )

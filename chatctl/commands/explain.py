@@ -8,7 +8,7 @@ from chatctl.shell.options import Options, arg, verb
 from chatctl.show import stdout
 
 
-@verb("help", examples=("chatctl help exit-codes", "chatctl help rooms create"))
+@verb("help", "chatctl help exit-codes", "chatctl help rooms create")
 def explain(
     options: Options, *, words: Annotated[list[str] | None, arg("[TOPIC|COMMAND]")] = None
 ) -> None:

@@ -25,10 +25,8 @@ _WRITTEN = output.columns("file file id; rooms rooms number; messages messages n
 
 @verb(
     "export",
-    examples=(
-        "chatctl export lobby -o lobby.ndjson",
-        "chatctl export --all --format csv --since 30d >messages.csv",
-    ),
+    "chatctl export lobby -o lobby.ndjson",
+    "chatctl export --all --format csv --since 30d >messages.csv",
     exits=(3, 4, 5, 130, 141, 143),
     because={5: "FILE is there already, or a room's name is ambiguous"},
 )

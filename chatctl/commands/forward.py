@@ -36,10 +36,8 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 @verb(
     "forward",
-    examples=(
-        "chatctl callbacks forward --to http://localhost:8080/hook --cursor forward.cursor",
-        "chatctl callbacks forward --to http://localhost:8080/hook --events 'room.*,ban.*' --json",
-    ),
+    "chatctl callbacks forward --to http://localhost:8080/hook --cursor forward.cursor",
+    "chatctl callbacks forward --to http://localhost:8080/hook --events 'room.*,ban.*' --json",
     exits=(3, 4, 5, 130, 141, 143),
     columns=_COLUMNS,
 )

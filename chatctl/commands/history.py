@@ -59,10 +59,8 @@ def _asked(
 
 @verb(
     "history",
-    examples=(
-        "chatctl rooms history lobby --since 2h",
-        "chatctl rooms history lobby --all --json >lobby.json",
-    ),
+    "chatctl rooms history lobby --since 2h",
+    "chatctl rooms history lobby --all --json >lobby.json",
     exits=(3, 4, 5),
     columns=(*_MESSAGES, DELETED),
     asked=_asked,
@@ -87,10 +85,8 @@ def history(
 
 @verb(
     "sessions",
-    examples=(
-        "chatctl rooms sessions lobby --since 7d",
-        "chatctl rooms sessions lobby --limit 1000 --json",
-    ),
+    "chatctl rooms sessions lobby --since 7d",
+    "chatctl rooms sessions lobby --limit 1000 --json",
     exits=(3, 4, 5),
     columns=_SESSIONS,
     asked=_asked,

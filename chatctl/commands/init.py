@@ -85,7 +85,8 @@ class InitTarget:
 
 @verb(
     "init",
-    examples=("chatctl init", "chatctl init /etc/chatctl --db sqlite:///var/lib/chatctl/chat.db"),
+    "chatctl init",
+    "chatctl init /etc/chatctl --db sqlite:///var/lib/chatctl/chat.db",
     exits=(3, 5),
     because={5: "something is there already, as after a first init"},
     changes=True,

@@ -25,7 +25,8 @@ Remove = Annotated[list[str] | None, opt("--remove", "One less; may be repeated.
 
 @verb(
     "members",
-    examples=("chatctl rooms members lobby", "chatctl rooms members -R lobby --json"),
+    "chatctl rooms members lobby",
+    "chatctl rooms members -R lobby --json",
     exits=(3, 4, 5),
     columns=_MEMBERS,
 )
@@ -40,7 +41,8 @@ def members(options: Options, *, words: Words = None, room: RoomOption = None) -
 
 @verb(
     "admins",
-    examples=("chatctl rooms admins lobby", "chatctl rooms admins lobby --add anna --remove bert"),
+    "chatctl rooms admins lobby",
+    "chatctl rooms admins lobby --add anna --remove bert",
     exits=(3, 4, 5),
     changes=True,
     columns=_ADMINS,

@@ -23,7 +23,8 @@ _SAID = output.columns("message_id message id; seq seq number; created_at create
 
 @verb(
     "say",
-    examples=("chatctl say lobby Back in ten minutes", "chatctl say lobby - --as alice <text"),
+    "chatctl say lobby Back in ten minutes",
+    "chatctl say lobby - --as alice <text",
     exits=(3, 4, 5),
     changes=True,
 )
@@ -52,10 +53,8 @@ def say(
 
 @verb(
     "rm",
-    examples=(
-        "chatctl messages rm lobby 1207",
-        "chatctl messages rm --user mallory --since 2h --dry-run",
-    ),
+    "chatctl messages rm lobby 1207",
+    "chatctl messages rm --user mallory --since 2h --dry-run",
     exits=(3, 4, 5, 9, 130, 143),
     because={130: f"Ctrl-C, or {NO_WAS_ANSWERED}"},
     changes=True,

@@ -55,10 +55,8 @@ def _users(
 
 @verb(
     "ban",
-    examples=(
-        "chatctl ban lobby mallory --reason spam --for 7d",
-        "chatctl ban mallory --all-rooms",
-    ),
+    "chatctl ban lobby mallory --reason spam --for 7d",
+    "chatctl ban mallory --all-rooms",
     exits=_EXITS,
     changes=True,
     asked=_users,
@@ -74,7 +72,8 @@ def ban(
 
 @verb(
     "unban",
-    examples=("chatctl unban lobby mallory", "chatctl unban lobby --from users.txt --json"),
+    "chatctl unban lobby mallory",
+    "chatctl unban lobby --from users.txt --json",
     exits=_EXITS,
     changes=True,
     asked=_users,
@@ -87,7 +86,8 @@ def unban(options: Options, users: Users) -> None:
 
 @verb(
     "kick",
-    examples=("chatctl kick lobby mallory", "chatctl kick -R lobby mallory trudy --json"),
+    "chatctl kick lobby mallory",
+    "chatctl kick -R lobby mallory trudy --json",
     exits=_EXITS,
     changes=True,
 )
@@ -105,10 +105,8 @@ def kick(
 
 @verb(
     "mute",
-    examples=(
-        "chatctl mute lobby mallory --for 1h",
-        "chatctl mute lobby mallory trudy --reason flooding --json",
-    ),
+    "chatctl mute lobby mallory --for 1h",
+    "chatctl mute lobby mallory trudy --reason flooding --json",
     exits=_EXITS,
     changes=True,
     asked=_users,
@@ -124,7 +122,8 @@ def mute(
 
 @verb(
     "unmute",
-    examples=("chatctl unmute lobby mallory", "chatctl unmute lobby --from users.txt --json"),
+    "chatctl unmute lobby mallory",
+    "chatctl unmute lobby --from users.txt --json",
     exits=_EXITS,
     changes=True,
     asked=_users,
@@ -136,10 +135,7 @@ def unmute(options: Options, users: Users) -> None:
 
 
 @verb(
-    "bans",
-    examples=("chatctl bans lobby --json", "chatctl bans --all-rooms"),
-    exits=(3, 4, 5),
-    columns=_BANS,
+    "bans", "chatctl bans lobby --json", "chatctl bans --all-rooms", exits=(3, 4, 5), columns=_BANS
 )
 def bans(
     options: Options,
@@ -154,7 +150,8 @@ def bans(
 
 @verb(
     "mutes",
-    examples=("chatctl mutes lobby --json", "chatctl mutes --all-rooms"),
+    "chatctl mutes lobby --json",
+    "chatctl mutes --all-rooms",
     exits=(3, 4, 5),
     columns=_MUTES,
 )

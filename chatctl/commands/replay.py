@@ -44,10 +44,8 @@ Cursor = Annotated[
 
 @verb(
     "replay",
-    examples=(
-        "chatctl events replay --since 2h --to http://localhost:8080/hook --cursor replay.cursor",
-        "chatctl events replay --since 0 --type 'message.*' --to-file - >messages.ndjson",
-    ),
+    "chatctl events replay --since 2h --to http://localhost:8080/hook --cursor replay.cursor",
+    "chatctl events replay --since 0 --type 'message.*' --to-file - >messages.ndjson",
     exits=(3, 4, 5, 9, 130, 141, 143),
     because={5: "FILE is there already, or a name is ambiguous", 9: "the receiver refused one"},
 )

@@ -38,7 +38,8 @@ def path(user: str, *rest: str) -> str:
 
 @verb(
     "show",
-    examples=("chatctl room-users show mallory", "chatctl room-users show mallory --json"),
+    "chatctl room-users show mallory",
+    "chatctl room-users show mallory --json",
     exits=(3, 4),
     columns=_ROOMS,
 )
@@ -69,10 +70,8 @@ def _marks(room: Json) -> str:
 
 @verb(
     "history",
-    examples=(
-        "chatctl room-users history mallory --since 2h",
-        "chatctl room-users history mallory --all --json >mallory.json",
-    ),
+    "chatctl room-users history mallory --since 2h",
+    "chatctl room-users history mallory --all --json >mallory.json",
     exits=(3, 4),
     columns=(*_MESSAGES, histories.DELETED),
 )

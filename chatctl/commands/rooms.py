@@ -32,7 +32,8 @@ Words = Annotated[list[str] | None, arg("ROOM")]
 
 @verb(
     "ls",
-    examples=("chatctl rooms ls", "chatctl rooms ls --match 'support-*' --status all --json"),
+    "chatctl rooms ls",
+    "chatctl rooms ls --match 'support-*' --status all --json",
     exits=(3, 4),
     columns=_LIST[:-1],
 )
@@ -55,10 +56,8 @@ def ls(
 
 @verb(
     "create",
-    examples=(
-        "chatctl rooms create lobby --admin alice --json",
-        "chatctl rooms create lobby --if-missing",
-    ),
+    "chatctl rooms create lobby --admin alice --json",
+    "chatctl rooms create lobby --if-missing",
     exits=(3, 4),
     changes=True,
 )
@@ -88,11 +87,7 @@ def create(
         output.fields([cell(str(made[column.key])) for column in _CREATED])
 
 
-@verb(
-    "show",
-    examples=("chatctl rooms show lobby", "chatctl rooms show -R lobby --json"),
-    exits=(3, 4, 5),
-)
+@verb("show", "chatctl rooms show lobby", "chatctl rooms show -R lobby --json", exits=(3, 4, 5))
 def show(options: Options, *, words: Words = None, room: RoomOption = None) -> None:
     """Show one room, also a closed one."""
     named = only_room(words, room)
@@ -104,7 +99,8 @@ def show(options: Options, *, words: Words = None, room: RoomOption = None) -> N
 
 @verb(
     "close",
-    examples=("chatctl rooms close lobby", "chatctl rooms close lobby --yes"),
+    "chatctl rooms close lobby",
+    "chatctl rooms close lobby --yes",
     exits=(3, 4, 5, 130),
     because={130: NO_WAS_ANSWERED},
     changes=True,
@@ -128,7 +124,8 @@ def close(
 
 @verb(
     "rm",
-    examples=("chatctl rooms rm lobby", "chatctl rooms rm lobby --yes --json"),
+    "chatctl rooms rm lobby",
+    "chatctl rooms rm lobby --yes --json",
     exits=(3, 4, 5, 130),
     because={5: "the room is open, or its name is ambiguous", 130: NO_WAS_ANSWERED},
     changes=True,
@@ -191,7 +188,8 @@ def _closed(server: Client, named: str) -> Json:
 
 @verb(
     "rename",
-    examples=("chatctl rooms rename lobby entrance", "chatctl rooms rename -R lobby Hall --json"),
+    "chatctl rooms rename lobby entrance",
+    "chatctl rooms rename -R lobby Hall --json",
     exits=(3, 4, 5),
     changes=True,
 )

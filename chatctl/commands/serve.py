@@ -11,10 +11,8 @@ from chatctl.shell.options import Options, opt, verb
 
 @verb(
     "serve",
-    examples=(
-        "chatctl serve --db sqlite:./chat.db",
-        "chatctl serve --bind 127.0.0.1:3000,[::1]:3000",
-    ),
+    "chatctl serve --db sqlite:./chat.db",
+    "chatctl serve --bind 127.0.0.1:3000,[::1]:3000",
     exits=(3, 5),
     because={3: "a file or directory that is named is not there", 5: "an address is in use"},
 )

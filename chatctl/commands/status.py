@@ -23,7 +23,8 @@ _LONG_SECONDS = 60.0  # for a callback to be on its way
 
 @verb(
     "status",
-    examples=("chatctl status", "chatctl status --server https://chat.example.org --json"),
+    "chatctl status",
+    "chatctl status --server https://chat.example.org --json",
     exits=(3, 4),
     because={
         10: "the server cannot use its database",

@@ -40,7 +40,8 @@ To = Annotated[str | None, opt("--to", "The history until then.", "TIME")]
 
 @verb(
     "push",
-    examples=("chatctl sync --wait", "chatctl sync --kind chat_history --room lobby --full --json"),
+    "chatctl sync --wait",
+    "chatctl sync --kind chat_history --room lobby --full --json",
     exits=(3, 4, 5, 9, 130, 143),
     because={8: "some are still pending", 9: "some callbacks failed"},
     changes=True,
@@ -182,7 +183,8 @@ def _judge(options: Options, done: SyncOutcome | None, deadline: float) -> None:
 
 @verb(
     "status",
-    examples=("chatctl sync status", "chatctl sync status --room lobby --kind chat_history --json"),
+    "chatctl sync status",
+    "chatctl sync status --room lobby --kind chat_history --json",
     exits=(3, 4, 5),
     columns=_STATUS,
 )

@@ -39,7 +39,8 @@ class PullQuery(NamedTuple):
 
 @verb(
     "pull",
-    examples=("chatctl sync pull -o all.ndjson", "chatctl sync pull --room lobby --from 7d -o -"),
+    "chatctl sync pull -o all.ndjson",
+    "chatctl sync pull --room lobby --from 7d -o -",
     exits=(3, 4, 5, 130, 141, 143),
     because={5: "FILE is there already, or a room's name is ambiguous"},
 )

@@ -36,10 +36,8 @@ Ttl = Annotated[str, opt("--ttl", "How long it is good for; 1h unless given.", "
 
 @verb(
     "mint",
-    examples=(
-        "chatctl token mint --user anna --room lobby",
-        "chatctl token mint --user anna --name 'Anna B.' --admin --ttl 8h --json",
-    ),
+    "chatctl token mint --user anna --room lobby",
+    "chatctl token mint --user anna --name 'Anna B.' --admin --ttl 8h --json",
     exits=(3, 4, 5),
 )
 def mint(
@@ -80,10 +78,8 @@ def _seconds(ttl: str) -> float:
 
 @verb(
     "inspect",
-    examples=(
-        "chatctl token mint --user anna | chatctl token inspect -",
-        "chatctl token inspect token.txt --json",
-    ),
+    "chatctl token mint --user anna | chatctl token inspect -",
+    "chatctl token inspect token.txt --json",
     exits=(3,),
 )
 def inspect(options: Options, *, source: Annotated[str, arg("FILE")]) -> None:

@@ -22,7 +22,8 @@ _COLUMNS = output.columns(
 
 @verb(
     "watch",
-    examples=("chatctl watch lobby", "chatctl watch lobby --since 0 --count 100 --json"),
+    "chatctl watch lobby",
+    "chatctl watch lobby --since 0 --count 100 --json",
     exits=(3, 4, 5, 130, 141, 143),
     columns=_COLUMNS,
 )

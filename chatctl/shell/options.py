@@ -156,8 +156,7 @@ _ALWAYS = (0, 1, 2, 6, 7, 8, 10)
 
 def verb(
     name: str,
-    *,
-    examples: tuple[str, str],
+    *examples: str,
     exits: Sequence[int] = (),
     because: Mapping[int, str] = MappingProxyType({}),
     changes: bool = False,
@@ -165,8 +164,9 @@ def verb(
     asked: Callable[..., object] | None = None,
     timeout: str = DEFAULT_TIMEOUT,
 ) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
-    """``exits`` are the codes beside those that every command has, ``because`` what one of them
-    says here; ``changes``: it does not only read; ``columns``: of the list that it prints."""
+    """``examples`` are two commands; ``exits`` the codes beside those that every command has,
+    ``because`` what one of them says here; ``changes``: it does not only read; ``columns``: of the
+    list that it prints."""
 
     def made(function: Callable[Concatenate[Options, P], None]) -> Verb:
         codes = {code: because.get(code, "") for code in (*_ALWAYS, *exits)}

@@ -15,13 +15,7 @@ from chatctl_server.domain.references import (
     Kind,
     RoomRef,
 )
-from chatctl_server.storage import (
-    conversations,
-    participants,
-    room_sessions,
-    rooms,
-    scopes,
-)
+from chatctl_server.storage import conversations, participants, room_sessions, rooms, scopes
 from chatctl_server.storage.transaction import Tx
 
 T = TypeVar("T")
