@@ -4,6 +4,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from litestar.di import NamedDependency
+
 from chatctl_server.api.authentication import Failures
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.live.attempts import Attempts
@@ -88,3 +90,6 @@ class Context:
         self.is_serving = is_serving
         self.serving = Serving()
         self.key_failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
+
+
+GivenContext = NamedDependency[Context]  # of a route's parameter ``context``

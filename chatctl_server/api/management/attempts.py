@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from litestar import get
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Stream
 
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.views.deliveries import AttemptLine
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -27,7 +26,7 @@ LINES = ResponseSpec(
     responses={200: LINES},
     opt={"asks_store": False},
 )
-async def follow_tries(context: NamedDependency[Context]) -> Stream:
+async def follow_tries(context: GivenContext) -> Stream:
     """A line when a try begins and one when it has ended; an empty line when there was none for
     15 s. Live only: what was before is in the deliveries. It ends when the server stops.
 

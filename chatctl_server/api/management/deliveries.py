@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from chatctl_server import errors
 from chatctl_server.actions import recovery
 from chatctl_server.api import caller
-from chatctl_server.api.context import Context, RequestOf
+from chatctl_server.api.context import Context, GivenContext, RequestOf
 from chatctl_server.api.management import callback_bodies
 from chatctl_server.api.parameters import UNIX_TIME, AnyRequest, Limit, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import event_id, events, times
@@ -88,10 +88,7 @@ class Deliveries(Controller):
         opt={"refuses": (errors.DeliveryNotFound, errors.Ambiguous)},
     )
     async def list_deliveries(
-        self,
-        context: NamedDependency[Context],
-        asked: NamedDependency[DeliveryQuery],
-        limit: Limit = 100,
+        self, context: GivenContext, asked: NamedDependency[DeliveryQuery], limit: Limit = 100
     ) -> Response[list[views.DeliveryObject]]:
         """A delivery is one event for one endpoint, however often it is tried. `failed` are those
         that were given up, `skipped` those that will not be sent.
@@ -110,7 +107,7 @@ class Deliveries(Controller):
         response_description="The delivery",
     )
     async def show_delivery(
-        self, context: NamedDependency[Context], delivery_id: FromPath[fields.DeliveryId]
+        self, context: GivenContext, delivery_id: FromPath[fields.DeliveryId]
     ) -> views.DeliveryDetails:
         """`delivery_id` is its `webhook-id`; the first 8 characters of that, or more, will do when
         no other begins so, and its bare number will, too. The request is shown as
@@ -127,10 +124,7 @@ class Deliveries(Controller):
         opt={"refuses": (errors.Conflict,), "example": RESENT},
     )
     async def resend_delivery(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        delivery_id: FromPath[fields.DeliveryId],
+        self, request: AnyRequest, context: GivenContext, delivery_id: FromPath[fields.DeliveryId]
     ) -> views.DeliveryObject:
         """One that is finished is pending again, with the same `webhook-id` and a fresh number of
         tries. One that waits for a retry is due now. One that was never tried is not changed.
@@ -153,7 +147,7 @@ class Deliveries(Controller):
     response_description="One page: how many, the first and the last of them",
 )
 async def recover_deliveries(
-    request: AnyRequest, context: NamedDependency[Context], data: JSONBody[callback_bodies.Recover]
+    request: AnyRequest, context: GivenContext, data: JSONBody[callback_bodies.Recover]
 ) -> callback_bodies.Recovered:
     """`failed`: what was given up or skipped is pending again, and what waits for its next try is
     tried now. `missing`: deliveries are made of

@@ -13,7 +13,7 @@ from chatctl_server import errors
 from chatctl_server.actions import endpoints as actions
 from chatctl_server.api import caller
 from chatctl_server.api.bodies import Changed
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.management import callback_bodies
 from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.domain import times
@@ -37,10 +37,7 @@ class TargetEndpoint:
     """The endpoint that the path names, and who does something to it."""
 
     def __init__(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        endpoint_id: FromPath[fields.EndpointId],
+        self, request: AnyRequest, context: GivenContext, endpoint_id: FromPath[fields.EndpointId]
     ) -> None:
         self.who = caller.of(request.scope)
         self.id = room_uuid(endpoint_id, "endpoint_id")
@@ -50,6 +47,7 @@ class TargetEndpoint:
         return await self._store.write_urgent(action, self.who.actor(), self.id, *arguments)
 
 
+Subject = NamedDependency[TargetEndpoint]
 KNOWN = ResponseSpec(
     views.EndpointObject,
     generate_examples=False,
@@ -67,7 +65,7 @@ class Endpoints(Controller):
         summary="List the endpoints",
         response_description="The endpoints, in order of creation",
     )
-    async def list_endpoints(self, context: NamedDependency[Context]) -> list[views.EndpointObject]:
+    async def list_endpoints(self, context: GivenContext) -> list[views.EndpointObject]:
         """Those of the settings and those that were added, with what is pending for each."""
         found, figures = await context.store.read(_present)
         return [_shown(context, each, figures) for each in found]
@@ -82,7 +80,7 @@ class Endpoints(Controller):
     async def add_endpoint(
         self,
         request: AnyRequest,
-        context: NamedDependency[Context],
+        context: GivenContext,
         data: JSONBody[callback_bodies.AddEndpoint],
     ) -> Response[views.EndpointObject]:
         """It hears of the events of its `scope` whose type fits one of `events`, from here on: of
@@ -107,9 +105,7 @@ class Endpoints(Controller):
         return Response(shown, status_code=201 if result.changed else 200)
 
     @get("/{endpoint_id:str}", summary="Show an endpoint", response_description="The endpoint")
-    async def show_endpoint(
-        self, context: NamedDependency[Context], subject: NamedDependency[TargetEndpoint]
-    ) -> views.EndpointObject:
+    async def show_endpoint(self, context: GivenContext, subject: Subject) -> views.EndpointObject:
         """Whether it is enabled, since when it fails, and what is pending for it."""
         found, figures = await context.store.read(_one, subject.id)
         return _shown(context, found, figures)
@@ -122,8 +118,8 @@ class Endpoints(Controller):
     )
     async def change_endpoint(
         self,
-        context: NamedDependency[Context],
-        subject: NamedDependency[TargetEndpoint],
+        context: GivenContext,
+        subject: Subject,
         data: JSONBody[callback_bodies.ChangeEndpoint],
     ) -> views.EndpointObject:
         """What is not named stays. With a new secret, each request has a signature by the one
@@ -147,9 +143,7 @@ class Endpoints(Controller):
         response_description="It is gone",
         opt={"refuses": (errors.Conflict,)},
     )
-    async def remove_endpoint(
-        self, context: NamedDependency[Context], subject: NamedDependency[TargetEndpoint]
-    ) -> Changed:
+    async def remove_endpoint(self, context: GivenContext, subject: Subject) -> Changed:
         """What is pending for it is not sent any more; its deliveries can still be listed.
 
         An endpoint of the settings is removed there: 409.
@@ -168,8 +162,8 @@ class Endpoints(Controller):
     )
     async def test_endpoint(
         self,
-        context: NamedDependency[Context],
-        subject: NamedDependency[TargetEndpoint],
+        context: GivenContext,
+        subject: Subject,
         data: JSONBody[callback_bodies.TestEndpoint | None] = None,
     ) -> callback_bodies.TestsPlanned:
         """One of each kind of event that it gets, or of `event` alone; of an added endpoint, the

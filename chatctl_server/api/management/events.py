@@ -12,7 +12,7 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 
 from chatctl_server import errors
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import UNIX_TIME, Limit, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import events, times
 from chatctl_server.live.log_tail import NewestEvents, Part
@@ -104,7 +104,7 @@ class Events(Controller):
     )
     async def list_events(
         self,
-        context: NamedDependency[Context],
+        context: GivenContext,
         asked: NamedDependency[EventQuery],
         until: FromQuery[Until] = None,
         until_time: UntilTime = None,
@@ -140,7 +140,7 @@ class Events(Controller):
         opt={"refuses": (errors.Ambiguous, errors.ResyncRequired)},
     )
     async def follow_events(
-        self, context: NamedDependency[Context], asked: NamedDependency[EventQuery], tail: Last = 0
+        self, context: GivenContext, asked: NamedDependency[EventQuery], tail: Last = 0
     ) -> Stream:
         """A line for each event, as it is committed; an empty line when there was none for 15 s.
 

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
 from chatctl_server import errors
 from chatctl_server.actions import callbacks, followers
 from chatctl_server.api import caller
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.management import callback_figures
 from chatctl_server.api.management.callback_figures import Receiving
 from chatctl_server.api.metrics import CONTENT_TYPE
@@ -109,7 +108,7 @@ class StoredCounts(msgspec.Struct, frozen=True):
     summary="Version, uptime, counts and backlog",
     response_description="The figures of this moment",
 )
-async def status(context: NamedDependency[Context]) -> Status:
+async def status(context: GivenContext) -> Status:
     """What an operator asks first. Programs that watch the server read `/metrics`."""
     counted = await context.store.read(_counts)
     callbacks_waiting = callback_figures.in_all(counted.receiving)
@@ -172,7 +171,7 @@ async def management_health() -> str:
     responses={503: DOWN},
     opt={"example": "OK"},
 )
-async def simple_health(context: NamedDependency[Context]) -> Response[str]:
+async def simple_health(context: GivenContext) -> Response[str]:
     """The status says it all."""
     database = await _database(context)
     is_down = database.status == "unhealthy"
@@ -188,7 +187,7 @@ async def simple_health(context: NamedDependency[Context]) -> Response[str]:
     ),
     responses={503: UNHEALTHY},
 )
-async def health(context: NamedDependency[Context]) -> Response[Health]:
+async def health(context: GivenContext) -> Response[Health]:
     """`degraded` goes on trying; `unhealthy` cannot read its database."""
     database = await _database(context)
     services = [database]
@@ -231,7 +230,7 @@ async def _callbacks(context: Context) -> list[Service]:
         "example": "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0",
     },
 )
-async def metrics(request: AnyRequest, context: NamedDependency[Context]) -> Response[bytes]:
+async def metrics(request: AnyRequest, context: GivenContext) -> Response[bytes]:
     """Open to all, unless the setting `METRICS_KEY` closes it."""
     key = context.settings.metrics_key
     if key is not None:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from litestar import get
-from litestar.di import NamedDependency
 
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import GivenContext
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
 from chatctl_server.domain.references import RoomRef
@@ -19,7 +18,7 @@ from chatctl_server.storage.sql import Database
     summary="Who is connected, in all rooms",
     response_description="The connections, in the order of their joins",
 )
-async def list_connections(context: NamedDependency[Context]) -> list[bodies.OpenConnection]:
+async def list_connections(context: GivenContext) -> list[bodies.OpenConnection]:
     """WebSockets and streams, each with the address that it is from."""
     found = context.presence.of_kind(RoomRef)
     names = await context.store.read(_names, list({ref for ref, _ in found}))

@@ -3,14 +3,13 @@
 from typing import Annotated
 
 from litestar import Controller, Response, delete, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.actions import messages
 from chatctl_server.api import caller
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, From, PageLimit, To, paged, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
@@ -41,7 +40,7 @@ class Messages(Controller):
     )
     async def list_messages(
         self,
-        context: NamedDependency[Context],
+        context: GivenContext,
         room_id: FromPath[fields.RoomId],
         before_seq: BeforeSeq = None,
         limit: PageLimit = 100,
@@ -73,7 +72,7 @@ class Messages(Controller):
     async def post_message(
         self,
         request: AnyRequest,
-        context: NamedDependency[Context],
+        context: GivenContext,
         room_id: FromPath[fields.RoomId],
         data: JSONBody[bodies.PostMessage],
     ) -> Response[bodies.PostedMessage]:
@@ -95,7 +94,7 @@ class Messages(Controller):
     async def delete_message(
         self,
         request: AnyRequest,
-        context: NamedDependency[Context],
+        context: GivenContext,
         room_id: FromPath[fields.RoomId],
         message_id: FromPath[fields.MessageId],
     ) -> bodies.Changed:
@@ -121,7 +120,7 @@ class Messages(Controller):
 )
 async def announce(
     request: AnyRequest,
-    context: NamedDependency[Context],
+    context: GivenContext,
     room_id: FromPath[fields.RoomId],
     data: JSONBody[bodies.Announce],
 ) -> bodies.PostedMessage:

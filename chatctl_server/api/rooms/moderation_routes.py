@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from chatctl_server import errors
 from chatctl_server.actions import moderation
 from chatctl_server.api import caller
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest, path_text, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
@@ -29,7 +29,7 @@ class TargetUser:
     def __init__(
         self,
         request: AnyRequest,
-        context: NamedDependency[Context],
+        context: GivenContext,
         room_id: FromPath[fields.RoomId],
         user_id: FromPath[fields.UserId],
     ) -> None:
@@ -49,6 +49,9 @@ class TargetUser:
         return await self.run(action, wanted.reason, wanted.expires_in)
 
 
+Subject = NamedDependency[TargetUser]
+
+
 class Moderation(Controller):
     path = "/management/rooms/{room_id:str}"
     tags = ("moderation",)
@@ -61,7 +64,7 @@ class Moderation(Controller):
         opt={"refuses": (errors.RoomIsClosed,)},
     )
     async def list_bans(
-        self, context: NamedDependency[Context], room_id: FromPath[fields.RoomId]
+        self, context: GivenContext, room_id: FromPath[fields.RoomId]
     ) -> list[views.BanEntry]:
         """Without those that have ended or were lifted."""
         found = await context.store.read(_held, sanctions.bans, room_uuid(room_id), times.now())
@@ -72,9 +75,7 @@ class Moderation(Controller):
         summary="Ban a user and disconnect them",
         response_description="The ban that holds now",
     )
-    async def ban_user(
-        self, subject: NamedDependency[TargetUser], data: Wanted = None
-    ) -> views.BanEntry:
+    async def ban_user(self, subject: Subject, data: Wanted = None) -> views.BanEntry:
         """Keeps the user out, now and at every later attempt; works on users who are not there.
 
         Without `expires_in` it has no end. The same again is `changed: false`; another reason, or
@@ -88,7 +89,7 @@ class Moderation(Controller):
         summary="Lift a ban",
         response_description="Whether there was a ban to lift",
     )
-    async def unban_user(self, subject: NamedDependency[TargetUser]) -> bodies.Changed:
+    async def unban_user(self, subject: Subject) -> bodies.Changed:
         """The user may join again. Also answers 200 when the user was not banned."""
         return bodies.Changed(await subject.run(moderation.unban) is not None)
 
@@ -99,7 +100,7 @@ class Moderation(Controller):
         opt={"refuses": (errors.RoomIsClosed,)},
     )
     async def list_mutes(
-        self, context: NamedDependency[Context], room_id: FromPath[fields.RoomId]
+        self, context: GivenContext, room_id: FromPath[fields.RoomId]
     ) -> list[views.MuteEntry]:
         """Without those that have ended or were lifted."""
         found = await context.store.read(_held, sanctions.mutes, room_uuid(room_id), times.now())
@@ -110,9 +111,7 @@ class Moderation(Controller):
         summary="Mute a user",
         response_description="The mute that holds now",
     )
-    async def mute_user(
-        self, subject: NamedDependency[TargetUser], data: Wanted = None
-    ) -> views.MuteEntry:
+    async def mute_user(self, subject: Subject, data: Wanted = None) -> views.MuteEntry:
         """The user stays and reads; what they send is refused with `YouAreMuted`.
 
         It survives reconnects and restarts. Ends and repeats are as those of a ban.
@@ -125,7 +124,7 @@ class Moderation(Controller):
         summary="Lift a mute",
         response_description="Whether there was a mute to lift",
     )
-    async def unmute_user(self, subject: NamedDependency[TargetUser]) -> bodies.Changed:
+    async def unmute_user(self, subject: Subject) -> bodies.Changed:
         """The user may send again. Also answers 200 when the user was not muted."""
         return bodies.Changed(await subject.run(moderation.unmute) is not None)
 
@@ -135,7 +134,7 @@ class Moderation(Controller):
         summary="Disconnect a user, who may return",
         response_description="`kicked` says whether there was anybody",
     )
-    async def kick_user(self, subject: NamedDependency[TargetUser]) -> bodies.Kicked:
+    async def kick_user(self, subject: Subject) -> bodies.Kicked:
         """Closes the user's connection with 4506. Whoever should stay away is banned."""
         is_kicked = await subject.run(moderation.kick) is not None
         return bodies.Kicked(is_kicked, is_kicked)

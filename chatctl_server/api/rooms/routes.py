@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from chatctl_server import errors
 from chatctl_server.actions import conversations
 from chatctl_server.api import caller
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, Cursor, paged, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import text, times
@@ -48,10 +48,7 @@ class TargetRoom:
     """The room that the path names, and who does something to it."""
 
     def __init__(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        room_id: FromPath[fields.RoomId],
+        self, request: AnyRequest, context: GivenContext, room_id: FromPath[fields.RoomId]
     ) -> None:
         self.id = room_uuid(room_id)
         self._actor = caller.of(request.scope).actor()
@@ -62,6 +59,9 @@ class TargetRoom:
         room = await self._store.read_live(rooms.find_ref, self.id)
         size = _size(users)
         return await self._store.write_urgent(action, self._actor, room, *arguments, size=size)
+
+
+Subject = NamedDependency[TargetRoom]
 
 
 class Rooms(Controller):
@@ -78,7 +78,7 @@ class Rooms(Controller):
     async def create_room(
         self,
         request: AnyRequest,
-        context: NamedDependency[Context],
+        context: GivenContext,
         data: JSONBody[bodies.CreateRoom],
         if_missing: FromQuery[IfMissing] = False,
     ) -> bodies.Created:
@@ -103,7 +103,7 @@ class Rooms(Controller):
     )
     async def list_rooms(
         self,
-        context: NamedDependency[Context],
+        context: GivenContext,
         status: FromQuery[Status] = "open",
         match: Match = None,
         room: FromQuery[Meant] = None,
@@ -132,9 +132,7 @@ class Rooms(Controller):
         summary="Show a room, open or closed",
         response_description="The room; `closed_at` is there when it was closed",
     )
-    async def show_room(
-        self, context: NamedDependency[Context], subject: NamedDependency[TargetRoom]
-    ) -> views.RoomDetails:
+    async def show_room(self, context: GivenContext, subject: Subject) -> views.RoomDetails:
         """Its name, its admins, and how many users it has and had."""
         return _details(context, await context.store.read(rooms.find, subject.id))
 
@@ -146,10 +144,7 @@ class Rooms(Controller):
         opt={"refuses": (errors.Conflict,)},
     )
     async def close_room(
-        self,
-        context: NamedDependency[Context],
-        subject: NamedDependency[TargetRoom],
-        purge: FromQuery[Purge] = False,
+        self, context: GivenContext, subject: Subject, purge: FromQuery[Purge] = False
     ) -> None:
         """For good: tells its members, closes their connections and ends their sessions.
 
@@ -169,10 +164,7 @@ class Rooms(Controller):
         "/{room_id:str}", summary="Rename a room", response_description="The room with its new name"
     )
     async def rename_room(
-        self,
-        context: NamedDependency[Context],
-        subject: NamedDependency[TargetRoom],
-        data: JSONBody[bodies.RenameRoom],
+        self, context: GivenContext, subject: Subject, data: JSONBody[bodies.RenameRoom]
     ) -> views.RoomDetails:
         """The id stays. The same name again changes nothing. `same_name` says how many other open
         rooms have it."""
@@ -188,7 +180,7 @@ class Rooms(Controller):
         response_description="Whether the set is another one now",
     )
     async def replace_admins(
-        self, subject: NamedDependency[TargetRoom], data: JSONBody[bodies.ResetAdmins]
+        self, subject: Subject, data: JSONBody[bodies.ResetAdmins]
     ) -> bodies.Changed:
         """The whole set, at once, also for connections that are open."""
         admins = data.admin_user_ids
@@ -201,7 +193,7 @@ class Rooms(Controller):
         response_description="The admins now, and whether that is another set",
     )
     async def change_admins(
-        self, subject: NamedDependency[TargetRoom], data: JSONBody[bodies.ChangeAdmins]
+        self, subject: Subject, data: JSONBody[bodies.ChangeAdmins]
     ) -> bodies.AdminsChanged:
         """Of two callers at the same time neither undoes what the other did."""
         users = (*data.add, *data.remove)
@@ -215,7 +207,7 @@ class Rooms(Controller):
         opt={"refuses": (errors.RoomIsClosed,)},
     )
     async def list_members(
-        self, context: NamedDependency[Context], subject: NamedDependency[TargetRoom]
+        self, context: GivenContext, subject: Subject
     ) -> list[bodies.ConnectedUser]:
         """One entry for each user: a user has at most one connection to a room."""
         room, admins, muted = await context.store.read(_roles, subject.id, times.now())

@@ -4,11 +4,10 @@ from typing import Annotated
 
 import msgspec
 from litestar import post
-from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from chatctl_server import errors
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import GivenContext
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=366 * 86_400)]
 
@@ -30,7 +29,7 @@ class Drained(msgspec.Struct, frozen=True):
 
 
 @post("/management/sync/due", status_code=200, include_in_schema=False)
-async def deliver_due(context: NamedDependency[Context], data: JSONBody[DeliverDue]) -> Drained:
+async def deliver_due(context: GivenContext, data: JSONBody[DeliverDue]) -> Drained:
     """Plans and sends until nothing is pending. A server does that all the time, and a command
     that only reads never: 409."""
     send = context.callbacks().deliver_due

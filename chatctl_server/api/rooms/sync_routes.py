@@ -5,14 +5,13 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from chatctl_server.actions import syncs
 from chatctl_server.api import caller
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, From, OptionalJson, To, room_uuid
 from chatctl_server.api.rooms import bodies
 from chatctl_server.domain import times
@@ -43,7 +42,7 @@ class SyncRoutes(Controller):
         summary="All open rooms with their newest history, streamed",
         responses={200: EVERY_ROOM},
     )
-    async def pull_everything(self, context: NamedDependency[Context]) -> Stream:
+    async def pull_everything(self, context: GivenContext) -> Stream:
         """Each with the newest `SYNC_HISTORY_LIMIT` entries of both histories, oldest first.
 
         The array is sent a few rooms at a time: when it breaks off, something failed on the way.
@@ -62,7 +61,7 @@ class SyncRoutes(Controller):
     async def request_sync(
         self,
         request: AnyRequest,
-        context: NamedDependency[Context],
+        context: GivenContext,
         data: JSONBody[bodies.RequestSync | None] = None,
     ) -> Response[bytes]:
         """Of one room or, without `room_id`, of all. Returns at once; the callbacks follow.
@@ -92,7 +91,7 @@ class SyncRoutes(Controller):
         summary="The open rooms, without history",
         response_description="The open rooms, in order of creation",
     )
-    async def list_open_rooms(self, context: NamedDependency[Context]) -> list[views.RoomBasicInfo]:
+    async def list_open_rooms(self, context: GivenContext) -> list[views.RoomBasicInfo]:
         """For a host that keeps a list of its own."""
         found = await context.store.read(rooms.page, 0, "open", None)
         return [views.basic_info(each, context.presence.current_users(each.ref)) for each in found]
@@ -104,7 +103,7 @@ class SyncRoutes(Controller):
     )
     async def chat_history(
         self,
-        context: NamedDependency[Context],
+        context: GivenContext,
         room_id: FromPath[fields.RoomId],
         from_time: From = None,
         to_time: To = None,
@@ -131,7 +130,7 @@ class SyncRoutes(Controller):
     )
     async def session_history(
         self,
-        context: NamedDependency[Context],
+        context: GivenContext,
         room_id: FromPath[fields.RoomId],
         from_time: From = None,
         to_time: To = None,

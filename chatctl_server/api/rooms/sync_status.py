@@ -3,10 +3,9 @@
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import Cursor, OnlyRoom, paged, room_uuid
 from chatctl_server.domain import times
 from chatctl_server.domain.callbacks import EndpointKind, HistoryKind
@@ -35,7 +34,7 @@ MostRooms = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many
     response_description="By room, in order of creation; the header `Link` has the next page",
 )
 async def sync_status(
-    context: NamedDependency[Context],
+    context: GivenContext,
     room: OnlyRoom = None,
     kind: FromQuery[OnlyKind] = None,
     limit: MostRooms = 100,

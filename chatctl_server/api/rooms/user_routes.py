@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from chatctl_server.actions import messages, moderation
 from chatctl_server.api import caller
-from chatctl_server.api.context import Context
+from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import (
     UNIX_TIME,
     AnyRequest,
@@ -50,10 +50,7 @@ class TargetAnywhere:
     """The user whom the path names, in every room, and who does something to them."""
 
     def __init__(
-        self,
-        request: AnyRequest,
-        context: NamedDependency[Context],
-        user_id: FromPath[fields.UserId],
+        self, request: AnyRequest, context: GivenContext, user_id: FromPath[fields.UserId]
     ) -> None:
         self.user_id = path_text(user_id)
         text.check_name(self.user_id, "user_id")
@@ -73,6 +70,9 @@ class TargetAnywhere:
         return await self.run(action, wanted.reason, wanted.expires_in)
 
 
+Subject = NamedDependency[TargetAnywhere]
+
+
 class RoomUsers(Controller):
     path = "/management/room-users/{user_id:str}"
     tags = ("moderation",)
@@ -84,7 +84,7 @@ class RoomUsers(Controller):
         response_description="The user; without rooms when nothing is known of them",
     )
     async def show_room_user(
-        self, context: NamedDependency[Context], subject: NamedDependency[TargetAnywhere]
+        self, context: GivenContext, subject: Subject
     ) -> views.RoomUserDetails:
         """Rooms where they were, wrote, are admins, are banned or muted, in the order of creation.
         `ban` and `mute` are those of all rooms at once."""
@@ -98,8 +98,8 @@ class RoomUsers(Controller):
     )
     async def list_messages_of_user(
         self,
-        context: NamedDependency[Context],
-        subject: NamedDependency[TargetAnywhere],
+        context: GivenContext,
+        subject: Subject,
         before: Before = history_pages.LATEST,
         limit: PageLimit = 100,
         from_time: From = None,
@@ -121,9 +121,7 @@ class RoomUsers(Controller):
     @put(
         "/ban", summary="Ban a user from every room", response_description="The ban that holds now"
     )
-    async def ban_everywhere(
-        self, subject: NamedDependency[TargetAnywhere], data: Wanted = None
-    ) -> views.BanEntry:
+    async def ban_everywhere(self, subject: Subject, data: Wanted = None) -> views.BanEntry:
         """Also from those that are made later; disconnects them now. Ends and repeats are as those
         of a ban from one room."""
         return views.ban_entry(*await subject.sanction(moderation.ban, data))
@@ -134,16 +132,14 @@ class RoomUsers(Controller):
         summary="Lift a ban from every room",
         response_description="Whether there was one to lift",
     )
-    async def unban_everywhere(self, subject: NamedDependency[TargetAnywhere]) -> bodies.Changed:
+    async def unban_everywhere(self, subject: Subject) -> bodies.Changed:
         """Bans from single rooms stay."""
         return bodies.Changed(await subject.run(moderation.unban) is not None)
 
     @put(
         "/mute", summary="Mute a user in every room", response_description="The mute that holds now"
     )
-    async def mute_everywhere(
-        self, subject: NamedDependency[TargetAnywhere], data: Wanted = None
-    ) -> views.MuteEntry:
+    async def mute_everywhere(self, subject: Subject, data: Wanted = None) -> views.MuteEntry:
         """Also in those that are made later."""
         return views.mute_entry(*await subject.sanction(moderation.mute, data))
 
@@ -153,7 +149,7 @@ class RoomUsers(Controller):
         summary="Lift a mute in every room",
         response_description="Whether there was one to lift",
     )
-    async def unmute_everywhere(self, subject: NamedDependency[TargetAnywhere]) -> bodies.Changed:
+    async def unmute_everywhere(self, subject: Subject) -> bodies.Changed:
         """Mutes in single rooms stay."""
         return bodies.Changed(await subject.run(moderation.unmute) is not None)
 
@@ -165,8 +161,8 @@ class RoomUsers(Controller):
     )
     async def erase_messages(
         self,
-        context: NamedDependency[Context],
-        subject: NamedDependency[TargetAnywhere],
+        context: GivenContext,
+        subject: Subject,
         room: OnlyRoom = None,
         since: Since = None,
         dry_run: FromQuery[fields.DryRun] = False,
@@ -190,7 +186,7 @@ class RoomUsers(Controller):
     summary="Who is banned from every room",
     response_description="The bans, sorted by user id",
 )
-async def list_bans_everywhere(context: NamedDependency[Context]) -> list[views.BanEntry]:
+async def list_bans_everywhere(context: GivenContext) -> list[views.BanEntry]:
     """Those of all rooms at once. Bans from single rooms are listed with each room."""
     found = await context.store.read(sanctions.bans, ROOMS, times.now())
     return [views.ban_entry(each) for each in found]
@@ -202,7 +198,7 @@ async def list_bans_everywhere(context: NamedDependency[Context]) -> list[views.
     summary="Who is muted in every room",
     response_description="The mutes, sorted by user id",
 )
-async def list_mutes_everywhere(context: NamedDependency[Context]) -> list[views.MuteEntry]:
+async def list_mutes_everywhere(context: GivenContext) -> list[views.MuteEntry]:
     """Those of all rooms at once. Mutes in single rooms are listed with each room."""
     found = await context.store.read(sanctions.mutes, ROOMS, times.now())
     return [views.mute_entry(each) for each in found]
