@@ -3,17 +3,16 @@
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Literal, NamedTuple
 
 from chatctl.input import endpoints, event_types, rooms, targets, times
 from chatctl.input.targets import DELIVERY
 from chatctl.link import connection
 from chatctl.link.client import Client, Json, Params
-from chatctl.shell import bulk
+from chatctl.shell import bulk, listing
 from chatctl.shell.bulk import Said
-from chatctl.shell.failures import usage
-from chatctl.shell.options import Options, arg, opt, verb
+from chatctl.shell.options import OnlyOfRoom, Options, arg, opt, verb
 from chatctl.show import output
 
 COLUMNS = output.columns(
@@ -26,9 +25,7 @@ COLUMNS = output.columns(
 _READ = output.columns(
     "delivery_id DELIVERY id; event EVENT; room ROOM; outcome OUTCOME; planned_at PLANNED time"
 )
-_USUAL = 100
 _OTHER_EVENTS = (*event_types.CALLBACKS, event_types.SAMPLE)
-_LARGEST_PAGE = 1000
 
 
 class DeliveryFilter(NamedTuple):
@@ -55,23 +52,19 @@ def _asked(
     ] = None,
     until: Annotated[str | None, opt("--until", "Planned until then.", "TIME")] = None,
     event: Annotated[str | None, opt("--event", "Only events like room_*.", "GLOB")] = None,
-    room: Annotated[str | None, opt("-R --room", "Only of this room.", "ROOM")] = None,
+    room: OnlyOfRoom = None,
     endpoint: Annotated[str | None, opt("--endpoint", "Only to this one.", "ENDPOINT")] = None,
     before: Annotated[
         str | None, opt("--before", "Only those that are listed behind this one.", "ID")
     ] = None,
-    limit: Annotated[
-        int | None, opt("--limit", f"At most N; {_USUAL} unless given.", "N", min=1)
-    ] = None,
-    everything: Annotated[bool, opt("--all", "All there are.")] = False,
+    limit: listing.Limit = None,
+    everything: listing.Everything = False,
 ) -> DeliveryFilter:
-    if everything and limit is not None:
-        raise usage("--all and --limit contradict each other", "one of the two")
+    most = listing.most(limit, everything)
     if event is not None:
         event_types.check(event, "--event", _OTHER_EVENTS)
     if before is not None:
         (before,) = targets.given([before], None, DELIVERY)
-    most = None if everything else limit or _USUAL
     window = times.window(time.time(), ("since", since), ("until", until))
     return DeliveryFilter(status, event, room, endpoint, before, window, most)
 
@@ -88,9 +81,10 @@ def deliveries(options: Options, asked: DeliveryFilter) -> None:
     """List deliveries with their last answers, the newest first."""
     with connection.open(options) as server:
         query = _query(server, asked)
-        last = _show(options, server, _pages(server, query, asked.most), asked.most)
-    if last is not None:
-        _tell(options, asked, last["delivery_id"])
+        pages = listing.pages(server, f"{endpoints.PATH}/deliveries", query, asked.most)
+        cut = listing.show(options, pages, asked.most, partial(_rows, options, server))
+    if cut is not None:
+        _tell(options, asked, cut[0]["delivery_id"])
 
 
 def _query(server: Client, asked: DeliveryFilter) -> Params:
@@ -107,35 +101,12 @@ def _query(server: Client, asked: DeliveryFilter) -> Params:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _pages(server: Client, query: Params, most: int | None) -> Iterator[list[Json]]:
-    """Pages with, where there are more than ``most``, at least one more."""
-    size = _LARGEST_PAGE if most is None else min(most + 1, _LARGEST_PAGE)
-    seen = 0
-    for page in server.pages(f"{endpoints.PATH}/deliveries", {**query, "limit": size}):
-        yield page
-        seen += len(page)
-        if most is not None and seen > most:
-            return
-        server.renew()
-
-
-def _show(
-    options: Options, server: Client, pages: Iterator[list[Json]], most: int | None
-) -> Json | None:
-    """The last one that is shown, when there are more. Into a pipe all of them go page by page:
-    there may be more than the memory holds."""
-    if most is None and not options.json and not sys.stdout.isatty():
-        for page in pages:
-            output.rows(options, COLUMNS, page)
-        return None
-    found = [each for page in pages for each in page]
-    shown = found[:most]
+def _rows(options: Options, server: Client, found: list[Json]) -> None:
     if options.json or not sys.stdout.isatty():
-        output.rows(options, COLUMNS, shown)
+        output.rows(options, COLUMNS, found)
     else:
         names = rooms.Names(server)
-        output.rows(options, _READ, [_read(each, names) for each in shown])
-    return shown[-1] if len(found) > len(shown) else None
+        output.rows(options, _READ, [_read(each, names) for each in found])
 
 
 def _read(delivery: Json, names: rooms.Names) -> Json:
@@ -167,7 +138,7 @@ def _tell(options: Options, asked: DeliveryFilter, last: str) -> None:
         "--endpoint": asked.endpoint,
         **{f"--{name}": str(value) for name, value in asked.window.items()},
         "--before": last,
-        "--limit": None if asked.most == _USUAL else str(asked.most),
+        "--limit": None if asked.most == listing.USUAL else str(asked.most),
     }
     words = ["chatctl", "callbacks", "deliveries"]
     for name, text in given.items():

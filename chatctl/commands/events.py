@@ -5,15 +5,16 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import Annotated
 
 from chatctl.input import event_types, ids, rooms, times
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
-from chatctl.shell import places
+from chatctl.shell import listing, places
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, opt, verb
+from chatctl.shell.options import OnlyOfRoom, Options, opt, verb
 from chatctl.show import output, sentences
 
 _COLUMNS = output.columns(
@@ -23,8 +24,7 @@ _COLUMNS = output.columns(
 _READ = output.columns(
     "offset OFFSET number; when WHEN time; type TYPE id; room ROOM; actor ACTOR; what WHAT"
 )
-_LARGEST_PAGE = 1000
-_USUAL = 100
+_PATH = "/management/events"
 _YEAR = re.compile("20[0-9]{2}")
 
 Since = Annotated[
@@ -50,9 +50,7 @@ Type = Annotated[
     str | None,
     opt("--type", "Only types like message.*, as in a shell.", "GLOB", callback=_checked_type),
 ]
-Room = Annotated[str | None, opt("-R --room", "Only of this room.", "ROOM")]
 Actor = Annotated[str | None, opt("--actor", "Only what this user did.", "USER")]
-Everything = Annotated[bool, opt("--all", "All there are.")]
 
 
 @verb(
@@ -68,22 +66,21 @@ def ls(
     since: Since = None,
     until: Until = None,
     type: Type = None,  # noqa: A002 - the option's name
-    room: Room = None,
+    room: OnlyOfRoom = None,
     actor: Actor = None,
-    limit: Annotated[
-        int | None, opt("--limit", f"At most N; {_USUAL} unless given.", "N", min=1)
-    ] = None,
-    everything: Everything = False,
+    limit: listing.Limit = None,
+    everything: listing.Everything = False,
 ) -> None:
     """List events, the newest first."""
-    count = _count(limit, everything, _USUAL)
+    count = listing.most(limit, everything)
     with connection.open(options) as server:
         wanted = filters(server, type, room, actor)
         query = {**wanted, **start(options, since), **end(since, until)}
         with _named_as_typed():
-            older = _newest_first(options, server, query, count)
-    if older is not None:
-        _tell_older(options, count, older, since, wanted)
+            found = _newest(server, query, count)
+            cut = listing.show(options, found, count, partial(_list, options, server))
+    if cut is not None:
+        _tell_older(options, count, cut[1], since, wanted)
 
 
 @verb(
@@ -100,42 +97,44 @@ def tail(
     since: Since = None,
     until: Until = None,
     type: Type = None,  # noqa: A002 - the option's name
-    room: Room = None,
+    room: OnlyOfRoom = None,
     actor: Actor = None,
     limit: Annotated[int | None, opt("--limit", "How many of the newest (10).", "N", min=0)] = None,
-    everything: Everything = False,
+    everything: listing.Everything = False,
 ) -> None:
     """Show the newest events in their order; with -f, and then all that follow."""
     if since is not None and limit is not None:
         raise usage("--since and --limit both say where to begin", "one of the two")
     if follow and until is not None:
         raise usage("-f follows what comes: --until is for what was", "without -f")
-    count = _count(limit, everything, 10)
+    count = listing.most(limit, everything, 10)
     only_served = connection.NOT_FOLLOWED if follow else None
     with connection.open(options, only_served=only_served) as server:
-        query, older = filters(server, type, room, actor), None
+        query, older = filters(server, type, room, actor), []
         reached = streams.newest_offset(server) if follow else 0
         span = {**start(options, since), **end(since, until)}
         with _named_as_typed():
             if since is not None or count is None:
                 found = _all_until(server, {**query, **span}, reached)
             else:
-                newest, older = _newest(server, {**query, **span}, count)
-                found = newest[::-1]
+                pages = _newest(server, {**query, **span}, count) if count else ()
+                newest = [event for page in pages for event in page]
+                found, older = newest[:count][::-1], newest[count:]
         if follow:
             reached = max([reached, *(event["offset"] for event in found)])
             following = streams.follow(options, server, query, reached)
             _show_each(options, chain(found, following), rooms.Names(server))
         else:
             _list(options, server, found)
-            if older is not None:
-                _tell_older(options, count, older, None, query)
+            if older:
+                _tell_older(options, count, older[0], None, query)
 
 
 def _tell_older(
-    options: Options, count: int | None, older: int, since: str | None, wanted: Params
+    options: Options, count: int | None, older: Json, since: str | None, wanted: Params
 ) -> None:
-    words = ["chatctl", "events", "ls", "--until", str(older)]
+    """``older``: the newest that is not shown."""
+    words = ["chatctl", "events", "ls", "--until", str(older["offset"])]
     words += ["--since", since] if since is not None else []
     for name, value in wanted.items():
         words += (f"--{name}", str(value))
@@ -164,12 +163,6 @@ def _named_as_typed() -> Iterator[None]:
             if failure.message.startswith(name):
                 failure.message = f"{option}: {failure.message.removeprefix(name)}"
         raise
-
-
-def _count(limit: int | None, everything: bool, usual: int) -> int | None:
-    if everything and limit is not None:
-        raise usage("--all and --limit contradict each other", "one of the two")
-    return None if everything else usual if limit is None else limit
 
 
 def end(since: str | None, until: str | None) -> dict[str, str | int]:
@@ -209,21 +202,8 @@ def _moment(text: str, option: str) -> float:
     return moment
 
 
-def _newest_first(options: Options, server: Client, query: Params, count: int | None) -> int | None:
-    """The offset below the last that is shown, when there are more. Into a pipe all of them go
-    page by page: the log may be larger than the memory."""
-    if count is None and not options.json and not sys.stdout.isatty():
-        for page in _pages(server, query, _LARGEST_PAGE):
-            output.rows(options, _COLUMNS, page[::-1])
-            server.renew()
-        return None
-    found, older = _newest(server, query, count)
-    _list(options, server, found)
-    return older
-
-
 def _all_until(server: Client, query: Params, reached: int) -> list[Json]:
-    pages = server.pages("/management/events", {**query, "limit": _LARGEST_PAGE})
+    pages = server.pages(_PATH, {**query, "limit": listing.LARGEST_PAGE})
     found: list[Json] = []
     for page in pages:
         found += page
@@ -232,22 +212,10 @@ def _all_until(server: Client, query: Params, reached: int) -> list[Json]:
     return found
 
 
-def _newest(server: Client, query: Params, count: int | None) -> tuple[list[Json], int | None]:
-    """The newest first, and the offset below them, when there are more."""
-    if count == 0:
-        return [], None
-    size = _LARGEST_PAGE if count is None else min(count + 1, _LARGEST_PAGE)
-    found: list[Json] = []
-    for page in _pages(server, query, size):
-        found += page[::-1]
-        if count is not None and len(found) > count:
-            return found[:count], found[count]["offset"]
-        server.renew()
-    return found, None
-
-
-def _pages(server: Client, query: Params, size: int) -> Iterator[list[Json]]:
-    return server.pages("/management/events", {**query, "tail": "true", "limit": size})
+def _newest(server: Client, query: Params, count: int | None) -> Iterator[list[Json]]:
+    """Pages, the newest first."""
+    for page in listing.pages(server, _PATH, {**query, "tail": "true"}, count):
+        yield page[::-1]
 
 
 def _list(options: Options, server: Client, found: list[Json]) -> None:

@@ -12,7 +12,7 @@ from chatctl.link import connection, room_pages
 from chatctl.link.client import Client, Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
+from chatctl.shell.options import Options, RoomOption, RoomWords, only_room, opt, verb
 from chatctl.show import output, progress, stdout
 from chatctl.show.visible import cell
 
@@ -33,7 +33,7 @@ _WRITTEN = output.columns("file file id; rooms rooms number; messages messages n
 def export(
     options: Options,
     *,
-    words: Annotated[list[str] | None, arg("ROOM")] = None,
+    words: RoomWords = None,
     room: RoomOption = None,
     everything: Annotated[bool, opt("--all", "All rooms, closed ones too.")] = False,
     form: Annotated[

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
 from chatctl.commands.callbacks_tail import AttemptRows
-from chatctl.commands.events import Room, Since, filters, start
+from chatctl.commands.events import Since, filters, start
 from chatctl.commands.replay import PATH, Cursor, SecretFile
 from chatctl.input import event_types, rooms
 from chatctl.input.cursor_files import OffsetFile
@@ -18,7 +18,7 @@ from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, opt, verb
+from chatctl.shell.options import OnlyOfRoom, Options, opt, verb
 from chatctl.show import output
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def forward(
     events: Annotated[
         str | None, opt("--events", "Only types like room.*,message.*.", "GLOB,…")
     ] = None,
-    room: Room = None,
+    room: OnlyOfRoom = None,
     since: Since = None,
     cursor: Cursor = None,
     secret_file: SecretFile = None,

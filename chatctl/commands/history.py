@@ -3,15 +3,15 @@
 import itertools
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, NamedTuple
 
 from chatctl.input import rooms, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
-from chatctl.shell import places
-from chatctl.shell.failures import usage
-from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
+from chatctl.shell import listing, places
+from chatctl.shell.options import Options, RoomOption, RoomWords, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -25,7 +25,6 @@ _SESSIONS = output.columns(
     "duration_seconds STAYED seconds"
 )
 _USUAL = 50
-_MESSAGES_A_PAGE = 1000
 _SESSIONS_A_PAGE = 10_000
 
 Query = dict[str, int]
@@ -34,7 +33,6 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, opt("--until", "Until then; a date is where the day begins.", "TIME")]
 Limit = Annotated[int | None, opt("--limit", f"At most N; {_USUAL} unless given.", "N", min=1)]
-Everything = Annotated[bool, opt("--all", "All there are.")]
 
 
 class HistoryQuery(NamedTuple):
@@ -47,12 +45,12 @@ class HistoryQuery(NamedTuple):
 
 def _asked(
     *,
-    words: Annotated[list[str] | None, arg("ROOM")] = None,
+    words: RoomWords = None,
     room: RoomOption = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
-    everything: Everything = False,
+    everything: listing.Everything = False,
 ) -> HistoryQuery:
     return HistoryQuery(only_room(words, room), window(since, until), most(limit, everything))
 
@@ -76,7 +74,7 @@ def history(
     query = {**asked.window, **({} if before is None else {"before_seq": before})}
     with connection.open(options) as server:
         room_id = rooms.find_id(server, asked.room)
-        pages = messages(server, rooms.path(room_id, "messages"), query, count)
+        pages = listing.pages(server, rooms.path(room_id, "messages"), query, count)
         last = show_messages(options, _MESSAGES, pages, count)
     if last is not None:
         older = {**asked.window, "before_seq": last["seq"]}
@@ -109,35 +107,15 @@ def window(since: str | None, until: str | None) -> Query:
 
 
 def most(limit: int | None, everything: bool) -> int | None:
-    if everything and limit is not None:
-        raise usage("--all and --limit contradict each other", "one of the two")
-    return None if everything else limit or _USUAL
-
-
-def messages(server: Client, path: str, query: Query, count: int | None) -> Iterator[list[Json]]:
-    """Pages with, where there are more than ``count``, at least one more."""
-    size = _MESSAGES_A_PAGE if count is None else min(count + 1, _MESSAGES_A_PAGE)
-    seen = 0
-    for page in server.pages(path, {**query, "limit": size}):
-        yield page
-        seen += len(page)
-        if count is not None and seen > count:
-            return
-        server.renew()
+    return listing.most(limit, everything, _USUAL)
 
 
 def show_messages(
     options: Options, columns: tuple[Column, ...], pages: Iterable[list[Json]], count: int | None
 ) -> Json | None:
-    """The last message that is shown, when there are more. Into a pipe all of them go page by
-    page: a history may be larger than the memory."""
-    if count is None and not options.json and not sys.stdout.isatty():
-        for page in pages:
-            _rows(options, columns, page)
-        return None
-    found = [message for page in pages for message in page]
-    _rows(options, columns, found[:count])
-    return found[count - 1] if count is not None and len(found) > count else None
+    """The last message that is shown, when there are more."""
+    cut = listing.show(options, pages, count, partial(_rows, options, columns))
+    return None if cut is None else cut[0]
 
 
 def _rows(options: Options, columns: tuple[Column, ...], found: list[Json]) -> None:

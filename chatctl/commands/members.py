@@ -7,7 +7,7 @@ from chatctl.input import rooms
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import usage
-from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
+from chatctl.shell.options import Options, RoomOption, RoomWords, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.visible import cell, visible
 
@@ -17,7 +17,6 @@ _MEMBERS = output.columns(
 # The room beside each: in a pipe a line with a tab is one whose user is escaped.
 _ADMINS = output.columns("user_id USER id; room_id ROOM id")
 
-Words = Annotated[list[str] | None, arg("ROOM")]
 Set = Annotated[str | None, opt("--set", "These are the admins, and nobody else.", "USER,…")]
 Add = Annotated[list[str] | None, opt("--add", "One more; may be repeated.", "USER")]
 Remove = Annotated[list[str] | None, opt("--remove", "One less; may be repeated.", "USER")]
@@ -30,7 +29,7 @@ Remove = Annotated[list[str] | None, opt("--remove", "One less; may be repeated.
     exits=(3, 4, 5),
     columns=_MEMBERS,
 )
-def members(options: Options, *, words: Words = None, room: RoomOption = None) -> None:
+def members(options: Options, *, words: RoomWords = None, room: RoomOption = None) -> None:
     """List the users who are connected to a room, sorted by user; without a server, nobody."""
     named = only_room(words, room)
     with connection.open(options) as server:
@@ -50,7 +49,7 @@ def members(options: Options, *, words: Words = None, room: RoomOption = None) -
 def admins(
     options: Options,
     *,
-    words: Words = None,
+    words: RoomWords = None,
     room: RoomOption = None,
     whole: Set = None,
     add: Add = None,

@@ -10,7 +10,7 @@ from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import bulk, failures
 from chatctl.shell.bulk import Said
-from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
+from chatctl.shell.options import Options, RoomOption, RoomWords, arg, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -31,7 +31,6 @@ Everywhere = Annotated[
     bool, opt("--all-rooms", "In every room, also later ones: no ROOM, only USER.")
 ]
 ListEverywhere = Annotated[bool, opt("--all-rooms", "Those of every room at once: no ROOM.")]
-OnlyRoom = Annotated[list[str] | None, arg("ROOM")]
 
 
 class Users(NamedTuple):
@@ -140,7 +139,7 @@ def unmute(options: Options, users: Users) -> None:
 def bans(
     options: Options,
     *,
-    words: OnlyRoom = None,
+    words: RoomWords = None,
     room: RoomOption = None,
     everywhere: ListEverywhere = False,
 ) -> None:
@@ -158,7 +157,7 @@ def bans(
 def mutes(
     options: Options,
     *,
-    words: OnlyRoom = None,
+    words: RoomWords = None,
     room: RoomOption = None,
     everywhere: ListEverywhere = False,
 ) -> None:

@@ -7,14 +7,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
-from chatctl.commands.events import Room, Since, Type, filters, start
+from chatctl.commands.events import Since, Type, filters, start
 from chatctl.input import ids, named_files, pace, times
 from chatctl.input.cursor_files import OffsetFile
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, opt, verb
+from chatctl.shell.options import OnlyOfRoom, Options, opt, verb
 from chatctl.show import ndjson, output, progress
 from chatctl.show.output import Column
 
@@ -57,7 +57,7 @@ def replay(
         str | None, opt("--until", "Up to there; now unless given.", "OFFSET|ID|TIME")
     ] = None,
     type: Type = None,  # noqa: A002 - the option's name
-    room: Room = None,
+    room: OnlyOfRoom = None,
     to: To = None,
     to_file: Annotated[
         str | None, opt("--to-file", "Lines of JSON instead; - is stdout.", "FILE")

@@ -6,6 +6,7 @@ from typing import Annotated
 from chatctl.commands import history as histories
 from chatctl.link import client, connection
 from chatctl.link.client import Json
+from chatctl.shell import listing
 from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
 
@@ -82,14 +83,14 @@ def history(
     since: histories.Since = None,
     until: histories.Until = None,
     limit: histories.Limit = None,
-    everything: histories.Everything = False,
+    everything: listing.Everything = False,
     before: Annotated[int | None, opt("--before", "Before this one.", "MESSAGE_ID", min=1)] = None,
 ) -> None:
     """Show a user's messages of all rooms with their ids, the newest first."""
     span, count = histories.window(since, until), histories.most(limit, everything)
     query = {**span, **({} if before is None else {"before": before})}
     with connection.open(options) as server:
-        pages = histories.messages(server, path(user, "messages"), query, count)
+        pages = listing.pages(server, path(user, "messages"), query, count)
         last = histories.show_messages(options, _MESSAGES, pages, count)
     if last is not None:
         older = {**span, "before": last["message_id"]}

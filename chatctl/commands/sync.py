@@ -11,7 +11,7 @@ from chatctl.link.client import Client, Json
 from chatctl.link.sync_progress import HISTORIES, SyncOutcome, SyncWatch
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, opt, verb
+from chatctl.shell.options import OnlyOfRoom, Options, opt, verb
 from chatctl.show import given_up, output, progress
 
 _STATES = ("data", "periodic")
@@ -33,7 +33,6 @@ _STATUS = output.columns(
 _READ = tuple(column for column in _STATUS if column.key != "room_id")
 
 StatusKind = Literal["data", "periodic", "chat_history", "session_history", "room_event"]
-OnlyRoom = Annotated[str | None, opt("-R --room", "Only of this room.", "ROOM")]
 From = Annotated[str | None, opt("--from", "The history from then on (help input).", "TIME")]
 To = Annotated[str | None, opt("--to", "The history until then.", "TIME")]
 
@@ -59,7 +58,7 @@ def push(
             "data|periodic|chat_history|session_history",
         ),
     ] = None,
-    room: OnlyRoom = None,
+    room: OnlyOfRoom = None,
     since: From = None,
     until: To = None,
     full: Annotated[bool, opt("--full", "The whole history again, not only what is new.")] = False,
@@ -191,7 +190,7 @@ def _judge(options: Options, done: SyncOutcome | None, deadline: float) -> None:
 def status(
     options: Options,
     *,
-    room: OnlyRoom = None,
+    room: OnlyOfRoom = None,
     kind: Annotated[
         StatusKind | None,
         opt(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated, NamedTuple
 
-from chatctl.commands.sync import From, OnlyRoom, To
+from chatctl.commands.sync import From, To
 from chatctl.input import named_files, rooms, times
 from chatctl.input.cursor_files import CursorFile
 from chatctl.link import connection, room_pages
@@ -18,7 +18,7 @@ from chatctl.link.client import Client, Json
 from chatctl.link.room_pages import RoomPiece, RoomPosition
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import Options, opt, verb
+from chatctl.shell.options import OnlyOfRoom, Options, opt, verb
 from chatctl.show import ndjson, output, progress, stdout
 from chatctl.show.visible import json_text
 
@@ -50,7 +50,7 @@ def pull(
     target: Annotated[
         str, opt("-o --output", "Where it goes; - is stdout.", "FILE", show_default=False)
     ],
-    room: OnlyRoom = None,
+    room: OnlyOfRoom = None,
     since: From = None,
     until: To = None,
 ) -> None:

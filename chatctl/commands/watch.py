@@ -9,7 +9,7 @@ from chatctl.input import rooms
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
-from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, verb
+from chatctl.shell.options import Options, RoomOption, RoomWords, only_room, opt, verb
 from chatctl.show import output, sentences
 
 # What happens behind the room's back is not seen in it.
@@ -30,7 +30,7 @@ _COLUMNS = output.columns(
 def watch(
     options: Options,
     *,
-    words: Annotated[list[str] | None, arg("ROOM")] = None,
+    words: RoomWords = None,
     room: RoomOption = None,
     since: Annotated[
         int | None, opt("--since", "From after this message on.", "SEQ", min=0)

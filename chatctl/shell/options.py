@@ -175,9 +175,11 @@ def verb(
     return made
 
 
+RoomWords = Annotated[list[str] | None, arg("ROOM")]
 RoomOption = Annotated[
     str | None, opt("-R --room", "The room, instead of the first argument.", "ROOM")
 ]
+OnlyOfRoom = Annotated[str | None, opt("-R --room", "Only of this room.", "ROOM")]
 
 
 def room_and_rest(
