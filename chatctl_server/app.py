@@ -113,9 +113,11 @@ class Application:
         await self._callbacks().start(self._workers)
         self._workers.start("heartbeat", self._heartbeat)
         self._workers.start("timer", lambda: every(TICK_SECONDS, context.timer.tick))
-        self._workers.start("keep-alive", self._keep_alive)
+        keep_alive = context.streams.keep_alive
+        self._workers.start("keep-alive", lambda: every(KEEP_ALIVE_SECONDS, keep_alive))
         self._workers.start("memory", self._give_back_memory)
-        self._workers.start("closed rooms", self._remove_closed_rooms)
+        days = context.settings.retention_closed_days
+        self._workers.start("closed rooms", lambda: room_retention.run(context.store, days))
         if context.settings.client_id_hours:
             self._workers.start("client ids", self._age_client_ids)
 
@@ -138,13 +140,6 @@ class Application:
     async def _heartbeat(self) -> None:
         store = self.context.store
         await every(HEARTBEAT_SECONDS, lambda: store.write(followers.heartbeat))
-
-    async def _remove_closed_rooms(self) -> None:
-        days = self.context.settings.retention_closed_days
-        await room_retention.run(self.context.store, days)
-
-    async def _keep_alive(self) -> None:
-        await every(KEEP_ALIVE_SECONDS, self.context.streams.keep_alive)
 
     async def _give_back_memory(self) -> None:
         """When a crowd has gone. The pages that the writer read for it lie between what is free."""

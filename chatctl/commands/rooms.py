@@ -8,16 +8,7 @@ from chatctl.input import endpoints, rooms
 from chatctl.link import connection
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell.failures import Failure, usage
-from chatctl.shell.options import (
-    Options,
-    RoomOption,
-    RoomWords,
-    arg,
-    only_room,
-    opt,
-    room_and_rest,
-    verb,
-)
+from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, room_and_rest, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
@@ -36,6 +27,7 @@ _CREATED = output.columns("room_id id id; websocket_url url id")
 
 NO_WAS_ANSWERED = "the answer was no"
 LONG_SECONDS = 3600.0  # beside --timeout: a room may have millions of messages
+Words = Annotated[list[str] | None, arg("ROOM")]
 
 
 @verb(
@@ -96,7 +88,7 @@ def create(
 
 
 @verb("show", "chatctl rooms show lobby", "chatctl rooms show -R lobby --json", exits=(3, 4, 5))
-def show(options: Options, *, words: RoomWords = None, room: RoomOption = None) -> None:
+def show(options: Options, *, words: Words = None, room: RoomOption = None) -> None:
     """Show one room, also a closed one."""
     named = only_room(words, room)
     with connection.open(options) as server:
@@ -116,7 +108,7 @@ def show(options: Options, *, words: RoomWords = None, room: RoomOption = None) 
 def close(
     options: Options,
     *,
-    words: RoomWords = None,
+    words: Words = None,
     room: RoomOption = None,
     yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
 ) -> None:
@@ -141,7 +133,7 @@ def close(
 def rm(
     options: Options,
     *,
-    words: RoomWords = None,
+    words: Words = None,
     room: RoomOption = None,
     yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
 ) -> None:

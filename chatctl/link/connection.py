@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from chatctl.input import times
+from chatctl.input import endpoints, times
 from chatctl.link import addresses, keys, owners
 from chatctl.link.client import Client, Json, Link
 from chatctl.shell import failures
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from chatctl_server.settings.sources import Loaded, Settings
 
 NOT_FOLLOWED = "a file cannot be followed"
-_CALLBACKS = (
-    "data_callback_url",
-    "room_event_callback_url",
-    "chat_history_callback_url",
-    "session_history_callback_url",
-    "periodic_sync_callback_url",
-)
 
 
 @contextmanager
@@ -336,7 +329,7 @@ class _Search:
             raise Failure("no_server", f"no server is running for {path}")
         self._tell_direct(path)
         chosen = self._settings().settings
-        is_heard = any(getattr(chosen, name) for name in _CALLBACKS) or None
+        is_heard = any(getattr(chosen, f"{kind}_callback_url") for kind in endpoints.KINDS) or None
         leaves_some = is_heard if self._writes and not self._delivers else False
         transport = self._held.enter_context(_application(chosen, path, writes=self._writes))
         return Link(str(path), transport, is_served=False, is_heard=leaves_some)

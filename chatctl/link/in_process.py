@@ -7,7 +7,6 @@ thread for as long as the transport does, and the lifespan is entered and left b
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -33,12 +32,7 @@ class InProcess(httpx.BaseTransport):
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """The store is closed when this returns, so the lock may go after it."""
         try:
             self._run(self._finish())

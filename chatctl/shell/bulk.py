@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from chatctl.input import rooms, targets, times
@@ -122,12 +121,7 @@ class _Array:
     def add(self, result: Json) -> None:
         self._all.append(output.with_times(_TIMES, result))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             if any("error" not in result for result in self._all):
                 output.document(self._all)
@@ -165,12 +159,7 @@ class _Lines:
                 self._waiting.put(each)
             self._held_back.clear()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._waiting.put(None)
         self._thread.join()
         if self._broken is not None and error is None:

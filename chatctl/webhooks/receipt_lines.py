@@ -154,14 +154,7 @@ def _object(receipt: "Receipt") -> Json:
 
 def _sum(total: "Sum") -> Json:
     return {
-        "callbacks": total.callbacks,
-        "events": dict(total.events),
-        "retries": total.retries,
-        "duplicates": total.duplicates,
-        "unanswered": total.unanswered,
-        "bad_requests": total.bad_requests,
-        "bad_signatures": total.bad_signatures,
-        "double_records": total.double_records,
+        **vars(total),
         "gaps": [
             {"kind": kind, "room_id": room_id, "missing": missing}
             for kind, room_id, missing in total.gaps

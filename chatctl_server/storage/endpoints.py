@@ -8,7 +8,7 @@ from chatctl_server.domain.callbacks import EndpointKind
 from chatctl_server.storage.sql import Database, Query, Row
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``scope``: whose events it hears of; 0 for all. ``events``: globs of event types, of an added
     endpoint, which hears of the events above the offset ``since``. ``previous_secret``: one, or
     those that the settings had, with spaces between them; it signs, too, until ``previous_until``.
@@ -21,17 +21,17 @@ class Endpoint(msgspec.Struct, frozen=True):
     kind: EndpointKind
     scope: int
     url: str
-    events: tuple[str, ...]
-    status: str
-    disabled_reason: str | None
-    since: int
-    is_guarded: bool
-    secret: str | None
-    previous_secret: str | None
-    previous_until: int | None
+    events: tuple[str, ...] = ()
+    status: str = "enabled"
+    disabled_reason: str | None = None
+    since: int = 0
+    is_guarded: bool = False
+    secret: str | None = None
+    previous_secret: str | None = None
+    previous_until: int | None = None
     created_at: int
-    failing_since: int | None
-    failed_at: int | None
+    failing_since: int | None = None
+    failed_at: int | None = None
 
     @property
     def is_added(self) -> bool:
@@ -61,16 +61,7 @@ def new(
         scope=scope,
         url=url,
         events=events,
-        status="enabled",
-        disabled_reason=None,
-        since=0,
-        is_guarded=False,
-        secret=None,
-        previous_secret=None,
-        previous_until=None,
         created_at=now,
-        failing_since=None,
-        failed_at=None,
     )
 
 

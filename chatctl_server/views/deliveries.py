@@ -181,7 +181,7 @@ def endpoint(
 ) -> EndpointObject:
     """``scope``: its name. ``has_common_secret``: an endpoint without one of its own has that of
     the settings."""
-    is_overlapping = stored.previous_until is not None and stored.previous_until > now
+    until = stored.previous_until
     return EndpointObject(
         endpoint_id=stored.public_id,
         origin="added" if stored.is_added else "settings",
@@ -193,9 +193,7 @@ def endpoint(
         disabled_reason=stored.disabled_reason,
         is_guarded=stored.is_guarded,
         has_secret=stored.secret is not None or has_common_secret,
-        secret_overlap_until=times.seconds_or_none(stored.previous_until)
-        if is_overlapping
-        else None,
+        secret_overlap_until=None if until is None or until <= now else times.seconds(until),
         created_at=times.seconds(stored.created_at),
         failing_since=times.seconds_or_none(stored.failing_since),
         pending=outstanding.pending,

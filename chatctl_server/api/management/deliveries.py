@@ -196,12 +196,9 @@ def _position(cursor: str | None, only: events.RecoveryKind) -> tuple[Phase, rec
     found = _CURSOR.fullmatch(cursor)
     if found is None:
         raise errors.InvalidInput(f"after: {cursor!r} is no `next` of a recovery", field="after")
-    place = (
-        recovery.PortionStart()
-        if found[2] is None
-        else recovery.PortionStart(int(found[2]), int(found[3]))
-    )
-    return ("events" if found[1] == "events" else "deliveries"), place
+    phase, *place = found.groups()
+    start = recovery.PortionStart(*(int(each) for each in place if each is not None))
+    return ("events" if phase == "events" else "deliveries"), start
 
 
 def _cursor(

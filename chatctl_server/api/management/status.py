@@ -131,7 +131,7 @@ async def status(context: GivenContext) -> Status:
         backlog=Backlog(context.store.backlog, counted.followers),
         callbacks_pending=callbacks_waiting.pending,
         callbacks_failed=callbacks_waiting.failed,
-        oldest_failed_at=_seconds(callbacks_waiting.oldest_failed_at),
+        oldest_failed_at=times.seconds_or_none(callbacks_waiting.oldest_failed_at),
         health=_health(context, counted.receiving),
     )
 
@@ -143,10 +143,6 @@ def _health(context: Context, receiving: list[Receiving]) -> str:
         return "unhealthy"
     is_well = not context.store.trouble and callback_figures.trouble(receiving) is None
     return "healthy" if is_well else "degraded"
-
-
-def _seconds(time: int | None) -> int | None:
-    return None if time is None else times.seconds(time)
 
 
 @get(

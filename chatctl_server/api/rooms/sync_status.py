@@ -74,14 +74,13 @@ def _status(
     db: Database, room: rooms.Room, kind: SyncStatusKind, counts: DeliveryCounts
 ) -> SyncStatus:
     delivered_to, newest, lag = _progress(db, room, kind)
-    last = counts.last_delivered_at
     return SyncStatus(
         kind=kind,
         room_id=room.public_id,
         room_name=room.name,
         pending=counts.pending,
         failed=counts.failed,
-        last_delivered_at=None if last is None else times.seconds(last),
+        last_delivered_at=times.seconds_or_none(counts.last_delivered_at),
         delivered_to=delivered_to,
         newest=newest,
         lag=lag,

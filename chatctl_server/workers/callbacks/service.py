@@ -104,12 +104,10 @@ class Callbacks:
         workers.start("callbacks: planning", self._planner.run)
         workers.start("callbacks: planning syncs", self._sync_planner.run)
         workers.start("callbacks: sending", self._sender.run)
-        workers.start("callbacks: forgetting", self._forget)
+        days = self._settings.callback_retention_days
+        workers.start("callbacks: forgetting", lambda: retention.run(self._store, days))
         sync_clocks.start(workers, self._store, self._settings, self._urls())
         self._is_started = True
-
-    async def _forget(self) -> None:
-        await retention.run(self._store, self._settings.callback_retention_days)
 
     async def stop(self, seconds: float) -> None:
         """After the workers, and after the sessions have ended: their ends are still sent, unless
