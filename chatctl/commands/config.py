@@ -1,7 +1,7 @@
 """``chatctl config``: the settings in force, and what is risky about them."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,7 @@ from chatctl.shell.options import Options, opt, verb
 from chatctl.show import output
 
 if TYPE_CHECKING:
-    from chatctl_server.settings.sources import Loaded
+    from chatctl_server.settings.sources import Loaded, Settings
 
 _SHOWN = output.columns("name SETTING id; value VALUE id; origin FROM id")
 _CHECKED = output.columns("ok ok; configuration configuration id; warnings warnings")
@@ -43,8 +43,7 @@ def show(
 def check(options: Options) -> None:
     """Check every setting, and warn of combinations that are risky."""
     loaded = _loaded(options)
-    warnings = [*loaded.warnings, *(text for risk in RISKS for text in risk(loaded))]
-    warnings += mismatches.other_settings(loaded)
+    warnings = [*loaded.warnings, *_risks(loaded), *mismatches.other_settings(loaded)]
     for warning in warnings:
         output.note(options, f"warning: {warning}")
     path = _configuration(loaded)
@@ -73,50 +72,40 @@ def _loaded(options: Options) -> "Loaded":
     return loaded
 
 
-def _open_to_the_network(loaded: "Loaded") -> list[str]:
+def _risks(loaded: "Loaded") -> Iterator[str]:
+    settings = loaded.settings
+    yield from _open_to_the_network(settings)
+    if settings.room_identity == "open" and settings.room_token_secret:
+        yield "ROOM_TOKEN_SECRET is set, but with ROOM_IDENTITY=open nobody needs a token"
+    if settings.max_connections_per_address and not settings.trusted_proxies:
+        behind = "behind a proxy all users are one address"
+        yield f"MAX_CONNECTIONS_PER_ADDRESS without TRUSTED_PROXIES: {behind}"
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        yield "TRUSTED_PROXIES names every address: any client may say it is another one"
+    for name in loaded.unknown:
+        yield f"there is no setting {name}: is it another program's?"
+    yield from _of_database(settings)
+    yield from _secrets_in_readable_files(loaded)
+
+
+def _open_to_the_network(settings: "Settings") -> Iterator[str]:
     from chatctl_server.process.sockets import is_loopback, joins_as_anybody
 
-    settings = loaded.settings
     public = [each for each in settings.bind_address if not is_loopback(each.host)]
-    found = []
     if public and settings.room_identity == "open":
-        found.append(joins_as_anybody(public[0]))
+        yield joins_as_anybody(public[0])
     if public and settings.metrics_key is None:
-        found.append(f"anybody who reaches {public[0]} may read /metrics: set METRICS_KEY_FILE")
-    return found
+        yield f"anybody who reaches {public[0]} may read /metrics: set METRICS_KEY_FILE"
 
 
-def _tokens_that_nobody_asks_for(loaded: "Loaded") -> list[str]:
-    if loaded.settings.room_identity == "open" and loaded.settings.room_token_secret:
-        return ["ROOM_TOKEN_SECRET is set, but with ROOM_IDENTITY=open nobody needs a token"]
-    return []
-
-
-def _proxies(loaded: "Loaded") -> list[str]:
-    settings, found = loaded.settings, []
-    if settings.max_connections_per_address and not settings.trusted_proxies:
-        found.append(
-            "MAX_CONNECTIONS_PER_ADDRESS without TRUSTED_PROXIES: behind a proxy all users are "
-            "one address"
-        )
-    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
-        found.append("TRUSTED_PROXIES names every address: any client may say it is another one")
-    return found
-
-
-def _unknown_names(loaded: "Loaded") -> list[str]:
-    return [f"there is no setting {name}: is it another program's?" for name in loaded.unknown]
-
-
-def _database(loaded: "Loaded") -> list[str]:
+def _of_database(settings: "Settings") -> Iterator[str]:
     from chatctl_server.settings.sources import database_path
 
-    path = database_path(loaded.settings.database_url)
+    path = database_path(settings.database_url)
     if path is None:
-        return ["the database is in memory and lost at the stop: set DATABASE_URL=sqlite:./chat.db"]
-    if not path.absolute().parent.is_dir():
-        return [f"there is no directory {path.absolute().parent} for the database"]
-    return []
+        yield "the database is in memory and lost at the stop: set DATABASE_URL=sqlite:./chat.db"
+    elif not path.absolute().parent.is_dir():
+        yield f"there is no directory {path.absolute().parent} for the database"
 
 
 def _secrets_in_readable_files(loaded: "Loaded") -> list[str]:
@@ -135,13 +124,3 @@ def _is_from(origin: str, path: Path) -> bool:
     """Origins name the file as it was named, as in ``.env line 4``."""
     name, found, _ = origin.rpartition(" line ")
     return bool(found) and Path(name).absolute() == path
-
-
-RISKS: tuple[Callable[["Loaded"], list[str]], ...] = (
-    _open_to_the_network,
-    _tokens_that_nobody_asks_for,
-    _proxies,
-    _unknown_names,
-    _database,
-    _secrets_in_readable_files,
-)
