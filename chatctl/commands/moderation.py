@@ -1,7 +1,7 @@
 """``chatctl ban``, ``unban``, ``bans``, ``kick``, ``mute`` and ``unmute``."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Concatenate, Literal, NamedTuple
 
 from chatctl.commands import room_users
 from chatctl.input import rooms, times
@@ -10,7 +10,7 @@ from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import bulk, failures
 from chatctl.shell.bulk import Said
-from chatctl.shell.options import Options, RoomOption, RoomWords, arg, only_room, opt, verb
+from chatctl.shell.options import Options, P, RoomOption, RoomWords, Verb, arg, only_room, opt, verb
 from chatctl.show import output
 from chatctl.show.output import Column
 
@@ -52,14 +52,11 @@ def _users(
     return Users(words, room, source, everywhere)
 
 
-@verb(
-    "ban",
-    "chatctl ban lobby mallory --reason spam --for 7d",
-    "chatctl ban mallory --all-rooms",
-    exits=_EXITS,
-    changes=True,
-    asked=_users,
-)
+def _verb(name: str, *examples: str) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
+    return verb(name, *examples, exits=_EXITS, changes=True, asked=_users)
+
+
+@_verb("ban", "chatctl ban lobby mallory --reason spam --for 7d", "chatctl ban mallory --all-rooms")
 def ban(
     options: Options, users: Users, *, reason: Reason = None, duration: Duration = None
 ) -> None:
@@ -69,14 +66,7 @@ def ban(
     _each(options, users, "ban", lambda to, path: to.put(path, body), said)
 
 
-@verb(
-    "unban",
-    "chatctl unban lobby mallory",
-    "chatctl unban lobby --from users.txt --json",
-    exits=_EXITS,
-    changes=True,
-    asked=_users,
-)
+@_verb("unban", "chatctl unban lobby mallory", "chatctl unban lobby --from users.txt --json")
 def unban(options: Options, users: Users) -> None:
     """Let banned users into a room again."""
     said = Said("unbanned", "was not banned")
@@ -102,13 +92,10 @@ def kick(
     bulk.each(options, USER, words, room, source, act=act, said=said)
 
 
-@verb(
+@_verb(
     "mute",
     "chatctl mute lobby mallory --for 1h",
     "chatctl mute lobby mallory trudy --reason flooding --json",
-    exits=_EXITS,
-    changes=True,
-    asked=_users,
 )
 def mute(
     options: Options, users: Users, *, reason: Reason = None, duration: Duration = None
@@ -119,14 +106,7 @@ def mute(
     _each(options, users, "mute", lambda to, path: to.put(path, body), said)
 
 
-@verb(
-    "unmute",
-    "chatctl unmute lobby mallory",
-    "chatctl unmute lobby --from users.txt --json",
-    exits=_EXITS,
-    changes=True,
-    asked=_users,
-)
+@_verb("unmute", "chatctl unmute lobby mallory", "chatctl unmute lobby --from users.txt --json")
 def unmute(options: Options, users: Users) -> None:
     """Let muted users speak again."""
     said = Said("unmuted", "was not muted")

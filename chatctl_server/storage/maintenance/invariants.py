@@ -32,17 +32,9 @@ def _state(name: str) -> str:
 
 _CLASSES = ", ".join(f"('{each.name}', '{each.event_class}')" for each in events.TYPES)
 _SCOPE_TYPES = ", ".join(f"('{kind}', '{whose}')" for kind, whose in SCOPE_TYPES.items())
+_NUMBERED = ("scope", "conversation", "message", "event", "room_session", "endpoint", "delivery")
 _COUNTED = " UNION ALL ".join(
-    f"SELECT '{name}' AS name, coalesce(max(id), 0) AS newest FROM {name}"
-    for name in (
-        "scope",
-        "conversation",
-        "message",
-        "event",
-        "room_session",
-        "endpoint",
-        "delivery",
-    )
+    f"SELECT '{name}' AS name, coalesce(max(id), 0) AS newest FROM {name}" for name in _NUMBERED
 )
 
 LOG = (
