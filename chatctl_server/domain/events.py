@@ -300,114 +300,55 @@ FAMILIES: dict[Kind, str] = {
 
 
 def _lifecycle(family: str, noun: str) -> tuple[EventType, ...]:
-    return (
-        EventType(
-            f"{family}.created",
-            "state",
-            ConversationCreated,
-            f"* the {noun} {{name}} was created",
-            is_audited=True,
-        ),
-        EventType(
-            f"{family}.renamed",
-            "state",
-            ConversationRenamed,
-            f"* the {noun} is now called {{name}}",
-            is_audited=True,
-        ),
-        EventType(
-            f"{family}.closed",
-            "state",
-            ConversationClosed,
-            f"* the {noun} was closed",
-            is_audited=True,
-        ),
-        EventType(
-            f"{family}.admins_set",
-            "state",
-            AdminsSet,
-            f"* the {noun}'s admins are {{admins}}",
-            is_audited=True,
-        ),
-        EventType(
-            f"{family}.purged",
+    parts: tuple[tuple[EventClass, type[Lifecycle], str], ...] = (
+        ("state", ConversationCreated, f"* the {noun} {{name}} was created"),
+        ("state", ConversationRenamed, f"* the {noun} is now called {{name}}"),
+        ("state", ConversationClosed, f"* the {noun} was closed"),
+        ("state", AdminsSet, f"* the {noun}'s admins are {{admins}}"),
+        (
             "system",
             ConversationPurged,
             f"* the {noun} {{public_id}} was removed, with all that was in it",
-            is_audited=True,
         ),
     )
+    return tuple(
+        EventType(f"{family}.{payload.type}", event_class, payload, sentence, is_audited=True)
+        for event_class, payload, sentence in parts
+    )
+
+
+def _audited(event_class: EventClass, payload: type[Payload], sentence: str) -> EventType:
+    return EventType(payload.type, event_class, payload, sentence, is_audited=True)
+
+
+def _unaudited(event_class: EventClass, payload: type[Payload], sentence: str) -> EventType:
+    return EventType(payload.type, event_class, payload, sentence)
 
 
 TYPES: tuple[EventType, ...] = (
     *_lifecycle("room", "room"),
     *_lifecycle("chat", "chat"),
     *_lifecycle("support", "conversation"),
-    EventType(
-        "scope.created",
-        "system",
-        ScopeCreated,
-        "* the {scope_type} {number} was created",
-        is_audited=True,
-    ),
-    EventType(
-        "participant.joined", "state", ParticipantJoined, "* {user_id} is a participant ({role})"
-    ),
-    EventType(
-        "participant.left", "state", ParticipantLeft, "* {user_id} is no longer a participant"
-    ),
-    EventType("message.posted", "message", MessagePosted, "{who} {what}"),
-    EventType(
-        "message.deleted",
-        "message",
-        MessageDeleted,
-        "* message {message_id} was deleted",
-        is_audited=True,
-    ),
-    EventType(
-        "message.erased",
-        "message",
-        MessageErased,
-        "* message {message_id} was erased",
-        is_audited=True,
-    ),
-    EventType("session.joined", "session", SessionJoined, "* {user_id} joined"),
-    EventType("session.left", "session", SessionLeft, "* {user_id} left{because}"),
-    EventType(
-        "ban.set", "state", BanSet, "* {user_id} was banned{until}{because}", is_audited=True
-    ),
-    EventType(
-        "ban.lifted", "state", BanLifted, "* the ban of {user_id} was lifted", is_audited=True
-    ),
-    EventType(
-        "mute.set", "state", MuteSet, "* {user_id} was muted{until}{because}", is_audited=True
-    ),
-    EventType("mute.lifted", "state", MuteLifted, "* {user_id} may speak again", is_audited=True),
-    EventType("user.kicked", "state", UserKicked, "* {user_id} was kicked", is_audited=True),
-    EventType("custom.sent", "state", CustomSent, "* {user_id} sent {event_type}"),
-    EventType("sync.requested", "system", SyncRequested, "* a sync was requested: {kinds}"),
-    EventType(
-        "endpoint.added", "system", EndpointAdded, "* callbacks of {scope} go to {url}: {events}"
-    ),
-    EventType(
-        "endpoint.changed",
-        "system",
-        EndpointChanged,
-        "* callbacks to {url} changed: {changed}{because}",
-    ),
-    EventType(
-        "endpoint.removed",
-        "system",
-        EndpointRemoved,
-        "* callbacks no longer go to endpoint {endpoint_id}",
-    ),
-    EventType("delivery.resent", "system", DeliveryResent, "* delivery {delivery_id} was resent"),
-    EventType(
-        "callbacks.recovered",
-        "system",
-        CallbacksRecovered,
-        "* deliveries that are pending again: {count}",
-    ),
+    _audited("system", ScopeCreated, "* the {scope_type} {number} was created"),
+    _unaudited("state", ParticipantJoined, "* {user_id} is a participant ({role})"),
+    _unaudited("state", ParticipantLeft, "* {user_id} is no longer a participant"),
+    _unaudited("message", MessagePosted, "{who} {what}"),
+    _audited("message", MessageDeleted, "* message {message_id} was deleted"),
+    _audited("message", MessageErased, "* message {message_id} was erased"),
+    _unaudited("session", SessionJoined, "* {user_id} joined"),
+    _unaudited("session", SessionLeft, "* {user_id} left{because}"),
+    _audited("state", BanSet, "* {user_id} was banned{until}{because}"),
+    _audited("state", BanLifted, "* the ban of {user_id} was lifted"),
+    _audited("state", MuteSet, "* {user_id} was muted{until}{because}"),
+    _audited("state", MuteLifted, "* {user_id} may speak again"),
+    _audited("state", UserKicked, "* {user_id} was kicked"),
+    _unaudited("state", CustomSent, "* {user_id} sent {event_type}"),
+    _unaudited("system", SyncRequested, "* a sync was requested: {kinds}"),
+    _unaudited("system", EndpointAdded, "* callbacks of {scope} go to {url}: {events}"),
+    _unaudited("system", EndpointChanged, "* callbacks to {url} changed: {changed}{because}"),
+    _unaudited("system", EndpointRemoved, "* callbacks no longer go to endpoint {endpoint_id}"),
+    _unaudited("system", DeliveryResent, "* delivery {delivery_id} was resent"),
+    _unaudited("system", CallbacksRecovered, "* deliveries that are pending again: {count}"),
 )
 BY_NAME: dict[str, EventType] = {each.name: each for each in TYPES}
 TYPE_NAMES = tuple(sorted(BY_NAME))
