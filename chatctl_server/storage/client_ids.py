@@ -27,27 +27,19 @@ WRITTEN = "client_ids_written"  # those of messages up to this one are in the ta
 REMOVED = "client_ids_removed"  # up to here those that have expired are not in it
 SERVED = "served"  # microseconds that servers have run, in all
 
-_ORIGINALS = Query(
-    f"""SELECT conversation, sender, client_msg_id, id, seq, created_at FROM message
+_ORIGINALS = Query(f"""SELECT conversation, sender, client_msg_id, id, seq, created_at FROM message
     WHERE id IN (
         SELECT message FROM client_id WHERE hash IN (SELECT value FROM json_each(:hashes))
         UNION ALL SELECT value FROM json_each(:waiting))
     AND id > coalesce((SELECT value FROM server_state WHERE name = '{EXPIRED}'), 0)
-    ORDER BY id"""
-)
-_ABOVE = Query(
-    """SELECT conversation, sender, client_msg_id, id FROM message
-    WHERE id > :after AND id <= :until AND client_msg_id IS NOT NULL ORDER BY id"""
-)
+    ORDER BY id""")
+_ABOVE = Query("""SELECT conversation, sender, client_msg_id, id FROM message
+    WHERE id > :after AND id <= :until AND client_msg_id IS NOT NULL ORDER BY id""")
 _WRITE = Bulk("INSERT OR IGNORE INTO client_id ({columns}) VALUES {rows}", "hash, message")
-_REMOVE = Query(
-    """DELETE FROM client_id
-    WHERE hash >= :first AND hash <= :last AND message <= :message"""
-)
-_NOTE_AGE = Query(
-    """INSERT OR REPLACE INTO client_id_age (served, message)
-    SELECT :served, coalesce((SELECT value FROM counter WHERE name = 'message'), 0)"""
-)
+_REMOVE = Query("""DELETE FROM client_id
+    WHERE hash >= :first AND hash <= :last AND message <= :message""")
+_NOTE_AGE = Query("""INSERT OR REPLACE INTO client_id_age (served, message)
+    SELECT :served, coalesce((SELECT value FROM counter WHERE name = 'message'), 0)""")
 _NEWEST_OF_AGE = Query("SELECT max(message) FROM client_id_age WHERE served <= :served")
 _FORGET_AGE = Query("DELETE FROM client_id_age WHERE served <= :served")
 

@@ -42,33 +42,23 @@ def _of_kinds(ref_class: type[ConversationRef]) -> str:
 
 
 _BY_PUBLIC_ID = {
-    each: Query(
-        f"""SELECT {COLUMNS} FROM conversation
-        WHERE public_id = :public_id AND scope = :scope AND {_of_kinds(each)}"""
-    )
+    each: Query(f"""SELECT {COLUMNS} FROM conversation
+        WHERE public_id = :public_id AND scope = :scope AND {_of_kinds(each)}""")
     for each in CLASSES
 }
 _GET = {
-    each: Query(
-        f"""SELECT kind, {_REST} FROM conversation
-        WHERE id = :id AND scope = :scope AND {_of_kinds(each)}"""
-    )
+    each: Query(f"""SELECT kind, {_REST} FROM conversation
+        WHERE id = :id AND scope = :scope AND {_of_kinds(each)}""")
     for each in CLASSES
 }
-_GET_MANY = Query(
-    f"""SELECT {COLUMNS} FROM conversation
-    WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'"""
-)
+_GET_MANY = Query(f"""SELECT {COLUMNS} FROM conversation
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'""")
 _BY_ID = Query(f"SELECT {COLUMNS} FROM conversation WHERE id = :id AND kind <> 'purged'")
-_NOT_PURGED = Query(
-    """SELECT id FROM conversation
-    WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'"""
-)
+_NOT_PURGED = Query("""SELECT id FROM conversation
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'""")
 _OF_SCOPE = {
-    each: Query(
-        f"""SELECT {COLUMNS} FROM conversation
-        WHERE scope = :scope AND id > :after_id AND {_of_kinds(each)} ORDER BY id LIMIT :limit"""
-    )
+    each: Query(f"""SELECT {COLUMNS} FROM conversation
+        WHERE scope = :scope AND id > :after_id AND {_of_kinds(each)} ORDER BY id LIMIT :limit""")
     for each in CLASSES
 }
 

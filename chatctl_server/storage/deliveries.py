@@ -124,10 +124,8 @@ def one(db: Database, delivery: int) -> Delivery | None:
     return None if row is None else Delivery(*row)
 
 
-_BEGINNING = Query(
-    """SELECT planned_at, id FROM delivery WHERE id >= :first AND id <= :last
-    AND planned_at >= :since AND planned_at <= :until ORDER BY id LIMIT :limit"""
-)
+_BEGINNING = Query("""SELECT planned_at, id FROM delivery WHERE id >= :first AND id <= :last
+    AND planned_at >= :since AND planned_at <= :until ORDER BY id LIMIT :limit""")
 
 
 def find(db: Database, delivery_id: str) -> Delivery:
@@ -179,12 +177,10 @@ def add(db: Database, first_id: int, planned: Sequence[Planned], now: int, due_a
     return first_id + len(planned) - 1
 
 
-_DUE = Query(
-    f"""SELECT {_COLUMNS} FROM delivery JOIN (
+_DUE = Query(f"""SELECT {_COLUMNS} FROM delivery JOIN (
         SELECT due_at, {_NEXT} AS next FROM ordering_key
         WHERE endpoint = :endpoint AND is_slow = :is_slow AND due_at <= :now) ON id = next
-    WHERE id > :above ORDER BY due_at LIMIT :limit"""
-)
+    WHERE id > :above ORDER BY due_at LIMIT :limit""")
 
 
 def due(
@@ -198,10 +194,8 @@ def due(
 
 # A try under way is of an ordering key's first delivery, and what it says is stored with what came
 # of it.
-_UNSURE = Query(
-    f"""SELECT id FROM delivery
-    WHERE body_hash IS NULL AND id IN (SELECT {_NEXT} FROM ordering_key)"""
-)
+_UNSURE = Query(f"""SELECT id FROM delivery
+    WHERE body_hash IS NULL AND id IN (SELECT {_NEXT} FROM ordering_key)""")
 
 
 def unsure(db: Database) -> frozenset[int]:
@@ -210,14 +204,12 @@ def unsure(db: Database) -> frozenset[int]:
     return frozenset(number for (number,) in _UNSURE.rows(db))
 
 
-_NEXT_DUE = Query(
-    """SELECT MIN(due_at) FROM (
+_NEXT_DUE = Query("""SELECT MIN(due_at) FROM (
         SELECT MIN(due_at) AS due_at FROM ordering_key
         WHERE endpoint = :endpoint AND is_slow = 0 AND due_at > :now
         UNION ALL
         SELECT MIN(due_at) FROM ordering_key
-        WHERE endpoint = :endpoint AND is_slow = 1 AND due_at > :now)"""
-)
+        WHERE endpoint = :endpoint AND is_slow = 1 AND due_at > :now)""")
 
 
 def next_due(db: Database, endpoint: int, now: int) -> int | None:
@@ -313,13 +305,11 @@ def open_ordering_key(db: Database, endpoint: int, conversation: int, due_at: in
     _OPEN_KEYS.run(db, [(endpoint, conversation, due_at)])
 
 
-_WAITING = Query(
-    """SELECT 1 FROM delivery
+_WAITING = Query("""SELECT 1 FROM delivery
     WHERE endpoint = :endpoint AND conversation = :conversation AND status = 'pending'
     AND event = :event AND id > (
         SELECT MIN(id) FROM delivery WHERE endpoint = :endpoint
-        AND conversation = :conversation AND status = 'pending')"""
-)
+        AND conversation = :conversation AND status = 'pending')""")
 
 
 def has_waiting(db: Database, endpoint: int, conversation: int, event: str) -> bool:
@@ -357,10 +347,8 @@ def end_run(db: Database, batch: int) -> None:
     _END_RUN.run(db, batch=batch)
 
 
-_DELAY_OF_KEY = Query(
-    """SELECT delay FROM ordering_key
-    WHERE endpoint = :endpoint AND conversation = :conversation"""
-)
+_DELAY_OF_KEY = Query("""SELECT delay FROM ordering_key
+    WHERE endpoint = :endpoint AND conversation = :conversation""")
 
 
 def hurry_ordering_key(db: Database, endpoint: int, conversation: int) -> bool:
@@ -373,10 +361,8 @@ def hurry_ordering_key(db: Database, endpoint: int, conversation: int) -> bool:
 
 # Whether it waits for a retry is said by its delay: times are the sender's clock's. Those that were
 # hurried are due at 0, and so not read again.
-_WAITING_KEYS = Query(
-    """SELECT conversation FROM ordering_key INDEXED BY ordering_key_due
-    WHERE endpoint = :endpoint AND is_slow IN (0, 1) AND due_at > 0 AND delay > 0 LIMIT :limit"""
-)
+_WAITING_KEYS = Query("""SELECT conversation FROM ordering_key INDEXED BY ordering_key_due
+    WHERE endpoint = :endpoint AND is_slow IN (0, 1) AND due_at > 0 AND delay > 0 LIMIT :limit""")
 
 
 def hurry_ordering_keys(db: Database, endpoint: int, limit: int) -> int:
@@ -387,13 +373,11 @@ def hurry_ordering_keys(db: Database, endpoint: int, limit: int) -> int:
     return len(found)
 
 
-_SKIP_OF_REMOVED = Query(
-    """UPDATE delivery SET status = 'skipped', finished_at = :now WHERE id IN (
+_SKIP_OF_REMOVED = Query("""UPDATE delivery SET status = 'skipped', finished_at = :now WHERE id IN (
         SELECT id FROM delivery WHERE status = 'pending' AND endpoint IN (
             SELECT id FROM endpoint WHERE status = 'removed' AND origin = 'added')
         LIMIT :limit)
-    RETURNING endpoint, conversation"""
-)
+    RETURNING endpoint, conversation""")
 
 
 def skip_of_removed(db: Database, now: int, limit: int) -> int:
@@ -441,14 +425,10 @@ def move_endpoint(db: Database, old: int, new: int, due_at: int) -> None:
     _MOVE_PENDING.run(db, old=old, new=new)
 
 
-_STILL_PENDING = Query(
-    """SELECT endpoint, COUNT(*), MIN(planned_at) FROM delivery
-    WHERE status = 'pending' GROUP BY endpoint"""
-)
-_GIVEN_UP = Query(
-    f"""SELECT endpoint, COUNT(*), MIN(planned_at), MAX(finished_at) FROM delivery
-    WHERE status = 'failed' AND mark IS NOT '{TEST}' GROUP BY endpoint"""
-)
+_STILL_PENDING = Query("""SELECT endpoint, COUNT(*), MIN(planned_at) FROM delivery
+    WHERE status = 'pending' GROUP BY endpoint""")
+_GIVEN_UP = Query(f"""SELECT endpoint, COUNT(*), MIN(planned_at), MAX(finished_at) FROM delivery
+    WHERE status = 'failed' AND mark IS NOT '{TEST}' GROUP BY endpoint""")
 
 
 def outstanding(db: Database) -> dict[int, Outstanding]:

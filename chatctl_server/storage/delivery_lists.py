@@ -83,14 +83,12 @@ def _listed(row: Row) -> DeliveryListed:
 
 
 def _page(condition: str) -> Query:
-    return Query(
-        f"""{_LISTED} WHERE d.id < :before AND {condition}
+    return Query(f"""{_LISTED} WHERE d.id < :before AND {condition}
         AND (:endpoint IS NULL OR d.endpoint = :endpoint)
         AND (:conversation IS NULL OR d.conversation = :conversation)
         AND (:status IS NULL OR d.status = :status)
         AND (:event_glob IS NULL OR d.event GLOB :event_glob)
-        AND d.planned_at >= :since AND d.planned_at <= :until ORDER BY d.id DESC LIMIT :limit"""
-    )
+        AND d.planned_at >= :since AND d.planned_at <= :until ORDER BY d.id DESC LIMIT :limit""")
 
 
 _ANY = _page("1")
@@ -118,11 +116,9 @@ def one(db: Database, delivery: int) -> DeliveryListed:
 
 
 def _among(condition: str) -> Query:
-    return Query(
-        f"""SELECT id FROM delivery WHERE {condition} AND id > :after AND id <= :last
+    return Query(f"""SELECT id FROM delivery WHERE {condition} AND id > :after AND id <= :last
         AND planned_at >= :since AND planned_at <= :until AND mark IS NOT '{TEST}'
-        AND endpoint IN (SELECT value FROM json_each(:endpoints)) ORDER BY id LIMIT :limit"""
-    )
+        AND endpoint IN (SELECT value FROM json_each(:endpoints)) ORDER BY id LIMIT :limit""")
 
 
 _AMONG: dict[Among, Query] = {
@@ -189,10 +185,8 @@ def counts(db: Database, first: int, last: int) -> dict[tuple[EndpointKind, int]
     }
 
 
-_SESSIONS_AFTER = Query(
-    """SELECT count(*) FROM room_session
-    WHERE conversation = :conversation AND left_offset > :offset"""
-)
+_SESSIONS_AFTER = Query("""SELECT count(*) FROM room_session
+    WHERE conversation = :conversation AND left_offset > :offset""")
 
 
 def sessions_after(db: Database, room: RoomRef, offset: int) -> int:

@@ -9,13 +9,11 @@ from chatctl_server.storage import conversations, deliveries
 from chatctl_server.storage.sql import Bulk, Database, Query
 
 # In the order of ids: the oldest come first. What a history goes on from is kept.
-_FINISHED = Query(
-    """SELECT id FROM delivery
+_FINISHED = Query("""SELECT id FROM delivery
     WHERE id > :after AND id < :end AND (status = 'delivered' AND finished_at < :delivered_before
         OR status IN ('failed', 'skipped') AND finished_at < :failed_before)
     AND id NOT IN (SELECT delivery FROM batch WHERE delivery IS NOT NULL)
-    ORDER BY id LIMIT :limit"""
-)
+    ORDER BY id LIMIT :limit""")
 
 
 def finished(
@@ -75,12 +73,10 @@ _REMOVE_PENDING = Query(
     """DELETE FROM delivery WHERE status = 'pending' AND event NOT GLOB '*.purged'
     AND endpoint IN (SELECT id FROM endpoint) AND conversation = :conversation"""
 )
-_DROP_KEYS_OF_CONVERSATION = Query(
-    """DELETE FROM ordering_key
+_DROP_KEYS_OF_CONVERSATION = Query("""DELETE FROM ordering_key
     WHERE endpoint IN (SELECT id FROM endpoint) AND conversation = :conversation AND NOT EXISTS (
         SELECT 1 FROM delivery WHERE endpoint = ordering_key.endpoint
-        AND conversation = ordering_key.conversation AND status = 'pending')"""
-)
+        AND conversation = ordering_key.conversation AND status = 'pending')""")
 
 
 def but_of_purged(db: Database, planned: Sequence[deliveries.Planned]) -> list[deliveries.Planned]:

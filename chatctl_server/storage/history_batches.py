@@ -26,44 +26,30 @@ class BatchBounds(msgspec.Struct, frozen=True):
     last: int
 
 
-_PROGRESS = Query(
-    """SELECT position, number, delivery FROM batch
-    WHERE kind = :kind AND conversation = :conversation"""
-)
-_SAVE = Query(
-    """INSERT OR REPLACE INTO batch (kind, conversation, position, number, delivery)
-    VALUES (:kind, :conversation, :position, :number, :delivery)"""
-)
+_PROGRESS = Query("""SELECT position, number, delivery FROM batch
+    WHERE kind = :kind AND conversation = :conversation""")
+_SAVE = Query("""INSERT OR REPLACE INTO batch (kind, conversation, position, number, delivery)
+    VALUES (:kind, :conversation, :position, :number, :delivery)""")
 # Rooms whose history goes on behind what was taken, or whose last batch failed; by the index of
 # scopes: all rooms have the first one.
 _WITH_MORE: dict[HistoryKind, Query] = {
-    "chat_history": Query(
-        """SELECT c.id FROM conversation c
+    "chat_history": Query("""SELECT c.id FROM conversation c
         LEFT JOIN batch b ON b.kind = 'chat_history' AND b.conversation = c.id
         WHERE c.scope = 1 AND c.kind = 'room' AND c.id > :after_id
-        AND c.last_seq > COALESCE(b.position, 0) ORDER BY c.id LIMIT :limit"""
-    ),
-    "session_history": Query(
-        """SELECT c.id FROM conversation c
+        AND c.last_seq > COALESCE(b.position, 0) ORDER BY c.id LIMIT :limit"""),
+    "session_history": Query("""SELECT c.id FROM conversation c
         LEFT JOIN batch b ON b.kind = 'session_history' AND b.conversation = c.id
         WHERE c.scope = 1 AND c.kind = 'room' AND c.id > :after_id AND EXISTS (
             SELECT 1 FROM room_session s WHERE s.conversation = c.id
             AND s.left_offset IS NOT NULL AND s.left_offset > COALESCE(b.position, 0))
-        ORDER BY c.id LIMIT :limit"""
-    ),
+        ORDER BY c.id LIMIT :limit"""),
 }
-_ALL_ROOMS = Query(
-    """SELECT id FROM conversation
-    WHERE scope = 1 AND kind = 'room' AND id > :after_id ORDER BY id LIMIT :limit"""
-)
-_LAST_END = Query(
-    """SELECT MAX(left_offset) FROM room_session
-    WHERE conversation = :conversation AND left_offset IS NOT NULL"""
-)
-_SIZES = Query(
-    """SELECT seq, OCTET_LENGTH(content) FROM message
-    WHERE conversation = :conversation AND seq >= :first AND seq <= :last ORDER BY seq"""
-)
+_ALL_ROOMS = Query("""SELECT id FROM conversation
+    WHERE scope = 1 AND kind = 'room' AND id > :after_id ORDER BY id LIMIT :limit""")
+_LAST_END = Query("""SELECT MAX(left_offset) FROM room_session
+    WHERE conversation = :conversation AND left_offset IS NOT NULL""")
+_SIZES = Query("""SELECT seq, OCTET_LENGTH(content) FROM message
+    WHERE conversation = :conversation AND seq >= :first AND seq <= :last ORDER BY seq""")
 _ENDED = """conversation = :conversation AND left_offset IS NOT NULL
     AND left_offset >= :first AND left_offset <= :last
     AND join_time >= :since AND join_time <= :until"""

@@ -30,49 +30,33 @@ _AFTER = Query(f"SELECT {COLUMNS} FROM event WHERE id > :after ORDER BY id LIMIT
 _BETWEEN = Query(
     "SELECT at, id FROM event WHERE id > :after AND id <= :until ORDER BY id LIMIT :limit"
 )
-_BUT_POSTS = Query(
-    f"""SELECT {COLUMNS} FROM event
-    WHERE id > :after AND id <= :until AND type != 'message.posted' ORDER BY id LIMIT :limit"""
-)
+_BUT_POSTS = Query(f"""SELECT {COLUMNS} FROM event
+    WHERE id > :after AND id <= :until AND type != 'message.posted' ORDER BY id LIMIT :limit""")
 _WANTED = """(:type_glob IS NULL OR type GLOB :type_glob)
     AND (:conversation IS NULL OR conversation = :conversation)
     AND (:actor IS NULL OR actor = :actor)"""
-_FOUND = Query(
-    f"""SELECT {COLUMNS} FROM event
-    WHERE id > :after AND id <= :until AND {_WANTED} ORDER BY id LIMIT :limit"""
-)
-_FOUND_LAST = Query(
-    f"""SELECT {COLUMNS} FROM event
-    WHERE id > :after AND id <= :until AND {_WANTED} ORDER BY id DESC LIMIT :limit"""
-)
+_FOUND = Query(f"""SELECT {COLUMNS} FROM event
+    WHERE id > :after AND id <= :until AND {_WANTED} ORDER BY id LIMIT :limit""")
+_FOUND_LAST = Query(f"""SELECT {COLUMNS} FROM event
+    WHERE id > :after AND id <= :until AND {_WANTED} ORDER BY id DESC LIMIT :limit""")
 _AT_OR_BEHIND = Query("SELECT at FROM event WHERE id >= :offset ORDER BY id LIMIT 1")
-_STATE = Query(
-    f"""SELECT {COLUMNS} FROM event
+_STATE = Query(f"""SELECT {COLUMNS} FROM event
     WHERE conversation = :conversation AND class = 'state' AND id > :after AND id <= :until
-    ORDER BY id LIMIT :limit"""
-)
-_COUNT_STATE = Query(
-    """SELECT count(*) FROM (
+    ORDER BY id LIMIT :limit""")
+_COUNT_STATE = Query("""SELECT count(*) FROM (
         SELECT 1 FROM event WHERE conversation = :conversation AND class = 'state' AND id > :after
-        LIMIT :limit)"""
-)
-_OF_PURGED = Query(
-    """SELECT id FROM event WHERE id > :after AND id <= :until
+        LIMIT :limit)""")
+_OF_PURGED = Query("""SELECT id FROM event WHERE id > :after AND id <= :until
     AND conversation IN (SELECT id FROM conversation WHERE kind = 'purged')
-    AND type NOT GLOB '*.created' AND type NOT GLOB '*.purged' ORDER BY id LIMIT :limit"""
-)
-_FIRST_OF_PURGED = Query(
-    """SELECT min(id) FROM event WHERE class = 'state'
-    AND conversation IN (SELECT id FROM conversation WHERE kind = 'purged')"""
-)
+    AND type NOT GLOB '*.created' AND type NOT GLOB '*.purged' ORDER BY id LIMIT :limit""")
+_FIRST_OF_PURGED = Query("""SELECT min(id) FROM event WHERE class = 'state'
+    AND conversation IN (SELECT id FROM conversation WHERE kind = 'purged')""")
 _REMOVE = Query(
     "DELETE FROM event WHERE id IN (SELECT value FROM json_each(:offsets)) RETURNING id"
 )
-_REMOVE_CREATED = Query(
-    """DELETE FROM event
+_REMOVE_CREATED = Query("""DELETE FROM event
     WHERE conversation = :conversation AND class = 'state' AND type GLOB '*.created'
-    RETURNING id"""
-)
+    RETURNING id""")
 _TYPES = Query("SELECT value FROM json_each(:names) WHERE value GLOB :type_glob")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 

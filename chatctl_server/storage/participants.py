@@ -16,25 +16,17 @@ class Stay(NamedTuple):
     role: Role
 
 
-_ADMINS = Query(
-    """SELECT user_id FROM participant
+_ADMINS = Query("""SELECT user_id FROM participant
     WHERE conversation = :conversation AND role = 'admin' AND left_offset IS NULL
-    ORDER BY user_id"""
-)
-_ROLE = Query(
-    """SELECT role FROM participant
-    WHERE conversation = :conversation AND user_id = :user_id AND left_offset IS NULL"""
-)
-_ADMIN_LOST_AT = Query(
-    """SELECT e.at FROM participant p JOIN event e ON e.id = p.left_offset
+    ORDER BY user_id""")
+_ROLE = Query("""SELECT role FROM participant
+    WHERE conversation = :conversation AND user_id = :user_id AND left_offset IS NULL""")
+_ADMIN_LOST_AT = Query("""SELECT e.at FROM participant p JOIN event e ON e.id = p.left_offset
     WHERE p.conversation = :conversation AND p.user_id = :user_id AND p.role = 'admin'
-    AND p.left_offset IS NOT NULL ORDER BY p.left_offset DESC LIMIT 1"""
-)
-_STAYS = Query(
-    """SELECT p.conversation, p.joined_offset, p.left_offset, p.role
+    AND p.left_offset IS NOT NULL ORDER BY p.left_offset DESC LIMIT 1""")
+_STAYS = Query("""SELECT p.conversation, p.joined_offset, p.left_offset, p.role
     FROM participant p JOIN conversation c ON c.id = p.conversation
-    WHERE p.user_id = :user_id AND c.scope = :scope ORDER BY p.conversation, p.joined_offset"""
-)
+    WHERE p.user_id = :user_id AND c.scope = :scope ORDER BY p.conversation, p.joined_offset""")
 
 
 def admins(db: Database, ref: ConversationRef) -> tuple[str, ...]:

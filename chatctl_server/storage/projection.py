@@ -46,25 +46,17 @@ _MOVE_SEQ = Bulk(
     FROM moved WHERE conversation.id = moved.conversation""",
     "conversation, seq, at",
 )
-_END_ADMINS = Query(
-    """UPDATE participant SET left_offset = :offset
+_END_ADMINS = Query("""UPDATE participant SET left_offset = :offset
     WHERE conversation = :conversation AND role = 'admin' AND left_offset IS NULL
-    AND user_id NOT IN (SELECT value FROM json_each(:admins))"""
-)
-_ADD_ADMINS = Query(
-    """INSERT INTO participant (conversation, user_id, joined_offset, role)
+    AND user_id NOT IN (SELECT value FROM json_each(:admins))""")
+_ADD_ADMINS = Query("""INSERT INTO participant (conversation, user_id, joined_offset, role)
     SELECT :conversation, value, :offset, 'admin' FROM json_each(:admins)
     WHERE NOT EXISTS (SELECT 1 FROM participant p
-        WHERE p.conversation = :conversation AND p.user_id = value AND p.left_offset IS NULL)"""
-)
-_ADD_PARTICIPANT = Query(
-    """INSERT INTO participant (conversation, user_id, joined_offset, role)
-    VALUES (:conversation, :user_id, :offset, :role)"""
-)
-_END_STAY = Query(
-    """UPDATE participant SET left_offset = :offset
-    WHERE conversation = :conversation AND user_id = :user_id AND left_offset IS NULL"""
-)
+        WHERE p.conversation = :conversation AND p.user_id = value AND p.left_offset IS NULL)""")
+_ADD_PARTICIPANT = Query("""INSERT INTO participant (conversation, user_id, joined_offset, role)
+    VALUES (:conversation, :user_id, :offset, :role)""")
+_END_STAY = Query("""UPDATE participant SET left_offset = :offset
+    WHERE conversation = :conversation AND user_id = :user_id AND left_offset IS NULL""")
 _ADD_MESSAGES = Bulk(
     "INSERT INTO message ({columns}) VALUES {rows}",
     "id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin, content, "
@@ -73,11 +65,9 @@ _ADD_MESSAGES = Bulk(
 _DELETE = Query(
     """UPDATE message SET deleted_at = :at, changed_offset = :offset WHERE id = :message"""
 )
-_ERASE = Query(
-    """UPDATE message SET content = '', attachments = NULL, erased_at = :at,
+_ERASE = Query("""UPDATE message SET content = '', attachments = NULL, erased_at = :at,
         deleted_at = coalesce(deleted_at, :at), changed_offset = :offset
-    WHERE id = :message"""
-)
+    WHERE id = :message""")
 _ADD_SESSIONS = Bulk(
     "INSERT INTO room_session ({columns}) VALUES {rows}",
     "id, conversation, user_id, nickname, join_time, leave_time, reason, left_offset",
@@ -94,18 +84,14 @@ _COUNT = Bulk(
     "conversation, current_users, peak_users, total_joins",
 )
 _SET = {
-    kind: Query(
-        f"""INSERT OR REPLACE INTO {kind}
+    kind: Query(f"""INSERT OR REPLACE INTO {kind}
             (scope, conversation, user_id, reason, {set_by}, created_at, expires_at)
-        VALUES (:scope, :conversation, :user_id, :reason, :set_by, :at, :expires_at)"""
-    )
+        VALUES (:scope, :conversation, :user_id, :reason, :set_by, :at, :expires_at)""")
     for kind, set_by in SET_BY.items()
 }
 _LIFT = {
-    kind: Query(
-        f"""DELETE FROM {kind}
-        WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id"""
-    )
+    kind: Query(f"""DELETE FROM {kind}
+        WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id""")
     for kind in SET_BY
 }
 

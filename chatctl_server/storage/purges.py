@@ -24,23 +24,15 @@ PAUSES = 2  # as long as the step before took
 Find = Callable[[Database, int, int], tuple[list[int], int]]
 
 _PURGED = Query("SELECT id, scope FROM conversation WHERE kind = 'purged' ORDER BY id")
-_MESSAGES = Query(
-    """SELECT id, octet_length(content) FROM message
-    WHERE conversation = :conversation ORDER BY seq LIMIT :limit"""
-)
-_REMOVE_MESSAGES = Query(
-    """DELETE FROM message WHERE id IN (SELECT value FROM json_each(:found))
-    RETURNING event_offset, changed_offset"""
-)
-_REMOVE_SESSIONS = Query(
-    """DELETE FROM room_session WHERE id IN (
+_MESSAGES = Query("""SELECT id, octet_length(content) FROM message
+    WHERE conversation = :conversation ORDER BY seq LIMIT :limit""")
+_REMOVE_MESSAGES = Query("""DELETE FROM message WHERE id IN (SELECT value FROM json_each(:found))
+    RETURNING event_offset, changed_offset""")
+_REMOVE_SESSIONS = Query("""DELETE FROM room_session WHERE id IN (
         SELECT id FROM room_session WHERE conversation = :conversation LIMIT :limit)
-    RETURNING id"""
-)
-_REMOVE_BATCHES = Query(
-    """DELETE FROM batch WHERE kind IN ('chat_history', 'session_history')
-    AND conversation = :conversation"""
-)
+    RETURNING id""")
+_REMOVE_BATCHES = Query("""DELETE FROM batch WHERE kind IN ('chat_history', 'session_history')
+    AND conversation = :conversation""")
 _REMOVE = Query("DELETE FROM conversation WHERE id = :conversation AND kind = 'purged'")
 
 

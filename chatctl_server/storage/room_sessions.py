@@ -18,38 +18,28 @@ class Session(msgspec.Struct, frozen=True):
 
 
 COLUMNS = "id, conversation, user_id, nickname, join_time, leave_time"
-_OPEN_OF_USER = Query(
-    f"""SELECT {COLUMNS} FROM room_session
-    WHERE conversation = :conversation AND user_id = :user_id AND leave_time IS NULL"""
-)
-_OPEN_AMONG = Query(
-    f"""SELECT {COLUMNS} FROM room_session
+_OPEN_OF_USER = Query(f"""SELECT {COLUMNS} FROM room_session
+    WHERE conversation = :conversation AND user_id = :user_id AND leave_time IS NULL""")
+_OPEN_AMONG = Query(f"""SELECT {COLUMNS} FROM room_session
     WHERE (conversation, user_id) IN (
         SELECT value ->> 0, value ->> 1 FROM json_each(:users)) AND leave_time IS NULL
     UNION SELECT {COLUMNS} FROM room_session
-    WHERE id IN (SELECT value FROM json_each(:ids)) AND leave_time IS NULL"""
-)
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND leave_time IS NULL""")
 _OPEN_OF_USER_ANYWHERE = Query(
     f"""SELECT {COLUMNS} FROM room_session WHERE user_id = :user_id AND leave_time IS NULL
     ORDER BY conversation"""
 )
 # In the order of the index of open sessions.
-_OPEN_OF_ROOM = Query(
-    f"""SELECT {COLUMNS} FROM room_session
-    WHERE conversation = :conversation AND leave_time IS NULL ORDER BY user_id LIMIT :limit"""
-)
-_OPEN = Query(
-    f"""SELECT {COLUMNS} FROM room_session
-    WHERE leave_time IS NULL ORDER BY conversation, user_id LIMIT :limit"""
-)
+_OPEN_OF_ROOM = Query(f"""SELECT {COLUMNS} FROM room_session
+    WHERE conversation = :conversation AND leave_time IS NULL ORDER BY user_id LIMIT :limit""")
+_OPEN = Query(f"""SELECT {COLUMNS} FROM room_session
+    WHERE leave_time IS NULL ORDER BY conversation, user_id LIMIT :limit""")
 _ONE = Query(f"SELECT {COLUMNS} FROM room_session WHERE id = :id AND conversation = :conversation")
 _FINISHED_IN_TIME = """conversation = :conversation AND leave_time IS NOT NULL
     AND join_time >= :from_time AND join_time <= :to_time"""
 _TOTAL = Query(f"SELECT count(*) FROM room_session WHERE {_FINISHED_IN_TIME}")
-_PAGE = Query(
-    f"""SELECT {COLUMNS} FROM room_session WHERE {_FINISHED_IN_TIME}
-    ORDER BY join_time DESC, id DESC LIMIT :limit OFFSET :skip"""
-)
+_PAGE = Query(f"""SELECT {COLUMNS} FROM room_session WHERE {_FINISHED_IN_TIME}
+    ORDER BY join_time DESC, id DESC LIMIT :limit OFFSET :skip""")
 
 
 def one(db: Database, room: RoomRef, session_id: int) -> Session | None:

@@ -20,19 +20,15 @@ _UNERASED = Query(
     AND :room IN (0, m.conversation) AND m.created_at >= :since AND m.id > :after
     ORDER BY m.id LIMIT :limit"""
 )
-_BELOW = Query(
-    """SELECT m.conversation, m.id, m.seq, m.created_at,
+_BELOW = Query("""SELECT m.conversation, m.id, m.seq, m.created_at,
     CASE WHEN m.deleted_at IS NULL THEN m.content ELSE '' END, m.deleted_at IS NOT NULL
     FROM message m JOIN conversation c ON c.id = m.conversation
     WHERE m.sender = :user_id AND m.kind = 'text' AND c.scope = :scope AND c.kind = 'room'
     AND m.created_at >= :first AND m.created_at <= :last AND m.id < :before
-    ORDER BY m.id DESC LIMIT :limit"""
-)
-_SESSIONS = Query(
-    """SELECT s.conversation, COUNT(*), MAX(s.join_time), SUM(s.leave_time IS NULL)
+    ORDER BY m.id DESC LIMIT :limit""")
+_SESSIONS = Query("""SELECT s.conversation, COUNT(*), MAX(s.join_time), SUM(s.leave_time IS NULL)
     FROM room_session s JOIN conversation c ON c.id = s.conversation
-    WHERE s.user_id = :user_id AND c.scope = :scope AND c.kind = 'room' GROUP BY s.conversation"""
-)
+    WHERE s.user_id = :user_id AND c.scope = :scope AND c.kind = 'room' GROUP BY s.conversation""")
 _ADMIN_OF = Query(
     """SELECT p.conversation FROM participant p JOIN conversation c ON c.id = p.conversation
     WHERE p.user_id = :user_id AND p.role = 'admin' AND p.left_offset IS NULL

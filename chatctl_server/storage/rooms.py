@@ -55,19 +55,15 @@ _FROM = "FROM conversation c JOIN room_stats s ON s.conversation = c.id"
 _OF_ROOMS = f"c.kind = 'room' AND c.scope = {ROOMS}"
 _BY_PUBLIC_ID = Query(f"SELECT {_COLUMNS} {_FROM} WHERE c.public_id = :room_id AND {_OF_ROOMS}")
 _BY_ID = Query(f"SELECT {_COLUMNS} {_FROM} WHERE c.id = :id AND {_OF_ROOMS}")
-_BY_IDS = Query(
-    f"""SELECT {_COLUMNS} {_FROM}
-    WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {_OF_ROOMS}"""
-)
+_BY_IDS = Query(f"""SELECT {_COLUMNS} {_FROM}
+    WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {_OF_ROOMS}""")
 _NAME = Query(
     f"SELECT c.id, c.public_id, c.name FROM conversation c WHERE c.id = :id AND {_OF_ROOMS}"
 )
 _STATUS = "(:status = 'all' OR c.status = :status)"
-_PAGE = Query(
-    f"""SELECT {_COLUMNS} {_FROM}
+_PAGE = Query(f"""SELECT {_COLUMNS} {_FROM}
     WHERE {_OF_ROOMS} AND {_STATUS} AND c.id > :after_id
-    AND (:name_glob IS NULL OR c.name GLOB :name_glob) ORDER BY c.id LIMIT :limit"""
-)
+    AND (:name_glob IS NULL OR c.name GLOB :name_glob) ORDER BY c.id LIMIT :limit""")
 # The beginning of an id and a name are equals: whoever names a room after another one's id must not
 # have commands go there. No id has a letter after f.
 _BEGINS = f"""length(:word) >= {SHORTEST_ID}
@@ -90,13 +86,11 @@ _OPEN_NAMED = Query(
     f"""SELECT c.id, c.public_id FROM conversation c WHERE c.scope = {ROOMS} AND c.name = :name
     AND c.kind = 'room' AND c.status = 'open' AND c.id <> :but ORDER BY c.id LIMIT {MOST_NAMED}"""
 )
-_CLOSED_BEFORE = Query(
-    f"""SELECT c.id FROM conversation c
+_CLOSED_BEFORE = Query(f"""SELECT c.id FROM conversation c
     WHERE {_OF_ROOMS} AND c.closed_at < :before AND NOT EXISTS (
         SELECT 1 FROM delivery WHERE status = 'pending'
         AND endpoint IN (SELECT id FROM endpoint) AND conversation = c.id)
-    ORDER BY c.id LIMIT :limit"""
-)
+    ORDER BY c.id LIMIT :limit""")
 _COUNT = Query(f"SELECT c.status, count(*) FROM conversation c WHERE {_OF_ROOMS} GROUP BY c.status")
 
 

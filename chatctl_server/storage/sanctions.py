@@ -27,26 +27,20 @@ class Sanction(msgspec.Struct, frozen=True):
 
 _HOLDS = "(expires_at IS NULL OR expires_at > :now)"
 _ALL_IN = {
-    kind: Query(
-        f"""SELECT user_id, reason, {SET_BY[kind]}, created_at, expires_at FROM {kind}
-        WHERE scope = :scope AND conversation = :conversation AND {_HOLDS} ORDER BY user_id"""
-    )
+    kind: Query(f"""SELECT user_id, reason, {SET_BY[kind]}, created_at, expires_at FROM {kind}
+        WHERE scope = :scope AND conversation = :conversation AND {_HOLDS} ORDER BY user_id""")
     for kind in KINDS
 }
 _ONE = {
-    kind: Query(
-        f"""SELECT user_id, reason, {SET_BY[kind]}, created_at, expires_at FROM {kind}
+    kind: Query(f"""SELECT user_id, reason, {SET_BY[kind]}, created_at, expires_at FROM {kind}
         WHERE scope = :scope AND conversation = :conversation AND user_id = :user_id
-        AND {_HOLDS}"""
-    )
+        AND {_HOLDS}""")
     for kind in KINDS
 }
 _USERS = {
-    kind: Query(
-        f"""SELECT DISTINCT user_id FROM {kind}
+    kind: Query(f"""SELECT DISTINCT user_id FROM {kind}
         WHERE scope = :scope AND conversation IN (0, :conversation) AND {_HOLDS}
-        ORDER BY user_id"""
-    )
+        ORDER BY user_id""")
     for kind in KINDS
 }
 WHOLE_SCOPE = 0

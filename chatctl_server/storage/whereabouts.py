@@ -31,11 +31,9 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 NOWHERE = Whereabouts()
-_WHERE = Query(
-    """SELECT s.type, s.number, nullif(c.kind, 'purged'), c.public_id, c.name
+_WHERE = Query("""SELECT s.type, s.number, nullif(c.kind, 'purged'), c.public_id, c.name
     FROM scope s LEFT JOIN conversation c ON c.id = :conversation AND c.scope = s.id
-    WHERE s.id = :scope"""
-)
+    WHERE s.id = :scope""")
 
 
 def of(db: Database, found: Sequence[events.Event]) -> dict[int, Whereabouts]:
