@@ -40,7 +40,6 @@ _TLS_HANDSHAKE = b"\x16\x03"
 )
 def listen(
     options: Options,
-    *,
     port: Annotated[int, opt("--port", "8080; 0 is a free one.", "PORT", min=0, max=65535)] = 8080,
     host: Annotated[
         str, opt("--host", "Listen there; 127.0.0.1 unless given.", "HOST")

@@ -95,7 +95,6 @@ def _read(endpoint: Json) -> Json:
 )
 def add(
     options: Options,
-    *,
     url: Annotated[str, arg("URL")],
     events: Annotated[
         list[str], opt("--events", "The events it hears of: 'room.*,message.*', '*'.", "GLOB,…")
@@ -160,7 +159,7 @@ def _url(given: str) -> str:
     because={5: "one of the settings, or several are meant"},
     changes=True,
 )
-def rm(options: Options, *, endpoint: Endpoint) -> None:
+def rm(options: Options, endpoint: Endpoint) -> None:
     """Remove an endpoint; what is pending for it is not sent any more."""
     with connection.open(options, writes=True) as server:
         found = endpoints.find(server, endpoint)
@@ -169,7 +168,7 @@ def rm(options: Options, *, endpoint: Endpoint) -> None:
 
 
 def _switch(name: str, status: str, sentence: str) -> Verb:
-    def switch(options: Options, *, endpoint: Endpoint) -> None:
+    def switch(options: Options, endpoint: Endpoint) -> None:
         with connection.open(options, writes=True) as server:
             done = _change(server, endpoints.find(server, endpoint), {"status": status})
             if done["changed"] and status == "enabled":
@@ -204,7 +203,6 @@ disable = _switch("disable", "disabled", "Send nothing to an endpoint until it i
 )
 def rotate_secret(
     options: Options,
-    *,
     endpoint: Endpoint,
     source: SecretFile = None,
     out: Annotated[

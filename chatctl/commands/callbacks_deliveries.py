@@ -158,7 +158,6 @@ def _tell(options: Options, asked: DeliveryFilter, last: str) -> None:
 )
 def retry(
     options: Options,
-    *,
     words: Annotated[list[str] | None, arg("ID…")] = None,
     source: Annotated[
         str | None, opt("--from", "More of them: one a line, or as listed (help input).", "FILE")

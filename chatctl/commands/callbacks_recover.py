@@ -36,7 +36,6 @@ _LARGEST_PAGE = 500
 )
 def recover(
     options: Options,
-    *,
     since: Annotated[str, opt("--since", "From then on: a time, a date, an age.", "TIME")],
     until: Annotated[str | None, opt("--until", "Until then.", "TIME")] = None,
     only: Annotated[

@@ -36,7 +36,6 @@ _LONGEST_PAUSE_SECONDS = 0.5
 )
 def sample(
     options: Options,
-    *,
     endpoint: Annotated[str | None, arg("ENDPOINT")] = None,
     everything: Annotated[bool, opt("--all", "To every endpoint that is enabled.")] = False,
 ) -> None:

@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
     "chatctl callbacks show 01a2b3c4-0000-7000-8000-000000000001 --json",
     exits=(3, 4, 5),
 )
-def show(options: Options, *, named: Annotated[str, arg("ENDPOINT|DELIVERY")]) -> None:
+def show(options: Options, named: Annotated[str, arg("ENDPOINT|DELIVERY")]) -> None:
     """Show an endpoint, or a delivery: its request, and the answer to every try."""
     with connection.open(options) as server:
         found = _find(server, named)

@@ -28,7 +28,6 @@ _NEXT = {"delivered": "delivered", "given_up": "given up", "skipped": "not sent 
 )
 def tail(
     options: Options,
-    *,
     follow: Annotated[
         bool, opt("-f --follow", "Follow the tries; it never does anything else.")
     ] = False,

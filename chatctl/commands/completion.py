@@ -29,7 +29,7 @@ _FILES = ("FILE", "DIR")
     "chatctl completion bash >$d/chatctl",
     "d=~/.config/fish/completions; mkdir -p $d; chatctl completion fish >$d/chatctl.fish",
 )
-def completion(options: Options, *, shell: Annotated[Shell, arg("bash|zsh|fish")]) -> None:
+def completion(options: Options, shell: Annotated[Shell, arg("bash|zsh|fish")]) -> None:
     """Print a script that completes commands, options and rooms; for zsh: source <(…)."""
     # The commands' names stand with the command line, which imports this module.
     from chatctl.shell import registry

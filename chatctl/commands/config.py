@@ -20,7 +20,6 @@ _OTHERS_READ = 0o004
 @verb("show", "chatctl config show --origin", "chatctl config show --config chatctl.toml --json")
 def show(
     options: Options,
-    *,
     origin: Annotated[bool, opt("--origin", "Also where each value is from.")] = False,
 ) -> None:
     """List every setting with its value; secrets are masked."""

@@ -52,7 +52,6 @@ def info(options: Options) -> None:
 )
 def migrate(
     options: Options,
-    *,
     dry_run: Annotated[bool, opt("--dry-run", "Only say what would be done.")] = False,
 ) -> None:
     """Bring the schema up to date, after a backup of the file; creates a missing one."""
@@ -98,7 +97,6 @@ def verify(options: Options) -> None:
 )
 def backup(
     options: Options,
-    *,
     named: Annotated[str, arg("FILE")],
     keep: Annotated[
         int | None, opt("--keep", "In a directory: keep the newest N.", "N", min=1)
@@ -167,7 +165,6 @@ def _refuse_left(made: "BackedUpInto") -> None:
 )
 def prune(
     options: Options,
-    *,
     older_than: Annotated[str, opt("--older-than", "Closed so long ago: 90d, 52w.", "AGE")],
     dry_run: Annotated[bool, opt("--dry-run", "Only list them.")] = False,
     compact: Annotated[
@@ -248,9 +245,7 @@ def _compact(options: Options) -> None:
     changes=True,
 )
 def seed(
-    options: Options,
-    *,
-    demo: Annotated[bool, opt("--demo", "Rooms, users, messages, a ban.")] = False,
+    options: Options, demo: Annotated[bool, opt("--demo", "Rooms, users, messages, a ban.")] = False
 ) -> None:
     """Fill an empty database with rooms to try things out."""
     if not demo:
@@ -277,7 +272,6 @@ def seed(
 )
 def restore(
     options: Options,
-    *,
     source: Annotated[Path, arg("FILE")],
     yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
 ) -> None:

@@ -62,7 +62,6 @@ Actor = Annotated[str | None, opt("--actor", "Only what this user did.", "USER")
 )
 def ls(
     options: Options,
-    *,
     since: Since = None,
     until: Until = None,
     type: Type = None,  # noqa: A002 - the option's name
@@ -92,7 +91,6 @@ def ls(
 )
 def tail(
     options: Options,
-    *,
     follow: Annotated[bool, opt("-f --follow", "Go on as they happen.")] = False,
     since: Since = None,
     until: Until = None,

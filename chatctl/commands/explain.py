@@ -10,7 +10,7 @@ from chatctl.show import stdout
 
 @verb("help", "chatctl help exit-codes", "chatctl help rooms create")
 def explain(
-    options: Options, *, words: Annotated[list[str] | None, arg("[TOPIC|COMMAND]")] = None
+    options: Options, words: Annotated[list[str] | None, arg("[TOPIC|COMMAND]")] = None
 ) -> None:
     """Explain a command, or exit codes, environment, options, input, output."""
     # The commands' names stand with the command line, which imports this module.

@@ -32,7 +32,6 @@ _WRITTEN = output.columns("file file id; rooms rooms number; messages messages n
 )
 def export(
     options: Options,
-    *,
     words: RoomWords = None,
     room: RoomOption = None,
     everything: Annotated[bool, opt("--all", "All rooms, closed ones too.")] = False,

@@ -43,7 +43,6 @@ _LONGEST_PAUSE_SECONDS = 30.0
 )
 def forward(
     options: Options,
-    *,
     to: Annotated[str, opt("--to", "POST each there.", "URL", show_default=False)],
     events: Annotated[
         str | None, opt("--events", "Only types like room.*,message.*.", "GLOB,…")

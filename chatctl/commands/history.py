@@ -66,7 +66,6 @@ def _asked(
 def history(
     options: Options,
     asked: HistoryQuery,
-    *,
     before: Annotated[int | None, opt("--before", "Before this message.", "SEQ", min=1)] = None,
 ) -> None:
     """Show a room's messages with their ids, the newest first, also of a closed room."""

@@ -91,7 +91,7 @@ class InitTarget:
     because={5: "something is there already, as after a first init"},
     changes=True,
 )
-def init(options: Options, *, directory: Annotated[Path | None, arg("[DIR]")] = None) -> None:
+def init(options: Options, directory: Annotated[Path | None, arg("[DIR]")] = None) -> None:
     """Write a production configuration: file database, generated secrets, joining by token."""
     connection.acts_on_a_file(options)
     if options.config is not None:

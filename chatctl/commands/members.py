@@ -29,7 +29,7 @@ Remove = Annotated[list[str] | None, opt("--remove", "One less; may be repeated.
     exits=(3, 4, 5),
     columns=_MEMBERS,
 )
-def members(options: Options, *, words: RoomWords = None, room: RoomOption = None) -> None:
+def members(options: Options, words: RoomWords = None, room: RoomOption = None) -> None:
     """List the users who are connected to a room, sorted by user; without a server, nobody."""
     named = only_room(words, room)
     with connection.open(options) as server:
@@ -48,7 +48,6 @@ def members(options: Options, *, words: RoomWords = None, room: RoomOption = Non
 )
 def admins(
     options: Options,
-    *,
     words: RoomWords = None,
     room: RoomOption = None,
     whole: Set = None,

@@ -30,7 +30,6 @@ _SAID = output.columns("message_id message id; seq seq number; created_at create
 )
 def say(
     options: Options,
-    *,
     words: Annotated[list[str] | None, arg("ROOM TEXT…")] = None,
     room: RoomOption = None,
     user: Annotated[str | None, opt("--as", "Post as this user.", "USER")] = None,
@@ -61,7 +60,6 @@ def say(
 )
 def rm(
     options: Options,
-    *,
     words: Annotated[list[str] | None, arg("ROOM MESSAGE_ID…")] = None,
     room: RoomOption = None,
     source: Annotated[

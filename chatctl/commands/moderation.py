@@ -57,9 +57,7 @@ def _verb(name: str, *examples: str) -> Callable[[Callable[Concatenate[Options, 
 
 
 @_verb("ban", "chatctl ban lobby mallory --reason spam --for 7d", "chatctl ban mallory --all-rooms")
-def ban(
-    options: Options, users: Users, *, reason: Reason = None, duration: Duration = None
-) -> None:
+def ban(options: Options, users: Users, reason: Reason = None, duration: Duration = None) -> None:
     """Throw users out of a room and keep them out; a further ban replaces reason and end."""
     body = _sanction(reason, duration)
     said = Said("banned", "was already banned")
@@ -81,7 +79,7 @@ def unban(options: Options, users: Users) -> None:
     changes=True,
 )
 def kick(
-    options: Options, *, words: Words = None, room: RoomOption = None, source: From = None
+    options: Options, words: Words = None, room: RoomOption = None, source: From = None
 ) -> None:
     """Disconnect users from a room; they may return."""
 
@@ -97,9 +95,7 @@ def kick(
     "chatctl mute lobby mallory --for 1h",
     "chatctl mute lobby mallory trudy --reason flooding --json",
 )
-def mute(
-    options: Options, users: Users, *, reason: Reason = None, duration: Duration = None
-) -> None:
+def mute(options: Options, users: Users, reason: Reason = None, duration: Duration = None) -> None:
     """Refuse the messages of users in a room; they may stay and read."""
     body = _sanction(reason, duration)
     said = Said("muted", "was already muted")
@@ -118,7 +114,6 @@ def unmute(options: Options, users: Users) -> None:
 )
 def bans(
     options: Options,
-    *,
     words: RoomWords = None,
     room: RoomOption = None,
     everywhere: ListEverywhere = False,
@@ -136,7 +131,6 @@ def bans(
 )
 def mutes(
     options: Options,
-    *,
     words: RoomWords = None,
     room: RoomOption = None,
     everywhere: ListEverywhere = False,

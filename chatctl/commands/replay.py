@@ -51,7 +51,6 @@ Cursor = Annotated[
 )
 def replay(
     options: Options,
-    *,
     since: Since = None,
     until: Annotated[
         str | None, opt("--until", "Up to there; now unless given.", "OFFSET|ID|TIME")

@@ -44,7 +44,7 @@ def path(user: str, *rest: str) -> str:
     exits=(3, 4),
     columns=_ROOMS,
 )
-def show(options: Options, *, user: Annotated[str, arg("USER")]) -> None:
+def show(options: Options, user: Annotated[str, arg("USER")]) -> None:
     """Show in which rooms a user is, was, wrote, is an admin, is banned or muted."""
     with connection.open(options) as server:
         found = server.get(path(user))
@@ -78,7 +78,6 @@ def _marks(room: Json) -> str:
 )
 def history(
     options: Options,
-    *,
     user: Annotated[str, arg("USER")],
     since: histories.Since = None,
     until: histories.Until = None,

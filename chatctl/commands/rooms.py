@@ -39,7 +39,6 @@ Words = Annotated[list[str] | None, arg("ROOM")]
 )
 def ls(
     options: Options,
-    *,
     match: Annotated[str | None, opt("--match", "Only names like this.", "GLOB")] = None,
     status: Annotated[
         Literal["open", "closed", "all"], opt("--status", "Which rooms.", "open|closed|all")
@@ -63,7 +62,6 @@ def ls(
 )
 def create(
     options: Options,
-    *,
     name: Annotated[str, arg("NAME")],
     admin: Annotated[
         list[str] | None, opt("--admin", "A room admin; may be repeated.", "USER")
@@ -88,7 +86,7 @@ def create(
 
 
 @verb("show", "chatctl rooms show lobby", "chatctl rooms show -R lobby --json", exits=(3, 4, 5))
-def show(options: Options, *, words: Words = None, room: RoomOption = None) -> None:
+def show(options: Options, words: Words = None, room: RoomOption = None) -> None:
     """Show one room, also a closed one."""
     named = only_room(words, room)
     with connection.open(options) as server:
@@ -107,7 +105,6 @@ def show(options: Options, *, words: Words = None, room: RoomOption = None) -> N
 )
 def close(
     options: Options,
-    *,
     words: Words = None,
     room: RoomOption = None,
     yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
@@ -132,7 +129,6 @@ def close(
 )
 def rm(
     options: Options,
-    *,
     words: Words = None,
     room: RoomOption = None,
     yes: Annotated[bool, opt("--yes", "Do not ask.")] = False,
@@ -195,7 +191,6 @@ def _closed(server: Client, named: str) -> Json:
 )
 def rename(
     options: Options,
-    *,
     words: Annotated[list[str] | None, arg("ROOM NAME")] = None,
     room: RoomOption = None,
 ) -> None:

@@ -18,7 +18,6 @@ from chatctl.shell.options import Options, opt, verb
 )
 def serve(
     options: Options,
-    *,
     bind: Annotated[str | None, opt("--bind", "Where to listen.", "HOST:PORT,…")] = None,
     log_format: Annotated[
         Literal["text", "json"] | None, opt("--log-format", "How log lines look.", "text|json")

@@ -48,7 +48,6 @@ To = Annotated[str | None, opt("--to", "The history until then.", "TIME")]
 )
 def push(
     options: Options,
-    *,
     kind: Annotated[
         list[str] | None,
         opt(
@@ -189,7 +188,6 @@ def _judge(options: Options, done: SyncOutcome | None, deadline: float) -> None:
 )
 def status(
     options: Options,
-    *,
     room: OnlyOfRoom = None,
     kind: Annotated[
         StatusKind | None,

@@ -46,7 +46,6 @@ class PullQuery(NamedTuple):
 )
 def pull(
     options: Options,
-    *,
     target: Annotated[
         str, opt("-o --output", "Where it goes; - is stdout.", "FILE", show_default=False)
     ],

@@ -42,7 +42,6 @@ Ttl = Annotated[str, opt("--ttl", "How long it is good for; 1h unless given.", "
 )
 def mint(
     options: Options,
-    *,
     user: User,
     room: Room = None,
     name: Name = None,
@@ -82,7 +81,7 @@ def _seconds(ttl: str) -> float:
     "chatctl token inspect token.txt --json",
     exits=(3,),
 )
-def inspect(options: Options, *, source: Annotated[str, arg("FILE")]) -> None:
+def inspect(options: Options, source: Annotated[str, arg("FILE")]) -> None:
     """Say what a token grants and whether a server would take it; - reads it from stdin."""
     token = _token_from(source)
     secrets = _secrets(options)

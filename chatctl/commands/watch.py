@@ -29,7 +29,6 @@ _COLUMNS = output.columns(
 )
 def watch(
     options: Options,
-    *,
     words: RoomWords = None,
     room: RoomOption = None,
     since: Annotated[
