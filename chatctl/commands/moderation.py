@@ -36,24 +36,14 @@ ListEverywhere = Annotated[bool, opt("--all-rooms", "Those of every room at once
 class Users(NamedTuple):
     """As they were named; ``everywhere``: in every room."""
 
-    words: list[str] | None
-    room: str | None
-    source: str | None
-    everywhere: bool
-
-
-def _users(
-    *,
-    words: Words = None,
-    room: RoomOption = None,
-    source: From = None,
-    everywhere: Everywhere = False,
-) -> Users:
-    return Users(words, room, source, everywhere)
+    words: Words = None
+    room: RoomOption = None
+    source: From = None
+    everywhere: Everywhere = False
 
 
 def _verb(name: str, *examples: str) -> Callable[[Callable[Concatenate[Options, P], None]], Verb]:
-    return verb(name, *examples, exits=_EXITS, changes=True, asked=_users)
+    return verb(name, *examples, exits=_EXITS, changes=True, asked=Users)
 
 
 @_verb("ban", "chatctl ban lobby mallory --reason spam --for 7d", "chatctl ban mallory --all-rooms")
