@@ -57,7 +57,7 @@ def open(  # noqa: A001 - read as connection.open
 
 def state() -> str:
     """One line on the server that commands would talk to. Waits for it a second at most."""
-    options = Options(quiet=True, timeout_seconds=1.0, lock_timeout_seconds=0.1)
+    options = Options(quiet=True, timeout="1s", lock_timeout="0.1")
     try:
         with server_errors(), ExitStack() as held:
             search = _Search(options, held=held, only_running=True)

@@ -32,21 +32,6 @@ def arg(metavar: str, **more: Any) -> Any:
     return typer.Argument(metavar=metavar, show_default=False, **more)
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the common options said. ``None`` is "not given"."""
-
-    server: str | None = None
-    db: str | None = None
-    config: str | None = None
-    api_key_file: str | None = None
-    json: bool = False
-    quiet: bool = False
-    timeout_seconds: float = 30.0
-    no_color: bool = False
-    lock_timeout_seconds: float = 10.0
-
-
 Server = Annotated[str | None, opt("--server", "Talk to this server (CHATCTL_SERVER).", "URL")]
 Db = Annotated[str | None, opt("--db", "The database, e.g. sqlite:./chat.db.", "URL")]
 Config = Annotated[str | None, opt("--config", "The configuration file.", "FILE")]
@@ -58,32 +43,34 @@ NoColor = Annotated[bool, opt("--no-color", "No colour.")]
 LockTimeout = Annotated[str, opt("--lock-timeout", "Wait this long for the file.", "TIME")]
 
 
-def _common(
-    *,
-    server: Server = None,
-    db: Db = None,
-    config: Config = None,
-    api_key_file: ApiKeyFile = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    timeout: Timeout = DEFAULT_TIMEOUT,
-    no_color: NoColor = False,
-    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT,
-) -> Options:
-    return Options(
-        server=server,
-        db=db,
-        config=config,
-        api_key_file=api_key_file,
-        json=json,
-        quiet=quiet,
-        timeout_seconds=times.duration(timeout, "--timeout"),
-        no_color=no_color,
-        lock_timeout_seconds=times.duration(lock_timeout, "--lock-timeout"),
-    )
+@dataclass(frozen=True)
+class Options:
+    """What the common options said. ``None`` is "not given"."""
+
+    server: Server = None
+    db: Db = None
+    config: Config = None
+    api_key_file: ApiKeyFile = None
+    json: AsJson = False
+    quiet: Quiet = False
+    timeout: Timeout = DEFAULT_TIMEOUT
+    no_color: NoColor = False
+    lock_timeout: LockTimeout = DEFAULT_LOCK_TIMEOUT
+
+    def __post_init__(self) -> None:
+        """Raises Failure ``usage`` for what is no time."""
+        _ = self.timeout_seconds, self.lock_timeout_seconds
+
+    @property
+    def timeout_seconds(self) -> float:
+        return times.duration(self.timeout, "--timeout")
+
+    @property
+    def lock_timeout_seconds(self) -> float:
+        return times.duration(self.lock_timeout, "--lock-timeout")
 
 
-COMMON = tuple(inspect.signature(_common).parameters)
+COMMON = tuple(inspect.signature(Options).parameters)
 
 
 @dataclass(frozen=True)
@@ -117,7 +104,7 @@ class Verb:
         app.command(self.name, cls=cls)(self._with_common_options())
 
     def _with_common_options(self) -> Callable[..., None]:
-        makers = (_common,) if self.asked is None else (_common, self.asked)
+        makers = (Options,) if self.asked is None else (Options, self.asked)
         common, *shared = (inspect.signature(maker).parameters for maker in makers)
         own = list(inspect.signature(self.run).parameters.values())[len(makers) :]
 
