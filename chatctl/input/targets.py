@@ -59,26 +59,24 @@ def text_of(source: str, option: str = "FILE") -> str:
         raise failures.usage(f"{shown} is not UTF-8 (byte {error.start})") from None
 
 
-def _number(text: str) -> str:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text)):
-        raise failures.usage(
-            f"'{text}' is not a message id", "chatctl rooms history ROOM, which shows the ids"
-        )
-    return str(int(text))
+def _message(text: str) -> str:
+    return _number(text, "a message id", "chatctl rooms history ROOM, which shows the ids")
 
 
 def _delivery(text: str) -> str:
     """As it is shown, the beginning of that, or its bare number."""
     if ids.is_start(text):
         return text.lower()
+    return _number(text, "a delivery's id", "chatctl callbacks deliveries, which shows the ids")
+
+
+def _number(text: str, what: str, hint: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text)):
-        raise failures.usage(
-            f"'{text}' is not a delivery's id", "chatctl callbacks deliveries, which shows the ids"
-        )
+        raise failures.usage(f"'{text}' is not {what}", hint)
     return str(int(text))
 
 
-_CHECKS = {MESSAGE: _number, DELIVERY: _delivery}
+_CHECKS = {MESSAGE: _message, DELIVERY: _delivery}
 
 
 def _read(source: str, subject: Target) -> Iterator[str]:

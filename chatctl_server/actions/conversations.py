@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from chatctl_server import errors
 from chatctl_server.actions import sessions
@@ -18,7 +18,6 @@ from chatctl_server.domain.references import (
 from chatctl_server.storage import conversations, participants, room_sessions, rooms, scopes
 from chatctl_server.storage.transaction import Tx
 
-T = TypeVar("T")
 SESSIONS_A_CALL = 500
 EVERY_SESSION = 1_000_000  # more than one server has
 
