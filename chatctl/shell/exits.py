@@ -37,48 +37,30 @@ MEANINGS = {
 # A code decides before a status: 503 is "not now" for most of its codes, but a held lock, a
 # schema that does not fit and a write that was not kept are answers of their own.
 _BY_CODE = {
-    "usage": USAGE,
-    "invalid_input": USAGE,
-    "invalid_setting": USAGE,
-    "bad_text": USAGE,
-    "too_large": USAGE,
-    "several_servers": USAGE,
-    "confirmation_needed": USAGE,
-    "file_not_found": NOT_FOUND,
-    "ambiguous": CONFLICT,
-    "file_exists": CONFLICT,
-    "address_unavailable": CONFLICT,
-    "unreachable": UNREACHABLE,
-    "no_server": UNREACHABLE,
-    "not_chatctl": UNREACHABLE,
-    "lock_held": REFUSED,
-    "schema_mismatch": REFUSED,
-    "version_mismatch": REFUSED,
-    "user_refused": REFUSED,
-    "timed_out": TIMED_OUT,
-    "query_timeout": TIMED_OUT,
-    "partly_done": PARTLY_DONE,
-    "check_failed": CHECK_FAILED,
-    "not_stored": UNREACHABLE,
-    "storage_full": UNREACHABLE,
-    "unknown": UNEXPECTED,
-    "interrupted": INTERRUPTED,
-    "cancelled": INTERRUPTED,
-    "terminated": TERMINATED,
+    code: exit_code
+    for exit_code, codes in {
+        USAGE: "usage invalid_input invalid_setting bad_text too_large several_servers "
+        "confirmation_needed",
+        NOT_FOUND: "file_not_found",
+        CONFLICT: "ambiguous file_exists address_unavailable",
+        UNREACHABLE: "unreachable no_server not_chatctl not_stored storage_full",
+        REFUSED: "lock_held schema_mismatch version_mismatch user_refused",
+        TIMED_OUT: "timed_out query_timeout",
+        PARTLY_DONE: "partly_done",
+        CHECK_FAILED: "check_failed",
+        UNEXPECTED: "unknown",
+        INTERRUPTED: "interrupted cancelled",
+        TERMINATED: "terminated",
+    }.items()
+    for code in codes.split()
 }
 
 _BY_STATUS = {
-    400: USAGE,
-    401: NOT_ALLOWED,
-    403: NOT_ALLOWED,
+    **dict.fromkeys((400, 405, 413, 415, 422), USAGE),
+    **dict.fromkeys((401, 403), NOT_ALLOWED),
     404: NOT_FOUND,
-    405: USAGE,
     409: CONFLICT,
-    413: USAGE,
-    415: USAGE,
-    422: USAGE,
-    429: UNREACHABLE,
-    503: UNREACHABLE,
+    **dict.fromkeys((429, 503), UNREACHABLE),
     504: TIMED_OUT,
 }
 
