@@ -1,5 +1,5 @@
 # make check: what CI runs. make proof: the long forms, and the mutations.
-.PHONY: check lint proof bench
+.PHONY: check lint proof proof-long proof-plain proof-extensions proof-mutations bench
 
 check:
 	bash .ci/run
@@ -10,12 +10,21 @@ lint:
 	mypy
 	lint-imports
 
-proof:
+# Every part of it, also after one has failed: make -k proof.
+proof: proof-long proof-plain proof-extensions proof-mutations
+
+proof-long:
 	CHATCTL_PROOF=1 python -m pytest -n 0 -rP --timeout 7200 tests/system \
 		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py \
 		tests/chatctl_server/workers/callbacks tests/chatctl_server/workers
+
+proof-plain:
 	CHATCTL_PLAIN_ASGI=1 python -m pytest -n 2 -m 'not own_protocol' tests/chatctl_server/api tests/system
+
+proof-extensions:
 	python tests/extensions/run.py
+
+proof-mutations:
 	python tests/mutations/run.py
 
 # FANOUT='--write --peer centrifugo=PATH …' is passed on to the comparison with other servers.
