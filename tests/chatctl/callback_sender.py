@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from as_terminal import as_terminal
 from forks import Process
 from prepared_server import Chatctl, Finished
 from same_process import Here
@@ -77,7 +76,7 @@ class Listen:
         try:
             if columns is None:
                 return self._here(*words, stdin=stdin)
-            return as_terminal(self._here, columns, *words)
+            return self._here.as_terminal(columns, *words)
         finally:
             sending.join()
 

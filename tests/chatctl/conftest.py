@@ -7,7 +7,6 @@ import pytest
 from prepared_server import Chatctl, Prepared, UnixServer, serving
 from real_server import Serving
 from same_process import Here
-from served import Served
 from world import Server
 
 from chatctl_server.process import lock
@@ -26,9 +25,9 @@ def here(chatctl: Chatctl, capsys: pytest.CaptureFixture[str]) -> Here:
 
 
 @pytest.fixture
-def served(here: Here, shared_server: Server) -> Served:
+def served(here: Here, shared_server: Server) -> Here:
     """Commands that talk to the module's own running server."""
-    return Served(here, shared_server)
+    return here.at(shared_server)
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """The real command in a subprocess, against a real local server that gives prepared answers."""
 
+import fcntl
 import json
 import os
+import pty
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -75,10 +79,34 @@ class Chatctl:
             stdin=stdin, stdout=stdout, stderr=stderr,
         )  # fmt: skip
 
+    def on_terminal(
+        self, *args: str, columns: int = 80, rows: int = 24, typed: str = "", **environ: str
+    ) -> tuple[str, int]:
+        """Everything that a real pseudo-terminal was shown, and the exit code."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        given = {"TERM": "xterm", **self.environ, **environ}
+        running = self.start(*args, stdin=slave, stdout=slave, stderr=slave, **given)
+        os.close(slave)
+        os.write(master, typed.encode())
+        shown = b""
+        # The other end is closed when the command has ended.
+        while chunk := _read(master):
+            shown += chunk
+        os.close(master)
+        return shown.decode().replace("\r\n", "\n"), running.wait(30)
+
     @staticmethod
     def command(*args: str) -> list[str]:
         """For those that want an interpreter of its own."""
         return [sys.executable, "-m", "chatctl", *args]
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:
+        return b""
 
 
 class Prepared:

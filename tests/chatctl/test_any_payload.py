@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from prepared_server import Answer, Prepared
 from same_process import Here
-from served import Served
 from world import Room
 
 LINE_BREAKS = '{"a":\n1,\r\n"b":[\n"\\u2028\\n\\u001b[2J"\n]\n}'
@@ -45,7 +44,7 @@ EXPECTED = [
 ]
 
 
-def test_a_list_holds_every_payload(served: Served, odd: Room) -> None:
+def test_a_list_holds_every_payload(served: Here, odd: Room) -> None:
     """In a pipe each is one line."""
     for verb in ("ls", "tail"):
         words = ("events", verb, "--room", odd.id)
@@ -61,7 +60,7 @@ def test_a_list_holds_every_payload(served: Served, odd: Room) -> None:
         assert "\x1b" not in piped
 
 
-def test_a_stream_goes_on_behind_them(served: Served, odd: Room) -> None:
+def test_a_stream_goes_on_behind_them(served: Here, odd: Room) -> None:
     # The join, the custom events and the message.
     args = ("watch", odd.id, "--since", "0", "--count", str(2 + len(EXPECTED)))
     events = [_strictly(line) for line in served(*args, "--json").stdout.splitlines()]

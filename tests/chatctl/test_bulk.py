@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from as_terminal import as_terminal
 from offline import Offline
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines, problem, rows
 from same_process import Here
-from served import Served
 from world import PATIENCE_SECONDS, Room, eventually
 
 from chatctl.link import client
@@ -219,9 +217,9 @@ def test_a_reader_that_goes_away_leaves_nothing_half_done(
 
 
 def test_a_terminal_is_told_each_and_the_sum(here: Here, prepared: Prepared) -> None:
-    many = as_terminal(here, 80, "ban", ROOM_ID, "1", "3", CHATCTL_SERVER=prepared.url)
+    many = here.as_terminal(80, "ban", ROOM_ID, "1", "3", CHATCTL_SERVER=prepared.url)
     assert many == (lines("1 banned", "3 banned"), "chatctl: 2 users banned\n", 0)
-    one = as_terminal(here, 80, "messages", "rm", ROOM_ID, "1", CHATCTL_SERVER=prepared.url)
+    one = here.as_terminal(80, "messages", "rm", ROOM_ID, "1", CHATCTL_SERVER=prepared.url)
     assert one == (lines("1 deleted"), "", 0)
 
 
@@ -249,7 +247,7 @@ def _posted(room: Room, *texts: str) -> list[int]:
     return [answer.json()["message_id"] for answer in answers]
 
 
-def test_messages_are_deleted_once(served: Served, room: Room) -> None:
+def test_messages_are_deleted_once(served: Here, room: Room) -> None:
     first, second, third = _posted(room, "spam", "fine", "spam")
     args = ("messages", "rm", room.id, str(first))
     assert served.json(*args) == {"message_id": first, "changed": True}
@@ -264,7 +262,7 @@ def test_messages_are_deleted_once(served: Served, room: Room) -> None:
     assert served.refused(*args[:3], "999999") == ("message_not_found", NOT_FOUND)
 
 
-def test_a_history_goes_into_a_deletion(served: Served, room: Room) -> None:
+def test_a_history_goes_into_a_deletion(served: Here, room: Room) -> None:
     for as_json in ((), ("--json",)):
         posted = _posted(room, "spam\tspam", "fine", "spam")
         listed = served("rooms", "history", room.id, "--limit", "3", "--quiet", *as_json).stdout
@@ -273,9 +271,7 @@ def test_a_history_goes_into_a_deletion(served: Served, room: Room) -> None:
     assert {each["content"] for each in room.history()} == {""}
 
 
-def test_what_is_no_message_id_is_refused_before_anything_is_done(
-    served: Served, room: Room
-) -> None:
+def test_what_is_no_message_id_is_refused_before_anything_is_done(served: Here, room: Room) -> None:
     (good,) = _posted(room, "fine")
     rm = ("messages", "rm", room.id)
     for word in ("x", "0", "-1", "1.0", "²", "9" * 30, ""):
@@ -286,7 +282,7 @@ def test_what_is_no_message_id_is_refused_before_anything_is_done(
     assert served(*rm, "--from", "-", "--quiet") == ("", "", 0)
 
 
-def test_messages_are_those_of_the_room_also_of_a_closed_one(served: Served, room: Room) -> None:
+def test_messages_are_those_of_the_room_also_of_a_closed_one(served: Here, room: Room) -> None:
     (message,) = _posted(room, "fine")
     other = room.server.create_room("other")
     assert served.refused("messages", "rm", other.id, str(message))[0] == "message_not_found"

@@ -7,11 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from as_terminal import as_terminal, without_colours
 from prepared_server import Answer, Prepared, problem
 from receivers import Receiver, answer, hang, receiver, refusing
-from same_process import Here
-from served import Served
+from same_process import Here, without_colours
 from world import KEY, Room, Server, eventually, running
 
 from chatctl.input import endpoints
@@ -54,7 +52,7 @@ def answering(hook: Receiver, product: Receiver) -> None:
 
 
 @pytest.fixture
-def endpoint(served: Served, hook: Receiver) -> Iterator[str]:
+def endpoint(served: Here, hook: Receiver) -> Iterator[str]:
     """The URL of the only one that hears of bans; it hears of nothing else."""
     url = f"{hook.origin}/{next(_numbers)}"
     served.json("callbacks", "add", url, "--events", "ban.set")
@@ -62,11 +60,11 @@ def endpoint(served: Served, hook: Receiver) -> Iterator[str]:
     served.json("callbacks", "rm", url)
 
 
-def listed(served: Served, *words: str) -> list[dict[str, Any]]:
+def listed(served: Here, *words: str) -> list[dict[str, Any]]:
     return list(served.json("callbacks", "deliveries", *words))
 
 
-def finished(served: Served, endpoint: str, count: int) -> list[dict[str, Any]]:
+def finished(served: Here, endpoint: str, count: int) -> list[dict[str, Any]]:
     """So many deliveries to it, none of them on its way."""
 
     def found() -> list[dict[str, Any]] | None:
@@ -81,7 +79,7 @@ def finished(served: Served, endpoint: str, count: int) -> list[dict[str, Any]]:
 
 
 def test_deliveries_are_filtered(
-    here: Here, served: Served, shared_server: Server, hook: Receiver, endpoint: str
+    here: Here, served: Here, shared_server: Server, hook: Receiver, endpoint: str
 ) -> None:
     """A person reads a room's name instead of its id."""
     room = shared_server.create_room("the lobby")
@@ -105,11 +103,11 @@ def test_deliveries_are_filtered(
     row = served(*words, "--limit", "1").stdout.rstrip("\n").split("\t")
     assert row[:8] == [bad["delivery_id"], "ban.set", room.id, "failed", "1", "1", "500", ""]
     named = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
-    shown = without_colours(as_terminal(here, 90, *words, **named).stdout)
+    shown = without_colours(here.as_terminal(90, *words, **named).stdout)
     assert "  ban.set  the lobby  failed: 500  " in shown
 
 
-def test_a_cut_list_says_so(served: Served, room: Room, endpoint: str) -> None:
+def test_a_cut_list_says_so(served: Here, room: Room, endpoint: str) -> None:
     """And how to go on behind what it shows, which what comes meanwhile does not shift."""
     for user in ("one", "two", "three"):
         room.ban(user)
@@ -130,7 +128,7 @@ def test_a_cut_list_says_so(served: Served, room: Room, endpoint: str) -> None:
         assert (done.stdout.count("\n"), done.stderr) == (3, "")
 
 
-def test_what_is_not_there_is_refused(served: Served) -> None:
+def test_what_is_not_there_is_refused(served: Here) -> None:
     for words in (("--status", "lost"), ("--limit", "0"), ("--before", "the-last")):
         assert served.refused("callbacks", "deliveries", *words) == ("usage", USAGE)
     done = served("callbacks", "deliveries", "--status", "lost")
@@ -141,7 +139,7 @@ def test_what_is_not_there_is_refused(served: Served) -> None:
 
 
 def test_a_delivery_shows_request_and_every_answer(
-    served: Served, room: Room, hook: Receiver, endpoint: str
+    served: Here, room: Room, hook: Receiver, endpoint: str
 ) -> None:
     hook.behave(answer(500, b"first no"), answer(404, b"second no\n"))
     room.ban("mallory", reason="spam")
@@ -168,7 +166,7 @@ def test_a_delivery_shows_request_and_every_answer(
     assert " 404 in " in second
 
 
-def test_a_delivery_by_the_beginning_of_its_id(served: Served, room: Room, endpoint: str) -> None:
+def test_a_delivery_by_the_beginning_of_its_id(served: Here, room: Room, endpoint: str) -> None:
     for user in ("one", "two"):
         room.ban(user)
     second, first = (each["delivery_id"] for each in finished(served, endpoint, 2))
@@ -203,7 +201,7 @@ def test_a_beginning_of_two_ids_is_ambiguous(here: Here, server: Prepared) -> No
 # Once more
 
 
-def test_no_answer_is_told_with_its_reason(served: Served, room: Room) -> None:
+def test_no_answer_is_told_with_its_reason(served: Here, room: Room) -> None:
     """What an endpoint that is gone has not heard cannot be sent again."""
     with refusing() as url:
         served.json("callbacks", "add", url, "--events", "ban.set")
@@ -216,7 +214,7 @@ def test_no_answer_is_told_with_its_reason(served: Served, room: Room) -> None:
 
 
 def test_what_failed_goes_again_from_a_list(
-    served: Served, room: Room, hook: Receiver, endpoint: str
+    served: Here, room: Room, hook: Receiver, endpoint: str
 ) -> None:
     hook.behave(answer(500))
     for user in ("one", "two"):
@@ -239,7 +237,7 @@ def test_what_failed_goes_again_from_a_list(
 
 
 def test_all_are_sent_to_and_refusals_are_exit_9(
-    here: Here, served: Served, hook: Receiver, product: Receiver, endpoint: str,
+    here: Here, served: Here, hook: Receiver, product: Receiver, endpoint: str,
     shared_server: Server,
 ) -> None:  # fmt: skip
     for each in (hook, product):
@@ -254,7 +252,7 @@ def test_all_are_sent_to_and_refusals_are_exit_9(
     assert done.stderr.startswith(f"chatctl: {len(rows)} of {len(rows)} samples were not taken\n")
     assert done.exit == PARTLY
     named = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
-    shown = as_terminal(here, 100, "callbacks", "test", endpoint, **named)
+    shown = here.as_terminal(100, "callbacks", "test", endpoint, **named)
     assert "test   503 " in without_colours(shown.stdout)
     served.json("callbacks", "disable", endpoint)
     left = served("callbacks", "test", "--all", "--json")
@@ -262,9 +260,7 @@ def test_all_are_sent_to_and_refusals_are_exit_9(
     assert "disabled endpoints are left out" in left.stderr
 
 
-def test_who_does_not_answer_in_time_is_exit_8(
-    served: Served, hook: Receiver, endpoint: str
-) -> None:
+def test_who_does_not_answer_in_time_is_exit_8(served: Here, hook: Receiver, endpoint: str) -> None:
     hook.behave(hang())
     done = served("callbacks", "test", endpoint, "--timeout", "0.5")
     assert done.exit == TIMED_OUT

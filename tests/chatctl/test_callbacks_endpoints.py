@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from as_terminal import as_terminal, without_colours
 from offline import Offline
 from prepared_server import Answer, Prepared, problem
 from receivers import Receiver, receiver
-from same_process import Here
-from served import Served
+from same_process import Here, without_colours
 from standardwebhooks.webhooks import Webhook
 from world import KEY, Server, running
 
@@ -50,12 +48,12 @@ def url(request: pytest.FixtureRequest, hook: Receiver) -> str:
     return f"{hook.origin}/{request.node.name}"
 
 
-def add(served: Served, url: str, *more: str) -> str:
+def add(served: Here, url: str, *more: str) -> str:
     added = served.json("callbacks", "add", url, "--events", "message.*", *more)
     return str(added["endpoint_id"])
 
 
-def test_an_endpoint_is_added_once(served: Served, url: str) -> None:
+def test_an_endpoint_is_added_once(served: Here, url: str) -> None:
     args = ("callbacks", "add", url, "--events", "room.*,message.*")
     done = served(*args)
     endpoint_id, changed = done.stdout.rstrip("\n").split("\t")
@@ -70,7 +68,7 @@ def test_an_endpoint_is_added_once(served: Served, url: str) -> None:
     assert shown in served.json("callbacks", "ls")
 
 
-def test_the_settings_endpoints_are_listed_and_changed_there(served: Served) -> None:
+def test_the_settings_endpoints_are_listed_and_changed_there(served: Here) -> None:
     (found,) = [each for each in served.json("callbacks") if each["origin"] == "settings"]
     assert "hidden" not in json.dumps(found)
     for named in ("room_event", "room-event", found["endpoint_id"], found["url"]):
@@ -80,7 +78,7 @@ def test_the_settings_endpoints_are_listed_and_changed_there(served: Served) -> 
     assert not list(Path.cwd().glob("never"))
 
 
-def test_an_endpoint_is_disabled_enabled_and_removed(served: Served, url: str) -> None:
+def test_an_endpoint_is_disabled_enabled_and_removed(served: Here, url: str) -> None:
     endpoint_id = add(served, url)
     for verb, status in (("disable", "disabled"), ("enable", "enabled")):
         for changed in (True, False):
@@ -93,13 +91,13 @@ def test_an_endpoint_is_disabled_enabled_and_removed(served: Served, url: str) -
 
 
 def test_a_person_reads_sentences(
-    here: Here, served: Served, shared_server: Server, url: str
+    here: Here, served: Here, shared_server: Server, url: str
 ) -> None:
     """And of a scope only where one is not that of rooms."""
 
     def shown(*words: str, columns: int = 200) -> str:
         named = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
-        done = as_terminal(here, columns, "callbacks", *words, **named)
+        done = here.as_terminal(columns, "callbacks", *words, **named)
         assert (done.stderr, done.exit) == ("", 0)
         return without_colours(done.stdout)
 
@@ -130,7 +128,7 @@ def test_what_fails_says_since_when(here: Here, server: Prepared) -> None:
     server.answers[f"GET {endpoints.PATH}"] = Answer(
         [failing, {**failing, "status": "disabled", "disabled_reason": "gone"}]
     )
-    shown = without_colours(as_terminal(here, 120, "callbacks", "--server", server.url).stdout)
+    shown = without_colours(here.as_terminal(120, "callbacks", "--server", server.url).stdout)
     assert "enabled, failing since 2h ago " in shown
     assert "disabled: gone " in shown
     cells = here("callbacks", "--server", server.url).stdout.splitlines()[0].split("\t")
@@ -156,7 +154,7 @@ def test_slips_are_refused_before_a_server_is_asked(here: Here) -> None:
         assert done.stderr.startswith(f"chatctl: {said}")
 
 
-def test_a_url_with_a_secret_comes_from_stdin(served: Served, hook: Receiver) -> None:
+def test_a_url_with_a_secret_comes_from_stdin(served: Here, hook: Receiver) -> None:
     """An @ in a path or a query is no password."""
     for rest in ("/to/@me", "?to=@me"):
         assert add(served, f"{hook.origin}{rest}")
@@ -223,7 +221,7 @@ def _secret_in(path: Path) -> str:
     return path.read_text().strip()
 
 
-def test_a_secret_is_made_and_signs(here: Here, served: Served, hook: Receiver, url: str) -> None:
+def test_a_secret_is_made_and_signs(here: Here, served: Here, hook: Receiver, url: str) -> None:
     endpoint_id = add(served, url)
     args = ("callbacks", "rotate-secret", url, "--out")
     assert served(*args, "no/x").stderr.startswith("chatctl: --out: 'no/x' cannot be written: ")
@@ -245,7 +243,7 @@ def test_a_secret_is_made_and_signs(here: Here, served: Served, hook: Receiver, 
     assert (again["changed"], again["secret"] == printed.strip()) == (True, False)
 
 
-def test_a_secret_of_ones_own(here: Here, served: Served, url: str) -> None:
+def test_a_secret_of_ones_own(here: Here, served: Here, url: str) -> None:
     """There is one, which is never shown."""
     (here.directory / "secret").write_text(f"{SECRET}\n")
     add(served, url, "--secret-file", "secret")

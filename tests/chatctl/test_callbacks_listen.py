@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from as_terminal import without_colours
 from callback_sender import AT, CREATED, ROOM, Listen, Send, is_open, listening, post, raw, sent
 from forks import Process
 from prepared_server import Chatctl, Finished, lines, rows
-from same_process import Here
+from same_process import Here, without_colours
 from world import eventually, free_port, running
 
 from chatctl.webhooks import receiver

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from as_terminal import as_terminal
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines, problem
 from receivers import Receiver, answer, receiver
 from same_process import Here
-from served import Served
 from world import PATIENCE_SECONDS, Server, eventually, running
 
 from chatctl.input import endpoints
@@ -88,7 +86,7 @@ def test_nothing_to_recover_is_no_error(here: Here, server: Prepared) -> None:
     args = ("callbacks", "recover", "--since", SINCE, "--server", server.url)
     for count, words in ((0, "0 deliveries are"), (1, "1 delivery is")):
         server.answers[PATH] = _pages(count)
-        done = as_terminal(here, 80, *args)
+        done = here.as_terminal(80, *args)
         assert (done.stdout, done.exit) == (f"{words} on the way again\n", 0)
 
 
@@ -221,7 +219,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> I
 
 
 def test_what_an_outage_cost_arrives_after_it(
-    served: Served, shared_server: Server, hook: Receiver
+    served: Here, shared_server: Server, hook: Receiver
 ) -> None:
     for number in range(5):
         shared_server.create_room(f"room {number}")
@@ -254,7 +252,7 @@ def test_on_the_file_nothing_is_paced(here: Here, chatctl: Chatctl) -> None:
     assert (json.loads(done.stdout)["count"], done.stderr, done.exit) == (0, "", 0)
 
 
-def test_slips_are_refused(served: Served) -> None:
+def test_slips_are_refused(served: Here) -> None:
     for words, code, exit_code in (
         ((), "usage", USAGE),
         (("--since", "1h", "--until", "2h"), "usage", USAGE),

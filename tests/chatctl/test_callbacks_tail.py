@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from as_terminal import as_terminal
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines
 from receivers import answer, receiver, when
 from same_process import Here
@@ -95,7 +94,7 @@ def _stream(*batches: list[dict[str, Any]]) -> Any:
 
 def test_on_a_terminal_each_has_its_time(here: Here, server: Prepared) -> None:
     server.answers[PATH] = _stream([SENT, {"skipped": 1200}, FAILED])
-    done = as_terminal(here, 80, "callbacks", "tail", "-f", "--count", "3", "--server", server.url)
+    done = here.as_terminal(80, "callbacks", "tail", "-f", "--count", "3", "--server", server.url)
     assert done == (
         lines("03:04:05  --> RoomClosed room=ops #3", "03:04:05  <-- 500 in 212 ms, retry in 5 s"),
         "chatctl: 1,200 lines came faster than they could be shown\n",

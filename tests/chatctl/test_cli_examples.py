@@ -19,7 +19,6 @@ import pytest
 from prepared_server import Chatctl
 from receivers import Receiver, receiver
 from same_process import Here
-from terminal import on_terminal
 from world import KEY, Server, clean_environment, eventually, free_port
 
 from chatctl.shell import registry
@@ -53,7 +52,7 @@ class Desk:
         if command.startswith("d="):
             self._shell(command)
         elif command in ASKING:
-            shown, code = on_terminal(self._chatctl, *shlex.split(command)[1:], typed="y\n")
+            shown, code = self._chatctl.on_terminal(*shlex.split(command)[1:], typed="y\n")
             assert code == 0, shown
         else:
             self._pipeline(command)

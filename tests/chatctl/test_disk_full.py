@@ -11,7 +11,6 @@ import limits
 import pytest
 from offline import Offline
 from same_process import Here
-from served import Served
 from world import Server, running
 
 UNREACHABLE = 6
@@ -30,7 +29,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def _error(served: Served, words: str) -> Any:
+def _error(served: Here, words: str) -> Any:
     done = served(*words.split(), "--json")
     assert done.stdout == ""
     return json.loads(done.stderr)["error"]
@@ -40,7 +39,7 @@ def _left(here: Here) -> list[str]:
     return sorted(path.name for path in here.directory.iterdir() if path.is_file())
 
 
-def test_not_even_a_line_fits(served: Served, here: Here) -> None:
+def test_not_even_a_line_fits(served: Here, here: Here) -> None:
     for words, full in (
         ("export --all --format csv -o out", "out"),
         ("sync pull -o out", "out.part"),
@@ -63,7 +62,7 @@ def test_not_even_a_line_fits(served: Served, here: Here) -> None:
         "events replay --since 0 --to-file out",
     ],
 )
-def test_what_fitted_is_gone_on_with(served: Served, here: Here, words: str) -> None:
+def test_what_fitted_is_gone_on_with(served: Here, here: Here, words: str) -> None:
     with limits.file_size(900):
         error = _error(served, words)
     assert (error["code"], error["exit"]) == ("storage_full", UNREACHABLE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from offline import SECOND, Offline
-from served import Served
+from same_process import Here
 from world import Server, running
 
 T = 1_700_000_000
@@ -31,7 +31,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def offsets(served: Served, *args: str) -> list[int]:
+def offsets(served: Here, *args: str) -> list[int]:
     return [each["offset"] for each in served.json("events", "--room", "told", *args)]
 
 
@@ -39,7 +39,7 @@ def down(first: int, last: int) -> list[int]:
     return list(range(first, last - 1, -1))
 
 
-def test_the_newest_hundred_and_that_there_are_more(served: Served) -> None:
+def test_the_newest_hundred_and_that_there_are_more(served: Here) -> None:
     done = served("events", "--room", "told", "--json")
     assert [each["offset"] for each in json.loads(done.stdout)] == down(NEWEST, NEWEST - 99)
     begin, _, older = done.stderr.partition("chatctl events ls")
@@ -48,7 +48,7 @@ def test_the_newest_hundred_and_that_there_are_more(served: Served) -> None:
     assert [each["offset"] for each in json.loads(served(*words).stdout)] == down(NEWEST - 100, 1)
 
 
-def test_all_of_them(served: Served) -> None:
+def test_all_of_them(served: Here) -> None:
     """Also when as many are asked for as there are."""
     for args in (("--all",), ("--limit", str(NEWEST))):
         assert offsets(served, *args) == down(NEWEST, 1)
@@ -57,7 +57,7 @@ def test_all_of_them(served: Served) -> None:
     assert piped.stderr == ""
 
 
-def test_a_part_of_them(served: Served) -> None:
+def test_a_part_of_them(served: Here) -> None:
     for args, expected in (
         (("--since", "100", "--until", "102"), [102, 101]),
         (("--until", "1"), [1]),
@@ -70,7 +70,7 @@ def test_a_part_of_them(served: Served) -> None:
         assert offsets(served, *args, "--all") == expected
 
 
-def test_an_event_by_its_id_or_the_beginning_of_it(served: Served) -> None:
+def test_an_event_by_its_id_or_the_beginning_of_it(served: Here) -> None:
     """8 characters are the ids of a minute, 13 those of a millisecond."""
     event_id = served.json("events", "--room", "told", "--all")[-3]["event_id"]
     start = event_id[:13]
@@ -88,7 +88,7 @@ def test_an_event_by_its_id_or_the_beginning_of_it(served: Served) -> None:
         assert served.refused("events", "--until", unknown) == ("invalid_input", USAGE)
 
 
-def test_the_tail_is_in_their_order(served: Served) -> None:
+def test_the_tail_is_in_their_order(served: Here) -> None:
     def tail(*args: str) -> tuple[list[int], str]:
         done = served("events", "tail", "--room", "told", "--json", *args)
         return [each["offset"] for each in json.loads(done.stdout)], done.stderr
@@ -105,7 +105,7 @@ def test_the_tail_is_in_their_order(served: Served) -> None:
         assert tail(*more) == (list(range(1, NEWEST + 1)), "")
 
 
-def test_what_contradicts_itself(served: Served) -> None:
+def test_what_contradicts_itself(served: Here) -> None:
     unknown = "0198c1a0-7e2b-7c3d-9f4e-5a6b7c8d9e0f"
     for args, said in (
         (("tail", "--all", "--limit", "3"), "--all and --limit contradict each other"),
@@ -120,7 +120,7 @@ def test_what_contradicts_itself(served: Served) -> None:
         assert done.stderr.startswith(f"chatctl: {said}")
 
 
-def test_what_since_was_taken_for(served: Served) -> None:
+def test_what_since_was_taken_for(served: Here) -> None:
     """A year is an offset, and the API's name of it is not what was typed."""
     done = served("events", "--since", "2026")
     year = "chatctl: --since 2026 is an offset; the year begins at --since 2026-01-01\n"

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from as_terminal import as_terminal
 from offline import SECOND, Offline
 from same_process import Here
-from served import Served
 from world import KEY, Server, running
 
 from chatctl.show.visible import exact
@@ -54,7 +52,7 @@ def said(rows: list[dict[str, str]]) -> list[str]:
     return [row["content"] for row in rows]
 
 
-def test_csv_of_a_room(served: Served, here: Here, shared_server: Server) -> None:
+def test_csv_of_a_room(served: Here, here: Here, shared_server: Server) -> None:
     """With its texts as they are; on a terminal nothing of them acts."""
     rows = table(served("export", "told", "--format", "csv").stdout)
     assert said(rows) == TEXTS
@@ -64,12 +62,12 @@ def test_csv_of_a_room(served: Served, here: Here, shared_server: Server) -> Non
         "kind": "text", "content": "plain", "deleted": "false",
     }  # fmt: skip
     environ = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
-    shown = as_terminal(here, 120, "export", "told", "--format", "csv", **environ).stdout
+    shown = here.as_terminal(120, "export", "told", "--format", "csv", **environ).stdout
     assert {"\x1b", "\x07"}.isdisjoint(shown)
     assert [exact(row["content"]) for row in table(shown)] == TEXTS
 
 
-def test_csv_of_all_rooms_and_of_some_time(served: Served) -> None:
+def test_csv_of_all_rooms_and_of_some_time(served: Here) -> None:
     rows = table(served("export", "--all", "--format", "csv").stdout)
     assert said(rows) == [*TEXTS, "before the end", ""]
     assert [row["deleted"] for row in rows[-2:]] == ["false", "true"]
@@ -77,7 +75,7 @@ def test_csv_of_all_rooms_and_of_some_time(served: Served) -> None:
     assert said(table(served("export", "told", "--format", "csv", *window).stdout)) == TEXTS[1:3]
 
 
-def test_csv_into_a_file(served: Served, here: Here) -> None:
+def test_csv_into_a_file(served: Here, here: Here) -> None:
     """Made whole, over no other, or not at all."""
     args = ("export", "told", "--format", "csv", "-o", "told.csv")
     done = served.json(*args)
@@ -90,7 +88,7 @@ def test_csv_into_a_file(served: Served, here: Here) -> None:
     assert [each.name for each in here.directory.glob("*.csv*")] == ["told.csv"]
 
 
-def test_ndjson_is_what_a_pull_gives(served: Served) -> None:
+def test_ndjson_is_what_a_pull_gives(served: Here) -> None:
     for words, pulled in (("told", ("--room", "told")), ("--all", ())):
         exported = served("export", words).stdout
         assert exported == served("sync", "pull", "-o", "-", *pulled).stdout
@@ -98,7 +96,7 @@ def test_ndjson_is_what_a_pull_gives(served: Served) -> None:
         assert (first["type"], first["last_activity"][-1]) == ("room", "Z")
 
 
-def test_what_is_refused(served: Served) -> None:
+def test_what_is_refused(served: Here) -> None:
     for words in (
         (),
         ("told", "--all"),

@@ -13,7 +13,6 @@ from hooks import SECRET
 from prepared_server import Chatctl
 from receivers import Receiver, answer, receiver
 from same_process import Here
-from served import Served
 from standardwebhooks.webhooks import Webhook
 from world import KEY, Room, Server, eventually, running
 
@@ -33,9 +32,9 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def forwarded(here: Here, shared_server: Server, monkeypatch: pytest.MonkeyPatch) -> Served:
+def forwarded(here: Here, shared_server: Server, monkeypatch: pytest.MonkeyPatch) -> Here:
     monkeypatch.setattr(forward, "_FIRST_PAUSE_SECONDS", 0.01)
-    return Served(here, shared_server)
+    return here.at(shared_server)
 
 
 def say(room: Room, *texts: str) -> None:
@@ -49,7 +48,7 @@ def texts(hook: Receiver) -> list[str]:
 
 
 def test_each_is_posted_with_its_headers(
-    forwarded: Served, here: Here, room: Room, hook: Receiver
+    forwarded: Here, here: Here, room: Room, hook: Receiver
 ) -> None:
     """As ``events replay`` does, but for the mark."""
     say(room, "one")
@@ -76,7 +75,7 @@ def test_each_is_posted_with_its_headers(
     ]
 
 
-def test_it_tries_until_it_is_taken(forwarded: Served, room: Room, hook: Receiver) -> None:
+def test_it_tries_until_it_is_taken(forwarded: Here, room: Room, hook: Receiver) -> None:
     """The one behind it waits: order is kept."""
     say(room, "one", "two")
     hook.behave(answer(500), answer(404), answer(302), answer(503), answer(429), answer())
@@ -96,7 +95,7 @@ def test_the_pauses_grow_to_half_a_minute() -> None:
 
 
 def test_the_cursor_is_where_the_next_run_goes_on(
-    forwarded: Served, here: Here, room: Room, hook: Receiver
+    forwarded: Here, here: Here, room: Room, hook: Receiver
 ) -> None:
     words = ("--room", room.id, "--events", "message.*", "--cursor", "place")
     args = ("callbacks", "forward", "--to", hook.url, *words)
@@ -158,10 +157,10 @@ def test_nothing_is_lost_over_a_restart_of_the_server_or_a_kill(
 
 
 def test_what_the_log_does_not_have_yet_is_refused(
-    forwarded: Served, here: Here, hook: Receiver
+    forwarded: Here, here: Here, hook: Receiver
 ) -> None:
     """It would wait in silence for what is another database's, or mistyped."""
-    newest = forwarded._server.http.get("/management/status").json()["last_offset"]
+    newest = forwarded.json("status")["last_offset"]
     args = ("callbacks", "forward", "--to", hook.url, "--cursor", "place")
     done = forwarded(*args, "--since", "99999999")
     said = f"chatctl: --since 99999999: the log ends at {newest}\n  try: --since {newest}\n"

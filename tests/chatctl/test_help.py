@@ -5,7 +5,6 @@ from pathlib import Path
 
 from prepared_server import Answer, Chatctl, Finished, Prepared, lines
 from same_process import Here
-from terminal import on_terminal
 
 from chatctl.shell import exits, manual, registry
 from chatctl.shell.options import COMMON
@@ -125,7 +124,7 @@ def test_what_is_mistyped_gets_a_suggestion(here: Here) -> None:
 
 def test_help_fits_a_narrow_terminal(chatctl: Chatctl) -> None:
     """Examples stay whole: they are there to be copied."""
-    shown, _ = on_terminal(chatctl, "ban", "--help", columns=60)
+    shown, _ = chatctl.on_terminal("ban", "--help", columns=60)
     (verb,) = [verb for path, verb, _ in registry.commands() if path == "chatctl ban"]
     examples = {f"  {example}" for example in verb.examples}
     assert [line for line in shown.splitlines() if len(line) > 60 and line not in examples] == []

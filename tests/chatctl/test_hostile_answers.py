@@ -6,11 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from as_terminal import as_terminal, without_colours
 from cases import CASES
 from hostile import ANSWERED, REFUSED, STRINGS, acting, file_name
 from prepared_server import Answer, Finished, Prepared, problem
-from same_process import Here
+from same_process import Here, without_colours
 
 from chatctl.show.visible import exact, visible
 
@@ -50,7 +49,7 @@ def test_a_refusal_is_two_quiet_lines(here: Here, server: Prepared) -> None:
     for name in ASKING:
         words = CASES[name].words.format_map(GIVEN).split()
         assert _clean(here(*words, **environ)) == expected, name
-        assert _clean(as_terminal(here, 40, *words, **environ)) == expected, name
+        assert _clean(here.as_terminal(40, *words, **environ)) == expected, name
     done = _clean(here(*words, "--json", **environ))
     assert (done.stdout, done.exit) == ("", 2)
     error = {"code": "odd", "message": ANSWERED, "hint": ANSWERED, "exit": 2}
@@ -73,8 +72,8 @@ def test_what_our_server_would_refuse_is_shown_of_another(here: Here, server: Pr
     done = _clean(here("rooms", **environ))
     assert [exact(cell) for cell in done.stdout.split("\t")][:2] == [text, text]
     assert json.loads(_clean(here("rooms", "--json", **environ)).stdout) == [room]
-    assert visible(text) in _clean(as_terminal(here, 120, "rooms", **environ)).stdout
-    assert visible(text) in _clean(as_terminal(here, 40, "status", **environ)).stdout
+    assert visible(text) in _clean(here.as_terminal(120, "rooms", **environ)).stdout
+    assert visible(text) in _clean(here.as_terminal(40, "status", **environ)).stdout
 
 
 def test_a_stream_on_a_terminal_is_quiet(here: Here, server: Prepared) -> None:
@@ -92,7 +91,7 @@ def test_a_stream_on_a_terminal_is_quiet(here: Here, server: Prepared) -> None:
         end = problem(404, "room_not_found", ANSWERED)
         server.answers["GET /management/events/stream"] = [line, end]
         done = _clean(
-            as_terminal(here, 40, "events", "tail", "-f", *options, CHATCTL_SERVER=server.url)
+            here.as_terminal(40, "events", "tail", "-f", *options, CHATCTL_SERVER=server.url)
         )
         assert done.exit == 3
         assert done.stdout.count("\n") == 1

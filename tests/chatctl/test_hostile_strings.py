@@ -12,15 +12,13 @@ from unittest import mock
 from urllib.parse import quote
 
 import pytest
-from as_terminal import as_terminal, without_colours
 from callback_sender import is_open
 from hostile import STRINGS, acting, file_name, name, room_name
 from offline import Offline
 from prepared_server import Chatctl, Finished
 from receivers import Receiver, answer, receiver
 from resending import oldest, resending
-from same_process import Here
-from terminal import on_terminal
+from same_process import Here, without_colours
 from world import KEY, Room, Server, eventually, free_port, running
 
 from chatctl.shell import registry
@@ -265,7 +263,7 @@ class Scene:
         with resending(self._server, 1 + len(USERS)) if is_live else contextlib.nullcontext():
             if columns is None:
                 return self._here(*args, stdin=stdin, **environ)
-            return as_terminal(self._here, columns, *args, stdin=stdin, **environ)
+            return self._here.as_terminal(columns, *args, stdin=stdin, **environ)
 
 
 def _sending_callbacks() -> int:
@@ -369,8 +367,7 @@ def test_json_on_a_terminal_is_quiet_too(scene: Scene) -> None:
 def test_on_a_real_terminal_too(chatctl: Chatctl, scene: Scene, command: str) -> None:
     """A table, a stream, and a question that gets no for an answer."""
     words = [word for word in scene.words(command) if word != "--yes"]
-    shown, code = on_terminal(
-        chatctl, *command.split(), *words,
+    shown, code = chatctl.on_terminal(*command.split(), *words,
         columns=COLUMNS, typed="n\n", CHATCTL_PAGER="cat", **scene.environ,
     )  # fmt: skip
     assert code == (130 if command == "rooms close" else 0), shown

@@ -12,7 +12,6 @@ import cases
 import lived_in
 import other_kinds
 import pytest
-from as_terminal import as_terminal
 from cases import CASES
 from offline import Offline, room
 from same_process import Here
@@ -91,7 +90,7 @@ def test_the_operator_sees_all(here: Here, twins: tuple[Path, Path]) -> None:
         {"rooms"},
         {"rooms", "workspace:1", "site:1"},
     ]
-    shown = as_terminal(here, 200, "events", "ls", "--db", f"sqlite:{twins[1]}").stdout
+    shown = here.as_terminal(200, "events", "ls", "--db", f"sqlite:{twins[1]}").stdout
     assert "workspace:1" in shown
     messages = [asked(each, "db", "info")["messages"] for each in twins]
     assert messages[1] > messages[0]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from offline import Offline
 from receivers import Receiver, receiver
-from served import Served
+from same_process import Here
 from world import Server, eventually, running
 
 from chatctl_server.actions import endpoints
@@ -62,7 +62,7 @@ def newer(found: list[dict[str, Any]]) -> list[Any]:
 DATA = [json.loads(payload) for payload in PAYLOADS]
 
 
-def test_it_is_shown_as_it_is(served: Served) -> None:
+def test_it_is_shown_as_it_is(served: Here) -> None:
     for verb in ("ls", "tail"):
         expected = DATA[::-1] if verb == "ls" else DATA
         assert newer(served.json("events", verb)) == expected
@@ -76,7 +76,7 @@ def test_it_is_shown_as_it_is(served: Served) -> None:
     assert newer([json.loads(line) for line in done.stdout.splitlines()]) == DATA
 
 
-def test_it_is_told_on(served: Served) -> None:
+def test_it_is_told_on(served: Here) -> None:
     with receiver() as mine:
         args = ("callbacks", "forward", "--to", mine.url, "--since", "0", "--count", "6")
         done = served(*args, "--quiet")

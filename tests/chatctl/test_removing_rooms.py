@@ -9,8 +9,6 @@ import pytest
 from offline import SECOND, Offline
 from prepared_server import Chatctl, lines
 from same_process import Here
-from served import Served
-from terminal import on_terminal
 from world import Server
 
 from chatctl_server import errors
@@ -43,7 +41,7 @@ def names(here: Here) -> list[str]:
     return [each["room_name"] for each in json.loads(listed.stdout)]
 
 
-def test_a_closed_room_is_removed(served: Served, shared_server: Server) -> None:
+def test_a_closed_room_is_removed(served: Here, shared_server: Server) -> None:
     room = shared_server.create_room("hall")
     assert served.refused("rooms", "rm", room.id, "--yes") == ("conflict", CONFLICT)
     said = served("rooms", "rm", room.id, "--yes").stderr
@@ -62,18 +60,18 @@ def test_a_closed_room_is_removed(served: Served, shared_server: Server) -> None
 @pytest.mark.usefixtures("desk")
 def test_a_person_is_asked(chatctl: Chatctl, here: Here) -> None:
     """For a room, and once for all that were closed long ago."""
-    shown, code = on_terminal(chatctl, "rooms", "rm", "old", *ON_FILE, typed="n\n")
+    shown, code = chatctl.on_terminal("rooms", "rm", "old", *ON_FILE, typed="n\n")
     assert code == 130
     assert "Remove old (" in shown
     assert "nothing was done" in shown
     assert names(here) == ["new", "old", "open"]
     prune = ("db", "prune", "--older-than", "3d", *ON_FILE)
-    shown, code = on_terminal(chatctl, *prune, typed="y\n")
+    shown, code = chatctl.on_terminal(*prune, typed="y\n")
     assert code == 0
     assert "Remove 2 rooms, closed more than 3d ago, and all that is in them? [y/N]" in shown
     assert names(here) == ["open"]
     here("rooms", "close", "open", "--yes", *ON_FILE)
-    shown, code = on_terminal(chatctl, "rooms", "rm", "open", *ON_FILE, typed="y\n")
+    shown, code = chatctl.on_terminal("rooms", "rm", "open", *ON_FILE, typed="y\n")
     assert code == 0
     assert shown.endswith("open was removed\n")
     assert names(here) == []
@@ -86,7 +84,7 @@ def test_what_it_has_not_called_back_is_counted(chatctl: Chatctl, here: Here) ->
     assert here(*hears).exit == 0
     assert here("rooms", "close", "open", "--yes", *ON_FILE).exit == 0
     assert here("sync", "--timeout", "1", *ON_FILE).exit == TIMED_OUT
-    shown, _ = on_terminal(chatctl, "rooms", "rm", "open", *ON_FILE, typed="n\n")
+    shown, _ = chatctl.on_terminal("rooms", "rm", "open", *ON_FILE, typed="n\n")
     assert "and all that is in it, unsent callbacks, too: 1? [y/N]" in shown
     done = here("rooms", "rm", "open", "--yes", *ON_FILE[:2])
     assert "chatctl: callbacks of it that are not sent any more: 1\n" in done.stderr
@@ -109,7 +107,7 @@ def test_what_was_closed_long_ago_goes(here: Here) -> None:
     assert names(here) == ["new", "open"]
 
 
-def test_it_goes_beside_a_running_server(served: Served, here: Here, shared_server: Server) -> None:
+def test_it_goes_beside_a_running_server(served: Here, here: Here, shared_server: Server) -> None:
     """By its clock: nothing was closed a day ago. There the file is not written anew."""
     room = shared_server.create_room("just closed")
     shared_server.http.delete(room.path)

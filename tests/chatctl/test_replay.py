@@ -9,7 +9,6 @@ from hooks import SECRET
 from prepared_server import Answer, Prepared
 from receivers import Receiver, answer, hang, receiver, refusing
 from same_process import Here
-from served import Served
 from standardwebhooks.webhooks import Webhook
 from world import Server, running
 
@@ -44,11 +43,11 @@ def hook() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def told(here: Here, log: Server, monkeypatch: pytest.MonkeyPatch) -> Served:
+def told(here: Here, log: Server, monkeypatch: pytest.MonkeyPatch) -> Here:
     """Its pages are small, and between the tries is no time."""
     monkeypatch.setattr(replay, "_PAGE", 4)
     monkeypatch.setattr(replay, "_PAUSES_SECONDS", (0.0, 0.0, 0.0))
-    return Served(here, log)
+    return here.at(log)
 
 
 def offsets(hook: Receiver) -> list[int]:
@@ -56,7 +55,7 @@ def offsets(hook: Receiver) -> list[int]:
 
 
 def test_all_of_it_in_order_with_its_headers(
-    told: Served, here: Here, events: list[Event], hook: Receiver
+    told: Here, here: Here, events: list[Event], hook: Receiver
 ) -> None:
     (here.directory / "secret").write_text(f"{SECRET}\n")
     done = told.json(
@@ -78,7 +77,7 @@ def test_all_of_it_in_order_with_its_headers(
     assert hook.count_connections() == 1
 
 
-def test_from_somewhere_to_somewhere(told: Served, events: list[Event]) -> None:
+def test_from_somewhere_to_somewhere(told: Here, events: list[Event]) -> None:
     """A number is an offset, which counts from 1 without a hole here; an id may be shortened."""
     third, seventh, last = (events[at]["event_id"] for at in (2, 6, -1))
     for since, until, expected in (
@@ -109,7 +108,7 @@ def test_what_happens_meanwhile_is_not_told(here: Here, server: Prepared) -> Non
         assert json.loads(here(*args, *until).stdout)["last_offset"] == 9
 
 
-def test_only_some_of_it(told: Served, events: list[Event], hook: Receiver) -> None:
+def test_only_some_of_it(told: Here, events: list[Event], hook: Receiver) -> None:
     args = ("--since", "0", "--type", "message.*", "--room", "arena", "--to", hook.url)
     assert told.json("events", "replay", *args)["count"] == 3
     texts = [request.json["data"]["content"] for request in hook.requests]
@@ -118,7 +117,7 @@ def test_only_some_of_it(told: Served, events: list[Event], hook: Receiver) -> N
     assert offsets(hook)[0] > len(events) // 2
 
 
-def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, events: list[Event]) -> None:
+def test_a_dry_run_counts_and_tells_the_time(told: Here, here: Here, events: list[Event]) -> None:
     args = ("events", "replay", "--since", "0", "--dry-run", "--cursor", "place")
     assert "expected_seconds" not in told.json(*args)
     done = told.json(*args, "--rate", "1/h")
@@ -126,7 +125,7 @@ def test_a_dry_run_counts_and_tells_the_time(told: Served, here: Here, events: l
     assert list(here.directory.glob("place*")) == []
 
 
-def test_a_rate_is_kept(told: Served, hook: Receiver) -> None:
+def test_a_rate_is_kept(told: Here, hook: Receiver) -> None:
     args = ("--since", "0", "--until", "5", "--to", hook.url, "--rate", "20/s")
     assert told.json("events", "replay", *args)["count"] == 5
     times = [request.began_at for request in hook.requests]
@@ -137,7 +136,7 @@ def test_a_rate_is_kept(told: Served, hook: Receiver) -> None:
 
 
 def test_it_tries_four_times_and_then_stops(
-    told: Served, here: Here, events: list[Event], hook: Receiver
+    told: Here, here: Here, events: list[Event], hook: Receiver
 ) -> None:
     """And the next run begins with what was refused."""
     hook.behave(answer(), answer(500), answer(301), answer(), *[answer(503)] * 4, answer())
@@ -159,7 +158,7 @@ def test_it_tries_four_times_and_then_stops(
 
 
 def test_a_receiver_that_is_away(
-    told: Served, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+    told: Here, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then nothing is told at all; one that does not answer may have heard of it."""
     args = ("events", "replay", "--since", "0", "--to")
@@ -178,7 +177,7 @@ def test_a_receiver_that_is_away(
 
 
 def test_who_took_none_is_gone_on_with_where_it_stood(
-    told: Served, here: Here, hook: Receiver
+    told: Here, here: Here, hook: Receiver
 ) -> None:
     """An age would have moved on; a cursor that is there goes before it."""
     args = ("events", "replay", "--since", "1d", "--cursor", "place", "--to", hook.url)
@@ -189,7 +188,7 @@ def test_who_took_none_is_gone_on_with_where_it_stood(
 
 
 def test_a_receiver_that_goes_away_midway(
-    told: Served, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+    told: Here, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a cursor the place is named."""
     tell_one, left = replay.ReplayRun._tell_one, [4]
@@ -213,7 +212,7 @@ def test_a_receiver_that_goes_away_midway(
 # Into a file
 
 
-def test_into_a_file_and_on_with_it(told: Served, here: Here, events: list[Event]) -> None:
+def test_into_a_file_and_on_with_it(told: Here, here: Here, events: list[Event]) -> None:
     """Half a line, as of a run that was killed, is not kept; a file is made only for a line."""
     target = here.directory / "events"
     args = ("events", "replay", "--since", "0", "--to-file", "events", "--cursor", "place")
@@ -230,7 +229,7 @@ def test_into_a_file_and_on_with_it(told: Served, here: Here, events: list[Event
 
 
 def test_the_cursor_is_never_ahead_of_the_file(
-    told: Served, here: Here, events: list[Event], monkeypatch: pytest.MonkeyPatch
+    told: Here, here: Here, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, seen = cursor_files.OffsetFile.write, []
 
@@ -248,7 +247,7 @@ def test_the_cursor_is_never_ahead_of_the_file(
 # What cannot be
 
 
-def test_a_file_that_is_no_cursor_of_this_log(told: Served, here: Here, hook: Receiver) -> None:
+def test_a_file_that_is_no_cursor_of_this_log(told: Here, here: Here, hook: Receiver) -> None:
     args = ("events", "replay", "--to", hook.url, "--cursor", "place")
     for place, refused in (
         ("[]", ("usage", 2)),
@@ -262,7 +261,7 @@ def test_a_file_that_is_no_cursor_of_this_log(told: Served, here: Here, hook: Re
     assert hook.requests == []
 
 
-def test_what_cannot_be_is_said(told: Served) -> None:
+def test_what_cannot_be_is_said(told: Here) -> None:
     to = "--since 0 --to"
     for args, message in (
         ("--since 0", "where it goes is not said"),

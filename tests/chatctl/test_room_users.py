@@ -5,10 +5,8 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from as_terminal import as_terminal
 from prepared_server import lines, rows
 from same_process import Here
-from served import Served
 from world import KEY, Room
 
 USAGE = 2
@@ -18,13 +16,13 @@ LISTS = {"ban": ("bans", "banned"), "mute": ("mutes", "muted")}
 def person(here: Here, room: Room, *args: str) -> str:
     """What somebody at a terminal reads."""
     place = {"CHATCTL_SERVER": room.server.url, "ADMIN_API_KEY": KEY}
-    done = as_terminal(here, 80, *args, "--no-color", **place)
+    done = here.as_terminal(80, *args, "--no-color", **place)
     assert (done.stderr, done.exit) == ("", 0)
     return done.stdout
 
 
 @pytest.mark.parametrize("verb", LISTS)
-def test_a_sanction_with_reason_and_end(served: Served, room: Room, verb: str) -> None:
+def test_a_sanction_with_reason_and_end(served: Here, room: Room, verb: str) -> None:
     listing, past = LISTS[verb]
     done = served.json(verb, room.id, "eve", "--reason", "spam\x1b", "--for", "1h30m")
     begun, end = (datetime.fromisoformat(done[name]) for name in ("created_at", "expires_at"))
@@ -39,7 +37,7 @@ def test_a_sanction_with_reason_and_end(served: Served, room: Room, verb: str) -
 
 
 @pytest.mark.parametrize("verb", LISTS)
-def test_what_one_room_has_another_gets(served: Served, room: Room, verb: str) -> None:
+def test_what_one_room_has_another_gets(served: Here, room: Room, verb: str) -> None:
     """Whatever the users are called."""
     listing, _ = LISTS[verb]
     other = room.server.create_room("other")
@@ -68,7 +66,7 @@ def test_a_person_sees_until_when(here: Here, room: Room, verb: str) -> None:
     assert person(here, room, verb, room.id, "bob") == already
 
 
-def test_of_one_who_is_not_there_a_kick_says_so(served: Served, room: Room) -> None:
+def test_of_one_who_is_not_there_a_kick_says_so(served: Here, room: Room) -> None:
     """Also in a pipe, where unchanged could mean that it was done before."""
     kick = ("kick", room.id)
     note = "chatctl: bob was not here\n"
@@ -78,7 +76,7 @@ def test_of_one_who_is_not_there_a_kick_says_so(served: Served, room: Room) -> N
     assert served(*kick, "bob", "carl").stderr == ""
 
 
-def test_a_user_is_shown_with_their_rooms(served: Served, room: Room, here: Here) -> None:
+def test_a_user_is_shown_with_their_rooms(served: Here, room: Room, here: Here) -> None:
     """On a terminal each room on one line of 80 columns, with what is true of them there."""
     first, second = room.server.create_room("here"), room.server.create_room("there")
     kept = first.join("anna")
@@ -111,7 +109,7 @@ def test_a_user_is_shown_with_their_rooms(served: Served, room: Room, here: Here
 
 
 @pytest.mark.parametrize("verb", LISTS)
-def test_in_all_rooms_and_not_any_more(served: Served, room: Room, verb: str) -> None:
+def test_in_all_rooms_and_not_any_more(served: Here, room: Room, verb: str) -> None:
     """Listed without those of single rooms; and as what takes a list takes it back."""
     listing, past = LISTS[verb]
     everywhere = (listing, "--all-rooms")
@@ -138,7 +136,7 @@ def test_in_all_rooms_and_not_any_more(served: Served, room: Room, verb: str) ->
     assert served.json("room-users", "show", "mallory")[verb] is None
 
 
-def test_a_room_beside_all_rooms_is_no_user(served: Served, room: Room) -> None:
+def test_a_room_beside_all_rooms_is_no_user(served: Here, room: Room) -> None:
     every = "--all-rooms"
     for verb in ("ban", "unban", "mute", "unmute"):
         for words in ((room.id, "mallory", every), ("-R", room.id, "mallory", every), (every,)):
@@ -150,7 +148,7 @@ def test_a_room_beside_all_rooms_is_no_user(served: Served, room: Room) -> None:
     assert served.json("room-users", "show", room.id)["ban"] is None
 
 
-def test_a_users_messages_go(served: Served, room: Room) -> None:
+def test_a_users_messages_go(served: Here, room: Room) -> None:
     other = room.server.create_room("other")
     for place in (room, other):
         for text in ("one", "two"):
@@ -168,7 +166,7 @@ def test_a_users_messages_go(served: Served, room: Room) -> None:
     assert served(*of_bob, "--yes") == ("bob\t0\n", "", 0)
 
 
-def test_which_messages_is_said_once(served: Served) -> None:
+def test_which_messages_is_said_once(served: Here) -> None:
     for words in (
         ("--user", "bob", "--from", "-"),
         ("lobby", "1", "--dry-run"),
@@ -179,7 +177,7 @@ def test_which_messages_is_said_once(served: Served) -> None:
         assert served.refused("messages", "rm", *words) == ("usage", USAGE)
 
 
-def test_what_a_user_said(served: Served, room: Room) -> None:
+def test_what_a_user_said(served: Here, room: Room) -> None:
     other = room.server.create_room("other")
     for place, text in ((room, "one"), (other, "two\x1b"), (room, "three")):
         served("say", place.id, text, "--as", "carol")

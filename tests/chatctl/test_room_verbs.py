@@ -4,16 +4,14 @@ import json
 import uuid
 
 import pytest
-from as_terminal import as_terminal
 from prepared_server import lines, rows
 from same_process import Here
-from served import Served
 from world import KEY, Room, Server, eventually
 
 USAGE, NOT_FOUND, CONFLICT = 2, 3, 5
 
 
-def test_a_room_is_shown_by_name_or_id(served: Served, shared_server: Server) -> None:
+def test_a_room_is_shown_by_name_or_id(served: Here, shared_server: Server) -> None:
     room = shared_server.create_room("shown", admins=("bob", "alice"))
     shown = served("rooms", "show", "shown")
     for named in ((room.id,), ("-R", "shown"), ("--room", room.id)):
@@ -26,7 +24,7 @@ def test_a_room_is_shown_by_name_or_id(served: Served, shared_server: Server) ->
     )  # fmt: skip
 
 
-def test_a_room_gets_another_name(served: Served, room: Room) -> None:
+def test_a_room_gets_another_name(served: Here, room: Room) -> None:
     result = {"room_id": room.id, "room_name": "Great Hall"}
     args = ("rooms", "rename", room.id, "Great Hall")
     assert served.json(*args) == {"changed": True, **result}
@@ -40,7 +38,7 @@ def test_a_room_gets_another_name(served: Served, room: Room) -> None:
     assert room.details()["room_name"] == "lobby"
 
 
-def test_who_is_connected(served: Served, room: Room) -> None:
+def test_who_is_connected(served: Here, room: Room) -> None:
     assert served.json("rooms", "members", room.id) == []
     assert served("rooms", "members", room.id) == ("", "", 0)
     zoe, boss = room.join("zoe", nickname="Zo\té"), room.join("boss")
@@ -59,7 +57,7 @@ def test_who_is_connected(served: Served, room: Room) -> None:
     eventually(lambda: served.json("rooms", "members", room.id) == [])
 
 
-def test_admins_are_listed_and_changed(served: Served, room: Room) -> None:
+def test_admins_are_listed_and_changed(served: Here, room: Room) -> None:
     assert served.json("rooms", "admins", room.id) == [{"user_id": "boss", "room_id": room.id}]
     assert served("rooms", "admins", "-R", room.id) == (f"boss\t{room.id}\n", "", 0)
     changes = (
@@ -84,7 +82,7 @@ def test_admins_are_listed_and_changed(served: Served, room: Room) -> None:
     assert served.refused("rooms", "admins", room.id, "--add", "zoe") == ("room_closed", NOT_FOUND)
 
 
-def test_what_is_never_meant_changes_no_admin(served: Served, room: Room) -> None:
+def test_what_is_never_meant_changes_no_admin(served: Here, room: Room) -> None:
     slips = (
         ("--set", ""),
         ("--set", "anna,"),
@@ -98,7 +96,7 @@ def test_what_is_never_meant_changes_no_admin(served: Served, room: Room) -> Non
     assert room.details()["admin_user_ids"] == ["boss"]
 
 
-def test_a_room_is_meant_by_the_beginning_of_its_id(served: Served, room: Room) -> None:
+def test_a_room_is_meant_by_the_beginning_of_its_id(served: Here, room: Room) -> None:
     assert served.json("rooms", "show", room.id[:8])["room_id"] == room.id
     for unknown in (room.id[:7], str(uuid.uuid4())):
         assert served.refused("rooms", "show", unknown) == ("room_not_found", NOT_FOUND)
@@ -110,7 +108,7 @@ def test_a_room_is_meant_by_the_beginning_of_its_id(served: Served, room: Room) 
     assert served.json("rooms", "show", room.id[:10])["room_id"] == room.id
 
 
-def test_an_open_room_is_meant_before_a_closed_one(served: Served, shared_server: Server) -> None:
+def test_an_open_room_is_meant_before_a_closed_one(served: Here, shared_server: Server) -> None:
     old = shared_server.create_room("a [1]*?")
     closed = {"room_id": old.id, "room_name": "a [1]*?"}
     for changed in (True, False):
@@ -129,11 +127,11 @@ def test_a_terminal_is_told_a_sentence(here: Here, room: Room) -> None:
         (("admins", "--add", "anna"), "the admins of Hall are anna, boss"),
         (("admins", "--remove", "bert"), "the admins of Hall are anna, boss, as before"),
     ):
-        done = as_terminal(here, 80, "rooms", words[0], room.id, *words[1:], **place)
+        done = here.as_terminal(80, "rooms", words[0], room.id, *words[1:], **place)
         assert done == (lines(said), "", 0)
 
 
-def test_a_name_that_an_open_room_has_is_told(served: Served) -> None:
+def test_a_name_that_an_open_room_has_is_told(served: Here) -> None:
     """And given all the same; a closed room, and one that the name would match, do not count."""
     name = "twin [a]*"
     served("rooms", "create", "twin a and more")
@@ -153,7 +151,7 @@ def test_a_name_that_an_open_room_has_is_told(served: Served) -> None:
     assert served("rooms", "rename", other, name).stderr == second.stderr
 
 
-def test_the_room_of_a_name_is_made_once(served: Served) -> None:
+def test_the_room_of_a_name_is_made_once(served: Here) -> None:
     args = ("rooms", "create", "the one", "--if-missing", "--admin", "anna")
     made, again = (json.loads(served(*args, "--json", "--quiet").stdout) for _ in range(2))
     assert (made["changed"], again["changed"]) == (True, False)
@@ -164,7 +162,7 @@ def test_the_room_of_a_name_is_made_once(served: Served) -> None:
 
 
 @pytest.mark.parametrize("verb", ["history", "sessions"])
-def test_a_closed_room_keeps_its_past(served: Served, room: Room, verb: str) -> None:
+def test_a_closed_room_keeps_its_past(served: Here, room: Room, verb: str) -> None:
     for _ in ("open", "closed"):
         assert served.json("rooms", verb, room.id) == []
         assert served("rooms", verb, room.id, "--all") == ("", "", 0)
@@ -177,7 +175,7 @@ def test_a_closed_room_keeps_its_past(served: Served, room: Room, verb: str) -> 
     assert [each["user_id"] for each in served.json("rooms", verb, f"gone {verb}")] == ["anna"]
 
 
-def test_say_posts_words_or_stdin(served: Served, room: Room) -> None:
+def test_say_posts_words_or_stdin(served: Here, room: Room) -> None:
     done = served("say", room.id, "hello", "there", "--as", "alice")
     message_id, seq, _ = done.stdout.split("\t")
     assert (seq, done.stderr, done.exit) == ("1", "", 0)

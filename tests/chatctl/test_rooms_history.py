@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from as_terminal import as_terminal
 from offline import SECOND, Offline
 from prepared_server import Answer, Prepared, rows
 from same_process import Here
-from served import Served
 from world import KEY, Server, running
 
 from chatctl.commands.history import repeated
@@ -45,7 +43,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_messages(served: Served, here: Here, shared_server: Server) -> None:
+def test_messages(served: Here, here: Here, shared_server: Server) -> None:
     """Of the deleted one the text is missing, and the last column says so."""
     history = ("rooms", "history", "told", "--before")
     assert served.json(*history, "2") == [
@@ -71,7 +69,7 @@ def test_messages(served: Served, here: Here, shared_server: Server) -> None:
         0,
     )
     place = {"CHATCTL_SERVER": shared_server.url, "ADMIN_API_KEY": KEY}
-    shown = as_terminal(here, 80, *history, "3", "--no-color", **place).stdout
+    shown = here.as_terminal(80, *history, "3", "--no-color", **place).stdout
     assert [line.split() for line in re.sub(r"\d+d ago", "before", shown).splitlines()] == [
         ["MESSAGE", "SEQ", "CREATED", "USER", "NAME", "TEXT"],
         ["2", "2", "before", "u1", "u1", "(deleted)"],
@@ -79,7 +77,7 @@ def test_messages(served: Served, here: Here, shared_server: Server) -> None:
     ]
 
 
-def test_which_messages(served: Served) -> None:
+def test_which_messages(served: Here) -> None:
     for options, found in (
         ("--all", range(60, 0, -1)),
         ("--limit 60", range(60, 0, -1)),
@@ -96,7 +94,7 @@ def test_which_messages(served: Served) -> None:
         assert [each["seq"] for each in shown] == list(found), options
 
 
-def test_a_cut_history_says_how_to_get_the_rest(served: Served) -> None:
+def test_a_cut_history_says_how_to_get_the_rest(served: Here) -> None:
     done = served("rooms", "history", "told", "--until", f"{T + 54}", "--limit", "3")
     assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["55", "54", "53"]
     note, command = done.stderr.rstrip("\n").split("; the older ones: chatctl ")
@@ -108,7 +106,7 @@ def test_a_cut_history_says_how_to_get_the_rest(served: Served) -> None:
     assert (rest.stderr, rest.exit) == ("", 0)
 
 
-def test_the_usual_is_fifty_and_quiet_is_quiet(served: Served) -> None:
+def test_the_usual_is_fifty_and_quiet_is_quiet(served: Here) -> None:
     for verb in BOTH:
         done = served("rooms", verb, "told", "--quiet", "--json")
         assert (len(json.loads(done.stdout)), done.stderr, done.exit) == (50, "", 0)
@@ -127,7 +125,7 @@ def test_the_command_for_the_rest_has_the_options_that_were_given(
     assert len(json.loads(rest.stdout)) == 59, (command, rest)
 
 
-def test_sessions(served: Served) -> None:
+def test_sessions(served: Here) -> None:
     assert served.json("rooms", "sessions", "told", "--until", f"{T}") == [
         {
             "user_id": "u0",
@@ -175,7 +173,7 @@ def test_sessions_that_end_between_two_pages_are_listed_once(here: Here, server:
     assert [asked.query["page"] for asked in server.asked[1:]] == ["1", "2", "3"]
 
 
-def test_wrong_input_is_refused(served: Served) -> None:
+def test_wrong_input_is_refused(served: Here) -> None:
     for verb in BOTH:
         for options in ("--since 1h --until 2h", "--limit 0", "--limit 3 --all", "lobby"):
             words = ("rooms", verb, "told", *options.split())

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from as_terminal import as_terminal
 from forks import Process
 from prepared_server import Answer, Chatctl, Prepared
 from receivers import Receiver, receiver
@@ -250,7 +249,7 @@ def test_a_terminal_is_told_too(
 ) -> None:
     _stop_behind(monkeypatch, forward._Forwarding, "persist", 1, KeyboardInterrupt())
     args = ("callbacks", "forward", "--since", "0", "--to", hook.url, "--server", log.url)
-    done = as_terminal(here, 80, *args)
+    done = here.as_terminal(80, *args)
     assert "--> ban.set #1 [forward]\n" in done.stdout
     assert done.stderr.endswith("  try: the same with --since 7\n")
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from prepared_server import Answer, Asked, Prepared, lines, problem, rows
 from same_process import Here
-from served import Served
 from world import Room
 
 CONFLICT = 5
@@ -20,7 +19,7 @@ def _say(room: Room, *texts: str) -> None:
         room.server.http.post(f"{room.path}/messages", json={"content": text}).raise_for_status()
 
 
-def test_watch_shows_what_the_room_sees_up_to_its_end(served: Served, room: Room) -> None:
+def test_watch_shows_what_the_room_sees_up_to_its_end(served: Here, room: Room) -> None:
     """From after the message that is named; the change of the admins is nobody's to see."""
     _say(room, "one")
     room.server.http.put(f"{room.path}/mutes/bob")
@@ -44,7 +43,7 @@ def test_watch_shows_what_the_room_sees_up_to_its_end(served: Served, room: Room
     ]
 
 
-def test_a_mistyped_number_does_not_look_like_a_quiet_room(served: Served, room: Room) -> None:
+def test_a_mistyped_number_does_not_look_like_a_quiet_room(served: Here, room: Room) -> None:
     def refused(since: str, sentence: str, newest: int) -> None:
         done = served("watch", room.id, "--since", since)
         assert (done.stdout, done.exit) == ("", CONFLICT)

@@ -9,7 +9,6 @@ from hooks import PATHS, bodies, calling, stored, wait_at
 from prepared_server import Answer, Chatctl, Prepared
 from receivers import Receiver, answer, receiver, when
 from same_process import Here
-from served import Served
 from world import KEY, Server, eventually
 
 DATA, PERIODIC = "DATA_CALLBACK_URL", "PERIODIC_SYNC_CALLBACK_URL"
@@ -33,12 +32,12 @@ def calling_server(
 
 
 @pytest.fixture
-def beside(here: Here, calling_server: Server, shared_hook: Receiver) -> Served:
+def beside(here: Here, calling_server: Server, shared_hook: Receiver) -> Here:
     """Where the receiver takes everything again, and no room is open but the test's."""
     shared_hook.behave(answer())
     for room in calling_server.http.get("/management/rooms").json():
         calling_server.http.delete(f"/management/rooms/{room['room_id']}")
-    return Served(here, calling_server)
+    return here.at(calling_server)
 
 
 def create_told(server: Server, hook: Receiver) -> None:
@@ -56,7 +55,7 @@ def _say(server: Server, path: str, *texts: str) -> None:
 
 
 def test_it_asks_and_does_not_wait(
-    beside: Served, calling_server: Server, shared_hook: Receiver
+    beside: Here, calling_server: Server, shared_hook: Receiver
 ) -> None:
     room = calling_server.create_room("lobby")
     before = len(bodies(shared_hook, PERIODIC))
@@ -69,7 +68,7 @@ def test_it_asks_and_does_not_wait(
 
 
 def test_wait_ends_when_all_is_delivered(
-    beside: Served, calling_server: Server, shared_hook: Receiver
+    beside: Here, calling_server: Server, shared_hook: Receiver
 ) -> None:
     """Of all rooms, or of one alone, whose kind may be named twice."""
     one, *others = (calling_server.create_room(name).id for name in ("one", "two", "three"))
@@ -82,7 +81,7 @@ def test_wait_ends_when_all_is_delivered(
 
 
 def test_who_stops_waiting_stops_nothing(
-    beside: Served, chatctl: Chatctl, calling_server: Server, shared_hook: Receiver
+    beside: Here, chatctl: Chatctl, calling_server: Server, shared_hook: Receiver
 ) -> None:
     room = calling_server.create_room("lobby")
     before = len(bodies(shared_hook, PERIODIC))
@@ -105,7 +104,7 @@ def _pending(server: Server) -> object:
 
 
 def test_a_history_is_waited_for_batch_by_batch(
-    beside: Served, calling_server: Server, shared_hook: Receiver
+    beside: Here, calling_server: Server, shared_hook: Receiver
 ) -> None:
     room = calling_server.create_room("lobby")
     _say(calling_server, room.path, *"abcde")
@@ -118,9 +117,7 @@ def test_a_history_is_waited_for_batch_by_batch(
     assert beside.json(*args, "--from", "1h", "--to", "30m")["delivered"] == 0
 
 
-def test_what_fails_is_exit_9(
-    beside: Served, calling_server: Server, shared_hook: Receiver
-) -> None:
+def test_what_fails_is_exit_9(beside: Here, calling_server: Server, shared_hook: Receiver) -> None:
     """And is not counted by the next one, though a sample came behind it."""
     create_told(calling_server, shared_hook)
     shared_hook.behave(when(lambda request: request.path == PATHS[PERIODIC], answer(500)), answer())
@@ -137,7 +134,7 @@ def test_what_fails_is_exit_9(
 
 
 def test_a_batch_that_fails_again_is_told_again(
-    beside: Served, calling_server: Server, shared_hook: Receiver
+    beside: Here, calling_server: Server, shared_hook: Receiver
 ) -> None:
     """Under its old id: what a run goes on with is not newer than the sync."""
     room = calling_server.create_room("lobby")
@@ -150,7 +147,7 @@ def test_a_batch_that_fails_again_is_told_again(
 
 
 def test_a_state_that_waits_already_is_waited_for_until_the_time_is_over(
-    beside: Served, calling_server: Server, shared_hook: Receiver
+    beside: Here, calling_server: Server, shared_hook: Receiver
 ) -> None:
     """It tells the newest, so the sync adds none of its own."""
     calling_server.create_room("lobby")
@@ -206,7 +203,7 @@ def test_a_plan_is_waited_for_too(here: Here, server: Prepared) -> None:
     )
 
 
-def test_status_tells_how_far_each_kind_got(beside: Served, calling_server: Server) -> None:
+def test_status_tells_how_far_each_kind_got(beside: Here, calling_server: Server) -> None:
     room = calling_server.create_room("lobby")
     _say(calling_server, room.path, "a", "b", "c")
     found = beside.json("sync", "status", "-R", room.id, "--kind", "chat_history")

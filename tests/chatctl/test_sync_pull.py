@@ -10,7 +10,6 @@ import pytest
 from offline import SECOND, Offline
 from prepared_server import Answer, Asked, Prepared
 from same_process import Here
-from served import Served
 from world import Room, Server, eventually, running
 
 from chatctl.commands import sync_pull
@@ -48,12 +47,10 @@ def say(room: Room, text: str) -> None:
 
 
 @pytest.fixture
-def pull(
-    here: Here, lived_in: Server, rooms: list[Room], monkeypatch: pytest.MonkeyPatch
-) -> Served:
+def pull(here: Here, lived_in: Server, rooms: list[Room], monkeypatch: pytest.MonkeyPatch) -> Here:
     monkeypatch.setattr(room_pages, "_CHUNK", 6)
     monkeypatch.setattr(room_pages, "_SESSIONS_A_PAGE", 4)
-    return Served(here, lived_in)
+    return here.at(lived_in)
 
 
 def lines(text: str) -> list[Line]:
@@ -78,7 +75,7 @@ EVERYTHING = [
 ]
 
 
-def test_everything_is_there_once_and_in_order(pull: Served, here: Here, rooms: list[Room]) -> None:
+def test_everything_is_there_once_and_in_order(pull: Here, here: Here, rooms: list[Room]) -> None:
     done = pull("sync", "pull", "-o", "all.ndjson", "--json")
     assert json.loads(done.stdout) == {
         "file": "all.ndjson", "rooms": 3, "messages": MESSAGES + 1, "sessions": SESSIONS,
@@ -146,7 +143,7 @@ def _cut(path: Path) -> None:
 
 
 def test_it_goes_on_wherever_it_was_cut(
-    pull: Served, here: Here, monkeypatch: pytest.MonkeyPatch
+    pull: Here, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind every piece once; what was written behind the cursor is written again."""
     target = here.directory / "all.ndjson"
@@ -166,7 +163,7 @@ def test_it_goes_on_wherever_it_was_cut(
 
 
 def test_what_is_posted_meanwhile_shifts_nothing(
-    pull: Served, here: Here, lived_in: Server, monkeypatch: pytest.MonkeyPatch
+    pull: Here, here: Here, lived_in: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = lived_in.create_room("growing")
     for number in range(14):
@@ -212,7 +209,7 @@ def test_sessions_of_one_second_that_end_meanwhile_are_read_anew(
     assert [each["user_id"] for each in lines(done.stdout)[1:]] == list("abcd")
 
 
-def test_what_does_not_fit_is_not_gone_on_with(pull: Served, here: Here) -> None:
+def test_what_does_not_fit_is_not_gone_on_with(pull: Here, here: Here) -> None:
     """What a run has left that was cut."""
     room_id = "6f1c8f0e-58b3-4b3a-9f5e-0d8a1f1f0001"
     begun = {"asked": [None, None, None], "window": {}, "bytes": 3, "counts": {"room": 1}}
@@ -236,7 +233,7 @@ def test_what_does_not_fit_is_not_gone_on_with(pull: Served, here: Here) -> None
     assert kinds(lines((here.directory / "all").read_text())) == [("room", "empty")]
 
 
-def test_what_cannot_begin_leaves_no_file(pull: Served, here: Here) -> None:
+def test_what_cannot_begin_leaves_no_file(pull: Here, here: Here) -> None:
     args = ("sync", "pull", "-o", "all")
     assert pull.refused(*args, "--room", "nowhere") == ("room_not_found", 3)
     assert [path for path in here.directory.iterdir() if path.is_file()] == []

@@ -5,7 +5,6 @@ import time
 
 import pytest
 from prepared_server import Answer, Asked, Chatctl, Prepared
-from terminal import on_terminal
 
 from chatctl.show.output import Column, fitted
 
@@ -29,7 +28,7 @@ def prepared(server: Prepared) -> Prepared:
 
 
 def test_a_table_fits_the_terminal_and_keeps_the_id(chatctl: Chatctl, prepared: Prepared) -> None:
-    assert on_terminal(chatctl, "rooms", columns=80, CHATCTL_SERVER=prepared.url) == (
+    assert chatctl.on_terminal("rooms", columns=80, CHATCTL_SERVER=prepared.url) == (
         "\x1b[1mID                                    NAME           USERS  PEAK  JOINS  CREATED"
         "\x1b[0m\n"
         f"{ROOM_ID}  长长的房间名…      3     9     27  2h ago\n",
@@ -38,7 +37,7 @@ def test_a_table_fits_the_terminal_and_keeps_the_id(chatctl: Chatctl, prepared: 
 
 
 def test_a_wide_terminal_shows_all(chatctl: Chatctl, prepared: Prepared) -> None:
-    shown, _ = on_terminal(chatctl, "rooms", "--no-color", columns=200, CHATCTL_SERVER=prepared.url)
+    shown, _ = chatctl.on_terminal("rooms", "--no-color", columns=200, CHATCTL_SERVER=prepared.url)
     assert "长长的房间名" * 4 + r"\x1b[31m" in shown
     assert "\x1b" not in shown
 
@@ -48,7 +47,7 @@ def test_colour_is_switched_off(
     chatctl: Chatctl, prepared: Prepared, name: str, value: str
 ) -> None:
     chatctl.environ[name] = value
-    shown, code = on_terminal(chatctl, "rooms", CHATCTL_SERVER=prepared.url)
+    shown, code = chatctl.on_terminal("rooms", CHATCTL_SERVER=prepared.url)
     assert "\x1b" not in shown
     assert code == 0
 
@@ -61,8 +60,8 @@ def test_close_asks_on_a_terminal(
     chatctl: Chatctl, prepared: Prepared, typed: str, said: str, code: int
 ) -> None:
     prepared.answers[f"DELETE /management/rooms/{ROOM_ID}"] = Answer(b"", 204)
-    shown, ended = on_terminal(
-        chatctl, "rooms", "close", ROOM_ID, typed=typed, CHATCTL_SERVER=prepared.url
+    shown, ended = chatctl.on_terminal(
+        "rooms", "close", ROOM_ID, typed=typed, CHATCTL_SERVER=prepared.url
     )
     assert f"({ROOM_ID}), 3 inside? [y/N] " in shown
     assert shown.endswith(said)
@@ -81,8 +80,8 @@ def test_where_a_table_does_not_fit_each_row_is_a_block(
     chatctl: Chatctl, prepared: Prepared
 ) -> None:
     prepared.answers["GET /management/rooms"] = Answer([ROOM, ROOM])
-    shown, ended = on_terminal(
-        chatctl, "rooms", "--no-color", columns=40, CHATCTL_SERVER=prepared.url
+    shown, ended = chatctl.on_terminal(
+        "rooms", "--no-color", columns=40, CHATCTL_SERVER=prepared.url
     )
     block = [
         "ID", ROOM_ID, "NAME     长长的房间名长长的房间名长长的…",
@@ -94,27 +93,27 @@ def test_where_a_table_does_not_fit_each_row_is_a_block(
 def test_long_output_goes_through_the_pager(chatctl: Chatctl, prepared: Prepared) -> None:
     prepared.answers["GET /management/rooms"] = Answer([ROOM] * 30)
     asked = {"CHATCTL_SERVER": prepared.url, "PAGER": "sed s/^/PAGED/"}
-    shown, ended = on_terminal(chatctl, "rooms", "--no-color", **asked)
+    shown, ended = chatctl.on_terminal("rooms", "--no-color", **asked)
     assert ended == 0
     assert [line[:5] for line in shown.splitlines()] == ["PAGED"] * 31
     for quiet in ("cat", "no-such-pager", "'"):
-        shown, _ = on_terminal(chatctl, "rooms", "--no-color", CHATCTL_PAGER=quiet, **asked)
+        shown, _ = chatctl.on_terminal("rooms", "--no-color", CHATCTL_PAGER=quiet, **asked)
         assert "PAGED" not in shown
         assert len(shown.splitlines()) == 31
 
 
 def test_what_fits_is_not_paged(chatctl: Chatctl, prepared: Prepared) -> None:
     asked = {"CHATCTL_SERVER": prepared.url, "PAGER": "sed s/^/PAGED/"}
-    assert "PAGED" not in on_terminal(chatctl, "rooms", **asked)[0]
+    assert "PAGED" not in chatctl.on_terminal("rooms", **asked)[0]
     prepared.answers["GET /management/rooms"] = Answer([ROOM] * 30)
-    assert "PAGED" not in on_terminal(chatctl, "rooms", rows=50, **asked)[0]
+    assert "PAGED" not in chatctl.on_terminal("rooms", rows=50, **asked)[0]
     assert "PAGED" not in chatctl("rooms", **asked).stdout
 
 
 def test_a_pager_that_is_left_early_is_no_error(chatctl: Chatctl, prepared: Prepared) -> None:
     prepared.answers["GET /management/rooms"] = Answer([ROOM] * 5000)
-    shown, ended = on_terminal(
-        chatctl, "rooms", "--no-color", CHATCTL_SERVER=prepared.url, PAGER="head -n 2"
+    shown, ended = chatctl.on_terminal(
+        "rooms", "--no-color", CHATCTL_SERVER=prepared.url, PAGER="head -n 2"
     )
     assert (len(shown.splitlines()), ended) == (2, 0)
 
@@ -127,12 +126,12 @@ def test_who_waits_is_told_so(chatctl: Chatctl, prepared: Prepared) -> None:
     told = threading.Event()
     prepared.answers["GET /management/rooms"] = late
     asked = {"CHATCTL_SERVER": prepared.url}
-    shown, ended = on_terminal(chatctl, "rooms", "--no-color", **asked)
+    shown, ended = chatctl.on_terminal("rooms", "--no-color", **asked)
     assert ended == 0
     waiting, erased, table = shown.rpartition("\r\x1b[K")
     assert f"waiting for {prepared.url}… 1 s" in waiting
     assert (erased, table[:2]) == ("\r\x1b[K", "ID")
-    assert "waiting" not in on_terminal(chatctl, "rooms", "--quiet", **asked)[0]
+    assert "waiting" not in chatctl.on_terminal("rooms", "--quiet", **asked)[0]
     assert chatctl("rooms", **asked).stderr == ""
 
 
@@ -145,7 +144,7 @@ def test_events_are_sentences_with_the_rooms_name(chatctl: Chatctl, prepared: Pr
     prepared.answers["GET /management/events"] = Answer([event])
     prepared.answers[f"GET /management/rooms/{ROOM_ID}"] = Answer({**ROOM, "room_name": "lobby"})
     asked = {"CHATCTL_SERVER": prepared.url}
-    shown, _ = on_terminal(chatctl, "events", "--no-color", columns=100, **asked)
+    shown, _ = chatctl.on_terminal("events", "--no-color", columns=100, **asked)
     title, row = shown.splitlines()
     assert title.split() == ["OFFSET", "WHEN", "TYPE", "ROOM", "ACTOR", "WHAT"]
     assert row.split(maxsplit=6)[3:] == ["message.posted", "lobby", "-", r"B: a\tb"]
@@ -154,8 +153,8 @@ def test_events_are_sentences_with_the_rooms_name(chatctl: Chatctl, prepared: Pr
 def test_an_empty_list_says_so_on_a_terminal_only(chatctl: Chatctl, prepared: Prepared) -> None:
     prepared.answers["GET /management/rooms"] = Answer([])
     asked = {"CHATCTL_SERVER": prepared.url}
-    assert on_terminal(chatctl, "rooms", **asked) == ("chatctl: there are none\n", 0)
-    assert on_terminal(chatctl, "rooms", "--quiet", **asked) == ("", 0)
+    assert chatctl.on_terminal("rooms", **asked) == ("chatctl: there are none\n", 0)
+    assert chatctl.on_terminal("rooms", "--quiet", **asked) == ("", 0)
     assert chatctl("rooms", **asked) == ("", "", 0)
 
 
@@ -165,6 +164,6 @@ def test_what_is_json_in_a_pipe_is_words_on_a_terminal(
     backlog = {"writer": 0, "followers": {"audit": 3}}
     prepared.answers["GET /management/status"] = Answer({"version": "0.1.0", "backlog": backlog})
     asked = {"CHATCTL_SERVER": prepared.url}
-    shown, _ = on_terminal(chatctl, "status", **asked)
+    shown, _ = chatctl.on_terminal("status", **asked)
     assert "backlog             writer 0, followers audit 3\n" in shown
     assert 'backlog\t{"writer":0,' in chatctl("status", **asked).stdout

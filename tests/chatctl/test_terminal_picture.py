@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 
 from prepared_server import ROOT, Chatctl
 from real_server import Serving
-from terminal import on_terminal
 
 SCRIPT = runpy.run_path(str(ROOT / "docs/draw_terminal.py"))
 TEXT = "{http://www.w3.org/2000/svg}text"
@@ -25,7 +24,7 @@ def test_it_shows_what_its_commands_print(chatctl: Chatctl) -> None:
                 serving.kill()
                 continue
             words = shlex.split(step)[1:]
-            shown, code = on_terminal(chatctl, *words, columns=SCRIPT["COLUMNS"])
+            shown, code = chatctl.on_terminal(*words, columns=SCRIPT["COLUMNS"])
             assert code == 0, shown
             left = ERASED.sub("", shown).rstrip("\n").split("\n")
             printed += [line.replace(str(chatctl.directory), "/home/anna") for line in left]

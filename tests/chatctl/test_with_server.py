@@ -6,7 +6,6 @@ import subprocess
 from prepared_server import Chatctl, lines
 from real_server import Serving
 from same_process import Here
-from served import Served
 from world import KEY, Server
 
 ON_FILE = ("--db", "sqlite:./chat.db")
@@ -22,7 +21,7 @@ def test_over_tcp_a_key_is_needed(here: Here, shared_server: Server) -> None:
     assert (done.stdout, done.exit) == ("", 4)
 
 
-def test_odd_users_survive_the_way_from_list_to_list(served: Served) -> None:
+def test_odd_users_survive_the_way_from_list_to_list(served: Here) -> None:
     for room in ("one", "two"):
         assert served("rooms", "create", room).exit == 0
     assert served("ban", "one", "--", *ODD_USERS).exit == 0

@@ -2,7 +2,8 @@
 
 ``python tests/mutations/run.py [NAME…]``: each ``*.patch`` here says in its first lines what it
 breaks (``# what: …``) and which tests must fail then (``# tests: …``). It is applied to a copy of
-the tree. Fails when a patch does not apply, a mutant survives, or the tests fail without one.
+the tree, one for each core. Fails when a patch does not apply, a mutant survives, or the tests fail
+without one.
 """
 
 import os
@@ -11,9 +12,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 import venv
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +26,7 @@ ROOT = HERE.parents[1]
 PARTS = ("chatctl", "chatctl_server", "tests", "pyproject.toml", "config.example.toml")
 LIMIT_SECONDS = 300
 ALL_SECONDS = 3600  # of all the tests together, one after the other
+CORES = os.cpu_count() or 1
 TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run them
 
 
@@ -36,7 +40,8 @@ class Mutation(NamedTuple):
 class Copy:
     """A copy of the tree, and a Python that imports the program from it, in servers, too."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, number: int = 0) -> None:
+        self._number = number
         self.tree = directory / "tree"
         self._environment = directory / "environment"
         venv.create(self._environment, symlinks=True)
@@ -67,13 +72,14 @@ class Copy:
         subprocess.run([*names, *PARTS[:2]], cwd=self.tree, check=True)
 
     def test(
-        self, tests: list[str], seconds: float = LIMIT_SECONDS
+        self, tests: list[str], seconds: float = LIMIT_SECONDS, *more: str
     ) -> subprocess.CompletedProcess[str]:
         python = str(self._environment / "bin" / "python")
         options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
         environment = {**os.environ, "CHATCTL_PROOF": "", "CHATCTL_MUTATION": "1"}
+        environment["PYTEST_XDIST_WORKER"] = f"gw{self._number}"  # has ports of its own
         return subprocess.run(
-            [python, "-m", "pytest", *options, *tests],
+            [python, "-m", "pytest", *options, *more, *tests],
             cwd=self.tree,
             env=environment,
             capture_output=True,
@@ -84,9 +90,9 @@ class Copy:
 
 
 @contextmanager
-def _copy() -> Iterator[Copy]:
+def _copy(number: int = 0) -> Iterator[Copy]:
     with tempfile.TemporaryDirectory(prefix="mutations-") as directory:
-        copy = Copy(Path(directory))
+        copy = Copy(Path(directory), number)
         copy.renew()
         yield copy
 
@@ -108,10 +114,32 @@ def _survives(copy: Copy, mutation: Mutation) -> bool:
     seconds = time.monotonic() - began
     is_killed = done.returncode == TESTS_FAILED
     verdict = "killed" if is_killed else f"SURVIVED (pytest exits {done.returncode})"
-    print(f"{verdict:10} {seconds:6.1f} s  {mutation.name}: {mutation.what}", flush=True)
-    if not is_killed:
-        print(done.stdout[-2000:] + done.stderr[-2000:])
+    told = f"{verdict:10} {seconds:6.1f} s  {mutation.name}: {mutation.what}"
+    more = "" if is_killed else f"\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    print(f"{told}{more}", flush=True)
     return not is_killed
+
+
+def _survivors(mutations: list[Mutation]) -> list[str]:
+    """Each core takes the next one when it has done with its own."""
+    left = iter(mutations)
+    taking = threading.Lock()
+    survivors: list[str] = []
+
+    def work(number: int) -> None:
+        with _copy(number) as copy:
+            while True:
+                with taking:
+                    mutation = next(left, None)
+                if mutation is None:
+                    return
+                if _survives(copy, mutation):
+                    survivors.append(mutation.name)
+
+    with ThreadPoolExecutor(CORES) as pool:
+        for each in [pool.submit(work, number) for number in range(CORES)]:
+            each.result()
+    return sorted(survivors)
 
 
 def main(names: list[str]) -> int:
@@ -120,11 +148,11 @@ def main(names: list[str]) -> int:
         mutations = [mutation for mutation in mutations if mutation.name in names]
     with _copy() as copy:
         named = sorted({test for mutation in mutations for test in mutation.tests})
-        sound = copy.test(named, ALL_SECONDS)
+        sound = copy.test(named, ALL_SECONDS, "-n", str(CORES), "--dist", "loadfile")
         if sound.returncode != 0:
             print("the tests fail without a mutation:", sound.stdout[-4000:] + sound.stderr[-2000:])
             return 1
-        survivors = [mutation.name for mutation in mutations if _survives(copy, mutation)]
+    survivors = _survivors(mutations)
     print(f"{len(mutations)} mutations, {len(survivors)} survived {' '.join(survivors)}")
     return 1 if survivors else 0
 
