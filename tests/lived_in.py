@@ -1,10 +1,11 @@
-"""A database that has seen everything that happens in rooms, and hands that change it behind
-chatctl's back."""
+"""A database that has seen everything that happens in rooms and in chats, and hands that change
+it behind chatctl's back."""
 
 import contextlib
 from pathlib import Path
 
 import apsw
+import lived_in_chats
 import msgspec
 from offline import HOST, SECOND, Offline
 
@@ -26,7 +27,8 @@ def live(path: Path) -> None:
     """``lobby`` (conversation 1) is open, with bob in it; ``attic`` (2) is closed.
 
     Messages: 1 and 2 have the same client id of two senders; 3 is erased; eve, banned, wrote 5;
-    carl wrote 6 after his ban had expired, dave 7 after his was lifted; 8 is in the attic.
+    carl wrote 6 after his ban had expired, dave 7 after his was lifted; 8 is in the attic,
+    9 in a chat of two accounts (3).
     """
     scene = Offline(path)
     lobby = scene.create_room("lobby", "ann")
@@ -53,6 +55,7 @@ def live(path: Path) -> None:
     scene.run(conversations.rename, lobby, "the lobby")
     scene.run(conversations.set_admins, lobby, ("ann", "carl"))
     _live_in_attic(scene)
+    lived_in_chats.live(scene)
     scene.close()
 
 

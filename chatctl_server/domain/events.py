@@ -8,19 +8,26 @@ microseconds; user ids are opaque strings.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from chatctl_server.domain import account_events, chat_events
+from chatctl_server.domain.event_types import (
+    EventClass,
+    EventType,
+    Lifecycle,
+    Payload,
+    Role,
+    audited,
+    unaudited,
+)
 from chatctl_server.domain.references import Kind, ScopeType
 
+__all__ = ["EventClass", "EventType", "Lifecycle", "Payload", "Role"]  # beside its own
 MessageKind = Literal["text", "system"]
 SenderKind = Literal["user", "system", "bot", "agent", "visitor"]
-Role = Literal["owner", "admin", "agent", "member"]
 LeaveReason = Literal["left", "replaced", "kicked", "banned", "closed", "stopped", "crashed"]
-EventClass = Literal["message", "session", "state", "system"]
-"""What a reader of the log can leave out: messages and sessions have tables of their own, what is
-of the system concerns no listener of a conversation; all else is state."""
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -40,13 +47,6 @@ class Actor(msgspec.Struct, frozen=True):
 SERVER = Actor(None, "server")
 
 
-class Payload(msgspec.Struct, frozen=True):
-    """What an event says. ``type`` is its name in the log or, of the life of a conversation, the
-    part of it behind that of the conversation's kind."""
-
-    type: ClassVar[str]
-
-
 class Unknown(Payload, frozen=True):
     """Of a type of a newer version: shown as it is, passed over by every follower."""
 
@@ -60,17 +60,16 @@ class ScopeCreated(Payload, frozen=True):
     number: int
 
 
-class Lifecycle(Payload, frozen=True):
-    """Of the life of a conversation: named by its kind, such as ``room.created``."""
+class ConversationCreated(Lifecycle, frozen=True, omit_defaults=True):
+    """``members``: of a chat, whose creator is its owner, in their order, with the creator."""
 
-    kind: Kind
-
-
-class ConversationCreated(Lifecycle, frozen=True):
     type: ClassVar[str] = "created"
     public_id: str
     name: str
     admins: tuple[str, ...]
+    created_by: str = ""
+    description: str = ""
+    members: tuple[str, ...] = ()
 
 
 class ConversationRenamed(Lifecycle, frozen=True):
@@ -100,12 +99,14 @@ class AdminsSet(Lifecycle, frozen=True):
     admins: tuple[str, ...]
 
 
-class ParticipantJoined(Payload, frozen=True):
-    """A stay begins: the user has a role in the conversation from here on."""
+class ParticipantJoined(Payload, frozen=True, omit_defaults=True):
+    """A stay begins: the user has a role in the conversation from here on. ``chat``: of a chat,
+    with the user."""
 
     type: ClassVar[str] = "participant.joined"
     user_id: str
     role: Role
+    chat: chat_events.ChatSnapshot | None = None
 
 
 class ParticipantLeft(Payload, frozen=True):
@@ -129,6 +130,7 @@ class MessagePosted(Payload, frozen=True, omit_defaults=True):
     sender_kind: SenderKind = "user"
     reply_to: int | None = None
     attachments: tuple[str, ...] = ()
+    mentions: tuple[int, ...] = ()
 
 
 class MessageDeleted(Payload, frozen=True):
@@ -277,17 +279,6 @@ class CallbacksRecovered(Payload, frozen=True):
     count: int
 
 
-class EventType(NamedTuple):
-    """``sentence`` says it to a person: it is formatted with the values as the API gives them,
-    and with what ``_Words`` makes of them. ``is_audited``: the server's log gets a line."""
-
-    name: str
-    event_class: EventClass
-    payload: type[Payload]
-    sentence: str
-    is_audited: bool = False
-
-
 FAMILIES: dict[Kind, str] = {
     "room": "room",
     "single": "chat",
@@ -317,38 +308,32 @@ def _lifecycle(family: str, noun: str) -> tuple[EventType, ...]:
     )
 
 
-def _audited(event_class: EventClass, payload: type[Payload], sentence: str) -> EventType:
-    return EventType(payload.type, event_class, payload, sentence, is_audited=True)
-
-
-def _unaudited(event_class: EventClass, payload: type[Payload], sentence: str) -> EventType:
-    return EventType(payload.type, event_class, payload, sentence)
-
-
 TYPES: tuple[EventType, ...] = (
     *_lifecycle("room", "room"),
     *_lifecycle("chat", "chat"),
     *_lifecycle("support", "conversation"),
-    _audited("system", ScopeCreated, "* the {scope_type} {number} was created"),
-    _unaudited("state", ParticipantJoined, "* {user_id} is a participant ({role})"),
-    _unaudited("state", ParticipantLeft, "* {user_id} is no longer a participant"),
-    _unaudited("message", MessagePosted, "{who} {what}"),
-    _audited("message", MessageDeleted, "* message {message_id} was deleted"),
-    _audited("message", MessageErased, "* message {message_id} was erased"),
-    _unaudited("session", SessionJoined, "* {user_id} joined"),
-    _unaudited("session", SessionLeft, "* {user_id} left{because}"),
-    _audited("state", BanSet, "* {user_id} was banned{until}{because}"),
-    _audited("state", BanLifted, "* the ban of {user_id} was lifted"),
-    _audited("state", MuteSet, "* {user_id} was muted{until}{because}"),
-    _audited("state", MuteLifted, "* {user_id} may speak again"),
-    _audited("state", UserKicked, "* {user_id} was kicked"),
-    _unaudited("state", CustomSent, "* {user_id} sent {event_type}"),
-    _unaudited("system", SyncRequested, "* a sync was requested: {kinds}"),
-    _unaudited("system", EndpointAdded, "* callbacks of {scope} go to {url}: {events}"),
-    _unaudited("system", EndpointChanged, "* callbacks to {url} changed: {changed}{because}"),
-    _unaudited("system", EndpointRemoved, "* callbacks no longer go to endpoint {endpoint_id}"),
-    _unaudited("system", DeliveryResent, "* delivery {delivery_id} was resent"),
-    _unaudited("system", CallbacksRecovered, "* deliveries that are pending again: {count}"),
+    audited("system", ScopeCreated, "* the {scope_type} {number} was created"),
+    unaudited("state", ParticipantJoined, "* {user_id} is a participant ({role})"),
+    unaudited("state", ParticipantLeft, "* {user_id} is no longer a participant"),
+    unaudited("message", MessagePosted, "{who} {what}"),
+    audited("message", MessageDeleted, "* message {message_id} was deleted"),
+    audited("message", MessageErased, "* message {message_id} was erased"),
+    unaudited("session", SessionJoined, "* {user_id} joined"),
+    unaudited("session", SessionLeft, "* {user_id} left{because}"),
+    audited("state", BanSet, "* {user_id} was banned{until}{because}"),
+    audited("state", BanLifted, "* the ban of {user_id} was lifted"),
+    audited("state", MuteSet, "* {user_id} was muted{until}{because}"),
+    audited("state", MuteLifted, "* {user_id} may speak again"),
+    audited("state", UserKicked, "* {user_id} was kicked"),
+    unaudited("state", CustomSent, "* {user_id} sent {event_type}"),
+    unaudited("system", SyncRequested, "* a sync was requested: {kinds}"),
+    unaudited("system", EndpointAdded, "* callbacks of {scope} go to {url}: {events}"),
+    unaudited("system", EndpointChanged, "* callbacks to {url} changed: {changed}{because}"),
+    unaudited("system", EndpointRemoved, "* callbacks no longer go to endpoint {endpoint_id}"),
+    unaudited("system", DeliveryResent, "* delivery {delivery_id} was resent"),
+    unaudited("system", CallbacksRecovered, "* deliveries that are pending again: {count}"),
+    *chat_events.TYPES,
+    *account_events.TYPES,
 )
 BY_NAME: dict[str, EventType] = {each.name: each for each in TYPES}
 TYPE_NAMES = tuple(sorted(BY_NAME))

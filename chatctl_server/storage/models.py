@@ -1,8 +1,6 @@
-"""The tables. Models are not bound to a database: a query is given the connection to ask.
+"""The tables: of the log, of callbacks and followers here, ``CORE`` and ``ALL`` of them.
 
-Times are microseconds, ids are assigned by the writer, JSON is text. ``message`` and ``event``
-have no foreign keys: their rows are written by the hundred, and what is removed with a conversation
-is removed before it.
+Those of ``CORE`` are what replaying the log rebuilds.
 """
 
 from peewee import (
@@ -11,133 +9,11 @@ from peewee import (
     BooleanField,
     CompositeKey,
     ForeignKeyField,
-    Model,
     TextField,
 )
 
-
-def _table_name(model: type[Model]) -> str:
-    return model.__name__.removesuffix("Table").lower()
-
-
-class Table(Model):
-    class Meta:
-        table_function = _table_name
-
-
-class ScopeTable(Table):
-    id = BigIntegerField(primary_key=True)
-    type = TextField()  # rooms | workspace | site
-    number = BigIntegerField()
-
-
-class ConversationTable(Table):
-    id = BigIntegerField(primary_key=True)
-    kind = TextField()  # room | single | group | private | public | support | purged
-    scope = ForeignKeyField(ScopeTable, column_name="scope")
-    public_id = TextField(unique=True)
-    name = TextField()
-    status = TextField()  # open | closed
-    created_at = BigIntegerField()
-    closed_at = BigIntegerField(null=True)
-    last_seq = BigIntegerField()
-    last_message_at = BigIntegerField(null=True)
-
-
-class RoomStatsTable(Table):
-    """What only rooms have."""
-
-    conversation = ForeignKeyField(ConversationTable, column_name="conversation", primary_key=True)
-    current_users = BigIntegerField()
-    peak_users = BigIntegerField()
-    total_joins = BigIntegerField()
-
-    class Meta:
-        table_name = "room_stats"
-
-
-class RoomSessionTable(Table):
-    """A connection's stay in a room."""
-
-    id = BigIntegerField(primary_key=True)
-    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
-    user_id = TextField()
-    nickname = TextField()
-    join_time = BigIntegerField()
-    leave_time = BigIntegerField(null=True)
-    reason = TextField(null=True)
-    left_offset = BigIntegerField(null=True)  # of its session.left event
-
-    class Meta:
-        table_name = "room_session"
-
-
-class ParticipantTable(Table):
-    """A stay in a role: from the event at ``joined_offset`` to the one at ``left_offset``, which is
-    still in it."""
-
-    conversation = ForeignKeyField(ConversationTable, column_name="conversation")
-    user_id = TextField()
-    joined_offset = BigIntegerField()
-    left_offset = BigIntegerField(null=True)
-    role = TextField()  # owner | admin | agent | member
-
-    class Meta:
-        primary_key = CompositeKey("conversation", "user_id", "joined_offset")
-        without_rowid = True
-
-
-class MessageTable(Table):
-    id = BigIntegerField(primary_key=True)
-    conversation = BigIntegerField()
-    seq = BigIntegerField()
-    event_offset = BigIntegerField()  # of its message.posted event
-    kind = TextField()  # text | system
-    sender = TextField()
-    sender_kind = TextField()  # user | system | bot | agent | visitor
-    nickname = TextField()
-    is_admin = BooleanField()
-    content = TextField()  # empty when it was erased
-    reply_to = BigIntegerField(null=True)
-    attachments = TextField(null=True)  # a JSON array
-    client_msg_id = TextField(null=True)
-    created_at = BigIntegerField()
-    edited_at = BigIntegerField(null=True)
-    deleted_at = BigIntegerField(null=True)
-    erased_at = BigIntegerField(null=True)
-    changed_offset = BigIntegerField(null=True)  # of the event that has changed it last
-
-
-class BanTable(Table):
-    """``conversation`` 0: in every conversation of the scope."""
-
-    scope = ForeignKeyField(ScopeTable, column_name="scope")
-    conversation = BigIntegerField()
-    user_id = TextField()
-    reason = TextField(null=True)
-    banned_by = TextField(null=True)
-    created_at = BigIntegerField()
-    expires_at = BigIntegerField(null=True)
-
-    class Meta:
-        primary_key = CompositeKey("scope", "conversation", "user_id")
-        without_rowid = True
-
-
-class MuteTable(Table):
-    """``conversation`` 0: in every conversation of the scope."""
-
-    scope = ForeignKeyField(ScopeTable, column_name="scope")
-    conversation = BigIntegerField()
-    user_id = TextField()
-    reason = TextField(null=True)
-    muted_by = TextField(null=True)
-    created_at = BigIntegerField()
-    expires_at = BigIntegerField(null=True)
-
-    class Meta:
-        primary_key = CompositeKey("scope", "conversation", "user_id")
-        without_rowid = True
+from chatctl_server.storage import core_models, team_models
+from chatctl_server.storage.core_models import Table
 
 
 class EventTable(Table):
@@ -312,14 +188,26 @@ class SyncTable(Table):
 
 
 CORE = (
-    ScopeTable,
-    ConversationTable,
-    RoomStatsTable,
-    RoomSessionTable,
-    ParticipantTable,
-    MessageTable,
-    BanTable,
-    MuteTable,
+    core_models.ScopeTable,
+    core_models.ConversationTable,
+    core_models.RoomStatsTable,
+    core_models.RoomSessionTable,
+    core_models.ParticipantTable,
+    core_models.MessageTable,
+    core_models.BanTable,
+    core_models.MuteTable,
+    team_models.AccountTable,
+    team_models.WorkspaceTable,
+    team_models.WorkspaceMemberTable,
+    team_models.ChatTable,
+    team_models.ChatPreferenceTable,
+    team_models.MessageEditTable,
+    team_models.ReactionTable,
+    team_models.PinTable,
+    team_models.MentionTable,
+    team_models.ReadMarkTable,
+    team_models.StoredFileTable,
+    team_models.FileUseTable,
 )
 ALL = (
     *CORE,
@@ -335,4 +223,11 @@ ALL = (
     OrderingKeyTable,
     HistoryBatchTable,
     SyncTable,
+    team_models.PasswordTable,
+    team_models.LoginTable,
+    team_models.SpentRefreshTable,
+    team_models.ResetLinkTable,
+    team_models.InviteTable,
+    team_models.ApiKeyTable,
+    team_models.LastSeenTable,
 )

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chatctl_server.domain import events
+from chatctl_server.domain import account_events, events
+from chatctl_server.domain.references import ChatRef
+from chatctl_server.storage import account_projection, chat_projection
 from chatctl_server.storage.sanctions import SET_BY, WHOLE_SCOPE
 from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
@@ -60,13 +62,13 @@ _END_STAY = Query("""UPDATE participant SET left_offset = :offset
 _ADD_MESSAGES = Bulk(
     "INSERT INTO message ({columns}) VALUES {rows}",
     "id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin, content, "
-    "reply_to, attachments, client_msg_id, created_at",
+    "reply_to, attachments, client_msg_id, created_at, mentions",
 )
 _DELETE = Query(
     """UPDATE message SET deleted_at = :at, changed_offset = :offset WHERE id = :message"""
 )
-_ERASE = Query("""UPDATE message SET content = '', attachments = NULL, erased_at = :at,
-        deleted_at = coalesce(deleted_at, :at), changed_offset = :offset
+_ERASE = Query("""UPDATE message SET content = '', attachments = NULL, mentions = NULL,
+        erased_at = :at, deleted_at = coalesce(deleted_at, :at), changed_offset = :offset
     WHERE id = :message""")
 _ADD_SESSIONS = Bulk(
     "INSERT INTO room_session ({columns}) VALUES {rows}",
@@ -108,6 +110,7 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
         rows.append(_message_row(conversation, entry.offset, payload))
     _ADD_MESSAGES.run(db, rows)
     _MOVE_SEQ.run(db, [(id_, each.seq, each.created_at) for id_, each in last.items()])
+    chat_projection.apply_posts(db, posts)
 
 
 def apply_sessions(db: Database, entries: Sequence[events.Event]) -> None:
@@ -156,6 +159,7 @@ def _message_row(
         msgspec.json.encode(payload.attachments).decode() if payload.attachments else None,
         payload.client_msg_id,
         payload.created_at,
+        msgspec.json.encode(payload.mentions).decode() if payload.mentions else None,
     )
 
 
@@ -174,6 +178,8 @@ def apply(db: Database, entry: events.Event) -> None:
             apply_sessions(db, [entry])
         case events.Lifecycle():
             _apply_lifecycle(db, entry, entry.payload)
+        case account_events.AccountEvent() | account_events.WorkspaceEvent():
+            account_projection.apply(db, entry)
         case _:
             _apply_in_conversation(db, entry)
 
@@ -191,6 +197,9 @@ def _apply_in_conversation(db: Database, entry: events.Event) -> None:
             _DELETE.run(db, at=entry.at, offset=offset, message=message_id)
         case events.MessageErased(message_id):
             _ERASE.run(db, at=entry.at, offset=offset, message=message_id)
+            chat_projection.forget_texts(db, message_id)
+        case _:
+            chat_projection.apply(db, entry)
 
 
 def _apply_lifecycle(db: Database, entry: events.Event, payload: events.Lifecycle) -> None:
@@ -198,18 +207,7 @@ def _apply_lifecycle(db: Database, entry: events.Event, payload: events.Lifecycl
     assert conversation is not None
     match payload:
         case events.ConversationCreated():
-            _ADD_CONVERSATION.run(
-                db,
-                conversation=conversation,
-                kind=payload.kind,
-                scope=entry.scope,
-                public_id=payload.public_id,
-                name=payload.name,
-                at=entry.at,
-            )
-            if payload.kind == "room":
-                _ADD_ROOM_STATS.run(db, conversation=conversation)
-            _set_admins(db, conversation, entry.offset, payload.admins)
+            _create(db, entry, conversation, payload)
         case events.ConversationRenamed():
             _RENAME.run(db, name=payload.name, conversation=conversation)
         case events.ConversationClosed():
@@ -220,6 +218,25 @@ def _apply_lifecycle(db: Database, entry: events.Event, payload: events.Lifecycl
             _PURGE.run(db, conversation=conversation)
             for query in _OF_PURGED:
                 query.run(db, conversation=conversation, scope=entry.scope)
+
+
+def _create(
+    db: Database, entry: events.Event, conversation: int, payload: events.ConversationCreated
+) -> None:
+    _ADD_CONVERSATION.run(
+        db,
+        conversation=conversation,
+        kind=payload.kind,
+        scope=entry.scope,
+        public_id=payload.public_id,
+        name=payload.name,
+        at=entry.at,
+    )
+    if payload.kind == "room":
+        _ADD_ROOM_STATS.run(db, conversation=conversation)
+    elif payload.kind in ChatRef.kinds:
+        chat_projection.create(db, entry, payload)
+    _set_admins(db, conversation, entry.offset, payload.admins)
 
 
 def _set_admins(db: Database, conversation: int, offset: int, admins: Sequence[str]) -> None:

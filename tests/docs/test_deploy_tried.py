@@ -163,7 +163,7 @@ class Newer:
     def __init__(self, made: Production, tree: Path) -> None:
         for package in ("chatctl", "chatctl_server"):
             shutil.copytree(ROOT / package, tree / package)
-        (tree / "chatctl_server/storage/migrations/0002_example.py").write_text(MIGRATION)
+        (tree / "chatctl_server/storage/migrations/0099_example.py").write_text(MIGRATION)
         self._made = made
         self._environment = {**made.environment, "PYTHONPATH": str(tree)}
 
@@ -196,12 +196,12 @@ class Newer:
 
 def test_it_is_upgraded_and_goes_back(made: Production, tmp_path: Path) -> None:
     newer = Newer(made, tmp_path / "newer")
-    kept = f"{tmp_path}/chat.db.before-0002_example"
+    kept = f"{tmp_path}/chat.db.before-0099_example"
     made.start()
     made.did("rooms", "create", "lobby")
     made.did("say", "lobby", "before the upgrade")
     _, dry = newer.run("db", "migrate", "--dry-run", "--json")
-    assert json.loads(dry)["migrations"] == ["0002_example"]
+    assert json.loads(dry)["migrations"] == ["0099_example"]
     assert newer.run("db", "migrate")[0] == LOCK_REFUSED
     assert made.stop() == 0
     with newer.serving():

@@ -17,6 +17,7 @@ from chatctl_server.settings.sources import SECRET_FILES, SETTINGS
 from chatctl_server.storage import maintenance, models
 
 ROOMS = read("docs/rooms.md")
+TEAM = read("docs/team.md")
 ARCHITECTURE = read("docs/architecture.md")
 PAGES = sorted(
     str(path.relative_to(ROOT))
@@ -43,11 +44,10 @@ def row(name: str, text: str = ROOMS) -> str:
     return own[0]
 
 
-def section(title: str) -> str:
-    """Of docs/rooms.md."""
-    start = re.search(rf"^(#+) {title}$", ROOMS, re.MULTILINE)
+def section(title: str, page: str = ROOMS) -> str:
+    start = re.search(rf"^(#+) {title}$", page, re.MULTILINE)
     assert start is not None, title
-    rest = ROOMS[start.end() :]
+    rest = page[start.end() :]
     end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.MULTILINE)
     return rest[: end.start()] if end else rest
 
@@ -82,12 +82,13 @@ def test_every_command_of_a_client_has_its_row() -> None:
 
 
 def test_every_event_has_its_row_with_its_class_and_its_values() -> None:
+    tables = section("The log") + section("The log of chats", TEAM)
     for event in events.TYPES:
-        _, _, event_class, data, _ = row(event.name, section("The log")).split("|")
+        _, _, event_class, data, _ = row(event.name, tables).split("|")
         values = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data))
         shown = (event_class.strip(), values)
         assert shown == (event.event_class, list(event.payload.__struct_fields__)), event.name
-    rows = re.findall(r"^\| (`\w+\.\w+`.*?) \|", section("The log"), re.MULTILINE)
+    rows = re.findall(r"^\| (`\w+\.\w+`.*?) \|", tables, re.MULTILINE)
     names = re.findall(r"`([\w.]+)`", " ".join(rows))
     assert sorted(names) == sorted(events.TYPE_NAMES)
 
@@ -102,7 +103,7 @@ def test_every_close_code_has_its_row() -> None:
 def test_every_route_is_documented_and_every_documented_one_is_there() -> None:
     paths = declared.description()["paths"]
     routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    documented = set(re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS, re.MULTILINE))
+    documented = set(re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS + TEAM, re.MULTILINE))
     assert documented == routes | {("GET", "/schema"), ("GET", "/docs")}
 
 

@@ -43,7 +43,7 @@ class Status(msgspec.Struct, frozen=True):
     a server has is null, and ``health`` is ``not_running``."""
 
     version: fields.Version
-    schema: Annotated[str, means("The database's newest migration", "0001_baseline")]
+    schema: Annotated[str, means("The database's newest migration", "0002_team_chat")]
     uptime_seconds: Annotated[int | None, means("Seconds since the start", 3600)]
     started_at: Annotated[int | None, means("When the server started, Unix seconds", fields.TIME)]
     pid: Annotated[int | None, means("The server's process id", 4711)]

@@ -47,7 +47,8 @@ def of(db: Database, path: Path) -> Schema:
         unknown=tuple(each.name for each in status if each.path is None),
     )
     tables = {name for (name,) in db.execute_sql("SELECT name FROM sqlite_schema").fetchall()}
-    is_early = schema.is_current and tables >= _CORE and _NOT_IN_DEVELOPMENT not in tables
+    is_known = bool(schema.applied) and not schema.unknown
+    is_early = is_known and tables >= _CORE and _NOT_IN_DEVELOPMENT not in tables
     if DEVELOPMENT in schema.unknown or is_early:
         raise errors.SchemaMismatch(
             f"{path} was made by a development version of chatctl, whose files are not taken over",

@@ -21,6 +21,7 @@ from chatctl_server.errors import (
 from chatctl_server.storage import maintenance
 from chatctl_server.storage.maintenance import schemas
 
+SCHEMAS = tuple(sorted(each.stem for each in schemas.MIGRATIONS.glob("0*.py")))
 NEXT = """
 def up(migrator, db):
     db.execute_sql("CREATE TABLE badge (user_id TEXT PRIMARY KEY, picture BLOB)")
@@ -40,19 +41,19 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 def write_next(directory: Path, size: int = 10, more: str = "") -> None:
-    (directory / "0002_badges.py").write_text(NEXT.format(size=size, more=more))
+    (directory / "0099_badges.py").write_text(NEXT.format(size=size, more=more))
 
 
 def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     dry = maintenance.migrate(path, True)
-    assert (dry.migrations, dry.schema, dry.changed) == (("0001_baseline",), "", False)
+    assert (dry.migrations, dry.schema, dry.changed) == (SCHEMAS, "", False)
     with file_size(10_000), pytest.raises(StorageFull):
         maintenance.migrate(path, False)
     assert not list(tmp_path.iterdir())
     done = maintenance.migrate(path, False)
-    assert (done.created, done.changed, done.schema) == (True, True, "0001_baseline")
-    assert (done.migrations, done.backup) == (("0001_baseline",), None)
+    assert (done.created, done.changed, done.schema) == (True, True, SCHEMAS[-1])
+    assert (done.migrations, done.backup) == (SCHEMAS, None)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert names(tmp_path) == ["chat.db"]
     assert maintenance.check(path) == []
@@ -61,7 +62,7 @@ def test_a_missing_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_second_time_changes_nothing(database: Path) -> None:
     before = database.read_bytes()
     done = maintenance.migrate(database, False)
-    assert (done.changed, done.migrations, done.schema) == (False, (), "0001_baseline")
+    assert (done.changed, done.migrations, done.schema) == (False, (), SCHEMAS[-1])
     assert database.read_bytes() == before
 
 
@@ -86,16 +87,16 @@ def test_an_empty_file_and_an_interrupted_first_start_become_databases(tmp_path:
 def test_an_older_file_is_backed_up_and_keeps_what_it_holds(database: Path, upgrade: Path) -> None:
     before = texts(database)
     dry = maintenance.migrate(database, True)
-    assert (dry.migrations, dry.changed, dry.backup) == (("0002_badges",), False, None)
+    assert (dry.migrations, dry.changed, dry.backup) == (("0099_badges",), False, None)
     done = maintenance.migrate(database, False)
-    backup = database.with_name("chat.db.before-0002_badges")
-    assert (done.changed, done.schema, done.backup) == (True, "0002_badges", str(backup))
+    backup = database.with_name("chat.db.before-0099_badges")
+    assert (done.changed, done.schema, done.backup) == (True, "0099_badges", str(backup))
     assert texts(database) == texts(backup) == before
     assert maintenance.check(database) == maintenance.verify(database) == []
-    assert maintenance.info(backup).schema == "0001_baseline"
+    assert maintenance.info(backup).schema == SCHEMAS[-1]
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     maintenance.restore(database, backup)
-    (upgrade / "0002_badges.py").unlink()
+    (upgrade / "0099_badges.py").unlink()
     assert maintenance.check(database) == []
 
 
@@ -108,7 +109,7 @@ def test_a_migration_that_fails_changes_nothing(database: Path, upgrade: Path) -
         write_next(upgrade, more=f"db.execute_sql('{statement}')")
         with pytest.raises(StorageUnavailable, match=told):
             maintenance.migrate(database, False)
-    (upgrade / "0002_badges.py").unlink()
+    (upgrade / "0099_badges.py").unlink()
     assert maintenance.check(database) == maintenance.verify(database) == []
 
 
@@ -116,7 +117,7 @@ def test_a_full_disk_leaves_the_older_file_usable(database: Path, upgrade: Path)
     write_next(upgrade, size=4_000_000)
     with file_size(1_000_000), pytest.raises(StorageFull):
         maintenance.migrate(database, False)
-    (upgrade / "0002_badges.py").unlink()
+    (upgrade / "0099_badges.py").unlink()
     assert maintenance.check(database) == maintenance.verify(database) == []
     scene = Offline(database, now=1_800_000_000_000_000)
     scene.post(room(1), "dave", "still here")
@@ -135,10 +136,10 @@ def test_failing_again_reuses_the_backup_until_something_happens(
             maintenance.migrate(database, False)
         return [name for name in names(database.parent) if not name.endswith(".json")]
 
-    first = "chat.db.before-0002_badges"
+    first = "chat.db.before-0099_badges"
     assert backups() == backups() == ["chat.db", first]
     before = database.with_name(first).read_bytes()
-    (upgrade / "0002_badges.py").unlink()
+    (upgrade / "0099_badges.py").unlink()
     scene = Offline(database, now=1_800_000_000_000_000)
     scene.post(room(1), "dave", "meanwhile")
     scene.close()
@@ -151,7 +152,7 @@ def test_failing_again_reuses_the_backup_until_something_happens(
 def test_a_file_that_lies_under_the_backups_name_is_not_overwritten(
     database: Path, upgrade: Path
 ) -> None:
-    other = database.with_name("chat.db.before-0002_badges")
+    other = database.with_name("chat.db.before-0099_badges")
     other.write_text("my notes")
     done = maintenance.migrate(database, False)
     assert done.backup == f"{other}-2"

@@ -92,13 +92,16 @@ def test_a_difference_says_where_and_what(database: Path) -> None:
 
 def test_a_missing_event_is_found(lived_in_file: Path, tmp_path: Path) -> None:
     for type_name, tables in {
-        "message.posted": {"message", "conversation"},
+        "message.posted": {"message", "conversation", "message_edit", "mention", "file_use"},
         "ban.set": {"ban"},
         "mute.set": {"mute"},
         "session.left": {"room_session", "room_stats"},
         "room.admins_set": {"participant"},
         "room.renamed": {"conversation"},
         "message.erased": {"message"},
+        "message.edited": {"message", "message_edit"},
+        "account.changed": {"account"},
+        "workspace.member_joined": {"account", "workspace_member"},
     }.items():
         path = tmp_path / f"{type_name}.db"
         shutil.copy(lived_in_file, path)

@@ -54,7 +54,7 @@ def test_events_for_the_readers_of_the_log_change_no_table() -> None:
             events.CustomSent("ann", "wave", msgspec.Raw(b"{}")),
             events.UserKicked("ann"),
             events.SyncRequested(("data",), 1),
-            events.Unknown("message.pinned", msgspec.Raw(b'{"message_id": 1}')),
+            events.Unknown("message.tagged", msgspec.Raw(b'{"message_id": 1}')),
         ):
             projection.apply(db, recorded(2, event))
             assert tables(db) == before

@@ -19,16 +19,16 @@ from chatctl_server.workers.audit import Audit
 from chatctl_server.workers.follower import Follower
 
 LOBBY = room(1)
-PINNED = events.Unknown("message.pinned", msgspec.Raw(b'{"message_id": 1, "tags": ["x"]}'))
+TAGGED = events.Unknown("message.tagged", msgspec.Raw(b'{"message_id": 1, "tags": ["x"]}'))
 
 
 @pytest.fixture
 def newer(database: Path) -> Path:
-    """With a pinned message in the lobby, then one more post."""
+    """With a tagged message in the lobby, then one more post."""
     tamper(
         database,
         "UPDATE counter SET value = value + 1 WHERE name = 'event'",
-        "INSERT INTO event SELECT value, 'message.pinned', 'state', 1, 1, 'ann', 'test', NULL, "
+        "INSERT INTO event SELECT value, 'message.tagged', 'state', 1, 1, 'ann', 'test', NULL, "
         '1700000020000000, \'{"message_id": 1, "tags": ["x"]}\' '
         "FROM counter WHERE name = 'event'",
     )
@@ -44,20 +44,20 @@ def reader(newer: Path) -> Iterator[Database]:
         yield db
 
 
-def pinned_at(db: Database) -> int:
+def tagged_at(db: Database) -> int:
     return log.newest_offset(db) - 1
 
 
 def test_every_reader_of_the_log_reads_it_and_what_follows(reader: Database) -> None:
-    place = pinned_at(reader)
+    place = tagged_at(reader)
     entry = log.one(reader, place)
     assert entry is not None
-    assert (entry.scope, entry.conversation, entry.payload) == (1, 1, PINNED)
+    assert (entry.scope, entry.conversation, entry.payload) == (1, 1, TAGGED)
     found = log.read_after(reader, 0, 1000)
     assert [each.offset for each in found] == list(range(1, place + 2))
     assert found[-2] == entry
     assert log.read_but_posts(reader, place - 1, 10) == ([entry], place + 1)
-    assert log.find_after(reader, log.Wanted(type_glob="message.pin*"), 0, 10) == [entry]
+    assert log.find_after(reader, log.Wanted(type_glob="message.tag*"), 0, 10) == [entry]
     assert log.find_last(reader, log.Wanted(conversation=1), 0, 2) == found[-2:]
 
 
@@ -68,21 +68,21 @@ def test_a_replay_goes_on_behind_it_and_the_room_is_not_sent_it(reader: Database
         page = replay.page(reader, LOBBY, offset, seq)
         offset, seq = page.offset, page.seq
         entries += page.entries
-    pinned, last = entries[-2:]
-    assert isinstance(pinned, events.Event)
-    assert pinned.payload == PINNED
-    assert frames.of_replayed(pinned) is None
+    tagged, last = entries[-2:]
+    assert isinstance(tagged, events.Event)
+    assert tagged.payload == TAGGED
+    assert frames.of_replayed(tagged) is None
     assert b"behind it" in (frames.of_replayed(last) or b"")
 
 
 def test_it_is_shown_as_it_is(reader: Database) -> None:
-    entry = log.one(reader, pinned_at(reader))
+    entry = log.one(reader, tagged_at(reader))
     assert entry is not None
     shown = event_object(entry, whereabouts.of_one(reader, entry))
-    assert (shown.type, shown.scope, shown.actor) == ("message.pinned", "rooms", "ann")
+    assert (shown.type, shown.scope, shown.actor) == ("message.tagged", "rooms", "ann")
     values = msgspec.json.decode(msgspec.json.encode(shown.data))
     assert values == {"message_id": 1, "tags": ["x"]}
-    assert events.sentence(shown.type, values) == "* message.pinned, of a newer version"
+    assert events.sentence(shown.type, values) == "* message.tagged, of a newer version"
 
 
 async def test_a_follower_passes_over_it(newer: Path) -> None:
@@ -100,6 +100,6 @@ async def test_a_follower_passes_over_it(newer: Path) -> None:
 
 def test_check_and_verify_find_nothing_unless_it_is_damaged(newer: Path) -> None:
     assert maintenance.check(newer) == maintenance.verify(newer) == []
-    tamper(newer, "UPDATE event SET payload = '{' WHERE type = 'message.pinned'")
+    tamper(newer, "UPDATE event SET payload = '{' WHERE type = 'message.tagged'")
     assert {each.rule for each in maintenance.check(newer)} == {"events"}
     assert [each.kind for each in maintenance.verify(newer)] == ["unreadable"]
