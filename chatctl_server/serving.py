@@ -26,7 +26,7 @@ from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
 from chatctl_server.process import fingerprints, lock, memory, servers, sockets
 from chatctl_server.process.paths import Paths, find_paths
-from chatctl_server.settings.sources import Loaded, Settings, secret_values
+from chatctl_server.settings.sources import Loaded, Settings, parse, secret_values
 from chatctl_server.storage import maintenance
 
 logger = logging.getLogger("chatctl.server")
@@ -62,7 +62,8 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
                 place.warnings.append(
                     f"{place.database} has a second name (a hard link): only one of them is locked"
                 )
-            settings = _with_files(_with_key(settings, place), place, loaded.origin)
+            settings = _with_jwt_secret(_with_key(settings, place), place)
+            settings = _with_files(settings, place, loaded.origin)
             _run(settings, place, held, directory, fingerprints.taken(loaded), tcp)
         finally:
             place.remove_if_temporary()
@@ -106,6 +107,15 @@ def _with_key(settings: Settings, place: Paths) -> Settings:
     if is_new:
         place.notices.append(f"no ADMIN_API_KEY is set: one was written to {place.key_file}")
     return msgspec.structs.replace(settings, admin_api_key=(key,))
+
+
+def _with_jwt_secret(settings: Settings, place: Paths) -> Settings:
+    if settings.jwt_secret:
+        return settings
+    text = place.jwt_secret()
+    logs.add_secret(text)
+    secrets = parse("JWT_SECRET", text, f"file {place.jwt_secret_file}")
+    return msgspec.structs.replace(settings, jwt_secret=secrets)
 
 
 def _with_files(settings: Settings, place: Paths, origin: Mapping[str, str]) -> Settings:

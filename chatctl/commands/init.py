@@ -28,7 +28,7 @@ MARK = ".chatctl-init"
 OPEN = 0o644
 _WRITTEN = output.columns(
     "configuration configuration id; database database id; admin_api_key_file admin API key id; "
-    "room_token_secret_file room token secret id"
+    "room_token_secret_file room token secret id; jwt_secret_file JWT secret id"
 )
 _TEXT = """\
 # Written by chatctl init. All settings, and what is in force: chatctl config show --origin
@@ -46,6 +46,10 @@ ADMIN_API_KEY_FILE = {admin_api_key}
 # Users join with a token that your product, or chatctl token mint, signs with this secret.
 ROOM_IDENTITY = "token"
 ROOM_TOKEN_SECRET_FILE = {room_token_secret}
+
+# Accounts are made by you, or with an invite; this secret signs their access tokens.
+OPEN_SIGNUP = false
+JWT_SECRET_FILE = {jwt_secret}
 
 # A callback that fails is tried again for up to three days, at growing delays.
 CALLBACK_BACKOFF = "exponential"
@@ -79,8 +83,13 @@ class InitTarget:
     def room_token_secret(self) -> Path:
         return self.secrets / "room-token-secret"
 
+    @property
+    def jwt_secret(self) -> Path:
+        return self.secrets / "jwt-secret"
+
     def parts(self) -> tuple[Path, ...]:
-        return self.configuration, self.admin_api_key, self.room_token_secret, self.database
+        secrets = self.admin_api_key, self.room_token_secret, self.jwt_secret
+        return self.configuration, *secrets, self.database
 
 
 @verb(
@@ -214,6 +223,7 @@ def _make(place: InitTarget) -> None:
         files.hand_over(place.secrets, place.directory)
     _write(place, place.admin_api_key, secrets.token_urlsafe(32) + "\n")
     _write(place, place.room_token_secret, secrets.token_hex(32) + "\n")
+    _write(place, place.jwt_secret, secrets.token_hex(32) + "\n")
     if not place.database.exists():
         place.made.append(place.database)
     maintenance.migrate(place.database)
@@ -258,6 +268,7 @@ def _configuration(place: InitTarget) -> str:
         database=_quoted(f"sqlite://{place.database}"),
         admin_api_key=_quoted(str(place.admin_api_key)),
         room_token_secret=_quoted(str(place.room_token_secret)),
+        jwt_secret=_quoted(str(place.jwt_secret)),
     )
 
 
@@ -272,6 +283,7 @@ def _tell(options: Options, place: InitTarget) -> None:
         "database": str(place.database),
         "admin_api_key_file": str(place.admin_api_key),
         "room_token_secret_file": str(place.room_token_secret),
+        "jwt_secret_file": str(place.jwt_secret),
     }
     commands = _next(place)
     _warn_of_others(options, place)
@@ -281,7 +293,7 @@ def _tell(options: Options, place: InitTarget) -> None:
     output.record(options, _WRITTEN, written)
     if not options.quiet:
         sys.stderr.write(
-            "\nUsers join with a token, and may send a message every 3 seconds. The two secrets\n"
+            "\nUsers join with a token, and may send a message every 3 seconds. The secrets\n"
             "are readable by their owner only; keep a copy of them in a safe place.\n"
             "Start the server, and in a second terminal create a room:\n\n"
             + "".join(f"  {visible(command)}\n" for command in commands)
@@ -310,6 +322,8 @@ def _warn_of_others(options: Options, place: InitTarget) -> None:
         "ADMIN_API_KEY": f"file {place.admin_api_key}",
         "ROOM_IDENTITY": str(place.configuration),
         "ROOM_TOKEN_SECRET": f"file {place.room_token_secret}",
+        "OPEN_SIGNUP": str(place.configuration),
+        "JWT_SECRET": f"file {place.jwt_secret}",
     }
     for name, expected in ours.items():
         origin = loaded.origin[name]

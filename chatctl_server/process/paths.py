@@ -32,28 +32,38 @@ class Paths(msgspec.Struct, frozen=True):
     def is_durable(self) -> bool:
         return not self.is_temporary
 
+    @property
+    def jwt_secret_file(self) -> Path:
+        return self.database.with_name(self.database.name + ".jwt-secret")
+
     def admin_key(self) -> tuple[str, bool]:
         """The key in the key file, and whether it was generated now.
 
         The file has mode 0600 and is there whole or not at all; an empty one is as good as none.
         Raises StorageUnavailable, StorageFull.
         """
+        return self._generated(self.key_file, "the API key, and commands refuse it")
+
+    def jwt_secret(self) -> str:
+        """The secret of access tokens, from a file as the admin key's."""
+        return self._generated(self.jwt_secret_file, "the secret of access tokens")[0]
+
+    def _generated(self, file: Path, what: str) -> tuple[str, bool]:
         try:
-            found = self.key_file.read_text().strip() if self.key_file.exists() else ""
+            found = file.read_text().strip() if file.exists() else ""
             if found:
-                if self.key_file.stat().st_mode & 0o077:
+                if file.stat().st_mode & 0o077:
                     self.warnings.append(
-                        f"others may read the API key, and commands refuse it: "
-                        f"chmod 600 {shlex.quote(str(self.key_file))}"
+                        f"others may read {what}: chmod 600 {shlex.quote(str(file))}"
                     )
                 return found, False
-            key = secrets.token_urlsafe(32)
-            _write_secret(self.key_file, key)
+            secret = secrets.token_urlsafe(32)
+            _write_secret(file, secret)
         except OSError as error:
-            raise unusable(self.key_file, error) from error
+            raise unusable(file, error) from error
         except UnicodeDecodeError as error:
-            raise StorageUnavailable(f"{self.key_file} cannot be used: {error}") from error
-        return key, True
+            raise StorageUnavailable(f"{file} cannot be used: {error}") from error
+        return secret, True
 
     def remove_if_temporary(self) -> None:
         if self.is_temporary:
@@ -103,6 +113,13 @@ def find_paths(settings: Settings, directory: Path) -> Paths:
         key_file=real.with_name(real.name + ".admin-key"),
         is_temporary=False,
     )
+
+
+def upload_dir(settings: Settings, database: Path) -> Path:
+    """Where uploaded files are; it need not be there yet."""
+    if settings.upload_dir is None:
+        return database.with_name(database.name + ".files")
+    return Path(settings.upload_dir).expanduser().absolute()
 
 
 def _temporary_directory() -> Path:

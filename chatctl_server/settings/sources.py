@@ -44,6 +44,7 @@ __all__ = [
     "Settings",
     "database_path",
     "load",
+    "parse",
     "secret_values",
 ]
 
@@ -132,6 +133,11 @@ def _parsed(found: Mapping[str, FoundSetting]) -> Settings:
         said = "; ".join(each.detail for each in wrong)
         raise InvalidSetting(said, field=wrong[0].field, hint=wrong[0].hint)
     return Settings(**fields)  # type: ignore[arg-type]  # each kind parses to its field's type
+
+
+def parse(name: str, text: str, origin: str) -> object:
+    """Of one setting, that stands elsewhere. Raises InvalidSetting, which names the origin."""
+    return _value(SETTINGS[name], FoundSetting(text, origin))
 
 
 def _value(setting: Setting, found: FoundSetting) -> object:

@@ -30,6 +30,7 @@ Seconds = Annotated[int, Meta(ge=1, le=YEAR)]
 SecondsOrOff = Annotated[int, Meta(ge=0, le=YEAR), OFF]
 Networks = Annotated[tuple[Network, ...], values.NETWORKS]
 Url = Annotated[str | None, values.URL]
+Switch = Annotated[bool, values.SWITCH]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], values.ORIGINS, "Web origins whose pages may use the server; * is any."
     ] = ("*",)
 
+    public_url: Annotated[
+        str | None,
+        values.BASE_URL,
+        "Where people reach the server, for links that they are shown; unset: where it listens.",
+    ] = None
+    debug_pprof: Annotated[
+        Switch, "Whether GET /debug/pprof tells what the server's threads are doing."
+    ] = False
+
     log_level: Annotated[
         str,
         values.LOG_LEVEL,
@@ -79,6 +89,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     user_message_interval_secs: Annotated[
         SecondsOrOff, "Seconds between two messages of one user in a room."
     ] = 0
+
+    open_signup: Annotated[
+        Switch, "Whether anybody may sign up; false: only with an invite code."
+    ] = True
+    password_min_bytes: Annotated[
+        int, Meta(ge=1, le=1024), "UTF-8 bytes that a new password has at least."
+    ] = 8
+    jwt_secret: Annotated[
+        tuple[str, ...],
+        values.TOKEN_SECRETS,
+        "Signs the access tokens of accounts (HS256); generated at the first start.",
+    ] = ()
+    jwt_issuer: Annotated[str, values.TEXT, "Who issues the access tokens (iss)."] = (
+        "fechatter-server"
+    )
+    jwt_audience: Annotated[str, values.TEXT, "Whom the access tokens are for (aud)."] = (
+        "fechatter-web"
+    )
+    chat_list_cache_seconds: Annotated[
+        SecondsOrOff, "Seconds a user's list of chats is served from memory while nothing changes."
+    ] = 30
+    upload_dir: Annotated[
+        str | None, values.TEXT, "Directory of uploaded files; unset: beside the database."
+    ] = None
+    max_upload_bytes: Annotated[int, Meta(ge=1, le=2**40), "Bytes of one uploaded file."] = (
+        25 * 2**20
+    )
+    workspace_files_bytes: Annotated[CountOrOff, "Bytes of all files of a workspace."] = 0
 
     client_id_hours: Annotated[
         int,
@@ -217,6 +255,8 @@ class Setting(NamedTuple):
 def as_text(value: object) -> str:
     if isinstance(value, tuple) and not isinstance(value, Address):
         return ",".join(str(part) for part in value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else str(value)
 
 

@@ -123,6 +123,23 @@ def _url(text: str) -> str:
     return text
 
 
+def _base_url(text: str) -> str:
+    """Paths are put behind it."""
+    parts = _split_url(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise Refused("is not an http address", "write it whole, as in https://chat.example.com")
+    if re.search(r"[\s?#]", text):
+        raise Refused("holds a space, a ?query or a #fragment")
+    return text.rstrip("/")
+
+
+def _switch(text: str) -> bool:
+    words = {"true": True, "false": False}
+    if text.lower() not in words:
+        raise Refused("is not one of them", "write true or false")
+    return words[text.lower()]
+
+
 def _split_url(text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
@@ -311,6 +328,9 @@ def did_you_mean(word: str, words: Iterable[str]) -> str | None:
 DATABASE = ValueType(_database, "sqlite::memory:, sqlite:./file.db or sqlite:///abs/file.db")
 ADDRESSES = ValueType(_addresses, "host:port, or several with commas between them")
 URL = ValueType(_url, "an http:// or https:// address")
+BASE_URL = ValueType(_base_url, "an http:// or https:// address without a query")
+SWITCH = ValueType(_switch, "true, false")
+TEXT = ValueType(str, "any text")
 ORIGINS = ValueType(_origins, "*, or origins as in https://chat.example.com,https://example.com")
 NETWORKS = ValueType(_networks, "networks as in 10.0.0.0/8,fd00::/8, with commas between them")
 LOG_LEVEL = ValueType(

@@ -29,7 +29,7 @@ def _mode(path: Path) -> int:
 def _secrets(directory: Path) -> list[str]:
     return [
         (directory / "secrets" / name).read_text().strip()
-        for name in ("admin-api-key", "room-token-secret")
+        for name in ("admin-api-key", "room-token-secret", "jwt-secret")
     ]
 
 
@@ -46,7 +46,8 @@ def test_serve_create_and_mint_work_with_nothing_else(chatctl: Chatctl, here: He
     log = "".join(serving.log)
     assert "WARNING" not in log
     assert not any(secret in log for secret in _secrets(chatctl.directory))
-    assert not (chatctl.directory / "chat.db.admin-key").exists()
+    for beside in ("chat.db.admin-key", "chat.db.jwt-secret"):
+        assert not (chatctl.directory / beside).exists()
 
 
 def test_the_files_and_what_is_said_of_them(here: Here) -> None:
@@ -60,6 +61,7 @@ def test_the_files_and_what_is_said_of_them(here: Here) -> None:
         "database": f"{prod}/chat.db",
         "admin_api_key_file": f"{prod}/secrets/admin-api-key",
         "room_token_secret_file": f"{prod}/secrets/room-token-secret",
+        "jwt_secret_file": f"{prod}/secrets/jwt-secret",
         "next": [
             f"chatctl serve --config {prod}/chatctl.toml",
             f"chatctl rooms create lobby --config {prod}/chatctl.toml",
@@ -70,13 +72,15 @@ def test_the_files_and_what_is_said_of_them(here: Here) -> None:
         "ADMIN_API_KEY_FILE": f"{prod}/secrets/admin-api-key",
         "ROOM_IDENTITY": "token",
         "ROOM_TOKEN_SECRET_FILE": f"{prod}/secrets/room-token-secret",
+        "OPEN_SIGNUP": False,
+        "JWT_SECRET_FILE": f"{prod}/secrets/jwt-secret",
         "USER_MESSAGE_INTERVAL_SECS": 3,
         "CALLBACK_BACKOFF": "exponential",
     }
     assert not (prod / MARK).exists()
     assert here("init", "other", "--quiet").exit == 0
     secrets = {*_secrets(prod), *_secrets(here.directory / "other")}
-    assert (len(secrets), min(map(len, secrets)) >= 43) == (4, True)
+    assert (len(secrets), min(map(len, secrets)) >= 43) == (6, True)
     assert done.stderr == ""
 
 
@@ -94,6 +98,7 @@ def test_the_umask_decides_nothing(here: Here) -> None:
             "secrets": 0o700,
             "secrets/admin-api-key": 0o600,
             "secrets/room-token-secret": 0o600,
+            "secrets/jwt-secret": 0o600,
             "chat.db": 0o600,
         }
         assert {name: _mode(here.directory / f"prod-{mask}" / name) for name in modes} == modes
@@ -121,7 +126,13 @@ def test_it_says_what_to_type_next_and_that_works(here: Here) -> None:
     assert not any(secret in done.stdout + done.stderr for secret in _secrets(config.parent))
 
 
-PARTS = ("chatctl.toml", "secrets/admin-api-key", "secrets/room-token-secret", "chat.db")
+PARTS = (
+    "chatctl.toml",
+    "secrets/admin-api-key",
+    "secrets/room-token-secret",
+    "secrets/jwt-secret",
+    "chat.db",
+)
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -23,6 +23,7 @@ from chatctl_server.settings.sources import (
     Settings,
     database_path,
 )
+from chatctl_server.settings.table import as_text
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"
@@ -260,10 +261,15 @@ VALUES: list[tuple[str, str, object]] = [
         ("DATA_CALLBACK_URL", url, url)
         for url in ("http://127.0.0.1:8000/hook?a=b", "https://u:p@example.com", "http://[::1]/x")
     ),
+    *(("OPEN_SIGNUP", text, text == "true") for text in ("true", "false")),
+    ("DEBUG_PPROF", " TRUE ", True),
+    ("PUBLIC_URL", "https://chat.example.com/team/", "https://chat.example.com/team"),
+    ("JWT_ISSUER", "chat.example.com", "chat.example.com"),
 ]
 NUMBER = "cannot be used; allowed: a whole number, "
 MANY = "1 or more, of 18 digits at most"
 ORIGIN = "an origin looks like https://chat.example.com"
+BASE = "write it whole, as in https://chat.example.com"
 ANY_URL = "allowed: an http:// or https:// address"
 # The setting, its value, a part of the sentence, and the hint, where it matters.
 REFUSED: list[tuple[str, str, str, str | None]] = [
@@ -319,6 +325,11 @@ REFUSED: list[tuple[str, str, str, str | None]] = [
             "http://[::1",
         )
     ),
+    ("OPEN_SIGNUP", "no", "'no' is not one of them; allowed: true, false", "write true or false"),
+    ("PASSWORD_MIN_BYTES", "1025", f"{NUMBER}1 to 1024", None),
+    ("MAX_UPLOAD_BYTES", "0", f"{NUMBER}1 to 1099511627776", None),
+    *(("PUBLIC_URL", url, "is not an http address", BASE) for url in ("a.com", "https://u:p@a")),
+    ("PUBLIC_URL", "https://a/?b", "holds a space, a ?query or a #fragment", None),
 ]
 
 
@@ -492,7 +503,7 @@ class TestExample:
 
     def test_it_holds_every_setting_once_with_its_default(self) -> None:
         written = self.NAME.findall(EXAMPLE.read_text())
-        defaults = {name: str(tomllib.loads(f"v = {text}")["v"]) for name, text in written}
+        defaults = {name: as_text(tomllib.loads(f"v = {text}")["v"]) for name, text in written}
         assert sorted(name for name, _ in written) == sorted([*SETTINGS, *SECRET_FILES])
         files = dict.fromkeys(SECRET_FILES, "")
         settings = {setting.name: setting.default for setting in SETTINGS.values()}
@@ -520,6 +531,7 @@ def test_every_setting_has_a_sentence_for_config_show() -> None:
         "ADMIN_API_KEY",
         "METRICS_KEY",
         "ROOM_TOKEN_SECRET",
+        "JWT_SECRET",
         "CALLBACK_SIGNING_SECRET",
     }
 

@@ -18,7 +18,7 @@ from chatctl_server import errors
 from chatctl_server.api import authentication, caller
 from chatctl_server.api.edge import PEER
 from chatctl_server.app import create_app
-from chatctl_server.process.paths import Paths
+from chatctl_server.process.paths import Paths, upload_dir
 from chatctl_server.settings.sources import Settings
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
@@ -211,6 +211,36 @@ def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(errors.StorageUnavailable, match="admin-key"):
         place.admin_key()
     assert [each.name for each in tmp_path.iterdir()] == ["chat.db.admin-key"]
+
+
+def test_a_start_without_a_jwt_secret_writes_one_that_stays(tmp_path: Path) -> None:
+    file = tmp_path / "chat.db.jwt-secret"
+    for _ in range(2):
+        with running(tmp_path) as server:
+            assert server.stop() == 0
+            written = file.read_text()
+        assert len(written) > 40
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text() == written
+    assert written.strip() not in (tmp_path / "server.log").read_text()
+    file.write_text("too short\n")
+    server = Server(tmp_path)
+    assert server.chatctl("serve").returncode != 0
+    told = server.chatctl("serve").stderr
+    assert f"JWT_SECRET (from file {file}): the value is shorter than 32 bytes" in told
+    server.close()
+
+
+def test_with_a_jwt_secret_none_is_written(tmp_path: Path) -> None:
+    with running(tmp_path, JWT_SECRET="s" * 32):
+        assert not (tmp_path / "chat.db.jwt-secret").exists()
+
+
+def test_files_lie_beside_the_database_or_where_the_setting_says(tmp_path: Path) -> None:
+    database = tmp_path / "chat.db"
+    assert upload_dir(Settings(), database) == tmp_path / "chat.db.files"
+    assert upload_dir(Settings(upload_dir="/srv/files"), database) == Path("/srv/files")
+    assert upload_dir(Settings(upload_dir="~/files"), database) == Path.home() / "files"
 
 
 def place_in(directory: Path) -> Paths:
