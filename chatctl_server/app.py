@@ -78,6 +78,8 @@ class Application:
             whole(context, faces, self.broadcasters) if is_server else InParts(context, faces),
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
+            limits=context.limits,
+            origins=context.settings.cors_origins,
             sockets=api_faces.sockets(faces, context, self.broadcasters),
             in_process=not is_server,
         )
@@ -258,7 +260,9 @@ def _connect(context: Context, broadcasters: Broadcasters) -> None:
         metrics.frames.inc(frames)
         metrics.fanout_seconds.observe(seconds)
 
-    metrics.collect(context.hub.traffic, context.presence, lambda: context.store.drops)
+    metrics.collect(
+        context.hub.traffic, context.presence, lambda: context.store.drops, context.limits.refused
+    )
     context.store.on_commit = committed
     context.store.on_batch = calls_run
     context.hub.on_flush = frames_sent

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SHOWN = output.columns("name SETTING id; value VALUE id; origin FROM id")
 _CHECKED = output.columns("ok ok; configuration configuration id; warnings warnings")
+ONE_ADDRESS = "behind a proxy all users are one address"
 _OTHERS_READ = 0o004
 
 
@@ -77,8 +78,9 @@ def _risks(loaded: "Loaded") -> Iterator[str]:
     if settings.room_identity == "open" and settings.room_token_secret:
         yield "ROOM_TOKEN_SECRET is set, but with ROOM_IDENTITY=open nobody needs a token"
     if settings.max_connections_per_address and not settings.trusted_proxies:
-        behind = "behind a proxy all users are one address"
-        yield f"MAX_CONNECTIONS_PER_ADDRESS without TRUSTED_PROXIES: {behind}"
+        yield f"MAX_CONNECTIONS_PER_ADDRESS without TRUSTED_PROXIES: {ONE_ADDRESS}"
+    if settings.rate_limit_per_minute and not settings.trusted_proxies:
+        yield f"RATE_LIMIT_PER_MINUTE without TRUSTED_PROXIES: {ONE_ADDRESS}"
     if any(network.prefixlen == 0 for network in settings.trusted_proxies):
         yield "TRUSTED_PROXIES names every address: any client may say it is another one"
     for name in loaded.unknown:

@@ -9,6 +9,7 @@ from chatctl_server.api.caller import Scope
 
 logger = logging.getLogger("chatctl.access")
 LEVEL = logging.INFO
+REASON = "chatctl.reason"  # beside an answer's status: why it was refused
 _STATUS_OF = {
     "http.response.start": None,  # as the message says
     "websocket.http.response.start": None,
@@ -27,30 +28,35 @@ def timed(send: Any, scope: Scope, address: str) -> Any:
     async def sending(message: Any) -> None:
         kind = message["type"]
         if kind in _STATUS_OF:
-            write(scope, address, _STATUS_OF[kind] or message["status"], started)
+            status = _STATUS_OF[kind] or message["status"]
+            write(scope, address, status, started, message.get(REASON))
         await send(message)
 
     return sending
 
 
-def write(scope: Scope, address: str, status: int, started: float) -> None:
+def write(
+    scope: Scope, address: str, status: int, started: float, reason: str | None = None
+) -> None:
     """``address`` is empty on the admin socket."""
     method, path, address = scope.get("method", "GET"), shown_path(scope), shown_address(address)
     latency_ms = round((time.perf_counter() - started) * 1000, 1)
     logger.log(
         LEVEL,
-        '%s "%s %s" %d %s ms',
+        '%s "%s %s" %d %s ms%s',
         address or "-",
         method,
         path,
         status,
         latency_ms,
+        f": {reason}" if reason else "",
         extra={
             "address": address or None,
             "method": method,
             "path": path,
             "status": status,
             "latency_ms": latency_ms,
+            **({"reason": reason} if reason else {}),
         },
     )
 

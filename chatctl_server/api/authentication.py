@@ -1,8 +1,6 @@
 """Who calls, by what they show: an authenticator for each credential; a face takes some of them."""
 
 import hmac
-import math
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -13,6 +11,7 @@ from litestar.handlers.base import BaseRouteHandler
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.caller import Caller, Scope
+from chatctl_server.api.request_limits import MinuteLimit
 
 if TYPE_CHECKING:
     from chatctl_server.api.context import Context
@@ -20,34 +19,6 @@ if TYPE_CHECKING:
 # Is given the caller as the edge knows them from the transport. None when its credential is not
 # shown; Unauthorized when it is, and is bad.
 Authenticator = Callable[[Scope, Caller], Awaitable[Caller | None]]
-
-ADDRESSES = 10_000
-WINDOW_SECONDS = 60.0
-
-
-class Failures:
-    """Wrong keys per address within the last minute; remembers the newest 10,000 addresses."""
-
-    def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
-        self._per_minute = per_minute
-        self._clock = clock
-        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def check(self, address: str) -> None:
-        """Raises Throttled when the address has used up its failures."""
-        since, count = self._seen.get(address, (0.0, 0))
-        left = since + WINDOW_SECONDS - self._clock()
-        if self._per_minute and count >= self._per_minute and left > 0:
-            raise errors.Throttled(
-                "Too many wrong API keys from this address", retry_after=math.ceil(left)
-            )
-
-    def add(self, address: str) -> None:
-        now = self._clock()
-        since, count = self._seen.pop(address, (now, 0))
-        self._seen[address] = (since, count + 1) if now < since + WINDOW_SECONDS else (now, 1)
-        if len(self._seen) > ADDRESSES:
-            self._seen.popitem(last=False)
 
 
 async def by_transport(_: Scope, who: Caller) -> Caller | None:
@@ -61,9 +32,9 @@ class AdminKey:
     The right key passes whatever else came from its address: behind a proxy that is everybody's.
     """
 
-    def __init__(self, keys: Sequence[str], failures: Failures) -> None:
+    def __init__(self, keys: Sequence[str], wrong: MinuteLimit) -> None:
         self._keys = [key.encode() for key in keys]
-        self._failures = failures
+        self._wrong = wrong
 
     async def __call__(self, scope: Scope, who: Caller) -> Caller | None:
         given = caller.header(scope, b"x-api-key")
@@ -71,8 +42,8 @@ class AdminKey:
             return None
         is_one = [hmac.compare_digest(given, key) for key in self._keys]  # always all of them
         if not any(is_one):
-            self._failures.check(who.address)
-            self._failures.add(who.address)
+            self._wrong.check(who.address)
+            self._wrong.add(who.address)
             raise errors.Unauthorized("The key in X-Api-Key is wrong")
         return msgspec.structs.replace(who, credential="api-key")
 
@@ -92,6 +63,7 @@ class Guard:
     def __init__(self, credentials: Credentials, context: "Context") -> None:
         self._authenticators = credentials.authenticators(context)
         self._missing = credentials.missing
+        self._limits = context.limits
 
     async def __call__(
         self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
@@ -102,6 +74,7 @@ class Guard:
             who = await authenticate(scope, seen)
             if who is not None:
                 caller.put(scope, who)
+                self._limits.count_credential(who)
                 return
         raise errors.Unauthorized(self._missing)
 
@@ -111,7 +84,7 @@ class Guard:
 
 
 def _operator(context: "Context") -> tuple[Authenticator, ...]:
-    return by_transport, AdminKey(context.settings.admin_api_key, context.key_failures)
+    return by_transport, AdminKey(context.settings.admin_api_key, context.limits.wrong_keys)
 
 
 OPERATOR = Credentials(_operator, "The header X-Api-Key is missing", ("ApiKey",))

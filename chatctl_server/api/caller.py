@@ -54,18 +54,21 @@ def address(scope: Scope, trusted_proxies: tuple[Network, ...]) -> str:
     """The client's address; X-Forwarded-For counts only as far as trusted proxies wrote it."""
     client = scope.get("client")
     seen = client[0] if client else ""
-    if not trusted_proxies or not _is_in(seen, trusted_proxies):
+    if not trusted_proxies or not is_in(seen, trusted_proxies):
         return seen
     lines = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
     hops = b",".join(lines).decode("latin-1").split(",")
     for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
         seen = hop
-        if not _is_in(hop, trusted_proxies):
+        if not is_in(hop, trusted_proxies):
             break
     return seen
 
 
-def _is_in(text: str, networks: tuple[Network, ...]) -> bool:
+def is_in(text: str, networks: tuple[Network, ...]) -> bool:
+    """What is no address is in none."""
+    if not networks:
+        return False
     try:
         parsed = ip_address(text)
     except ValueError:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from litestar.di import NamedDependency
 
-from chatctl_server.api.authentication import Failures
 from chatctl_server.api.metrics import Metrics
+from chatctl_server.api.request_limits import RequestLimits
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
@@ -89,7 +89,7 @@ class Context:
         self.is_durable = is_durable
         self.is_serving = is_serving
         self.serving = Serving()
-        self.key_failures = Failures(settings.api_key_failures_per_minute, time.monotonic)
+        self.limits = RequestLimits(settings, time.monotonic)
 
 
 GivenContext = NamedDependency[Context]  # of a route's parameter ``context``

@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from chatctl_server import errors, logs
-from chatctl_server.api import access_log, caller, heads, problems
+from chatctl_server.api import access_log, caller, cors, heads, problems
 from chatctl_server.api.caller import Caller
+from chatctl_server.api.request_limits import RequestLimits
 from chatctl_server.domain import event_id, times
 from chatctl_server.live.extensions import PEER
 from chatctl_server.settings.values import Network
@@ -38,6 +39,8 @@ class Edge:
         *,
         version: str,
         trusted_proxies: tuple[Network, ...],
+        limits: RequestLimits,
+        origins: tuple[str, ...],
         sockets: Mapping[str, App] = MappingProxyType({}),
         in_process: bool = False,
     ) -> None:
@@ -45,6 +48,8 @@ class Edge:
         self._without_body = heads.without_body(app)
         self._version = version
         self._trusted_proxies = trusted_proxies
+        self._limits = limits
+        self._origins = origins
         self._sockets = [(_matcher(path), serve) for path, serve in sockets.items()]
         self._in_process = in_process
 
@@ -54,19 +59,22 @@ class Edge:
             return
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
-        send = with_header(send, (b"x-request-id", request_id.encode()))
+        send = with_headers(send, (b"x-request-id", request_id.encode()))
         if access_log.is_on() and not self._in_process:
             send = access_log.timed(send, scope, self._address(scope))
         try:
             # The server keeps its own scope: it logs the path, and can write no surrogates.
             scope = {**scope, "path": _path(scope)}
-            scope[caller.KEY] = self._caller(scope)
+            who = scope[caller.KEY] = self._caller(scope)
+            if not who.is_trusted:
+                self._limits.admit(who.address, scope.get("method", "GET"), scope["path"])
             app = self._reached(scope)
             if scope["path"].startswith(MANAGEMENT):
-                send = with_header(send, (VERSION_HEADER, self._version.encode()))
+                send = with_headers(send, (VERSION_HEADER, self._version.encode()))
                 self._check_version(scope)
         except errors.ChatctlError as refusal:
-            await refuse(scope, receive, send, refusal)
+            lines = cors.of_refusal(scope, self._origins)
+            await refuse(scope, receive, with_headers(send, *lines), refusal)
         else:
             await app(scope, receive, send)
         finally:
@@ -77,7 +85,7 @@ class Edge:
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
         try:
-            self.log_refused(scope, refusal.status)
+            self.log_refused(scope, refusal.status, refusal.detail)
             body = problems.body(refusal)
         finally:
             logs.request_id.reset(token)
@@ -91,10 +99,10 @@ class Edge:
         line = f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
         return f"{line}{head}\r\n".encode() + body
 
-    def log_refused(self, scope: Message, status: int) -> None:
+    def log_refused(self, scope: Message, status: int, reason: str | None = None) -> None:
         """Of a request that a protocol has answered by itself."""
         if access_log.is_on():
-            access_log.write(scope, self._address(scope), status, time.perf_counter())
+            access_log.write(scope, self._address(scope), status, time.perf_counter(), reason)
 
     def _address(self, scope: Message) -> str:
         """Empty on the admin socket."""
@@ -174,10 +182,10 @@ def _request_id(scope: Message) -> str:
     return event_id.make(times.now(), secrets.randbits(62))  # a UUID of version 7
 
 
-def with_header(send: Send, line: tuple[bytes, bytes]) -> Send:
+def with_headers(send: Send, *lines: tuple[bytes, bytes]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            message["headers"] = [*message.get("headers", ()), line]
+            message["headers"] = [*message.get("headers", ()), *lines]
         await send(message)
 
     return sending
@@ -197,6 +205,7 @@ async def refuse(
         {
             "type": f"{kind}.start",
             "status": refusal.status,
+            access_log.REASON: refusal.detail,
             "headers": [(name.encode(), value.encode()) for name, value in lines.items()],
         }
     )

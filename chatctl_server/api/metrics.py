@@ -17,6 +17,7 @@ from chatctl_server.live.traffic import EVICTION_REASONS, Traffic
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+Counts = Callable[[], Mapping[str, int]]
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -24,11 +25,12 @@ class _Totals(Collector):
     """What others count as plain numbers."""
 
     def __init__(
-        self, traffic: Traffic, presence: Presence, drops: Callable[[], Mapping[str, int]]
+        self, traffic: Traffic, presence: Presence, drops: Counts, limited: Counts
     ) -> None:
         self._traffic = traffic
         self._presence = presence
         self._drops = drops
+        self._limited = limited
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         traffic, presence = self._traffic, self._presence
@@ -54,6 +56,7 @@ class _Totals(Collector):
                 evicted,
             ),
             ("chatctl_queue_drops", "What a full queue did not take", "queue", self._drops()),
+            ("chatctl_rate_limited", "Requests refused by a limit", "limit", self._limited()),
         ):
             family = CounterMetricFamily(name, about, labels=[label])
             for key, value in values.items():
@@ -133,11 +136,10 @@ class Metrics:
         )
         ProcessCollector(registry=registry)
 
-    def collect(
-        self, traffic: Traffic, presence: Presence, drops: Callable[[], Mapping[str, int]]
-    ) -> None:
-        """``drops``: by queue, what it did not take because it was full."""
-        self.registry.register(_Totals(traffic, presence, drops))
+    def collect(self, traffic: Traffic, presence: Presence, drops: Counts, limited: Counts) -> None:
+        """``drops``: by queue, what it did not take because it was full. ``limited``: by limit,
+        the requests that it refused."""
+        self.registry.register(_Totals(traffic, presence, drops, limited))
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -8,20 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from litestar import Litestar, asgi
-from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler
 
-from chatctl_server.api import problems
+from chatctl_server.api import cors, problems
 from chatctl_server.api.authentication import Guard
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import Broadcasters, Face, Faces, Handlers
-from chatctl_server.settings.sources import Settings
-
-EXPOSED = ["Link", "Retry-After", "X-Request-Id"]
 
 
 class Framework(Litestar):
@@ -104,17 +100,8 @@ def _litestar(
         route_handlers=handlers,
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
-        cors_config=_cors(context.settings),
+        cors_config=cors.config(context.settings.cors_origins),
         request_max_body_size=context.settings.max_body_bytes,
         logging_config=None,
         **options,
-    )
-
-
-def _cors(settings: Settings) -> CORSConfig:
-    return CORSConfig(
-        allow_origins=list(settings.cors_origins),
-        allow_credentials=False,
-        max_age=600,
-        expose_headers=EXPOSED,
     )

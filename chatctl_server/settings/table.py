@@ -52,6 +52,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, values.KEY, "Key that GET /metrics asks for; without one it is open."
     ] = None
     trusted_proxies: Annotated[Networks, "Networks whose X-Forwarded-For header is believed."] = ()
+    deny_addresses: Annotated[Networks, "Networks whose requests are refused with 403."] = ()
+    allow_addresses: Annotated[
+        Networks, "Networks whose requests alone are taken; unset: those of all."
+    ] = ()
     cors_origins: Annotated[
         tuple[str, ...], values.ORIGINS, "Web origins whose pages may use the server; * is any."
     ] = ("*",)
@@ -164,6 +168,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_key_failures_per_minute: Annotated[
         CountOrOff, "Wrong API keys one IP address may send in a minute."
     ] = 100
+
+    rate_limit_per_minute: Annotated[
+        CountOrOff,
+        "HTTP requests a minute, of an IP address without and of a credential after sign-in.",
+    ] = 0
 
     data_callback_url: Annotated[
         Url, "Receives the data of a room at its creation, close and sync."

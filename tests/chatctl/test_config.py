@@ -27,6 +27,9 @@ RISKY = {
         "MAX_CONNECTIONS_PER_ADDRESS without TRUSTED_PROXIES: behind a proxy all users "
         "are one address"
     ),
+    "RATE_LIMIT_PER_MINUTE = 5\n": (
+        "RATE_LIMIT_PER_MINUTE without TRUSTED_PROXIES: behind a proxy all users are one address"
+    ),
     'TRUSTED_PROXIES = "0.0.0.0/0"\n': (
         "TRUSTED_PROXIES names every address: any client may say it is another one"
     ),

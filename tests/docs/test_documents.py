@@ -109,7 +109,7 @@ def test_every_route_is_documented_and_every_documented_one_is_there() -> None:
 
 def test_every_figure_of_the_metrics_is_named() -> None:
     metrics = Metrics()
-    metrics.collect(Traffic(), Presence(Limits(1)), dict)
+    metrics.collect(Traffic(), Presence(Limits(1)), dict, dict)
     names = {
         metric.name + ("_total" if metric.type == "counter" else "")
         for metric in metrics.registry.collect()

@@ -11,6 +11,8 @@ from chatctl_server.domain import events, text, tokens
 from chatctl_server.domain.times import SECOND
 from chatctl_server.settings.sources import Settings
 
+SIGNED = "room:token"  # the credential of who shows a good one
+
 # No escapes, and no more than a client writes.
 _PLAIN = re.compile(rb"[\w.~-]+=[\w.~:-]*(?:&[\w.~-]+=[\w.~:-]*){,9}")
 
@@ -61,7 +63,7 @@ def _by_token(query: dict[str, str], room_id: str, secrets: Sequence[str]) -> Jo
         token.user_id,
         text.check_name(name, "nickname"),
         _since(query),
-        "room:token",
+        SIGNED,
         granted_admin_at=int(token.issued_at * SECOND) if token.is_admin else None,
         expires_at=token.expires_at,
     )

@@ -6,11 +6,12 @@ from litestar.types import Receive, Scope, Send
 
 from chatctl_server import errors
 from chatctl_server.api import caller, edge
+from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import AsgiRoute
 from chatctl_server.api.parameters import room_uuid
 from chatctl_server.api.rooms.broadcaster import VIEW, RoomBroadcaster
-from chatctl_server.api.rooms.identity import Joiner, identify
+from chatctl_server.api.rooms.identity import SIGNED, Joiner, identify
 from chatctl_server.api.rooms.member import Member
 from chatctl_server.domain.references import RoomRef
 from chatctl_server.live.extensions import WAITS, WEBSOCKET
@@ -53,6 +54,9 @@ async def admit(
     _check_origin(context, scope)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
+    if joiner.credential == SIGNED:
+        address = caller.of(scope).address
+        context.limits.count_credential(Caller(address, SIGNED, user_id=joiner.user_id))
     return await broadcaster.open_rooms.find(context.store, room_id), joiner
 
 

@@ -164,7 +164,7 @@ def test_a_web_page_may_ask_from_anywhere_but_without_credentials(shared_server:
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
         exposed = answer.headers["access-control-expose-headers"]
-        assert set(exposed.split(", ")) == {"Link", "Retry-After", "X-Request-Id"}
+        assert set(exposed.split(", ")) == {"ETag", "Link", "Retry-After", "X-Request-Id"}
 
 
 def test_a_preflight_needs_no_key(stranger: httpx.Client) -> None:
@@ -180,6 +180,23 @@ def test_a_preflight_needs_no_key(stranger: httpx.Client) -> None:
             assert method in answer.headers["access-control-allow-methods"]
             assert "x-api-key" in answer.headers["access-control-allow-headers"].lower()
             assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_a_page_may_send_these_headers_and_no_others(stranger: httpx.Client) -> None:
+    allowed = (
+        "Authorization, Content-Type, X-Api-Key, X-Workspace-Id, X-Request-Id, X-Site-Key, "
+        "X-Visitor-Token, X-CSRF-Token, Last-Event-ID"
+    )
+    with stranger:
+        for names, status in ((allowed, 204), (allowed.lower(), 204), ("X-Anything", 400)):
+            asked = {
+                **ORIGIN,
+                "Access-Control-Request-Method": "GET",
+                "Access-Control-Request-Headers": names,
+            }
+            for path in ("/management/rooms", "/events/rooms/x"):
+                answer = stranger.options(path, headers=asked)
+                assert answer.status_code == status, names
 
 
 def test_a_host_that_is_none_is_400(shared_server: Server) -> None:

@@ -1,0 +1,113 @@
+"""Whose requests are taken: from which addresses, and how many within a minute."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from chatctl_server import errors
+from chatctl_server.api import caller
+from chatctl_server.api.caller import Caller
+from chatctl_server.settings.sources import Settings
+
+KEYS = 10_000
+WINDOW_SECONDS = 60.0
+EXEMPT = "/health"  # and what is below it
+
+
+class MinuteLimit:
+    """``per_minute`` of each key, in the minute that begins with its first; 0 is any number.
+
+    Remembers the newest 10,000 keys. ``sentence`` is said to what is beyond it, and ``refused``
+    counts that.
+    """
+
+    def __init__(self, per_minute: int, sentence: str, clock: Callable[[], float]) -> None:
+        self.refused = 0
+        self._per_minute = per_minute
+        self._sentence = sentence
+        self._clock = clock
+        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def check(self, key: str) -> None:
+        """Raises Throttled when the key has used up its number."""
+        since, count = self._seen.get(key, (0.0, 0))
+        left = since + WINDOW_SECONDS - self._clock()
+        if self._per_minute and count >= self._per_minute and left > 0:
+            self.refused += 1
+            raise errors.Throttled(self._sentence, retry_after=math.ceil(left))
+
+    def add(self, key: str) -> None:
+        if not self._per_minute:
+            return
+        now = self._clock()
+        since, count = self._seen.pop(key, (now, 0))
+        self._seen[key] = (since, count + 1) if now < since + WINDOW_SECONDS else (now, 1)
+        if len(self._seen) > KEYS:
+            self._seen.popitem(last=False)
+
+    def give_back(self, key: str) -> None:
+        """One that does not count after all."""
+        since, count = self._seen.get(key, (0.0, 0))
+        if count:
+            self._seen[key] = since, count - 1
+
+
+class RequestLimits:
+    """DENY_ADDRESSES, ALLOW_ADDRESSES, RATE_LIMIT_PER_MINUTE and API_KEY_FAILURES_PER_MINUTE.
+
+    A request counts for its address, until a credential is found good: then it counts for that
+    alone. So nobody is held up by who shares an address with them, unless that is used up: what
+    comes from it then is refused before its credential is looked at.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        def limit(per_minute: int, what: str) -> MinuteLimit:
+            return MinuteLimit(per_minute, f"Too many {what}", clock)
+
+        rate = settings.rate_limit_per_minute
+        self.wrong_keys = limit(
+            settings.api_key_failures_per_minute, "wrong API keys from this address"
+        )
+        self._of_address = limit(rate, "requests from this address (RATE_LIMIT_PER_MINUTE)")
+        self._of_credential = limit(rate, "requests with this credential (RATE_LIMIT_PER_MINUTE)")
+        self._denied_networks = settings.deny_addresses
+        self._allowed_networks = settings.allow_addresses
+        self._denied = 0
+
+    def admit(self, address: str, method: str, path: str) -> None:
+        """Before anything of the request is looked at. Raises Forbidden, Throttled.
+
+        A browser's preflight carries no credential and does nothing: it does not count.
+        """
+        self._filter(address)
+        is_exempt = path == EXEMPT or path.startswith(f"{EXEMPT}/") or method == "OPTIONS"
+        if not is_exempt:
+            self._of_address.check(address)
+            self._of_address.add(address)
+
+    def _filter(self, address: str) -> None:
+        allowed = self._allowed_networks
+        if caller.is_in(address, self._denied_networks):
+            self._denied += 1
+            raise errors.Forbidden("Requests from this address are refused (DENY_ADDRESSES)")
+        if allowed and not caller.is_in(address, allowed):
+            self._denied += 1
+            raise errors.Forbidden("This address is not one of ALLOW_ADDRESSES")
+
+    def count_credential(self, who: Caller) -> None:
+        """Once it was found good. Raises Throttled."""
+        if who.is_trusted:
+            return
+        self._of_address.give_back(who.address)
+        key = f"{who.credential} {who.user_id or ''}"
+        self._of_credential.check(key)
+        self._of_credential.add(key)
+
+    def refused(self) -> Mapping[str, int]:
+        """How many requests each limit has refused since the start."""
+        return {
+            "denied_address": self._denied,
+            "address": self._of_address.refused,
+            "credential": self._of_credential.refused,
+            "wrong_keys": self.wrong_keys.refused,
+        }
