@@ -17,6 +17,7 @@ from chatctl_server.api.management.face import MANAGEMENT
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms.face import ROOMS
 from chatctl_server.api.routes import InParts, whole
+from chatctl_server.api.team.face import TEAM
 from chatctl_server.domain import events, times
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.notifier import Notifier
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from chatctl_server.workers.callbacks.service import Callbacks
 
 VERSION = version("chatctl")
-FACES: Faces = (ROOMS, MANAGEMENT)
+FACES: Faces = (ROOMS, MANAGEMENT, TEAM)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0
@@ -245,6 +246,7 @@ def _connect(context: Context, broadcasters: Broadcasters) -> None:
     def committed(recorded: Sequence[events.Event]) -> None:
         try:
             for entry in recorded:
+                context.logins.publish(entry)
                 api_faces.publish(broadcasters, entry)
                 context.hub.advance(entry.offset)
             posts = sum(isinstance(entry.payload, events.MessagePosted) for entry in recorded)

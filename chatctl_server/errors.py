@@ -51,8 +51,18 @@ class Unauthorized(ChatctlError):
     code, status, title = "unauthorized", 401, "Authentication required"
 
 
+class TokenRevoked(Unauthorized):
+    code, title = "token_revoked", "Token was revoked"
+
+
 class Forbidden(ChatctlError):
     code, status, title = "forbidden", 403, "Not allowed"
+
+
+class NotAllowed(ChatctlError):
+    """Of a known caller who has not the right."""
+
+    code, status, title = "not_allowed", 403, "Not allowed"
 
 
 class NotAParticipant(ChatctlError):
@@ -93,6 +103,14 @@ class MessageNotFound(NotFound):
     code, title = "message_not_found", "Message not found"
 
 
+class AccountNotFound(NotFound):
+    code, title = "user_not_found", "User not found"
+
+
+class WorkspaceNotFound(NotFound):
+    code, title = "workspace_not_found", "Workspace not found"
+
+
 class EndpointNotFound(NotFound):
     code, title = "endpoint_not_found", "Endpoint not found"
 
@@ -107,6 +125,14 @@ class MethodNotAllowed(ChatctlError):
 
 class Conflict(ChatctlError):
     code, status, title = "conflict", 409, "Conflict"
+
+
+class EmailTaken(Conflict):
+    code, title = "email_taken", "E-mail is taken"
+
+
+class NameTaken(Conflict):
+    code, title = "name_taken", "Name is taken"
 
 
 class Ambiguous(ChatctlError):

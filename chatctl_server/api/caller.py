@@ -16,12 +16,14 @@ KEY = "chatctl.caller"
 
 class Caller(msgspec.Struct, frozen=True):
     """``credential`` is what showed who they are, empty as long as nothing has. ``is_trusted``: it
-    was the transport, no key is asked for."""
+    was the transport, no key is asked for. ``account`` and ``login_id``: of an access token."""
 
     address: str
     credential: str = ""
     user_id: str | None = None
     is_trusted: bool = False
+    account: int = 0
+    login_id: str = ""
 
     def actor(self) -> events.Actor:
         return events.Actor(self.user_id, self.credential, self.address or None)
@@ -44,6 +46,14 @@ def header(scope: Scope, name: bytes) -> bytes | None:
         if key == name:
             found = value
     return found
+
+
+def bearer(scope: Scope) -> str | None:
+    """The token in ``Authorization: Bearer`` (RFC 6750), None for another scheme or none."""
+    scheme, _, token = (header(scope, b"authorization") or b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        return None
+    return token.strip().decode("latin-1")
 
 
 def has_forwarded_header(scope: Scope) -> bool:

@@ -8,10 +8,12 @@ from litestar.di import NamedDependency
 
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.request_limits import RequestLimits
+from chatctl_server.domain.access_tokens import AccessTokens
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.log_tail import LogTail
+from chatctl_server.live.logins import Logins
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Presence
 from chatctl_server.live.timer import Timer
@@ -79,6 +81,7 @@ class Context:
         self.timer = Timer()
         self.streams = OpenStreams()
         self.log_tail = LogTail()
+        self.logins = Logins()
         self.notifier = notifier
         self.due = due
         self.tries = tries
@@ -90,6 +93,11 @@ class Context:
         self.is_serving = is_serving
         self.serving = Serving()
         self.limits = RequestLimits(settings, time.monotonic)
+
+    def access_tokens(self) -> AccessTokens:
+        """Raises InvalidSetting without a secret."""
+        settings = self.settings
+        return AccessTokens(settings.jwt_secret, settings.jwt_issuer, settings.jwt_audience)
 
 
 GivenContext = NamedDependency[Context]  # of a route's parameter ``context``

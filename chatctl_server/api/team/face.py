@@ -1,0 +1,58 @@
+"""Team chat: accounts, workspaces, chats, messages, files, under ``/api``."""
+
+from typing import Any
+
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.api import caller
+from chatctl_server.api.authentication import Authenticator, Credentials
+from chatctl_server.api.caller import Caller, Scope
+from chatctl_server.api.context import Context
+from chatctl_server.api.faces import Face
+from chatctl_server.domain import accounts
+from chatctl_server.domain.access_tokens import AccessTokens
+from chatctl_server.live.logins import Logins
+
+
+class ByAccessToken:
+    """In ``Authorization: Bearer``."""
+
+    def __init__(self, tokens: AccessTokens, logins: Logins) -> None:
+        self._tokens = tokens
+        self._logins = logins
+
+    async def __call__(self, scope: Scope, who: Caller) -> Caller | None:
+        given = caller.bearer(scope)
+        if given is None:
+            return None
+        token = self._tokens.read(given)
+        self._logins.check(token)
+        return msgspec.structs.replace(
+            who,
+            credential="account",
+            user_id=accounts.user_id(token.account),
+            account=token.account,
+            login_id=token.login_id,
+            is_trusted=False,
+        )
+
+
+def _authenticators(context: Context) -> tuple[Authenticator, ...]:
+    if not context.settings.jwt_secret:  # a command's own process
+        return ()
+    return (ByAccessToken(context.access_tokens(), context.logins),)
+
+
+ACCOUNT = Credentials(
+    _authenticators, "An access token is missing: Authorization: Bearer …", ("AccessToken",)
+)
+TEAM: Face[Any] = Face("team", credentials=ACCOUNT)
+
+
+def account_of(scope: Scope) -> int:
+    """Whose request it is."""
+    who = caller.of(scope)
+    if not who.account:
+        raise errors.Unauthorized(ACCOUNT.missing)
+    return who.account
