@@ -120,7 +120,7 @@ TYPES: tuple[EventType, ...] = (
     audited("state", ChatUpdated, "* the chat was changed"),
     unaudited("state", ParticipantRoleChanged, "* {user_id} is now {role}"),
     unaudited("session", PreferencesSet, "* {user_id} is notified of: {notify}"),
-    unaudited("message", MessageEdited, "* message {message_id} was edited: {content}"),
+    unaudited("message", MessageEdited, "* message {message_id} was edited: {what}"),
     unaudited("state", ReactionAdded, "* {user_id} reacted to message {message_id}: {emoji}"),
     unaudited("state", ReactionRemoved, "* {user_id} took back {emoji} from message {message_id}"),
     unaudited("state", MessagePinned, "* {user_id} pinned message {message_id}"),

@@ -9,6 +9,7 @@ import msgspec
 
 from chatctl.show import sentences
 from chatctl_server.domain import events, times
+from chatctl_server.domain.chat_events import ChatSnapshot
 from chatctl_server.storage.whereabouts import NOWHERE
 from chatctl_server.views.events import event_object
 
@@ -26,6 +27,13 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "nickname": ("Anna",),
     "reason": (None, "spam", "left", "crashed"),
     "status": ("enabled", "disabled"),
+    # Of chats and accounts: no sentence shows them.
+    "chat": (ChatSnapshot("group", "lunch", "", "u1", AT, ("u1", "u2")),),
+    "login_ids": (("some-id",),),
+    "members": ((), ("u1", "u2")),
+    "mentions": ((), (7,)),
+    "reactions": ((),),
+    "scopes": (("rooms",), ("rooms", "metrics:read")),
     "values": (msgspec.Raw(b'{"a": null}'), msgspec.Raw(b"null"), msgspec.Raw(b"[1]")),
     "payload": (msgspec.Raw(b'{"a": null}'), msgspec.Raw(b"[]")),
     "url": ("https://example.org/hook",),

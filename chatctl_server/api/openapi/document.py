@@ -32,6 +32,12 @@ SECURITY = {
         "name": "X-Api-Key",
         "description": "The value of the setting `ADMIN_API_KEY`",
     },
+    "AccessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `token` of a sign-in or a refresh",
+    },
     "MetricsKey": {
         "type": "http",
         "scheme": "bearer",

@@ -14,6 +14,7 @@ from chatctl_server.api.problems import MEDIA_TYPE
 Schema = dict[str, Any]  # free JSON
 
 KEY = "YOUR_ADMIN_KEY"
+TOKEN = "YOUR_ACCESS_TOKEN"  # noqa: S105  a place for it
 
 
 def render(document: Schema, language: Language, address: str) -> bytes:
@@ -145,6 +146,8 @@ class _Page:
                 return self._words.no_key
             case [{"ApiKey": _}]:
                 return self._words.key
+            case [{"AccessToken": _}]:
+                return self._words.for_account
             case _:
                 return self._words.metrics_key
 
@@ -254,6 +257,8 @@ def curl(path: str, method: str, operation: Schema, server: str) -> str:
     lines = [f"curl {action}{shlex.quote(server + examples.address(path, operation))}"]
     if operation.get("security") == [{"ApiKey": []}]:
         lines.append(f"-H {shlex.quote(f'X-Api-Key: {KEY}')}")
+    elif operation.get("security") == [{"AccessToken": []}]:
+        lines.append(f"-H {shlex.quote(f'Authorization: Bearer {TOKEN}')}")
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         lines.append(f"-H {shlex.quote(f'Content-Type: {media_type}')}")
         lines.append(f"-d {shlex.quote(json.dumps(content['example'], ensure_ascii=False))}")

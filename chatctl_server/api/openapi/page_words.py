@@ -13,6 +13,7 @@ class PageWords(NamedTuple):
     key: str
     no_key: str
     metrics_key: str
+    for_account: str
     parameters: str
     body: str
     example: str
@@ -41,6 +42,7 @@ WebSocket. The protocol in full is in `docs/rooms.md`. The same as here, for pro
 OpenAPI 3.1: """,
     key="Needs the header `X-Api-Key` with the value of the setting `ADMIN_API_KEY`.",
     no_key="Needs no key.",
+    for_account="Needs an access token: `Authorization: Bearer …`, the `token` of a sign-in.",
     metrics_key="With the setting `METRICS_KEY`: needs `Authorization: Bearer METRICS_KEY`.",
     parameters="Parameters",
     body="Body",
@@ -77,6 +79,7 @@ CHINESE: Final = PageWords(
 完整协议见 `docs/rooms.md`；各接口的说明为英文。供程序读取的 OpenAPI 3.1 描述：""",
     key="需要请求头 `X-Api-Key`，其值为配置项 `ADMIN_API_KEY`。",
     no_key="不需要密钥。",
+    for_account="需要访问令牌：`Authorization: Bearer …`，即登录返回的 `token`。",
     metrics_key="设置了 `METRICS_KEY` 时，需要 `Authorization: Bearer METRICS_KEY`。",
     parameters="参数",
     body="请求体",
