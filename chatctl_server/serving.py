@@ -26,7 +26,13 @@ from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
 from chatctl_server.process import fingerprints, lock, memory, servers, sockets
 from chatctl_server.process.paths import Paths, find_paths
-from chatctl_server.settings.sources import Loaded, Settings, parse, secret_values
+from chatctl_server.settings.sources import (
+    Loaded,
+    Settings,
+    misspelt_in_environment,
+    parse,
+    secret_values,
+)
 from chatctl_server.storage import maintenance
 
 logger = logging.getLogger("chatctl.server")
@@ -47,7 +53,7 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
     directory = servers.runtime_dir()
     _remove_dead(directory)
     place = find_paths(settings, directory)
-    place.warnings.extend(loaded.warnings)
+    place.warnings.extend([*loaded.warnings, *misspelt_in_environment()])
     with contextlib.ExitStack() as stack:
         tcp = _bound(settings, place, stack)  # before anything is made
         held = stack.enter_context(

@@ -73,6 +73,8 @@ def _loaded(options: Options) -> "Loaded":
 
 
 def _risks(loaded: "Loaded") -> Iterator[str]:
+    from chatctl_server.settings.sources import misspelt_in_environment
+
     settings = loaded.settings
     yield from _open_to_the_network(settings)
     if settings.room_identity == "open" and settings.room_token_secret:
@@ -85,6 +87,7 @@ def _risks(loaded: "Loaded") -> Iterator[str]:
         yield "TRUSTED_PROXIES names every address: any client may say it is another one"
     for name in loaded.unknown:
         yield f"there is no setting {name}: is it another program's?"
+    yield from misspelt_in_environment()
     yield from _of_database(settings)
     yield from _secrets_in_readable_files(loaded)
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from chatctl_server.errors import InvalidSetting
-from chatctl_server.settings import secret_files, values
+from chatctl_server.settings import secret_files, spelling, values
 from chatctl_server.settings.files import (
     FoundSetting,
     ReadFile,
@@ -44,6 +44,7 @@ __all__ = [
     "Settings",
     "database_path",
     "load",
+    "misspelt_in_environment",
     "parse",
     "secret_values",
 ]
@@ -108,7 +109,31 @@ def _text(source: Mapping[str, FoundSetting], name: str) -> str | None:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, FoundSetting]:
     names = (*KNOWN, "RUST_LOG")
-    return {name: FoundSetting(environ[name], "environment") for name in names if name in environ}
+    found = {name: FoundSetting(environ[name], "environment") for name in names if name in environ}
+    if "LANGUAGE" in found and _is_of_a_terminal(found["LANGUAGE"].text):
+        del found["LANGUAGE"]
+    return found
+
+
+def _is_of_a_terminal(language: str) -> bool:
+    """gettext's variable has the same name, and desktops set it to the likes of ``en_US:en``."""
+    try:
+        SETTINGS["LANGUAGE"].value_type.parse(language.strip())
+    except Refused:
+        return True
+    return False
+
+
+def misspelt_in_environment(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """What is to be warned of: the environment is also other programs', so a slip is not refused.
+    Not part of ``load``, since few commands have the time for it."""
+    others = sorted(environ.keys() - set(KNOWN))
+    slips = {name: spelling.slip_of(name.upper(), KNOWN) for name in others}
+    return [
+        f"there is no setting {name} (environment): did you mean {meant}?"
+        for name, meant in slips.items()
+        if meant is not None
+    ]
 
 
 def _from_flags(flags: Mapping[str, str | None]) -> dict[str, FoundSetting]:

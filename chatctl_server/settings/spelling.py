@@ -8,9 +8,9 @@ _SHORTEST_BEGINNING = 6
 
 def meant(name: str, known: Collection[str]) -> str | None:
     """The setting that the name is within two letters of, begins with, or is the beginning of."""
-    near = sorted((distance(name, each), each) for each in known if _may_be(name, each))
-    if near and near[0][0] <= SLIPS:
-        return near[0][1]
+    slip = slip_of(name, known)
+    if slip is not None:
+        return slip
     for each in sorted(known, key=len, reverse=True):
         is_beginning = len(name) >= _SHORTEST_BEGINNING and each.startswith(name)
         if name.startswith(each) or is_beginning:
@@ -18,8 +18,16 @@ def meant(name: str, known: Collection[str]) -> str | None:
     return None
 
 
+def slip_of(name: str, known: Collection[str]) -> str | None:
+    """The nearest setting that the name is within two letters of."""
+    near = sorted((distance(name, each), each) for each in known if _may_be(name, each))
+    return near[0][1] if near and near[0][0] <= SLIPS else None
+
+
 def _may_be(name: str, known: str) -> bool:
-    return abs(len(name) - len(known)) <= SLIPS
+    """Cheap, and True of all that are near: a slip exchanges one letter for one other at most."""
+    letters = len(set(name) ^ set(known))
+    return abs(len(name) - len(known)) <= SLIPS and letters <= 2 * SLIPS
 
 
 def distance(one: str, other: str) -> int:

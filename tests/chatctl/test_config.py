@@ -119,6 +119,14 @@ class TestCheck:
         )
         assert done.exit == 0
 
+    def test_a_slip_in_the_environment_is_told(self, here: Here) -> None:
+        _write(here, "chatctl.toml", SOUND)
+        done = here("config", "check", ROOM_IDENTTY="token")
+        assert (done.stderr, done.exit) == (
+            "chatctl: warning: there is no setting ROOM_IDENTTY (environment): "
+            "did you mean ROOM_IDENTITY?\n", 0,
+        )  # fmt: skip
+
     def test_settings_in_env_are_a_configuration(self, here: Here) -> None:
         path = _write(here, ".env", "DATABASE_URL=sqlite:./chat.db\n")
         assert json.loads(here("config", "check", "--json").stdout)["configuration"] == str(path)

@@ -44,3 +44,8 @@ def test_a_directory_that_is_not_there(chatctl: Chatctl, tmp_path: Path) -> None
     for words in (("serve", "--bind", "127.0.0.1:0"), ("db", "migrate")):
         assert chatctl(*words, "--db", f"sqlite:{home}/a.db") == ("", expected, NOT_FOUND)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_slip_in_the_environment_is_in_the_log(tmp_path: Path) -> None:
+    with running(tmp_path, ROOM_IDENTTY="token", LANGUAGE="de_DE:de") as server:
+        assert "ROOM_IDENTTY (environment): did you mean ROOM_IDENTITY?" in server.log.read_text()

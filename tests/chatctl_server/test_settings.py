@@ -132,6 +132,25 @@ def test_what_is_another_programs_in_dotenv_is_named(place: Place) -> None:
         assert loaded.unknown == (f"{key} (.env line 1)",)
 
 
+def test_a_terminals_language_is_not_the_servers(place: Place) -> None:
+    """gettext's LANGUAGE is set on many desktops, and sudo passes it on."""
+    for text in ("en_US:en", "de", "zh_CN:zh"):
+        loaded = place.load(environ={"LANGUAGE": text})
+        assert (loaded.settings.language, loaded.origin["LANGUAGE"]) == ("zh", "default")
+    assert place.load(environ={"LANGUAGE": "en"}).settings.language == "en"
+    place.dotenv("LANGUAGE=en\n")
+    assert place.load(environ={"LANGUAGE": "de_DE:de"}).settings.language == "en"
+    place.dotenv("LANGUAGE=en_US:en\n")
+    assert place.refusal().field == "LANGUAGE"
+
+
+def test_a_slip_in_the_environment_is_warned_of() -> None:
+    environ = {"ROOM_IDENTTY": "token", "ROOM_IDENTITY": "open", "API_KEY": "x", "PATH": "/bin"}
+    assert sources.misspelt_in_environment(environ) == [
+        "there is no setting ROOM_IDENTTY (environment): did you mean ROOM_IDENTITY?"
+    ]
+
+
 class TestConfigFile:
     def test_config_wins_over_chat_config_over_the_one_in_the_directory(self, place: Place) -> None:
         for number, name in enumerate(["chatctl.toml", "env.toml", "flag.toml"], start=1):
