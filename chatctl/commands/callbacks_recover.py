@@ -20,7 +20,7 @@ from chatctl.show.output import Column
 
 _RESULT = output.columns(
     "count deliveries number; first_id first id; first_at first planned time; last_id last id; "
-    "last_at last planned time"
+    "last_at last planned time; due_now due now number"
 )
 _EXPECTED = Column("expected_seconds", "expected seconds", "number")
 _USUAL_RATE = "50/s"
@@ -83,6 +83,7 @@ class RecoveryRun:
         self._per_second = pace.rate(rate, "--rate")
         self._after = after
         self._count = 0
+        self._due_now = 0
         self._first: Json = None
         self._last: Json = None
 
@@ -110,10 +111,11 @@ class RecoveryRun:
             given = {} if self._after is None else {"after": self._after}
             page = server.post(f"{endpoints.PATH}/recover", {**self._body, **given, "limit": limit})
             self._count += page["count"]
+            self._due_now += page.get("due_now", 0)
             self._first = self._first or page["first"]
             self._last = page["last"] or self._last
             self._after = page["next"]
-            if self._count and not self._body["dry_run"]:
+            if (self._count or self._due_now) and not self._body["dry_run"]:
                 server.note_waiting()
             yield page["count"]
             if self._after is None:
@@ -139,11 +141,11 @@ class RecoveryRun:
         ends = {"first": self._first, "last": self._last}
         if self._options.json:
             shown = {name: each and with_times(each) for name, each in ends.items()}
-            changed = bool(self._count and not is_dry)
-            told = {"changed": changed, "count": self._count, **shown, "dry_run": is_dry}
-            output.document({**told, **expected})
+            changed = bool((self._count or self._due_now) and not is_dry)
+            told = {"changed": changed, "count": self._count, "due_now": self._due_now, **shown}
+            output.document({**told, "dry_run": is_dry, **expected})
             return
-        row = {"count": self._count, **expected}
+        row = {"count": self._count, "due_now": self._due_now, **expected}
         for name, each in ends.items():
             row |= {} if each is None else _told(name, each)
         if sys.stdout.isatty() and not is_dry:
@@ -156,7 +158,9 @@ class RecoveryRun:
         one = self._count == 1
         if self._body["dry_run"]:
             return f"{self._count:,} {'delivery was' if one else 'deliveries were'} counted"
-        return f"{self._count:,} {'delivery is' if one else 'deliveries are'} on the way again"
+        waited = "; what waited for its next try is tried now" if self._due_now else ""
+        again = f"{self._count:,} {'delivery is' if one else 'deliveries are'} on the way again"
+        return again + waited
 
     def _rest(self) -> str:
         """The command for what is left, with fixed times: an age would have moved on."""

@@ -56,12 +56,14 @@ class PortionStart(NamedTuple):
 
 
 class Portion(NamedTuple):
-    """``following``: where the next one begins; None at the end."""
+    """``following``: where the next one begins; None at the end. ``due_now``: ordering keys that
+    waited for a retry."""
 
     size: int
     first: DeliveryListed | None
     last: DeliveryListed | None
     following: PortionStart | None
+    due_now: int = 0
 
 
 class Missing(NamedTuple):
@@ -100,17 +102,27 @@ def revive(
     homes = _homes(_known(tx.db), _targets(tx.db, outage.endpoint_id))
     which: delivery_lists.Among = "failed" if outage.only == "failed" else "finished"
     end = deliveries.newest_id(tx.db) if place.end is None else place.end
+    due_now = _hurry_what_waits(tx.db, outage) if place == PortionStart() else 0
     ids, limit = (place.after, end), outage.limit
     found = delivery_lists.among(tx.db, which, list(homes), ids, outage.window, limit)
     for number in () if outage.is_dry_run else found:
         stored = deliveries.one(tx.db, number)
         assert stored is not None
         _make_pending(tx, stored, homes[stored.endpoint], settings)
-    if place == PortionStart() and not outage.is_dry_run:
-        for target in _targets(tx.db, outage.endpoint_id):
-            deliveries.hurry_ordering_keys(tx.db, target.id, MOST_HURRIED)
     following = PortionStart(found[-1], end) if len(found) == limit else None
-    return _recorded(tx, actor, outage, _portion(tx.db, found, following))
+    portion = _portion(tx.db, found, following)._replace(due_now=due_now)
+    return _recorded(tx, actor, outage, portion)
+
+
+def _hurry_what_waits(db: Database, outage: Outage) -> int:
+    """How many ordering keys; a dry run only counts them."""
+    did = 0
+    for target in _targets(db, outage.endpoint_id):
+        if outage.is_dry_run:
+            did += len(deliveries.waiting_keys(db, target.id, MOST_HURRIED))
+        else:
+            did += deliveries.hurry_ordering_keys(db, target.id, MOST_HURRIED)
+    return did
 
 
 def find_missing(

@@ -365,10 +365,15 @@ _WAITING_KEYS = Query("""SELECT conversation FROM ordering_key INDEXED BY orderi
     WHERE endpoint = :endpoint AND is_slow IN (0, 1) AND due_at > 0 AND delay > 0 LIMIT :limit""")
 
 
+def waiting_keys(db: Database, endpoint: int, limit: int) -> list[int]:
+    """The conversations of those that wait for a retry."""
+    return [key for (key,) in _WAITING_KEYS.rows(db, endpoint=endpoint, limit=limit)]
+
+
 def hurry_ordering_keys(db: Database, endpoint: int, limit: int) -> int:
     """As many as wait for a retry, up to the limit."""
-    found = _WAITING_KEYS.rows(db, endpoint=endpoint, limit=limit)
-    for (conversation,) in found:
+    found = waiting_keys(db, endpoint, limit)
+    for conversation in found:
         hurry_ordering_key(db, endpoint, conversation)
     return len(found)
 

@@ -5,13 +5,14 @@ import shlex
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prepared_server import Answer, Asked, Chatctl, Prepared, lines, problem
 from receivers import Receiver, answer, receiver
 from same_process import Here
-from world import PATIENCE_SECONDS, Server, eventually, running
+from world import KEY, PATIENCE_SECONDS, Server, eventually, running
 
 from chatctl.input import endpoints
 from chatctl.input.pace import Pace, rate
@@ -54,6 +55,7 @@ def test_all_pages_are_asked_for(here: Here, server: Prepared) -> None:
         "count": 5,
         "first": {"delivery_id": f"{ID}0", "planned_at": "2026-01-02T03:04:05Z"},
         "last": {"delivery_id": f"{ID}2", "planned_at": "2026-01-02T03:04:07Z"},
+        "due_now": 0,
         "dry_run": False,
     }
     body = {"since": 1_767_323_045, "until": 1_767_398_400, "only": "failed", "dry_run": False,
@@ -69,7 +71,8 @@ def test_a_dry_run_counts_and_tells_the_time(here: Here, server: Prepared) -> No
     done = _recover(here, server, "--dry-run", "--rate", "600/m", "--only", "all")
     assert done.stdout == lines(
         "deliveries\t1250", f"first\t{ID}0", "first planned\t2026-01-02T03:04:05Z",
-        f"last\t{ID}3", "last planned\t2026-01-02T03:04:08Z", "expected seconds\t125.0",
+        f"last\t{ID}3", "last planned\t2026-01-02T03:04:08Z", "due now\t0",
+        "expected seconds\t125.0",
     )  # fmt: skip
     assert (done.stderr, done.exit) == ("", 0)
     assert isinstance(server.asked[0].body, dict)
@@ -240,6 +243,31 @@ def test_what_an_outage_cost_arrives_after_it(
     eventually(lambda: not served.json(*words))
     assert served.json(*args)["count"] == 0
     assert served.json(*args, "--only", "all", "--dry-run")["count"] == 5
+
+
+def test_what_waits_for_its_next_try_is_tried_now(tmp_path: Path, here: Here) -> None:
+    """With exponential delays nothing is given up for days; who has mended the receiver does not
+    wait for the next try."""
+    with receiver(answer(500)) as hook:
+        settings = {"ROOM_EVENT_CALLBACK_URL": hook.url, "CALLBACK_BACKOFF": "exponential"}
+        with running(tmp_path, CALLBACK_RETRY_DELAY_SECONDS="600", **settings) as server:
+            server.create_room()
+            words = ("--server", server.url, "--api-key-file", "key")
+            (here.directory / "key").write_text(KEY)
+            waiting = ("callbacks", "deliveries", "--status", "pending", *words)
+            eventually(lambda: [each["tries"] for each in here.json(*waiting)] == [1])
+            hook.behave(answer(200))
+            args = ("callbacks", "recover", "--since", "1h", *words)
+            counted = here.json(*args, "--dry-run")
+            assert (counted["count"], counted["due_now"], counted["changed"]) == (0, 1, False)
+            done = here.as_terminal(80, *args)
+            assert done.stdout == (
+                "0 deliveries are on the way again; what waited for its next try is tried now\n"
+            )
+            hook.wait_for(2)
+            eventually(lambda: here.json(*waiting) == [])
+            again = here.json(*args)
+            assert (again["due_now"], again["changed"]) == (0, False)
 
 
 def test_on_the_file_nothing_is_paced(here: Here, chatctl: Chatctl) -> None:

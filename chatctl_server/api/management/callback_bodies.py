@@ -74,3 +74,6 @@ class Recovered(msgspec.Struct, frozen=True):
     first: Annotated[DeliveryObject | None, means("The first of them")]
     last: Annotated[DeliveryObject | None, means("The last of them")]
     next: Annotated[str | None, means("What `after` is for the next page; null at the end")]
+    due_now: Annotated[
+        int, means("Rooms, at each endpoint, whose callbacks waited for a retry that comes now", 0)
+    ] = 0

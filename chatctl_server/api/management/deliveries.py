@@ -150,9 +150,8 @@ async def recover_deliveries(
     request: AnyRequest, context: GivenContext, data: JSONBody[callback_bodies.Recover]
 ) -> callback_bodies.Recovered:
     """`failed`: what was given up or skipped is pending again, and what waits for its next try is
-    tried now. `missing`: deliveries are made of
-    events of which an enabled endpoint was not told, as far back as deliveries are kept. `all`:
-    both, and what has arrived, again.
+    tried now (`due_now`). `missing`: deliveries are made of events of which an enabled endpoint was
+    not told, as far back as deliveries are kept. `all`: both, and what has arrived, again.
 
     A call does one page: repeat it with `next` as `after`, as fast as the receivers can take it,
     until `next` is null; a page may be empty before that. `dry_run` changes nothing.
@@ -173,6 +172,7 @@ async def recover_deliveries(
         None if portion.first is None else views.delivery(portion.first),
         None if portion.last is None else views.delivery(portion.last),
         _cursor(portion.following, phase, data.only),
+        portion.due_now,
     )
 
 

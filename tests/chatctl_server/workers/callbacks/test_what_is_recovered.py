@@ -264,11 +264,13 @@ def test_what_waits_for_its_next_try_is_tried_now(desk: Offline) -> None:
     wanted = desk.call(lambda tx: deliveries.next_due(tx.db, endpoint.id, tx.now))
     assert wanted == desk.now + 3600 * SECOND
     for is_dry_run in (True, False):
-        assert revive(desk, is_dry_run=is_dry_run).size == 0
+        portion = revive(desk, is_dry_run=is_dry_run)
+        assert (portion.size, portion.due_now) == (0, 1)
         found = desk.call(
             lambda tx: deliveries.due(tx.db, endpoint.id, is_slow=False, now=tx.now, limit=10)
         )
         assert len(found) == (0 if is_dry_run else 1)
+    assert revive(desk).due_now == 0
 
 
 def portions(
