@@ -46,6 +46,8 @@ def status(options: Options) -> None:
             f"the server cannot use its database {found['database']}",
             f"its log; {moved.hint(found['pid'], Path(found['database']))}",
         )
+    if found.get("database_error"):
+        output.note(options, f"the last change failed: {found['database_error']}")
     given_up.tell(options, found.get("callbacks_failed", 0), found.get("oldest_failed_at"))
     _tell_late(options, receiving)
 

@@ -24,7 +24,7 @@ from chatctl_server.domain import event_id
 
 # Of this moment, of this machine, or of a server alone.
 _OF_THE_PLACE = (
-    "address", "backlog", "connections", "database", "database_bytes", "durable",
+    "address", "backlog", "connections", "database", "database_bytes", "database_error", "durable",
     "duration_seconds", "file", "health", "latency_ms", "pid", "started_at", "uptime_seconds",
 )  # fmt: skip
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -20,9 +20,12 @@ def test_the_disk_has_no_room_for_a_while(server: Server) -> None:
     assert any(isinstance(code, str) for code in refused.values())
     health = server.http.get("/health").json()
     assert health["status"] == "degraded"
-    assert server.http.get("/management/status").json()["health"] == "degraded"
+    told = server.chatctl("status")
+    assert "health\tdegraded\n" in told.stdout
+    assert told.stderr.startswith("chatctl: the last change failed: ")
     _limit_files(server, resource.RLIM_INFINITY)
     eventually(lambda: server.http.get("/health").json()["status"] == "healthy")
+    assert server.http.get("/management/status").json()["database_error"] is None
     acked |= {name: seq for name, seq in refused.items() if isinstance(seq, int)}
     repeated = [name for name, outcome in refused.items() if isinstance(outcome, str)]
     acked |= _outcomes(anna, repeated, size=4000)

@@ -62,6 +62,7 @@ class Status(msgspec.Struct, frozen=True):
         int, means("Callbacks that were given up, and not recovered since", 0)
     ]
     oldest_failed_at: fields.OldestFailedAt
+    database_error: Annotated[str | None, means("Why the last commit failed; null when it did not")]
     health: Annotated[
         str,
         means(
@@ -132,6 +133,7 @@ async def status(context: GivenContext) -> Status:
         callbacks_pending=callbacks_waiting.pending,
         callbacks_failed=callbacks_waiting.failed,
         oldest_failed_at=times.seconds_or_none(callbacks_waiting.oldest_failed_at),
+        database_error=None if (error := context.store.trouble) is None else error.detail,
         health=_health(context, counted.receiving),
     )
 
