@@ -31,7 +31,7 @@ _ELSEWHERE = {
     "chatctl events ls": (_FOLLOW, "chatctl events tail -f"),
     "chatctl callbacks ls": (_FOLLOW, "chatctl callbacks tail -f"),
 }
-_VERBS = {"list": "ls"}  # of other programs
+_VERBS = {"list": "ls", "delete": "rm", "remove": "rm"}  # of other programs
 
 
 def main() -> NoReturn:
@@ -162,20 +162,24 @@ def _misused(error: TyperException) -> Failure:
 
 
 def _elsewhere(message: str, command: str) -> str | None:
-    """Of something missing, an example. Of an option of other servers, ours. Of a first word that
-    is no command: the verb of that name, or the noun with that in it."""
+    """Of something missing, an example. Of an option or a verb of other programs, ours. Of a first
+    word that is no command: the verb of that name, or the noun with that in it."""
     if message.startswith("Missing "):
         return registry.example(command)
     options, meant = _ELSEWHERE.get(command, ((), ""))
     if message.removeprefix("No such option: ") in options:
         return meant
     found = re.fullmatch(r"No such command '([\w-]+)'\.?", message)
-    if found is None or command != "chatctl":
+    if found is None:
         return None
     word = found[1]
+    paths = [path for path, _, _ in registry.commands()]
+    if command != "chatctl":
+        ours = f"{command} {_VERBS.get(word)}"
+        return ours if ours in paths else None
     if word == "version":
         return "chatctl --version"
-    verbs = [path for path, _, _ in registry.commands() if path.split()[-1] == word]
+    verbs = [path for path in paths if path.split()[-1] == word]
     word = word.removesuffix("s")
     nouns = [
         f"chatctl {each}"
@@ -192,7 +196,7 @@ def _near(typed: str, possible: list[str]) -> list[str]:
     word = typed.strip("-")
     ratios = {each: SequenceMatcher(None, word, each.strip("-")).ratio() for each in possible}
     near = [each for each in possible if ratios[each] >= _A_SLIP or each.startswith(typed)]
-    return sorted(near, key=lambda each: (each != _VERBS.get(typed), -ratios[each]))
+    return sorted(near, key=lambda each: -ratios[each])
 
 
 def _unexpected(error: BaseException) -> Failure:

@@ -27,6 +27,10 @@ _POSTED_SINCE = (
     "what was posted after this backup is gone, and its numbers will be given again: "
     "clients that were connected must load the history anew"
 )
+_NOT_IN_IT = (
+    "what was posted after this backup is not in it; if there was anything, clients that were "
+    "connected must load the history anew"
+)
 
 if TYPE_CHECKING:
     from chatctl_server.storage.maintenance import BackedUp, BackedUpInto
@@ -289,7 +293,7 @@ def restore(
         done = maintenance.restore(path, source.absolute())
     if done.manifest is None:
         output.note(options, f"{source} has no manifest beside it: no checksum was compared")
-    output.note(options, _POSTED_SINCE)
+    output.note(options, _POSTED_SINCE if done.replaced else _NOT_IN_IT)
     _record(options, done)
 
 

@@ -17,13 +17,13 @@ _USER = output.columns(
 )
 _ROOMS = output.columns(
     "room_id ROOM_ID id; room_name NAME; status STATUS id; messages MESSAGES number; "
-    "sessions SESSIONS number; last_join_time LAST_JOIN time; is_connected HERE; is_admin ADMIN; "
+    "sessions SESSIONS number; last_join_time LAST JOIN time; is_connected HERE; is_admin ADMIN; "
     "is_banned BANNED; is_muted MUTED"
 )
 # What a person reads: no ids, and of what may be true only what is.
 _ROOMS_SHOWN = output.columns(
     "room_name ROOM; messages MESSAGES number; sessions SESSIONS number; "
-    "last_join_time LAST_JOIN time; is THERE"
+    "last_join_time LAST JOIN time; is THERE"
 )
 _MARKS = {"is_connected": "now", "is_admin": "admin", "is_banned": "banned", "is_muted": "muted"}
 _MESSAGES = output.columns(

@@ -208,11 +208,11 @@ def rename(
 
 
 def _tell_namesakes(options: Options, name: str, room: Json) -> None:
-    if room.get("same_name"):
-        output.note(
-            options,
-            f"another open room is called {name}, too: commands need the id of the one they mean",
-        )
+    others = room.get("same_name", 0)
+    if others:
+        who = "another open room is" if others == 1 else f"{others} other open rooms are"
+        meant = "commands need the id of the one they mean"
+        output.note(options, f"{who} called {name}, too: {meant}")
 
 
 def _one_name(rest: list[str]) -> Failure:

@@ -322,7 +322,8 @@ def _told(name: str, *, silence: bool = False, changes: bool = False) -> Iterato
             raise Failure(
                 "unreachable", f"{name} does not speak TLS there", f"--server {plain}"
             ) from None
-        raise LostContact(f"{name} cannot be reached: {error}", sent=False) from None
+        reason = str(error).partition("] ")[2] or str(error)  # without its number
+        raise LostContact(f"{name} cannot be reached: {reason}", sent=False) from None
     except httpx.UnsupportedProtocol as error:
         raise failures.usage(f"{name}: {error}") from None
     except httpx.TransportError:

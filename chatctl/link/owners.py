@@ -12,12 +12,7 @@ def check_file(path: Path) -> None:
     try:
         owner = path.stat().st_uid
     except FileNotFoundError:
-        named = f"--db {shlex.quote(f'sqlite://{path}')}"
-        raise Failure(
-            "file_not_found",
-            f"there is no database file {path}",
-            f"chatctl serve {named}, which creates it, or chatctl db migrate {named}",
-        ) from None
+        raise _missing(path) from None
     except PermissionError:
         raise Failure("user_refused", f"{path} is not for this user to read") from None
     if os.geteuid() not in (0, owner):
@@ -26,6 +21,18 @@ def check_file(path: Path) -> None:
             f"{path} belongs to user id {owner}, and this command runs as {os.geteuid()}",
             f"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE",
         )
+
+
+def _missing(path: Path) -> Failure:
+    if not path.parent.is_dir():
+        make = f"mkdir -p {shlex.quote(str(path.parent))}"
+        return Failure("file_not_found", f"there is no directory {path.parent}", make)
+    named = f"--db {shlex.quote(f'sqlite://{path}')}"
+    return Failure(
+        "file_not_found",
+        f"there is no database file {path}",
+        f"chatctl serve {named}, which creates it, or chatctl db migrate {named}",
+    )
 
 
 def check_lock(lock_file: Path, database: Path) -> None:

@@ -250,5 +250,7 @@ def erase_each(tx: Tx, actor: events.Actor, found: Sequence[tuple[ConversationRe
 def _find(tx: Tx, ref: ConversationRef, message_id: int) -> messages.Message:
     found = messages.one(tx.db, ref, message_id)
     if found is None:
-        raise errors.MessageNotFound(f"There is no message {message_id}", field="message_id")
+        raise errors.MessageNotFound(
+            f"There is no message {message_id} in this room", field="message_id"
+        )
     return found

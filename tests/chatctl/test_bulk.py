@@ -260,6 +260,10 @@ def test_messages_are_deleted_once(served: Here, room: Room) -> None:
     assert [each["content"] for each in room.history()] == ["", "fine", ""]
     assert served(*args[:3], str(second), "999999").exit == PARTLY
     assert served.refused(*args[:3], "999999") == ("message_not_found", NOT_FOUND)
+    elsewhere = room.server.create_room("elsewhere").id
+    assert served("messages", "rm", elsewhere, str(second)) == (
+        "", f"chatctl: There is no message {second} in this room\n", NOT_FOUND
+    )  # fmt: skip
 
 
 def test_a_history_goes_into_a_deletion(served: Here, room: Room) -> None:

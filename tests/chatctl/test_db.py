@@ -68,6 +68,15 @@ def test_backup_and_restore(filled: Here) -> None:
     assert _names(filled) == ["lobby"]
 
 
+def test_a_restore_where_nothing_was_is_told_otherwise(filled: Here) -> None:
+    filled("db", "backup", "good.db", *ON_FILE)
+    done = filled("db", "restore", "good.db", "--yes", "--db", "sqlite:./new.db")
+    assert done.stderr == (
+        "chatctl: what was posted after this backup is not in it; if there was anything, "
+        "clients that were connected must load the history anew\n"
+    )
+
+
 def test_a_backup_without_its_manifest_is_restored_with_a_word(filled: Here) -> None:
     filled("db", "backup", "good.db", *ON_FILE)
     with_it = filled("db", "restore", "good.db", "--yes", "--json", *ON_FILE)

@@ -115,7 +115,7 @@ def test_the_only_running_server_is_found(here: Here, tmp_path: Path) -> None:
             2,
         )
         one.release()
-        message = "chatctl: http://127.0.0.1:2 cannot be reached: [Errno 111] Connection refused\n"
+        message = "chatctl: http://127.0.0.1:2 cannot be reached: Connection refused\n"
         assert here("rooms", "--timeout", "0.3") == ("", message, 6)
 
 

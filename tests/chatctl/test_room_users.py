@@ -100,7 +100,7 @@ def test_a_user_is_shown_with_their_rooms(served: Here, room: Room, here: Here) 
     table = person(here, room, "room-users", "show", "anna").splitlines()
     assert table[-4] == ""
     title, first_row, second_row = (" ".join(line.split()) for line in table[-3:])
-    assert title == "ROOM MESSAGES SESSIONS LAST_JOIN THERE"
+    assert title == "ROOM MESSAGES SESSIONS LAST JOIN THERE"
     assert re.fullmatch(r"here 1 1 (\S+ ago|now) now", first_row)
     assert second_row == "there 0 0 - banned, muted, closed"
     kept.close()

@@ -105,7 +105,9 @@ class Messages(Controller):
         """
         actor = caller.of(request.scope).actor()
         if not 0 < message_id < history_pages.LATEST:
-            raise errors.MessageNotFound(f"There is no message {message_id}", field="message_id")
+            raise errors.MessageNotFound(
+                f"There is no message {message_id} in this room", field="message_id"
+            )
         room = await context.store.read_live(rooms.find_ref, room_uuid(room_id))
         erased = await context.store.write_urgent(messages.erase, actor, room, message_id)
         return bodies.Changed(erased is not None)
