@@ -58,6 +58,7 @@ def _asked(
 @verb(
     "history",
     "chatctl rooms history lobby --since 2h",
+    "chatctl rooms history lobby --user mallory",
     "chatctl rooms history lobby --all --json >lobby.json",
     exits=(3, 4, 5),
     columns=(*_MESSAGES, DELETED),
@@ -67,17 +68,20 @@ def history(
     options: Options,
     asked: HistoryQuery,
     before: Annotated[int | None, opt("--before", "Before this message.", "SEQ", min=1)] = None,
+    user: Annotated[str | None, opt("--user", "Only what this user said.", "USER")] = None,
 ) -> None:
     """Show a room's messages with their ids, the newest first, also of a closed room."""
     count = asked.most
-    query = {**asked.window, **({} if before is None else {"before_seq": before})}
+    named = {"user_id": user, "before": before}
+    query = {**asked.window, **{name: each for name, each in named.items() if each is not None}}
     with connection.open(options) as server:
         room_id = rooms.find_id(server, asked.room)
         pages = listing.pages(server, rooms.path(room_id, "messages"), query, count)
         last = show_messages(options, _MESSAGES, pages, count)
     if last is not None:
-        older = {**asked.window, "before_seq": last["seq"]}
-        tell_newest(options, count, ("rooms", "history", room_id), older)
+        older = {**asked.window, "before": last["seq"]}
+        whose = () if user is None else ("--user", user)
+        tell_newest(options, count, ("rooms", "history", room_id, *whose), older)
 
 
 @verb(
@@ -163,9 +167,9 @@ def tell_newest(
 def _tell(options: Options, what: str, command: tuple[str, ...], query: Query) -> None:
     """That the list is cut, and the command for the rest: as it was given, by the room's id and
     with fixed times, because ages and names move on."""
-    names = {"from": "--since", "to": "--until", "before_seq": "--before", "before": "--before"}
+    names = {"from": "--since", "to": "--until", "before": "--before"}
     words = ["chatctl", *command]
     for name, value in query.items():
         words += (names[name], str(value))
-    which = "the older ones" if query.keys() & {"before_seq", "before"} else "all of them"
+    which = "the older ones" if "before" in query else "all of them"
     output.note(options, f"{what} shown; {which}: {places.rest(options, words)}")

@@ -89,7 +89,7 @@ def _messages(
     while first <= last:
         top = min(last, first + _CHUNK - 1)
         chunk: list[Json] = []
-        query = {**window, "before_seq": top + 1, "limit": _CHUNK}
+        query = {**window, "before": top + 1, "limit": _CHUNK}
         for page in server.pages(path, query):
             server.renew()
             chunk += [message for message in page if message["seq"] >= first]
@@ -104,7 +104,7 @@ def _first_seq(server: Client, path: str, window: Window, last: int) -> int:
     low, high = 1, last if "from" in window else 1
     while low < high:
         middle = (low + high) // 2
-        if server.get(path, {**window, "before_seq": middle + 1, "limit": 1}):
+        if server.get(path, {**window, "before": middle + 1, "limit": 1}):
             high = middle
         else:
             low = middle + 1

@@ -29,6 +29,15 @@ class MessagePage(NamedTuple):
     total: int
 
 
+class MessagesBelow(NamedTuple):
+    """Of the window, with a seq below ``before``, and, unless it is None, of that sender."""
+
+    window: Window
+    before: int | None
+    limit: int
+    sender: str | None
+
+
 class MessageSlice(NamedTuple):
     """Newest first. ``has_more``: older ones of the window follow."""
 
@@ -52,18 +61,27 @@ def message_page(db: Database, room: Room, window: Window, page: int, size: int)
     return MessagePage(room, records[::-1], max(0, last - first + 1))
 
 
-def messages_below(
-    db: Database, room: Room, window: Window, before_seq: int | None, limit: int
-) -> MessageSlice:
+def messages_below(db: Database, room: Room, asked: MessagesBelow) -> MessageSlice:
     """Up to ``limit`` messages or 256 KiB of text."""
-    first, last = _seq_range(db, room, window)
-    newest = last if before_seq is None else min(last, before_seq - 1)
+    first, last = _seq_range(db, room, asked.window)
+    newest = last if asked.before is None else min(last, asked.before - 1)
     # seq has no holes, so the window's begin is a number of messages.
-    wanted = min(limit, newest - first + 1)
+    wanted = min(asked.limit, newest - first + 1)
     if wanted < 1:
         return MessageSlice(room, [], False)
+    if asked.sender is not None:
+        return _of_sender(db, room, asked.sender, (first, newest), wanted)
     records = messages.newest_below(db, room.ref, newest + 1, wanted)[::-1]
     return MessageSlice(room, records, records[-1].seq > first)
+
+
+def _of_sender(
+    db: Database, room: Room, sender: str, span: tuple[int, int], limit: int
+) -> MessageSlice:
+    records = messages.of_sender(db, room.ref, sender, span, limit)
+    older = (span[0], records[-1].seq - 1) if records else (1, 0)
+    has_more = bool(messages.of_sender(db, room.ref, sender, older, 1))
+    return MessageSlice(room, records, has_more)
 
 
 def session_page(db: Database, room: Room, window: Window, page: int, size: int) -> SessionPage:

@@ -66,6 +66,9 @@ _RANGE = Query(f"""SELECT {_COLUMNS} FROM message
     WHERE conversation = :conversation AND seq >= :first AND seq <= :last ORDER BY seq""")
 _BELOW = Query(f"""SELECT {_COLUMNS} FROM message
     WHERE conversation = :conversation AND seq < :before ORDER BY seq DESC LIMIT :limit""")
+_OF_SENDER = Query(f"""SELECT {_COLUMNS} FROM message
+    WHERE conversation = :conversation AND seq >= :first AND seq <= :last AND sender = :sender
+    ORDER BY seq DESC LIMIT :limit""")
 _CHANGED = Query(f"""SELECT {_COLUMNS} FROM message
     WHERE conversation = :conversation AND changed_offset IS NOT NULL AND seq <= :seq
     AND changed_offset > :after AND changed_offset <= :until
@@ -119,6 +122,18 @@ def newest_below(db: Database, ref: ConversationRef, before: int, limit: int) ->
     """The newest with seq < before, oldest first, up to ``limit`` or 256 KiB of text."""
     rows = _BELOW.each(db, conversation=ref.id, before=before, limit=limit)
     return _within_bytes(rows)[::-1]
+
+
+def of_sender(
+    db: Database, ref: ConversationRef, sender: str, span: tuple[int, int], limit: int
+) -> list[Message]:
+    """With a seq in the span, newest first, up to ``limit`` or 256 KiB of text. Looks through all
+    of the span, if it has to."""
+    first, last = span
+    rows = _OF_SENDER.each(
+        db, conversation=ref.id, sender=sender, first=first, last=last, limit=limit
+    )
+    return _within_bytes(rows)
 
 
 def changed(

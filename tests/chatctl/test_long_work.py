@@ -127,8 +127,8 @@ def test_a_room_with_a_long_history(
 
     def messages(asked: Asked) -> Answer:
         """One a page, each a second, of which the first three are too old."""
-        seq = min(int(asked.query.get("before_seq", 99)), 3 + PAGES) - 1
-        more = {"Link": f'</x?before_seq={seq}&limit=1>; rel="next"'} if seq > 3 else {}
+        seq = min(int(asked.query.get("before", 99)), 3 + PAGES) - 1
+        more = {"Link": f'</x?before={seq}&limit=1>; rel="next"'} if seq > 3 else {}
         return Answer([{"seq": seq}] if seq >= 3 else [], headers=more)
 
     nothing = {"records": [], "pagination": {"total_records": 0, "page_size": 1}}

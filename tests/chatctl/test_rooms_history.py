@@ -43,6 +43,22 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def test_what_a_user_said(served: Here, shared_server: Server) -> None:
+    """Among what all say; the command for the older ones is of that user, too."""
+    history = ("rooms", "history", "told", "--user")
+    assert [each["seq"] for each in served.json(*history, "u7")] == [8]
+    assert served.json(*history, "nobody") == []
+    room = shared_server.create_room("two")
+    for number in range(4):
+        for user in ("anna", "bert"):
+            body = {"content": f"{number}", "user_id": user}
+            shared_server.http.post(f"{room.path}/messages", json=body)
+    done = served("rooms", "history", "two", "--user", "anna", "--limit", "2", "--json")
+    assert [each["seq"] for each in json.loads(done.stdout)] == [7, 5]
+    hint = done.stderr.partition("the older ones: chatctl ")[2]
+    assert [each["seq"] for each in served.json(*shlex.split(hint)[:-1])] == [3, 1]
+
+
 def test_messages(served: Here, here: Here, shared_server: Server) -> None:
     """Of the deleted one the text is missing, and the last column says so."""
     history = ("rooms", "history", "told", "--before")
@@ -184,7 +200,7 @@ def test_all_of_it_goes_into_a_pipe_page_by_page(here: Here, server: Prepared) -
     """What was read before the server failed is there, and the failure is told."""
     message = {"message_id": 1, "seq": 1, "created_at": T, "user_id": "u", "nickname": "u"}
     path = f"/management/rooms/{ROOM_ID}"
-    link = {"Link": f'<{path}/messages?before_seq=1&limit=1000>; rel="next"'}
+    link = {"Link": f'<{path}/messages?before=1&limit=1000>; rel="next"'}
     page = Answer([{**message, "content": "hello", "deleted": False}], 200, link)
     server.answers = {f"GET {path}": Answer({"room_id": ROOM_ID})}
     server.answers[f"GET {path}/messages"] = [page, Answer(b"?", 500)]

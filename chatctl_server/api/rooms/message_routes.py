@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar import Controller, Response, delete, get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.actions import messages
@@ -24,9 +24,10 @@ from chatctl_server.views.rooms import objects as views
 REPEATED = ResponseSpec(
     bodies.PostedMessage, generate_examples=False, description="A repeat: it was stored before"
 )
-BeforeSeq = Annotated[
+Before = Annotated[
     int | None, QueryParameter(ge=1), means("Only messages whose `seq` is below it", 100)
 ]
+Sender = Annotated[str | None, means("Only what this user said", "anna")]
 
 
 class Messages(Controller):
@@ -42,7 +43,8 @@ class Messages(Controller):
         self,
         context: GivenContext,
         room_id: FromPath[fields.RoomId],
-        before_seq: BeforeSeq = None,
+        before: Before = None,
+        user_id: FromQuery[Sender] = None,
         limit: PageLimit = 100,
         from_time: From = None,
         to_time: To = None,
@@ -53,11 +55,13 @@ class Messages(Controller):
         """
         size = min(limit, context.settings.history_page_limit)
         window, stored_id = history_pages.Window(from_time, to_time), room_uuid(room_id)
-        found = await context.store.read(_below, stored_id, window, before_seq, size)
+        sender = None if user_id is None else text.check_name(user_id, "user_id")
+        asked = history_pages.MessagesBelow(window, before, size, sender)
+        found = await context.store.read(_below, stored_id, asked)
         following = None
         if found.has_more:
-            span = {"from": from_time, "to": to_time}
-            following = {"before_seq": found.records[-1].seq, "limit": size, **span}
+            query = {"from": from_time, "to": to_time, "user_id": user_id}
+            following = {"before": found.records[-1].seq, "limit": size, **query}
         shown = [views.message_entry(row) for row in found.records]
         return paged(shown, f"/management/rooms/{stored_id}/messages", following)
 
@@ -160,6 +164,6 @@ def _post(who: caller.Caller, room: RoomRef, data: bodies.PostMessage) -> messag
 
 
 def _below(
-    db: Database, room_id: str, window: history_pages.Window, before_seq: int | None, limit: int
+    db: Database, room_id: str, asked: history_pages.MessagesBelow
 ) -> history_pages.MessageSlice:
-    return history_pages.messages_below(db, rooms.find(db, room_id), window, before_seq, limit)
+    return history_pages.messages_below(db, rooms.find(db, room_id), asked)

@@ -182,17 +182,22 @@ def test_the_newest_first_within_all_bounds(told: Told) -> None:
     for query, seqs in (
         ({}, [7, 6, 5, 4, 3, 2, 1]),
         ({"limit": 2}, [7, 6]),
-        ({"before_seq": 6, "limit": 2}, [5, 4]),
-        ({"before_seq": 1}, []),
-        ({"before_seq": 10**30, "limit": 10**30}, [7, 6, 5, 4, 3, 2, 1]),
+        ({"before": 6, "limit": 2}, [5, 4]),
+        ({"before": 1}, []),
+        ({"before": 10**30, "limit": 10**30}, [7, 6, 5, 4, 3, 2, 1]),
         ({"from": T + 1}, [7, 6, 5, 4, 3]),
         ({"from": T + 10, "to": T + 20}, [6, 5, 4, 3]),
-        ({"from": T + 10, "to": T + 20, "before_seq": 5}, [4, 3]),
+        ({"from": T + 10, "to": T + 20, "before": 5}, [4, 3]),
         ({"to": T}, [2, 1]),
-        ({"to": T, "before_seq": 2}, [1]),
+        ({"to": T, "before": 2}, [1]),
         ({"from": T + 31}, []),
         ({"from": T + 20, "to": T + 10}, []),
         ({"from": -(10**30), "to": 10**30}, [7, 6, 5, 4, 3, 2, 1]),
+        ({"user_id": "u4"}, [5]),
+        ({"user_id": "u2"}, [3]),
+        ({"user_id": "u4", "from": T + 20}, []),
+        ({"user_id": "u4", "before": 5}, []),
+        ({"user_id": "nobody"}, []),
     ):
         assert [each["seq"] for each in told.messages(**query)] == seqs, query
 
@@ -202,9 +207,21 @@ def test_links_lead_through_all_of_it(told: Told) -> None:
         ({"limit": 3}, [[7, 6, 5], [4, 3, 2], [1]]),
         ({"limit": 7}, [[7, 6, 5, 4, 3, 2, 1]]),
         ({"limit": 2, "from": T + 10, "to": T + 20}, [[6, 5], [4, 3]]),
-        ({"limit": 3, "to": T + 10, "before_seq": 5}, [[4, 3, 2], [1]]),
+        ({"limit": 3, "to": T + 10, "before": 5}, [[4, 3, 2], [1]]),
     ):
         assert told.all_pages(**query) == expected, query
+
+
+def test_links_lead_through_what_a_user_said(told: Told) -> None:
+    """Whatever others said between."""
+    room = Told(told.server, told.server.create_room("two").id)
+    anna, bert = room.join("anna"), room.join("bert")
+    for number in range(5):
+        anna.say(f"{number}")
+        bert.say(f"{number}")
+    assert room.all_pages(user_id="anna", limit=2) == [[9, 7], [5, 3], [1]]
+    assert room.all_pages(user_id="bert", limit=5) == [[10, 8, 6, 4, 2]]
+    assert room.ask(user_id="").status_code == 400
 
 
 def test_what_is_posted_meanwhile_shifts_no_page(told: Told) -> None:

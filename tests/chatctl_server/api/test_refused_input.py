@@ -67,7 +67,7 @@ ROUTES = [
         "GET rooms/{room}/messages",
         {},
         {
-            **{name: [*NO_NUMBER, 0] for name in ("before_seq", "limit")},
+            **{name: [*NO_NUMBER, 0] for name in ("before", "limit")},
             **dict.fromkeys(("from", "to"), NO_NUMBER),
         },
     ),

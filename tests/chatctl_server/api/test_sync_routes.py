@@ -108,7 +108,7 @@ def test_an_empty_server_and_the_lengths_that_are_settings(tmp_path: Path) -> No
         assert [each["content"] for each in room.history(limit=10)] == ["three", "two"]
         listed = server.http.get(f"{room.path}/messages", params={"limit": 10})
         assert [each["content"] for each in listed.json()] == ["three", "two"]
-        assert "before_seq=2&limit=2" in listed.headers["link"]
+        assert "before=2&limit=2" in listed.headers["link"]
 
 
 def requests_of(server: Server, **query: str) -> list[dict[str, Any]]:
