@@ -1,4 +1,4 @@
-"""The two files that settings come from: ``.env`` and a flat TOML file."""
+"""The files that settings come from: ``.env``, and a flat TOML file or one of ``yaml_files``."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -10,7 +10,12 @@ from typing import NamedTuple
 from chatctl_server.errors import InvalidSetting, NotFound
 from chatctl_server.settings import spelling
 
-DEFAULT_FILES = ("chatctl.toml", "/etc/chatctl/chatctl.toml")
+DEFAULT_FILES = (
+    "chatctl.toml",
+    "/etc/chatctl/chatctl.toml",
+    "app.yaml",
+    "/etc/config/app.yaml",
+)
 
 
 class FoundSetting(NamedTuple):
@@ -29,6 +34,7 @@ class ReadFile(NamedTuple):
 
     found: dict[str, FoundSetting]
     unknown: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 def read_dotenv(path: Path, known: Collection[str]) -> ReadFile:
@@ -39,7 +45,7 @@ def read_dotenv(path: Path, known: Collection[str]) -> ReadFile:
 
     found: dict[str, FoundSetting] = {}
     unknown: dict[str, str] = {}
-    for binding in parse_stream(StringIO(_read(path))):
+    for binding in parse_stream(StringIO(read_text(path))):
         written = binding.original.string
         blank = written[: len(written) - len(written.lstrip())]
         line = binding.original.line + len(re.findall(r"\r\n|\n|\r", blank))
@@ -90,7 +96,7 @@ def _refuse_broken_line(written: str, origin: str, known: Collection[str]) -> No
 
 
 def config_file(named: str | None, cwd: Path) -> tuple[Path, str] | None:
-    """The TOML file and what to call it. A file that somebody named has to be there."""
+    """The file and what to call it. A file that somebody named has to be there."""
     for name in [named] if named else DEFAULT_FILES:
         path = cwd / name
         if path.exists():
@@ -103,21 +109,22 @@ def config_file(named: str | None, cwd: Path) -> tuple[Path, str] | None:
 def read_toml(path: Path, called: str, known: Collection[str]) -> ReadFile:
     import tomllib  # 0.02 s
 
-    text = _read(path)
+    text = read_text(path)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidSetting(f"{called} is not valid TOML: {error}") from None
     lines = _line_numbers(text)
     origins = {name: f"{called} line {lines[name]}" if name in lines else called for name in table}
-    found = {name: _found(name, value, origins[name]) for name, value in table.items()}
+    found = {name: found_setting(name, value, origins[name]) for name, value in table.items()}
     return ReadFile(
         {name: each for name, each in found.items() if name in known},
         {name: origin for name, origin in origins.items() if name not in known},
     )
 
 
-def _found(name: str, value: object, origin: str) -> FoundSetting:
+def found_setting(name: str, value: object, origin: str) -> FoundSetting:
+    """Raises InvalidSetting for a value that is neither a text nor a whole number."""
     if isinstance(value, dict):
         raise InvalidSetting(
             f"{origin}: [{name}] is a table, but the file is flat",
@@ -145,7 +152,7 @@ def _line_numbers(text: str) -> dict[str, int]:
     return lines
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

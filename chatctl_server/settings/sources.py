@@ -1,7 +1,7 @@
 """The settings in force: each from the strongest source that names it.
 
-A source wins over those behind it: flag, environment, ``.env``, TOML file, systemd's credentials,
-default. An empty value counts as unset. The only module that reads the environment.
+A source wins over those behind it: flag, environment, ``.env``, TOML or YAML file, systemd's
+credentials, default. An empty value counts as unset. The only module that reads the environment.
 """
 
 import os
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from chatctl_server.errors import InvalidSetting
-from chatctl_server.settings import secret_files, spelling, values
+from chatctl_server.settings import secret_files, spelling, values, yaml_files
 from chatctl_server.settings.files import (
     FoundSetting,
     ReadFile,
@@ -56,7 +56,7 @@ class Loaded(msgspec.Struct, frozen=True):
     """``origin`` says for every NAME where its value is from: ``.env line 4``, ``default``.
 
     ``unknown``: what stands in ``.env`` and is no setting. ``warnings``: files with secrets that
-    others may read.
+    others may read, and what a YAML file has beside settings.
     """
 
     settings: Settings
@@ -77,12 +77,12 @@ def load(
     dotenv = read_dotenv(cwd / ".env", (*KNOWN, "CHAT_CONFIG", "RUST_LOG"))
     named = config or environ.get("CHAT_CONFIG") or _text(dotenv.found, "CHAT_CONFIG")
     file = config_file(named, cwd)
-    toml = read_toml(*file, KNOWN) if file else ReadFile({}, {})
-    refuse_misspelt(dotenv.unknown, toml.unknown, KNOWN)
+    written = _read_file(*file) if file else ReadFile({}, {})
+    refuse_misspelt(dotenv.unknown, written.unknown, KNOWN)
     found = secret_files.credentials(environ.get("CREDENTIALS_DIRECTORY"), SECRET_FILES, cwd)
-    for source in (toml.found, dotenv.found, _from_environment(environ), _from_flags(flags)):
+    for source in (written.found, dotenv.found, _from_environment(environ), _from_flags(flags)):
         found |= secret_files.merged(source, SECRET_FILES)
-    warnings = _read_secrets(found, cwd)
+    warnings = [*written.warnings, *_read_secrets(found, cwd)]
     if "LOG_LEVEL" not in found and "RUST_LOG" in found:
         found["LOG_LEVEL"] = _from_rust_log(found["RUST_LOG"])
     settings = _parsed(found)
@@ -91,6 +91,11 @@ def load(
     unknown = tuple(f"{name} ({place})" for name, place in dotenv.unknown.items())
     path = file[0].absolute() if file else None
     return Loaded(settings, origin, path, unknown, tuple(warnings))
+
+
+def _read_file(path: Path, called: str) -> ReadFile:
+    is_yaml = path.suffix in yaml_files.SUFFIXES
+    return yaml_files.read(path, called, KNOWN) if is_yaml else read_toml(path, called, KNOWN)
 
 
 def _read_secrets(found: dict[str, FoundSetting], cwd: Path) -> list[str]:

@@ -198,6 +198,8 @@ TRIED = [
             ("CORS_ORIGINS=*,http://a", "leave out either", "CORS_ORIGINS=*"),
             ("CORS_ORIGINS=a", "an origin looks like https://chat.example.com", "CORS_ORIGINS=https://chat.example.com"),
             ("CORS_ORIGINS=http://a/b", "write http://a", "CORS_ORIGINS=http://a"),
+            ("OPEN_SIGNUP=no", "write true or false", "OPEN_SIGNUP=false"),
+            ("PUBLIC_URL=a", "write it whole, as in https://chat.example.com", "PUBLIC_URL=https://chat.example.com"),
             ("TRUSTED_PROXIES=10.0.0.1/8", "write 10.0.0.0/8", "TRUSTED_PROXIES=10.0.0.0/8"),
             ("BIND_ADDRESS=localhost", "write localhost:3000", "BIND_ADDRESS=localhost:3000"),
             ("BIND_ADDRESS=3000", "write 127.0.0.1:3000", "BIND_ADDRESS=127.0.0.1:3000"),
@@ -284,6 +286,9 @@ ELSEWHERE = {
     "'choose another address with --bind HOST:PORT'": "of a port in use: test_starting.py",
     "'look for a quote that is not closed, or text behind the closing one'": (
         "of an .env, which every line above would read"
+    ),
+    "\"pip install 'chatctl[yaml]', or write chatctl.toml: see config.example.toml\"": (
+        "the library has to be missing: test_yaml_settings.py"
     ),
     "'chatctl db check'": "a copy has to break a rule",
     "'end what reads it, then repeat this'": "another program has to read the file",

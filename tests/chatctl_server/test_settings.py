@@ -565,7 +565,7 @@ def test_a_process_loads_its_own_environment_and_directory_and_nothing_heavy(
         "from pathlib import Path\nfrom chatctl_server.settings import sources\n"
         "sources.load(cwd=Path('/'))\n"
         "print(sorted({'pydantic', 'litestar', 'peewee', 'apsw', 'uvicorn', 'httpx', 'asyncio',"
-        " 'dotenv', 'tomllib'} & set(sys.modules)))\n"
+        " 'dotenv', 'tomllib', 'yaml'} & set(sys.modules)))\n"
         "s = sources.load().settings\nprint(s.resume_limit, s.max_connections)\n"
     )
     run = subprocess.run(
