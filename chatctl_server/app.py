@@ -10,6 +10,7 @@ from chatctl_server import errors
 from chatctl_server.actions import followers, sessions
 from chatctl_server.api import context as contexts
 from chatctl_server.api import faces as api_faces
+from chatctl_server.api import figures
 from chatctl_server.api.context import Context
 from chatctl_server.api.edge import Edge
 from chatctl_server.api.faces import Broadcasters, Faces
@@ -81,6 +82,7 @@ class Application:
             trusted_proxies=context.settings.trusted_proxies,
             limits=context.limits,
             origins=context.settings.cors_origins,
+            metrics=context.metrics,
             sockets=api_faces.sockets(faces, context, self.broadcasters),
             in_process=not is_server,
         )
@@ -193,7 +195,7 @@ def create_app(
     is_serving = role == "server"
     store = Store(path, durable=durable, clock=times.now, is_serving=is_serving)
     presence = Presence(_limits(settings))
-    notifier, due, tries, metrics = Notifier(), Notifier(), Attempts(), Metrics()
+    notifier, due, tries, metrics = Notifier(), Notifier(), Attempts(), Metrics(VERSION)
 
     def make() -> "Callbacks":
         """Few commands send callbacks, and all would pay for it."""
@@ -262,9 +264,7 @@ def _connect(context: Context, broadcasters: Broadcasters) -> None:
         metrics.frames.inc(frames)
         metrics.fanout_seconds.observe(seconds)
 
-    metrics.collect(
-        context.hub.traffic, context.presence, lambda: context.store.drops, context.limits.refused
-    )
+    figures.measure(context)
     context.store.on_commit = committed
     context.store.on_batch = calls_run
     context.hub.on_flush = frames_sent

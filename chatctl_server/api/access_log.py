@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -21,15 +22,14 @@ def is_on() -> bool:
     return logger.isEnabledFor(LEVEL)
 
 
-def timed(send: Any, scope: Scope, address: str) -> Any:
-    """Writes the line with the answer's head: a stream's ends much later, or never."""
-    started = time.perf_counter()
+def at_head(send: Any, heard: Callable[[int, str | None], None]) -> Any:
+    """``heard`` is told the answer's status, and why it is a refusal, with the answer's head: a
+    stream's end comes much later, or never."""
 
     async def sending(message: Any) -> None:
         kind = message["type"]
         if kind in _STATUS_OF:
-            status = _STATUS_OF[kind] or message["status"]
-            write(scope, address, status, started, message.get(REASON))
+            heard(_STATUS_OF[kind] or message["status"], message.get(REASON))
         await send(message)
 
     return sending

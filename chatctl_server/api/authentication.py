@@ -32,9 +32,9 @@ class AdminKey:
     The right key passes whatever else came from its address: behind a proxy that is everybody's.
     """
 
-    def __init__(self, keys: Sequence[str], wrong: MinuteLimit) -> None:
+    def __init__(self, keys: Sequence[str], failures: MinuteLimit) -> None:
         self._keys = [key.encode() for key in keys]
-        self._wrong = wrong
+        self._failures = failures
 
     async def __call__(self, scope: Scope, who: Caller) -> Caller | None:
         given = caller.header(scope, b"x-api-key")
@@ -42,8 +42,8 @@ class AdminKey:
             return None
         is_one = [hmac.compare_digest(given, key) for key in self._keys]  # always all of them
         if not any(is_one):
-            self._wrong.check(who.address)
-            self._wrong.add(who.address)
+            self._failures.check(who.address)
+            self._failures.add(who.address)
             raise errors.Unauthorized("The key in X-Api-Key is wrong")
         return msgspec.structs.replace(who, credential="api-key")
 

@@ -1,5 +1,6 @@
 """What the routes work with, made by the composition root."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -92,6 +93,7 @@ class Context:
         self.is_durable = is_durable
         self.is_serving = is_serving
         self.serving = Serving()
+        self.profiling = asyncio.Lock()
         self.limits = RequestLimits(settings, time.monotonic)
 
     def access_tokens(self) -> AccessTokens:

@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 from chatctl_server import errors, logs
 from chatctl_server.api import access_log, caller, cors, heads, problems
 from chatctl_server.api.caller import Caller
+from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.request_limits import RequestLimits
 from chatctl_server.domain import event_id, times
 from chatctl_server.live.extensions import PEER
@@ -29,6 +30,7 @@ MANAGEMENT = "/management"  # what the operator does, of every face
 VERSION_HEADER = b"x-chatctl-version"
 STREAMS = "/events/"  # has a HEAD of its own: whoever follows a room is in it
 ESCAPED_SLASH = "\udc2f"  # what surrogateescape would make of a slash, and never does
+_PARAMETER_TYPE = re.compile(r":\w+}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -41,6 +43,7 @@ class Edge:
         trusted_proxies: tuple[Network, ...],
         limits: RequestLimits,
         origins: tuple[str, ...],
+        metrics: Metrics,
         sockets: Mapping[str, App] = MappingProxyType({}),
         in_process: bool = False,
     ) -> None:
@@ -50,7 +53,11 @@ class Edge:
         self._trusted_proxies = trusted_proxies
         self._limits = limits
         self._origins = origins
-        self._sockets = [(_matcher(path), serve) for path, serve in sockets.items()]
+        self._metrics = metrics
+        self._sockets = [
+            (_matcher(path), _PARAMETER_TYPE.sub("}", path), serve)
+            for path, serve in sockets.items()
+        ]
         self._in_process = in_process
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -60,11 +67,11 @@ class Edge:
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
         send = with_headers(send, (b"x-request-id", request_id.encode()))
-        if access_log.is_on() and not self._in_process:
-            send = access_log.timed(send, scope, self._address(scope))
+        # The server keeps its own scope: it logs the path, and can write no surrogates.
+        as_sent, scope = scope, {**scope, "path": _path(scope)}
+        if not self._in_process:
+            send = self._heard(send, as_sent, scope)
         try:
-            # The server keeps its own scope: it logs the path, and can write no surrogates.
-            scope = {**scope, "path": _path(scope)}
             who = scope[caller.KEY] = self._caller(scope)
             if not who.is_trusted:
                 self._limits.admit(who.address, scope.get("method", "GET"), scope["path"])
@@ -101,8 +108,24 @@ class Edge:
 
     def log_refused(self, scope: Message, status: int, reason: str | None = None) -> None:
         """Of a request that a protocol has answered by itself."""
+        self._answered(scope, None, status, time.perf_counter(), reason)
+
+    def _heard(self, send: Send, as_sent: Message, scope: Message) -> Send:
+        started = time.perf_counter()
+
+        def heard(status: int, reason: str | None) -> None:
+            self._answered(as_sent, scope.get(heads.ROUTE), status, started, reason)
+
+        heard_of: Send = access_log.at_head(send, heard)
+        return heard_of
+
+    def _answered(
+        self, as_sent: Message, route: str | None, status: int, started: float, reason: str | None
+    ) -> None:
+        seconds = time.perf_counter() - started
+        self._metrics.answered(as_sent.get("method", "GET"), route, status, seconds)
         if access_log.is_on():
-            access_log.write(scope, self._address(scope), status, time.perf_counter(), reason)
+            access_log.write(as_sent, self._address(as_sent), status, started, reason)
 
     def _address(self, scope: Message) -> str:
         """Empty on the admin socket."""
@@ -135,14 +158,14 @@ class Edge:
 
     def _reached(self, scope: Message) -> App:
         """The framework or, with the parameters of its path, a socket."""
-        for matcher, serve in self._sockets:
+        for matcher, template, serve in self._sockets:
             found = matcher.fullmatch(scope["path"])
             if found is not None:
                 if scope["type"] == "http":
                     raise errors.InvalidInput(
                         "This is a WebSocket: the request must ask for an upgrade"
                     )
-                scope["path_params"] = found.groupdict()
+                scope["path_params"], scope[heads.ROUTE] = found.groupdict(), template
                 return serve
         if scope["type"] == "websocket":
             raise errors.NotFound(f"There is no WebSocket at {scope['path']}")

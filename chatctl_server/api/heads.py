@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+ROUTE = "path_template"  # where the framework leaves in the scope which route it is
 
 
 def without_body(app: App) -> App:
@@ -12,7 +13,10 @@ def without_body(app: App) -> App:
     of a HEAD, by its own scope."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
+        as_get = {**scope, "method": "GET"}
+
         async def sending(message: Any) -> None:
+            scope[ROUTE] = as_get.get(ROUTE)
             if message["type"] != "http.response.body":
                 await send(message)
             elif not asked.cancelling():
@@ -21,7 +25,7 @@ def without_body(app: App) -> App:
                     asked.cancel()
 
         async def ask() -> None:
-            await app({**scope, "method": "GET"}, receive, sending)
+            await app(as_get, receive, sending)
 
         asked = asyncio.create_task(ask(), name="head")
         try:

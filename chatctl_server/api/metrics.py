@@ -6,7 +6,7 @@ from functools import partial
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -18,6 +18,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 Counts = Callable[[], Mapping[str, int]]
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -32,7 +34,14 @@ class _Totals(Collector):
         self._drops = drops
         self._limited = limited
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        yield from self._counted()
+        streams = GaugeMetricFamily("chatctl_streams", "Open streams", labels=["kind"])
+        for kind, count in self._traffic.streams.items():
+            streams.add_metric([kind], count)
+        yield streams
+
+    def _counted(self) -> Iterator[CounterMetricFamily]:
         traffic, presence = self._traffic, self._presence
         for name, about, value in (
             ("chatctl_connections_opened", "Connections let in, streams too", presence.opened),
@@ -94,15 +103,15 @@ class PlainHistogram(Collector):
 
 
 class Metrics:
-    def __init__(self) -> None:
+    """A part's own figures: a line here, or ``measure``, or a collector in ``registry``."""
+
+    def __init__(self, version: str) -> None:
         registry = self.registry = CollectorRegistry()
         counter = partial(Counter, registry=registry)
         gauge = partial(Gauge, registry=registry)
         histogram = partial(Histogram, registry=registry)
         self.messages = counter("chatctl_messages", "Messages stored")
         self.frames = counter("chatctl_frames", "Frames of events given to connections")
-        self.connections = gauge("chatctl_connections", "Open connections, streams too")
-        self.active_users = gauge("chatctl_active_users", "Users connected to at least one room")
         often = partial(PlainHistogram, registry=registry)
         self.batch_size = often("chatctl_commit_batch_size", "Calls in one commit", buckets=_COUNTS)
         self.commit_seconds = often("chatctl_commit_seconds", "One transaction")
@@ -110,11 +119,20 @@ class Metrics:
         self.processing_seconds = often(
             "chatctl_message_processing_seconds", "From a message's arrival to its acknowledgement"
         )
-        self.loop_lag_seconds = gauge(
-            "chatctl_loop_lag_seconds",
-            "How late the event loop ran a timer in the last 10 s, at most",
+        self.rooms = gauge("chatctl_rooms", "Open rooms")
+        build = gauge("chatctl_build_info", "The version that runs", ["version"])
+        build.labels(version).set(1)
+        self._requests = counter(
+            "chatctl_http_requests",
+            "Answers over HTTP, and upgrades",
+            ["method", "route", "status"],
         )
-        self.writer_backlog = gauge("chatctl_writer_backlog", "Calls waiting for the writer")
+        self._request_seconds = histogram(
+            "chatctl_http_request_seconds",
+            "From a request to the head of its answer",
+            ["method", "route"],
+            buckets=_LONG,
+        )
         self.callback_backlog = gauge(
             "chatctl_callback_backlog", "Callbacks that are pending", ["kind"]
         )
@@ -135,6 +153,17 @@ class Metrics:
             "chatctl_callback_latency_seconds", "One try of a callback", ["kind"], buckets=_LONG
         )
         ProcessCollector(registry=registry)
+
+    def measure(self, name: str, about: str, read: Callable[[], float]) -> None:
+        """A figure that is read when it is asked for, in the loop's thread."""
+        Gauge(name, about, registry=self.registry).set_function(read)
+
+    def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
+        """``route``: its path with parameters in braces; None where it leads nowhere. What
+        clients make up gets one name, so that nobody can fill the memory."""
+        method = method if method in METHODS else OTHER
+        self._requests.labels(method, route or OTHER, status).inc()
+        self._request_seconds.labels(method, route or OTHER).observe(seconds)
 
     def collect(self, traffic: Traffic, presence: Presence, drops: Counts, limited: Counts) -> None:
         """``drops``: by queue, what it did not take because it was full. ``limited``: by limit,

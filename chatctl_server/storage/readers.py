@@ -60,6 +60,10 @@ class Readers:
         with self._mutex:
             self._asked -= 1
 
+    @property
+    def usage(self) -> float:
+        return min(self._asked, THREADS) / THREADS
+
     def stop(self) -> None:
         """Whoever asks now, or later, is told Stopping. It may have to be called again: what is
         between two statements is not interrupted."""

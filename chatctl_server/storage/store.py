@@ -153,6 +153,17 @@ class Store:
             "list_queries": self._lists.refused,
         }
 
+    @property
+    def pool_usage(self) -> float:
+        """Of the busier pool of readers: 1 when all its threads are at work."""
+        return max(self._live.usage, self._lists.usage)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file and its write-ahead log."""
+        parts = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
     # Reading
 
     async def read(self, query: Callable[..., T], *arguments: Any) -> T:

@@ -8,12 +8,10 @@ from documents import ROOT, read
 
 from chatctl.shell import registry
 from chatctl_server import errors
-from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms import commands
+from chatctl_server.app import create_app
 from chatctl_server.domain import close_codes, events
-from chatctl_server.live.presence import Limits, Presence
-from chatctl_server.live.traffic import Traffic
-from chatctl_server.settings.sources import SECRET_FILES, SETTINGS
+from chatctl_server.settings.sources import SECRET_FILES, SETTINGS, Settings
 from chatctl_server.storage import maintenance, models
 
 ROOMS = read("docs/rooms.md")
@@ -109,8 +107,7 @@ def test_every_route_is_documented_and_every_documented_one_is_there() -> None:
 
 
 def test_every_figure_of_the_metrics_is_named() -> None:
-    metrics = Metrics()
-    metrics.collect(Traffic(), Presence(Limits(1)), dict, dict)
+    metrics = create_app(Settings(database_url="sqlite:/nowhere/chat.db")).context.metrics
     names = {
         metric.name + ("_total" if metric.type == "counter" else "")
         for metric in metrics.registry.collect()

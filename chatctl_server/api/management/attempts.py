@@ -38,7 +38,7 @@ async def follow_tries(context: GivenContext) -> Stream:
 
 
 async def _follow(context: Context) -> AsyncIterator[bytes]:
-    with context.tries.listener() as listener:
+    with context.tries.listener() as listener, context.hub.traffic.streaming("tries"):
         if context.is_serving:
             yield b"\n"
         while context.is_serving and not context.serving.is_stopping:

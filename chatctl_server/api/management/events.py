@@ -170,6 +170,7 @@ async def _follow(
     """
     loop = asyncio.get_running_loop()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(context.hub.traffic.streaming("log"))
         if newest is not None:
             stack.enter_context(newest.tail.followed(context.hub.published))
         yield _lines(first) or b"\n"

@@ -26,13 +26,14 @@ MANAGEMENT: Face[Any] = Face(
         ),
         "/management/events": lazily(__package__, "events:Events"),
         "/management/status": lazily(__package__, "status:status"),
+        "/debug": lazily(__package__, "pprof:profile"),
     },
     unguarded=lazily(
         __package__,
         "status:management_health",
         "status:health",
         "status:simple_health",
-        "status:metrics",
+        "figures:metrics",
     ),
     broadcaster=_broadcaster,
     in_words=in_room_codes,  # what its routes look up by name are rooms

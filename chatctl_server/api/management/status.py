@@ -1,8 +1,7 @@
-"""What the server says of itself: status, health, metrics."""
+"""What the server says of itself: status and health."""
 
 import asyncio
 import contextlib
-import hmac
 import os
 from typing import Annotated
 
@@ -12,12 +11,9 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from chatctl_server import errors
 from chatctl_server.actions import callbacks, followers
-from chatctl_server.api import caller
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.management import callback_figures
 from chatctl_server.api.management.callback_figures import Receiving
-from chatctl_server.api.metrics import CONTENT_TYPE
-from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.domain import times
 from chatctl_server.storage import cursors, log, messages, rooms, syncs
 from chatctl_server.storage.sql import Database, schema_name
@@ -122,7 +118,7 @@ async def status(context: GivenContext) -> Status:
         pid=os.getpid() if serves else None,
         address=context.address if serves else None,
         database=context.database,
-        database_bytes=_size(context),
+        database_bytes=context.store.size_bytes,
         durable=context.is_durable,
         connections=context.presence.connections,
         rooms_open=counted.rooms.get("open", 0),
@@ -216,41 +212,6 @@ async def _callbacks(context: Context) -> list[Service]:
     return []  # the database's trouble is told of as such
 
 
-@get(
-    "/metrics",
-    media_type=CONTENT_TYPE,
-    tags=("server",),
-    summary="Figures for Prometheus",
-    response_description="Prometheus text",
-    security=[{}, {"MetricsKey": []}],
-    opt={
-        "refuses": (errors.Unauthorized,),
-        "example": "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0",
-    },
-)
-async def metrics(request: AnyRequest, context: GivenContext) -> Response[bytes]:
-    """Open to all, unless the setting `METRICS_KEY` closes it."""
-    key = context.settings.metrics_key
-    if key is not None:
-        given = caller.header(request.scope, b"authorization") or b""
-        if not hmac.compare_digest(given, b"Bearer " + key.encode()):
-            raise errors.Unauthorized("The metrics ask for Authorization: Bearer METRICS_KEY")
-    context.metrics.connections.set(context.presence.connections)
-    context.metrics.active_users.set(context.presence.active_users)
-    context.metrics.writer_backlog.set(context.store.backlog)
-    context.metrics.loop_lag_seconds.set(context.timer.lag_seconds)
-    await _measure_callbacks(context)
-    return Response(context.metrics.text(), headers={"content-type": CONTENT_TYPE})
-
-
-async def _measure_callbacks(context: Context) -> None:
-    """When the database does not answer, the figures stay as they were: the others are told."""
-    with contextlib.suppress(TimeoutError, errors.ChatctlError):
-        async with asyncio.timeout(PROBE_SECONDS):
-            receiving = await context.store.read(callback_figures.read)
-        callback_figures.measure(context.metrics, receiving)
-
-
 async def _database(context: Context) -> Service:
     """Unhealthy when it cannot be read, degraded when the last commit failed and still does."""
     loop = asyncio.get_running_loop()
@@ -284,10 +245,3 @@ def _counts(db: Database) -> StoredCounts:
         receiving=callback_figures.read(db),
         schema=schema_name(db),
     )
-
-
-def _size(context: Context) -> int:
-    """Of the file and its write-ahead log, in bytes."""
-    path = context.store.path
-    parts = (path, path.with_name(path.name + "-wal"))
-    return sum(part.stat().st_size for part in parts if part.exists())

@@ -161,6 +161,7 @@ def _stream(
             context.presence.free_slot(member)
             raise
         transport = EventStream(line, send, context.streams)
-        await member.serve(context.hub.subscriber(transport, STREAM_VIEW))
+        with context.hub.traffic.streaming("rooms"):
+            await member.serve(context.hub.subscriber(transport, STREAM_VIEW))
 
     return serve

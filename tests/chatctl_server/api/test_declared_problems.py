@@ -173,7 +173,7 @@ class Provocation:
             return self._elsewhere("no-uuid", name)
         if "user_id" in self._given.path:
             return self._elsewhere("x" * 256, "user_id")
-        return self._given._replace(query={"limit": "many", "after": "nothing"})
+        return self._given._replace(query=dict.fromkeys(("limit", "after", "seconds"), "many"))
 
     def bad_text(self) -> Asked:
         if self._name == "follow_room":

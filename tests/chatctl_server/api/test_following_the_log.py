@@ -23,6 +23,7 @@ from chatctl_server.app import Application
 from chatctl_server.domain import events as log_events
 from chatctl_server.domain import times
 from chatctl_server.live import log_tail
+from chatctl_server.live.hub import Hub
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import log, maintenance
 from chatctl_server.storage.log import Wanted
@@ -307,7 +308,7 @@ async def test_what_others_do_does_not_put_the_empty_line_off(
     maintenance.prepare(tmp_path / "chat.db", durable=False)
     store = Store(tmp_path / "chat.db", durable=False, clock=times.now)
     await store.open()
-    context = SimpleNamespace(store=store, notifier=Notifier(), serving=Serving())
+    context = SimpleNamespace(store=store, notifier=Notifier(), serving=Serving(), hub=Hub())
 
     async def be_busy() -> None:
         while True:
