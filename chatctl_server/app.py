@@ -17,7 +17,7 @@ from chatctl_server.api.faces import Broadcasters, Faces
 from chatctl_server.api.management.face import MANAGEMENT
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms.face import ROOMS
-from chatctl_server.api.routes import InParts, whole
+from chatctl_server.api.routes import Routes
 from chatctl_server.api.team.face import TEAM
 from chatctl_server.domain import events, times
 from chatctl_server.live.attempts import Attempts
@@ -76,8 +76,9 @@ class Application:
         self._workers = Workers()
         is_server = role == "server"
         self.broadcasters = api_faces.broadcasters(faces, context) if is_server else {}
+        self._routes = Routes(context, faces, self.broadcasters)
         self.edge = Edge(
-            whole(context, faces, self.broadcasters) if is_server else InParts(context, faces),
+            self._routes,
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
             limits=context.limits,
@@ -118,6 +119,7 @@ class Application:
         await self._callbacks().start(self._workers)
         self._workers.start("heartbeat", self._heartbeat)
         self._workers.start("timer", lambda: every(TICK_SECONDS, context.timer.tick))
+        self._workers.start("modules", self._import_modules)
         keep_alive = context.streams.keep_alive
         self._workers.start("keep-alive", lambda: every(KEEP_ALIVE_SECONDS, keep_alive))
         self._workers.start("memory", self._give_back_memory)
@@ -145,6 +147,11 @@ class Application:
     async def _heartbeat(self) -> None:
         store = self.context.store
         await every(HEARTBEAT_SECONDS, lambda: store.write(followers.heartbeat))
+
+    async def _import_modules(self) -> None:
+        """Soon, though later would do: in an upgrade another version's are put in their place."""
+        await asyncio.to_thread(self._routes.import_modules)
+        await asyncio.Event().wait()  # a worker that ends is started again
 
     async def _give_back_memory(self) -> None:
         """When a crowd has gone. The pages that the writer read for it lie between what is free."""

@@ -61,9 +61,6 @@ class Edge:
         self._in_process = in_process
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
         request_id = _request_id(scope)
         token = logs.request_id.set(request_id)
         send = with_headers(send, (b"x-request-id", request_id.encode()))

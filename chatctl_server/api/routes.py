@@ -1,23 +1,30 @@
-"""All routes of the faces behind the framework, or in parts.
+"""The routes of the faces behind the framework.
 
-A server has them all. A command in its own process asks for little, and loading every route would
-be a quarter of its time: there each part is loaded when something of it is asked for.
+To load every route takes longer than all else of a start, and a command in its own process asks
+for one part of one face: so each part is loaded when something of it is asked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, asgi
+from litestar import Litestar
 from litestar.di import Provide
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler
+from litestar.utils import normalize_path
 
 from chatctl_server.api import cors, problems
 from chatctl_server.api.authentication import Guard
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import Broadcasters, Face, Faces, Handlers
+
+if TYPE_CHECKING:
+    from litestar.openapi import OpenAPIConfig
+
+REFERENCE = ("/schema", "/docs")  # describes all parts
 
 
 class Framework(Litestar):
@@ -28,7 +35,55 @@ class Framework(Litestar):
         return [*plugins, MsgspecDIPlugin()]
 
 
+class Routes:
+    """ASGI: the routes of all faces, each part of them loaded at the first request for it.
+
+    What begins as no part of a face does is one more part. That is done in a thread, for the
+    other clients. With no broadcasters, nobody listens.
+    """
+
+    def __init__(self, context: Context, faces: Faces, broadcasters: Broadcasters) -> None:
+        self._context = context
+        self._faces = faces
+        self._broadcasters = broadcasters
+        begins = {*REFERENCE, *(begin for each in faces for begin in each.parts)}
+        self._begins = sorted(begins, key=len, reverse=True)
+        self._loaded: dict[str, Framework] = {}
+        self._loading = asyncio.Lock()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        begin = self._begin(scope["path"])
+        app = self._loaded.get(begin) or await self._load(begin)
+        await app(scope, receive, send)
+
+    def _begin(self, path: str) -> str:
+        """Of the part; the longest, and none for the rest."""
+        asked = f"{normalize_path(path)}/"
+        return next((each for each in self._begins if asked.startswith(f"{each}/")), "")
+
+    def import_modules(self) -> None:
+        """Those of all parts, whether or not anybody asks for them."""
+        _loaded(load for each in self._faces for load in each.parts.values())
+        _of_no_part(self._context, self._faces, self._broadcasters)
+
+    async def _load(self, begin: str) -> Framework:
+        async with self._loading:
+            if begin not in self._loaded:
+                self._loaded[begin] = await asyncio.to_thread(self._part, begin)
+        return self._loaded[begin]
+
+    def _part(self, begin: str) -> Framework:
+        context, faces = self._context, self._faces
+        if begin in REFERENCE:
+            return whole(context, faces, self._broadcasters)
+        if not begin:
+            return _litestar(context, _of_no_part(context, faces, self._broadcasters))
+        asked = [each for each in faces if begin in each.parts]
+        return _litestar(context, [_guarded(context, each, each.parts[begin]()) for each in asked])
+
+
 def whole(context: Context, faces: Faces, broadcasters: Broadcasters) -> Framework:
+    """Every route in one, of which the description is made."""
     from chatctl_server.api.openapi import routes as reference
 
     described = reference.Document()
@@ -36,36 +91,11 @@ def whole(context: Context, faces: Faces, broadcasters: Broadcasters) -> Framewo
         context,
         [
             *(_guarded(context, each, _loaded(each.parts.values())) for each in faces),
-            *_loaded(each.unguarded for each in faces),
-            *_live(context, faces, broadcasters),
+            *_of_no_part(context, faces, broadcasters),
             *reference.routes(described),
         ],
-        openapi_config=reference.config(described, context.version),
+        reference.config(described, context.version),
     )
-
-
-class InParts:
-    """ASGI: what ``whole`` is, in a command's own process. Nobody listens there."""
-
-    def __init__(self, context: Context, faces: Faces) -> None:
-        self._context = context
-        self._faces = faces
-        self._parts = {begin: each for each in faces for begin in each.parts}
-        self._loaded: dict[str | None, Framework] = {}
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        path = f"{scope['path']}/"
-        begin = next((each for each in self._parts if path.startswith(f"{each}/")), None)
-        if begin not in self._loaded:
-            self._loaded[begin] = self._load(begin)
-        await self._loaded[begin](scope, receive, send)
-
-    def _load(self, begin: str | None) -> Framework:
-        if begin is None:
-            return whole(self._context, self._faces, {})
-        face = self._parts[begin]
-        guarded = _guarded(self._context, face, face.parts[begin]())
-        return _litestar(self._context, [guarded], openapi_config=None)
 
 
 def _loaded(parts: Iterable[Callable[[], Handlers]]) -> Handlers:
@@ -82,26 +112,26 @@ def _guarded(context: Context, face: Face[Any], handlers: Handlers) -> Router:
     )
 
 
-def _live(
-    context: Context, faces: Faces, broadcasters: Broadcasters
-) -> Iterator[ControllerRouterHandler]:
+def _of_no_part(context: Context, faces: Faces, broadcasters: Broadcasters) -> Handlers:
+    handlers = _loaded(each.unguarded for each in faces)
     for face in faces:
-        if (broadcaster := broadcasters.get(face.name)) is not None:
-            for path, make in face.sockets.items():
-                yield asgi(path, copy_scope=False)(make(context, broadcaster))
-            if face.streams is not None:
-                yield from face.streams(context, broadcaster)
+        broadcaster = broadcasters.get(face.name)
+        if broadcaster is not None and face.streams is not None:
+            handlers += face.streams(context, broadcaster)
+    return handlers
 
 
 def _litestar(
-    context: Context, handlers: Sequence[ControllerRouterHandler], **options: Any
+    context: Context,
+    handlers: Sequence[ControllerRouterHandler],
+    openapi_config: "OpenAPIConfig | None" = None,
 ) -> Framework:
     return Framework(
         route_handlers=handlers,
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
         cors_config=cors.config(context.settings.cors_origins),
+        openapi_config=openapi_config,
         request_max_body_size=context.settings.max_body_bytes,
         logging_config=None,
-        **options,
     )

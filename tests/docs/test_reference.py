@@ -14,13 +14,13 @@ import declared
 import httpx
 import jsonschema_rs
 import pytest
-from litestar import Litestar
 from litestar.routes import HTTPRoute
 from world import KEY, Server, eventually, running
 
 from chatctl_server.api.openapi import page, prose, routes
 from chatctl_server.api.openapi import routes as openapi_routes
-from chatctl_server.app import create_app
+from chatctl_server.api.routes import whole
+from chatctl_server.app import FACES, create_app
 from chatctl_server.settings.sources import Settings
 from chatctl_server.views import fields
 
@@ -63,11 +63,10 @@ def validate(schema: dict[str, Any], value: Any) -> None:
 
 
 def test_every_route_is_described_but_those_of_the_description() -> None:
-    app = create_app(Settings(database_url="sqlite:/nowhere/chat.db")).edge._app
-    assert isinstance(app, Litestar)
+    app = create_app(Settings(database_url="sqlite:/nowhere/chat.db"))
     routed = {
         route.path_format
-        for route in app.routes
+        for route in whole(app.context, FACES, app.broadcasters).routes
         if isinstance(route, HTTPRoute) and set(route.route_handler_map) != {"OPTIONS"}
     }
     assert routed == set(DOCUMENT["paths"]) | OWN | OF_COMMANDS

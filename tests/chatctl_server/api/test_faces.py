@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,12 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from application import in_process, socket_scope
+import world
+from application import in_process, reached, socket_scope
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.routes import HTTPRoute
 from world import KEY
 
 from chatctl_server import errors
@@ -26,7 +31,8 @@ from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import AsgiRoute, Face, Handlers
 from chatctl_server.api.parameters import AnyRequest
-from chatctl_server.app import FACES, Application
+from chatctl_server.api.routes import whole
+from chatctl_server.app import FACES, Application, Role
 from chatctl_server.domain import events
 from chatctl_server.storage import log, maintenance
 
@@ -115,10 +121,19 @@ def guest_book_routes() -> Handlers:
     return [guest_book]
 
 
+@get("/guests/tables/{number:int}")
+async def table(number: FromPath[int]) -> int:
+    return number
+
+
 GUESTS = Face(
     "guests",
     credentials=Credentials(lambda _: (guest,), "The header X-Guest-Token is missing"),
-    parts={"/guests": guest_routes, "/guests-book": guest_book_routes},
+    parts={
+        "/guests": guest_routes,
+        "/guests-book": guest_book_routes,
+        "/guests/tables": lambda: [table],
+    },
     unguarded=lambda: [welcome],
     broadcaster=lambda _: Counting(),
     sockets={"/ws/guests/{name:str}/live": lobby},
@@ -131,7 +146,7 @@ TWINS = msgspec.structs.replace(
 
 @contextlib.asynccontextmanager
 async def with_guests(
-    directory: Path, role: Any = "server"
+    directory: Path, role: Role = "server"
 ) -> AsyncIterator[tuple[Application, httpx.AsyncClient]]:
     async with in_process(directory, role, faces=(*FACES, GUESTS)) as (app, client):
         del client.headers["X-Api-Key"]
@@ -186,7 +201,41 @@ async def test_what_a_process_is_trusted_with_is_said_by_the_face(tmp_path: Path
         assert (await client.get("/guests/me")).status_code == 401
         assert (await client.get("/guests/me", headers=GUEST)).status_code == 200
         assert (await client.get("/guests-book", headers=GUEST)).json() == ["anna", "bert"]
+        assert (await client.get("http://here//guests//me/", headers=GUEST)).status_code == 200
+        assert (await client.get("/guests/tables/7", headers=GUEST)).json() == 7
         assert (await client.get("/welcome")).text == "come in"
+
+
+@pytest.mark.parametrize("role", ["server", "command"])
+async def test_each_route_is_where_its_part_begins(tmp_path: Path, role: Role) -> None:
+    async with with_guests(tmp_path, role) as (app, client):
+        routes = whole(app.context, (*FACES, GUESTS), app.broadcasters).routes
+        asked = [each for each in routes if isinstance(each, HTTPRoute)]
+        assert {"/guests/me", "/welcome", "/health"} <= {each.path_format for each in asked}
+        for each in asked:
+            path = re.sub(r"{\w+}", "7", each.path_format)
+            assert (await client.request("TRACE", path)).status_code == 405, path
+
+
+async def test_who_asks_while_a_part_is_loaded_waits_alone(tmp_path: Path) -> None:
+    begun, over = threading.Event(), threading.Event()
+    loads = []
+
+    def slow() -> Handlers:
+        loads.append(begun.set())
+        assert over.wait(10)
+        return [guest_book]
+
+    late = msgspec.structs.replace(TWINS, parts={"/guests-book": slow})
+    async with in_process(tmp_path, "command", faces=(*FACES, late)) as (_, client):
+        assert (await client.get("/health")).status_code == 200
+        asked = [asyncio.create_task(client.get("/guests-book", headers=GUEST)) for _ in range(2)]
+        await reached(begun.is_set)
+        assert (await client.get("/health")).status_code == 200
+        assert not any(each.done() for each in asked)
+        over.set()
+        assert {(await each).status_code for each in asked} == {200}
+        assert len(loads) == 1
 
 
 LOADED = """
@@ -216,6 +265,37 @@ def test_a_command_on_the_file_loads_what_it_asks_for(
     )
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.splitlines()[-1].split()) == {"management.face", "rooms.face"} | loaded
+
+
+SERVED = """
+import asyncio, pathlib, pkgutil, sys
+from application import in_process, reached
+from chatctl_server.api import management, rooms
+
+async def main():
+    async with in_process(pathlib.Path(sys.argv[1]), "server"):
+        await reached(lambda: names <= sys.modules.keys())
+
+names = {
+    f"{each.__name__}.{found.name}"
+    for each in (management, rooms)
+    for found in pkgutil.iter_modules(each.__path__)
+}
+asyncio.run(main())
+"""
+
+
+def test_a_server_has_its_modules_before_others_are_put_in_their_place(tmp_path: Path) -> None:
+    places = os.pathsep.join((str(Path(__file__).parent), str(Path(world.__file__).parent)))
+    done = subprocess.run(
+        [sys.executable, "-c", SERVED, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": places},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 async def test_wrong_admin_keys_are_counted_over_all_faces(tmp_path: Path) -> None:
