@@ -39,6 +39,7 @@ SEEN_BY_THE_OPERATOR = {
     "GET /management/events/stream": "the log",
     "GET /management/status": "counts messages and bytes of all kinds",
     "GET /metrics": "figures of the process",
+    "GET /debug/pprof": "stacks of the process",
     "GET /health": "how long the database took",
     "GET /management/callbacks/tries": "a stream of what is sent now",
 }
