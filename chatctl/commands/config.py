@@ -57,7 +57,7 @@ def check(options: Options) -> None:
 
 
 def _configuration(loaded: "Loaded") -> str | None:
-    """The TOML file, or else the .env that settings come from."""
+    """The TOML or YAML file, or else the .env that settings come from."""
     if loaded.config_path is not None:
         return str(loaded.config_path)
     path = Path(".env").absolute()

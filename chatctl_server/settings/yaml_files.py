@@ -33,7 +33,7 @@ _DEEPEST = 4  # keys in a name
 _DEFAULT = {HOST: "127.0.0.1", PORT: "3000"}
 
 
-class Entry(NamedTuple):
+class WrittenKey(NamedTuple):
     name: str  # with dots between the keys
     value: object
     origin: str
@@ -68,7 +68,7 @@ def _bind_address(parts: dict[str, FoundSetting]) -> FoundSetting:
     return FoundSetting(f"{host}:{port}", next(iter(parts.values())).origin)
 
 
-def _entries(text: str, called: str) -> Iterator[Entry]:
+def _entries(text: str, called: str) -> Iterator[WrittenKey]:
     try:
         import yaml  # 0.02 s, and most have no such file
     except ImportError:
@@ -92,7 +92,7 @@ def _entries(text: str, called: str) -> Iterator[Entry]:
 
 def _flat(
     loader: "yaml.SafeLoader", node: "yaml.MappingNode", called: str, above: tuple[str, ...]
-) -> Iterator[Entry]:
+) -> Iterator[WrittenKey]:
     """What is nested deeper than any key of ours is told of as one, without its value."""
     import yaml
 
@@ -104,7 +104,7 @@ def _flat(
             is_scalar = isinstance(value, yaml.ScalarNode)
             plain = loader.construct_object(value) if is_scalar else value.value
             if plain is not None:  # unset, as an empty text
-                yield Entry(".".join(keys), plain, f"{called} line {key.start_mark.line + 1}")
+                yield WrittenKey(".".join(keys), plain, f"{called} line {key.start_mark.line + 1}")
 
 
 def _problem(error: Any) -> str:
