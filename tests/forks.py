@@ -29,10 +29,14 @@ TESTS = Path(__file__).parent
 LIMITS = (resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 PR_SET_PDEATHSIG = 1
 _python = multiprocessing.get_context("forkserver")
+# By their names: a module of the tests is not found there.
 _python.set_forkserver_preload(
-    ["chatctl.cli", "chatctl.link.client", "chatctl.link.connection", "chatctl.link.in_process",
-     "chatctl.show.output", "chatctl_server.serving"]
-)  # fmt: skip
+    [
+        ".".join(each.relative_to(TESTS.parent).with_suffix("").parts)
+        for package in ("chatctl", "chatctl_server")
+        for each in sorted((TESTS.parent / package).rglob("[a-z]*.py"))
+    ]
+)
 # Tests start and end processes from several threads, of which multiprocessing knows nothing.
 _one_at_a_time = threading.Lock()
 
