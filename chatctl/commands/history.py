@@ -57,8 +57,7 @@ def _asked(
 
 @verb(
     "history",
-    "chatctl rooms history lobby --since 2h",
-    "chatctl rooms history lobby --user mallory",
+    "chatctl rooms history lobby --since 2h --user mallory",
     "chatctl rooms history lobby --all --json >lobby.json",
     exits=(3, 4, 5),
     columns=(*_MESSAGES, DELETED),

@@ -69,8 +69,9 @@ are relative. Long output goes through the pager. In a pipe a list is a line for
 tabs between the values and without titles or colour; control characters in a value are
 escaped as \\n, \\t, \\x1b, a backslash as \\\\. With --json the result is one JSON document, a list
 is an array; a stream, and the results of --from, are a line of JSON each. Times are RFC 3339 in
-UTC in pipes and JSON. What changes something prints "changed": true or false; to do again what
-is done is no error.
+UTC in pipes and JSON, to the second; those of events have microseconds, and the numbers of
+messages (seq) and events (offset) say what came first. What changes something prints
+"changed": true or false; to do again what is done is no error.
 
 An error is one line on stderr, and where there is something to try a second one:
 
