@@ -63,7 +63,11 @@ def serve(loaded: Loaded, *, lock_timeout_seconds: float = 10.0) -> int:
         )
         try:
             tcp = tcp or sockets.bound_to(settings.bind_address, stack)
-            maintenance.prepare(place.database, durable=place.is_durable)
+            migrated = maintenance.prepare(place.database, durable=place.is_durable)
+            if migrated.backup is not None:
+                place.notices.append(
+                    f"the schema is {migrated.schema} now; as it was before: {migrated.backup}"
+                )
             if place.database.stat().st_nlink > 1:
                 place.warnings.append(
                     f"{place.database} has a second name (a hard link): only one of them is locked"

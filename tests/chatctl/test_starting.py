@@ -1,10 +1,15 @@
-"""What ``serve`` refuses before it has made anything."""
+"""What ``serve`` refuses before it has made anything, and what it says at its start."""
 
+import shutil
 import socket
 from pathlib import Path
 
+import pytest
 from prepared_server import Chatctl, lines
 from world import running
+
+from chatctl_server.storage import maintenance
+from chatctl_server.storage.maintenance import schemas
 
 CONFLICT, NOT_FOUND, REFUSED = 5, 3, 7
 
@@ -49,3 +54,19 @@ def test_a_directory_that_is_not_there(chatctl: Chatctl, tmp_path: Path) -> None
 def test_a_slip_in_the_environment_is_in_the_log(tmp_path: Path) -> None:
     with running(tmp_path, ROOM_IDENTTY="token", LANGUAGE="de_DE:de") as server:
         assert "ROOM_IDENTTY (environment): did you mean ROOM_IDENTITY?" in server.log.read_text()
+
+
+def test_an_upgrade_is_in_the_log_with_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = tmp_path / "migrations"
+    older.mkdir()
+    shutil.copy(schemas.MIGRATIONS / "0001_baseline.py", older)
+    with monkeypatch.context() as patch:
+        patch.setattr(schemas, "MIGRATIONS", older)
+        maintenance.migrate(tmp_path / "chat.db")
+    with running(tmp_path) as server:
+        schema = server.http.get("/management/status").json()["schema"]
+        (backup,) = tmp_path.glob("chat.db.before-*[!n]")
+        said = f"the schema is {schema} now; as it was before: {backup}"
+        assert said in server.log.read_text()
