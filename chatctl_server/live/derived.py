@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chatctl_server.live.hub import Entry
+    from chatctl_server.live.channels import Entry
 
 Derive = Callable[[bytes, int | None], bytes]
 """Takes a frame of the other view and the event's offset; None of a signal."""

@@ -9,11 +9,12 @@ stand at the same one are written the same bytes, which are joined once.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
 from weakref import WeakValueDictionary
 
 from chatctl_server.domain import close_codes
+from chatctl_server.live.channels import Channel, Entry, Signal, Turn
 from chatctl_server.live.derived import DerivedViews
 from chatctl_server.live.subscriber import Subscriber
 from chatctl_server.live.traffic import Traffic
@@ -22,147 +23,8 @@ from chatctl_server.live.transports import Transport
 CHANNEL_BYTES = 1024 * 1024  # of recent entries; who is further behind is cut off
 HUB_BYTES = 64 * 1024 * 1024  # of all channels' together
 PART_BYTES = 64 * 1024  # of what one subscriber is behind: then it waits for its next turn
-MEMO_POSITIONS = 8  # of a channel, for which what is above is kept joined
 SLICE_WRITES = 50
 SLICE_SECONDS = 0.002  # then other work has its turn: an admin's action waits for one slice
-
-
-class Entry:
-    """An event as it is shown: ``frames`` by view, made once. An erasure puts others there."""
-
-    __slots__ = ("__weakref__", "frames", "offset", "size")
-
-    def __init__(self, offset: int, frames: Mapping[str, bytes]) -> None:
-        self.offset = offset
-        self.frames = frames
-        self.size = sum(map(len, frames.values()))
-
-    def revise(self, frames: Mapping[str, bytes]) -> int:
-        """How many bytes more there are."""
-        before, self.frames = self.size, frames
-        self.size = sum(map(len, frames.values()))
-        return self.size - before
-
-
-class Channel:
-    """``floor``: every entry above it is here; ``whole_above``: from there on they are whole, for
-    who comes back; ``last``: the newest entry's offset; ``served``: up to which everybody was
-    written who reads. ``many`` listen to other channels, too,
-    each with its view of this one."""
-
-    __slots__ = (
-        "entries",
-        "floor",
-        "is_dirty",
-        "last",
-        "many",
-        "memo",
-        "pins",
-        "served",
-        "signals",
-        "size",
-        "subscribers",
-        "turn",
-        "whole_above",
-    )
-
-    def __init__(self, floor: int) -> None:
-        self.floor = self.whole_above = self.last = self.served = floor
-        self.entries: deque[Entry] = deque()
-        self.size = 0
-        self.subscribers: dict[Subscriber, None] = {}
-        self.many: dict[Subscriber, str] = {}
-        self.pins = 0
-        self.signals: list[Mapping[str, bytes]] = []
-        self.turn: Turn | None = None
-        self.memo: dict[tuple[str, int, int], tuple[bytes, int, int]] = {}
-        self.is_dirty = False
-
-    def add(self, entry: Entry) -> int:
-        """How many bytes more the channel holds."""
-        self.entries.append(entry)
-        self.last = entry.offset
-        self.size += entry.size
-        self.memo.clear()
-        return entry.size
-
-    def trim(self, most: int) -> int:
-        """How many bytes fewer the channel holds. What somebody who reads has not been written yet
-        stays, however much it is."""
-        before, entries = self.size, self.entries
-        while self.size > most and len(entries) > 1 and entries[0].offset <= self.served:
-            dropped = entries.popleft()
-            self.size -= dropped.size
-            self.floor = dropped.offset
-        self.whole_above = max(self.whole_above, self.floor)
-        return before - self.size
-
-    def above(self, position: int) -> list[Entry]:
-        found: list[Entry] = []
-        for entry in reversed(self.entries):
-            if entry.offset <= position:
-                break
-            found.append(entry)
-        found.reverse()
-        return found
-
-    def find(self, offset: int) -> Entry | None:
-        return next((each for each in self.entries if each.offset == offset), None)
-
-    def frames_above(
-        self, view: str, position: int, views: DerivedViews, most: int = 0
-    ) -> tuple[bytes, int, int]:
-        """How many they are, and the offset up to which they go: the last, or where so many bytes
-        are reached."""
-        key = (view, position, most)
-        found = self.memo.get(key)
-        if found is None:
-            if len(self.memo) >= MEMO_POSITIONS:
-                self.memo.clear()
-            found = self.memo[key] = self._joined(view, position, views, most)
-        return found
-
-    def _joined(
-        self, view: str, position: int, views: DerivedViews, most: int
-    ) -> tuple[bytes, int, int]:
-        entries = self.above(position)
-        if not most:
-            frames = views.frames(entries, view)
-            return b"".join(frames), len(frames), self.last
-        part: list[bytes] = []
-        size = 0
-        for entry in entries:
-            position = entry.offset
-            frames = views.frames([entry], view)
-            part += frames
-            size += sum(map(len, frames))
-            if size >= most:
-                break
-        return b"".join(part), len(part), position
-
-    @property
-    def is_idle(self) -> bool:
-        return not (self.subscribers or self.many or self.pins)
-
-
-class Turn:
-    """One pass over a channel's subscribers: up to ``last``, with the signals of that moment."""
-
-    __slots__ = ("_memo", "last", "left", "signals")
-
-    def __init__(self, channel: Channel) -> None:
-        self.last = channel.last
-        self.signals, channel.signals = channel.signals, []
-        everybody = [*channel.subscribers, *(channel.many if self.signals else ())]
-        self.left: Iterator[Subscriber] = iter(everybody)
-        self._memo: dict[str, bytes] = {}
-
-    def signals_in(self, view: str, views: DerivedViews) -> bytes:
-        found = self._memo.get(view)
-        if found is None:
-            found = b"".join([views.frame(each, view) for each in self.signals])
-            self._memo[view] = found
-        return found
 
 
 class Hub:
@@ -195,10 +57,13 @@ class Hub:
                 continue
             if entry is None:
                 entry = Entry(offset, frames)
-            self._size += channel.add(entry)
             for subscriber, view in channel.many.items():
                 self._add_pending(subscriber, entry, view)
-            self._mark(channel)
+            if channel.is_kept:
+                self._size += channel.add(entry)
+                self._mark(channel)
+            else:
+                channel.pass_over(offset)
         if self._size > max(HUB_BYTES, self._trims_at):
             self._trim_largest()
 
@@ -232,20 +97,28 @@ class Hub:
     def listens(self, key: Hashable) -> bool:
         return key in self._channels
 
-    def signal(self, key: Hashable, frames: Mapping[str, bytes], *, waits: bool = False) -> None:
+    def signal(
+        self,
+        key: Hashable,
+        frames: Mapping[str, bytes],
+        *,
+        waits: bool = False,
+        but: Hashable = None,
+    ) -> None:
         """Frames that are no event: never stored or replayed, may be lost. In a channel of few they
         are for who listens now; in one of many, for who does in its turn. What ``waits`` there
-        goes out with the next write to each."""
+        goes out with the next write to each. Subscribers of the owner ``but`` are left out."""
         channel = self._channels.get(key)
         if channel is None:
             return
+        signal = Signal(frames, but)
         if len(channel.subscribers) > SLICE_WRITES or channel.many:
-            channel.signals.append(frames)
+            channel.signals.append(signal)
             self._mark(channel)
             return
         for subscriber in channel.subscribers:
             frame = self.views.frame(frames, subscriber.view)
-            if frame and not subscriber.is_paused:
+            if frame and not subscriber.is_paused and signal.is_for(subscriber):
                 subscriber.own.append(frame)
                 if not waits:
                     self._owe(subscriber)
@@ -283,6 +156,7 @@ class Hub:
             channel.many.pop(subscriber, None)
             self._drop_if_idle(key)
         subscriber.channel = None
+        subscriber.keys.discard(key)
 
     def join_many(self, views: Mapping[Hashable, str], subscriber: Subscriber, after: int) -> bool:
         """Listens to those channels together, as ``join``."""
@@ -298,15 +172,17 @@ class Hub:
             self._add_pending(subscriber, entry, view)
         for channel, view in channels:
             channel.many[subscriber] = view
+        subscriber.keys.update(views)
         return True
 
     def add(self, key: Hashable, subscriber: Subscriber, view: str) -> None:
         """One that listens to many listens to this channel, too, from now on."""
         self._channel(key).many[subscriber] = view
+        subscriber.keys.add(key)
 
     def leave_all(self, subscriber: Subscriber) -> None:
         """Of one that listens to many."""
-        for key in [key for key, each in self._channels.items() if subscriber in each.many]:
+        for key in list(subscriber.keys):
             self.leave(key, subscriber)
 
     def _channel(self, key: Hashable) -> Channel:
@@ -346,7 +222,7 @@ class Hub:
         self._pending[entry.offset] = entry
         subscriber.pending.append((entry, view))
         subscriber.pending_bytes += len(frame)
-        if subscriber.is_paused and subscriber.pending_bytes > CHANNEL_BYTES:
+        if not subscriber.may_be_written and subscriber.pending_bytes > CHANNEL_BYTES:
             subscriber.finish(close_codes.TOO_SLOW, overtaking=True)
             return
         self._owe(subscriber)
@@ -406,7 +282,7 @@ class Hub:
         subscribers = list(islice(turn.left, most))
         if turn.signals:
             for each in subscribers:
-                self._serve(each, turn.signals_in(each.view, self.views))
+                self._serve(each, turn.signals_for(each, self.views))
         else:
             self._write_new(channel, subscribers)
         if len(subscribers) < most:
@@ -464,7 +340,7 @@ class Hub:
         if channel is not None and subscriber.position < channel.floor:
             subscriber.finish(close_codes.TOO_SLOW, overtaking=True)
             return
-        if subscriber.is_paused:
+        if not subscriber.may_be_written:
             return
         data = self._take(subscriber, whole=whole)
         if channel is not None and subscriber.position < channel.last:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from chatctl_server.domain import close_codes
@@ -10,7 +10,7 @@ from chatctl_server.live.traffic import EvictionReason, Traffic
 from chatctl_server.live.transports import Transport
 
 if TYPE_CHECKING:
-    from chatctl_server.live.hub import Channel, Entry
+    from chatctl_server.live.channels import Channel, Entry
 
 logger = logging.getLogger("chatctl.rooms")
 
@@ -25,9 +25,11 @@ _EVICTIONS: dict[int, EvictionReason] = {
 class Subscriber:
     """``position``: the offset up to which it was written everything of its channels.
 
-    It listens to one ``channel`` or, with ``pending``, to many. ``view``: which frame of an entry
-    it is shown. ``own``: frames for it alone (answers, signals), which go out with the next write.
+    It listens to one ``channel`` or, with ``pending``, to many, those of ``keys``. ``view``: which
+    frame of an entry it is shown. ``owner``: whose it is, to leave them out of a signal.
+    ``own``: frames for it alone (answers, signals), which go out with the next write.
     While the client does not read it is paused: its position stands, and nothing is queued.
+    ``is_catching_up``: it is written only what is replayed, and what happens meanwhile waits.
     ``expires_at``: when it is closed, by the loop's time in seconds. ``written``: bytes, in all.
     """
 
@@ -41,10 +43,13 @@ class Subscriber:
         "_wake",
         "channel",
         "expires_at",
+        "is_catching_up",
         "is_finished",
         "is_owed",
         "is_paused",
+        "keys",
         "own",
+        "owner",
         "pending",
         "pending_bytes",
         "position",
@@ -68,8 +73,11 @@ class Subscriber:
         self.own: list[bytes] = []
         self.pending: list[tuple[Entry, str]] = []
         self.pending_bytes = 0
+        self.keys: set[Hashable] = set()
+        self.owner: Hashable = None
         self.is_owed = False
         self.is_paused = False
+        self.is_catching_up = False
         self.is_finished = False
         self.expires_at: float | None = None
         self._wake = wake
@@ -81,6 +89,10 @@ class Subscriber:
         self._is_stalled_at: float | None = None
         self._left_bytes = 0  # how many bytes had left when it was last looked at
         transport.start(self)
+
+    @property
+    def may_be_written(self) -> bool:
+        return not (self.is_paused or self.is_catching_up)
 
     def push(self, payload: bytes, offset: int | None = None) -> None:
         """For this connection alone; what is pushed after ``finish`` is dropped."""
@@ -160,6 +172,11 @@ class Subscriber:
             self.is_paused = False
             self._let_go_on()
             self._wake(self)
+
+    def caught_up(self) -> None:
+        """What has happened meanwhile follows."""
+        self.is_catching_up = False
+        self._wake(self)
 
     def _let_go_on(self) -> None:
         if self._drained is not None:

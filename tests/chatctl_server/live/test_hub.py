@@ -7,6 +7,7 @@ import pytest
 from lines import Line
 
 from chatctl_server.domain import close_codes
+from chatctl_server.live import channels
 from chatctl_server.live import hub as hubs
 from chatctl_server.live.derived import DerivedViews
 from chatctl_server.live.hub import Hub
@@ -428,7 +429,7 @@ async def test_what_is_joined_for_those_who_come_back_is_not_kept(hub: Hub) -> N
         client = Client(hub)
         assert hub.join("lobby", client.subscriber, position)
         assert client.told.startswith(b"%0100d" % position)
-    assert len(hub._channels["lobby"].memo) <= hubs.MEMO_POSITIONS
+    assert len(hub._channels["lobby"].memo) <= channels.MEMO_POSITIONS
 
 
 async def test_the_budget_is_right_when_a_channel_goes_before_its_turn(

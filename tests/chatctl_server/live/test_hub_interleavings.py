@@ -38,6 +38,7 @@ STEPS = st.one_of(
     st.tuples(st.just("listen to more"), CLIENT, KEY),
     st.tuples(st.just("listen to less"), CLIENT, KEY),
     st.tuples(st.sampled_from(["pause", "resume", "answer"]), CLIENT),
+    st.tuples(st.sampled_from(["catch up", "caught up", "listen to nothing"]), CLIENT),
     st.tuples(st.just("flush"), st.sampled_from([1, 1, 2, 10])),
     st.tuples(st.just("flush"), st.sampled_from([1, 1, 2, 10])),
 )
@@ -47,7 +48,7 @@ class PausedLine(Line):
     subscriber: Subscriber | None = None
 
     def write(self, frames: bytes) -> None:
-        assert self.subscriber is None or not self.subscriber.is_paused
+        assert self.subscriber is None or self.subscriber.may_be_written
         super().write(frames)
 
 
@@ -143,16 +144,29 @@ class World:
                 client.subscriber.resume()
             case "answer":
                 client.subscriber.push(b"~")
-            case "listen to more" if client.is_of_many and key not in client.keys:
+            case _ if client.is_of_many:
+                self.of_many(name, client, key)
+
+    def of_many(self, name: str, client: Client, key: str) -> None:
+        match name:
+            case "catch up":
+                client.has_paused = client.subscriber.is_catching_up = True
+            case "caught up":
+                client.subscriber.caught_up()
+            case "listen to nothing":
+                client.keys.clear()
+                self.hub.leave_all(client.subscriber)
+            case "listen to more" if key not in client.keys:
                 client.keys.add(key)
                 self.hub.add(key, client.subscriber, client.view)
-            case "listen to less" if client.is_of_many and key in client.keys:
+            case "listen to less" if key in client.keys:
                 client.keys.discard(key)
                 self.hub.leave(key, client.subscriber)
 
     def finish(self) -> None:
         for client in self.clients:
             client.subscriber.resume()
+            client.subscriber.caught_up()
         while self.loop.held:
             self.flush(1)
 
