@@ -91,7 +91,7 @@ def test_an_unexpected_answer_is_one_line(here: Here, server: Prepared) -> None:
     ("typed", "meant"),
     [
         ("rooms shwo lobby", "chatctl rooms show"),
-        ("rooms history lobby --user anna", "chatctl rooms history --help"),
+        ("rooms members lobby --user anna", "chatctl rooms members --help"),
         ("rooms history lobby --limt 3", "chatctl rooms history … --limit"),
         ("serve --port 8080", "chatctl serve --bind HOST:PORT"),
         ("serve -p 8080", "chatctl serve --bind HOST:PORT"),

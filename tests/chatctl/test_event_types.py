@@ -19,12 +19,14 @@ def test_what_fits_none_is_told_with_what_may_be_meant() -> None:
     for glob in ("*", "room.*", "ban.set", "[mr]*.*", "[^m]*", "[!m]*", "?ute.set", "*.*ed"):
         event_types.check(glob, "--type")
     for glob, hint in (
-        ("mesage.*", "--type 'message.*' or 'message.posted' or 'message.erased'"),
+        ("mesage.*", "--type 'message.*' or 'message.posted' or 'message.pinned'"),
         ("room_created", "--type 'room.created' or 'room.renamed' or 'scope.created'"),
-        ("message.Posted", "--type 'message.posted' or 'message.erased' or 'message.deleted'"),
-        ("[^a-z]*", "--type 'ban.*' or 'callbacks.*' or 'chat.*' or 'custom.*' or 'delivery.*' "
-         "or 'endpoint.*' or 'message.*' or 'mute.*' or 'participant.*' or 'room.*' "
-         "or 'scope.*' or 'session.*' or 'support.*' or 'sync.*' or 'user.*'"),
+        ("message.Posted", "--type 'message.posted' or 'message.erased' or 'message.edited'"),
+        ("[^a-z]*", "--type 'account.*' or 'ban.*' or 'callbacks.*' or 'chat.*' or 'custom.*' "
+         "or 'delivery.*' or 'endpoint.*' or 'file.*' or 'invite.*' or 'key.*' or 'message.*' "
+         "or 'mute.*' or 'participant.*' or 'preferences.*' or 'reaction.*' or 'read.*' "
+         "or 'room.*' or 'scope.*' or 'session.*' or 'support.*' or 'sync.*' or 'user.*' "
+         "or 'workspace.*'"),
     ):  # fmt: skip
         with pytest.raises(Failure) as refused:
             event_types.check(glob, "--type")

@@ -9,6 +9,8 @@ def _all(cls: type[errors.ChatctlError]) -> list[type[errors.ChatctlError]]:
 
 EXPECTED = {
     "internal": 1, "invalid_input": 2, "bad_text": 2, "invalid_setting": 2, "unauthorized": 4,
+    "token_revoked": 4, "not_allowed": 4, "user_not_found": 3, "workspace_not_found": 3,
+    "email_taken": 5, "name_taken": 5,
     "forbidden": 4, "banned": 4, "muted": 4, "not_found": 3, "room_not_found": 3,
     "room_closed": 3, "conversation_not_found": 3, "conversation_closed": 3,
     "not_a_participant": 4, "message_not_found": 3, "endpoint_not_found": 3,

@@ -87,8 +87,8 @@ def test_the_operator_sees_all(here: Here, twins: tuple[Path, Path]) -> None:
 
     events = [asked(each, "events", "ls", "--limit", "1000") for each in twins]
     assert [{each["scope"] for each in found} - {None} for found in events] == [
-        {"rooms"},
-        {"rooms", "workspace:1", "site:1"},
+        {"rooms", "workspace:0"},
+        {"rooms", "workspace:0", "workspace:1", "site:1"},
     ]
     shown = here.as_terminal(200, "events", "ls", "--db", f"sqlite:{twins[1]}").stdout
     assert "workspace:1" in shown

@@ -125,7 +125,7 @@ def interleaved(directory: Path) -> Path:
     """Two rooms in which was spoken in turn, so that no page is of one alone; one was closed."""
     desk = Offline(directory / "chat.db")
     kept, closed = desk.create_room("kept"), desk.create_room("closed")
-    for number in range(800):
+    for number in range(1600):
         desk.post(kept if number % 8 == 0 else closed, "anna", f"{number} {'x' * 500}")
     desk.run(conversations.close, closed)
     desk.close()

@@ -113,7 +113,7 @@ def test_a_key_comes_from_a_file(traced: Traced, server: Prepared) -> None:
 def test_init_writes_secrets(traced: Traced) -> None:
     traced("init", "here")
     written = list(traced.chatctl.directory.glob("here/secrets/*"))
-    assert len(written) == 2
+    assert len(written) == 3
     trace = traced.seen("init", "here")
     assert not any(path.read_text().strip() in trace for path in written)
 

@@ -178,6 +178,8 @@ class Provocation:
     def bad_text(self) -> Asked:
         if self._name == "follow_room":
             return self._given._replace(query={**self._given.query, "nickname": "\0"})
+        if self._name == "list_messages":
+            return self._given._replace(query={**self._given.query, "user_id": "\0"})
         if self._given.body is None:
             return self._given._replace(path={**self._given.path, "user_id": "%FF"})
         name, value = next(iter(self._given.body.items()), ("reason", ""))
