@@ -5,6 +5,7 @@ translate the ``code``. Raised where the rule is; translated once, at the edge.
 """
 
 import errno
+import os
 import shlex
 from pathlib import Path
 from typing import ClassVar
@@ -189,6 +190,12 @@ class StorageUnavailable(ChatctlError):
     code, status, title = "storage_unavailable", 503, "Database not usable"
 
 
+class UserRefused(StorageUnavailable):
+    """The file or its directory is another user's."""
+
+    code, title = "user_refused", "Not for this user"
+
+
 class Stopping(StorageUnavailable):
     """Nothing is wrong: the server stops, and does not wait for this."""
 
@@ -223,7 +230,15 @@ def unusable(path: Path, error: OSError) -> StorageFull | StorageUnavailable | N
         return no_room(path)
     if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
         return no_directory(path.parent)
-    detail = f"{path} cannot be used: {error.strerror or error}"
     if isinstance(error, PermissionError):
-        return StorageUnavailable(detail, hint="run this as the user who owns the database")
-    return StorageUnavailable(detail)
+        return _refused(path, error)
+    return StorageUnavailable(f"{path} cannot be used: {error.strerror or error}")
+
+
+def _refused(path: Path, error: PermissionError) -> UserRefused:
+    may_write = os.access(path.parent, os.W_OK, effective_ids=True)
+    if os.access(path.parent, os.X_OK, effective_ids=True) and not may_write:
+        detail = f"the directory {path.parent} is not for this user to write"
+        return UserRefused(detail, hint="another directory, or run this as the owner of that one")
+    detail = f"{path} cannot be used: {error.strerror or error}"
+    return UserRefused(detail, hint="run this as the user who owns the database")

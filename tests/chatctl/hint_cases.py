@@ -276,6 +276,7 @@ ELSEWHERE = {
     "f\"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE\"": _OTHERS,
     "f'run this as the owner of {path}'": _OTHERS,
     "'run this as the user who owns the database'": _OTHERS,
+    "'another directory, or run this as the owner of that one'": "test_other_users.py",
     "'remove one that is not needed any more'": "of one endpoint too many: test_endpoint_limit.py",
     "', '.join(possible)": _OVER_HTTP,
     "'such as message.posted, room.* or *'": _OVER_HTTP,

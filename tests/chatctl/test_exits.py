@@ -19,7 +19,10 @@ EXPECTED = {
     "query_timeout": 8,
     "not_stored": 6, "unknown": 1, "storage_full": 6, "storage_unavailable": 6,
     "address_unavailable": 5,
-    "schema_mismatch": 7, "version_mismatch": 7, "lock_held": 7, "check_failed": 10,
+    "schema_mismatch": 7, "version_mismatch": 7, "lock_held": 7, "user_refused": 7,
+    "check_failed": 10,
+    "token_revoked": 4, "not_allowed": 4, "user_not_found": 3, "workspace_not_found": 3,
+    "email_taken": 5, "name_taken": 5,
 }  # fmt: skip
 
 
