@@ -19,7 +19,7 @@ proof-long:
 		tests/chatctl_server/workers/callbacks tests/chatctl_server/workers
 
 proof-plain:
-	CHATCTL_PLAIN_ASGI=1 python -m pytest -n 3 -m 'not own_protocol' tests/chatctl_server/api tests/system
+	CHATCTL_PLAIN_ASGI=1 python -m pytest -n 4 -m 'not own_protocol' tests/chatctl_server/api tests/system
 
 proof-extensions:
 	python tests/extensions/run.py

@@ -20,6 +20,7 @@ from same_process import Here
 from test_every_error import give_up_a_delivery
 from world import KEY, Server, running
 
+from chatctl.commands import replay
 from chatctl.shell import places, registry
 from chatctl_server.actions import conversations
 from chatctl_server.storage import maintenance
@@ -82,7 +83,8 @@ def server(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def place(here: Here, prepared: Path) -> Here:
+def place(here: Here, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.setattr(replay, "_PAUSES_SECONDS", ())  # nobody is at the URL that is tried
     shutil.copytree(prepared, here.directory, dirs_exist_ok=True)
     return here
 

@@ -129,7 +129,7 @@ def test_time_that_is_over_before_anything_is_planned_is_no_success(
         return False
 
     monkeypatch.setattr(delivery_planner.Planner, "step", late)
-    done = on_file("sync", "--timeout", "0.1", "--quiet")
+    done = on_file("sync", "--timeout", "0.5", "--quiet")
     assert (done.stdout, done.exit) == ("", 8)
     assert "before all callbacks were planned" in done.stderr
     assert hook.requests == []
