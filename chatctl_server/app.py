@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatctl_server import errors
-from chatctl_server.actions import followers, sessions
+from chatctl_server.actions import followers, logins, sessions
 from chatctl_server.api import context as contexts
 from chatctl_server.api import faces as api_faces
 from chatctl_server.api import figures
@@ -19,14 +19,16 @@ from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms.face import ROOMS
 from chatctl_server.api.routes import Routes
 from chatctl_server.api.team.face import TEAM
-from chatctl_server.domain import events, times
+from chatctl_server.domain import access_tokens, events, times
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.timer import TICK_SECONDS
 from chatctl_server.process import memory
 from chatctl_server.settings.sources import Settings, database_path
-from chatctl_server.storage import client_ids, log, maintenance
+from chatctl_server.storage import accounts, client_ids, log, maintenance
+from chatctl_server.storage import logins as stored_logins
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.workers import audit, room_retention
 from chatctl_server.workers.clock import every
@@ -42,6 +44,7 @@ FACES: Faces = (ROOMS, MANAGEMENT, TEAM)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0
+LOGINS_SECONDS = 3600.0
 MEMORY_SECONDS = 10.0
 A_CROWD = 500  # fewer connections than there have been, and a quarter of them
 SESSIONS_A_CALL = 500
@@ -99,6 +102,7 @@ class Application:
             endings.push_async_callback(store.close)
             await store.open(write=self._role != "reader")
             endings.push_async_callback(self._close_callbacks)
+            endings.push_async_callback(self.context.passwords.close)
             if self._role == "server":
                 endings.push_async_callback(self._stop)
                 await self._start()
@@ -115,6 +119,8 @@ class Application:
         followed = Follower(
             audit.NAME, context.store, context.notifier, audit.Audit(context.store).handle
         )
+        context.logins.begin(*await context.store.read(_without_access, times.now()))
+        self._workers.start("login sessions", self._forget_logins)
         self._workers.start("audit", followed.run)
         await self._callbacks().start(self._workers)
         self._workers.start("heartbeat", self._heartbeat)
@@ -166,6 +172,15 @@ class Application:
                 await asyncio.to_thread(memory.give_back)
 
         await every(MEMORY_SECONDS, look)
+
+    async def _forget_logins(self) -> None:
+        store = self.context.store
+
+        async def forget() -> None:
+            while await store.write(logins.forget):
+                pass
+
+        await every(LOGINS_SECONDS, forget)
 
     async def _age_client_ids(self) -> None:
         store, loop = self.context.store, asyncio.get_running_loop()
@@ -291,6 +306,13 @@ def _listening_to_tries(tries: Attempts, metrics: Metrics) -> Callable[["Attempt
             tries.publish(attempt_lines.line(told, times.now()))
 
     return hear
+
+
+def _without_access(db: Database, now: int) -> tuple[list[str], list[int]]:
+    """Login sessions that have ended while access tokens of theirs may not be over, and the
+    accounts that nobody can be signed in as."""
+    since = now - (access_tokens.SECONDS + access_tokens.LEEWAY_SECONDS) * times.SECOND
+    return stored_logins.ended_since(db, since), accounts.suspended(db)
 
 
 async def _end_sessions(store: Store, reason: events.LeaveReason) -> None:

@@ -44,6 +44,10 @@ class BadText(ChatctlError):
     code, status, title = "bad_text", 400, "Text is not storable"
 
 
+class LastOwner(ChatctlError):
+    code, status, title = "last_owner", 400, "The last owner stays"
+
+
 class InvalidSetting(ChatctlError):
     code, status, title = "invalid_setting", 400, "Invalid setting"
 
@@ -64,6 +68,26 @@ class NotAllowed(ChatctlError):
     """Of a known caller who has not the right."""
 
     code, status, title = "not_allowed", 403, "Not allowed"
+
+
+class InvalidCredentials(ChatctlError):
+    """Of a wrong password and of an unknown user alike."""
+
+    code, status, title = "invalid_credentials", 403, "Invalid credentials"
+
+
+class AccountSuspended(ChatctlError):
+    code, status, title = "account_suspended", 403, "Account is suspended"
+
+
+class InviteRequired(ChatctlError):
+    code, status, title = "invite_required", 403, "Invite required"
+
+
+class NoWorkspace(ChatctlError):
+    """Of an account that is in none."""
+
+    code, status, title = "no_workspace", 403, "No workspace"
 
 
 class NotAParticipant(ChatctlError):
@@ -110,6 +134,16 @@ class AccountNotFound(NotFound):
 
 class WorkspaceNotFound(NotFound):
     code, title = "workspace_not_found", "Workspace not found"
+
+
+class SessionNotFound(NotFound):
+    code, title = "session_not_found", "Session not found"
+
+
+class CodeNotFound(NotFound):
+    """Of an invite or a reset link: unknown, used up, revoked or over."""
+
+    code, title = "code_not_found", "Code is not valid"
 
 
 class EndpointNotFound(NotFound):

@@ -9,9 +9,10 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from chatctl_server import errors
-from chatctl_server.api import caller
+from chatctl_server.api import caller, refusals
 from chatctl_server.api.caller import Caller, Scope
-from chatctl_server.api.request_limits import MinuteLimit
+from chatctl_server.api.minute_limit import MinuteLimit
+from chatctl_server.api.refusals import Refusals
 
 if TYPE_CHECKING:
     from chatctl_server.api.context import Context
@@ -50,11 +51,12 @@ class AdminKey:
 
 class Credentials(NamedTuple):
     """What opens a face's routes. ``missing`` is told a caller who shows none of it; ``security``
-    is what the API's description calls it."""
+    is what the API's description calls it, ``refuses`` with what its guard answers."""
 
     authenticators: Callable[["Context"], Sequence[Authenticator]]
     missing: str
     security: Sequence[str] = ()
+    refuses: Refusals = refusals.GUARD
 
 
 class Guard:
@@ -63,6 +65,7 @@ class Guard:
     def __init__(self, credentials: Credentials, context: "Context") -> None:
         self._authenticators = credentials.authenticators(context)
         self._missing = credentials.missing
+        self.refuses = credentials.refuses
         self._limits = context.limits
 
     async def __call__(

@@ -75,6 +75,15 @@ def address(scope: Scope, trusted_proxies: tuple[Network, ...]) -> str:
     return seen
 
 
+def is_https(scope: Scope, trusted_proxies: tuple[Network, ...]) -> bool:
+    """Also by the word of a trusted proxy."""
+    client, scheme = scope.get("client"), str(scope.get("scheme", "http")).encode()
+    if client and is_in(client[0], trusted_proxies):
+        told = header(scope, b"x-forwarded-proto") or scheme
+        scheme = told.rpartition(b",")[2].strip()
+    return scheme == b"https"
+
+
 def is_in(text: str, networks: tuple[Network, ...]) -> bool:
     """What is no address is in none."""
     if not networks:

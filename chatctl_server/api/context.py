@@ -10,12 +10,14 @@ from litestar.di import NamedDependency
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.request_limits import RequestLimits
 from chatctl_server.domain.access_tokens import AccessTokens
+from chatctl_server.domain.refresh_tokens import RefreshTokens
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.log_tail import LogTail
 from chatctl_server.live.logins import Logins
 from chatctl_server.live.notifier import Notifier
+from chatctl_server.live.passwords import Passwords
 from chatctl_server.live.presence import Presence
 from chatctl_server.live.timer import Timer
 from chatctl_server.settings.sources import Settings
@@ -95,11 +97,15 @@ class Context:
         self.serving = Serving()
         self.profiling = asyncio.Lock()
         self.limits = RequestLimits(settings, time.monotonic)
+        self.passwords = Passwords()
 
     def access_tokens(self) -> AccessTokens:
         """Raises InvalidSetting without a secret."""
         settings = self.settings
         return AccessTokens(settings.jwt_secret, settings.jwt_issuer, settings.jwt_audience)
+
+    def refresh_tokens(self) -> RefreshTokens:
+        return RefreshTokens(self.settings.jwt_secret)
 
 
 GivenContext = NamedDependency[Context]  # of a route's parameter ``context``

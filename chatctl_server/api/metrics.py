@@ -152,6 +152,9 @@ class Metrics:
         self.callback_latency_seconds = histogram(
             "chatctl_callback_latency_seconds", "One try of a callback", ["kind"], buckets=_LONG
         )
+        self.sign_ins = counter(
+            "chatctl_sign_ins", "Sign-ins with a password, by what came of them", ["outcome"]
+        )
         ProcessCollector(registry=registry)
 
     def measure(self, name: str, about: str, read: Callable[[], float]) -> None:

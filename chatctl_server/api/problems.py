@@ -74,7 +74,8 @@ def response(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Res
     return Response(body(error), status_code=error.status, headers=lines, media_type=MEDIA_TYPE)
 
 
-def _of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
+def of_ours(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
+    """With a line in the log."""
     is_trouble = error.status >= 500 and not isinstance(error, errors.Stopping)
     level = logging.ERROR if is_trouble else logging.INFO
     _log_refusal(level, request, error.detail)
@@ -87,7 +88,7 @@ def handlers_in_words(
     """For the routes of a face that has words of its own."""
 
     def handle(request: Request[Any, Any, Any], error: errors.ChatctlError) -> Response[bytes]:
-        return _of_ours(request, translate(error))
+        return of_ours(request, translate(error))
 
     return {errors.ChatctlError: handle}
 
@@ -128,7 +129,7 @@ DISCONNECTED = "client disconnected prematurely"  # Litestar's words; nobody rea
 HANDLERS: ExceptionHandlersMap = {
     UnicodeDecodeError: _unreadable,
     RecursionError: _unreadable,
-    errors.ChatctlError: _of_ours,
+    errors.ChatctlError: of_ours,
     HTTPException: _of_framework,
     Exception: _unexpected,
 }

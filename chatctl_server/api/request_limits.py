@@ -1,55 +1,16 @@
 """Whose requests are taken: from which addresses, and how many within a minute."""
 
-import math
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.caller import Caller
+from chatctl_server.api.minute_limit import MinuteLimit
+from chatctl_server.api.sign_in_limits import SignInLimits
 from chatctl_server.settings.sources import Settings
 
-KEYS = 10_000
-WINDOW_SECONDS = 60.0
+FAILED_SIGN_INS = 100  # a minute and address
 EXEMPT = "/health"  # and what is below it
-
-
-class MinuteLimit:
-    """``per_minute`` of each key, in the minute that begins with its first; 0 is any number.
-
-    Remembers the newest 10,000 keys. ``sentence`` is said to what is beyond it, and ``refused``
-    counts that.
-    """
-
-    def __init__(self, per_minute: int, sentence: str, clock: Callable[[], float]) -> None:
-        self.refused = 0
-        self._per_minute = per_minute
-        self._sentence = sentence
-        self._clock = clock
-        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def check(self, key: str) -> None:
-        """Raises Throttled when the key has used up its number."""
-        since, count = self._seen.get(key, (0.0, 0))
-        left = since + WINDOW_SECONDS - self._clock()
-        if self._per_minute and count >= self._per_minute and left > 0:
-            self.refused += 1
-            raise errors.Throttled(self._sentence, retry_after=math.ceil(left))
-
-    def add(self, key: str) -> None:
-        if not self._per_minute:
-            return
-        now = self._clock()
-        since, count = self._seen.pop(key, (now, 0))
-        self._seen[key] = (since, count + 1) if now < since + WINDOW_SECONDS else (now, 1)
-        if len(self._seen) > KEYS:
-            self._seen.popitem(last=False)
-
-    def give_back(self, key: str) -> None:
-        """One that does not count after all."""
-        since, count = self._seen.get(key, (0.0, 0))
-        if count:
-            self._seen[key] = since, count - 1
 
 
 class RequestLimits:
@@ -67,6 +28,9 @@ class RequestLimits:
         rate = settings.rate_limit_per_minute
         self.wrong_keys = limit(
             settings.api_key_failures_per_minute, "wrong API keys from this address"
+        )
+        self.sign_ins = SignInLimits(
+            limit(FAILED_SIGN_INS, "failed sign-ins from this address"), clock
         )
         self._of_address = limit(rate, "requests from this address (RATE_LIMIT_PER_MINUTE)")
         self._of_credential = limit(rate, "requests with this credential (RATE_LIMIT_PER_MINUTE)")
@@ -110,4 +74,5 @@ class RequestLimits:
             "address": self._of_address.refused,
             "credential": self._of_credential.refused,
             "wrong_keys": self.wrong_keys.refused,
+            "sign_ins": self.sign_ins.refused,
         }

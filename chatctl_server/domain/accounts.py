@@ -8,6 +8,8 @@ MAX_FULLNAME_CHARACTERS = 128
 MAX_EMAIL_CHARACTERS = 255
 MAX_WORKSPACE_CHARACTERS = 100
 MAX_PASSWORD_BYTES = 1024
+MAX_AVATAR_CHARACTERS = 2048
+AVATARS = ("https://", "http://", "/files/")
 RANKS: dict[Role, int] = {"member": 0, "agent": 1, "admin": 2, "owner": 3}
 
 
@@ -46,6 +48,19 @@ def check_email(email: str) -> str:
             "email must be an address such as anna@example.org", field="email"
         )
     return found
+
+
+def check_avatar(avatar: str | None) -> str | None:
+    """A picture's URL, here or elsewhere. Raises InvalidInput or BadText."""
+    if avatar is None:
+        return None
+    if not avatar.startswith(AVATARS) or len(avatar) > MAX_AVATAR_CHARACTERS:
+        raise errors.InvalidInput(
+            f"avatar must be a URL that begins with {', '.join(AVATARS)}, of at most "
+            f"{MAX_AVATAR_CHARACTERS} characters",
+            field="avatar",
+        )
+    return text.check(avatar, "avatar", max_bytes=4 * MAX_AVATAR_CHARACTERS)
 
 
 def check_password(password: str, min_bytes: int, field: str = "password") -> str:

@@ -27,6 +27,10 @@ def rfc3339(at: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
 
 
+def rfc3339_or_none(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
 class SteadyClock:
     """Microseconds that begin at the wall clock's and go on evenly, however that is set later."""
 

@@ -11,5 +11,11 @@ def full_again(full_at: int, now: int, per_second: int) -> int | None:
     ``full_at`` is the answer to the one before, 0 for the first. Microseconds of a clock that
     does not go back.
     """
-    after = max(full_at, now) + SECOND // per_second
-    return after if after - now <= BURST_SECONDS * SECOND else None
+    return taken(full_at, now, SECOND // per_second, BURST_SECONDS * SECOND)
+
+
+def taken(full_at: int, now: int, interval: int, longest: int) -> int | None:
+    """As ``full_again``, for one each ``interval``, and as many at once as have ``longest`` from
+    empty to full."""
+    after = max(full_at, now) + interval
+    return after if after - now <= longest else None

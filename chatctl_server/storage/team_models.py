@@ -80,7 +80,7 @@ class LoginTable(Table):
 
 
 class SpentRefreshTable(Table):
-    """Refresh tokens that were rotated before the previous one."""
+    """Refresh tokens that were rotated."""
 
     hash = BlobField(primary_key=True)
     login = TextField()

@@ -17,7 +17,8 @@ class WorkspaceRef(NamedTuple):
 
 
 class Workspace(msgspec.Struct, frozen=True):
-    """A row of ``workspace``; times in microseconds. ``is_open`` is 0 or 1."""
+    """A row of ``workspace``; times in microseconds. ``is_open`` is 0 or 1; ``owner``: the account
+    that has owned it longest."""
 
     id: int
     scope: int
@@ -26,6 +27,7 @@ class Workspace(msgspec.Struct, frozen=True):
     is_open: int
     created_at: int
     updated_at: int
+    owner: int | None
 
     @property
     def ref(self) -> WorkspaceRef:
@@ -37,12 +39,22 @@ class Membership(NamedTuple):
     role: Role
 
 
-COLUMNS = "id, scope, name, description, is_open, created_at, updated_at"
+COLUMNS = """id, scope, name, description, is_open, created_at, updated_at,
+    (SELECT account FROM workspace_member WHERE workspace = workspace.id AND role = 'owner'
+        ORDER BY joined_at, account LIMIT 1)"""
 _FIND = Query("""SELECT w.scope, m.role FROM workspace w JOIN workspace_member m
         ON m.workspace = w.id AND m.account = :account
     WHERE w.id = :number AND w.deleted_at IS NULL""")
 _GET = Query(f"SELECT {COLUMNS} FROM workspace WHERE id = :number AND deleted_at IS NULL")
 _BY_NAME = Query(f"SELECT {COLUMNS} FROM workspace WHERE name_key = :key")
+_OF_ACCOUNT = Query(f"""SELECT {COLUMNS} FROM workspace WHERE deleted_at IS NULL
+    AND id IN (SELECT workspace FROM workspace_member WHERE account = :account) ORDER BY id""")
+_HOME = Query("SELECT home FROM account WHERE id = :account")
+_ANYBODY = Query("SELECT 1 FROM workspace_member WHERE workspace = :workspace LIMIT 1")
+_OTHER_OWNER = Query("""SELECT 1 FROM workspace_member
+    WHERE workspace = :workspace AND role = 'owner' AND account <> :account LIMIT 1""")
+_OTHERS = Query("""SELECT count(*) FROM workspace_member
+    WHERE workspace = :workspace AND account <> :account""")
 _ROLE = Query(
     "SELECT role FROM workspace_member WHERE workspace = :workspace AND account = :account"
 )
@@ -55,6 +67,15 @@ def find(db: Database, account: int, number: int) -> Membership:
     if row is None:
         raise errors.WorkspaceNotFound(f"There is no workspace {number}", field="workspace")
     return Membership(WorkspaceRef(number, row[0]), row[1])
+
+
+def asked(db: Database, account: int, number: int | None) -> Membership:
+    """The one that is named, or the account's home. Raises WorkspaceNotFound, or NoWorkspace."""
+    if number is None:
+        number = _HOME.value(db, account=account)
+    if number is None:
+        raise errors.NoWorkspace("You are in no workspace: make one, or accept an invite")
+    return find(db, account, number)
 
 
 def get(db: Database, number: int) -> Workspace:
@@ -73,3 +94,21 @@ def by_name(db: Database, name: str) -> Workspace | None:
 def role(db: Database, ref: WorkspaceRef, account: int) -> Role | None:
     found: Role | None = _ROLE.value(db, workspace=ref.number, account=account)
     return found
+
+
+def of_account(db: Database, account: int) -> list[Workspace]:
+    """Those that it is in, by their ids."""
+    return [Workspace(*row) for row in _OF_ACCOUNT.rows(db, account=account)]
+
+
+def is_empty(db: Database, ref: WorkspaceRef) -> bool:
+    return _ANYBODY.value(db, workspace=ref.number) is None
+
+
+def has_other_owner(db: Database, ref: WorkspaceRef, account: int) -> bool:
+    return _OTHER_OWNER.value(db, workspace=ref.number, account=account) is not None
+
+
+def count_others(db: Database, ref: WorkspaceRef, account: int) -> int:
+    """Members beside that one."""
+    return int(_OTHERS.value(db, workspace=ref.number, account=account))

@@ -128,6 +128,8 @@ def test_the_examples_run(server: Server) -> None:
         there = create(server)
         for name in sorted(OPERATIONS, key=lambda each: each in LAST):
             path, method, operation = OPERATIONS[name]
+            if path.startswith(declared.OF_TEAM):
+                continue
             command = page.curl(path, method, operation, openapi_routes.EXAMPLE)
             for shown, real in there.items():
                 command = command.replace(shown, real)

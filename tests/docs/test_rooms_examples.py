@@ -21,16 +21,15 @@ for something else in an example: ``documents.py``.
 """
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import exchanges
 import pytest
 from documents import Block, Examples, blocks
 from websockets.exceptions import InvalidStatus
@@ -77,20 +76,7 @@ class Scene:
         self.clients: dict[str, Client] = {}
 
     def http(self, block: Block) -> None:
-        asked, _, answered = self.examples.real(block.text).partition("\n\n")
-        (line, headers, body) = _message(asked)
-        method, target = line.split(" ")
-        sent = {"X-Api-Key": KEY, **headers}
-        with closing(HTTPConnection("127.0.0.1", self.server.port, timeout=30)) as connection:
-            connection.request(method, target, body, sent)
-            answer = connection.getresponse()
-            content = answer.read().decode()
-        status, shown_headers, shown = _message(answered)
-        assert str(answer.status) == status, f"{block.place}: {answer.status} {content}"
-        for name, value in shown_headers.items():
-            found = answer.headers.get(name, "")
-            assert self.examples.is_like_text(value, found), f"{block.place}: {name}: {found}"
-        self._compare(shown or "", content, block.place)
+        exchanges.run(self.server, self.examples, block, {"X-Api-Key": KEY})
 
     def websocket(self, block: Block) -> None:
         for line in block.text.splitlines():
@@ -133,7 +119,7 @@ class Scene:
                     found_name, _, found = answer.readline().decode().rstrip("\n").partition(": ")
                     assert name == found_name, f"{block.place}: {line}\n{found}"
                     if name == "data":
-                        self._compare(value, found, block.place)
+                        exchanges.compare(self.examples, value, found, block.place)
 
     def python(self, block: Block) -> None:
         """The program that makes a token: the server would let its bearer in."""
@@ -149,25 +135,3 @@ class Scene:
         settings = Settings(room_identity="token", room_token_secret=(SECRET,))
         joiner = identify(f"token={done.stdout.strip()}".encode(), "any", settings)
         assert (joiner.user_id, joiner.nickname) == ("anna", "Anna A.")
-
-    def _compare(self, shown: str, found: str, place: str) -> None:
-        """As JSON where the document shows JSON, else as text; NDJSON line by line."""
-        lines = [_parsed(line) for line in (shown, found)]
-        assert self.examples.is_like(*lines), f"{place}: {found}"
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.strip()
-
-
-def _message(text: str) -> tuple[str, dict[str, str], str | None]:
-    """First line, headers, body."""
-    line, *rest = text.splitlines()
-    headers = {}
-    while rest and (header := re.fullmatch(r"([A-Za-z-]+): (.*)", rest[0])):
-        headers[header[1]] = header[2]
-        rest.pop(0)
-    return line, headers, "\n".join(rest) or None

@@ -54,6 +54,8 @@ _HEADERS_OF_STATUS = {
     503: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
     507: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
 }
+TEAM = "/api/"
+OTHERWISE_IN_TEAM = {"user_id", "room_id"}  # names that mean something else there
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNIONS = ("oneOf", "allOf")
 _NOISE = ("deprecated", "allowEmptyValue", "allowReserved")
@@ -92,13 +94,22 @@ def _handlers(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
 
 def _in_order(paths: Schema, app: Litestar) -> Schema:
     """By their subjects, as the faces name them; what names one thing goes before what names
-    something of it."""
-    subjects = [_subject(route.path_format) for route in app.routes]
+    something of it. Of the paths of one handler the shortest has the subject: the framework has
+    them in any order."""
+    shortest = {
+        path: min([path, *(each for each in handler.paths if len(handler.paths) > 1)], key=_length)
+        for path, _, handler in _handlers(app)
+    }
+    subjects = [_subject(path) for path in shortest.values()]
 
     def place(path: str) -> tuple[int, str]:
-        return subjects.index(_subject(path)), path.replace("{", " ")
+        return subjects.index(_subject(shortest[path])), path.replace("{", " ")
 
     return {path: paths[path] for path in sorted(paths, key=place)}
+
+
+def _length(path: str) -> tuple[int, str]:
+    return len(path), path
 
 
 def _subject(path: str) -> list[str]:
@@ -109,11 +120,15 @@ def _refusals(
     operation: Schema, path: str, method: str, handler: HTTPRouteHandler, schemas: Schema
 ) -> set[type[errors.ChatctlError]]:
     found = {errors.ChatctlError, *handler.opt.get("refuses", ())}
-    is_guarded = _is_guarded(handler)
-    if is_guarded:
-        found.update(refusals.GUARD)
-    if handler.opt.get("asks_store", is_guarded):
-        found |= refusals.of(method, _parameters(operation), _fields(operation, schemas))
+    guards = _guards(handler)
+    for guard in guards:
+        found.update(guard.refuses)
+    if handler.opt.get("asks_store", bool(guards)):
+        parameters, fields = _parameters(operation), _fields(operation, schemas)
+        if path.startswith(TEAM):
+            parameters -= OTHERWISE_IN_TEAM
+            fields = fields and fields - OTHERWISE_IN_TEAM
+        found |= refusals.of(method, parameters, fields)
     if path.startswith("/management"):  # where the edge compares versions
         found.add(errors.VersionMismatch)
     return found
@@ -135,9 +150,9 @@ def _fields(operation: Schema, schemas: Schema) -> set[str] | None:
     return None
 
 
-def _is_guarded(handler: HTTPRouteHandler) -> bool:
+def _guards(handler: HTTPRouteHandler) -> list[Guard]:
     guards = (guard for layer in handler.ownership_layers for guard in layer.guards or ())
-    return any(isinstance(guard, Guard) for guard in guards)
+    return [guard for guard in guards if isinstance(guard, Guard)]
 
 
 def _complete(operation: Schema, handler: HTTPRouteHandler, made: Examples) -> None:

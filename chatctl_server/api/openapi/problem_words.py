@@ -19,8 +19,8 @@ ENGLISH: Final = {
         "Send valid UTF-8 without U+0000 in what `field` names.",
     ),
     "unauthorized": Words(
-        "The key is missing or wrong.",
-        "Send it in the header that `WWW-Authenticate` and `detail` name.",
+        "The key or the token is missing, wrong or over.",
+        "Send a good one in the header that `WWW-Authenticate` and `detail` name.",
     ),
     "forbidden": Words(
         "The `Origin` is not one of `CORS_ORIGINS`.", "Add it there, or call from another page."
@@ -59,8 +59,8 @@ ENGLISH: Final = {
         "Send less, or raise `MAX_BODY_BYTES` or `MAX_MESSAGE_BYTES`.",
     ),
     "throttled": Words(
-        "Too many wrong keys came from this address.",
-        "Send the right key, which always passes, or wait for `retry_after` seconds.",
+        "Too many wrong keys or passwords came from this address, or too many requests.",
+        "Wait for `retry_after` seconds. The right key always passes.",
     ),
     "internal": Words("Something unexpected.", "Look for `request_id` in the server's log."),
     "busy": Words("Too many calls are waiting.", "Repeat after `retry_after` seconds."),
@@ -85,6 +85,42 @@ ENGLISH: Final = {
         "One of the limits of connections is reached.",
         "Repeat later, or raise the setting that `detail` names.",
     ),
+    "token_revoked": Words(
+        "The session of the access token has ended, or its account is suspended.", "Sign in again."
+    ),
+    "invalid_credentials": Words(
+        "The password is wrong, or nobody has that e-mail.",
+        "Compare both, or ask for a reset link.",
+    ),
+    "account_suspended": Words("The account is suspended.", "Ask the operator of the server."),
+    "invite_required": Words(
+        "The workspace, or the whole server, takes members by invite.",
+        "Ask a member of it for an invite, and send its code as `invite_code`.",
+    ),
+    "no_workspace": Words("The user is in no workspace.", "Accept an invite, or make a workspace."),
+    "not_allowed": Words(
+        "The caller is known, and may not do this.",
+        "Ask somebody with the role that `detail` names.",
+    ),
+    "session_not_found": Words(
+        "The user has no such session, or not any more.",
+        "Take the `sid` from the list of sessions.",
+    ),
+    "code_not_found": Words(
+        "The code is unknown, or was used up, revoked or is over.", "Ask for another one."
+    ),
+    "user_not_found": Words(
+        "Nobody has that id, in the caller's workspaces.", "Take the id from `/api/users`."
+    ),
+    "workspace_not_found": Words(
+        "There is no such workspace, or the caller is not in it.",
+        "Take the id from `/api/workspaces`.",
+    ),
+    "email_taken": Words("An account has that e-mail.", "Sign in, or take another e-mail."),
+    "name_taken": Words("The name is taken.", "Take another name."),
+    "last_owner": Words(
+        "The workspace would be without an owner.", "Make another member owner first."
+    ),
 }
 CHINESE: Final = {
     "invalid_input": Words("参数或请求体有误。", "修改 `field` 指出的输入。"),
@@ -92,7 +128,8 @@ CHINESE: Final = {
         "文本含 U+0000，或不是有效的 Unicode。", "`field` 所指的文本须为有效 UTF-8，且不含 U+0000。"
     ),
     "unauthorized": Words(
-        "缺少密钥，或密钥错误。", "按 `WWW-Authenticate` 与 `detail` 的说明在请求头中发送密钥。"
+        "缺少密钥或令牌，或其有误、已过期。",
+        "按 `WWW-Authenticate` 与 `detail` 的说明在请求头中发送。",
     ),
     "forbidden": Words("`Origin` 不在 `CORS_ORIGINS` 之中。", "将其加入，或从其他页面调用。"),
     "banned": Words("该用户已被此房间封禁。", "先解除封禁。"),
@@ -114,7 +151,7 @@ CHINESE: Final = {
         "请求体或其中的文本过大。", "减小内容，或调高 `MAX_BODY_BYTES`、`MAX_MESSAGE_BYTES`。"
     ),
     "throttled": Words(
-        "该地址的错误密钥过多。", "发送正确的密钥（始终有效），或等待 `retry_after` 秒。"
+        "该地址的错误密钥、错误密码或请求过多。", "等待 `retry_after` 秒；正确的密钥始终有效。"
     ),
     "internal": Words("意外错误。", "在服务器日志中查找 `request_id`。"),
     "busy": Words("等待处理的调用过多。", "`retry_after` 秒后重试。"),
@@ -134,5 +171,22 @@ CHINESE: Final = {
     "storage_full": Words("磁盘已满，未保存任何内容。", "腾出空间后重试。"),
     "address_unavailable": Words("无法监听该地址。", "换一个地址。"),
     "connection_limit": Words("已达到某项连接数上限。", "稍后重试，或调高 `detail` 指出的配置项。"),
+    "token_revoked": Words("访问令牌的会话已结束，或其账号被停用。", "重新登录。"),
+    "invalid_credentials": Words("密码错误，或没有此邮箱的账号。", "核对两者，或索取重置链接。"),
+    "account_suspended": Words("账号已被停用。", "联系服务器的管理员。"),
+    "invite_required": Words(
+        "该工作区或整个服务器仅接受受邀者。", "向其成员索取邀请，并以 `invite_code` 发送邀请码。"
+    ),
+    "no_workspace": Words("该用户不在任何工作区中。", "接受邀请，或新建工作区。"),
+    "not_allowed": Words("调用者身份明确，但无此权限。", "请具有 `detail` 所述角色的人操作。"),
+    "session_not_found": Words("该用户没有这个会话，或会话已结束。", "从会话列表中取得 `sid`。"),
+    "code_not_found": Words("代码不存在、已用完、已撤销或已过期。", "索取新的代码。"),
+    "user_not_found": Words("调用者的工作区中没有此用户。", "从 `/api/users` 取得 id。"),
+    "workspace_not_found": Words(
+        "没有这个工作区，或调用者不在其中。", "从 `/api/workspaces` 取得 id。"
+    ),
+    "email_taken": Words("此邮箱已有账号。", "直接登录，或换一个邮箱。"),
+    "name_taken": Words("名称已被占用。", "换一个名称。"),
+    "last_owner": Words("工作区将没有所有者。", "先将另一名成员设为所有者。"),
 }
 WORDS: Final[dict[Language, dict[str, Words]]] = {"en": ENGLISH, "zh": CHINESE}

@@ -21,6 +21,12 @@ Where the server tells the host product what happens: the URLs of the settings, 
 are added here, which hear of any events. Each delivery is tried until it arrives or is given
 up.""",
     "events": "The log: every change is an event in it, with who did it.",
+    "accounts": """\
+Team chat: people sign up and sign in, and have an access token for half an hour and a refresh token
+for the next one. `Authorization: Bearer` shows the access token to every route of `/api`.""",
+    "workspaces": """\
+Whose members see each other and chat. `X-Workspace-Id` says which one a request means; without it
+it is the caller's home.""",
     "server": "What the server says of itself.",
     "websocket": """\
 Users join at `GET /ws/rooms/{room_id}?user_id=U` with an upgrade; `nickname` is what others see,

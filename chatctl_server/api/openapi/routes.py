@@ -13,6 +13,7 @@ from litestar import Litestar, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types.internal_types import PathParameterDefinition
 
 from chatctl_server import errors
 from chatctl_server.api.openapi.languages import Language, preferred
@@ -106,12 +107,28 @@ def config(reference: Document, version: str) -> OpenAPIConfig:
         title="chatctl",
         version=version,
         use_handler_docstrings=True,
-        operation_id_creator=lambda handler, *_: handler.handler_name,
+        operation_id_creator=_operation_id,
         openapi_router=Router(
             "/schema", route_handlers=[], before_request=answer, include_in_schema=False
         ),
         render_plugins=[JsonRenderPlugin()],
     )
+
+
+def _operation_id(
+    handler: HTTPRouteHandler, method: str, components: list[str | PathParameterDefinition]
+) -> str:
+    """The handler's name. Of a further path or method of the same handler it says which."""
+    parts = [handler.handler_name]
+    path = "/" + "/".join(
+        each if isinstance(each, str) else f"{{{each.full}}}" for each in components
+    )
+    shortest = min(handler.paths, key=lambda each: (len(each), each))
+    if len(handler.paths) > 1 and not path.endswith(shortest):
+        parts += ["at", *re.findall(r"\w+", re.sub(r"{.*?}", "", path))]
+    if method != min(handler.http_methods):
+        parts += ["by", method.lower()]
+    return "_".join(parts)
 
 
 def routes(reference: Document) -> list[HTTPRouteHandler]:

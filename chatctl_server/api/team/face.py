@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 
 from chatctl_server import errors
-from chatctl_server.api import caller
+from chatctl_server.api import caller, refusals
 from chatctl_server.api.authentication import Authenticator, Credentials
 from chatctl_server.api.caller import Caller, Scope
 from chatctl_server.api.context import Context
-from chatctl_server.api.faces import Face
+from chatctl_server.api.faces import Face, lazily
 from chatctl_server.domain import accounts
 from chatctl_server.domain.access_tokens import AccessTokens
 from chatctl_server.live.logins import Logins
@@ -45,9 +45,25 @@ def _authenticators(context: Context) -> tuple[Authenticator, ...]:
 
 
 ACCOUNT = Credentials(
-    _authenticators, "An access token is missing: Authorization: Bearer …", ("AccessToken",)
+    _authenticators,
+    "An access token is missing: Authorization: Bearer …",
+    ("AccessToken",),
+    (*refusals.GUARD, errors.TokenRevoked),
 )
-TEAM: Face[Any] = Face("team", credentials=ACCOUNT)
+TEAM: Face[Any] = Face(
+    "team",
+    credentials=ACCOUNT,
+    parts={"/api/users": lazily(__package__, "user_routes:Users")},
+    unguarded=lazily(
+        __package__,
+        "session_routes:sign_up",
+        "session_routes:sign_in",
+        "session_routes:refresh",
+        "session_routes:logout",
+        "session_routes:logout_all",
+        "session_routes:reset_password",
+    ),
+)
 
 
 def account_of(scope: Scope) -> int:

@@ -70,12 +70,15 @@ STATEMENTS = (
     ) WITHOUT ROWID""",
     "CREATE INDEX login_account ON login (account, created_at)",
     "CREATE INDEX login_ended ON login (ended_at) WHERE ended_at IS NOT NULL",
-    # Refresh tokens that were rotated before the previous one: shown again they end their login.
+    "CREATE INDEX login_expires ON login (expires_at)",
+    # Refresh tokens that were rotated: shown again, after the grace of the previous one, they end
+    # their login.
     """CREATE TABLE spent_refresh (
         hash BLOB PRIMARY KEY,
         login TEXT NOT NULL,
         expires_at INTEGER NOT NULL
     ) WITHOUT ROWID""",
+    "CREATE INDEX spent_refresh_expires ON spent_refresh (expires_at)",
     """CREATE TABLE reset_link (
         code BLOB PRIMARY KEY,
         account INTEGER NOT NULL REFERENCES account (id),

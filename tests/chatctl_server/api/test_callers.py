@@ -15,9 +15,9 @@ from limits import read_only
 from world import KEY, Server, running
 
 from chatctl_server import errors
-from chatctl_server.api import caller, request_limits
+from chatctl_server.api import caller, minute_limit
 from chatctl_server.api.edge import PEER
-from chatctl_server.api.request_limits import MinuteLimit
+from chatctl_server.api.minute_limit import MinuteLimit
 from chatctl_server.app import create_app
 from chatctl_server.process.paths import Paths, upload_dir
 from chatctl_server.settings.sources import Settings
@@ -113,9 +113,9 @@ def test_guesses_need_not_be_limited() -> None:
 def test_the_oldest_address_is_forgotten_first() -> None:
     """Whoever has many addresses fills no memory."""
     guesses = Guesses(per_minute=1)
-    for number in range(request_limits.KEYS + 1):
+    for number in range(minute_limit.KEYS + 1):
         assert guesses.guess(f"{number}") is None
-    assert guesses.guess(f"{request_limits.KEYS}") == 60
+    assert guesses.guess(f"{minute_limit.KEYS}") == 60
     assert guesses.guess("1") == 60
     assert guesses.guess("0") is None
 

@@ -29,6 +29,7 @@ DECLARED = {
     operation["operationId"]: (path, method.upper(), operation)
     for path, methods in declared.description()["paths"].items()
     for method, operation in methods.items()
+    if not path.startswith(declared.OF_TEAM)
 }
 Ids = dict[str, str]  # by the parameter's name
 ENDPOINT = "/management/callbacks"

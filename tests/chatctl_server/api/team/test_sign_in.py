@@ -1,0 +1,145 @@
+"""Sign-in: what it answers, and how often somebody may be wrong."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import people
+import pytest
+from people import PASSWORD, sign_in, sign_up
+from team import SETTINGS, Town
+from world import Server, running
+
+from chatctl_server.actions import accounts
+from chatctl_server.domain import account_events, events
+from chatctl_server.storage.transaction import Tx
+
+BEHIND = {**SETTINGS, "TRUSTED_PROXIES": "127.0.0.1"}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running(tmp_path, **BEHIND) as started:
+        yield started
+
+
+def sign_ins(server: Server, outcome: str) -> float:
+    return server.figure(f'chatctl_sign_ins_total{{outcome="{outcome}"}}')
+
+
+def from_(number: int) -> dict[str, str]:
+    return {"X-Forwarded-For": f"198.51.100.{number}"}
+
+
+def test_who_has_signed_up_signs_in_by_either_path_and_any_case(server: Server) -> None:
+    sign_up(server, "Anna")
+    for path in ("/api/signin", "/api/auth/signin"):
+        body = {"email": " ANNA@example.org", "password": PASSWORD}
+        answer = people.ask(server, "POST", path, json=body)
+        assert answer.status_code == 200
+        assert answer.json()["user"]["fullname"] == "Anna"
+    assert sign_ins(server, "success") == 2
+
+
+def test_a_wrong_password_and_an_unknown_user_are_answered_alike(server: Server) -> None:
+    sign_up(server, "Anna")
+    wrong, unknown, short = (
+        sign_in(server, "Anna", "no"),
+        sign_in(server, "Nobody"),
+        sign_in(server, "Anna", ""),
+    )
+    for answer in (wrong, unknown, short):
+        assert answer.status_code == 403
+        assert answer.json()["error"] == "Invalid credentials"
+        assert "set-cookie" not in answer.headers
+    shown = [answer.json() | {"request_id": ""} for answer in (wrong, unknown)]
+    assert shown[0] == shown[1]
+    assert sign_ins(server, "invalid_credentials") == 3
+
+
+def test_both_take_as_long(server: Server) -> None:
+    """A hash is made for nobody, too: without it the unknown would be answered in a twentieth."""
+    sign_up(server, "Anna")
+
+    def seconds(name: str, number: int) -> float:
+        began = time.perf_counter()
+        assert sign_in(server, name, "wrong", **from_(number)).status_code == 403
+        return time.perf_counter() - began
+
+    pairs = [(seconds("Anna", each), seconds("Nobody", each)) for each in range(1, 9)]
+    known, unknown = (statistics.median(each) for each in zip(*pairs, strict=True))
+    assert 0.5 < unknown / known < 2
+
+
+def test_ten_may_fail_then_one_in_six_seconds_and_a_right_one_costs_nothing(
+    server: Server,
+) -> None:
+    sign_up(server, "Anna")
+    sign_up(server, "Bob")
+    for _ in range(20):
+        assert sign_in(server, "Anna", **from_(1)).status_code == 200
+    failed = [sign_in(server, "Anna", "wrong", **from_(1)).status_code for _ in range(10)]
+    assert failed == [403] * 10
+    throttled = sign_in(server, "Anna", **from_(1))
+    assert (throttled.status_code, throttled.json()["code"]) == (429, "throttled")
+    assert 0 < int(throttled.headers["retry-after"]) <= 6
+    assert sign_in(server, "Bob", **from_(1)).status_code == 200
+    assert sign_in(server, "Anna", **from_(2)).status_code == 200  # nobody is locked out
+    assert sign_in(server, "nobody", "wrong", **from_(1)).status_code == 403
+    assert sign_ins(server, "throttled") == 1
+    assert server.figure('chatctl_rate_limited_total{limit="sign_ins"}') == 1
+
+
+def test_a_hundred_may_fail_a_minute_from_one_address(server: Server) -> None:
+    sign_up(server, "Anna")
+    names = [f"nobody{number}" for number in range(100)]
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda name: sign_in(server, name, **from_(1)).status_code, names)
+        assert set(found) == {403}
+    assert sign_in(server, "Anna", **from_(1)).status_code == 429
+    assert sign_in(server, "Anna", **from_(2)).status_code == 200
+
+
+def test_who_sends_many_passwords_waits_behind_nobody_but_themselves(server: Server) -> None:
+    sign_up(server, "Anna")
+    with ThreadPoolExecutor(40) as pool:
+        guesses = [
+            pool.submit(sign_in, server, f"nobody{number}", "guess", **from_(1))
+            for number in range(40)
+        ]
+        answer = sign_in(server, "Anna", **from_(2))
+        waiting = sum(not guess.done() for guess in guesses)
+        statuses = {guess.result().status_code for guess in guesses}
+    assert answer.status_code == 200
+    assert waiting > 0
+    assert statuses <= {403, 503}  # more than 16 at a time are too many of one address
+
+
+def _suspend(tx: Tx, actor: events.Actor, account: int) -> None:
+    tx.record(account_events.AccountSuspended(account), actor)
+
+
+def test_a_suspended_user_is_told_so_once_the_password_is_right(tmp_path: Path) -> None:
+    with running(tmp_path, **SETTINGS) as server:
+        anna = sign_up(server, "Anna")
+        server.stop()
+        town = Town(tmp_path / "chat.db")
+        town.scene.run(_suspend, anna["user"]["id"])
+        town.close()
+        server.start()
+        right, wrong = sign_in(server, "Anna"), sign_in(server, "Anna", "wrong")
+        assert (right.status_code, right.json()["code"]) == (403, "account_suspended")
+        assert (wrong.status_code, wrong.json()["code"]) == (403, "invalid_credentials")
+        again = people.ask(server, "POST", "/api/refresh", anna["refresh_token"])
+        assert (again.status_code, again.json()["code"]) == (403, "account_suspended")
+
+
+def test_nobody_signs_in_to_an_account_without_a_password(tmp_path: Path) -> None:
+    town = Town(tmp_path / "chat.db")
+    town.scene.run(accounts.create, "Anna", "anna@example.org", None)
+    town.close()
+    with running(tmp_path, **SETTINGS) as server:
+        for password in ("", PASSWORD):
+            assert sign_in(server, "Anna", password).json()["code"] == "invalid_credentials"
