@@ -40,6 +40,10 @@ class InvalidInput(ChatctlError):
     code, status, title = "invalid_input", 400, "Invalid input"
 
 
+class OwnerMustTransfer(ChatctlError):
+    code, status, title = "owner_must_transfer", 400, "Owner must transfer"
+
+
 class BadText(ChatctlError):
     code, status, title = "bad_text", 400, "Text is not storable"
 

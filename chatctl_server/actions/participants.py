@@ -1,10 +1,12 @@
 """Who takes part in a chat or a support conversation, and as what. What would change nothing
 records nothing. A room has no participants but its admins, see ``conversations.set_admins``."""
 
+import msgspec
+
 from chatctl_server import errors
-from chatctl_server.domain import events, text
+from chatctl_server.domain import chat_events, events, text
 from chatctl_server.domain.references import ChatRef, SupportRef
-from chatctl_server.storage import conversations, participants
+from chatctl_server.storage import chats, conversations, participants
 from chatctl_server.storage.transaction import Tx
 
 
@@ -15,8 +17,9 @@ def join(
     user_id: str,
     role: events.Role = "member",
 ) -> events.Event | None:
-    """Begins a stay in that role; None when the user is in it already. Raises
-    ConversationNotFound, ConversationIsClosed, or Conflict for somebody who has another role."""
+    """Begins a stay in that role, of a chat with the chat as it is then; None when the user is in
+    it already. Raises ConversationNotFound, ConversationIsClosed, or Conflict for somebody who has
+    another role."""
     text.check_user_id(user_id)
     conversations.get_open(tx.db, ref)
     present = participants.role(tx.db, ref, user_id)
@@ -24,7 +27,7 @@ def join(
         return None
     if present is not None:
         raise errors.Conflict(f"{user_id} is {present} here already", field="user_id")
-    return tx.record(events.ParticipantJoined(user_id, role), actor, ref)
+    return tx.record(events.ParticipantJoined(user_id, role, _with(tx, ref, user_id)), actor, ref)
 
 
 def leave(
@@ -35,3 +38,11 @@ def leave(
     if participants.role(tx.db, ref, user_id) is None:
         return None
     return tx.record(events.ParticipantLeft(user_id), actor, ref)
+
+
+def _with(tx: Tx, ref: ChatRef | SupportRef, user_id: str) -> chat_events.ChatSnapshot | None:
+    """The chat with the user in it; None for what is no chat."""
+    if not isinstance(ref, ChatRef):
+        return None
+    found = chats.get(tx.db, ref)
+    return msgspec.structs.replace(found, members=(*found.members, user_id))

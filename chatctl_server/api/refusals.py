@@ -17,12 +17,18 @@ _OF_NAMES: dict[str, Refusals] = {
     "room_id": (errors.RoomNotFound,),
     "room": (errors.RoomNotFound,),
     "message_id": (errors.NotFound, errors.MessageNotFound),
+    "chat_id": (errors.NotFound, errors.ConversationNotFound),
+    "member_id": (errors.NotFound,),
+    "X-Workspace-Id": (errors.WorkspaceNotFound, errors.NoWorkspace),
     "endpoint_id": (errors.EndpointNotFound,),
     "delivery_id": (errors.DeliveryNotFound, errors.Ambiguous),
     **dict.fromkeys(
-        ("user_id", "room_name", "admin_user_ids", "add", "reason", "content"), (errors.BadText,)
+        ("user_id", "room_name", "admin_user_ids", "add", "reason", "content", "name"),
+        (errors.BadText,),
     ),
 }
+# What is no number is no path of the route.
+_NUMBERS = {"chat_id", "member_id", "message_id"}
 
 
 def of(method: str, parameters: Set[str], body: Set[str] | None) -> set[type[errors.ChatctlError]]:
@@ -31,7 +37,7 @@ def of(method: str, parameters: Set[str], body: Set[str] | None) -> set[type[err
     names = parameters | (body or set())
     found = {each for name in names for each in _OF_NAMES.get(name, ())}
     found.update(READ if method == "get" else WRITE)
-    if parameters or body is not None:
+    if parameters - _NUMBERS or body is not None:
         found.add(errors.InvalidInput)
     if body is not None:
         found.add(errors.TooLarge)

@@ -90,7 +90,10 @@ def whole(context: Context, faces: Faces, broadcasters: Broadcasters) -> Framewo
     return _litestar(
         context,
         [
-            *(_guarded(context, each, _loaded(each.parts.values())) for each in faces),
+            *(
+                _guarded(context, each, _loaded(dict.fromkeys(each.parts.values())))
+                for each in faces
+            ),
             *_of_no_part(context, faces, broadcasters),
             *reference.routes(described),
         ],

@@ -31,17 +31,17 @@ def email_key(email: str | None) -> str | None:
 
 def check_fullname(fullname: str) -> str:
     """Trimmed, 1 to 128 characters. Raises InvalidInput or BadText."""
-    return _name(fullname, "fullname", MAX_FULLNAME_CHARACTERS)
+    return text.check_title(fullname, "fullname", MAX_FULLNAME_CHARACTERS)
 
 
 def check_workspace_name(name: str, field: str = "name") -> str:
     """Trimmed, 1 to 100 characters. Raises InvalidInput or BadText."""
-    return _name(name, field, MAX_WORKSPACE_CHARACTERS)
+    return text.check_title(name, field, MAX_WORKSPACE_CHARACTERS)
 
 
 def check_email(email: str) -> str:
     """Trimmed. Raises InvalidInput or BadText: one @ between two parts, at most 255 characters."""
-    found = _name(email, "email", MAX_EMAIL_CHARACTERS)
+    found = text.check_title(email, "email", MAX_EMAIL_CHARACTERS)
     name, at, host = found.partition("@")
     if not (name and at and host) or "@" in host or any(each.isspace() for each in found):
         raise errors.InvalidInput(
@@ -70,14 +70,3 @@ def check_password(password: str, min_bytes: int, field: str = "password") -> st
         wanted = f"{min_bytes} to {MAX_PASSWORD_BYTES} are allowed"
         raise errors.InvalidInput(f"{field} has {size} bytes; {wanted}", field=field)
     return text.check(password, field, max_bytes=MAX_PASSWORD_BYTES)
-
-
-def _name(name: str, field: str, most: int) -> str:
-    found = name.strip()
-    if not found:
-        raise errors.InvalidInput(f"{field} is empty", field=field)
-    if len(found) > most:
-        raise errors.InvalidInput(
-            f"{field} has {len(found)} characters; at most {most} are allowed", field=field
-        )
-    return text.check(found, field, max_bytes=4 * most)

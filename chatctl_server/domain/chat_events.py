@@ -21,7 +21,8 @@ Notify = Literal["all", "mentions", "none"]
 
 
 class ChatSnapshot(msgspec.Struct, frozen=True):
-    """A chat at the time of the event; ``members`` in the order in which they came."""
+    """A chat at the time of the event; ``members`` in the order in which they came, those who came
+    together in that of their numbers."""
 
     kind: Kind
     name: str
@@ -29,6 +30,7 @@ class ChatSnapshot(msgspec.Struct, frozen=True):
     created_by: str
     created_at: int
     members: tuple[str, ...]
+    updated_at: int = 0
 
 
 class ChatUpdated(Payload, frozen=True):

@@ -43,6 +43,11 @@ class Actor(msgspec.Struct, frozen=True):
         not."""
         return self.credential.startswith("room:")
 
+    @property
+    def is_account(self) -> bool:
+        """As ``is_member``, in chats: a signed-in person."""
+        return self.credential == "account"
+
 
 SERVER = Actor(None, "server")
 

@@ -83,3 +83,15 @@ def check_name(text: str, field: str) -> str:
             field=field,
         )
     return check(text, field, max_bytes=4 * MAX_NAME_CHARACTERS)
+
+
+def check_title(name: str, field: str, most: int) -> str:
+    """Trimmed, not empty, at most so many characters. Raises InvalidInput or BadText."""
+    found = name.strip()
+    if not found:
+        raise errors.InvalidInput(f"{field} is empty", field=field)
+    if len(found) > most:
+        raise errors.InvalidInput(
+            f"{field} has {len(found)} characters; at most {most} are allowed", field=field
+        )
+    return check(found, field, max_bytes=4 * most)

@@ -21,6 +21,11 @@ def seconds_or_none(at: int | None) -> int | None:
     return None if at is None else seconds(at)
 
 
+def microseconds(moment: datetime) -> int:
+    """Of a moment with a zone."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def rfc3339(at: int) -> str:
     """RFC 3339 UTC with six digits, for example ``2026-01-02T03:04:05.000006Z``."""
     moment = EPOCH + timedelta(microseconds=at)

@@ -21,8 +21,8 @@ EXPECTED = {
     "address_unavailable": 5,
     "schema_mismatch": 7, "version_mismatch": 7, "lock_held": 7, "user_refused": 7,
     "check_failed": 10,
-    "token_revoked": 4, "not_allowed": 4, "user_not_found": 3, "workspace_not_found": 3,
-    "email_taken": 5, "name_taken": 5,
+    "owner_must_transfer": 2, "last_owner": 2, "invalid_credentials": 4, "account_suspended":
+    4, "invite_required": 4, "no_workspace": 4, "session_not_found": 3, "code_not_found": 3,
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ OpenAPI 3.1: """,
     tags={
         "rooms": "Rooms",
         "messages": "Messages",
+        "chats": "Chats",
         "moderation": "Moderation",
         "sync": "Histories and sync",
         "callbacks": "Callbacks",
@@ -101,6 +102,7 @@ CHINESE: Final = PageWords(
     tags={
         "rooms": "房间",
         "messages": "消息",
+        "chats": "聊天",
         "moderation": "管理成员",
         "sync": "历史与同步",
         "callbacks": "回调",

@@ -26,6 +26,14 @@ ENGLISH: Final = {
         "The `Origin` is not one of `CORS_ORIGINS`.", "Add it there, or call from another page."
     ),
     "banned": Words("The user is banned from the room.", "Lift the ban first."),
+    "not_a_participant": Words("Not a member of the chat.", "Join it, or be added to it."),
+    "conversation_not_found": Words(
+        "There is no such chat, or it is in a workspace that the caller is not in.",
+        "Take the id from the list of chats.",
+    ),
+    "owner_must_transfer": Words(
+        "It would be left without its owner.", "Make another member the owner first."
+    ),
     "not_found": Words("There is no such path.", "Compare the path with this description."),
     "room_not_found": Words("There is no such room.", "Take the id from the list of rooms."),
     "room_closed": Words(
@@ -133,6 +141,11 @@ CHINESE: Final = {
     ),
     "forbidden": Words("`Origin` 不在 `CORS_ORIGINS` 之中。", "将其加入，或从其他页面调用。"),
     "banned": Words("该用户已被此房间封禁。", "先解除封禁。"),
+    "not_a_participant": Words("不是该聊天的成员。", "加入聊天，或由他人添加。"),
+    "conversation_not_found": Words(
+        "没有这个聊天，或它属于调用者不在其中的工作区。", "从聊天列表中取得 id。"
+    ),
+    "owner_must_transfer": Words("它将没有所有者。", "先让另一个成员成为所有者。"),
     "not_found": Words("没有这个路径。", "对照本说明检查路径。"),
     "room_not_found": Words("没有这个房间。", "从房间列表中取得 id。"),
     "room_closed": Words("房间已关闭，不可恢复。", "新建房间；原房间的历史仍可读取。"),

@@ -14,6 +14,7 @@ one, and so have the log lines about it."""
 TAGS: Final = {
     "rooms": "Rooms are created, shown, renamed, given admins, and closed for good.",
     "messages": "What was said in a room; announcements; taking a text back.",
+    "chats": "Chats of people in a workspace: made, listed, changed; who is in them.",
     "moderation": "Bans keep users out, mutes keep them quiet, a kick disconnects.",
     "sync": "What the host product pulls: rooms, histories, and the whole.",
     "callbacks": """\

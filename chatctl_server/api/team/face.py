@@ -50,10 +50,15 @@ ACCOUNT = Credentials(
     ("AccessToken",),
     (*refusals.GUARD, errors.TokenRevoked),
 )
+_CHATS = lazily(__package__, "chat_routes:Chats", "member_routes:ChatMembers")
 TEAM: Face[Any] = Face(
     "team",
     credentials=ACCOUNT,
-    parts={"/api/users": lazily(__package__, "user_routes:Users")},
+    parts={
+        "/api/users": lazily(__package__, "user_routes:Users"),
+        "/api/chat": _CHATS,
+        "/api/chats": _CHATS,
+    },
     unguarded=lazily(
         __package__,
         "session_routes:sign_up",

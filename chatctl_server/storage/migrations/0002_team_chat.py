@@ -8,6 +8,13 @@ STATEMENTS = (
     "ALTER TABLE message ADD COLUMN mentions TEXT",
     # The thread below a message.
     """CREATE INDEX message_reply ON message (reply_to, seq) WHERE reply_to IS NOT NULL""",
+    # How many of a conversation are an account's own, or deleted, above a read cursor. The users of
+    # rooms are seldom called like an account, and their messages cost nothing here.
+    """CREATE INDEX message_own ON message (conversation, sender, seq)
+        WHERE sender >= 'u0' AND sender < 'u:'""",
+    "CREATE INDEX message_deleted ON message (conversation, seq) WHERE deleted_at IS NOT NULL",
+    """CREATE INDEX conversation_public ON conversation (scope, id)
+        WHERE kind = 'public' AND status = 'open'""",
     # What a stream over many conversations missed: rooms resume by ``event_state`` and by seq.
     """CREATE INDEX event_conversation ON event (conversation, id)
         WHERE scope > 1 AND class IN ('message', 'state')""",

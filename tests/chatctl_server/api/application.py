@@ -24,12 +24,14 @@ SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
 
 @contextlib.asynccontextmanager
 async def in_process(
-    directory: Path, role: Role = "command", faces: Faces = FACES
+    directory: Path, role: Role = "command", faces: Faces = FACES, **settings: Any
 ) -> AsyncIterator[tuple[Application, httpx.AsyncClient]]:
     path = directory / "chat.db"
     maintenance.migrate(path)
     app = create_app(
-        Settings(database_url=f"sqlite:{path}", admin_api_key=(KEY,)), role, faces=faces
+        Settings(database_url=f"sqlite:{path}", admin_api_key=(KEY,), **settings),
+        role,
+        faces=faces,
     )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (

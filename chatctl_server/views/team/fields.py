@@ -1,0 +1,9 @@
+"""What the names in the team's paths, queries, bodies and answers mean."""
+
+from typing import Annotated
+
+from chatctl_server.views.fields import means
+
+ChatId = Annotated[int, means("The chat", 1)]
+MessageId = Annotated[int, means("The message", 1)]
+AccountId = Annotated[int, means("The user", 1)]
