@@ -7,7 +7,7 @@ goes through its tables in the order of an index; none keeps more than the bans 
 from typing import NamedTuple
 
 from chatctl_server.domain import events
-from chatctl_server.domain.references import SCOPE_TYPES
+from chatctl_server.domain.references import SCOPE_TYPES, ChatRef
 from chatctl_server.storage import client_ids, log
 
 HASH = "hash_of_client_id"  # the SQL function that checking.py supplies
@@ -264,4 +264,55 @@ ROOMS = (
         "SELECT id FROM room_session WHERE leave_time < join_time",
     ),
 )
-ALL = (*LOG, *MESSAGES, *PARTICIPANTS, *ROOMS)
+_KINDS = ", ".join(f"'{kind}'" for kind in ChatRef.kinds)
+_PRESENT = "p.conversation = c.id AND p.left_offset IS NULL"
+
+CHATS = (
+    Invariant(
+        "chats",
+        "conversation {0} is a {1}; only chats have a description, and each has one",
+        f"""SELECT c.id, c.kind FROM conversation c LEFT JOIN chat h ON h.conversation = c.id
+        WHERE c.kind <> 'purged' AND (c.kind IN ({_KINDS})) <> (h.conversation IS NOT NULL)""",
+    ),
+    Invariant(
+        "owners",
+        "chat {0} has {1} owners and {2} members",
+        f"""SELECT c.id, coalesce(sum(p.role = 'owner'), 0), count(*)
+        FROM conversation c JOIN chat h ON h.conversation = c.id JOIN participant p ON {_PRESENT}
+        WHERE c.status = 'open' AND h.created_by <> '' GROUP BY c.id
+        HAVING sum(p.role = 'owner') <> 1""",
+    ),
+    Invariant(
+        "singles",
+        "{1} is in chat {0}, which is that of {2}",
+        f"""SELECT c.id, p.user_id, h.pair FROM conversation c
+        JOIN chat h ON h.conversation = c.id JOIN participant p ON {_PRESENT}
+        WHERE c.kind = 'single' AND h.created_by <> ''
+        AND instr(' ' || coalesce(h.pair, '') || ' ', ' ' || p.user_id || ' ') = 0""",
+    ),
+    Invariant(
+        "members",
+        "{1} is in chat {0}, but not in its workspace {2}",
+        f"""SELECT c.id, p.user_id, w.id FROM conversation c
+        JOIN chat h ON h.conversation = c.id JOIN workspace w ON w.scope = c.scope
+        JOIN participant p ON {_PRESENT}
+        WHERE c.status = 'open' AND h.created_by <> '' AND NOT EXISTS (
+            SELECT 1 FROM workspace_member m
+            WHERE m.workspace = w.id AND 'u' || m.account = p.user_id)""",
+    ),
+    Invariant(
+        "reads",
+        "{1} has read message {2} of conversation {0} as seq {3}, which it is not",
+        """SELECT r.conversation, r.user_id, r.message, r.seq FROM read_mark r
+        LEFT JOIN message m ON m.conversation = r.conversation AND m.seq = r.seq
+        WHERE m.id IS NOT r.message""",
+    ),
+    Invariant(
+        "mentions",
+        "{1} is mentioned in conversation {0} at seq {2}, where no message mentions anybody",
+        """SELECT n.conversation, n.user_id, n.seq FROM mention n
+        LEFT JOIN message m ON m.conversation = n.conversation AND m.seq = n.seq
+        WHERE m.mentions IS NULL AND m.erased_at IS NULL""",
+    ),
+)
+ALL = (*LOG, *MESSAGES, *PARTICIPANTS, *ROOMS, *CHATS)
