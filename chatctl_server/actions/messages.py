@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from chatctl_server import errors
+from chatctl_server.actions.post_links import Links
 from chatctl_server.domain import admission, events, text, throttle
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.domain.times import SECOND
@@ -35,15 +36,19 @@ class Post(msgspec.Struct, frozen=True):
     sender_kind: events.SenderKind = "user"
     reply_to: int | None = None
     attachments: tuple[str, ...] = ()
+    mentions: tuple[int, ...] = ()
     is_guarded: bool = True
     interval_seconds: int = 0
 
 
 class Posted(msgspec.Struct, frozen=True):
+    """``payload``: what was recorded; None of a repeat of a message that was stored before."""
+
     message_id: int
     seq: int
     created_at: int
     duplicate: bool = False
+    payload: events.MessagePosted | None = None
 
 
 Key = tuple[int, str, str]
@@ -102,6 +107,7 @@ class _Batch:
         )
         found = conversations.get_many(tx.db, {post.ref for post in posts})
         self.conversations = {ref: _PostedTo(each) for ref, each in found.items()}
+        self.links = Links(tx.db, posts)
         self.accepted: list[AcceptedPost] = []
         self.first_id = 0
 
@@ -142,6 +148,7 @@ class _Batch:
             is_admin = self._admit(post, conversation)
         if not conversation.is_open:
             raise errors.ConversationIsClosed(f"The {ref.noun} is closed")
+        self.links.check(post)
         posted = self._accept(post, conversation, is_admin)
         if client_msg_id is not None:
             self.earlier[ref.id, sender, client_msg_id] = posted
@@ -203,6 +210,7 @@ class _Batch:
             post.sender_kind,
             post.reply_to,
             post.attachments,
+            self.links.mentions(post) if post.mentions else (),
         )
         self.accepted.append((payload, post.actor, post.ref))
         if post.kind == "text":
@@ -210,7 +218,7 @@ class _Batch:
             heard = self.tx.throttles.last_accepted.get(post.ref.id)
             if heard is not None:
                 heard[post.sender] = self.tx.now
-        return Posted(message_id, seq, at)
+        return Posted(message_id, seq, at, payload=payload)
 
 
 def delete(
@@ -222,7 +230,8 @@ def delete(
     found = _find(tx, ref, message_id)
     if found.deleted_at is not None:
         return None
-    payload = events.MessageDeleted(message_id, found.seq, found.event_offset)
+    edits = messages.edit_offsets(tx.db, ref, message_id)
+    payload = events.MessageDeleted(message_id, found.seq, found.event_offset, edits)
     return tx.record(payload, actor, ref)
 
 
@@ -235,9 +244,11 @@ def erase(
     found = _find(tx, ref, message_id)
     if found.erased_at is not None:
         return None
-    log.redact_message(tx.db, found.event_offset)
+    edits = messages.edit_offsets(tx.db, ref, message_id)
+    for offset in (found.event_offset, *edits):
+        log.redact_message(tx.db, offset)
     deliveries.forget_answers(tx.db, ref, found.seq, found.event_offset)
-    payload = events.MessageErased(message_id, found.seq, found.event_offset)
+    payload = events.MessageErased(message_id, found.seq, found.event_offset, edits)
     return tx.record(payload, actor, ref)
 
 

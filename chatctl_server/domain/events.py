@@ -8,7 +8,7 @@ microseconds; user ids are opaque strings.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -138,23 +138,26 @@ class MessagePosted(Payload, frozen=True, omit_defaults=True):
     mentions: tuple[int, ...] = ()
 
 
-class MessageDeleted(Payload, frozen=True):
+class MessageDeleted(Payload, frozen=True, omit_defaults=True):
     """A soft delete: hidden by every view of messages, kept in table and log. ``posted_offset``
-    is that of the message.posted event."""
+    is that of the message.posted event, ``edited_offsets`` are those of its edits."""
 
     type: ClassVar[str] = "message.deleted"
     message_id: int
     seq: int
     posted_offset: int
+    edited_offsets: tuple[int, ...] = ()
 
 
-class MessageErased(Payload, frozen=True):
-    """``posted_offset`` is that of the message.posted event, whose text goes with it."""
+class MessageErased(Payload, frozen=True, omit_defaults=True):
+    """``posted_offset`` is that of the message.posted event, ``edited_offsets`` are those of its
+    edits: their texts go with it."""
 
     type: ClassVar[str] = "message.erased"
     message_id: int
     seq: int
     posted_offset: int
+    edited_offsets: tuple[int, ...] = ()
 
 
 class SessionJoined(Payload, frozen=True):
@@ -346,9 +349,13 @@ _DECODERS = {each.name: msgspec.json.Decoder(each.payload) for each in TYPES}
 encode = msgspec.json.Encoder().encode
 
 
-def without_text(posted: MessagePosted) -> MessagePosted:
+WITH_TEXT = (MessagePosted, chat_events.MessageEdited)
+T = TypeVar("T", bound=MessagePosted | chat_events.MessageEdited)
+
+
+def without_text(said: T) -> T:
     """What an erasure leaves of it."""
-    return msgspec.structs.replace(posted, content="", attachments=())
+    return msgspec.structs.replace(said, content="", attachments=())
 
 
 ERASURES = (MessageErased,)  # the text that they are about must leave the database's files

@@ -43,7 +43,7 @@ class Recent:
         return self._line
 
     def erase(self) -> None:
-        if isinstance(self.event.payload, events.MessagePosted):
+        if isinstance(self.event.payload, events.WITH_TEXT):
             emptied = events.without_text(self.event.payload)
             self.event = msgspec.structs.replace(self.event, payload=emptied)
             self._line = None
@@ -79,7 +79,7 @@ class LogTail:
         if not self._followers:
             return
         if isinstance(event.payload, events.ERASURES):
-            self._erase(event.payload.posted_offset)
+            self._erase((event.payload.posted_offset, *event.payload.edited_offsets))
         elif isinstance(event.payload, events.ConversationPurged):
             self._purge(event.conversation)
         recent = Recent(event, self._places.get((event.scope, event.conversation)))
@@ -102,9 +102,9 @@ class LogTail:
         self._recent.clear()
         self._size = 0
 
-    def _erase(self, offset: int) -> None:
+    def _erase(self, offsets: tuple[int, ...]) -> None:
         for recent in self._recent:
-            if recent.event.offset == offset:
+            if recent.event.offset in offsets:
                 recent.erase()
 
     def _purge(self, conversation: int | None) -> None:

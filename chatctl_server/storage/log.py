@@ -192,9 +192,9 @@ def remove_creation(db: Database, ref: ConversationRef) -> int:
 
 
 def redact_message(db: Database, offset: int) -> None:
-    """Takes the text out of a posted message's event; all else of it stays."""
+    """Takes the text out of the event that posted or edited a message; all else of it stays."""
     found = one(db, offset)
-    if found is not None and isinstance(found.payload, events.MessagePosted):
+    if found is not None and isinstance(found.payload, events.WITH_TEXT):
         emptied = events.without_text(found.payload)
         _REDACT.run(db, payload=events.encode(emptied).decode(), offset=offset)
 

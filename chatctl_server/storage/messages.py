@@ -15,9 +15,9 @@ NEVER = 2**62  # when a ban or a mute ends that has no end
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A row of ``message``, as it is stored: ``is_admin`` is 0 or 1, ``attachments`` a JSON array
-    or None. ``content`` of an erased one is empty, of one that is only deleted it is not, and no
-    view shows it."""
+    """A row of ``message``, as it is stored: ``is_admin`` is 0 or 1, ``attachments`` and
+    ``mentions`` are JSON arrays or None. ``content`` of an erased one is empty, of one that is only
+    deleted it is not, and no view shows it."""
 
     id: int
     conversation: int
@@ -37,6 +37,7 @@ class Message(msgspec.Struct, frozen=True):
     deleted_at: int | None
     erased_at: int | None
     changed_offset: int | None
+    mentions: str | None = None
 
 
 class SenderStatus(msgspec.Struct, frozen=True):
@@ -58,18 +59,18 @@ class SenderStatus(msgspec.Struct, frozen=True):
         return self.mute_ends_at > now
 
 
-_COLUMNS = """id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin,
+COLUMNS = """id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin,
     content, reply_to, attachments, client_msg_id, created_at, edited_at, deleted_at, erased_at,
-    changed_offset"""
-_ONE = Query(f"SELECT {_COLUMNS} FROM message WHERE conversation = :conversation AND id = :id")
-_RANGE = Query(f"""SELECT {_COLUMNS} FROM message
+    changed_offset, mentions"""
+_ONE = Query(f"SELECT {COLUMNS} FROM message WHERE conversation = :conversation AND id = :id")
+_RANGE = Query(f"""SELECT {COLUMNS} FROM message
     WHERE conversation = :conversation AND seq >= :first AND seq <= :last ORDER BY seq""")
-_BELOW = Query(f"""SELECT {_COLUMNS} FROM message
+_BELOW = Query(f"""SELECT {COLUMNS} FROM message
     WHERE conversation = :conversation AND seq < :before ORDER BY seq DESC LIMIT :limit""")
-_OF_SENDER = Query(f"""SELECT {_COLUMNS} FROM message
+_OF_SENDER = Query(f"""SELECT {COLUMNS} FROM message
     WHERE conversation = :conversation AND seq >= :first AND seq <= :last AND sender = :sender
     ORDER BY seq DESC LIMIT :limit""")
-_CHANGED = Query(f"""SELECT {_COLUMNS} FROM message
+_CHANGED = Query(f"""SELECT {COLUMNS} FROM message
     WHERE conversation = :conversation AND changed_offset IS NOT NULL AND seq <= :seq
     AND changed_offset > :after AND changed_offset <= :until
     ORDER BY changed_offset LIMIT :limit""")
@@ -81,6 +82,8 @@ _ERASED_SINCE = Query(
     """SELECT 1 FROM message WHERE conversation = :conversation AND changed_offset > :after
     AND erased_at IS NOT NULL LIMIT 1"""
 )
+_EDIT_OFFSETS = Query("""SELECT event_offset FROM message_edit
+    WHERE message = :message AND conversation = :conversation ORDER BY event_offset""")
 _TIME = Query("SELECT created_at FROM message WHERE conversation = :conversation AND seq = :seq")
 _OFFSET = Query(
     "SELECT event_offset FROM message WHERE conversation = :conversation AND seq = :seq"
@@ -165,6 +168,12 @@ def _within_bytes(rows: Iterable[Row]) -> list[Message]:
             break
         taken.append(found)
     return taken
+
+
+def edit_offsets(db: Database, ref: ConversationRef, message_id: int) -> tuple[int, ...]:
+    """Where its edits stand in the log."""
+    rows = _EDIT_OFFSETS.rows(db, message=message_id, conversation=ref.id)
+    return tuple(offset for (offset,) in rows)
 
 
 def event_offset(db: Database, ref: ConversationRef, seq: int) -> int:
