@@ -272,6 +272,7 @@ def _connect(context: Context, broadcasters: Broadcasters) -> None:
             for entry in recorded:
                 context.logins.publish(entry)
                 context.chat_lists.publish(entry)
+                context.directory.publish(entry)
                 api_faces.publish(broadcasters, entry)
                 context.hub.advance(entry.offset)
             posts = sum(isinstance(entry.payload, events.MessagePosted) for entry in recorded)

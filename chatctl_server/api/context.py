@@ -13,6 +13,8 @@ from chatctl_server.domain.access_tokens import AccessTokens
 from chatctl_server.domain.refresh_tokens import RefreshTokens
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.chat_lists import ChatLists
+from chatctl_server.live.directory import Directory
+from chatctl_server.live.duplicates import Duplicates
 from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.log_tail import LogTail
@@ -87,6 +89,8 @@ class Context:
         self.log_tail = LogTail()
         self.logins = Logins()
         self.chat_lists = ChatLists(store, settings.chat_list_cache_seconds)
+        self.directory = Directory(store)
+        self.duplicates = Duplicates()
         self.notifier = notifier
         self.due = due
         self.tries = tries

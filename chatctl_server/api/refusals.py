@@ -13,6 +13,8 @@ Refusals = tuple[type[errors.ChatctlError], ...]
 GUARD: Refusals = (errors.Unauthorized, errors.Throttled)
 READ: Refusals = (errors.Busy, errors.QueryTimeout, errors.StorageUnavailable)
 WRITE: Refusals = (*READ, errors.NotStored, errors.OutcomeUnknown, errors.StorageFull)
+# In a path: what is none is no such path.
+NUMBERS = frozenset(("chat_id", "member_id", "message_id"))
 _OF_NAMES: dict[str, Refusals] = {
     "room_id": (errors.RoomNotFound,),
     "room": (errors.RoomNotFound,),
@@ -27,8 +29,6 @@ _OF_NAMES: dict[str, Refusals] = {
         (errors.BadText,),
     ),
 }
-# What is no number is no path of the route.
-_NUMBERS = {"chat_id", "member_id", "message_id"}
 
 
 def of(method: str, parameters: Set[str], body: Set[str] | None) -> set[type[errors.ChatctlError]]:
@@ -37,7 +37,7 @@ def of(method: str, parameters: Set[str], body: Set[str] | None) -> set[type[err
     names = parameters | (body or set())
     found = {each for name in names for each in _OF_NAMES.get(name, ())}
     found.update(READ if method == "get" else WRITE)
-    if parameters - _NUMBERS or body is not None:
+    if parameters - NUMBERS or body is not None:
         found.add(errors.InvalidInput)
     if body is not None:
         found.add(errors.TooLarge)

@@ -97,7 +97,7 @@ def _in_order(paths: Schema, app: Litestar) -> Schema:
     something of it. Of the paths of one handler the shortest has the subject: the framework has
     them in any order."""
     shortest = {
-        path: min([path, *(each for each in handler.paths if len(handler.paths) > 1)], key=_length)
+        path: min([path, *(handler.paths if len(handler.paths) > 1 else ())], key=_length)
         for path, _, handler in _handlers(app)
     }
     subjects = [_subject(path) for path in shortest.values()]
@@ -109,7 +109,8 @@ def _in_order(paths: Schema, app: Litestar) -> Schema:
 
 
 def _length(path: str) -> tuple[int, str]:
-    return len(path), path
+    shown = re.sub(r":\w+}", "}", path)  # without the types of its parameters
+    return len(shown), shown
 
 
 def _subject(path: str) -> list[str]:

@@ -26,6 +26,7 @@ ENGLISH: Final = {
         "The `Origin` is not one of `CORS_ORIGINS`.", "Add it there, or call from another page."
     ),
     "banned": Words("The user is banned from the room.", "Lift the ban first."),
+    "muted": Words("The user is muted here.", "Wait for its end, or lift it."),
     "not_a_participant": Words("Not a member of the chat.", "Join it, or be added to it."),
     "conversation_not_found": Words(
         "There is no such chat, or it is in a workspace that the caller is not in.",
@@ -141,6 +142,7 @@ CHINESE: Final = {
     ),
     "forbidden": Words("`Origin` 不在 `CORS_ORIGINS` 之中。", "将其加入，或从其他页面调用。"),
     "banned": Words("该用户已被此房间封禁。", "先解除封禁。"),
+    "muted": Words("该用户在此被禁言。", "等待禁言结束，或解除禁言。"),
     "not_a_participant": Words("不是该聊天的成员。", "加入聊天，或由他人添加。"),
     "conversation_not_found": Words(
         "没有这个聊天，或它属于调用者不在其中的工作区。", "从聊天列表中取得 id。"

@@ -15,6 +15,9 @@ TAGS: Final = {
     "rooms": "Rooms are created, shown, renamed, given admins, and closed for good.",
     "messages": "What was said in a room; announcements; taking a text back.",
     "chats": "Chats of people in a workspace: made, listed, changed; who is in them.",
+    "chat-messages": """\
+What members say in a chat: posted, edited, deleted; threads, reactions, pins, and how far each has
+read.""",
     "moderation": "Bans keep users out, mutes keep them quiet, a kick disconnects.",
     "sync": "What the host product pulls: rooms, histories, and the whole.",
     "callbacks": """\

@@ -50,7 +50,13 @@ ACCOUNT = Credentials(
     ("AccessToken",),
     (*refusals.GUARD, errors.TokenRevoked),
 )
-_CHATS = lazily(__package__, "chat_routes:Chats", "member_routes:ChatMembers")
+_CHATS = lazily(
+    __package__,
+    "chat_routes:Chats",
+    "member_routes:ChatMembers",
+    "message_routes:ChatMessages",
+    "read_routes:mark_read",
+)
 TEAM: Face[Any] = Face(
     "team",
     credentials=ACCOUNT,
@@ -58,6 +64,13 @@ TEAM: Face[Any] = Face(
         "/api/users": lazily(__package__, "user_routes:Users"),
         "/api/chat": _CHATS,
         "/api/chats": _CHATS,
+        "/api/messages": lazily(
+            __package__,
+            "message_routes:OneMessage",
+            "reaction_routes:Reactions",
+            "read_routes:list_receipts",
+        ),
+        "/api/unread-counts": lazily(__package__, "read_routes:count_unread"),
     },
     unguarded=lazily(
         __package__,
