@@ -6,6 +6,7 @@ says which one it was.
 """
 
 import hashlib
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ SECONDS = 1800
 LEEWAY_SECONDS = 60
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub", "sid"]
 _MAX_ACCOUNT = 2**53
+_MANY = 10_000  # verified tokens that are known, of up to a kilobyte
 
 
 class AccessToken(msgspec.Struct, frozen=True):
@@ -30,7 +32,11 @@ class AccessToken(msgspec.Struct, frozen=True):
 
 
 class AccessTokens:
-    """Raises InvalidSetting without a secret: a server has made one at its first start."""
+    """Raises InvalidSetting without a secret: a server has made one at its first start.
+
+    A token that was verified is known by its text: each request brings the same one again, and to
+    verify it costs more than to store a message. Its end is asked for every time.
+    """
 
     def __init__(self, secrets: Sequence[str], issuer: str, audience: str) -> None:
         if not secrets:
@@ -39,6 +45,7 @@ class AccessTokens:
         self._signing = _kid(secrets[0])
         self._issuer = issuer
         self._audience = audience
+        self._verified: dict[str, AccessToken] = {}
 
     def mint(self, account: int, login_id: str, user: dict[str, Any], now: float) -> str:
         """``user``: what older clients read of it. ``now`` in Unix seconds."""
@@ -56,6 +63,16 @@ class AccessTokens:
 
     def read(self, token: str, *, expired: bool = False) -> AccessToken:
         """Raises Unauthorized for one that is not ours, or is over unless that does not matter."""
+        known = self._verified.get(token)
+        if known is not None and (expired or time.time() < known.expires_at + LEEWAY_SECONDS):
+            return known
+        found = self._verify(token, expired=expired)
+        if len(self._verified) >= _MANY:
+            self._verified.clear()
+        self._verified[token] = found
+        return found
+
+    def _verify(self, token: str, *, expired: bool) -> AccessToken:
         try:
             claims = jwt.decode(
                 token,
