@@ -42,6 +42,12 @@ def resident_kb(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
+def cpu_seconds_of(pid: int) -> float:
+    """Of all its threads so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     def __init__(self, database: Path, core: int | None = None) -> None:
         self.port = free_port()
@@ -101,9 +107,7 @@ class Server:
         return self.process.pid
 
     def cpu_seconds(self) -> float:
-        """Of all its threads so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds_of(self.pid)
 
     def kill(self) -> None:
         if self.process is not None:
