@@ -133,6 +133,7 @@ class Metrics:
             ["method", "route"],
             buckets=_LONG,
         )
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.callback_backlog = gauge(
             "chatctl_callback_backlog", "Callbacks that are pending", ["kind"]
         )
@@ -164,9 +165,13 @@ class Metrics:
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """``route``: its path with parameters in braces; None where it leads nowhere. What
         clients make up gets one name, so that nobody can fill the memory."""
-        method = method if method in METHODS else OTHER
-        self._requests.labels(method, route or OTHER, status).inc()
-        self._request_seconds.labels(method, route or OTHER).observe(seconds)
+        key = method if method in METHODS else OTHER, route or OTHER, status
+        figures = self._answers.get(key)
+        if figures is None:
+            figures = self._requests.labels(*key), self._request_seconds.labels(*key[:2])
+            self._answers[key] = figures
+        figures[0].inc()
+        figures[1].observe(seconds)
 
     def collect(self, traffic: Traffic, presence: Presence, drops: Counts, limited: Counts) -> None:
         """``drops``: by queue, what it did not take because it was full. ``limited``: by limit,

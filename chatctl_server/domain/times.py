@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_UTC_EPOCH = EPOCH.replace(tzinfo=None)  # is written without an offset
 
 
 def now() -> int:
@@ -28,8 +30,7 @@ def microseconds(moment: datetime) -> int:
 
 def rfc3339(at: int) -> str:
     """RFC 3339 UTC with six digits, for example ``2026-01-02T03:04:05.000006Z``."""
-    moment = EPOCH + timedelta(microseconds=at)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+    return (_UTC_EPOCH + at * _MICROSECOND).isoformat(timespec="microseconds") + "Z"
 
 
 def rfc3339_or_none(at: int | None) -> str | None:
