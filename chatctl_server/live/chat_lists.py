@@ -46,7 +46,7 @@ _UNREAD = Item((0, 0), b"", -1)
 class _List:
     """``moved``: by chat, the newest event that concerns what this user alone sees of it."""
 
-    __slots__ = ("is_whole", "items", "moved", "read_at", "size")
+    __slots__ = ("_in_order", "is_whole", "items", "moved", "read_at", "size")
 
     def __init__(self, read_at: float) -> None:
         self.items: dict[int, Item] = {}
@@ -54,11 +54,13 @@ class _List:
         self.is_whole = False
         self.read_at = read_at
         self.size = 0
+        self._in_order: list[bytes] | None = None
 
     def put(self, asked: Collection[int], found: dict[int, Item], offset: int) -> None:
         """What was asked for and not found is none of the user's chats any more, unless it is one
         again. Of two reads at once the newer one counts."""
         self.is_whole = True
+        self._in_order = None
         gone = Item((0, 0), b"", offset)
         for chat in {*asked, *found}:
             there = self.items.pop(chat, _UNREAD)
@@ -71,8 +73,11 @@ class _List:
             self.size += _size(kept) - _size(there)
 
     def encoded(self) -> bytes:
-        read = sorted((each for each in self.items.values() if each.data), reverse=True)
-        return b"[" + b",".join([each.data for each in read]) + b"]"
+        if self._in_order is None:
+            read = [each for each in self.items.values() if each.data]
+            read.sort(key=lambda each: each.order, reverse=True)
+            self._in_order = [each.data for each in read]
+        return b"[" + b",".join(self._in_order) + b"]"
 
 
 Key = tuple[int, int]  # account, and scope of the workspace
