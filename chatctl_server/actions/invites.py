@@ -30,7 +30,10 @@ def create(
     expires_in: int,
     max_uses: int,
 ) -> Made:
-    """``expires_in`` in seconds. Raises InvalidInput or BadText for an e-mail that is none."""
+    """``expires_in`` in seconds. Raises NotAllowed, also for a role that the actor may not give,
+    and InvalidInput or BadText for an e-mail that is none."""
+    acting = workspaces.check_role(tx, actor, ref, "owner", "admin")
+    accounts.check_may_give(acting, role)
     code = codes.new()
     invite = Invite(
         id=tx.take("invite"),
@@ -81,7 +84,8 @@ def join(tx: Tx, actor: events.Actor, invite: Invite, account: int) -> None:
 
 
 def revoke(tx: Tx, actor: events.Actor, ref: WorkspaceRef, code: str) -> None:
-    """By the code, or by the invite's number. Raises CodeNotFound."""
+    """By the code, or by the invite's number. Raises NotAllowed or CodeNotFound."""
+    workspaces.check_role(tx, actor, ref, "owner", "admin")
     hashed = codes.hashed(code)
     by_code = invites.by_code(tx.db, hashed, tx.now)
     for each in invites.open_of(tx.db, ref, tx.now):

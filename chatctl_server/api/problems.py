@@ -16,7 +16,13 @@ from chatctl_server.api.validation_words import in_words
 from chatctl_server.views.fields import means
 
 logger = logging.getLogger("chatctl.api")
-QUERY_NAMES = {"from_time": "from", "to_time": "to", "type_glob": "type", "list_scope": "scope"}
+QUERY_NAMES = {
+    "from_time": "from",
+    "to_time": "to",
+    "type_glob": "type",
+    "list_scope": "scope",
+    "workspace_id": "X-Workspace-Id",
+}
 MEDIA_TYPE = "application/problem+json"
 
 

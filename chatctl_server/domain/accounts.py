@@ -8,6 +8,7 @@ MAX_FULLNAME_CHARACTERS = 128
 MAX_EMAIL_CHARACTERS = 255
 MAX_WORKSPACE_CHARACTERS = 100
 MAX_PASSWORD_BYTES = 1024
+MAX_DESCRIPTION_BYTES = 4096
 MAX_AVATAR_CHARACTERS = 2048
 AVATARS = ("https://", "http://", "/files/")
 RANKS: dict[Role, int] = {"member": 0, "agent": 1, "admin": 2, "owner": 3}
@@ -48,6 +49,18 @@ def check_email(email: str) -> str:
             "email must be an address such as anna@example.org", field="email"
         )
     return found
+
+
+def check_description(description: str) -> str:
+    """Raises BadText or TooLarge."""
+    return text.check(description, "description", max_bytes=MAX_DESCRIPTION_BYTES)
+
+
+def check_may_give(acting: Role, role: Role) -> None:
+    """Whether somebody with a role may give that one, and take it away: an owner any, an admin
+    what is below an admin. Raises NotAllowed."""
+    if acting != "owner" and RANKS[role] >= RANKS["admin"]:
+        raise errors.NotAllowed(f"Only an owner of the workspace decides who is {role}")
 
 
 def check_avatar(avatar: str | None) -> str | None:

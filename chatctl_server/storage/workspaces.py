@@ -8,6 +8,8 @@ from chatctl_server import errors
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage.sql import Database, Query
 
+NO_NUMBER = 2**62  # above every one
+
 
 class WorkspaceRef(NamedTuple):
     """A workspace that its caller is in, or may look into: made by finders only."""
@@ -64,7 +66,8 @@ _HOME = Query("SELECT home FROM account WHERE id = :account")
 def find(db: Database, account: int, number: int) -> Membership:
     """Raises WorkspaceNotFound also for one that the account is not in: nobody learns that it is
     there."""
-    row = _FIND.row(db, account=account, number=number)
+    is_number = 0 <= number < NO_NUMBER
+    row = _FIND.row(db, account=account, number=number) if is_number else None
     if row is None:
         raise errors.WorkspaceNotFound(f"There is no workspace {number}", field="workspace")
     return Membership(WorkspaceRef(number, row[0]), row[1])

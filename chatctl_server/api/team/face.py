@@ -62,6 +62,14 @@ TEAM: Face[Any] = Face(
     credentials=ACCOUNT,
     parts={
         "/api/users": lazily(__package__, "user_routes:Users"),
+        "/api/workspaces": lazily(
+            __package__,
+            "workspace_routes:Workspaces",
+            "workspace_routes:WorkspaceMembers",
+            "workspace_routes:Invites",
+        ),
+        "/api/invites": lazily(__package__, "workspace_routes:accept_invite"),
+        "/api/room-tokens": lazily(__package__, "room_token_routes:create_room_token"),
         "/api/chat": _CHATS,
         "/api/chats": _CHATS,
         "/api/messages": lazily(
