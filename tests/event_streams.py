@@ -1,13 +1,14 @@
-"""A room followed as a browser's EventSource does (WHATWG HTML, 9.2.6), over a real connection."""
+"""Server-sent events as a browser's EventSource reads them (WHATWG HTML, 9.2.6), over a real
+connection: of a room, or of an account."""
 
 import itertools
 import json
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import httpx
-from world import PATIENCE_SECONDS, Frame, Room
+from world import PATIENCE_SECONDS, Frame, Room, Server
 
 
 class Event(NamedTuple):
@@ -18,26 +19,21 @@ class Event(NamedTuple):
     data: Any
 
 
-class Listener:
+class EventSource:
     """``last_id`` is what it would show as ``Last-Event-ID`` when it connects again."""
 
     def __init__(
         self,
-        room: Room,
-        user_id: str | None,
+        server: Server,
+        path: str,
         last_id: str | None = None,
         headers: dict[str, str] | None = None,
         **query: str | int,
     ) -> None:
         self.last_id = last_id
         shown = {**(headers or {}), **({} if last_id is None else {"Last-Event-ID": last_id})}
-        asked = query if user_id is None else {"user_id": user_id, **query}
-        self._client = httpx.Client(
-            base_url=room.server.url, timeout=PATIENCE_SECONDS, trust_env=False
-        )
-        request = self._client.build_request(
-            "GET", f"/events/rooms/{room.id}", params=asked, headers=shown
-        )
+        self._client = httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS, trust_env=False)
+        request = self._client.build_request("GET", path, params=query, headers=shown)
         self.answer = self._client.send(request, stream=True)
         self._lines = self.answer.iter_lines()
         self._events = self._parse()
@@ -54,22 +50,10 @@ class Listener:
     def next(self) -> Event:
         return next(self._events)
 
-    def receive(self, name: str) -> Event:
-        """The next frame of that type; others before it are passed over."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            event = self.next()
-            if event.data.get("type") == name:
-                return event
-        raise AssertionError(f"no {name}")
-
     def comment(self) -> None:
         """Returns when one has come; what comes before it is passed over."""
         next(line for line in self._lines if line == ":")
         next(self._lines)  # the empty one that ends it
-
-    def messages(self, count: int) -> list[Frame]:
-        return [self.receive("Message").data["payload"] for _ in range(count)]
 
     def rest(self) -> list[Event]:
         """Up to the end of the stream."""
@@ -79,11 +63,38 @@ class Listener:
         self.answer.close()
         self._client.close()
 
-    def __enter__(self) -> "Listener":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Listener(EventSource):
+    """Of a room."""
+
+    def __init__(
+        self,
+        room: Room,
+        user_id: str | None,
+        last_id: str | None = None,
+        headers: dict[str, str] | None = None,
+        **query: str | int,
+    ) -> None:
+        asked = query if user_id is None else {"user_id": user_id, **query}
+        super().__init__(room.server, f"/events/rooms/{room.id}", last_id, headers, **asked)
+
+    def receive(self, name: str) -> Event:
+        """The next frame of that type; others before it are passed over."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            event = self.next()
+            if event.data.get("type") == name:
+                return event
+        raise AssertionError(f"no {name}")
+
+    def messages(self, count: int) -> list[Frame]:
+        return [self.receive("Message").data["payload"] for _ in range(count)]
 
 
 def follow(room: Room, user_id: str, last_id: str | None = None, **query: Any) -> Listener:

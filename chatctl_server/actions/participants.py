@@ -35,9 +35,10 @@ def leave(
 ) -> events.Event | None:
     """Ends the stay; None when there is none."""
     conversations.get_open(tx.db, ref)
-    if participants.role(tx.db, ref, user_id) is None:
+    joined_at = participants.joined_at(tx.db, ref, user_id)
+    if joined_at is None:
         return None
-    return tx.record(events.ParticipantLeft(user_id), actor, ref)
+    return tx.record(events.ParticipantLeft(user_id, joined_at), actor, ref)
 
 
 def _with(tx: Tx, ref: ChatRef | SupportRef, user_id: str) -> chat_events.ChatSnapshot | None:

@@ -11,10 +11,10 @@ from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.request_limits import RequestLimits
 from chatctl_server.domain.access_tokens import AccessTokens
 from chatctl_server.domain.refresh_tokens import RefreshTokens
+from chatctl_server.live.account_streams import AccountStreams
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.chat_lists import ChatLists
 from chatctl_server.live.directory import Directory
-from chatctl_server.live.duplicates import Duplicates
 from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.log_tail import LogTail
@@ -23,6 +23,7 @@ from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.passwords import Passwords
 from chatctl_server.live.presence import Presence
 from chatctl_server.live.timer import Timer
+from chatctl_server.live.typing import Typing
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import deliveries
 from chatctl_server.storage.sql import Database
@@ -90,7 +91,8 @@ class Context:
         self.logins = Logins()
         self.chat_lists = ChatLists(store, settings.chat_list_cache_seconds)
         self.directory = Directory(store)
-        self.duplicates = Duplicates()
+        self.account_streams = AccountStreams()
+        self.typing = Typing()
         self.notifier = notifier
         self.due = due
         self.tries = tries

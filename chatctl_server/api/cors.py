@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from litestar.config.cors import CORSConfig
 
+from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.caller import Scope
 
@@ -29,6 +30,14 @@ def config(origins: Sequence[str]) -> CORSConfig:
         max_age=600,
         expose_headers=EXPOSED,
     )
+
+
+def check_origin(scope: Scope, origins: Sequence[str]) -> None:
+    """Of a WebSocket, which browsers open for the pages of any site. Raises Forbidden."""
+    origin = caller.header(scope, b"origin")
+    if origin is None or "*" in origins or origin.decode("latin-1") in origins:
+        return
+    raise errors.Forbidden("This Origin is not one of CORS_ORIGINS")
 
 
 def of_refusal(scope: Scope, origins: Sequence[str]) -> list[tuple[bytes, bytes]]:

@@ -114,11 +114,12 @@ class ParticipantJoined(Payload, frozen=True, omit_defaults=True):
     chat: chat_events.ChatSnapshot | None = None
 
 
-class ParticipantLeft(Payload, frozen=True):
-    """The stay ends here; this event is still in it."""
+class ParticipantLeft(Payload, frozen=True, omit_defaults=True):
+    """The stay, which began at ``joined_at``, ends here; this event is still in it."""
 
     type: ClassVar[str] = "participant.left"
     user_id: str
+    joined_at: int | None = None
 
 
 class MessagePosted(Payload, frozen=True, omit_defaults=True):

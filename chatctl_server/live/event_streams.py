@@ -5,6 +5,7 @@ whole chunk of HTTP/1.1 (RFC 9112, 7.1), so those that are equal are made once.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from chatctl_server.live import tcp, wire
@@ -24,6 +25,26 @@ def frame(payload: bytes, offset: int | None = None) -> bytes:
     if offset is None:
         return _chunk(b"data: %b\n\n" % payload)
     return _chunk(b"id: %d\ndata: %b\n\n" % (offset, payload))
+
+
+def named_frame(name: str, payload: bytes, offset: int | None = None) -> bytes:
+    """One event of a type. ``payload`` is on one line."""
+    line = b"" if offset is None else b"id: %d\n" % offset
+    return _chunk(b"event: %b\n%bdata: %b\n\n" % (name.encode(), line, payload))
+
+
+def retry(milliseconds: int, event: bytes) -> bytes:
+    """The event with how long a client waits before it connects again."""
+    return _chunk(b"retry: %d\n%b" % (milliseconds, _data(event)))
+
+
+def payload(event: bytes) -> bytes:
+    """What ``named_frame`` was given."""
+    return _data(event).partition(b"data: ")[2].rstrip(b"\n")
+
+
+def _data(chunk: bytes) -> bytes:
+    return chunk.partition(b"\r\n")[2].removesuffix(b"\r\n")
 
 
 def of_text_frame(text_frame: bytes, offset: int | None) -> bytes:
@@ -60,12 +81,20 @@ class Line(Protocol):
 
 
 class EventStream:
-    """A ``Transport``. The head of the response has gone through ``send`` before."""
+    """A ``Transport``. The head of the response has gone through ``send`` before. ``closing`` makes
+    the last event."""
 
-    def __init__(self, line: Line, send: Send, streams: "OpenStreams") -> None:
+    def __init__(
+        self,
+        line: Line,
+        send: Send,
+        streams: "OpenStreams",
+        closing: Callable[[int], bytes] = closing,
+    ) -> None:
         self._line = line
         self._send = send
         self._streams = streams
+        self._closing = closing
         self._is_over = asyncio.Event()
 
     def start(self, flow: Flow) -> None:
@@ -81,7 +110,7 @@ class EventStream:
 
     def close(self, code: int, last: bytes = b"", *, overtaking: bool = False) -> None:
         """What the socket has taken is on its way: nothing overtakes it."""
-        self.write(last + closing(code))
+        self.write(last + self._closing(code))
         self._is_over.set()
 
     def abort(self) -> None:

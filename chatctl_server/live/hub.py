@@ -180,6 +180,12 @@ class Hub:
         self._channel(key).many[subscriber] = view
         subscriber.keys.add(key)
 
+    def dissolve(self, key: Hashable) -> None:
+        """All leave who listen to many."""
+        channel = self._channels.get(key)
+        for each in list(channel.many) if channel is not None else ():
+            self.leave(key, each)
+
     def leave_all(self, subscriber: Subscriber) -> None:
         """Of one that listens to many."""
         for key in list(subscriber.keys):

@@ -13,38 +13,44 @@ from chatctl_server.live.subscriber import Subscriber
 Ref = TypeVar("Ref", bound=ConversationRef)
 
 
-class Connection:
+class Slot:
+    """What a connection takes of the limits, from before the upgrade to its very end. ``is_users``:
+    it counts as one of the user's; no more once it was shown out, however long it closes."""
+
+    __slots__ = ("address", "is_users", "user_id")
+
+    def __init__(self, user_id: str, address: str) -> None:
+        self.user_id = user_id
+        self.address = address
+        self.is_users = True
+
+
+class Connection(Slot):
     """A user's connection to a conversation, from before the upgrade to its very end.
 
     ``session_id`` and ``join_time``, in microseconds, are 0 until it has joined; its ``subscriber``
-    is made with the upgrade. ``is_users``: it counts as one of the user's; no more once it was
-    shown out, however long it closes. ``is_admin`` follows what was committed: who has no such role
+    is made with the upgrade. ``is_admin`` follows what was committed: who has no such role
     is refused by it, before the writer is asked. What it lets pass is decided by the action.
     """
 
     __slots__ = (
-        "address",
         "conversation",
         "is_admin",
-        "is_users",
         "join_time",
         "nickname",
         "session_id",
         "subscriber",
-        "user_id",
     )
     subscriber: Subscriber
 
     def __init__(
         self, conversation: ConversationRef, user_id: str, nickname: str, address: str
     ) -> None:
+        super().__init__(user_id, address)
         self.conversation = conversation
-        self.user_id = user_id
         self.nickname = nickname
-        self.address = address
         self.session_id = 0
         self.join_time = 0
-        self.is_users = True
         self.is_admin = False
 
 
@@ -69,19 +75,20 @@ class Presence:
 
     # Slots: taken before the upgrade, given back at the end
 
-    def take_slot(self, connection: Connection) -> None:
+    def take_slot(self, slot: Slot) -> None:
         """Raises ConnectionLimit at one of the limits. One that replaces the user's own connection
         to the conversation is let in beyond the limit per user."""
-        self.check_slot(connection.conversation, connection.user_id, connection.address)
+        conversation = slot.conversation if isinstance(slot, Connection) else None
+        self.check_slot(conversation, slot.user_id, slot.address)
         self.connections += 1
         self.most_connections = max(self.most_connections, self.connections)
         self.opened += 1
-        self._per_user[connection.user_id] += 1
-        self._per_address[connection.address] += 1
+        self._per_user[slot.user_id] += 1
+        self._per_address[slot.address] += 1
 
-    def check_slot(self, conversation: ConversationRef, user_id: str, address: str) -> None:
+    def check_slot(self, conversation: ConversationRef | None, user_id: str, address: str) -> None:
         """Raises what ``take_slot`` would."""
-        replaces = self.find(conversation, user_id) is not None
+        replaces = conversation is not None and self.find(conversation, user_id) is not None
         try:
             self._check_limits(user_id, address, replaces=replaces)
         except errors.ConnectionLimit:
@@ -104,15 +111,15 @@ class Presence:
                 f"This address has {limits.per_address} connections (MAX_CONNECTIONS_PER_ADDRESS)"
             )
 
-    def free_slot(self, connection: Connection) -> None:
+    def free_slot(self, slot: Slot) -> None:
         self.connections -= 1
-        self._free_users(connection)
-        _less(self._per_address, connection.address)
+        self._free_users(slot)
+        _less(self._per_address, slot.address)
 
-    def _free_users(self, connection: Connection) -> None:
-        if connection.is_users:
-            connection.is_users = False
-            _less(self._per_user, connection.user_id)
+    def _free_users(self, slot: Slot) -> None:
+        if slot.is_users:
+            slot.is_users = False
+            _less(self._per_user, slot.user_id)
 
     # Who is where
 

@@ -96,9 +96,13 @@ class Subscriber:
 
     def push(self, payload: bytes, offset: int | None = None) -> None:
         """For this connection alone; what is pushed after ``finish`` is dropped."""
+        if not self.is_finished:
+            self.push_frame(self.transport.frame(payload, offset))
+
+    def push_frame(self, frame: bytes) -> None:
+        """As ``push``, what is a frame of its transport already."""
         if self.is_finished:
             return
-        frame = self.transport.frame(payload, offset)
         self.own.append(frame)
         self._own_bytes += len(frame)
         if self._own_bytes > MAX_OWN_BYTES:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 EvictionReason = Literal["silent", "stalled", "too_slow", "too_fast"]
 EVICTION_REASONS: tuple[EvictionReason, ...] = get_args(EvictionReason)
 
-StreamKind = Literal["rooms", "log", "tries"]
+StreamKind = Literal["rooms", "team", "log", "tries"]
 STREAM_KINDS: tuple[StreamKind, ...] = get_args(StreamKind)
 
 

@@ -21,6 +21,8 @@ _ADMINS = Query("""SELECT user_id FROM participant
     ORDER BY user_id""")
 _ROLE = Query("""SELECT role FROM participant
     WHERE conversation = :conversation AND user_id = :user_id AND left_offset IS NULL""")
+_JOINED_AT = Query("""SELECT e.at FROM participant p JOIN event e ON e.id = p.joined_offset
+    WHERE p.conversation = :conversation AND p.user_id = :user_id AND p.left_offset IS NULL""")
 _ADMIN_LOST_AT = Query("""SELECT e.at FROM participant p JOIN event e ON e.id = p.left_offset
     WHERE p.conversation = :conversation AND p.user_id = :user_id AND p.role = 'admin'
     AND p.left_offset IS NOT NULL ORDER BY p.left_offset DESC LIMIT 1""")
@@ -36,6 +38,12 @@ def admins(db: Database, ref: ConversationRef) -> tuple[str, ...]:
 
 def role(db: Database, ref: ConversationRef, user_id: str) -> Role | None:
     found: Role | None = _ROLE.value(db, conversation=ref.id, user_id=user_id)
+    return found
+
+
+def joined_at(db: Database, ref: ConversationRef, user_id: str) -> int | None:
+    """When the stay began; None: the user is not there."""
+    found: int | None = _JOINED_AT.value(db, conversation=ref.id, user_id=user_id)
     return found
 
 

@@ -43,6 +43,8 @@ MAKE_REFERENCES = {
     "actions/syncs.py": "a follower's",
     "workers/callbacks/renderer.py": "a follower's",
     "api/rooms/broadcaster.py": "of each event",
+    "api/team/broadcaster.py": "of each event",
+    "storage/missed_events.py": "of an account's chats",
 }
 
 

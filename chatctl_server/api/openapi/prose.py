@@ -31,6 +31,14 @@ for the next one. `Authorization: Bearer` shows the access token to every route 
     "workspaces": """\
 Whose members see each other and chat. `X-Workspace-Id` says which one a request means; without it
 it is the caller's home.""",
+    "live": """\
+What happens in all chats of an account, in one stream: as server-sent events at
+`GET /api/notifications/events` and, as the same objects, over `GET /ws?access_token=T` with an
+upgrade. An object names itself in `event`. `NewChat`, `ChatUpdated`, `ChatDeleted`,
+`UserJoinedChat`, `UserLeftChat`, `NewMessage`, `MessageUpdated`, `MessageDeleted` and
+`ReactionChanged` are stored: a client that comes back shows the offset of the last one, and misses
+none. `MessageRead`, `TypingStatus`, `UserPresence` and `DuplicateMessageAttempted` are told to who
+is there. All of it is in `docs/team.md`.""",
     "server": "What the server says of itself.",
     "websocket": """\
 Users join at `GET /ws/rooms/{room_id}?user_id=U` with an upgrade; `nickname` is what others see,

@@ -5,7 +5,7 @@ from typing import Any
 from litestar.types import Receive, Scope, Send
 
 from chatctl_server import errors
-from chatctl_server.api import caller, edge
+from chatctl_server.api import caller, cors, edge
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import AsgiRoute
@@ -51,18 +51,10 @@ async def admit(
     context: Context, broadcaster: RoomBroadcaster, scope: Any
 ) -> tuple[RoomRef, Joiner]:
     """Raises what the caller is refused with, before anything has begun."""
-    _check_origin(context, scope)
+    cors.check_origin(scope, context.settings.cors_origins)
     room_id = room_uuid(scope["path_params"]["room_id"])
     joiner = identify(scope["query_string"], room_id, context.settings)
     if joiner.credential == SIGNED:
         address = caller.of(scope).address
         context.limits.count_credential(Caller(address, SIGNED, user_id=joiner.user_id))
     return await broadcaster.open_rooms.find(context.store, room_id), joiner
-
-
-def _check_origin(context: Context, scope: Any) -> None:
-    allowed = context.settings.cors_origins
-    origin = caller.header(scope, b"origin")
-    if origin is None or "*" in allowed or origin.decode("latin-1") in allowed:
-        return
-    raise errors.Forbidden("This Origin is not one of CORS_ORIGINS")

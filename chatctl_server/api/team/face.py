@@ -1,6 +1,6 @@
 """Team chat: accounts, workspaces, chats, messages, files, under ``/api``."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -9,10 +9,13 @@ from chatctl_server.api import caller, refusals
 from chatctl_server.api.authentication import Authenticator, Credentials
 from chatctl_server.api.caller import Caller, Scope
 from chatctl_server.api.context import Context
-from chatctl_server.api.faces import Face, lazily
+from chatctl_server.api.faces import AsgiRoute, Face, Handlers, lazily
 from chatctl_server.domain import accounts
 from chatctl_server.domain.access_tokens import AccessTokens
 from chatctl_server.live.logins import Logins
+
+if TYPE_CHECKING:
+    from chatctl_server.api.team.broadcaster import TeamBroadcaster
 
 
 class ByAccessToken:
@@ -50,14 +53,36 @@ ACCOUNT = Credentials(
     ("AccessToken",),
     (*refusals.GUARD, errors.TokenRevoked),
 )
+
+
+def _broadcaster(context: Context) -> "TeamBroadcaster":
+    from chatctl_server.api.team.broadcaster import TeamBroadcaster
+
+    return TeamBroadcaster(context)
+
+
+def _socket(context: Context, broadcaster: "TeamBroadcaster") -> AsgiRoute:
+    from chatctl_server.api.team.sockets import team_socket
+
+    return team_socket(context, broadcaster)
+
+
+def _streams(context: Context, broadcaster: "TeamBroadcaster") -> Handlers:
+    from chatctl_server.api.team.event_streams import team_streams
+
+    return team_streams(context, broadcaster)
+
+
 _CHATS = lazily(
     __package__,
     "chat_routes:Chats",
     "member_routes:ChatMembers",
     "message_routes:ChatMessages",
     "read_routes:mark_read",
+    "typing_routes:start_typing",
+    "typing_routes:stop_typing",
 )
-TEAM: Face[Any] = Face(
+TEAM = Face(
     "team",
     credentials=ACCOUNT,
     parts={
@@ -79,6 +104,8 @@ TEAM: Face[Any] = Face(
             "read_routes:list_receipts",
         ),
         "/api/unread-counts": lazily(__package__, "read_routes:count_unread"),
+        "/api/realtime": lazily(__package__, "presence_routes:set_presence"),
+        "/api/presence": lazily(__package__, "presence_routes:list_presence"),
     },
     unguarded=lazily(
         __package__,
@@ -89,6 +116,9 @@ TEAM: Face[Any] = Face(
         "session_routes:logout_all",
         "session_routes:reset_password",
     ),
+    broadcaster=_broadcaster,
+    sockets={"/ws": _socket},
+    streams=_streams,
 )
 
 

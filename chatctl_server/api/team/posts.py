@@ -7,6 +7,7 @@ from chatctl_server import errors
 from chatctl_server.actions import messages
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context
+from chatctl_server.api.team import signals
 from chatctl_server.api.team.message_bodies import PostChatMessage
 from chatctl_server.domain import event_id, text, times
 from chatctl_server.domain.references import ChatRef
@@ -35,7 +36,7 @@ async def post(context: Context, who: Caller, chat_id: int, data: PostChatMessag
         )  # raises what the caller may know
         raise
     if posted.duplicate or posted.payload is None:
-        context.duplicates.on_repeat(chat, sent.sender, sent.client_msg_id or "")
+        signals.tell_repeated(context, chat, who.account, sent.client_msg_id or "")
         return await _first(context, who, chat, posted.message_id)
     return views.of_posted(chat_id, posted.payload)
 

@@ -39,7 +39,8 @@ class Users(Controller):
         """Also those who are suspended."""
         membership = await asked.find()
         found = await context.store.read(accounts.profiles, membership.ref)
-        return [views.user(each) for each in found]
+        there = context.account_streams
+        return [views.user(each, there.status(each.account.id)) for each in found]
 
     @get(
         "/me",
@@ -52,7 +53,8 @@ class Users(Controller):
     ) -> views.User:
         """`role` is that in the workspace that is asked, else in the home."""
         account = account_of(request.scope)
-        return views.user(await context.store.read_live(_profile, account, workspace_id))
+        found = await context.store.read_live(_profile, account, workspace_id)
+        return views.user(found, context.account_streams.status(account))
 
     @patch(
         "/me",
@@ -68,7 +70,8 @@ class Users(Controller):
         changes = actions.Changes(fullname=data.fullname, avatar=data.avatar)
         actor = caller.of(request.scope).actor()
         await context.store.write(actions.change, actor, account, changes)
-        return views.user(await context.store.read_live(_profile, account, None))
+        found = await context.store.read_live(_profile, account, None)
+        return views.user(found, context.account_streams.status(account))
 
     @post(
         "/me/password",

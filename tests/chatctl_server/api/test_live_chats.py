@@ -1,0 +1,418 @@
+"""The live events of an account: one stream over all its chats, in the order of the log, within
+its stays; and how it ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from application import Socket, in_process, reached, socket_scope
+from team import DEFAULT, SECRET, Person, Town
+
+from chatctl_server.actions import conversations, messages, participants, workspaces
+from chatctl_server.app import Application
+from chatctl_server.domain import account_events, chat_events, events
+from chatctl_server.domain.references import ChatRef
+from chatctl_server.storage import missed_events
+from chatctl_server.storage.transaction import Tx
+from chatctl_server.storage.workspaces import WorkspaceRef
+
+CLERK = events.Actor(None, "test")
+LIMIT = 40
+
+
+class Stream(Socket):
+    """``/ws`` of an account."""
+
+    def __init__(self, app: Application, token: str, since: int | None = None) -> None:
+        query = f"access_token={token}" + ("" if since is None else f"&since={since}")
+        super().__init__(app, socket_scope("/ws", query))
+
+    async def got(self, name: str, count: int = 1) -> list[dict[str, Any]]:
+        await reached(lambda: len(self.named(name)) >= count)
+        return self.named(name)
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [each for each in self.frames if each["event"] == name]
+
+    @property
+    def stored(self) -> list[dict[str, Any]]:
+        return [each for each in self.frames if "offset" in each]
+
+    @property
+    def texts(self) -> list[str]:
+        return [each["content"] for each in self.named("NewMessage")]
+
+
+class Scene:
+    """anna, bert and carl are in workspace 0; the group is of anna and bert and of dora."""
+
+    def __init__(self, path: Path) -> None:
+        town = Town(path)
+        self.other = town.workspace("other")
+        self.anna, self.bert = (town.person(each, DEFAULT, self.other) for each in ("Anna", "Bert"))
+        self.carl, self.dora = (town.person(each) for each in ("Carl", "Dora"))
+        self.group = town.chat("group", "lunch", self.anna, self.bert, self.dora)
+        self.elsewhere = town.chat("private", "away", self.anna, self.bert, workspace=self.other)
+        self.without = town.chat("private", "secret", self.carl, self.dora)
+        town.close()
+        self._streams: list[Stream] = []
+
+    def serve(self, app: Application, client: httpx.AsyncClient) -> "Scene":
+        self.app, self.client, self.store = app, client, app.context.store
+        return self
+
+    async def follow(self, person: Person, since: int | None = None, token: str = "") -> "Stream":
+        """Confirmed."""
+        stream = Stream(self.app, token or person.token, since)
+        self._streams.append(stream)
+        await reached(lambda: stream.frames or stream.refused or stream.code)
+        assert stream.refused is None, stream.refused
+        return stream
+
+    async def say(self, chat: ChatRef, person: Person, text: str) -> messages.Posted:
+        user = f"u{person.id}"
+        post = messages.Post(chat, CLERK, user, user, text, None)
+        posted: messages.Posted = await self.store.write(messages.POST, post)
+        return posted
+
+    async def write(self, action: Callable[..., Any], *arguments: Any) -> Any:
+        return await self.store.write(action, CLERK, *arguments)
+
+    async def record(self, payload: events.Payload, about: ChatRef | None = None) -> events.Event:
+        return await self.write(_record, payload, about)  # type: ignore[no-any-return]
+
+    @property
+    def newest(self) -> int:
+        return self.app.context.hub.published
+
+    async def close(self) -> None:
+        for each in self._streams:
+            await each.leave()
+
+
+def _record(
+    tx: Tx, actor: events.Actor, payload: events.Payload, about: ChatRef | None
+) -> events.Event:
+    return tx.record(payload, actor, about)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    made = Scene(tmp_path / "chat.db")
+    settings = {"jwt_secret": (SECRET,), "resume_limit": LIMIT}
+    async with in_process(tmp_path, "server", **settings) as (app, client):
+        yield made.serve(app, client)
+        await made.close()
+
+
+async def test_one_stream_over_all_chats_of_all_workspaces(scene: Scene) -> None:
+    """Nothing of another's chats, and several tabs each get everything."""
+    tabs = [await scene.follow(scene.anna) for _ in range(2)]
+    confirmed = tabs[0].frames[0]
+    assert confirmed == {
+        "event": "connection_confirmed",
+        "workspace_id": 0,
+        "user_id": scene.anna.id,
+        "connected_chats": 2,
+        "last_event_id": scene.newest,
+    }
+    posted = await scene.say(scene.group, scene.bert, "one")
+    await scene.say(scene.without, scene.carl, "hush")
+    await scene.say(scene.elsewhere, scene.anna, "two")
+    for tab in tabs:
+        await tab.got("NewMessage", 2)
+        assert tab.texts == ["one", "two"]
+        assert [each["workspace_id"] for each in tab.stored] == [0, scene.other.number]
+        assert [each["offset"] for each in tab.stored] == [scene.newest - 2, scene.newest]
+    first = tabs[0].stored[0]
+    assert {name: first[name] for name in ("id", "chat_id", "sender_id", "seq")} == {
+        "id": posted.message_id,
+        "chat_id": scene.group.id,
+        "sender_id": scene.bert.id,
+        "seq": 1,
+    }
+
+
+async def test_what_becomes_of_a_message_is_told(scene: Scene) -> None:
+    anna = await scene.follow(scene.anna)
+    posted = await scene.say(scene.group, scene.bert, "helo")
+    bert, id_ = f"u{scene.bert.id}", posted.message_id
+    edited = chat_events.MessageEdited(
+        id_, 1, scene.newest, "hello", (), bert, "Bert", 5, None, None, (), 0
+    )
+    await scene.record(edited, scene.group)
+    await scene.record(chat_events.ReactionAdded(id_, "👍", f"u{scene.anna.id}"), scene.group)
+    await scene.record(chat_events.ReadMoved(f"u{scene.anna.id}", id_, 1), scene.group)
+    await scene.write(messages.delete, scene.group, id_)
+    (deleted,) = await anna.got("MessageDeleted")
+    assert (deleted["chat_id"], deleted["message_id"]) == (scene.group.id, id_)
+    (updated,) = anna.named("MessageUpdated")
+    assert (updated["content"], updated["id"]) == ("hello", id_)
+    (reaction,) = anna.named("ReactionChanged")
+    assert (reaction["emoji"], reaction["added"], reaction["user_id"]) == (
+        "👍",
+        True,
+        scene.anna.id,
+    )
+    (read,) = await anna.got("MessageRead")
+    assert (read["message_id"], read["user_id"], "offset" in read) == (id_, scene.anna.id, False)
+
+
+async def test_who_is_added_is_told_of_the_chat_and_hears_it_from_then_on(scene: Scene) -> None:
+    carl, anna = await scene.follow(scene.carl), await scene.follow(scene.anna)
+    await scene.say(scene.group, scene.anna, "before")
+    await _add(scene, scene.group, scene.carl)
+    await scene.say(scene.group, scene.anna, "welcome")
+    await carl.got("NewMessage")
+    told = [each["event"] for each in carl.frames if each["event"] != "UserPresence"]
+    assert told == ["connection_confirmed", "NewChat", "UserJoinedChat", "NewMessage"]
+    assert carl.texts == ["welcome"]
+    chat = carl.named("NewChat")[0]
+    assert (chat["id"], chat["type"], chat["chat_type"]) == (scene.group.id, "Group", "Group")
+    assert "offset" not in chat  # the second of the two is the place to go on from
+    (joined,) = await anna.got("UserJoinedChat")
+    assert (joined["user_id"], anna.named("NewChat")) == (scene.carl.id, [])
+
+
+async def _add(scene: Scene, chat: ChatRef, person: Person) -> None:
+    snapshot = chat_events.ChatSnapshot("group", "lunch", "", f"u{scene.anna.id}", 5, ())
+    joined = events.ParticipantJoined(f"u{person.id}", "member", snapshot)
+    await scene.record(joined, chat)
+
+
+async def test_who_is_removed_hears_nothing_later_also_in_a_resume(scene: Scene) -> None:
+    begin = scene.newest
+    bert, anna = await scene.follow(scene.bert), await scene.follow(scene.anna)
+    await scene.say(scene.group, scene.anna, "with bert")
+    await scene.write(participants.leave, scene.group, f"u{scene.bert.id}")
+    await scene.say(scene.group, scene.anna, "without bert")
+    await scene.say(scene.elsewhere, scene.anna, "elsewhere")
+    await bert.got("NewMessage", 2)
+    assert bert.texts == ["with bert", "elsewhere"]
+    (left,) = bert.named("UserLeftChat")
+    assert (left["user_id"], left["joined_at"][:2]) == (scene.bert.id, "20")
+    await anna.got("NewMessage", 3)
+    resumed = await scene.follow(scene.bert, begin)
+    await resumed.got("NewMessage", 2)
+    assert resumed.stored == bert.stored
+
+
+async def test_a_new_chat_is_heard_from_its_first_word(scene: Scene) -> None:
+    begin = scene.newest
+    carl = await scene.follow(scene.carl)
+    made = events.ConversationCreated(
+        "private",
+        "x" * 36,
+        "fresh",
+        (),
+        f"u{scene.anna.id}",
+        "",
+        (f"u{scene.anna.id}", f"u{scene.carl.id}"),
+    )
+    chat = await scene.write(_create, made)
+    await scene.say(chat, scene.anna, "hello")
+    await scene.write(conversations.close, chat)
+    (closed,) = await carl.got("ChatDeleted")
+    assert closed["chat_id"] == chat.id
+    assert [each["event"] for each in carl.stored] == ["NewChat", "NewMessage", "ChatDeleted"]
+    assert carl.named("NewChat")[0]["chat_members"] == [scene.anna.id, scene.carl.id]
+    resumed = await scene.follow(scene.carl, begin)
+    await resumed.got("ChatDeleted")
+    assert resumed.stored == carl.stored
+
+
+def _create(tx: Tx, actor: events.Actor, made: events.ConversationCreated) -> ChatRef:
+    ref = ChatRef(tx.take("conversation"), DEFAULT.scope)
+    tx.record(made, actor, ref)
+    return ref
+
+
+async def test_a_resume_tells_what_the_stream_would_have_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From each place, over several pages."""
+    monkeypatch.setattr(missed_events, "PAGE", 3)
+    live = await scene.follow(scene.anna)
+    for number in range(8):
+        await scene.say((scene.group, scene.elsewhere)[number % 2], scene.bert, f"text {number}")
+        await scene.say(scene.without, scene.carl, "hush")
+    await live.got("NewMessage", 8)
+    for number, event in enumerate(live.stored):
+        resumed = await scene.follow(scene.anna, event["offset"])
+        rest = live.stored[number + 1 :]
+        await reached(lambda stream=resumed, wanted=rest: len(stream.stored) >= len(wanted))
+        assert resumed.stored == rest
+        await resumed.leave()
+
+
+async def test_a_resume_shows_no_message_that_is_deleted(scene: Scene) -> None:
+    begin = scene.newest
+    gone = await scene.say(scene.group, scene.bert, "gone")
+    await scene.say(scene.group, scene.bert, "kept")
+    await scene.write(messages.delete, scene.group, gone.message_id)
+    resumed = await scene.follow(scene.anna, begin)
+    await resumed.got("MessageDeleted")
+    assert resumed.texts == ["kept"]
+
+
+async def test_what_happens_during_a_resume_comes_behind_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a removal: nothing after it, and all before it."""
+    begin = scene.newest
+    for number in range(6):
+        await scene.say(scene.group, scene.anna, f"text {number}")
+    read, is_read = asyncio.Event(), asyncio.Event()
+    read_live = scene.store.read_live
+
+    async def slowly(query: Any, *arguments: Any) -> Any:
+        found = await read_live(query, *arguments)
+        if query is missed_events.page:
+            is_read.set()
+            await read.wait()
+        return found
+
+    monkeypatch.setattr(scene.store, "read_live", slowly)
+    bert = await scene.follow(scene.bert, begin)
+    await is_read.wait()
+    await scene.say(scene.group, scene.anna, "meanwhile")
+    await scene.write(participants.leave, scene.group, f"u{scene.bert.id}")
+    await scene.say(scene.group, scene.anna, "without bert")
+    read.set()
+    await bert.got("UserLeftChat")
+    await scene.say(scene.elsewhere, scene.anna, "on")
+    await bert.got("NewMessage", 8)
+    assert bert.texts == [*(f"text {number}" for number in range(6)), "meanwhile", "on"]
+
+
+async def test_what_cannot_be_resumed_is_said_and_the_stream_goes_on(scene: Scene) -> None:
+    begin = scene.newest
+    for number in range(LIMIT + 1):
+        await scene.say(scene.group, scene.bert, f"text {number}")
+    for since in (begin, scene.newest + 1000):
+        stream = await scene.follow(scene.anna, since)
+        (told,) = await stream.got("resync")
+        assert told["last_event_id"] == scene.newest
+        posted = await scene.say(scene.group, scene.bert, "on")
+        (message,) = await stream.got("NewMessage")
+        assert (message["id"], message["offset"]) == (posted.message_id, scene.newest)
+
+
+async def test_the_end_of_a_session_closes_its_streams_alone(scene: Scene) -> None:
+    tokens = [scene.anna.token_of(each) for each in ("phone", "desk")]
+    phone, desk = [await scene.follow(scene.anna, token=token) for token in tokens]
+    await scene.record(account_events.SignedOut(scene.anna.id, ("phone",), "signed_out"))
+    await reached(lambda: phone.code == 4501)
+    await scene.say(scene.group, scene.bert, "still here?")
+    await desk.got("NewMessage")
+    assert phone.texts == []
+    refused = Stream(scene.app, tokens[0])
+    await reached(lambda: refused.refused == 401)
+    await scene.record(account_events.AccountSuspended(scene.anna.id))
+    await reached(lambda: desk.code == 4501)
+
+
+async def test_who_leaves_a_workspace_hears_nothing_of_it(scene: Scene) -> None:
+    begin = scene.newest
+    bert = await scene.follow(scene.bert)
+    await scene.write(_remove, scene.other, scene.bert)
+    await scene.say(scene.elsewhere, scene.anna, "without bert")
+    await scene.say(scene.group, scene.anna, "with bert")
+    await bert.got("NewMessage")
+    assert bert.texts == ["with bert"]
+    resumed = await scene.follow(scene.bert, begin)
+    await resumed.got("NewMessage")
+    assert resumed.texts == ["with bert"]
+    assert resumed.frames[0]["connected_chats"] == 1
+
+
+def _remove(tx: Tx, actor: events.Actor, ref: WorkspaceRef, person: Person) -> None:
+    left = account_events.WorkspaceMemberLeft(ref.number, person.id)
+    tx.record(left, actor, scope=ref.scope)
+
+
+async def test_who_comes_to_a_workspace_hears_its_chats_once_they_are_in_one(
+    scene: Scene,
+) -> None:
+    carl = await scene.follow(scene.carl)
+    await scene.write(workspaces.add_member, scene.other, scene.carl.id, "member")
+    await _add(scene, scene.elsewhere, scene.carl)
+    await scene.say(scene.elsewhere, scene.anna, "hello carl")
+    (message,) = await carl.got("NewMessage")
+    assert message["workspace_id"] == scene.other.number
+
+
+async def test_a_token_that_ends_soon_is_told_of_and_ends_nothing(scene: Scene) -> None:
+    anna = await scene.follow(scene.anna, token=scene.anna.token_of("desk", expires_in=30))
+    (told,) = await anna.got("token_expiring")
+    assert told["expires_at"].endswith("Z")
+    await scene.say(scene.group, scene.bert, "on")
+    await anna.got("NewMessage")
+
+
+async def test_ping_is_answered_and_all_else_ignored(scene: Scene) -> None:
+    anna = await scene.follow(scene.anna)
+    for text in ("{", '{"type":"Say"}', '{"type":"Ping"}'):
+        anna.arrives("receive", text=text)
+    (pong,) = await anna.got("Pong")
+    assert pong.keys() == {"event", "time"}
+
+
+async def test_who_shows_no_good_token_is_refused(scene: Scene) -> None:
+    for token in ("", "x", scene.anna.token_of("old", expires_in=-100)):
+        refused = Stream(scene.app, token)
+        await reached(lambda stream=refused: stream.refused is not None)
+        assert refused.refused == 401
+    desk = Socket(scene.app, socket_scope("/ws", f"token={scene.anna.token}"))
+    await reached(lambda: desk.refused == 401)
+
+
+async def test_an_account_has_so_many_streams(scene: Scene) -> None:
+    tabs = [await scene.follow(scene.anna) for _ in range(20)]
+    surplus = Stream(scene.app, scene.anna.token)
+    await reached(lambda: surplus.refused == 503)
+    await scene.follow(scene.bert)
+    await tabs[0].leave()
+    await scene.follow(scene.anna)
+
+
+async def test_a_stream_asks_the_database_nothing_per_event(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await scene.follow(scene.anna)
+    asked: list[Any] = []
+    read_live = scene.store.read_live
+
+    async def watched(query: Any, *arguments: Any) -> Any:
+        asked.append(query)
+        return await read_live(query, *arguments)
+
+    monkeypatch.setattr(scene.store, "read_live", watched)
+    for number in range(5):
+        await scene.say(scene.group, scene.bert, f"text {number}")
+    await anna.got("NewMessage", 5)
+    assert asked == []
+
+
+async def test_a_slow_resume_is_given_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chatctl_server.api.team import missed
+
+    begin = scene.newest
+    await scene.say(scene.group, scene.bert, "one")
+    monkeypatch.setattr(missed, "LIMIT_SECONDS", 0.05)
+    read_live = scene.store.read_live
+
+    async def never(query: Any, *arguments: Any) -> Any:
+        if query is missed_events.page:
+            await asyncio.Event().wait()
+        return await read_live(query, *arguments)
+
+    monkeypatch.setattr(scene.store, "read_live", never)
+    anna = await scene.follow(scene.anna, begin)
+    await anna.got("resync")
+    await scene.say(scene.group, scene.bert, "two")
+    await anna.got("NewMessage")
+    assert anna.texts == ["two"]
