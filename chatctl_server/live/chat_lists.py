@@ -16,6 +16,7 @@ from chatctl_server.domain.references import ROOMS
 from chatctl_server.storage import chat_lists
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
+from chatctl_server.storage.unread import Unread
 from chatctl_server.storage.workspaces import WorkspaceRef
 from chatctl_server.views.team import chats as views
 
@@ -37,10 +38,11 @@ class Item(NamedTuple):
 
     order: tuple[int, int]
     data: bytes
-    offset: int = 0
+    offset: int
+    unread: Unread | None = None
 
 
-_UNREAD = Item((0, 0), b"", -1)
+_TO_READ = Item((0, 0), b"", -1)
 
 
 class _List:
@@ -63,7 +65,7 @@ class _List:
         self._in_order = None
         gone = Item((0, 0), b"", offset)
         for chat in {*asked, *found}:
-            there = self.items.pop(chat, _UNREAD)
+            there = self.items.pop(chat, _TO_READ)
             kept = max(found.get(chat, gone), there, key=lambda each: each.offset)
             is_moved = self.moved.get(chat, 0) > kept.offset
             if kept.data or is_moved:
@@ -118,6 +120,15 @@ class ChatLists:
 
     async def of(self, workspace: WorkspaceRef, account: int) -> bytes:
         """The whole list as JSON, newest activity first."""
+        return (await self._fresh(workspace, account)).encoded()
+
+    async def unread(self, workspace: WorkspaceRef, account: int) -> list[Unread]:
+        """By chat: what ``unread.counts`` says."""
+        kept = await self._fresh(workspace, account)
+        found = [each.unread for each in kept.items.values() if each.unread is not None]
+        return sorted(found, key=lambda each: each.chat_id)
+
+    async def _fresh(self, workspace: WorkspaceRef, account: int) -> _List:
         now, key = time.monotonic(), (account, workspace.scope)
         self._forget_old(now)
         kept = self._list(key, now)
@@ -130,7 +141,7 @@ class ChatLists:
             if self._lists.get(key) is kept:
                 self._size += kept.size - before
                 self._make_room()
-        return kept.encoded()
+        return kept
 
     def _list(self, key: Key, now: float) -> _List:
         kept = self._lists.get(key)
@@ -158,21 +169,20 @@ class ChatLists:
             kept = self._lists.get((accounts.account_id(each), entry.scope or 0))
             if kept is not None and entry.conversation is not None:
                 kept.moved[entry.conversation] = entry.offset
-                kept.items.setdefault(entry.conversation, _UNREAD)
+                kept.items.setdefault(entry.conversation, _TO_READ)
 
     def _forget_old(self, now: float) -> None:
-        for key, kept in [*self._lists.items()]:
-            if now - kept.read_at < self._seconds:
+        while self._lists:
+            oldest = next(iter(self._lists))
+            if now - self._lists[oldest].read_at < self._seconds:
                 break
-            self._forget(key)
+            self._forget(oldest)
         if not self._lists:
             self._changed.clear()
 
     def _make_room(self) -> None:
-        for key in [*self._lists]:
-            if self._size <= MOST_BYTES:
-                break
-            self._forget(key)
+        while self._size > MOST_BYTES:
+            self._forget(next(iter(self._lists)))
 
     def _forget(self, key: Key) -> None:
         self._size -= self._lists.pop(key).size
@@ -197,6 +207,7 @@ def _read(
             (each.activity, each.chat.id),
             encode(views.item(each, workspace.number, account)),
             offset,
+            each.unread,
         )
         for each in chat_lists.mine(db, workspace, account, chats)
     }

@@ -38,8 +38,7 @@ class MyChat(NamedTuple):
 
     chat: ListedChat
     activity: int
-    unread_count: int
-    mention_count: int
+    unread: unread.Unread
     last_message: LastMessage | None
 
 
@@ -50,7 +49,7 @@ _MEMBERS = """(SELECT json_group_array(account) FROM (
 _COLUMNS = f"""c.id, c.kind, c.name, h.description, h.created_by, c.created_at, h.updated_at,
         {_MEMBERS}"""
 _SHOWN = f"""SELECT {_COLUMNS}, coalesce(c.last_message_at, c.created_at),
-        {unread.COUNTED}, {unread.MENTIONS},
+        {unread.COUNTED}, {unread.MENTIONS}, {unread.LAST_READ},
         l.id, l.content, l.nickname, l.created_at, l.attachments IS NOT NULL
     FROM mine JOIN conversation c ON c.id = mine.chat JOIN chat h ON h.conversation = c.id
     LEFT JOIN message l ON l.conversation = c.id AND l.seq = (
@@ -88,8 +87,8 @@ def public(db: Database, workspace: WorkspaceRef, account: int) -> list[ListedCh
 
 
 def _mine(row: Row) -> MyChat:
-    last_message = None if row[11] is None else LastMessage(*row[11:])
-    return MyChat(_listed(row[:8]), row[8], row[9], row[10], last_message)
+    last_message = None if row[12] is None else LastMessage(*row[12:])
+    return MyChat(_listed(row[:8]), row[8], unread.Unread(row[0], *row[9:12]), last_message)
 
 
 def _listed(row: Row) -> ListedChat:

@@ -36,14 +36,14 @@ MENTIONS: Final = """(SELECT count(*) FROM mention n
         JOIN message m ON m.conversation = n.conversation AND m.seq = n.seq
         WHERE n.conversation = mine.chat AND n.user_id = :user_id AND n.seq > mine.seq
         AND m.deleted_at IS NULL AND m.sender <> :user_id)"""
+LAST_READ: Final = """(SELECT r.message FROM read_mark r
+        WHERE r.conversation = mine.chat AND r.user_id = :user_id AND r.seq = mine.seq)"""
 MINE: Final = f"""SELECT c.id AS chat, c.last_seq AS last_seq, {CURSOR} AS seq
         FROM participant p JOIN conversation c ON c.id = p.conversation
         WHERE p.user_id = :user_id AND p.left_offset IS NULL
         AND c.scope = :scope AND c.status = 'open'"""
 _COUNTS = Query(f"""WITH mine AS MATERIALIZED ({MINE})
-    SELECT mine.chat, {COUNTED}, {MENTIONS},
-        (SELECT r.message FROM read_mark r
-            WHERE r.conversation = mine.chat AND r.user_id = :user_id AND r.seq = mine.seq)
+    SELECT mine.chat, {COUNTED}, {MENTIONS}, {LAST_READ}
     FROM mine ORDER BY mine.chat""")
 
 

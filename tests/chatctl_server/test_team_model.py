@@ -239,6 +239,8 @@ class TeamMachine(RuleBasedStateMachine):
                 found = {
                     each.chat_id: each.unread_count for each in unread.counts(self.db, who, place)
                 }
+                kept = now_of(self.lists.unread(place, who))
+                assert kept == unread.counts(self.db, who, place)
                 assert found == {
                     self.refs[number].id: len(self.team.chats[number].unread(who))
                     for number in self.team.listed(place.number, who)

@@ -101,8 +101,8 @@ def item(found: chat_lists.MyChat, workspace: int, account: int) -> ChatItem:
         workspace,
         account,
         said and _last_message(said),
-        found.unread_count,
-        found.mention_count,
+        found.unread.unread_count,
+        found.unread.mention_count,
     )
 
 
