@@ -24,14 +24,16 @@ from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.timer import TICK_SECONDS
-from chatctl_server.process import memory
+from chatctl_server.process import memory, paths
 from chatctl_server.settings.sources import Settings, database_path
 from chatctl_server.storage import accounts, client_ids, log, maintenance
 from chatctl_server.storage import logins as stored_logins
+from chatctl_server.storage.file_store import FileStore
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.workers import audit, room_retention
 from chatctl_server.workers.clock import every
+from chatctl_server.workers.files.sweeper import Sweeper
 from chatctl_server.workers.follower import Follower
 from chatctl_server.workers.supervise import Workers
 
@@ -71,10 +73,16 @@ class Application:
     """ASGI. ``lifespan`` opens the store and, for a server, starts followers and clocks."""
 
     def __init__(
-        self, context: Context, role: Role, faces: Faces, callbacks: "_OnDemand[Callbacks]"
+        self,
+        context: Context,
+        role: Role,
+        faces: Faces,
+        callbacks: "_OnDemand[Callbacks]",
+        sweeper: Sweeper,
     ) -> None:
         self.context = context
         self._callbacks = callbacks
+        self._sweeper = sweeper
         self._role = role
         self._workers = Workers()
         is_server = role == "server"
@@ -100,6 +108,7 @@ class Application:
         await asyncio.to_thread(maintenance.check_schema, store.path)
         async with contextlib.AsyncExitStack() as endings:
             endings.push_async_callback(store.close)
+            endings.callback(self.context.files.close)
             await store.open(write=self._role != "reader")
             endings.push_async_callback(self._close_callbacks)
             endings.push_async_callback(self.context.passwords.close)
@@ -129,6 +138,7 @@ class Application:
         keep_alive = context.streams.keep_alive
         self._workers.start("keep-alive", lambda: every(KEEP_ALIVE_SECONDS, keep_alive))
         self._workers.start("memory", self._give_back_memory)
+        self._workers.start("files", self._sweeper.run)
         days = context.settings.retention_closed_days
         self._workers.start("closed rooms", lambda: room_retention.run(context.store, days))
         if context.settings.client_id_hours:
@@ -234,10 +244,14 @@ def create_app(
             made.request_of, made.deliver_due if role == "command" else None
         )
 
+    files = FileStore(paths.upload_dir(settings, path))
+    sweeper = Sweeper(store, files)
     context = Context(
         settings=settings,
         version=VERSION,
         store=store,
+        files=files,
+        check_files=sweeper.check,
         presence=presence,
         started_at=times.now(),
         notifier=notifier,
@@ -250,7 +264,7 @@ def create_app(
         is_durable=durable,
         is_serving=is_serving,
     )
-    app = Application(context, role, faces, callbacks)
+    app = Application(context, role, faces, callbacks, sweeper)
     _connect(context, app.broadcasters)
     return app
 

@@ -150,6 +150,10 @@ class CodeNotFound(NotFound):
     code, title = "code_not_found", "Code is not valid"
 
 
+class StoredFileNotFound(NotFound):
+    code, title = "stored_file_not_found", "File not found"
+
+
 class EndpointNotFound(NotFound):
     code, title = "endpoint_not_found", "Endpoint not found"
 
@@ -180,6 +184,10 @@ class Ambiguous(ChatctlError):
 
 class TooLarge(ChatctlError):
     code, status, title = "too_large", 413, "Too large"
+
+
+class RangeNotSatisfiable(ChatctlError):
+    code, status, title = "range_not_satisfiable", 416, "Range not satisfiable"
 
 
 class Throttled(ChatctlError):

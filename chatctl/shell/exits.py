@@ -56,7 +56,7 @@ _BY_CODE = {
 }
 
 _BY_STATUS = {
-    **dict.fromkeys((400, 405, 413, 415, 422), USAGE),
+    **dict.fromkeys((400, 405, 413, 415, 416, 422), USAGE),
     **dict.fromkeys((401, 403), NOT_ALLOWED),
     404: NOT_FOUND,
     409: CONFLICT,

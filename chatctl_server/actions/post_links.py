@@ -5,10 +5,9 @@ from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from chatctl_server import errors
-from chatctl_server.domain import accounts
+from chatctl_server.domain import accounts, stored_files
 from chatctl_server.domain.references import ChatRef, ConversationRef
 from chatctl_server.storage import post_links
-from chatctl_server.storage.chat_projection import file_of
 from chatctl_server.storage.sql import Database
 
 if TYPE_CHECKING:
@@ -64,5 +63,5 @@ def _named(post: "Post") -> list[tuple[int, str]]:
 
 def _shown(post: "Post") -> list[post_links.File | None]:
     """None for what is no file's URL."""
-    found = map(file_of, post.attachments)
+    found = map(stored_files.of_url, post.attachments)
     return [None if file is None else (post.ref.scope, *file) for file in found]

@@ -9,8 +9,10 @@ from litestar.di import NamedDependency
 
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.request_limits import RequestLimits
+from chatctl_server.domain import events
 from chatctl_server.domain.access_tokens import AccessTokens
 from chatctl_server.domain.refresh_tokens import RefreshTokens
+from chatctl_server.domain.stored_files import Checked
 from chatctl_server.live.account_streams import AccountStreams
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.chat_lists import ChatLists
@@ -26,6 +28,7 @@ from chatctl_server.live.timer import Timer
 from chatctl_server.live.typing import Typing
 from chatctl_server.settings.sources import Settings
 from chatctl_server.storage import deliveries
+from chatctl_server.storage.file_store import FileStore
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
 from chatctl_server.views.deliveries import RequestObject
@@ -58,6 +61,7 @@ class Context:
 
     ``started_at`` in microseconds. ``due`` is notified when there may be callbacks to send.
     ``callbacks`` is to be called in the loop's thread: they are made at the first call.
+    ``check_files`` does so with those of a workspace, by its number.
     ``address`` and ``database`` are as a person is shown them.
     """
 
@@ -67,6 +71,8 @@ class Context:
         settings: Settings,
         version: str,
         store: Store,
+        files: FileStore,
+        check_files: Callable[[events.Actor, int], Awaitable[Checked]],
         presence: Presence,
         started_at: int,
         notifier: Notifier,
@@ -82,6 +88,8 @@ class Context:
         self.settings = settings
         self.version = version
         self.store = store
+        self.files = files
+        self.check_files = check_files
         self.presence = presence
         self.started_at = started_at
         self.hub = Hub()

@@ -10,10 +10,11 @@ ROUTE = "path_template"  # where the framework leaves in the scope which route i
 
 def without_body(app: App) -> App:
     """Of a stream the beginning: then it is over. What is under the application leaves out the body
-    of a HEAD, by its own scope."""
+    of a HEAD, by its own scope. A range is of GET alone (RFC 9110, 14.2)."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
-        as_get = {**scope, "method": "GET"}
+        headers = [each for each in scope["headers"] if each[0] != b"range"]
+        as_get = {**scope, "method": "GET", "headers": headers}
 
         async def sending(message: Any) -> None:
             scope[ROUTE] = as_get.get(ROUTE)

@@ -111,6 +111,7 @@ class Metrics:
         gauge = partial(Gauge, registry=registry)
         histogram = partial(Histogram, registry=registry)
         self.messages = counter("chatctl_messages", "Messages stored")
+        self.upload_bytes = counter("chatctl_upload_bytes", "Bytes of files that were uploaded")
         self.frames = counter("chatctl_frames", "Frames of events given to connections")
         often = partial(PlainHistogram, registry=registry)
         self.batch_size = often("chatctl_commit_batch_size", "Calls in one commit", buckets=_COUNTS)

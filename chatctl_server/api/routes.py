@@ -90,10 +90,7 @@ def whole(context: Context, faces: Faces, broadcasters: Broadcasters) -> Framewo
     return _litestar(
         context,
         [
-            *(
-                _guarded(context, each, _loaded(dict.fromkeys(each.parts.values())))
-                for each in faces
-            ),
+            *(_guarded(context, each, _loaded(each.parts.values())) for each in faces),
             *_of_no_part(context, faces, broadcasters),
             *reference.routes(described),
         ],
@@ -102,7 +99,8 @@ def whole(context: Context, faces: Faces, broadcasters: Broadcasters) -> Framewo
 
 
 def _loaded(parts: Iterable[Callable[[], Handlers]]) -> Handlers:
-    return [handler for load in parts for handler in load()]
+    """Each once, though several parts may have it."""
+    return [*dict.fromkeys(handler for load in parts for handler in load())]
 
 
 def _guarded(context: Context, face: Face[Any], handlers: Handlers) -> Router:

@@ -74,6 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
     _is_surplus = False
     _is_turned_away = False
     _has_body_to_come = False
+    _has_long_body = False
     _behind_head = b""  # what came last behind a blank line
     _unfinished = b""  # line of a head, that the parser has not got
     _thrown_away: int | None = None  # bytes of a request that was answered before its end
@@ -130,6 +131,7 @@ class HttpProtocol(HttpToolsProtocol):
             extensions[PEER] = self.peer
         self.scope["extensions"] = extensions
         self._upgrades = None
+        self._has_long_body = False
         if self._complete_by is None:
             self._start_handshake()
 
@@ -167,6 +169,12 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if not self._is_turned_away:
             super().on_body(body)
+        if self._has_long_body:
+            self._start_handshake(BODY_PATIENCE)
+
+    def expect_much(self) -> None:
+        """Of a body's time each piece has as much as others have for the whole."""
+        self._has_long_body = True
 
     def on_message_complete(self) -> None:
         self._has_body_to_come = False

@@ -4,6 +4,7 @@ Logins, passwords, invites and keys are secrets, which no event has: their actio
 """
 
 from chatctl_server.domain import account_events, accounts, events
+from chatctl_server.storage import file_projection
 from chatctl_server.storage.sql import Database, Query
 
 _ADD = Query("""INSERT INTO account (id, email, email_key, fullname, status, is_bot, is_operator,
@@ -18,8 +19,8 @@ _ERASE = Query("""UPDATE account SET email = NULL, email_key = NULL, fullname = 
     WHERE id = :account""")
 _END_MEMBERSHIPS = Query("DELETE FROM workspace_member WHERE account = :account")
 _ADD_WORKSPACE = Query("""INSERT INTO workspace
-        (id, scope, name, name_key, description, is_open, created_at, updated_at)
-    VALUES (:workspace, :scope, :name, :name_key, :description, :is_open, :at, :at)""")
+        (id, scope, name, name_key, description, is_open, created_at, updated_at, file_bytes)
+    VALUES (:workspace, :scope, :name, :name_key, :description, :is_open, :at, :at, 0)""")
 _CHANGE_WORKSPACE = Query("""UPDATE workspace SET name = :name, name_key = :name_key,
         description = :description, is_open = :is_open, updated_at = :at
     WHERE id = :workspace""")
@@ -41,29 +42,14 @@ _LEAVE_HOME = Query("""UPDATE account SET home = (SELECT workspace FROM workspac
 _LEAVE_HOMES = Query("""UPDATE account SET home = (SELECT workspace FROM workspace_member
         WHERE account = account.id ORDER BY joined_at, workspace LIMIT 1)
     WHERE home = :workspace""")
-_ADD_FILE = Query("""INSERT INTO stored_file
-        (workspace, hash, extension, media_type, size, stored_at)
-    VALUES (:workspace, :hash, :extension, :media_type, :size, :at)""")
-_REMOVE_FILE = Query("""DELETE FROM stored_file
-    WHERE workspace = :workspace AND hash = :hash AND extension = :extension""")
 
 
 def apply(db: Database, entry: events.Event) -> None:
     match entry.payload:
         case account_events.AccountEvent():
             _apply_to_account(db, entry, entry.payload)
-        case account_events.FileStored() as stored:
-            _ADD_FILE.run(
-                db,
-                workspace=stored.workspace_id,
-                hash=stored.hash,
-                extension=stored.extension,
-                media_type=stored.media_type,
-                size=stored.size,
-                at=entry.at,
-            )
-        case account_events.FileRemoved(workspace, hash_, extension):
-            _REMOVE_FILE.run(db, workspace=workspace, hash=hash_, extension=extension)
+        case account_events.FileStored() | account_events.FileRemoved():
+            file_projection.apply(db, entry)
         case account_events.WorkspaceEvent():
             _apply_to_workspace(db, entry, entry.payload)
 
@@ -84,6 +70,7 @@ def _apply_to_account(
                 at=at,
             )
         case account_events.AccountChanged(_, email, fullname, avatar, home, is_operator):
+            file_projection.release_avatar(db, account, at)
             _CHANGE.run(
                 db,
                 account=account,
@@ -100,6 +87,7 @@ def _apply_to_account(
         case account_events.AccountReactivated():
             _SET_STATUS.run(db, status="active", account=account, at=at)
         case account_events.AccountErased():
+            file_projection.release_avatar(db, account, at)
             _END_MEMBERSHIPS.run(db, account=account)
             _ERASE.run(db, account=account, at=at)
 

@@ -1,6 +1,6 @@
 """What the events do to the tables that only chats have."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,9 +28,7 @@ _KEEP_TEXT = Query("""INSERT INTO message_edit
 _EDIT = Query("""UPDATE message SET content = :content, mentions = :mentions, edited_at = :at,
         changed_offset = :offset
     WHERE id = :message""")
-_FORGET = tuple(
-    Query(f"DELETE FROM {table} WHERE message = :message") for table in ("message_edit", "file_use")
-)
+_FORGET_TEXTS = Query("DELETE FROM message_edit WHERE message = :message")
 _REACT = Query("""INSERT INTO reaction (message, emoji, user_id, event_offset, conversation)
     VALUES (:message, :emoji, :user_id, :offset, :conversation)""")
 _TAKE_BACK = Query("""DELETE FROM reaction
@@ -46,10 +44,6 @@ _MENTION = Bulk(
 _FORGET_MENTIONS = Query("""DELETE FROM mention WHERE conversation = :conversation AND seq = :seq
     AND user_id IN (SELECT 'u' || value FROM message, json_each(message.mentions)
         WHERE message.id = :message)""")
-_USE_FILES = Bulk(
-    "INSERT OR IGNORE INTO file_use ({columns}) VALUES {rows}",
-    "workspace, hash, extension, message",
-)
 
 
 def create(db: Database, entry: events.Event, payload: events.ConversationCreated) -> None:
@@ -76,37 +70,18 @@ def pair(members: Sequence[str]) -> str:
 
 
 def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
-    """What is rare in a batch: who is mentioned, what files are shown."""
+    """What is rare in a batch: who is mentioned."""
     mentions: list[Sequence[Value]] = []
-    files: list[Sequence[Value]] = []
     for entry in posts:
         payload = entry.payload
         assert isinstance(payload, events.MessagePosted)
         mentions += ((entry.conversation, f"u{id_}", payload.seq) for id_ in payload.mentions)
-        files += _file_rows(payload)
     _MENTION.run(db, mentions)
-    _USE_FILES.run(db, files)
-
-
-def _file_rows(payload: events.MessagePosted) -> Iterator[Sequence[Value]]:
-    for url in payload.attachments:
-        if (name := file_of(url)) is not None:
-            yield (*name, payload.message_id)
-
-
-def file_of(url: str) -> tuple[int, str, str] | None:
-    """Workspace, hash and extension of ``/files/<workspace>/<3>/<3>/<rest>.<extension>``."""
-    parts = url.split("/")
-    if len(parts) != 6 or parts[1] != "files" or not parts[2].isdecimal():
-        return None
-    rest, dot, extension = parts[5].partition(".")
-    return (int(parts[2]), parts[3] + parts[4] + rest, extension) if dot else None
 
 
 def forget_texts(db: Database, message_id: int) -> None:
-    """Of a message that is erased, and which files it has shown."""
-    for query in _FORGET:
-        query.run(db, message=message_id)
+    """Of a message that is erased."""
+    _FORGET_TEXTS.run(db, message=message_id)
 
 
 def apply(db: Database, entry: events.Event) -> None:

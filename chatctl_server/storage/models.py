@@ -230,4 +230,5 @@ ALL = (
     team_models.InviteTable,
     team_models.ApiKeyTable,
     team_models.LastSeenTable,
+    team_models.FileReleaseTable,
 )

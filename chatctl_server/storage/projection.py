@@ -9,7 +9,7 @@ import msgspec
 
 from chatctl_server.domain import account_events, events
 from chatctl_server.domain.references import ChatRef
-from chatctl_server.storage import account_projection, chat_projection
+from chatctl_server.storage import account_projection, chat_projection, file_projection
 from chatctl_server.storage.sanctions import SET_BY, WHOLE_SCOPE
 from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
@@ -111,6 +111,7 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
     _ADD_MESSAGES.run(db, rows)
     _MOVE_SEQ.run(db, [(id_, each.seq, each.created_at) for id_, each in last.items()])
     chat_projection.apply_posts(db, posts)
+    file_projection.apply_posts(db, posts)
 
 
 def apply_sessions(db: Database, entries: Sequence[events.Event]) -> None:
@@ -198,6 +199,7 @@ def _apply_in_conversation(db: Database, entry: events.Event) -> None:
         case events.MessageErased(message_id):
             _ERASE.run(db, at=entry.at, offset=offset, message=message_id)
             chat_projection.forget_texts(db, message_id)
+            file_projection.release_message(db, message_id, entry.at)
         case _:
             chat_projection.apply(db, entry)
 

@@ -45,6 +45,7 @@ class WorkspaceTable(Table):
     created_at = BigIntegerField()
     updated_at = BigIntegerField()
     deleted_at = BigIntegerField(null=True)
+    file_bytes = BigIntegerField()  # of all its files
 
 
 class WorkspaceMemberTable(Table):
@@ -231,7 +232,8 @@ class ReadMarkTable(Table):
 
 
 class StoredFileTable(Table):
-    """What was uploaded to a workspace; ``hash`` is the SHA-256 of the content."""
+    """What was uploaded to a workspace; ``hash`` is the SHA-256 of the content,
+    ``stored_at`` when it was uploaded last."""
 
     workspace = ForeignKeyField(WorkspaceTable, column_name="workspace")
     hash = TextField()
@@ -257,4 +259,18 @@ class FileUseTable(Table):
     class Meta:
         table_name = "file_use"
         primary_key = CompositeKey("workspace", "hash", "extension", "message")
+        without_rowid = True
+
+
+class FileReleaseTable(Table):
+    """When something ceased to refer to a file, for the last time."""
+
+    workspace = BigIntegerField()
+    hash = TextField()
+    extension = TextField()
+    at = BigIntegerField()
+
+    class Meta:
+        table_name = "file_release"
+        primary_key = CompositeKey("workspace", "hash", "extension")
         without_rowid = True

@@ -23,6 +23,7 @@ EXPECTED = {
     "check_failed": 10,
     "owner_must_transfer": 2, "last_owner": 2, "invalid_credentials": 4, "account_suspended":
     4, "invite_required": 4, "no_workspace": 4, "session_not_found": 3, "code_not_found": 3,
+    "stored_file_not_found": 3, "range_not_satisfiable": 2,
 }  # fmt: skip
 
 

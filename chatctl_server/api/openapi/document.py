@@ -147,6 +147,8 @@ def _parameters(operation: Schema) -> set[str]:
 def _fields(operation: Schema, schemas: Schema) -> set[str] | None:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         whole = content["schema"].get("anyOf", [content["schema"]])[0]
+        if "$ref" not in whole:  # a form
+            return set()
         return set(schemas[whole["$ref"].rpartition("/")[2]]["properties"])
     return None
 
@@ -163,6 +165,8 @@ def _complete(operation: Schema, handler: HTTPRouteHandler, made: Examples) -> N
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = _simple(content["schema"])
         content["example"] = made.body(content["schema"])
+    if "form" in handler.opt:
+        operation["requestBody"] = handler.opt["form"]
     answers = operation["responses"]
     answers.pop("400", None)  # the framework's own words for a wrong request
     for status, answer in answers.items():
@@ -214,9 +218,10 @@ def _complete_answer(
 
 
 def _shown(schema: Schema, handler: HTTPRouteHandler, made: Examples) -> Any:
-    """As the schema makes it, but for what the route says itself: a text, or some of the fields."""
+    """As the schema makes it, but for what the route says itself: a text, a list, or some of the
+    fields."""
     said = handler.opt.get("example")
-    if schema == {"type": "string"}:
+    if schema == {"type": "string"} or isinstance(said, list):
         return said
     found = made.answer(schema, changes="GET" not in handler.http_methods)
     return {**found, **said} if said else found

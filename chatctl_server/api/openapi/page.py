@@ -13,6 +13,7 @@ from chatctl_server.api.problems import MEDIA_TYPE
 
 Schema = dict[str, Any]  # free JSON
 
+FORM = "multipart/form-data"  # what its example names are files
 KEY = "YOUR_ADMIN_KEY"
 TOKEN = "YOUR_ACCESS_TOKEN"  # noqa: S105  a place for it
 
@@ -260,6 +261,9 @@ def curl(path: str, method: str, operation: Schema, server: str) -> str:
     elif operation.get("security") == [{"AccessToken": []}]:
         lines.append(f"-H {shlex.quote(f'Authorization: Bearer {TOKEN}')}")
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        if media_type == FORM:
+            lines += [f"-F {name}=@{file}" for name, file in content["example"].items()]
+            continue
         lines.append(f"-H {shlex.quote(f'Content-Type: {media_type}')}")
         lines.append(f"-d {shlex.quote(json.dumps(content['example'], ensure_ascii=False))}")
     return " \\\n  ".join(lines)

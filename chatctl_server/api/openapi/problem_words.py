@@ -130,6 +130,14 @@ ENGLISH: Final = {
     "last_owner": Words(
         "The workspace would be without an owner.", "Make another member owner first."
     ),
+    "stored_file_not_found": Words(
+        "There is no such file, or it is of a workspace that the caller is not in.",
+        "Take the address as an upload or a message has it.",
+    ),
+    "range_not_satisfiable": Words(
+        "The file has none of the bytes that `Range` asks for.",
+        "Take its length from `Content-Range`.",
+    ),
 }
 CHINESE: Final = {
     "invalid_input": Words("参数或请求体有误。", "修改 `field` 指出的输入。"),
@@ -203,5 +211,11 @@ CHINESE: Final = {
     "email_taken": Words("此邮箱已有账号。", "直接登录，或换一个邮箱。"),
     "name_taken": Words("名称已被占用。", "换一个名称。"),
     "last_owner": Words("工作区将没有所有者。", "先将另一名成员设为所有者。"),
+    "stored_file_not_found": Words(
+        "没有这个文件，或它属于调用者不在其中的工作区。", "使用上传或消息给出的地址。"
+    ),
+    "range_not_satisfiable": Words(
+        "文件中没有 `Range` 所请求的字节。", "从 `Content-Range` 取得文件长度。"
+    ),
 }
 WORDS: Final[dict[Language, dict[str, Words]]] = {"en": ENGLISH, "zh": CHINESE}

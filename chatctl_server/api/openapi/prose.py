@@ -39,6 +39,9 @@ upgrade. An object names itself in `event`. `NewChat`, `ChatUpdated`, `ChatDelet
 `ReactionChanged` are stored: a client that comes back shows the offset of the last one, and misses
 none. `MessageRead`, `TypingStatus`, `UserPresence` and `DuplicateMessageAttempted` are told to who
 is there. All of it is in `docs/team.md`.""",
+    "files": """\
+What is uploaded to a workspace, for its members alone. Whoever shows a file asks for it with the
+header `Authorization` and shows what comes: no address of a file holds a token.""",
     "server": "What the server says of itself.",
     "websocket": """\
 Users join at `GET /ws/rooms/{room_id}?user_id=U` with an upgrade; `nickname` is what others see,

@@ -92,6 +92,7 @@ TEAM = Face(
             "workspace_routes:Workspaces",
             "workspace_routes:WorkspaceMembers",
             "workspace_routes:Invites",
+            "file_routes:fix_files",
         ),
         "/api/invites": lazily(__package__, "workspace_routes:accept_invite"),
         "/api/room-tokens": lazily(__package__, "room_token_routes:create_room_token"),
@@ -106,6 +107,10 @@ TEAM = Face(
         "/api/unread-counts": lazily(__package__, "read_routes:count_unread"),
         "/api/realtime": lazily(__package__, "presence_routes:set_presence"),
         "/api/presence": lazily(__package__, "presence_routes:list_presence"),
+        "/api/upload": lazily(__package__, "file_routes:upload"),
+        "/files": lazily(__package__, "file_routes:fetch_file"),
+        "/api/files": lazily(__package__, "file_routes:fetch_file"),
+        "/api/fix-files": lazily(__package__, "file_routes:fix_files"),
     },
     unguarded=lazily(
         __package__,

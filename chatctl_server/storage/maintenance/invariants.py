@@ -315,4 +315,13 @@ CHATS = (
         WHERE m.mentions IS NULL AND m.erased_at IS NULL""",
     ),
 )
-ALL = (*LOG, *MESSAGES, *PARTICIPANTS, *ROOMS, *CHATS)
+FILES = (
+    Invariant(
+        "files",
+        "workspace {0} counts {1} bytes of files; they have {2}",
+        """SELECT w.id, w.file_bytes, coalesce(f.held, 0) FROM workspace w LEFT JOIN (
+            SELECT workspace, sum(size) AS held FROM stored_file GROUP BY workspace) f
+        ON f.workspace = w.id WHERE w.file_bytes <> coalesce(f.held, 0)""",
+    ),
+)
+ALL = (*LOG, *MESSAGES, *PARTICIPANTS, *ROOMS, *CHATS, *FILES)

@@ -1,7 +1,8 @@
 """Team chat: accounts, workspaces, what only chats have, named keys.
 
 Workspace 0 is there from the beginning. ``login``, ``password``, ``reset_link``, ``invite`` and
-``api_key`` hold secrets, as hashes: the log does not rebuild them, nor ``last_seen``.
+``api_key`` hold secrets, as hashes: the log does not rebuild them, nor ``last_seen`` and
+``file_release``.
 """
 
 STATEMENTS = (
@@ -47,11 +48,12 @@ STATEMENTS = (
         is_open INTEGER NOT NULL,
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL,
-        deleted_at INTEGER
+        deleted_at INTEGER,
+        file_bytes INTEGER NOT NULL
     )""",
     "INSERT INTO scope VALUES (2, 'workspace', 0)",
     "UPDATE counter SET value = 2 WHERE name = 'scope'",
-    "INSERT INTO workspace VALUES (0, 2, 'default', 'default', '', 1, 0, 0, NULL)",
+    "INSERT INTO workspace VALUES (0, 2, 'default', 'default', '', 1, 0, 0, NULL, 0)",
     """CREATE TABLE workspace_member (
         workspace INTEGER NOT NULL REFERENCES workspace (id),
         account INTEGER NOT NULL REFERENCES account (id),
@@ -175,7 +177,7 @@ STATEMENTS = (
         read_at INTEGER NOT NULL,
         PRIMARY KEY (conversation, user_id, seq)
     ) WITHOUT ROWID""",
-    # What was uploaded to a workspace, by the SHA-256 of its content.
+    # What was uploaded to a workspace, by the SHA-256 of its content; ``stored_at`` the last time.
     """CREATE TABLE stored_file (
         workspace INTEGER NOT NULL REFERENCES workspace (id),
         hash TEXT NOT NULL,
@@ -192,6 +194,15 @@ STATEMENTS = (
         extension TEXT NOT NULL,
         message INTEGER NOT NULL,
         PRIMARY KEY (workspace, hash, extension, message)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX file_use_message ON file_use (message)",
+    # When something ceased to refer to a file, for the last time.
+    """CREATE TABLE file_release (
+        workspace INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        extension TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (workspace, hash, extension)
     ) WITHOUT ROWID""",
 )
 
