@@ -189,6 +189,47 @@ def test_typing_in_a_chat_of_others(world: World) -> None:
     assert foreign.json()["code"] == unknown.json()["code"]
 
 
+def test_a_repeat_is_told_to_the_sender_alone(world: World) -> None:
+    path = f"/api/chat/{world.chat}/messages"
+    with Stream(world, world.anna) as anna, Stream(world, world.bert) as bert:
+        for _ in range(2):
+            assert ask(
+                world, world.anna, "POST", path, content="once", idempotency_key="k"
+            ).is_success
+        assert ask(world, world.anna, "POST", path, content="twice").is_success
+        repeated = anna.receive("DuplicateMessageAttempted")
+        assert (repeated.id, repeated.data) == (
+            None,
+            {
+                "event": "DuplicateMessageAttempted",
+                "workspace_id": 0,
+                "idempotency_key": "k",
+                "chat_id": world.chat,
+                "sender_id": world.anna.id,
+            },
+        )
+        told = [bert.next() for _ in range(2)]
+        assert [each.data.get("content") for each in told] == ["once", "twice"]
+
+
+def test_a_message_is_told_as_it_is_shown(world: World) -> None:
+    path = f"/api/chat/{world.chat}/messages"
+    with Stream(world, world.bert) as bert:
+        posted = ask(world, world.anna, "POST", path, content="the same").json()
+        told = bert.receive("NewMessage").data
+        assert told == {**posted, "event": "NewMessage", "workspace_id": 0}
+        ask(world, world.bert, "POST", f"{path}/{posted['id']}/read")
+        assert bert.receive("MessageRead").data["message_id"] == posted["id"]
+        edited = ask(
+            world, world.anna, "PATCH", f"/api/messages/{posted['id']}", content="new"
+        ).json()
+        assert bert.receive("MessageUpdated").data == {
+            **edited,
+            "event": "MessageUpdated",
+            "workspace_id": 0,
+        }
+
+
 def test_a_stop_ends_streams_and_says_when_they_were_last_seen(tmp_path: Path) -> None:
     town = Town(tmp_path / "chat.db")
     anna, bert = town.person("Anna"), town.person("Bert")
