@@ -57,6 +57,19 @@ class ExpectedTeam:
         self.members = members
         self.chats: list[ExpectedChat] = []
 
+    def leave_workspace(self, place: int, who: int) -> None:
+        """What one owned passes to whoever came first, an admin before a member."""
+        self.members[place].remove(who)
+        for chat in self.chats:
+            if not chat.is_open or chat.workspace != place or who not in chat.roles:
+                continue
+            role = chat.roles.pop(who)
+            heirs = sorted(chat.roles, key=lambda each: chat.roles[each] != "admin")
+            if not heirs:
+                chat.is_open = False
+            elif role == "owner":
+                chat.roles[heirs[0]] = "owner"
+
     # Chats
 
     def open_chat(

@@ -127,6 +127,12 @@ class TeamMachine(RuleBasedStateMachine):
         self.team.members[place].add(who)
         self.both(is_new, 1, workspaces.add_member, self.places[place], who, "member")
 
+    @rule(place=WORKSPACES, who=PEOPLE, sure=st.sampled_from([False, False, True]))
+    def somebody_leaves_a_workspace(self, place: int, who: int, sure: bool) -> None:
+        if sure and who in self.team.members[place]:
+            self.team.leave_workspace(place, who)
+            self.desk.run(workspaces.leave_workspace, self.places[place], who)
+
     @rule(place=WORKSPACES, kind=KINDS, name=NAMES, who=PEOPLE, listed=GROUPS)
     def opened(self, place: int, kind: Kind, name: str, who: int, listed: list[int]) -> None:
         self.desk.now += 1
