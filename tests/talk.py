@@ -59,12 +59,15 @@ class Talk:
 
 @contextlib.contextmanager
 def talking(directory: Path, *, restricted: bool = False, **settings: str) -> Iterator[Talk]:
-    """``restricted``: in the chat of all Bert is muted, and Carl banned."""
+    """``restricted``: in the chat of all Bert and Carl have said something, with the ids 1 and 2;
+    then Bert was muted, and Carl banned."""
     town = Town(directory / "chat.db")
     talk = Talk(town)
     town.scene.run(_store_file)
     if restricted:
         where = ChatRef(talk.chat, DEFAULT.scope)
+        for each in (talk.bert, talk.carl):
+            town.scene.post(where, f"u{each.id}", "before")
         town.scene.run(partial(moderation.set_, "mute"), where, f"u{talk.bert.id}", None, None)
         town.scene.run(partial(moderation.set_, "ban"), where, f"u{talk.carl.id}", None, None)
     town.close()

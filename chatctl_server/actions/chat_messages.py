@@ -11,11 +11,12 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.actions import messages
 from chatctl_server.actions.post_links import members
-from chatctl_server.domain import chat_events, emoji, events, text
+from chatctl_server.domain import admission, chat_events, emoji, events, text
 from chatctl_server.domain.event_types import Role
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.storage import chat_messages, conversations, participants
 from chatctl_server.storage.chat_messages import MessageState
+from chatctl_server.storage.messages import sender_status
 from chatctl_server.storage.transaction import Tx
 
 MAX_EMOJI = 50  # different ones on a message
@@ -30,17 +31,24 @@ def edit(
     content: str,
     mentions: Sequence[int] | None = None,
 ) -> MessageState:
-    """By its author; ``mentions`` None stays. The text before is kept. Raises NotAllowed or
-    MessageNotFound."""
-    found, user_id, _ = _asked(tx, actor, ref, message_id)
+    """By its author, who may post now; ``mentions`` None stays. The text before is kept. Raises
+    NotAllowed, Banned, Muted or MessageNotFound."""
+    found, user_id, role = _asked(tx, actor, ref, message_id)
     message = found.message
     if message.sender != user_id:
         raise errors.NotAllowed("Only its author may edit a message")
+    _check_may_post(tx, ref, user_id, role)
     named = found.mentions if mentions is None else members(tx.db, ref, mentions)
     if (content, named) == (message.content, found.mentions):
         return found
     tx.record(_edited(found, content, named), actor, ref)
     return chat_messages.get(tx.db, ref, message_id)
+
+
+def _check_may_post(tx: Tx, ref: ChatRef, user_id: str, role: Role) -> None:
+    status = sender_status(tx.db, ref, user_id)
+    author = admission.Author(role, status.is_banned(tx.now), status.is_muted(tx.now))
+    admission.check(conversations.get(tx.db, ref).kind, author)
 
 
 def check_edit(content: str, max_bytes: int) -> str:

@@ -15,8 +15,6 @@ from chatctl_server.storage.workspaces import WorkspaceRef
 
 NO_ID = 2**62  # above every id
 
-NO_ID = 2**62  # above every id
-
 
 class FoundChat(NamedTuple):
     """``role``: of whoever asks for it; None: not a member of it, but of its workspace."""

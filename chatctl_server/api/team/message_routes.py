@@ -116,7 +116,7 @@ class OneMessage(Controller):
         status_code=200,
         summary="Edit a message",
         response_description="The message as it is now",
-        opt={"refuses": (errors.NotAParticipant, errors.NotAllowed)},
+        opt={"refuses": (errors.NotAParticipant, errors.NotAllowed, errors.Banned, errors.Muted)},
     )
     async def edit_message(
         self,

@@ -23,7 +23,7 @@ MAX_BODY_BYTES = 4096
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
-    """Anna has written to the chat. Bert is muted in it, and Carl banned."""
+    """Bert is muted in the chat, and Carl banned; Anna has answered them."""
     directory = tmp_path_factory.mktemp("talk")
     with talking(directory, restricted=True, MAX_BODY_BYTES=str(MAX_BODY_BYTES)) as found:
         found.said(found.anna, "hello")
@@ -36,7 +36,7 @@ class Provocation:
     def __init__(self, talk: Talk, name: str) -> None:
         self.talk = talk
         self.path, self.method, operation = OPERATIONS[name]
-        self.ids: dict[str, Any] = {"chat_id": talk.chat, "message_id": 1}
+        self.ids: dict[str, Any] = {"chat_id": talk.chat, "message_id": 3}
         contents = operation.get("requestBody", {}).get("content", {}).values()
         self.body = next((dict(each["example"]) for each in contents), None)
 
@@ -78,9 +78,11 @@ class Provocation:
         return self.send(self.talk.bert.headers)
 
     def muted(self) -> httpx.Response:
+        self.ids["message_id"] = 1
         return self.send(self.talk.bert.headers)
 
     def banned(self) -> httpx.Response:
+        self.ids["message_id"] = 2
         return self.send(self.talk.carl.headers)
 
     def bad_text(self) -> httpx.Response:
