@@ -31,6 +31,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "chat": (ChatSnapshot("group", "lunch", "", "u1", AT, ("u1", "u2")),),
     "login_ids": (("some-id",),),
     "members": ((), ("u1", "u2")),
+    "edited_offsets": ((), (7,)),
     "mentions": ((), (7,)),
     "reactions": ((),),
     "scopes": (("rooms",), ("rooms", "metrics:read")),
