@@ -32,6 +32,7 @@ proof-mutations:
 bench:
 	python bench/fanout.py $(FANOUT)
 	python bench/posting.py
+	python bench/team.py
 	python bench/history.py
 	python bench/startup.py
 	python bench/commands.py

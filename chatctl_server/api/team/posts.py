@@ -31,9 +31,8 @@ async def post(context: Context, who: Caller, chat_id: int, data: PostChatMessag
     try:
         posted = await store.write(messages.POST, sent, size=len(sent.content) + CALL_BYTES)
     except _REFUSED:
-        await store.read_live(
-            chats.find_mine, who.account, chat_id
-        )  # raises what the caller may know
+        # Raises what the caller may know: that there is no such chat, or that they are not in it.
+        await store.read_live(chats.find_mine, who.account, chat_id)
         raise
     if posted.duplicate or posted.payload is None:
         signals.tell_repeated(context, chat, who.account, sent.client_msg_id or "")
