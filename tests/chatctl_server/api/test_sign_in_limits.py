@@ -3,8 +3,8 @@
 import pytest
 
 from chatctl_server import errors
-from chatctl_server.api.minute_limit import MinuteLimit
-from chatctl_server.api.sign_in_limits import SignInLimits
+from chatctl_server.api.request_limits import RequestLimits
+from chatctl_server.settings.sources import Settings
 
 
 class Desk:
@@ -12,8 +12,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        by_address = MinuteLimit(100, "too many", lambda: self.now)
-        self.limits = SignInLimits(by_address, lambda: self.now)
+        self.limits = RequestLimits(Settings(), lambda: self.now).sign_ins
 
     def fails(self, email: str, address: str = "here") -> bool:
         """Whether the attempt was taken."""
