@@ -1,7 +1,8 @@
 """Which problems a route may answer, by what it does and what it is given.
 
-A route says in its ``opt`` with what else it ``refuses``, and as ``asks_store`` whether it reads or
-writes, where that is not the same as having a guard. Tests compare all of it with what is met.
+A route says in its ``opt`` with what else it ``refuses``, with what it ``never`` does and, as
+``asks_store``, whether it reads or writes, where that is not the same as having a guard. Tests
+compare all of it with what is met.
 """
 
 from collections.abc import Set
@@ -14,7 +15,7 @@ GUARD: Refusals = (errors.Unauthorized, errors.Throttled)
 READ: Refusals = (errors.Busy, errors.QueryTimeout, errors.StorageUnavailable)
 WRITE: Refusals = (*READ, errors.NotStored, errors.OutcomeUnknown, errors.StorageFull)
 # In a path: what is none is no such path.
-NUMBERS = frozenset(("chat_id", "member_id", "message_id"))
+NUMBERS = frozenset(("chat_id", "member_id", "message_id", "workspace_id"))
 _OF_NAMES: dict[str, Refusals] = {
     "room_id": (errors.RoomNotFound,),
     "room": (errors.RoomNotFound,),

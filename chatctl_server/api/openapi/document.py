@@ -55,7 +55,8 @@ _HEADERS_OF_STATUS = {
     507: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
 }
 TEAM = "/api/"
-OTHERWISE_IN_TEAM = {"user_id", "room_id"}  # names that mean something else there
+# Names that mean something else there, and texts of which none is wrong.
+OTHERWISE_IN_TEAM = {"user_id", "room_id", "sid", "code"}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNIONS = ("oneOf", "allOf")
 _NOISE = ("deprecated", "allowEmptyValue", "allowReserved")
@@ -132,7 +133,7 @@ def _refusals(
         found |= refusals.of(method, parameters, fields)
     if path.startswith("/management"):  # where the edge compares versions
         found.add(errors.VersionMismatch)
-    return found
+    return found.difference(handler.opt.get("never", ()))
 
 
 def _parameters(operation: Schema) -> set[str]:

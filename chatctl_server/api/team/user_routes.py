@@ -31,7 +31,6 @@ class Users(Controller):
         dependencies={"asked": Provide(AskedWorkspace, sync_to_thread=False)},
         summary="List the users of a workspace",
         response_description="The users, by their ids",
-        opt={"refuses": (errors.WorkspaceNotFound, errors.NoWorkspace)},
     )
     async def list_users(
         self, context: GivenContext, asked: NamedDependency[AskedWorkspace]
@@ -46,7 +45,7 @@ class Users(Controller):
         "/me",
         summary="Show oneself",
         response_description="The user whose token it is",
-        opt={"refuses": (errors.WorkspaceNotFound,)},
+        opt={"never": (errors.NoWorkspace,)},
     )
     async def show_me(
         self, request: AnyRequest, context: GivenContext, workspace_id: Asked = None
