@@ -74,10 +74,11 @@ def migrate(
 def check(options: Options) -> None:
     """Check the file and the rules that its tables must keep."""
     path = connection.file_of(options)
+    uploads = connection.uploads_of(options, path)
     with connection.server_errors(), progress.shown(options, f"checking {path}"):
         from chatctl_server.storage import maintenance
 
-        problems = maintenance.check(path)
+        problems = maintenance.check(path, uploads)
     _verdict(options, path, problems)
 
 
@@ -109,16 +110,17 @@ def backup(
     """Copy the database while it is in use and verify the copy; into a directory by its time."""
     target = _target(named, keep)
     path = connection.file_of(options)
+    uploads = connection.uploads_of(options, path)
     with connection.server_errors(), progress.shown(options, f"backing up {path}"):
         from chatctl_server.domain import times
         from chatctl_server.storage import maintenance
 
         made: BackedUp
         if target.is_dir():
-            made = maintenance.backup_into(path, target.absolute(), keep, times.now())
+            made = maintenance.backup_into(path, target.absolute(), keep, times.now(), uploads)
             _refuse_left(made)
         else:
-            made = maintenance.backup(path, target.absolute())
+            made = maintenance.backup(path, target.absolute(), [uploads])
     found = {key: value for key, value in _plain(made).items() if key != "not_removed"}
     if "removed" in found:
         found["removed"] = list(found["removed"])
@@ -286,13 +288,16 @@ def restore(
     named_files.check_read(str(source), "FILE")
     if not yes:
         _confirm(path, source)
+    uploads = connection.uploads_of(options, path)
     restoring = progress.shown(options, f"restoring {path}")
     with connection.server_errors(), connection.alone(options, path), restoring:
         from chatctl_server.storage import maintenance
 
-        done = maintenance.restore(path, source.absolute())
+        done = maintenance.restore(path, source.absolute(), uploads)
     if done.manifest is None:
         output.note(options, f"{source} has no manifest beside it: no checksum was compared")
+    if done.files_missing:
+        output.note(options, f"uploaded files that are nowhere: {done.files_missing}")
     output.note(options, _POSTED_SINCE if done.replaced else _NOT_IN_IT)
     _record(options, done)
 

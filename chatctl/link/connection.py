@@ -125,6 +125,14 @@ def file_of(options: Options, *, must_exist: bool = True) -> Path:
     return path
 
 
+def uploads_of(options: Options, database: Path) -> Path:
+    """The directory of uploaded files that the settings name."""
+    from chatctl_server.process import paths
+
+    with server_errors():
+        return paths.upload_dir(load(options).settings, database)
+
+
 def _check_file(path: Path) -> None:
     """Raises Failure, also of one that was removed under its server."""
     from chatctl_server.process import lock

@@ -8,7 +8,7 @@ import msgspec
 
 from chatctl_server.domain import times
 from chatctl_server.storage import files
-from chatctl_server.storage.maintenance import backups
+from chatctl_server.storage.maintenance import backups, file_copies
 
 # No backup runs that long, in microseconds.
 ABANDONED = 24 * 3600 * times.SECOND
@@ -23,7 +23,9 @@ class BackedUpInto(backups.BackedUp, frozen=True):
     not_removed: tuple[str, ...]
 
 
-def backup_into(path: Path, directory: Path, keep: int | None, at: int) -> BackedUpInto:
+def backup_into(
+    path: Path, directory: Path, keep: int | None, at: int, uploads: Path | None = None
+) -> BackedUpInto:
     """As ``backups.backup``, then removes all but the newest ``keep`` of this database's own.
 
     Nothing is removed before the new backup is verified and on the disk. ``at``: microseconds.
@@ -33,7 +35,7 @@ def backup_into(path: Path, directory: Path, keep: int | None, at: int) -> Backe
     while target.exists():  # a second backup within a second
         at += times.SECOND
         target = target.with_name(f"{original.stem}-{_stamp(at)}.db")
-    made = backups.backup(path, target)
+    made = backups.backup(path, target, _sources(original, target.parent, uploads))
     excess = []
     if keep is not None:
         excess = _excess(own(original, target.parent), target, keep)
@@ -42,6 +44,12 @@ def backup_into(path: Path, directory: Path, keep: int | None, at: int) -> Backe
     return BackedUpInto(
         **msgspec.structs.asdict(made), removed=tuple(removed), not_removed=tuple(not_removed)
     )
+
+
+def _sources(original: Path, directory: Path, uploads: Path | None) -> list[Path]:
+    """Where files are looked for: what the backup before has needs no further room."""
+    before = [file_copies.beside(each) for each in own(original, directory)[-1:]]
+    return [] if uploads is None else [*before, uploads]
 
 
 def _stamp(at: int) -> str:
@@ -91,6 +99,7 @@ def _remove(excess: list[Path]) -> tuple[list[str], list[str]]:
         try:
             # The manifest last: without it nobody knows any more whose the backup is.
             each.unlink(missing_ok=True)
+            file_copies.remove(each)
             backups.manifest_path(each).unlink()
             removed.append(str(each))
         except OSError as error:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from peewee import Database
 from chatctl_server import errors
 from chatctl_server.domain import times
 from chatctl_server.storage import files, log
-from chatctl_server.storage.maintenance import checks, schemas
+from chatctl_server.storage.maintenance import checks, file_copies, schemas
 
 PAGES_AT_ONCE = 1000
 
@@ -34,15 +34,21 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class BackedUp(Manifest, frozen=True):
-    """``backup`` and ``manifest`` are the files made."""
+    """``backup`` and ``manifest`` are the files made. ``files`` uploaded ones are beside it;
+    ``files_missing`` were not there, or not as long as they should be."""
 
     backup: str
     manifest: str
+    files: int
+    file_bytes: int
+    files_missing: int
 
 
-def backup(path: Path, target: Path) -> BackedUp:
+def backup(path: Path, target: Path, uploads: Sequence[Path] = ()) -> BackedUp:
     """Copies one snapshot while the server writes, checks the copy, then gives it its name.
 
+    ``uploads``: directories in which uploaded files are looked for; those that the snapshot knows
+    go with it, into ``<target>.files``. What is there already stays.
     Raises Conflict when the target exists, CheckFailed, StorageFull; then nothing is left.
     """
     target = target.absolute()
@@ -52,13 +58,19 @@ def backup(path: Path, target: Path) -> BackedUp:
         with files.snapshot(path) as source:
             copy(source, part, target)
         manifest = _check(part, files.real(path))
+        copied = file_copies.beside_backup(part, uploads, target)
         with files.failures(target):
             manifest_part.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
             files.sync(part)
             files.sync(manifest_part)
             _publish((part, target), (manifest_part, manifest_file))
     return BackedUp(
-        **msgspec.structs.asdict(manifest), backup=str(target), manifest=str(manifest_file)
+        **msgspec.structs.asdict(manifest),
+        backup=str(target),
+        manifest=str(manifest_file),
+        files=copied.files,
+        file_bytes=copied.bytes,
+        files_missing=copied.missing,
     )
 
 

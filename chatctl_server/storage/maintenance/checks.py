@@ -1,7 +1,7 @@
 """Whether a database is sound: the file, the references, and the rules of the tables."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import apsw
@@ -10,7 +10,7 @@ from peewee import Database, PeeweeException
 
 from chatctl_server import errors
 from chatctl_server.storage import client_ids, engine, files
-from chatctl_server.storage.maintenance import invariants, schemas
+from chatctl_server.storage.maintenance import file_copies, invariants, schemas
 
 SHOWN = 20  # of each rule
 _DAMAGE = (apsw.CorruptError, apsw.SQLError)  # the second says "no such table"
@@ -26,17 +26,23 @@ class BrokenRule(msgspec.Struct, frozen=True):
         return f"{self.rule}: {self.detail}"
 
 
-def check(path: Path) -> list[BrokenRule]:
-    """In one snapshot, also beside a running server; at most 20 problems of each rule.
+def check(path: Path, uploads: Path | None = None) -> list[BrokenRule]:
+    """In one snapshot, also beside a running server; at most 20 problems of each rule. The files
+    in the directory ``uploads`` are looked for, and not read.
 
     Raises StorageUnavailable, or SchemaMismatch unless the schema is this version's.
     """
     try:
         with files.snapshot(path) as db:
             schemas.refuse_other(schemas.of(db, path), path)
-            return problems(db)
+            missing = () if uploads is None else file_copies.missing_of(db, uploads)
+            return [*problems(db), *_first("files", _each_told(missing))]
     except errors.CheckFailed as error:
         return [BrokenRule("integrity", error.detail)]
+
+
+def _each_told(missing: Iterable[str]) -> Iterator[str]:
+    return (f"{each} is missing, or not as long as it was" for each in missing)
 
 
 def problems(db: Database) -> list[BrokenRule]:

@@ -10,7 +10,7 @@ from peewee import Database
 from chatctl_server.domain import times
 from chatctl_server.process import lock
 from chatctl_server.storage import cursors, files
-from chatctl_server.storage.maintenance import schemas
+from chatctl_server.storage.maintenance import file_copies, schemas
 
 
 class InUse(msgspec.Struct, frozen=True):
@@ -44,6 +44,8 @@ class Info(msgspec.Struct, frozen=True):
     sessions_open: int
     bans: int
     mutes: int
+    files: int
+    file_bytes: int
     last_offset: int
     first_event_at: str | None
     last_event_at: str | None
@@ -60,6 +62,10 @@ _HELD = {
     "mutes": "count(*) FROM mute",
     "last_offset": "coalesce(max(id), 0) FROM event",
 }
+_FILES = {
+    "files": "count(*) FROM stored_file",
+    "file_bytes": "coalesce(sum(size), 0) FROM stored_file",
+}
 _FIRST, _LAST = (f"at FROM event ORDER BY id {order} LIMIT 1" for order in ("ASC", "DESC"))
 
 
@@ -72,6 +78,8 @@ def info(path: Path) -> Info:
     with files.snapshot(path) as db:
         schema = schemas.of(db, path)
         held = {name: _value(db, what) if schema.applied else 0 for name, what in _HELD.items()}
+        has_files = file_copies.knows(db)
+        held |= {name: _value(db, what) if has_files else 0 for name, what in _FILES.items()}
         return Info(
             database=str(path),
             in_use_by=_in_use(path),

@@ -17,7 +17,7 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.domain import times
 from chatctl_server.storage import files, log
-from chatctl_server.storage.maintenance import backups, checks, schemas
+from chatctl_server.storage.maintenance import backups, checks, file_copies, schemas
 
 _ANOTHER = "choose another backup"
 # The second says "unsupported file format".
@@ -37,12 +37,16 @@ class Restored(msgspec.Struct, frozen=True):
     schema: str
     last_offset: int
     bytes: int
+    files: int
+    files_missing: int
     changed: bool
 
 
-def restore(path: Path, source: Path) -> Restored:
+def restore(path: Path, source: Path, uploads: Path | None = None) -> Restored:
     """The caller holds the lock. The database may be damaged, of another program or missing.
 
+    The files that the source knows are brought into the directory ``uploads`` before: those beside
+    it, as far as they are not there. What else is there stays, and the way back with it.
     Raises CheckFailed for a damaged source or one that its manifest does not describe,
     SchemaMismatch for a newer one, LockHeld while somebody reads the database, StorageFull.
     """
@@ -55,6 +59,7 @@ def restore(path: Path, source: Path) -> Restored:
     manifest = _manifest(source)
     try:
         schema, last_offset = _fetch(source, part, path, is_whole=manifest is not None)
+        copied = _bring_files(part, source, uploads)
         with files.failures(path):
             files.hand_over(part, path if path.exists() else path.parent)
             files.sync(part)
@@ -70,8 +75,18 @@ def restore(path: Path, source: Path) -> Restored:
         schema=schema.name,
         last_offset=last_offset,
         bytes=size,
+        files=copied.files,
+        files_missing=copied.missing,
         changed=True,
     )
+
+
+def _bring_files(part: Path, source: Path, uploads: Path | None) -> file_copies.Copied:
+    """Each compared with the hash in its name."""
+    with files.snapshot(part, immutable=True) as db:
+        if uploads is None or not file_copies.knows(db):
+            return file_copies.Copied(0, 0, 0)
+        return file_copies.copy(db, [file_copies.beside(source)], uploads, verify=True)
 
 
 def _fetch(source: Path, part: Path, path: Path, *, is_whole: bool) -> tuple[schemas.Schema, int]:
