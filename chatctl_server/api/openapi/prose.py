@@ -35,10 +35,10 @@ it is the caller's home.""",
 What happens in all chats of an account, in one stream: as server-sent events at
 `GET /api/notifications/events` and, as the same objects, over `GET /ws?access_token=T` with an
 upgrade. An object names itself in `event`. `NewChat`, `ChatUpdated`, `ChatDeleted`,
-`UserJoinedChat`, `UserLeftChat`, `NewMessage`, `MessageUpdated`, `MessageDeleted` and
-`ReactionChanged` are stored: a client that comes back shows the offset of the last one, and misses
-none. `MessageRead`, `TypingStatus`, `UserPresence` and `DuplicateMessageAttempted` are told to who
-is there. All of it is in `docs/team.md`.""",
+`UserJoinedChat`, `UserLeftChat`, `NewMessage`, `MessageUpdated`, `MessageDeleted`,
+`ReactionChanged` and `PinChanged` are stored: a client that comes back shows the offset of the
+last one, and misses none. `MessageRead`, `TypingStatus`, `UserPresence` and
+`DuplicateMessageAttempted` are told to who is there. All of it is in `docs/team.md`.""",
     "files": """\
 What is uploaded to a workspace, for its members alone. Whoever shows a file asks for it with the
 header `Authorization` and shows what comes: no address of a file holds a token.""",

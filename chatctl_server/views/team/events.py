@@ -40,12 +40,22 @@ def of_event(entry: events.Event, workspace: int) -> Told | None:
             return _object("MessageUpdated", workspace, shown)
         case events.MessageDeleted(message_id) | events.MessageErased(message_id):
             return _told("MessageDeleted", workspace, chat_id=chat_id, message_id=message_id)
+        case _:
+            return _of_mark(entry, workspace, chat_id) or _of_membership(entry, workspace, chat_id)
+
+
+def _of_mark(entry: events.Event, workspace: int, chat_id: int) -> Told | None:
+    match entry.payload:
         case chat_events.ReactionAdded() as added:
             return _reaction(workspace, chat_id, added, added=True)
         case chat_events.ReactionRemoved() as removed:
             return _reaction(workspace, chat_id, removed, added=False)
+        case chat_events.MessagePinned() as pinned:
+            return _pin(workspace, chat_id, pinned, pinned=True)
+        case chat_events.MessageUnpinned() as unpinned:
+            return _pin(workspace, chat_id, unpinned, pinned=False)
         case _:
-            return _of_membership(entry, workspace, chat_id)
+            return None
 
 
 def _of_membership(entry: events.Event, workspace: int, chat_id: int) -> Told | None:
@@ -108,6 +118,23 @@ def _reaction(
         emoji=reaction.emoji,
         user_id=accounts.account_id(reaction.user_id),
         added=added,
+    )
+
+
+def _pin(
+    workspace: int,
+    chat_id: int,
+    pin: chat_events.MessagePinned | chat_events.MessageUnpinned,
+    *,
+    pinned: bool,
+) -> Told:
+    return _told(
+        "PinChanged",
+        workspace,
+        chat_id=chat_id,
+        message_id=pin.message_id,
+        user_id=accounts.account_id(pin.user_id),
+        pinned=pinned,
     )
 
 

@@ -145,6 +145,7 @@ async def test_what_becomes_of_a_message_is_told(scene: Scene) -> None:
     )
     await scene.record(edited, scene.group)
     await scene.record(chat_events.ReactionAdded(id_, "👍", f"u{scene.anna.id}"), scene.group)
+    await scene.record(chat_events.MessagePinned(id_, bert), scene.group)
     await scene.record(chat_events.ReadMoved(f"u{scene.anna.id}", id_, 1), scene.group)
     await scene.write(messages.delete, scene.group, id_)
     (deleted,) = await anna.got("MessageDeleted")
@@ -157,6 +158,8 @@ async def test_what_becomes_of_a_message_is_told(scene: Scene) -> None:
         True,
         scene.anna.id,
     )
+    (pin,) = anna.named("PinChanged")
+    assert (pin["message_id"], pin["pinned"], pin["user_id"]) == (id_, True, scene.bert.id)
     (read,) = await anna.got("MessageRead")
     assert (read["message_id"], read["user_id"], "offset" in read) == (id_, scene.anna.id, False)
 
