@@ -98,7 +98,7 @@ def _in_order(paths: Schema, app: Litestar) -> Schema:
     something of it. Of the paths of one handler the shortest has the subject: the framework has
     them in any order."""
     shortest = {
-        path: min([path, *(handler.paths if len(handler.paths) > 1 else ())], key=_length)
+        path: min([path, *_shown_paths(handler)], key=lambda each: (len(each), each))
         for path, _, handler in _handlers(app)
     }
     subjects = [_subject(path) for path in shortest.values()]
@@ -109,9 +109,10 @@ def _in_order(paths: Schema, app: Litestar) -> Schema:
     return {path: paths[path] for path in sorted(paths, key=place)}
 
 
-def _length(path: str) -> tuple[int, str]:
-    shown = re.sub(r":\w+}", "}", path)  # without the types of its parameters
-    return len(shown), shown
+def _shown_paths(handler: HTTPRouteHandler) -> list[str]:
+    """All of a handler that has several, without the types of their parameters."""
+    shown = [re.sub(r":\w+}", "}", each) for each in handler.paths]
+    return shown if len(shown) > 1 else []
 
 
 def _subject(path: str) -> list[str]:
