@@ -116,6 +116,13 @@ def halting() -> None:
     watch(Board(Path("board")))
 
 
+def dying_uploads() -> None:
+    """At the step of an upload whose number is in the file ``dies-at`` the server is killed."""
+    from dying import Steps, watch
+
+    watch(Steps(int(Path("dies-at").read_text())))
+
+
 def _living(kinds: tuple[type, ...]) -> int:
     return sum(isinstance(each, kinds) for each in gc.get_objects())
 
