@@ -154,6 +154,10 @@ class StoredFileNotFound(NotFound):
     code, title = "stored_file_not_found", "File not found"
 
 
+class KeyNotFound(NotFound):
+    code, title = "key_not_found", "Key not found"
+
+
 class EndpointNotFound(NotFound):
     code, title = "endpoint_not_found", "Endpoint not found"
 

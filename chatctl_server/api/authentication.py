@@ -13,6 +13,10 @@ from chatctl_server.api import caller, refusals
 from chatctl_server.api.caller import Caller, Scope
 from chatctl_server.api.minute_limit import MinuteLimit
 from chatctl_server.api.refusals import Refusals
+from chatctl_server.domain import keys as rules
+from chatctl_server.domain import times
+from chatctl_server.storage import keys
+from chatctl_server.storage.store import Store
 
 if TYPE_CHECKING:
     from chatctl_server.api.context import Context
@@ -49,6 +53,37 @@ class AdminKey:
         return msgspec.structs.replace(who, credential="api-key")
 
 
+class NamedKey:
+    """In ``X-Api-Key`` or as a bearer token; its name is the actor of what is done with it.
+
+    It is looked for in the database each time: one that was removed or rotated opens nothing from
+    the next request on. An unknown one in ``X-Api-Key`` may be the admin key, which comes behind.
+    """
+
+    def __init__(self, store: Store, failures: MinuteLimit) -> None:
+        self._store = store
+        self._failures = failures
+
+    async def __call__(self, scope: Scope, who: Caller) -> Caller | None:
+        in_header = caller.header(scope, b"x-api-key")
+        given = caller.bearer(scope) if in_header is None else in_header.decode("latin-1")
+        if given is None or not given.startswith(rules.PREFIX):
+            return None
+        now = times.now()
+        found = await self._store.read_live(keys.opening, rules.hashed(given), now)
+        if found is None and in_header is not None:
+            return None
+        if found is None:
+            self._failures.check(who.address)
+            self._failures.add(who.address)
+            raise errors.Unauthorized("The key in Authorization is wrong")
+        if found.expires_at is not None and found.expires_at <= now:
+            raise errors.Unauthorized(f"The key {found.name} has expired")
+        return msgspec.structs.replace(
+            who, credential=found.id, user_id=found.name, grant=found.grant
+        )
+
+
 class Credentials(NamedTuple):
     """What opens a face's routes. ``missing`` is told a caller who shows none of it; ``security``
     is what the API's description calls it, ``refuses`` with what its guard answers."""
@@ -59,8 +94,13 @@ class Credentials(NamedTuple):
     refuses: Refusals = refusals.GUARD
 
 
+KEY_PART = "key_part"  # of a route's ``opt``: which part of the server its named keys are for
+_READING = ("GET", "HEAD")
+
+
 class Guard:
-    """A Litestar guard: the first authenticator that knows the caller counts."""
+    """A Litestar guard: the first authenticator that knows the caller counts. What a named key
+    does not open is refused."""
 
     def __init__(self, credentials: Credentials, context: "Context") -> None:
         self._authenticators = credentials.authenticators(context)
@@ -69,7 +109,7 @@ class Guard:
         self._limits = context.limits
 
     async def __call__(
-        self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         scope = cast("dict[str, Any]", connection.scope)
         seen = caller.of(scope)
@@ -78,6 +118,9 @@ class Guard:
             if who is not None:
                 caller.put(scope, who)
                 self._limits.count_credential(who)
+                if who.grant is not None:
+                    is_reading = scope["method"] in _READING
+                    who.grant.check(handler.opt.get(KEY_PART), is_reading=is_reading)
                 return
         raise errors.Unauthorized(self._missing)
 
@@ -87,7 +130,30 @@ class Guard:
 
 
 def _operator(context: "Context") -> tuple[Authenticator, ...]:
-    return by_transport, AdminKey(context.settings.admin_api_key, context.limits.wrong_keys)
+    failures = context.limits.wrong_keys
+    return (
+        by_transport,
+        NamedKey(context.store, failures),
+        AdminKey(context.settings.admin_api_key, failures),
+    )
 
 
-OPERATOR = Credentials(_operator, "The header X-Api-Key is missing", ("ApiKey",))
+OPERATOR = Credentials(
+    _operator,
+    "The header X-Api-Key is missing",
+    ("ApiKey",),
+    (*refusals.GUARD, errors.NotAllowed),
+)
+
+
+async def check_operator(scope: Scope, context: "Context", part: rules.Part) -> None:
+    """Of a route that no guard is before, which may be open: who shows no credential of an
+    operator, or one that does not open that part, is refused. Raises Unauthorized, NotAllowed or
+    Throttled."""
+    for authenticate in OPERATOR.authenticators(context):
+        who = await authenticate(scope, caller.of(scope))
+        if who is not None:
+            if who.grant is not None:
+                who.grant.check(part, is_reading=True)
+            return
+    raise errors.Unauthorized(OPERATOR.missing)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from chatctl_server.domain import events
+from chatctl_server.domain.keys import Grant
 from chatctl_server.settings.values import Network
 
 Scope = Mapping[str, Any]
@@ -16,7 +17,8 @@ KEY = "chatctl.caller"
 
 class Caller(msgspec.Struct, frozen=True):
     """``credential`` is what showed who they are, empty as long as nothing has. ``is_trusted``: it
-    was the transport, no key is asked for. ``account`` and ``login_id``: of an access token."""
+    was the transport, no key is asked for. ``account`` and ``login_id``: of an access token.
+    ``grant``: what a named key opens; with None all is open that its credential is for."""
 
     address: str
     credential: str = ""
@@ -24,6 +26,7 @@ class Caller(msgspec.Struct, frozen=True):
     is_trusted: bool = False
     account: int = 0
     login_id: str = ""
+    grant: Grant | None = None
 
     def actor(self) -> events.Actor:
         return events.Actor(self.user_id, self.credential, self.address or None)

@@ -16,6 +16,7 @@ from chatctl_server import errors
 from chatctl_server.api.authentication import Credentials
 from chatctl_server.api.context import Context
 from chatctl_server.domain import events
+from chatctl_server.domain.keys import Part
 
 logger = logging.getLogger("chatctl.api")
 Handlers = list[ControllerRouterHandler]
@@ -48,7 +49,8 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     ``sockets`` (WebSockets) have their paths as the framework writes them, a parameter for one
     segment; ``streams`` are routes. Both find out by themselves who calls, and are made with the
     broadcaster, which a face that has some has, too.
-    ``in_words``: the core's refusals as the face's clients know them.
+    ``in_words``: the core's refusals as the face's clients know them. ``key_part``: for which named
+    keys its routes are, but for those that say so themselves; None: for the admin key alone.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     streams: Callable[[Context, B], Handlers] | None = None
     broadcaster: Callable[[Context], B] | None = None
     in_words: InWords | None = None
+    key_part: Part | None = None
 
 
 def lazily(package: str, *names: str) -> Callable[[], Handlers]:

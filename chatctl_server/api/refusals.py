@@ -24,6 +24,7 @@ _OF_NAMES: dict[str, Refusals] = {
     "member_id": (errors.NotFound,),
     "X-Workspace-Id": (errors.WorkspaceNotFound, errors.NoWorkspace),
     "endpoint_id": (errors.EndpointNotFound,),
+    "key_id": (errors.KeyNotFound,),
     "delivery_id": (errors.DeliveryNotFound, errors.Ambiguous),
     **dict.fromkeys(
         ("user_id", "room_name", "admin_user_ids", "add", "reason", "content", "name"),

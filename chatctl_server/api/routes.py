@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 from litestar.utils import normalize_path
 
 from chatctl_server.api import cors, problems
-from chatctl_server.api.authentication import Guard
+from chatctl_server.api.authentication import KEY_PART, Guard
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import Broadcasters, Face, Faces, Handlers
 
@@ -108,6 +108,7 @@ def _guarded(context: Context, face: Face[Any], handlers: Handlers) -> Router:
         "/",
         route_handlers=handlers,
         guards=[Guard(face.credentials, context)],
+        opt={KEY_PART: face.key_part},
         security=[{name: []} for name in face.credentials.security],
         exception_handlers=face.in_words and problems.handlers_in_words(face.in_words),
     )

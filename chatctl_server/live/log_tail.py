@@ -177,4 +177,5 @@ class NewestEvents:
             (self._types is None or events.type_name(event.payload) in self._types)
             and wanted.conversation in (None, event.conversation)
             and wanted.actor in (None, event.actor.user_id)
+            and wanted.scope in (None, event.scope)
         )

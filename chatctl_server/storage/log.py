@@ -34,7 +34,7 @@ _BUT_POSTS = Query(f"""SELECT {COLUMNS} FROM event
     WHERE id > :after AND id <= :until AND type != 'message.posted' ORDER BY id LIMIT :limit""")
 _WANTED = """(:type_glob IS NULL OR type GLOB :type_glob)
     AND (:conversation IS NULL OR conversation = :conversation)
-    AND (:actor IS NULL OR actor = :actor)"""
+    AND (:actor IS NULL OR actor = :actor) AND (:scope IS NULL OR scope = :scope)"""
 _FOUND = Query(f"""SELECT {COLUMNS} FROM event
     WHERE id > :after AND id <= :until AND {_WANTED} ORDER BY id LIMIT :limit""")
 _FOUND_LAST = Query(f"""SELECT {COLUMNS} FROM event
@@ -67,6 +67,7 @@ class Wanted(msgspec.Struct, frozen=True):
     type_glob: str | None = None
     conversation: int | None = None
     actor: str | None = None
+    scope: int | None = None
 
 
 def append(db: Database, recorded: Sequence[events.Event]) -> None:

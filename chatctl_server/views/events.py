@@ -9,7 +9,7 @@ from chatctl_server.storage.whereabouts import Whereabouts
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
 
-_ENDINGS_OF_TIMES = ("_at", "_time")
+_ENDINGS_OF_TIMES = ("_at", "_time", "_until")
 
 
 class EventObject(msgspec.Struct, frozen=True):
@@ -34,10 +34,12 @@ class EventObject(msgspec.Struct, frozen=True):
         means("The conversation that it is about, of any kind; null for none", fields.ROOM),
     ]
     actor: Annotated[
-        str | None, means("Who did it: a user id or `uid:…`; null for the key and the server")
+        str | None,
+        means("Who did it: a user id, `uid:…`, a named key; null for the admin key and the server"),
     ]
     credential: Annotated[
-        str, means("How they showed it: `api-key`, `socket`, `command`, `room:open`, …", "api-key")
+        str,
+        means("How they showed it: `api-key`, `key_…`, `socket`, `room:open`, …", "api-key"),
     ]
     address: fields.Address | None
     data: Annotated[

@@ -57,7 +57,8 @@ IsDeleted = Annotated[bool, means("Whether it was deleted; the `content` is then
 # Bans and mutes
 Reason = Annotated[str | None, means("For people, at most 4,096 bytes", "spam")]
 SetBy = Annotated[
-    str | None, means("Who set it: a user id, `uid:…` of the command line, or null for the key")
+    str | None,
+    means("Who set it: a user id, `uid:…` of the command line, a named key; null: the admin key"),
 ]
 ExpiresAt = Annotated[
     int | None, means("When it ends, Unix seconds; null: it has no end", TIME + DAY)

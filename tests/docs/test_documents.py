@@ -16,6 +16,7 @@ from chatctl_server.storage import maintenance, models
 
 ROOMS = read("docs/rooms.md")
 TEAM = read("docs/team.md")
+KEYS = read("docs/keys.md")
 ARCHITECTURE = read("docs/architecture.md")
 PAGES = sorted(
     str(path.relative_to(ROOT))
@@ -102,7 +103,9 @@ def test_every_close_code_has_its_row() -> None:
 def test_every_route_is_documented_and_every_documented_one_is_there() -> None:
     paths = declared.description()["paths"]
     routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    documented = set(re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS + TEAM, re.MULTILINE))
+    documented = set(
+        re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS + TEAM + KEYS, re.MULTILINE)
+    )
     assert documented == routes | {("GET", "/schema"), ("GET", "/docs")}
 
 

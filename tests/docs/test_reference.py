@@ -22,7 +22,7 @@ from chatctl_server.api.openapi import routes as openapi_routes
 from chatctl_server.api.routes import whole
 from chatctl_server.app import FACES, create_app
 from chatctl_server.settings.sources import Settings
-from chatctl_server.views import fields
+from chatctl_server.views import fields, keys
 
 DOCUMENT = declared.description()
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -42,7 +42,7 @@ SETTINGS = {
     "DEBUG_PPROF": "true",
 }
 # After the others, which need what they end.
-LAST = ["remove_endpoint", "close_room"]
+LAST = ["remove_endpoint", "remove_key", "close_room"]
 
 
 def parameters() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -151,7 +151,9 @@ def create(server: Server) -> dict[str, str]:
     delivery = sample(server, there)
     path = f"/management/callbacks/deliveries/{delivery}"
     eventually(lambda: server.http.get(path).json()["status"] == "failed")
-    return {**there, fields.DELIVERY: delivery}
+    wanted = {"name": "of the examples", "scopes": ["rooms"]}
+    key = server.http.post("/management/keys", json=wanted).json()["key_id"]
+    return {**there, fields.DELIVERY: delivery, keys.KEY: key}
 
 
 def sample(server: Server, there: dict[str, str]) -> str:

@@ -12,9 +12,19 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 
 from chatctl_server import errors
+from chatctl_server.api import caller
+from chatctl_server.api.authentication import KEY_PART
 from chatctl_server.api.context import Context, GivenContext
-from chatctl_server.api.parameters import UNIX_TIME, Limit, OnlyRoom, paged, room_uuid
+from chatctl_server.api.parameters import (
+    UNIX_TIME,
+    AnyRequest,
+    Limit,
+    OnlyRoom,
+    paged,
+    room_uuid,
+)
 from chatctl_server.domain import events, times
+from chatctl_server.domain.references import ROOMS
 from chatctl_server.live.log_tail import NewestEvents, Part
 from chatctl_server.storage import history_pages, log, messages, rooms, whereabouts
 from chatctl_server.storage.log import Wanted
@@ -64,10 +74,11 @@ LINES = ResponseSpec(
 
 
 class EventQuery:
-    """Which events: what the page and the stream ask alike."""
+    """Which events: what the page and the stream ask alike. A named key reads those of rooms."""
 
     def __init__(
         self,
+        request: AnyRequest,
         after: FromQuery[After] = None,
         after_seq: AfterSeq = None,
         since_time: SinceTime = None,
@@ -81,6 +92,7 @@ class EventQuery:
         self.type_glob = type_glob
         self.actor = actor
         self.room = None if room is None else room_uuid(room, "room")
+        self.scope = None if caller.of(request.scope).grant is None else ROOMS
         if after_seq is not None and room is None:
             raise errors.InvalidInput(
                 "after_seq counts the messages of a room: room is missing", field="room"
@@ -94,6 +106,7 @@ class EventQuery:
 class Events(Controller):
     path = "/management/events"
     tags = ("events",)
+    opt = {KEY_PART: "rooms"}  # noqa: RUF012  never changed
     dependencies = {"asked": Provide(EventQuery, sync_to_thread=False)}  # noqa: RUF012  never changed
 
     @get(
@@ -242,7 +255,7 @@ def _following(db: Database, wanted: Wanted, position: int) -> Part:
 
 def _wanted(db: Database, asked: EventQuery) -> Wanted:
     room = None if asked.room is None else rooms.find_ref(db, asked.room, "room").id
-    return Wanted(asked.type_glob, room, asked.actor)
+    return Wanted(asked.type_glob, room, asked.actor, asked.scope)
 
 
 def _position(db: Database, asked: EventQuery) -> int:

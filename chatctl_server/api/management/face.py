@@ -24,6 +24,7 @@ MANAGEMENT: Face[Any] = Face(
             "deliveries:recover_deliveries",
             "attempts:follow_tries",
         ),
+        "/management/keys": lazily(__package__, "key_routes:Keys"),
         "/management/events": lazily(__package__, "events:Events"),
         "/management/status": lazily(__package__, "status:status"),
         "/debug": lazily(__package__, "pprof:profile"),

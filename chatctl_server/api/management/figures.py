@@ -9,6 +9,7 @@ from litestar import Response, get
 
 from chatctl_server import errors
 from chatctl_server.api import caller
+from chatctl_server.api.authentication import OPERATOR, check_operator
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.management import callback_figures
 from chatctl_server.api.management.callback_figures import Receiving
@@ -31,19 +32,20 @@ class Stored(NamedTuple):
     tags=("server",),
     summary="Figures for Prometheus",
     response_description="Prometheus text",
-    security=[{}, {"MetricsKey": []}],
+    security=[{}, {"MetricsKey": []}, {"ApiKey": []}],
     opt={
-        "refuses": (errors.Unauthorized,),
+        "refuses": OPERATOR.refuses,
         "example": "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0",
     },
 )
 async def metrics(request: AnyRequest, context: GivenContext) -> Response[bytes]:
-    """Open to all, unless the setting `METRICS_KEY` closes it."""
+    """Open to all, unless the setting `METRICS_KEY` closes it: then to that, to the admin
+    key, and to a named key with the scope `metrics`."""
     key = context.settings.metrics_key
     if key is not None:
         given = caller.header(request.scope, b"authorization") or b""
         if not hmac.compare_digest(given, b"Bearer " + key.encode()):
-            raise errors.Unauthorized("The metrics ask for Authorization: Bearer METRICS_KEY")
+            await check_operator(request.scope, context, "metrics")
     await _measure_stored(context)
     return Response(context.metrics.text(), headers={"content-type": CONTENT_TYPE})
 

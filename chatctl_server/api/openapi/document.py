@@ -30,7 +30,7 @@ SECURITY = {
         "type": "apiKey",
         "in": "header",
         "name": "X-Api-Key",
-        "description": "The value of the setting `ADMIN_API_KEY`",
+        "description": "The value of `ADMIN_API_KEY`, or a named key, also as a bearer token",
     },
     "AccessToken": {
         "type": "http",

@@ -53,4 +53,5 @@ ROOMS = Face(
     sockets={"/ws/rooms/{room_id:str}": _socket},
     streams=_streams,
     in_words=in_room_codes,
+    key_part="rooms",
 )

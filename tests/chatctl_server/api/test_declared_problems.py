@@ -86,11 +86,17 @@ def lobby(strict: Server) -> Room:
 def ids(strict: Server, lobby: Room) -> Ids:
     endpoint_id, delivery_id = add_endpoint(strict.http)
     return {
+        "key_id": make_key(strict.http, "of the examples")["key_id"],
         "room_id": lobby.id,
         "room": lobby.id,
         "endpoint_id": endpoint_id,
         "delivery_id": delivery_id,
     }
+
+
+def make_key(http: httpx.Client, name: str) -> dict[str, Any]:
+    made = http.post("/management/keys", json={"name": name, "scopes": ["support"], "workspace": 0})
+    return dict(made.json())
 
 
 def add_endpoint(http: httpx.Client, **others: str) -> tuple[str, str]:
@@ -137,6 +143,21 @@ class Provocation:
     def unauthorized(self) -> Asked:
         return self._given._replace(headers={}, query={})
 
+    def not_allowed(self) -> Asked:
+        key = make_key(self._server.http, f"not for {self._name}")["key"]
+        return self._given._replace(headers={"X-Api-Key": key})
+
+    def name_taken(self) -> Asked:
+        make_key(self._server.http, "taken")
+        return self._given._replace(body={**(self._given.body or {}), "name": "taken"})
+
+    def workspace_not_found(self) -> Asked:
+        wanted = {"scopes": ["team"], "workspace": 404}
+        return self._given._replace(body={**(self._given.body or {}), **wanted})
+
+    def key_not_found(self) -> Asked:
+        return self._elsewhere("key_0000000000000000", "key_id")
+
     def forbidden(self) -> Asked:
         return self._given._replace(headers={"Origin": "https://elsewhere.example"})
 
@@ -171,7 +192,7 @@ class Provocation:
         if self._given.body is not None:
             says_json = {**self._given.headers, "content-type": "application/json"}
             return self._given._replace(content=b"{", headers=says_json)
-        for name in self._given.path.keys() & {"room_id", "endpoint_id", "delivery_id"}:
+        for name in self._given.path.keys() & {"room_id", "endpoint_id", "delivery_id", "key_id"}:
             return self._elsewhere("no-uuid", name)
         if "user_id" in self._given.path:
             return self._elsewhere("x" * 256, "user_id")
@@ -287,7 +308,10 @@ async def made(client: httpx.AsyncClient) -> Ids:
     endpoint_id = added.json()["endpoint_id"]
     sample = await client.post(f"{ENDPOINT}/{endpoint_id}/test")
     (delivery_id,) = sample.json()["delivery_ids"]
+    wanted = {"name": f"of {room}", "scopes": ["rooms"]}
+    key = await client.post("/management/keys", json=wanted)
     return {
+        "key_id": key.json()["key_id"],
         "room_id": room,
         "room": room,
         "endpoint_id": endpoint_id,
