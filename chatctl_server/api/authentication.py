@@ -146,7 +146,7 @@ OPERATOR = Credentials(
 )
 
 
-async def check_operator(scope: Scope, context: "Context", part: rules.Part) -> None:
+async def check_operator(scope: Scope, context: "Context", part: rules.Part, missing: str) -> None:
     """Of a route that no guard is before, which may be open: who shows no credential of an
     operator, or one that does not open that part, is refused. Raises Unauthorized, NotAllowed or
     Throttled."""
@@ -156,4 +156,4 @@ async def check_operator(scope: Scope, context: "Context", part: rules.Part) -> 
             if who.grant is not None:
                 who.grant.check(part, is_reading=True)
             return
-    raise errors.Unauthorized(OPERATOR.missing)
+    raise errors.Unauthorized(missing)

@@ -20,7 +20,7 @@ EXPECTED = {
     "not_stored": 6, "unknown": 1, "storage_full": 6, "storage_unavailable": 6,
     "address_unavailable": 5,
     "schema_mismatch": 7, "version_mismatch": 7, "lock_held": 7, "user_refused": 7,
-    "check_failed": 10,
+    "check_failed": 10, "key_not_found": 3,
     "owner_must_transfer": 2, "last_owner": 2, "invalid_credentials": 4, "account_suspended":
     4, "invite_required": 4, "no_workspace": 4, "session_not_found": 3, "code_not_found": 3,
     "stored_file_not_found": 3, "range_not_satisfiable": 2,

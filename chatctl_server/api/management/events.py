@@ -73,18 +73,23 @@ LINES = ResponseSpec(
 )
 
 
+def _only_scope(request: AnyRequest) -> int | None:
+    """A named key reads the events of rooms."""
+    return None if caller.of(request.scope).grant is None else ROOMS
+
+
 class EventQuery:
-    """Which events: what the page and the stream ask alike. A named key reads those of rooms."""
+    """Which events: what the page and the stream ask alike."""
 
     def __init__(
         self,
-        request: AnyRequest,
         after: FromQuery[After] = None,
         after_seq: AfterSeq = None,
         since_time: SinceTime = None,
         type_glob: TypeGlob = None,
         room: OnlyRoom = None,
         actor: FromQuery[Actor] = None,
+        only_scope: NamedDependency[int | None] = None,
     ) -> None:
         self.after = after
         self.after_seq = after_seq
@@ -92,7 +97,7 @@ class EventQuery:
         self.type_glob = type_glob
         self.actor = actor
         self.room = None if room is None else room_uuid(room, "room")
-        self.scope = None if caller.of(request.scope).grant is None else ROOMS
+        self.scope = only_scope
         if after_seq is not None and room is None:
             raise errors.InvalidInput(
                 "after_seq counts the messages of a room: room is missing", field="room"
@@ -107,7 +112,10 @@ class Events(Controller):
     path = "/management/events"
     tags = ("events",)
     opt = {KEY_PART: "rooms"}  # noqa: RUF012  never changed
-    dependencies = {"asked": Provide(EventQuery, sync_to_thread=False)}  # noqa: RUF012  never changed
+    dependencies = {  # noqa: RUF012  never changed
+        "asked": Provide(EventQuery, sync_to_thread=False),
+        "only_scope": Provide(_only_scope, sync_to_thread=False),
+    }
 
     @get(
         "/",

@@ -45,7 +45,8 @@ async def metrics(request: AnyRequest, context: GivenContext) -> Response[bytes]
     if key is not None:
         given = caller.header(request.scope, b"authorization") or b""
         if not hmac.compare_digest(given, b"Bearer " + key.encode()):
-            await check_operator(request.scope, context, "metrics")
+            missing = "The metrics ask for Authorization: Bearer METRICS_KEY"
+            await check_operator(request.scope, context, "metrics", missing)
     await _measure_stored(context)
     return Response(context.metrics.text(), headers={"content-type": CONTENT_TYPE})
 

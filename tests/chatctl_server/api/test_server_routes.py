@@ -65,13 +65,14 @@ def test_metrics_can_ask_for_a_key(tmp_path: Path) -> None:
     """The same server answers only the web origin that it was told."""
     settings = {"METRICS_KEY": "the-metrics-key", "CORS_ORIGINS": "https://chat.example"}
     with running(tmp_path, **settings) as server:
-        unasked = server.http.get("/metrics")
-        assert (unasked.status_code, unasked.headers["www-authenticate"]) == (401, "Bearer")
-        for wrong in (b"Bearer wrong", b"Bearer \xff", b"the-metrics-key"):
-            answer = server.http.get("/metrics", headers={b"Authorization": wrong})
-            assert answer.status_code == 401
-        right = {"Authorization": "Bearer the-metrics-key"}
-        assert server.http.get("/metrics", headers=right).status_code == 200
+        with httpx.Client(base_url=server.url, trust_env=False) as http:
+            unasked = http.get("/metrics")
+            assert (unasked.status_code, unasked.headers["www-authenticate"]) == (401, "Bearer")
+            for wrong in (b"Bearer wrong", b"Bearer \xff", b"the-metrics-key"):
+                answer = http.get("/metrics", headers={b"Authorization": wrong})
+                assert answer.status_code == 401
+            right = {"Authorization": "Bearer the-metrics-key"}
+            assert http.get("/metrics", headers=right).status_code == 200
         _check_origins(server)
 
 
