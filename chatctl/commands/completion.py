@@ -11,12 +11,14 @@ from chatctl.show import stdout
 Shell = Literal["bash", "zsh", "fish"]
 Command = tuple[str, Any, Sequence[Any]]
 
-_ROOMS = "chatctl rooms ls --quiet --timeout 1s --lock-timeout 0.1 2>/dev/null | cut -f2"
-# Kinds and ids; an endpoint that was added has no kind that names it.
-_ENDPOINTS = (
-    "chatctl callbacks ls --quiet --timeout 1s --lock-timeout 0.1 2>/dev/null"
-    " | cut -f1,2 | tr '\\t' '\\n' | grep -vx events"
-)
+_ASKED = "--quiet --timeout 1s --lock-timeout 0.1 2>/dev/null"
+# By what a word is called: lists of what needs no quotes. Of endpoints kinds and ids; one that was
+# added has no kind that names it.
+_LISTS = {
+    "ENDPOINT": f"chatctl callbacks ls {_ASKED} | cut -f1,2 | tr '\\t' '\\n' | grep -vx events",
+    "KEY": f"chatctl keys ls {_ASKED} | cut -f1",
+}
+_ROOMS = f"chatctl rooms ls {_ASKED} | cut -f2"
 # For fish: its candidates hold no tabs, and what is escaped in a cell is another name there.
 _PLAIN = r"grep -vF \\\\"
 _ROOT = ("--help", "--version")
@@ -58,9 +60,7 @@ _chatctl_rooms() {
         [[ $room == "$plain"* ]] && COMPREPLY+=("$(printf %q "$room")")
     done < <(ROOMS)
 }
-_chatctl_endpoints() {
-    COMPREPLY=($(compgen -W "$(ENDPOINTS)" -- "$cur"))
-}
+LISTS
 _chatctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local at=chatctl offered='' first='' count=0 skip='' i
@@ -87,7 +87,7 @@ VALUES
     elif [[ $count == 0 ]]; then
         case "$first" in
             ROOM) _chatctl_rooms "$cur" ;;
-            ENDPOINT) _chatctl_endpoints ;;
+            LISTED) "_chatctl_$first" ;;
             FILE|DIR) _chatctl_files ;;
             *) COMPREPLY=($(compgen -W "$first" -- "$cur")) ;;
         esac
@@ -153,12 +153,17 @@ def _bash(commands: Sequence[Command]) -> str:
     )
     return (
         _SCRIPT.replace("ROOMS)", f"{_ROOMS})", 1)
-        .replace("ENDPOINTS)", f"{_ENDPOINTS})", 1)
+        .replace("LISTS", "\n".join(map(_bash_list, _LISTS)))
+        .replace("LISTED", "|".join(_LISTS))
         .replace("VALUED", "|".join(_valued(commands)))
         .replace("PATHS", "|".join(f"'{path}'" for path, _ in _words(commands)))
         .replace("OFFERED", offered)
         .replace("VALUES", "\n".join(_bash_values(commands)))
     )
+
+
+def _bash_list(word: str) -> str:
+    return f'_chatctl_{word}() {{\n    COMPREPLY=($(compgen -W "$({_LISTS[word]})" -- "$cur"))\n}}'
 
 
 def _bash_values(commands: Sequence[Command]) -> Iterator[str]:
@@ -180,8 +185,10 @@ def _bash_value(option: Any) -> str:
     words, metavar = _choices(option), option.metavar or ""
     if words:
         return f"COMPREPLY=($(compgen -W '{words}' -- \"$cur\")); "
-    known = {"ROOM": '_chatctl_rooms "$cur"; ', "ENDPOINT": "_chatctl_endpoints; "}
-    return "_chatctl_files; " if metavar in _FILES else known.get(metavar, "")
+    if metavar in _LISTS:
+        return f"_chatctl_{metavar}; "
+    known = {"ROOM": '_chatctl_rooms "$cur"; ', **dict.fromkeys(_FILES, "_chatctl_files; ")}
+    return known.get(metavar, "")
 
 
 def _value_options(commands: Sequence[Command]) -> list[tuple[str, Any]]:
@@ -217,14 +224,15 @@ def _prefixes(path: str) -> list[str]:
 
 
 def _first(params: Sequence[Any]) -> str:
-    """What a command's first word is: ROOM, ENDPOINT, FILE, DIR, its choices, or nothing known."""
+    """What a command's first word is: ROOM, one of ``_LISTS``, FILE, DIR, its choices, or nothing
+    known."""
     metavar = next(((each.metavar or "") for each in params if _is_word(each)), "").strip("[]")
     if metavar == "TOPIC|COMMAND":
         return " ".join([*manual.TOPICS, *_every_name()])
     if _is_choice(metavar):
         return metavar.replace("|", " ")
     word = metavar.split(" ")[0].split("|")[0]
-    return word if word in ("ROOM", "ENDPOINT", *_FILES) else ""
+    return word if word in ("ROOM", *_LISTS, *_FILES) else ""
 
 
 def _every_name() -> list[str]:
@@ -274,8 +282,8 @@ def _fish_command(path: str, params: Sequence[Any]) -> Iterator[str]:
     at, first = f"complete -c chatctl -n '__chatctl_at {path}'", _first(params)
     if first == "ROOM":
         yield f"{at} -a '({_ROOMS} | {_PLAIN})'"
-    elif first == "ENDPOINT":
-        yield f"{at} -a {_quoted(f'({_ENDPOINTS})')}"
+    elif first in _LISTS:
+        yield f"{at} -a {_quoted(f'({_LISTS[first]})')}"
     elif first in _FILES:
         yield f"{at} -F"
     elif first:
@@ -294,8 +302,8 @@ def _fish_option(option: Any) -> str:
         return " ".join([*names, "-x", f"-a '{words}'", told])
     if metavar == "ROOM":
         return " ".join([*names, "-x", f"-a '({_ROOMS} | {_PLAIN})'", told])
-    if metavar == "ENDPOINT":
-        return " ".join([*names, "-x", f"-a {_quoted(f'({_ENDPOINTS})')}", told])
+    if metavar in _LISTS:
+        return " ".join([*names, "-x", f"-a {_quoted(f'({_LISTS[metavar]})')}", told])
     return " ".join([*names, "-r -F" if metavar in _FILES else "-x", told])
 
 

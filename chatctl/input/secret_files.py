@@ -1,7 +1,10 @@
 """Secrets of endpoints: read from a file, or made and put into one. None is ever an argument."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from chatctl.input import named_files, targets
 from chatctl.shell import failures
@@ -55,6 +58,14 @@ def made() -> str:
 
 def write(path: str, secret: str) -> None:
     """Into a new file that nobody else may read. Raises Failure ``file_exists``."""
+    with new(path) as file:
+        file.write(f"{secret}\n")
+
+
+@contextmanager
+def new(path: str) -> Iterator[TextIO]:
+    """A file that nobody else may read; gone again when what should come into it does not. Raises
+    Failure ``file_exists``."""
     named_files.check_written(path, "--out")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -64,9 +75,9 @@ def write(path: str, secret: str) -> None:
         ) from None
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{secret}\n")
+            yield file
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         Path(path).unlink(missing_ok=True)
         raise

@@ -30,6 +30,7 @@ from chatctl.commands import (
     forward,
     history,
     init,
+    keys,
     members,
     messages,
     moderation,
@@ -112,6 +113,10 @@ NOUNS = {
         "The database file.",
         (db.info, db.migrate, db.check, db.verify, db.backup, db.restore, db.prune, db.seed),
     ),
+    "keys": (
+        "Keys of programs, each of which opens a part of the server.",
+        (keys.ls, keys.create, keys.rotate, keys.rm),
+    ),
     "config": ("The settings in force.", (config.show, config.check)),
     "token": ("Tokens with which users join rooms.", (token.mint, token.inspect)),
 }
@@ -122,7 +127,7 @@ GROUPS = (
         "Moderation",
         ("ban", "unban", "bans", "kick", "mute", "unmute", "mutes", "messages", "room-users"),
     ),
-    ("Identity", ("token",)),
+    ("Identity", ("keys", "token")),
     ("Log", ("events",)),
     ("Callbacks", ("callbacks", "sync")),
     ("More", ("completion", "help")),

@@ -29,7 +29,8 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """``text`` may be shortened on a terminal, an ``id`` never. ``time`` is Unix seconds."""
+    """``text`` may be shortened on a terminal, an ``id`` never. ``time`` is Unix seconds, or
+    RFC 3339 where the server says so."""
 
     key: str
     title: str
@@ -162,6 +163,9 @@ def _shown(column: Column, row: Row, now: float) -> str:
     value = row.get(column.key)
     if value is None:
         return "-"
+    if column.kind == "time" and isinstance(value, str):
+        moment = times.moment(value, now)
+        return visible(value) if moment is None else times.relative(moment, now)
     if isinstance(value, int | float) and not isinstance(value, bool):
         if column.kind == "time":
             return times.relative(value, now)

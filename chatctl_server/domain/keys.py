@@ -74,7 +74,9 @@ def check_scopes(scopes: Sequence[str], workspace: int | None) -> tuple[str, ...
     for each in scopes:
         if each not in SCOPES:
             raise errors.InvalidInput(
-                f"scopes: {each[:40]!r} is none", field="scopes", hint=", ".join(SCOPES)
+                f"scopes: {each[:40]!r} is none",
+                field="scopes",
+                hint="rooms, team, support or metrics, each also with :read",
             )
     needs = any(each.partition(":")[0] in _OF_WORKSPACE for each in scopes)
     if needs and workspace is None:

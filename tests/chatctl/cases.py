@@ -2,8 +2,9 @@
 
 ``{room}`` is the room it is about, in which ``mallory`` is banned, ``trudy`` is muted, and
 ``{message}`` is the last of two messages. ``{endpoint}`` is the URL of one where callbacks go; it
-is disabled, and ``{delivery}``, the only one to it, was given up. ``{source}`` is a backup,
-``{new}`` a path where nothing is, ``{unborn}`` one where another command is making a database.
+is disabled, and ``{delivery}``, the only one to it, was given up. ``{key}`` is the name of a key.
+``{source}`` is a backup, ``{new}`` a path where nothing is, ``{unborn}`` one where another command
+is making a database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ Scene = Literal[
     "an unknown room",
     "an ambiguous name",
     "an unknown endpoint",
+    "an unknown key",
     "a held lock",
     "a newer schema",
     "a full disk",
@@ -68,6 +70,7 @@ ROOM: Errors = {
 UNKNOWN: Mapping[str, Errors] = {
     "{room}": ROOM,
     "{endpoint}": {"an unknown endpoint": Error("endpoint_not_found", exits.NOT_FOUND)},
+    "{key}": {"an unknown key": Error("key_not_found", exits.NOT_FOUND)},
     "{delivery}": {"an unknown endpoint": Error("delivery_not_found", exits.NOT_FOUND)},
 }
 NO_SERVER: Errors = {"the server is away": Error("usage", exits.USAGE)}
@@ -176,6 +179,10 @@ CASES = {
     ),
     "db prune": _change("db prune --older-than 1d --yes", SERVER, NEWER, FULL),
     "db seed": _file("db seed --demo", FILE, HELD, NEWER),
+    "keys ls": _read("keys ls"),
+    "keys create": _change("keys create new --scope rooms:read --expires 1d", again=exits.CONFLICT),
+    "keys rotate": _change("keys rotate {key} --old-for 1h"),
+    "keys rm": _change("keys rm {key}", again=exits.NOT_FOUND),
     "config show": _file("config show", NO_SERVER),
     "config check": _file("config check", NO_SERVER),
     "token mint": _file("token mint --user eve --room {room}", SERVER, NEWER, ROOM),

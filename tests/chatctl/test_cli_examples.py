@@ -36,6 +36,7 @@ ALONE = (
 FOLLOWING = ("chatctl events tail -f", "chatctl callbacks forward", "chatctl callbacks tail")
 LISTENING = "chatctl callbacks listen"
 HOOK = "http://localhost:8080/hook"
+KEY_ID = "key_3f9a0c52d1e84b67"
 DELIVERY = "01a2b3c4-0000-7000-8000-000000000001"
 ASKING = ("chatctl rooms close lobby", "chatctl rooms rm lobby", "chatctl db restore nightly.db")
 TERMINATED = 143
@@ -100,6 +101,7 @@ class World:
         settings = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": SECRET}
         self._hook = hook
         self._reasons = itertools.count()
+        self._key_id = ""
         self.server = Server(
             directory,
             ROOM_EVENT_CALLBACK_URL=f"{hook.origin}/api/room-events",
@@ -121,18 +123,28 @@ class World:
 
     def command(self, example: str) -> str:
         """With all there that it names, each once, and what is not as it is elsewhere replaced."""
-        for name in ("nightly.db", "nightly.db.json", "all.ndjson", "new-secret.txt"):
+        for name in (
+            "nightly.db",
+            "nightly.db.json",
+            "all.ndjson",
+            "new-secret.txt",
+            "reports.key",
+            "new.key",
+        ):
             (self.chatctl.directory / name).unlink(missing_ok=True)
         self._make_rooms()
         if "rooms rm" in example:
             self.server.http.delete(self._lobby.path)
         if example.startswith("chatctl callbacks"):
             self._make_endpoint(is_there="callbacks add" not in example)
+        if example.startswith("chatctl keys"):
+            self._make_keys(are_there="keys create" not in example)
         delivery = self._delivery() if DELIVERY in example else ""
         return (
             example.replace("https://chat.example.org", self.server.url)
             .replace(HOOK, self._hook.url)
             .replace(DELIVERY, delivery)
+            .replace(KEY_ID, self._key_id)
             .replace("1207", self._message)
             .replace("--count 100", "--count 1")
             .replace("/backup ", "./backup ")
@@ -169,6 +181,14 @@ class World:
         if is_there:
             body = {"url": self._hook.url, "events": ["*"]}
             self.server.http.post(path, json=body).raise_for_status()
+
+    def _make_keys(self, *, are_there: bool) -> None:
+        path = "/management/keys"
+        for each in self.server.http.get(path).json():
+            self.server.http.delete(f"{path}/{each['key_id']}")
+        for name in ("reports", "deployment") if are_there else ():
+            made = self.server.http.post(path, json={"name": name, "scopes": ["rooms"]})
+            self._key_id = made.json()["key_id"]
 
     def _delivery(self) -> str:
         """One of the settings."""

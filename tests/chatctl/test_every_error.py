@@ -158,6 +158,7 @@ def run(here: Here, chatctl: Chatctl, files: Path, tmp_path: Path) -> Any:
             "room": trouble.room,
             "message": 2,
             "endpoint": HOOK,
+            "key": "nobody's",
             "delivery": 1,
             "new": tmp_path / "new",
             "source": files / trouble.source,

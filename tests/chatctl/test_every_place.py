@@ -27,7 +27,9 @@ _OF_THE_PLACE = (
     "address", "backlog", "connections", "database", "database_bytes", "database_error", "durable",
     "duration_seconds", "file", "health", "latency_ms", "pid", "started_at", "uptime_seconds",
 )  # fmt: skip
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_ID = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|key_[0-9a-f]{16}|ck_[\w-]{43}"
+)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PLACES = ("server", "file", "memory")
 
@@ -62,6 +64,7 @@ def _prepare(server: Server) -> dict[str, dict[str, str | int]]:
         made[name] = {"room": _room_of(name), "message": int(posted["message_id"])}
         if name in _BEFORE:
             _BEFORE[name](room)
+        made[name]["key"] = _key_of(server, name)
         if name == _READ or {"{endpoint}", "{delivery}"} & {*CASES[name].words.split()}:
             made[name]["endpoint"] = f"http://127.0.0.1:9/{name.replace(' ', '-')}"
     for each in made.values():
@@ -77,6 +80,13 @@ def _prepare(server: Server) -> dict[str, dict[str, str | int]]:
         server.http.patch(f"/management/callbacks/{endpoint_id}", json=body).raise_for_status()
     boss.close()
     return made
+
+
+def _key_of(server: Server, name: str) -> str:
+    """The name of a key."""
+    body = {"name": f"key-of-{name.replace(' ', '-')}", "scopes": ["rooms"]}
+    server.http.post("/management/keys", json=body).raise_for_status()
+    return str(body["name"])
 
 
 def _added(server: Server) -> list[tuple[str, str]]:

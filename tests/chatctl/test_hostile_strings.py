@@ -32,6 +32,7 @@ USERS = sorted(NAMES)
 EVERYTHING = " ".join(STRINGS.values())
 LONG_NAME = EVERYTHING[:255]
 ROOM_NAME = room_name(EVERYTHING)
+KEY_NAME = EVERYTHING[:100].strip()
 # A database's path holds no control characters: serve --db refuses it. Other files' may.
 PLACE = "".join(STRINGS[each] for each in ("bidi_override", "blank", "shell", "markup_link"))
 PLACE = file_name(PLACE)
@@ -129,6 +130,10 @@ CASES = {
     "db restore": _file(f"{PLACE}/{FILE}", "--yes", exit_code=3),
     "db prune": _file("--older-than", "1d", "--yes"),
     "db seed": _file("--demo"),
+    "keys ls": _list(holds=frozenset({KEY_NAME})),
+    "keys create": Case((EVERYTHING, "--scope", "rooms:read"), exit=2),
+    "keys rotate": Case((KEY_NAME, "--old-for", "1h")),
+    "keys rm": Case((EVERYTHING,), exit=3),
     "config show": Case(("--origin", "--config", "<toml>")),
     "config check": Case(("--config", "<toml>")),
     "token mint": Case(
@@ -161,6 +166,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator
     desk.close()
     with running(directory, DATABASE_URL=url, DATA_CALLBACK_URL=hook.url) as started:
         started.http.post("/management/sync", json={"kinds": ["data"]}).raise_for_status()
+        key = {"name": KEY_NAME, "scopes": ["rooms"]}
+        started.http.post("/management/keys", json=key).raise_for_status()
         oldest(started, len(USERS))
         yield started
 

@@ -50,17 +50,17 @@ def test_the_commands_run(terminals: "Terminals") -> None:
             terminals.save("talk.py", block.text)
             continue
         assert block.language == "console", block.place
-        commands = list(_commands(block))
-        if not commands:
+        typed = list(commands(block))
+        if not typed:
             terminals.compare_rest(block.text.splitlines(), block)
-        for command, output in commands:
+        for command, output in typed:
             ran.append(command)
             if command != TEST:
                 terminals.type(command, output, block)
     assert ran[:2] == [START, TEST]
 
 
-def _commands(block: Block) -> Iterator[tuple[str, list[str]]]:
+def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
     lines = iter(block.text.splitlines())
     ahead = next(lines, None)
     while ahead is not None and ahead.startswith("$ "):
