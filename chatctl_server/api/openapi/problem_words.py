@@ -25,10 +25,6 @@ ENGLISH: Final = {
     "forbidden": Words(
         "The `Origin` is not one of `CORS_ORIGINS`.", "Add it there, or call from another page."
     ),
-    "not_allowed": Words(
-        "The caller is known, and has not the right.",
-        "Ask with the admin key, or with a key that has the scope that `detail` names.",
-    ),
     "banned": Words("The user is banned from the room.", "Lift the ban first."),
     "muted": Words("The user is muted here.", "Wait for its end, or lift it."),
     "not_a_participant": Words("Not a member of the chat.", "Join it, or be added to it."),
@@ -50,11 +46,6 @@ ENGLISH: Final = {
     "key_not_found": Words(
         "There is no such named key, or not any more.", "Take the id from the list of keys."
     ),
-    "workspace_not_found": Words(
-        "There is no such workspace, or the caller is not in it.",
-        "Take the number from the list of workspaces.",
-    ),
-    "name_taken": Words("Something has that name already.", "Choose another name."),
     "endpoint_not_found": Words(
         "There is no such endpoint, or not any more.", "Take the id from the list of endpoints."
     ),
@@ -172,12 +163,7 @@ CHINESE: Final = {
     "room_not_found": Words("没有这个房间。", "从房间列表中取得 id。"),
     "room_closed": Words("房间已关闭，不可恢复。", "新建房间；原房间的历史仍可读取。"),
     "message_not_found": Words("房间里没有这条消息。", "从房间的消息列表中取得 `message_id`。"),
-    "not_allowed": Words(
-        "调用者已知，但没有此权限。", "改用管理密钥，或具有 `detail` 所指范围的密钥。"
-    ),
     "key_not_found": Words("没有这个命名密钥，或已被移除。", "从密钥列表中取得 id。"),
-    "workspace_not_found": Words("没有这个工作区，或调用者不在其中。", "从工作区列表中取得编号。"),
-    "name_taken": Words("该名称已被使用。", "换一个名称。"),
     "endpoint_not_found": Words("没有这个端点，或已被移除。", "从端点列表中取得 id。"),
     "delivery_not_found": Words("没有这个投递。", "从投递列表中取得 id。"),
     "ambiguous": Words("以此开头的 id 不止一个。", "发送完整的 id，`detail` 列出了其中几个。"),
