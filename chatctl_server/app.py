@@ -19,6 +19,7 @@ from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms.face import ROOMS
 from chatctl_server.api.routes import Routes
 from chatctl_server.api.team.face import TEAM
+from chatctl_server.api.team.operator.face import TEAM_OPERATORS
 from chatctl_server.domain import access_tokens, events, times
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.notifier import Notifier
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from chatctl_server.workers.callbacks.service import Callbacks
 
 VERSION = version("chatctl")
-FACES: Faces = (ROOMS, MANAGEMENT, TEAM)
+FACES: Faces = (ROOMS, MANAGEMENT, TEAM, TEAM_OPERATORS)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0

@@ -12,7 +12,15 @@ from chatctl_server.app import create_app
 from chatctl_server.settings.sources import Settings
 
 PROBLEM = "application/problem+json"
-OF_TEAM = ("/api/", "/files/")  # how the paths of team chat begin, which has tests of its own
+# How the paths of team chat begin, which has tests of its own.
+OF_TEAM = (
+    "/api/",
+    "/files/",
+    "/management/users",
+    "/management/workspaces",
+    "/management/chats",
+    "/management/messages",
+)
 
 
 @functools.cache

@@ -359,7 +359,18 @@ def without_text(said: T) -> T:
     return msgspec.structs.replace(said, content="", attachments=())
 
 
-ERASURES = (MessageErased,)  # the text that they are about must leave the database's files
+def without_name(payload: Payload) -> Payload:
+    """What the erasure of an account leaves of it."""
+    match payload:
+        case account_events.AccountCreated():
+            return msgspec.structs.replace(payload, email=None, fullname="")
+        case account_events.AccountChanged():
+            return msgspec.structs.replace(payload, email=None, fullname="", avatar=None)
+    return payload
+
+
+# What they are about must leave the database's files.
+ERASURES = (MessageErased, account_events.AccountErased)
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from chatctl_server.domain import events
+from chatctl_server.domain import account_events, events
 from chatctl_server.storage import whereabouts
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.store import Store
@@ -78,7 +78,10 @@ class LogTail:
         """In log order."""
         if not self._followers:
             return
-        if isinstance(event.payload, events.ERASURES):
+        if isinstance(event.payload, account_events.AccountErased):
+            self.skip(event)  # followers read the events before it anew
+            return
+        if isinstance(event.payload, events.MessageErased):
             self._erase((event.payload.posted_offset, *event.payload.edited_offsets))
         elif isinstance(event.payload, events.ConversationPurged):
             self._purge(event.conversation)

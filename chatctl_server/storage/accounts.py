@@ -27,6 +27,15 @@ class Account(msgspec.Struct, frozen=True):
     updated_at: int
 
 
+class Wanted(NamedTuple):
+    """Whose name or e-mail has ``text`` in it, in that workspace; None means anything. Erased ones
+    are wanted by their status alone."""
+
+    workspace: int | None = None
+    text: str | None = None
+    status: str | None = None
+
+
 class Profile(NamedTuple):
     """An account as one workspace knows it, its home unless another was asked. ``role`` and
     ``joined_at`` are None for who is not in it; ``last_seen``: when its last stream ended."""
@@ -48,6 +57,15 @@ _ONE_PROFILE = Query(f"""{_PROFILE} FROM account a
 _PROFILES = Query(f"""{_PROFILE} FROM workspace_member m JOIN account a ON a.id = m.account
     LEFT JOIN last_seen l ON l.account = a.id
     WHERE m.workspace = :workspace ORDER BY a.id""")
+_FOUND = Query(f"""{_PROFILE}, coalesce(:workspace, a.home) FROM account a
+    LEFT JOIN workspace_member m ON m.account = a.id
+        AND m.workspace = coalesce(:workspace, a.home)
+    LEFT JOIN last_seen l ON l.account = a.id
+    WHERE a.id > :after AND (:workspace IS NULL OR m.account IS NOT NULL)
+    AND CASE WHEN :status IS NULL THEN a.status <> 'erased' ELSE a.status = :status END
+    AND (:text IS NULL OR instr(lower(a.fullname), lower(:text))
+        OR instr(lower(coalesce(a.email, '')), lower(:text)))
+    ORDER BY a.id LIMIT :limit""")
 _SUSPENDED = Query("SELECT id FROM account WHERE status <> 'active'")
 _GET = Query(f"SELECT {COLUMNS} FROM account WHERE id = :account")
 _BY_EMAIL = Query(f"SELECT {COLUMNS} FROM account WHERE email_key = :key")
@@ -80,6 +98,12 @@ def profiles(db: Database, workspace: WorkspaceRef) -> list[Profile]:
     number = workspace.number
     rows = _PROFILES.rows(db, workspace=number)
     return [Profile(Account(*row[:-3]), number, *row[-3:]) for row in rows]
+
+
+def find(db: Database, wanted: Wanted, after: int, limit: int) -> list[Profile]:
+    """Of any workspace, by their ids: those above that one."""
+    rows = _FOUND.rows(db, after=after, limit=limit, **wanted._asdict())
+    return [Profile(Account(*row[:-4]), row[-1], *row[-4:-1]) for row in rows]
 
 
 def suspended(db: Database) -> list[int]:

@@ -64,6 +64,13 @@ _PUBLIC = Query(f"""SELECT {_COLUMNS} FROM conversation c INDEXED BY conversatio
         SELECT 1 FROM participant p WHERE p.conversation = c.id AND p.user_id = :user_id
         AND p.left_offset IS NULL)
     ORDER BY coalesce(c.last_message_at, c.created_at) DESC, c.id DESC""")
+_EVERYWHERE = Query(f"""SELECT {_COLUMNS}, s.number FROM conversation c
+    JOIN chat h ON h.conversation = c.id
+    JOIN scope s ON s.id = c.scope AND s.type = 'workspace'
+    WHERE c.status = 'open' AND c.id > :after
+    AND (:workspace IS NULL OR s.number = :workspace)
+    AND (:text IS NULL OR instr(lower(c.name), lower(:text)))
+    ORDER BY c.id LIMIT :limit""")
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
@@ -84,6 +91,15 @@ def public(db: Database, workspace: WorkspaceRef, account: int) -> list[ListedCh
     """Those that the account may join, and is not in; newest activity first."""
     rows = _PUBLIC.rows(db, user_id=accounts.user_id(account), scope=workspace.scope)
     return [_listed(row) for row in rows]
+
+
+def everywhere(
+    db: Database, workspace: int | None, text: str | None, after: int, limit: int
+) -> list[tuple[ListedChat, int]]:
+    """For operators: with their workspaces, by their ids, those above that one; of one workspace,
+    or whose name has the text in it."""
+    rows = _EVERYWHERE.rows(db, workspace=workspace, text=text, after=after, limit=limit)
+    return [(_listed(row[:-1]), row[-1]) for row in rows]
 
 
 def _mine(row: Row) -> MyChat:

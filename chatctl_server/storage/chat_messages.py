@@ -51,6 +51,16 @@ _STATE = f"""{COLUMNS},
     (SELECT json_group_array(json_array(emoji, user_id)) FROM (
         SELECT emoji, user_id FROM reaction x WHERE x.message = message.id
         ORDER BY x.event_offset))"""
+SCAN = 100_000  # messages that one query looks at
+_NEWEST = Query("SELECT max(id) FROM message")
+_OF_CHAT = Query("SELECT conversation FROM message WHERE id = :message")
+_EVERYWHERE = Query(f"""SELECT {_STATE} FROM message
+    WHERE id < :before AND id >= :since AND deleted_at IS NULL
+    AND (:text IS NULL OR instr(lower(content), lower(:text)))
+    AND conversation IN (SELECT c.id FROM conversation c JOIN chat h ON h.conversation = c.id
+        JOIN scope s ON s.id = c.scope
+        WHERE c.status = 'open' AND (:workspace IS NULL OR s.number = :workspace))
+    ORDER BY id DESC LIMIT :limit""")
 _CHAT_OF = Query("SELECT conversation FROM message WHERE id = :message AND deleted_at IS NULL")
 _ONE = Query(f"""SELECT {_STATE} FROM message
     WHERE id = :message AND conversation = :conversation""")
@@ -93,6 +103,31 @@ def find(db: Database, account: int, message_id: int) -> ChatRef:
         return chats.find_mine(db, account, chat or 0).ref
     except errors.ConversationNotFound:
         raise not_found(message_id) from None
+
+
+def find_any(db: Database, message_id: int, workspace: int | None) -> ChatRef:
+    """For operators: the chat of a message, also of a deleted one. Raises MessageNotFound."""
+    is_number = 0 < message_id < chats.NO_ID
+    chat = _OF_CHAT.value(db, message=message_id) if is_number else None
+    try:
+        return chats.find_any(db, chat or 0, workspace).ref
+    except errors.ConversationNotFound:
+        raise not_found(message_id) from None
+
+
+def newest(
+    db: Database, workspace: int | None, text: str | None, before_id: int, limit: int
+) -> tuple[list[MessageState], int | None]:
+    """For operators: of all open chats, newest first, with the text in them; and where to go on,
+    None where there are no older ones. Looks at 100,000 messages."""
+    since = max(0, min(before_id, (_NEWEST.value(db) or 0) + 1) - SCAN)
+    rows = _EVERYWHERE.rows(
+        db, workspace=workspace, text=text, before=before_id, since=since, limit=limit
+    )
+    found = _states(rows)
+    if len(found) == limit:
+        return found, found[-1].message.id
+    return found, since or None
 
 
 def not_found(message_id: int) -> errors.MessageNotFound:

@@ -46,6 +46,10 @@ _FIND = Query("""SELECT c.scope, c.kind, s.number, p.role FROM conversation c
     LEFT JOIN participant p ON p.conversation = c.id AND p.user_id = :user_id
         AND p.left_offset IS NULL
     WHERE c.id = :chat AND c.status = 'open'""")
+_FIND_ANY = Query("""SELECT c.scope, c.kind, s.number FROM conversation c
+    JOIN chat h ON h.conversation = c.id
+    JOIN scope s ON s.id = c.scope AND s.type = 'workspace'
+    WHERE c.id = :chat AND c.status = 'open' AND (:workspace IS NULL OR s.number = :workspace)""")
 _GET = Query("""SELECT c.kind, c.name, h.description, h.created_by, c.created_at, h.updated_at
     FROM conversation c JOIN chat h ON h.conversation = c.id
     WHERE c.id = :chat AND c.scope = :scope AND c.status = 'open'""")
@@ -78,6 +82,16 @@ def find(db: Database, account: int, chat: int) -> FoundChat:
         raise errors.ConversationNotFound(f"There is no chat {chat}", field="chat_id")
     scope, kind, workspace, role = row
     return FoundChat(ChatRef(chat, scope), kind, workspace, role)
+
+
+def find_any(db: Database, chat: int, workspace: int | None) -> FoundChat:
+    """For operators: of that workspace, or of any. Raises ConversationNotFound."""
+    is_number = 0 < chat < NO_ID
+    row = _FIND_ANY.row(db, chat=chat, workspace=workspace) if is_number else None
+    if row is None:
+        raise errors.ConversationNotFound(f"There is no chat {chat}", field="chat_id")
+    scope, kind, number = row
+    return FoundChat(ChatRef(chat, scope), kind, number, None)
 
 
 def find_mine(db: Database, account: int, chat: int) -> FoundChat:

@@ -58,6 +58,9 @@ _REMOVE_CREATED = Query("""DELETE FROM event
     WHERE conversation = :conversation AND class = 'state' AND type GLOB '*.created'
     RETURNING id""")
 _TYPES = Query("SELECT value FROM json_each(:names) WHERE value GLOB :type_glob")
+_OF_ACCOUNT = Query("""SELECT id, type, payload FROM event INDEXED BY event_account
+    WHERE json_extract(payload, '$.account_id') = :account
+    AND type >= 'account.' AND type < 'account/'""")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
@@ -198,6 +201,23 @@ def redact_message(db: Database, offset: int) -> None:
     if found is not None and isinstance(found.payload, events.WITH_TEXT):
         emptied = events.without_text(found.payload)
         _REDACT.run(db, payload=events.encode(emptied).decode(), offset=offset)
+
+
+def redact_name(db: Database, offset: int) -> None:
+    """Takes the sender's name out of the event that posted or edited a message."""
+    found = one(db, offset)
+    if found is not None and isinstance(found.payload, events.WITH_TEXT):
+        nameless = msgspec.structs.replace(found.payload, nickname="")
+        _REDACT.run(db, payload=events.encode(nameless).decode(), offset=offset)
+
+
+def redact_account(db: Database, account: int) -> None:
+    """Takes what names a person out of the events that made and changed an account."""
+    for offset, type_name, payload in _OF_ACCOUNT.rows(db, account=account):
+        named = events.decode(type_name, payload)
+        nameless = events.without_name(named)
+        if nameless != named:
+            _REDACT.run(db, payload=events.encode(nameless).decode(), offset=offset)
 
 
 def _row(entry: events.Event) -> tuple[int | str | None, ...]:

@@ -51,6 +51,8 @@ _GET = Query(f"SELECT {COLUMNS} FROM workspace WHERE id = :number AND deleted_at
 _BY_NAME = Query(f"SELECT {COLUMNS} FROM workspace WHERE name_key = :key")
 _OF_ACCOUNT = Query(f"""SELECT {COLUMNS} FROM workspace WHERE deleted_at IS NULL
     AND id IN (SELECT workspace FROM workspace_member WHERE account = :account) ORDER BY id""")
+_ALL = Query(f"""SELECT {COLUMNS} FROM workspace WHERE deleted_at IS NULL AND id > :after
+    ORDER BY id LIMIT :limit""")
 _HOME = Query("SELECT home FROM account WHERE id = :account")
 _ANYBODY = Query("SELECT 1 FROM workspace_member WHERE workspace = :workspace LIMIT 1")
 _OTHER_OWNER = Query("""SELECT 1 FROM workspace_member
@@ -103,6 +105,11 @@ def role(db: Database, ref: WorkspaceRef, account: int) -> Role | None:
 def of_account(db: Database, account: int) -> list[Workspace]:
     """Those that it is in, by their ids."""
     return [Workspace(*row) for row in _OF_ACCOUNT.rows(db, account=account)]
+
+
+def page(db: Database, after: int, limit: int) -> list[Workspace]:
+    """For operators: those above that number."""
+    return [Workspace(*row) for row in _ALL.rows(db, after=after, limit=limit)]
 
 
 def is_empty(db: Database, ref: WorkspaceRef) -> bool:

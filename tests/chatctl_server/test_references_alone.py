@@ -36,6 +36,7 @@ MAKE_REFERENCES = {
     "actions/chats.py": "of what it has made",
     "actions/conversations.py": "of what it has made",
     "storage/chats.py": "the finders",
+    "storage/account_erasures.py": "an account over all chats",
     "storage/chat_stays.py": "of a workspace's own",
     "demo.py": "of what it has made",
     "actions/sessions.py": "the start and the stop end the sessions of all rooms",

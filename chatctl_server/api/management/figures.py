@@ -32,7 +32,7 @@ class Stored(NamedTuple):
     tags=("server",),
     summary="Figures for Prometheus",
     response_description="Prometheus text",
-    security=[{}, {"MetricsKey": []}, {"ApiKey": []}],
+    security=[{}, {"MetricsKey": []}],
     opt={
         "refuses": OPERATOR.refuses,
         "example": "# TYPE chatctl_messages_total counter\nchatctl_messages_total 2.0",

@@ -54,7 +54,10 @@ _HEADERS_OF_STATUS = {
     503: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
     507: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
 }
-TEAM = "/api/"
+TEAM = (
+    "/api/",
+    *(f"/management/{each}" for each in ("users", "workspaces", "chats", "messages")),
+)
 # Names that mean something else there, and texts of which none is wrong.
 OTHERWISE_IN_TEAM = {"user_id", "room_id", "sid", "code"}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

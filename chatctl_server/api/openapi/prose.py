@@ -20,6 +20,7 @@ What members say in a chat: posted, edited, deleted; threads, reactions, pins, a
 read.""",
     "moderation": "Bans keep users out, mutes keep them quiet, a kick disconnects.",
     "sync": "What the host product pulls: rooms, histories, and the whole.",
+    "team-operator": "Team chat for its operators: accounts, workspaces, chats, of everybody.",
     "keys": "Named keys for programs: each opens a part of the server, and may end.",
     "callbacks": """\
 Where the server tells the host product what happens: the URLs of the settings, and endpoints that

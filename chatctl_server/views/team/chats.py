@@ -93,6 +93,22 @@ def chat(chat_id: int, workspace: int, found: ChatSnapshot) -> Chat:
     )
 
 
+def listed(found: chat_lists.ListedChat, workspace: int) -> Chat:
+    """For an operator, who is in none."""
+    return Chat(
+        found.id,
+        workspace,
+        found.name,
+        chats.TYPES[found.kind],
+        chats.TYPES[found.kind],
+        tuple(found.members),
+        found.description,
+        accounts.account_id(found.created_by),
+        times.rfc3339(found.created_at),
+        times.rfc3339(found.updated_at),
+    )
+
+
 def item(found: chat_lists.MyChat, workspace: int, account: int) -> ChatItem:
     """For one of its members."""
     said = found.last_message

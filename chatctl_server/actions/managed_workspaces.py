@@ -1,0 +1,27 @@
+"""Workspaces, as an operator makes them and puts people into them."""
+
+from chatctl_server.actions import account_status, workspaces
+from chatctl_server.domain import events
+from chatctl_server.domain.event_types import Role
+from chatctl_server.storage import workspaces as stored
+from chatctl_server.storage.transaction import Tx
+from chatctl_server.storage.workspaces import Workspace, WorkspaceRef
+
+
+def create(
+    tx: Tx, actor: events.Actor, name: str, description: str, is_open: bool, owner: int | None
+) -> Workspace:
+    """``owner`` None: nobody is in it. Raises what ``workspaces.create`` raises, or
+    AccountNotFound."""
+    made = workspaces.create(tx, actor, name, description, is_open=is_open)
+    if owner is not None:
+        add_member(tx, actor, made.ref, owner, "owner")
+    return stored.get(tx.db, made.id)
+
+
+def add_member(
+    tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int, role: Role
+) -> events.Event | None:
+    """None for who is in it already. Raises AccountNotFound."""
+    account_status.check_there(tx, account)
+    return workspaces.add_member(tx, actor, ref, account, role)

@@ -1,0 +1,258 @@
+"""Chats and their members, as an operator manages them."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency, Provide
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from chatctl_server import errors
+from chatctl_server.actions import chats, managed_chats
+from chatctl_server.api import caller
+from chatctl_server.api.context import GivenContext
+from chatctl_server.api.parameters import AnyRequest, paged
+from chatctl_server.api.team.chat_bodies import CreateChat, Named, people
+from chatctl_server.api.team.operator.reach import REACH, Reach, narrowed
+from chatctl_server.domain.event_types import Role
+from chatctl_server.storage import chat_lists, workspaces
+from chatctl_server.storage import chats as stored
+from chatctl_server.storage.chats import FoundChat
+from chatctl_server.storage.history_pages import LATEST
+from chatctl_server.storage.sql import Database
+from chatctl_server.views.fields import means
+from chatctl_server.views.team import chats as views
+from chatctl_server.views.team.fields import AccountId, ChatId
+
+T = TypeVar("T")
+OnlyWorkspace = FromQuery[Annotated[int | None, means("Only of this one: its number", 0)]]
+Text = Annotated[
+    str | None,
+    QueryParameter(name="q", max_length=255),
+    means("Only those with this text in the name", "lunch"),
+]
+After = Annotated[
+    int, QueryParameter(name="after", ge=0, le=LATEST), means("Only those with an id above it", 0)
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many", 10)]
+KNOWN = ResponseSpec(
+    views.Chat, generate_examples=False, description="The Single that the two have already"
+)
+
+
+class MakeChat(CreateChat, frozen=True, kw_only=True):
+    owner: Annotated[int, means("The user who owns it", 1, ge=1, le=LATEST)]
+    workspace: (
+        Annotated[int, means("The workspace that it is in; 0, or that of the key", ge=0, le=LATEST)]
+        | None
+    ) = None
+
+
+class ChangeAnyChat(msgspec.Struct, frozen=True):
+    """What is left out stays."""
+
+    name: views.ChatName | None = None
+    description: Annotated[str, means("What it is for, at most 4,096 bytes")] | None = None
+    owner: Annotated[int, means("The member who owns it from now on", ge=1, le=LATEST)] | None = (
+        None
+    )
+
+
+class GiveRole(msgspec.Struct, frozen=True):
+    role: Annotated[
+        Role, means("`owner`, `admin` or `member`; `owner` makes the old one a member", "admin")
+    ]
+
+
+class AnyChat:
+    """The chat that the path names, where the caller reaches its workspace."""
+
+    def __init__(
+        self,
+        request: AnyRequest,
+        context: GivenContext,
+        reach: Reach,
+        chat_id: FromPath[ChatId],
+    ) -> None:
+        self.id = chat_id
+        self.who = caller.of(request.scope)
+        self._reach = reach
+        self._store = context.store
+
+    async def find(self) -> FoundChat:
+        """Raises ConversationNotFound."""
+        return await self._store.read(stored.find_any, self.id, self._reach)
+
+    async def run(self, action: Callable[..., T], *arguments: Any) -> T:
+        ref = (await self.find()).ref
+        return await self._store.write(action, self.who.actor(), ref, *arguments)
+
+    async def show(self) -> views.Chat:
+        return await self._store.read(_shown, self.id, self._reach)
+
+
+Subject = NamedDependency[AnyChat]
+SUBJECT = {**REACH, "subject": Provide(AnyChat, sync_to_thread=False)}
+
+
+class AllChats(Controller):
+    path = "/management/chats"
+    tags = ("team-operator",)
+    dependencies = SUBJECT
+
+    @get(
+        "/",
+        summary="List all chats",
+        response_description="The chats, by their ids; the header `Link` has the next page",
+        opt={"refuses": (errors.WorkspaceNotFound,)},
+    )
+    async def list_all_chats(
+        self,
+        context: GivenContext,
+        reach: Reach,
+        workspace: OnlyWorkspace = None,
+        text: Text = None,
+        after: After = 0,
+        limit: Limit = 100,
+    ) -> Response[list[views.Chat]]:
+        """Of every workspace, or of one."""
+        only = narrowed(reach, workspace)
+        everywhere = chat_lists.everywhere
+        found = await context.store.read(everywhere, only, text, after, limit + 1)
+        shown = [views.listed(*each) for each in found[:limit]]
+        following = None
+        if len(found) > limit:
+            asked = {"workspace": workspace, "q": text}
+            following = {**asked, "after": shown[-1].id, "limit": limit}
+        return paged(shown, "/management/chats", following)
+
+    @post(
+        "/",
+        status_code=201,
+        summary="Make a chat for somebody",
+        response_description="The new chat",
+        responses={200: KNOWN},
+        opt={
+            "refuses": (
+                errors.BadText,
+                errors.WorkspaceNotFound,
+                errors.AccountNotFound,
+                errors.NameTaken,
+            )
+        },
+    )
+    async def make_chat(
+        self, request: AnyRequest, context: GivenContext, reach: Reach, data: JSONBody[MakeChat]
+    ) -> Response[views.Chat]:
+        """By the rules of each type, as if its owner made it."""
+        number = narrowed(reach, data.workspace) or 0
+        ref = (await context.store.read(workspaces.get, number)).ref
+        made = await context.store.write(
+            chats.open_chat,
+            caller.of(request.scope).actor(),
+            ref,
+            data.kind,
+            data.name,
+            data.owner,
+            data.members,
+            data.description or "",
+        )
+        shown = await context.store.read(_shown, made.ref.id, reach)
+        return Response(shown, status_code=201 if made.is_new else 200)
+
+    @get(
+        "/{chat_id:int}",
+        summary="Show any chat",
+        response_description="The chat",
+    )
+    async def show_any_chat(self, subject: Subject) -> views.Chat:
+        """By its id."""
+        return await subject.show()
+
+    @patch(
+        "/{chat_id:int}",
+        summary="Change any chat, or give it another owner",
+        response_description="The chat as it is now",
+        opt={"refuses": (errors.NameTaken,)},
+    )
+    async def change_any_chat(self, subject: Subject, data: JSONBody[ChangeAnyChat]) -> views.Chat:
+        """The new owner is a member of it; the old one stays as a member."""
+        await subject.run(managed_chats.change, data.name, data.description, data.owner)
+        return await subject.show()
+
+    @delete(
+        "/{chat_id:int}",
+        status_code=204,
+        summary="Delete any chat",
+        response_description="Nobody finds it any more",
+    )
+    async def delete_any_chat(self, subject: Subject) -> None:
+        """For good, with its messages."""
+        await subject.run(chats.delete)
+
+
+class MembersOfChat(Controller):
+    path = "/management/chats/{chat_id:int}/members"
+    tags = ("team-operator",)
+    dependencies = SUBJECT
+
+    @get(
+        "/",
+        summary="Who is in any chat",
+        response_description="Its members, in the order in which they came",
+    )
+    async def list_members_of_chat(
+        self, context: GivenContext, subject: Subject
+    ) -> list[views.ChatMember]:
+        """With their roles."""
+        return await _members(context, subject)
+
+    @post(
+        "/",
+        status_code=201,
+        summary="Add members to any chat",
+        response_description="Those who were not in it before",
+        opt={"refuses": (errors.AccountNotFound,)},
+    )
+    async def add_members_to_chat(
+        self, context: GivenContext, subject: Subject, data: JSONBody[Named]
+    ) -> list[views.ChatMember]:
+        """People of its workspace. Nobody is added to a Single."""
+        added = await subject.run(chats.add, people(data))
+        return [each for each in await _members(context, subject) if each.user_id in added]
+
+    @patch(
+        "/{member_id:int}",
+        summary="Give a member of any chat another role",
+        response_description="The chat",
+        opt={"refuses": (errors.OwnerMustTransfer,)},
+    )
+    async def set_role_in_chat(
+        self, subject: Subject, member_id: FromPath[AccountId], data: JSONBody[GiveRole]
+    ) -> views.Chat:
+        """A new owner takes the place of the old one."""
+        await subject.run(chats.set_role, min(member_id, LATEST), data.role)
+        return await subject.show()
+
+    @delete(
+        "/{member_id:int}",
+        status_code=204,
+        summary="Remove a member of any chat",
+        response_description="The user is in it no more",
+        opt={"refuses": (errors.InvalidInput, errors.OwnerMustTransfer)},
+    )
+    async def remove_member_of_chat(self, subject: Subject, member_id: FromPath[AccountId]) -> None:
+        """Its owner stays until it has another."""
+        await subject.run(chats.remove, (min(member_id, LATEST),))
+
+
+def _shown(db: Database, chat_id: int, reach: int | None) -> views.Chat:
+    found = stored.find_any(db, chat_id, reach)
+    return views.chat(chat_id, found.workspace, stored.get(db, found.ref))
+
+
+async def _members(context: GivenContext, subject: AnyChat) -> list[views.ChatMember]:
+    rows = await context.store.read(stored.members, (await subject.find()).ref)
+    return [views.member(subject.id, each) for each in rows]

@@ -1,0 +1,267 @@
+"""Workspaces, their members and invites, as an operator manages them."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from chatctl_server import errors
+from chatctl_server.actions import invites as invite_actions
+from chatctl_server.actions import managed_workspaces
+from chatctl_server.actions import workspaces as actions
+from chatctl_server.api import caller
+from chatctl_server.api.context import GivenContext
+from chatctl_server.api.parameters import AnyRequest, paged
+from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
+from chatctl_server.api.team.workspace_bodies import ChangeWorkspace, CreateInvite, SetRole
+from chatctl_server.domain import times
+from chatctl_server.storage import accounts, invites, workspaces
+from chatctl_server.storage.history_pages import LATEST
+from chatctl_server.storage.workspaces import WorkspaceRef
+from chatctl_server.views.fields import means
+from chatctl_server.views.team import accounts as account_views
+from chatctl_server.views.team import workspaces as views
+from chatctl_server.views.team.fields import AccountId
+
+T = TypeVar("T")
+NOT_THERE = (errors.NotFound, errors.WorkspaceNotFound)
+OF_A_MEMBER = (*NOT_THERE, errors.AccountNotFound)
+After = Annotated[
+    int,
+    QueryParameter(name="after", ge=-1, le=LATEST),
+    means("Only those with a number above it", 0),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many", 10)]
+Force = Annotated[bool, means("Also while somebody is in it", True)]
+CodeOrNumber = Annotated[str, means("The invite's code, or its number", "1")]
+
+
+class MakeWorkspace(msgspec.Struct, frozen=True):
+    name: views.Name
+    description: views.Description = ""
+    is_open: views.IsOpen = False
+    owner: Annotated[int | None, means("The user who owns it; null: nobody does yet")] = None
+
+
+class AddMember(msgspec.Struct, frozen=True):
+    user_id: Annotated[int, means("The user's number", 1, ge=1, le=LATEST)]
+    role: account_views.RoleName = "member"
+
+
+class TargetWorkspace:
+    """The workspace that the path names, where the caller reaches it."""
+
+    def __init__(
+        self,
+        request: AnyRequest,
+        context: GivenContext,
+        reach: Reach,
+        workspace_id: FromPath[account_views.WorkspaceId],
+    ) -> None:
+        self._number = narrowed(reach, min(workspace_id, LATEST))
+        self._actor = caller.of(request.scope).actor()
+        self._store = context.store
+
+    async def get(self) -> workspaces.Workspace:
+        """Raises WorkspaceNotFound."""
+        return await self._store.read(workspaces.get, self._number)
+
+    async def ref(self) -> WorkspaceRef:
+        return (await self.get()).ref
+
+    async def run(self, action: Callable[..., T], *arguments: Any) -> T:
+        return await self._store.write(action, self._actor, await self.ref(), *arguments)
+
+
+Subject = NamedDependency[TargetWorkspace]
+SUBJECT = {**REACH, "subject": Provide(TargetWorkspace, sync_to_thread=False)}
+
+
+class AllWorkspaces(Controller):
+    path = "/management/workspaces"
+    tags = ("team-operator",)
+    dependencies = SUBJECT
+
+    @get(
+        "/",
+        summary="List all workspaces",
+        response_description="The workspaces, by number; the header `Link` has the next page",
+    )
+    async def list_all_workspaces(
+        self, context: GivenContext, reach: Reach, after: After = -1, limit: Limit = 100
+    ) -> Response[list[views.WorkspaceObject]]:
+        """A named key sees its own."""
+        if reach is not None:
+            only = await context.store.read(workspaces.get, reach)
+            return Response([views.workspace(only)])
+        found = await context.store.read(workspaces.page, after, limit + 1)
+        shown = [views.workspace(each) for each in found[:limit]]
+        has_more = len(found) > limit
+        following = {"after": shown[-1].id, "limit": limit} if has_more else None
+        return paged(shown, "/management/workspaces", following)
+
+    @post(
+        "/",
+        summary="Make a workspace",
+        response_description="The new workspace",
+        opt={
+            **ADMIN_KEY,
+            "refuses": (errors.BadText, errors.NameTaken, errors.AccountNotFound),
+        },
+    )
+    async def make_workspace(
+        self, request: AnyRequest, context: GivenContext, data: JSONBody[MakeWorkspace]
+    ) -> views.WorkspaceObject:
+        """Of the user that is named, or of nobody until a member is made its owner."""
+        actor = caller.of(request.scope).actor()
+        arguments = data.name, data.description, data.is_open, data.owner
+        made = await context.store.write(managed_workspaces.create, actor, *arguments)
+        return views.workspace(made)
+
+    @get(
+        "/{workspace_id:int}",
+        summary="Show any workspace",
+        response_description="The workspace",
+        opt={"refuses": NOT_THERE},
+    )
+    async def show_any_workspace(self, subject: Subject) -> views.WorkspaceObject:
+        """By its number."""
+        return views.workspace(await subject.get())
+
+    @patch(
+        "/{workspace_id:int}",
+        summary="Change any workspace",
+        response_description="The workspace as it is now",
+        opt={"refuses": (*NOT_THERE, errors.BadText, errors.NameTaken)},
+    )
+    async def change_any_workspace(
+        self, subject: Subject, data: JSONBody[ChangeWorkspace]
+    ) -> views.WorkspaceObject:
+        """What is left out stays."""
+        arguments = data.name, data.description, data.is_open
+        return views.workspace(await subject.run(actions.change, *arguments))
+
+    @delete(
+        "/{workspace_id:int}",
+        summary="Delete any workspace",
+        response_description="It is gone, with its chats",
+        opt={**ADMIN_KEY, "refuses": (*NOT_THERE, errors.Conflict)},
+    )
+    async def delete_any_workspace(self, subject: Subject, force: FromQuery[Force] = False) -> None:
+        """While anybody is in it, 409 unless `force=true`. Workspace 0 stays: 400."""
+        while not await subject.run(actions.delete, force):
+            pass
+
+
+class MembersOfWorkspace(Controller):
+    path = "/management/workspaces/{workspace_id:int}/members"
+    tags = ("team-operator",)
+    dependencies = SUBJECT
+
+    @get(
+        "/",
+        summary="List the members of any workspace",
+        response_description="The members, by their ids",
+        opt={"refuses": NOT_THERE},
+    )
+    async def list_members_of_workspace(
+        self, context: GivenContext, subject: Subject
+    ) -> list[account_views.User]:
+        """With their roles in it."""
+        found = await context.store.read(accounts.profiles, await subject.ref())
+        return [account_views.user(each) for each in found]
+
+    @post(
+        "/",
+        summary="Put somebody into any workspace",
+        response_description="The member as they are now",
+        opt={**ADMIN_KEY, "refuses": OF_A_MEMBER},
+    )
+    async def add_member_to_workspace(
+        self, context: GivenContext, subject: Subject, data: JSONBody[AddMember]
+    ) -> account_views.User:
+        """Without an invite. Who is in it keeps their role."""
+        await subject.run(managed_workspaces.add_member, data.user_id, data.role)
+        return await _member(context, await subject.ref(), data.user_id)
+
+    @patch(
+        "/{user_id:int}",
+        summary="Give a member of any workspace another role",
+        response_description="The member as they are now",
+        opt={"refuses": (*OF_A_MEMBER, errors.LastOwner)},
+    )
+    async def set_role_in_workspace(
+        self,
+        context: GivenContext,
+        subject: Subject,
+        user_id: FromPath[AccountId],
+        data: JSONBody[SetRole],
+    ) -> account_views.User:
+        """The last owner stays one: 400."""
+        account = min(user_id, LATEST)
+        await subject.run(actions.set_role, account, data.role)
+        return await _member(context, await subject.ref(), account)
+
+    @delete(
+        "/{user_id:int}",
+        summary="Remove a member of any workspace",
+        response_description="They are not in it any more, nor in its chats",
+        opt={"refuses": (*OF_A_MEMBER, errors.LastOwner)},
+    )
+    async def remove_member_of_workspace(
+        self, subject: Subject, user_id: FromPath[AccountId]
+    ) -> None:
+        """Chats that they own pass to the oldest admin, else to the oldest member."""
+        await subject.run(actions.remove_member, min(user_id, LATEST))
+
+
+class InvitesOfWorkspace(Controller):
+    path = "/management/workspaces/{workspace_id:int}/invites"
+    tags = ("team-operator",)
+    dependencies = SUBJECT
+
+    @post(
+        "/",
+        summary="Invite somebody into any workspace",
+        response_description="The code, which is shown this once, and a link with it",
+        opt={"refuses": (*NOT_THERE, errors.BadText)},
+    )
+    async def invite_to_workspace(
+        self, context: GivenContext, subject: Subject, data: JSONBody[CreateInvite]
+    ) -> views.MadeInvite:
+        """It is good for a member, a week and one use, unless the body says otherwise."""
+        arguments = data.role, data.email, data.expires_in, data.max_uses
+        code, invite = await subject.run(invite_actions.create, *arguments)
+        return views.made_invite(code, invite, context.settings.public_url or context.address)
+
+    @get(
+        "/",
+        summary="List the invites into any workspace that still count",
+        response_description="The invites, in the order in which they were made",
+        opt={"refuses": NOT_THERE},
+    )
+    async def list_invites_to_workspace(
+        self, context: GivenContext, subject: Subject
+    ) -> list[views.InviteObject]:
+        """Without their codes."""
+        found = await context.store.read(invites.open_of, await subject.ref(), times.now())
+        return [views.invite(each) for each in found]
+
+    @delete(
+        "/{code:str}",
+        summary="Revoke an invite into any workspace",
+        response_description="It counts no more",
+        opt={"refuses": (*NOT_THERE, errors.CodeNotFound)},
+    )
+    async def revoke_invite_to_workspace(
+        self, subject: Subject, code: FromPath[CodeOrNumber]
+    ) -> None:
+        """By its code or its number."""
+        await subject.run(invite_actions.revoke, code)
+
+
+async def _member(context: GivenContext, ref: WorkspaceRef, account: int) -> account_views.User:
+    return account_views.user(await context.store.read(accounts.profile, account, ref.number))
