@@ -123,7 +123,7 @@ class ChatLists:
         return (await self._fresh(workspace, account)).encoded()
 
     async def unread(self, workspace: WorkspaceRef, account: int) -> list[Unread]:
-        """By chat: what ``unread.counts`` says."""
+        """Of each chat, by its number."""
         kept = await self._fresh(workspace, account)
         found = [each.unread for each in kept.items.values() if each.unread is not None]
         return sorted(found, key=lambda each: each.chat_id)

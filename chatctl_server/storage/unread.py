@@ -1,4 +1,4 @@
-"""What a user has not read: counted from the cursor, never stored.
+"""What a user has not read, as parts of queries: counted from the cursor, never stored.
 
 Of a chat it is the range of seq above the cursor, without the user's own messages and those that
 were deleted: two ranges of an index, however long the first one is.
@@ -7,10 +7,6 @@ were deleted: two ranges of an index, however long the first one is.
 from typing import Final
 
 import msgspec
-
-from chatctl_server.domain import accounts
-from chatctl_server.storage.sql import Database, Query
-from chatctl_server.storage.workspaces import WorkspaceRef
 
 
 class Unread(msgspec.Struct, frozen=True):
@@ -42,12 +38,3 @@ MINE: Final = f"""SELECT c.id AS chat, c.last_seq AS last_seq, {CURSOR} AS seq
         FROM participant p JOIN conversation c ON c.id = p.conversation
         WHERE p.user_id = :user_id AND p.left_offset IS NULL
         AND c.scope = :scope AND c.status = 'open'"""
-_COUNTS = Query(f"""WITH mine AS MATERIALIZED ({MINE})
-    SELECT mine.chat, {COUNTED}, {MENTIONS}, {LAST_READ}
-    FROM mine ORDER BY mine.chat""")
-
-
-def counts(db: Database, account: int, workspace: WorkspaceRef) -> list[Unread]:
-    """Of every chat of the workspace that the account is in, by id."""
-    rows = _COUNTS.rows(db, user_id=accounts.user_id(account), scope=workspace.scope)
-    return [Unread(*row) for row in rows]

@@ -25,7 +25,7 @@ from chatctl_server.domain import chat_events, events
 from chatctl_server.domain.event_types import Role
 from chatctl_server.domain.references import ChatRef, Kind
 from chatctl_server.live.chat_lists import ChatLists
-from chatctl_server.storage import chat_lists, engine, log, maintenance, unread
+from chatctl_server.storage import chat_lists, engine, log, maintenance
 from chatctl_server.storage import chats as stored
 from chatctl_server.storage import messages as stored_messages
 from chatctl_server.storage.transaction import Tx
@@ -243,10 +243,9 @@ class TeamMachine(RuleBasedStateMachine):
         for place in self.places:
             for who in range(1, 6):
                 found = {
-                    each.chat_id: each.unread_count for each in unread.counts(self.db, who, place)
+                    each.chat_id: each.unread_count
+                    for each in now_of(self.lists.unread(place, who))
                 }
-                kept = now_of(self.lists.unread(place, who))
-                assert kept == unread.counts(self.db, who, place)
                 assert found == {
                     self.refs[number].id: len(self.team.chats[number].unread(who))
                     for number in self.team.listed(place.number, who)

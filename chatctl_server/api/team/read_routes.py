@@ -15,7 +15,7 @@ from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.team.face import account_of
 from chatctl_server.api.team.paths import of_chat
 from chatctl_server.api.team.workspace_of import AskedWorkspace
-from chatctl_server.storage import chat_messages, chats, unread
+from chatctl_server.storage import chat_messages, chats
 from chatctl_server.storage.chat_messages import Receipt
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.fields import means
@@ -82,7 +82,7 @@ async def count_unread(
 ) -> list[UnreadEntry]:
     """Own messages are never unread, deleted ones neither."""
     membership = await asked.find()
-    found = await context.store.read_live(unread.counts, asked.account, membership.ref)
+    found = await context.chat_lists.unread(membership.ref, asked.account)
     return [UnreadEntry(*msgspec.structs.astuple(each)) for each in found]
 
 

@@ -6,7 +6,7 @@ from team import DEFAULT, Town
 from chatctl_server.actions import messages
 from chatctl_server.domain import chat_events, events
 from chatctl_server.domain.references import ChatRef
-from chatctl_server.storage import unread
+from chatctl_server.storage import chat_lists
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.unread import Unread
 
@@ -31,7 +31,8 @@ def test_unread_is_what_others_wrote_behind_the_cursor_and_did_not_delete(scene:
     town.chat("private", "quiet", anna)
 
     def counts() -> list[Unread]:
-        return town.scene.ask(unread.counts, anna.id, DEFAULT)  # type: ignore[no-any-return]
+        listed = town.scene.ask(chat_lists.mine, DEFAULT, anna.id)
+        return sorted((each.unread for each in listed), key=lambda each: each.chat_id)
 
     assert counts() == [Unread(1, 0, 0, None), Unread(2, 0, 0, None)]
     first = town.scene.run(say, chat, 1, bert.id, anna.id)
@@ -52,5 +53,5 @@ def test_a_chat_that_one_is_not_in_any_more_counts_nothing(scene: Offline) -> No
     chat = town.chat("private", "lunch", anna, bert)
     left = events.ParticipantLeft(f"u{bert.id}")
     town.scene.run(lambda tx, actor: tx.record(left, actor, chat))
-    assert town.scene.ask(unread.counts, bert.id, DEFAULT) == []
+    assert town.scene.ask(chat_lists.mine, DEFAULT, bert.id) == []
     town.close()
