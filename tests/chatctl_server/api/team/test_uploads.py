@@ -3,6 +3,7 @@
 import hashlib
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -238,3 +239,25 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
         assert office.on_disk() == []
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         office.stored(office.anna, ("large", b"x" * 1_000_000))
+
+
+def test_a_slow_upload_has_time_while_it_comes(tmp_path: Path) -> None:
+    """Where other bodies have three seconds for the whole."""
+    with filing(tmp_path, HANDSHAKE_TIMEOUT_SECONDS="1") as office:
+        content = b"s" * 5_000
+        body = form([("slow.bin", content)])
+        head = (
+            f"POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n"
+            f"Content-Length: {len(body)}\r\nAuthorization: Bearer {office.anna.token}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", office.server.port), 15) as client:
+            client.sendall(head.encode())
+            for start in range(0, len(body), 100):
+                client.sendall(body[start : start + 100])
+                time.sleep(0.1)
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+        assert office.get(office.anna, expected(content, "bin")).content == content
+        with socket.create_connection(("127.0.0.1", office.server.port), 15) as client:
+            client.sendall(head.encode() + body[:200])
+            assert client.recv(100) == b""
+        eventually(lambda: len(office.on_disk()) == 1)
