@@ -21,13 +21,20 @@ T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
 
 
-class OptionalJson(Request[Any, Any, Any]):
-    """Of a route whose body may be left out: what does not say that it is JSON is none."""
+class OptionalBody(Request[Any, Any, Any]):
+    """Of a route whose body may be left out: a blank one is none."""
 
     async def body(self) -> bytes:
         found = await super().body()
+        return found if found.strip() else b""
+
+
+class OptionalJson(OptionalBody):
+    """What does not say that it is JSON is none, either."""
+
+    async def body(self) -> bytes:
         is_json = "json" in self.headers.get("content-type", "").lower()
-        return found if is_json and found.strip() else b""
+        return await super().body() if is_json else b""
 
 
 UNIX_TIME = QueryParameter(ge=0, le=253_402_300_799)

@@ -27,10 +27,13 @@ class CreateChat(msgspec.Struct, frozen=True):
     chat_type: Annotated[chats.ChatType, means("In place of `type`, for older clients")] | None = (
         None
     )
-    members: Annotated[
-        People,
-        means("Who is in it, with or without its creator", [2, 3], max_length=MOST_PEOPLE),
-    ] = ()
+    members: (
+        Annotated[
+            People,
+            means("Who is in it, with or without its creator", [2, 3], max_length=MOST_PEOPLE),
+        ]
+        | None
+    ) = None
     description: views.Description | None = None
 
     @property

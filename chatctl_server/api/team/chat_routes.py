@@ -89,7 +89,7 @@ class Chats(Controller):
             data.kind,
             data.name,
             workspace.account,
-            data.members,
+            data.members or (),
             data.description or "",
         )
         found = await context.store.read_live(stored.get, made.ref)

@@ -7,7 +7,7 @@ from litestar.params import FromPath, JSONBody
 from chatctl_server import errors
 from chatctl_server.actions import chats
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import OptionalJson
+from chatctl_server.api.parameters import OptionalBody
 from chatctl_server.api.team.chat_bodies import ChangeMember, Named, people
 from chatctl_server.api.team.paths import of_chat
 from chatctl_server.api.team.target_chat import Subject, TargetChat
@@ -86,7 +86,7 @@ class ChatMembers(Controller):
         MEMBER,
         summary="Make a member the owner, an admin, or a member",
         response_description="The chat",
-        request_class=OptionalJson,
+        request_class=OptionalBody,
         opt={"refuses": REMOVING},
     )
     async def change_chat_member(

@@ -10,7 +10,7 @@ from chatctl_server import errors
 from chatctl_server.actions import chat_messages as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context, GivenContext
-from chatctl_server.api.parameters import AnyRequest, OptionalJson
+from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.team.message_bodies import React
 from chatctl_server.storage import chat_messages
 from chatctl_server.storage.chat_messages import MessageState
@@ -50,7 +50,7 @@ class Reactions(Controller):
     @delete(
         "/reactions",
         status_code=200,
-        request_class=OptionalJson,
+        request_class=OptionalBody,
         summary="Take a reaction back",
         response_description="The message",
         opt=REFUSES,

@@ -9,7 +9,7 @@ from chatctl_server import errors
 from chatctl_server.actions import accounts, logins, sign_ups
 from chatctl_server.api import caller, problems
 from chatctl_server.api.context import Context, GivenContext
-from chatctl_server.api.parameters import AnyRequest, OptionalJson
+from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.team import cookies, credentials
 from chatctl_server.api.team.account_bodies import Message, Refresh, ResetPassword, SignIn, SignUp
 from chatctl_server.domain import accounts as rules
@@ -105,7 +105,7 @@ async def _sign_in(request: AnyRequest, context: Context, data: SignIn) -> login
     tags=("accounts",),
     summary="Get the next pair of tokens",
     response_description="New tokens; the refresh token that was sent counts no more",
-    request_class=OptionalJson,
+    request_class=OptionalBody,
     opt={"asks_store": True, "refuses": (errors.Unauthorized, errors.AccountSuspended)},
 )
 async def refresh(

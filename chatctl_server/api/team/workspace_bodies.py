@@ -14,7 +14,7 @@ LONGEST = 366 * fields.DAY
 
 class CreateWorkspace(msgspec.Struct, frozen=True):
     name: workspaces.Name
-    description: workspaces.Description = ""
+    description: workspaces.Description | None = None
 
 
 class ChangeWorkspace(msgspec.Struct, frozen=True):

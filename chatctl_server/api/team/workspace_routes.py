@@ -86,7 +86,7 @@ class Workspaces(Controller):
     ) -> views.WorkspaceObject:
         """It takes members by invite, unless `is_open` is changed."""
         who = caller.of(request.scope)
-        arguments = who.actor(), who.account, data.name, data.description
+        arguments = who.actor(), who.account, data.name, data.description or ""
         return views.workspace(await context.store.write(actions.found, *arguments))
 
     @get(
