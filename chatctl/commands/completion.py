@@ -17,6 +17,9 @@ _ASKED = "--quiet --timeout 1s --lock-timeout 0.1 2>/dev/null"
 _LISTS = {
     "ENDPOINT": f"chatctl callbacks ls {_ASKED} | cut -f1,2 | tr '\\t' '\\n' | grep -vx events",
     "KEY": f"chatctl keys ls {_ASKED} | cut -f1",
+    "ACCOUNT": f"chatctl users ls {_ASKED} | cut -f3",
+    "WORKSPACE": f"chatctl workspaces ls {_ASKED} | cut -f1",
+    "CHAT": f"chatctl chats ls {_ASKED} | cut -f1",
 }
 _ROOMS = f"chatctl rooms ls {_ASKED} | cut -f2"
 # For fish: its candidates hold no tabs, and what is escaped in a cell is another name there.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from chatctl.commands import room_users
 from chatctl.commands.rooms import NO_WAS_ANSWERED, ask, check_terminal
-from chatctl.input import rooms, targets, times
+from chatctl.input import rooms, targets, team, times
 from chatctl.input.targets import MESSAGE
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
@@ -18,6 +18,12 @@ from chatctl.show import output
 from chatctl.show.visible import cell, visible
 
 _LONG_SECONDS = 3600  # that a user's messages may take
+_OF_CHATS = "/management/messages"
+_SHOWN = output.columns(
+    "id id number; chat_id chat number; seq seq number; sender_id sender number; "
+    "sender_name name; content text; created_at created time; edited_at edited time"
+)
+_REMOVED = output.columns("message_id MESSAGE number; changed CHANGED")
 _SAID = output.columns("message_id message id; seq seq number; created_at created time")
 
 
@@ -25,6 +31,7 @@ _SAID = output.columns("message_id message id; seq seq number; created_at create
     "say",
     "chatctl say lobby Back in ten minutes",
     "chatctl say lobby - --as alice <text",
+    "chatctl say chat:news The office closes at noon",
     exits=(3, 4, 5),
     changes=True,
 )
@@ -34,13 +41,16 @@ def say(
     room: RoomOption = None,
     user: Annotated[str | None, opt("--as", "Post as this user.", "USER")] = None,
 ) -> None:
-    """Post a message to a room, as the system or as a user."""
+    """Post a message to a room, or to a chat (chat:ID), as the system or as a user."""
     named, text = room_and_rest(words, room, "ROOM TEXT…")
-    body: Json = {"content": _content(text), "client_msg_id": str(uuid.uuid4())}
-    if user is not None:
-        body["user_id"] = user
+    content = _content(text)
     with connection.open(options, writes=True) as server:
-        posted = server.post(rooms.path(rooms.find_id(server, named), "messages"), body)
+        chat = team.find_chat(server, named)
+        posted = (
+            _said_in_room(server, named, content, user)
+            if chat is None
+            else _said_in_chat(server, chat, content, user)
+        )
     row = {"changed": not posted["duplicate"], **posted}
     if options.json:
         output.document(output.with_times(_SAID, row))
@@ -48,6 +58,36 @@ def say(
         output.line(visible(f"said in {named} as message {posted['message_id']}"))
     else:
         output.rows(options, _SAID, [row])
+
+
+def _said_in_room(server: Client, named: str, content: str, user: str | None) -> Json:
+    body: Json = {"content": content, "client_msg_id": str(uuid.uuid4())}
+    if user is not None:
+        body["user_id"] = user
+    return server.post(rooms.path(rooms.find_id(server, named), "messages"), body)
+
+
+def _said_in_chat(server: Client, chat: Json, content: str, user: str | None) -> Json:
+    """As what a room answers."""
+    body: Json = {"content": content}
+    if user is not None:
+        body["as_user"] = team.find(server, team.ACCOUNT, user)["id"]
+    posted = server.post(team.path(team.CHAT, chat, "messages"), body)
+    return {
+        "duplicate": False,
+        "message_id": posted["id"],
+        "seq": posted["seq"],
+        "created_at": posted["created_at"],
+    }
+
+
+@verb("show", "chatctl messages show 1207", "chatctl messages show 1207 --json", exits=(3, 4))
+def show(options: Options, message: Annotated[str, arg("MESSAGE_ID")]) -> None:
+    """Show a message of a chat, by its id."""
+    (number,) = targets.given([message], None, MESSAGE)
+    with connection.open(options) as server:
+        found = server.get(f"{_OF_CHATS}/{number}")
+    output.record(options, _SHOWN, found)
 
 
 @verb(
@@ -83,11 +123,33 @@ def rm(
     if dry_run or yes or since is not None:
         raise failures.usage("--since, --dry-run and --yes go with --user", "--user USER")
 
+    named, rest = room_and_rest(words, room, "ROOM MESSAGE_ID…")
+    if named.startswith(team.CHAT_PREFIX):
+        _rm_of_chat(options, named, targets.given(rest, source, MESSAGE))
+        return
+
     def act(server: Client, room_id: str, message_id: str) -> Json:
         return server.delete(rooms.path(room_id, "messages", message_id))
 
     said = Said("deleted", "was deleted already")
     bulk.each(options, MESSAGE, words, room, source, act=act, said=said)
+
+
+def _rm_of_chat(options: Options, named: str, wanted: list[str]) -> None:
+    """Each is of that chat, or nothing is done."""
+    with connection.open(options, writes=True) as server:
+        chat = team.find_chat(server, named)
+        for message_id in wanted:
+            found = server.get(f"{_OF_CHATS}/{message_id}")
+            if chat is None or found["chat_id"] != chat["id"]:
+                raise failures.Failure(
+                    "message_not_found", f"there is no message {message_id} in {named}", None, 404
+                )
+        done = [
+            {"message_id": int(each), **server.delete(f"{_OF_CHATS}/{each}", erase="true")}
+            for each in wanted
+        ]
+    output.rows(options, _REMOVED, done)
 
 
 def _rm_of_user(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
-from chatctl.input import rooms
+from chatctl.input import rooms, team
 from chatctl.link import connection, streams
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
@@ -13,7 +13,8 @@ from chatctl.shell.options import Options, RoomOption, RoomWords, only_room, opt
 from chatctl.show import output, sentences
 
 # What happens behind the room's back is not seen in it.
-_UNSEEN = ("room.created", "room.admins_set", "sync.requested")
+_UNSEEN = ("room.created", "room.admins_set", "sync.requested", "chat.created")
+_ENDS = ("room.closed", "chat.closed")
 _COLUMNS = output.columns(
     "at AT id; type TYPE id; message_id MESSAGE number; seq SEQ number; user_id USER id; "
     "content TEXT"
@@ -36,9 +37,13 @@ def watch(
     ] = None,
     count: Annotated[int | None, opt("--count", "End after this many.", "N", min=1)] = None,
 ) -> None:
-    """Follow what a room sees: messages, joins, bans and the like."""
+    """Follow what a room, or a chat (chat:ID), sees: messages, joins, bans and the like."""
     named = only_room(words, room)
     with connection.open(options, only_served=connection.NOT_FOLLOWED) as server:
+        chat = team.find_chat(server, named)
+        if chat is not None:
+            _follow(options, server, {"chat": chat["id"]}, since, count)
+            return
         found = rooms.find(server, named)
         room_id = str(found["room_id"])
         if since is None and "closed_at" in found:
@@ -48,17 +53,28 @@ def watch(
                 f"chatctl watch {room_id} --since 0, for what did",
                 404,
             )
-        try:
-            for event in islice(_seen(options, server, room_id, since), count):
-                _show(options, event)
-        except Failure as failure:
-            if failure.code == "resync_required" and failure.hint:
-                failure.hint = failure.hint.replace("after_seq=", "--since ")
-            raise
+        _follow(options, server, {"room": room_id}, since, count)
 
 
-def _seen(options: Options, server: Client, room_id: str, since: int | None) -> Iterator[Json]:
-    query: dict[str, str | int] = {"room": room_id}
+def _follow(
+    options: Options,
+    server: Client,
+    query: dict[str, str | int],
+    since: int | None,
+    count: int | None,
+) -> None:
+    try:
+        for event in islice(_seen(options, server, query, since), count):
+            _show(options, event)
+    except Failure as failure:
+        if failure.code == "resync_required" and failure.hint:
+            failure.hint = failure.hint.replace("after_seq=", "--since ")
+        raise
+
+
+def _seen(
+    options: Options, server: Client, query: dict[str, str | int], since: int | None
+) -> Iterator[Json]:
     after = None
     if since is None:
         after = streams.newest_offset(server)
@@ -68,7 +84,7 @@ def _seen(options: Options, server: Client, room_id: str, since: int | None) -> 
         if event["type"] in _UNSEEN:
             continue
         yield event
-        if event["type"] == "room.closed":
+        if event["type"] in _ENDS:
             return
 
 

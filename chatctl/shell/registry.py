@@ -20,6 +20,7 @@ from chatctl.commands import (
     callbacks_samples,
     callbacks_show,
     callbacks_tail,
+    chats,
     completion,
     config,
     connections,
@@ -42,7 +43,9 @@ from chatctl.commands import (
     sync,
     sync_pull,
     token,
+    users,
     watch,
+    workspaces,
 )
 from chatctl.link import connection
 from chatctl.shell import manual
@@ -84,7 +87,7 @@ NOUNS = {
     ),
     "room-users": ("A user, over all rooms.", (room_users.show, room_users.history)),
     "connections": ("Who is connected, over all rooms.", (connections.ls,)),
-    "messages": ("What was said in a room.", (messages.rm,)),
+    "messages": ("What was said in a room or a chat.", (messages.show, messages.rm)),
     "events": ("The log of all that happened.", (events.ls, events.tail, replay.replay)),
     "callbacks": (
         "What the server tells other programs.",
@@ -113,6 +116,37 @@ NOUNS = {
         "The database file.",
         (db.info, db.migrate, db.check, db.verify, db.backup, db.restore, db.prune, db.seed),
     ),
+    "users": (
+        "The accounts of team chat.",
+        (
+            users.ls,
+            users.create,
+            users.show,
+            users.suspend,
+            users.reactivate,
+            users.set_password,
+            users.reset_link,
+            users.sessions,
+            users.logout,
+            users.erase,
+            users.export,
+        ),
+    ),
+    "workspaces": (
+        "The workspaces of team chat, and who is in them.",
+        (
+            workspaces.ls,
+            workspaces.create,
+            workspaces.show,
+            workspaces.members,
+            workspaces.invite,
+            workspaces.rm,
+        ),
+    ),
+    "chats": (
+        "The chats of team chat, and who is in them.",
+        (chats.ls, chats.create, chats.show, chats.members, chats.transfer, chats.rm),
+    ),
     "keys": (
         "Keys of programs, each of which opens a part of the server.",
         (keys.ls, keys.create, keys.rotate, keys.rm),
@@ -127,6 +161,7 @@ GROUPS = (
         "Moderation",
         ("ban", "unban", "bans", "kick", "mute", "unmute", "mutes", "messages", "room-users"),
     ),
+    ("Team chat", ("users", "workspaces", "chats")),
     ("Identity", ("keys", "token")),
     ("Log", ("events",)),
     ("Callbacks", ("callbacks", "sync")),

@@ -70,6 +70,8 @@ _EVERYWHERE = Query(f"""SELECT {_COLUMNS}, s.number FROM conversation c
     WHERE c.status = 'open' AND c.id > :after
     AND (:workspace IS NULL OR s.number = :workspace)
     AND (:text IS NULL OR instr(lower(c.name), lower(:text)))
+    AND (:user_id IS NULL OR EXISTS (SELECT 1 FROM participant p WHERE p.conversation = c.id
+        AND p.user_id = :user_id AND p.left_offset IS NULL))
     ORDER BY c.id LIMIT :limit""")
 _numbers = msgspec.json.Decoder(list[int]).decode
 
@@ -93,12 +95,19 @@ def public(db: Database, workspace: WorkspaceRef, account: int) -> list[ListedCh
     return [_listed(row) for row in rows]
 
 
+class Wanted(NamedTuple):
+    """Of that workspace, with that user in it, with that text in its name; None means any."""
+
+    workspace: int | None
+    user_id: str | None
+    text: str | None
+
+
 def everywhere(
-    db: Database, workspace: int | None, text: str | None, after: int, limit: int
+    db: Database, wanted: Wanted, after: int, limit: int
 ) -> list[tuple[ListedChat, int]]:
-    """For operators: with their workspaces, by their ids, those above that one; of one workspace,
-    or whose name has the text in it."""
-    rows = _EVERYWHERE.rows(db, workspace=workspace, text=text, after=after, limit=limit)
+    """For operators: with their workspaces, by their ids, those above that one."""
+    rows = _EVERYWHERE.rows(db, after=after, limit=limit, **wanted._asdict())
     return [(_listed(row[:-1]), row[-1]) for row in rows]
 
 

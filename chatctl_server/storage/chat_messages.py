@@ -57,6 +57,7 @@ _OF_CHAT = Query("SELECT conversation FROM message WHERE id = :message")
 _EVERYWHERE = Query(f"""SELECT {_STATE} FROM message
     WHERE id < :before AND id >= :since AND deleted_at IS NULL
     AND (:text IS NULL OR instr(lower(content), lower(:text)))
+    AND (:user_id IS NULL OR sender = :user_id)
     AND conversation IN (SELECT c.id FROM conversation c JOIN chat h ON h.conversation = c.id
         JOIN scope s ON s.id = c.scope
         WHERE c.status = 'open' AND (:workspace IS NULL OR s.number = :workspace))
@@ -115,15 +116,21 @@ def find_any(db: Database, message_id: int, workspace: int | None) -> ChatRef:
         raise not_found(message_id) from None
 
 
+class Wanted(NamedTuple):
+    """Of that workspace, from that user, with that text in it; None means any."""
+
+    workspace: int | None
+    user_id: str | None
+    text: str | None
+
+
 def newest(
-    db: Database, workspace: int | None, text: str | None, before_id: int, limit: int
+    db: Database, wanted: Wanted, before_id: int, limit: int
 ) -> tuple[list[MessageState], int | None]:
-    """For operators: of all open chats, newest first, with the text in them; and where to go on,
-    None where there are no older ones. Looks at 100,000 messages."""
+    """For operators: of all open chats, newest first; and where to go on, None where there are no
+    older ones. Looks at 100,000 messages."""
     since = max(0, min(before_id, (_NEWEST.value(db) or 0) + 1) - SCAN)
-    rows = _EVERYWHERE.rows(
-        db, workspace=workspace, text=text, before=before_id, since=since, limit=limit
-    )
+    rows = _EVERYWHERE.rows(db, before=before_id, since=since, limit=limit, **wanted._asdict())
     found = _states(rows)
     if len(found) == limit:
         return found, found[-1].message.id

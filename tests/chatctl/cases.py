@@ -3,6 +3,7 @@
 ``{room}`` is the room it is about, in which ``mallory`` is banned, ``trudy`` is muted, and
 ``{message}`` is the last of two messages. ``{endpoint}`` is the URL of one where callbacks go; it
 is disabled, and ``{delivery}``, the only one to it, was given up. ``{key}`` is the name of a key.
+``{account}``, an e-mail, owns ``{workspace}``, and is in ``{chat}``, in which ``{said}`` was said.
 ``{source}`` is a backup, ``{new}`` a path where nothing is, ``{unborn}`` one where another command
 is making a database.
 """
@@ -23,6 +24,7 @@ Scene = Literal[
     "an ambiguous name",
     "an unknown endpoint",
     "an unknown key",
+    "an unknown account",
     "a held lock",
     "a newer schema",
     "a full disk",
@@ -71,6 +73,9 @@ UNKNOWN: Mapping[str, Errors] = {
     "{room}": ROOM,
     "{endpoint}": {"an unknown endpoint": Error("endpoint_not_found", exits.NOT_FOUND)},
     "{key}": {"an unknown key": Error("key_not_found", exits.NOT_FOUND)},
+    "{account}": {"an unknown account": Error("user_not_found", exits.NOT_FOUND)},
+    "{workspace}": {"an unknown account": Error("workspace_not_found", exits.NOT_FOUND)},
+    "{chat}": {"an unknown account": Error("conversation_not_found", exits.NOT_FOUND)},
     "{delivery}": {"an unknown endpoint": Error("delivery_not_found", exits.NOT_FOUND)},
 }
 NO_SERVER: Errors = {"the server is away": Error("usage", exits.USAGE)}
@@ -134,6 +139,7 @@ CASES = {
     "room-users show": _read("room-users show anna"),
     "room-users history": _read("room-users history anna --all"),
     "connections ls": _read("connections ls"),
+    "messages show": _read("messages show {said}"),
     "messages rm": _change("messages rm {room} {message}"),
     "events ls": _read("events ls --room {room}"),
     "events tail": _read("events tail --room {room}"),
@@ -179,6 +185,34 @@ CASES = {
     ),
     "db prune": _change("db prune --older-than 1d --yes", SERVER, NEWER, FULL),
     "db seed": _file("db seed --demo", FILE, HELD, NEWER),
+    "users ls": _read("users ls --match nobody"),
+    "users create": _change("users create New new@example.org", again=exits.CONFLICT),
+    "users show": _read("users show {account}"),
+    "users suspend": _change("users suspend {account}"),
+    "users reactivate": _read("users reactivate {account}"),  # it is active, so nothing is written
+    "users set-password": _change(
+        "users set-password {account} --password-file -", stdin="a long password\n"
+    ),
+    "users reset-link": _change("users reset-link {account}"),
+    "users sessions": _read("users sessions {account}"),
+    "users logout": _read("users logout {account}"),  # who is signed in nowhere
+    "users erase": _change("users erase {account} --yes", again=exits.NOT_FOUND),
+    "users erase --dry-run": _read("users erase {account} --dry-run"),
+    "users export": _read("users export {account} -o {new}"),
+    "workspaces ls": _read("workspaces ls"),
+    "workspaces create": _change("workspaces create new", again=exits.CONFLICT),
+    "workspaces show": _read("workspaces show {workspace}"),
+    "workspaces members": _read("workspaces members {workspace}"),
+    "workspaces invite": _change("workspaces invite {workspace} --expires 1d"),
+    "workspaces rm": _change("workspaces rm {workspace} --force", again=exits.NOT_FOUND),
+    "chats ls": _read("chats ls --match nothing"),
+    "chats create": _change(
+        "chats create new --type PublicChannel --owner {account}", again=exits.CONFLICT
+    ),
+    "chats show": _read("chats show {chat}"),
+    "chats members": _read("chats members {chat}"),
+    "chats transfer": _change("chats transfer {chat} {account}"),
+    "chats rm": _change("chats rm {chat}", again=exits.NOT_FOUND),
     "keys ls": _read("keys ls"),
     "keys create": _change("keys create new --scope rooms:read --expires 1d", again=exits.CONFLICT),
     "keys rotate": _change("keys rotate {key} --old-for 1h"),

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from prepared_server import Chatctl
@@ -36,6 +37,7 @@ ALONE = (
 FOLLOWING = ("chatctl events tail -f", "chatctl callbacks forward", "chatctl callbacks tail")
 LISTENING = "chatctl callbacks listen"
 HOOK = "http://localhost:8080/hook"
+TEAM = re.compile("chatctl (users|workspaces|chats|messages show|say chat:)")
 KEY_ID = "key_3f9a0c52d1e84b67"
 DELIVERY = "01a2b3c4-0000-7000-8000-000000000001"
 ASKING = ("chatctl rooms close lobby", "chatctl rooms rm lobby", "chatctl db restore nightly.db")
@@ -101,7 +103,7 @@ class World:
         settings = {"ROOM_IDENTITY": "token", "ROOM_TOKEN_SECRET": SECRET}
         self._hook = hook
         self._reasons = itertools.count()
-        self._key_id = ""
+        self._key_id = self._said = ""
         self.server = Server(
             directory,
             ROOM_EVENT_CALLBACK_URL=f"{hook.origin}/api/room-events",
@@ -116,6 +118,7 @@ class World:
             ("users.txt", "mallory\ntrudy\n"),
             ("text", "hello from a file\n"),
             ("secret.txt", f"{'0' * 40}\n"),
+            ("password.txt", "correct horse battery\n"),
             ("chatctl.toml", 'DATABASE_URL = "sqlite:./chat.db"\n'),
         ):
             (directory / name).write_text(text)
@@ -139,13 +142,15 @@ class World:
             self._make_endpoint(is_there="callbacks add" not in example)
         if example.startswith("chatctl keys"):
             self._make_keys(are_there="keys create" not in example)
+        if TEAM.match(example):
+            self._make_team(example.split()[1] if " create " in example else "")
         delivery = self._delivery() if DELIVERY in example else ""
         return (
             example.replace("https://chat.example.org", self.server.url)
             .replace(HOOK, self._hook.url)
             .replace(DELIVERY, delivery)
             .replace(KEY_ID, self._key_id)
-            .replace("1207", self._message)
+            .replace("1207", self._said if TEAM.match(example) else self._message)
             .replace("--count 100", "--count 1")
             .replace("/backup ", "./backup ")
             .replace("--port 9000", "")
@@ -189,6 +194,31 @@ class World:
         for name in ("reports", "deployment") if are_there else ():
             made = self.server.http.post(path, json={"name": name, "scopes": ["rooms"]})
             self._key_id = made.json()["key_id"]
+
+    def _make_team(self, about_to_be_created: str) -> None:
+        """Anew: Anna, who owns Acme and the news, and Ben and Cleo, with whom she has lunch."""
+        http = self.server.http
+        for kind in ("chats", "workspaces", "users"):
+            for each in http.get(f"/management/{kind}").json():
+                if each["id"]:
+                    http.delete(f"/management/{kind}/{each['id']}", params={"force": "true"})
+        if about_to_be_created == "users":
+            return
+        anna, *others = (
+            self._make("users", fullname=name, email=f"{name}@example.org")
+            for name in ("anna", "ben", "cleo")
+        )
+        if about_to_be_created != "workspaces":
+            self._make("workspaces", name="Acme", owner=anna)
+        if about_to_be_created != "chats":
+            news = self._make("chats", name="news", type="PublicChannel", owner=anna)
+            self._make("chats", name="lunch", type="Group", owner=anna, members=others)
+            path = f"/management/chats/{news}/messages"
+            self._said = str(http.post(path, json={"content": "news"}).json()["id"])
+
+    def _make(self, kind: str, **body: Any) -> int:
+        made = self.server.http.post(f"/management/{kind}", json=body)
+        return int(made.raise_for_status().json()["id"])
 
     def _delivery(self) -> str:
         """One of the settings."""

@@ -22,7 +22,7 @@ from world import KEY, Server, running
 
 from chatctl.commands import replay
 from chatctl.shell import places, registry
-from chatctl_server.actions import conversations
+from chatctl_server.actions import accounts, conversations, workspaces
 from chatctl_server.storage import maintenance
 
 # What raises an error, and the place of the hint among its arguments.
@@ -42,6 +42,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         desk.create_room(name)
     desk.run(conversations.close, desk.create_room("gone"))
     give_up_a_delivery(desk)
+    twins = [desk.run(accounts.create, "Twin", f"{n}@example.org", None).id for n in range(2)]
+    acme = desk.run(workspaces.create, "Acme").ref
+    desk.run(workspaces.add_member, acme, twins[0], "owner")
     desk.close()
     maintenance.backup(desk.path, directory / "good.db")
     (directory / "text.db").write_text("no database" * 100)

@@ -29,6 +29,7 @@ _OF_THE_PLACE = (
 )  # fmt: skip
 _ID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|key_[0-9a-f]{16}|ck_[\w-]{43}"
+    r"|(http://127.0.0.1:\d+)?/#\w+=[\w-]{43}|(?<![\w-])[\w-]{43}(?![\w-])"
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PLACES = ("server", "file", "memory")
@@ -65,6 +66,7 @@ def _prepare(server: Server) -> dict[str, dict[str, str | int]]:
         if name in _BEFORE:
             _BEFORE[name](room)
         made[name]["key"] = _key_of(server, name)
+        made[name] |= _team_of(server, name)
         if name == _READ or {"{endpoint}", "{delivery}"} & {*CASES[name].words.split()}:
             made[name]["endpoint"] = f"http://127.0.0.1:9/{name.replace(' ', '-')}"
     for each in made.values():
@@ -87,6 +89,25 @@ def _key_of(server: Server, name: str) -> str:
     body = {"name": f"key-of-{name.replace(' ', '-')}", "scopes": ["rooms"]}
     server.http.post("/management/keys", json=body).raise_for_status()
     return str(body["name"])
+
+
+def _team_of(server: Server, name: str) -> dict[str, str | int]:
+    """An account, its workspace, and a chat that somebody else owns."""
+    http, number = server.http, name.replace(" ", "-")
+    email = f"{number}@example.org"
+
+    def post(path: str, body: Any) -> Any:
+        return http.post(f"/management/{path}", json=body).raise_for_status().json()
+
+    other, account = (
+        post("users", {"fullname": number, "email": f"{prefix}{email}"})["id"]
+        for prefix in ("other-", "")
+    )
+    workspace = post("workspaces", {"name": f"workspace-{number}", "owner": account})["name"]
+    body = {"name": f"chat-{number}", "type": "PrivateChannel", "owner": other}
+    chat = post("chats", {**body, "members": [account]})
+    said = post(f"chats/{chat['id']}/messages", {"content": "said"})["id"]
+    return {"account": email, "workspace": workspace, "chat": chat["name"], "said": said}
 
 
 def _added(server: Server) -> list[tuple[str, str]]:

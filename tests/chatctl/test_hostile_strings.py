@@ -33,6 +33,9 @@ EVERYTHING = " ".join(STRINGS.values())
 LONG_NAME = EVERYTHING[:255]
 ROOM_NAME = room_name(EVERYTHING)
 KEY_NAME = EVERYTHING[:100].strip()
+FULLNAME = EVERYTHING[:100].strip()
+EMAIL = "everything@example.org"
+CHAT_NAME = room_name(EVERYTHING[:120])
 # A database's path holds no control characters: serve --db refuses it. Other files' may.
 PLACE = "".join(STRINGS[each] for each in ("bidi_override", "blank", "shell", "markup_link"))
 PLACE = file_name(PLACE)
@@ -95,6 +98,7 @@ CASES = {
     "room-users show": Case((LONG_NAME,), frozenset({LONG_NAME}), frozenset({LONG_NAME})),
     "room-users history": Case((USERS[0], "--all"), is_list=True),
     "connections ls": _list(holds=NAMES),
+    "messages show": Case((EVERYTHING,), exit=2),
     "messages rm": Case(("<main>", EVERYTHING), exit=2),
     "events ls": _list("--room", "<main>", "--limit", "1000", holds=NAMES | TEXTS),
     "events tail": _list("--room", "<main>", "--limit", "1000", holds=NAMES | TEXTS),
@@ -130,6 +134,29 @@ CASES = {
     "db restore": _file(f"{PLACE}/{FILE}", "--yes", exit_code=3),
     "db prune": _file("--older-than", "1d", "--yes"),
     "db seed": _file("--demo"),
+    "users ls": _list(holds=frozenset({FULLNAME})),
+    "users create": Case((EVERYTHING, EVERYTHING), exit=2),
+    "users show": Case((EMAIL,), frozenset({FULLNAME}), frozenset({FULLNAME})),
+    "users suspend": Case((EMAIL,), frozenset({FULLNAME})),
+    "users reactivate": Case((EMAIL,), frozenset({FULLNAME})),
+    "users set-password": Case((EVERYTHING, "--password-file", "-"), exit=3),
+    "users reset-link": Case((EVERYTHING,), exit=3),
+    "users sessions": Case((EVERYTHING,), exit=3),
+    "users logout": Case((EVERYTHING,), exit=3),
+    "users erase": Case((EMAIL, "--dry-run")),
+    "users export": Case((EMAIL,), frozenset({FULLNAME}), frozenset({FULLNAME})),
+    "workspaces ls": _list(holds=frozenset({FULLNAME})),
+    "workspaces create": Case((EVERYTHING,), exit=2),
+    "workspaces show": Case((FULLNAME,), frozenset({FULLNAME}), frozenset({FULLNAME})),
+    "workspaces members": _list(FULLNAME, holds=frozenset({FULLNAME})),
+    "workspaces invite": Case((EVERYTHING,), exit=3),
+    "workspaces rm": Case((EVERYTHING,), exit=3),
+    "chats ls": _list(holds=frozenset({CHAT_NAME})),
+    "chats create": Case((EVERYTHING, "--type", "Group", "--owner", EVERYTHING), exit=3),
+    "chats show": Case((CHAT_NAME,), frozenset({CHAT_NAME}), frozenset({CHAT_NAME})),
+    "chats members": Case((CHAT_NAME,), is_list=True),
+    "chats transfer": Case((CHAT_NAME, EVERYTHING), exit=3),
+    "chats rm": Case((EVERYTHING,), exit=3),
     "keys ls": _list(holds=frozenset({KEY_NAME})),
     "keys create": Case((EVERYTHING, "--scope", "rooms:read"), exit=2),
     "keys rotate": Case((KEY_NAME, "--old-for", "1h")),
@@ -146,7 +173,7 @@ CASES = {
 
 STREAMS = (
     "watch", "export", "events replay", "callbacks tail", "callbacks listen", "callbacks forward",
-    "sync pull",
+    "sync pull", "users export",
 )  # fmt: skip
 
 
@@ -168,6 +195,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator
         started.http.post("/management/sync", json={"kinds": ["data"]}).raise_for_status()
         key = {"name": KEY_NAME, "scopes": ["rooms"]}
         started.http.post("/management/keys", json=key).raise_for_status()
+        for path, body in (
+            ("users", {"fullname": FULLNAME, "email": EMAIL}),
+            ("workspaces", {"name": FULLNAME, "owner": 1}),
+            ("chats", {"name": CHAT_NAME, "type": "PublicChannel", "owner": 1}),
+        ):
+            started.http.post(f"/management/{path}", json=body).raise_for_status()
         oldest(started, len(USERS))
         yield started
 

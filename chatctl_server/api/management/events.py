@@ -24,9 +24,17 @@ from chatctl_server.api.parameters import (
     room_uuid,
 )
 from chatctl_server.domain import events, times
-from chatctl_server.domain.references import ROOMS
+from chatctl_server.domain.references import ROOMS, ConversationRef
 from chatctl_server.live.log_tail import NewestEvents, Part
-from chatctl_server.storage import history_pages, log, messages, rooms, whereabouts
+from chatctl_server.storage import (
+    chats,
+    conversations,
+    history_pages,
+    log,
+    messages,
+    rooms,
+    whereabouts,
+)
 from chatctl_server.storage.log import Wanted
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import fields
@@ -41,7 +49,7 @@ After = Annotated[
 AfterSeq = Annotated[
     int | None,
     QueryParameter(ge=0, le=history_pages.LATEST),
-    means("What follows this message of `room`, by its `seq`", 1),
+    means("What follows this message of `room` or `chat`, by its `seq`", 1),
 ]
 Until = Annotated[
     str | None, means("Up to this event: its offset, its id or the beginning of it", "9")
@@ -59,6 +67,7 @@ TypeGlob = Annotated[
     QueryParameter(name="type", max_length=255),
     means("Only types that fit a pattern as in a shell: `message.*`", "room.*"),
 ]
+OnlyChat = FromQuery[Annotated[int | None, means("Only of this chat, by its id", 1)]]
 Actor = Annotated[str | None, means("Only what this user did", "anna")]
 Tail = Annotated[bool, means("The newest `limit`, still ascending", False)]
 Last = Annotated[int, QueryParameter(ge=0, le=1000), means("Begin with the newest so many", 10)]
@@ -88,6 +97,7 @@ class EventQuery:
         since_time: SinceTime = None,
         type_glob: TypeGlob = None,
         room: OnlyRoom = None,
+        chat: OnlyChat = None,
         actor: FromQuery[Actor] = None,
         only_scope: NamedDependency[int | None] = None,
     ) -> None:
@@ -97,8 +107,9 @@ class EventQuery:
         self.type_glob = type_glob
         self.actor = actor
         self.room = None if room is None else room_uuid(room, "room")
+        self.chat = chat
         self.scope = only_scope
-        if after_seq is not None and room is None:
+        if after_seq is not None and room is None and chat is None:
             raise errors.InvalidInput(
                 "after_seq counts the messages of a room: room is missing", field="room"
             )
@@ -148,6 +159,7 @@ class Events(Controller):
                 "until": None if end == log.END else end,
                 "type": asked.type_glob,
                 "room": asked.room,
+                "chat": asked.chat,
                 "actor": asked.actor,
                 "tail": "true" if tail else None,
                 "limit": limit,
@@ -262,15 +274,21 @@ def _following(db: Database, wanted: Wanted, position: int) -> Part:
 
 
 def _wanted(db: Database, asked: EventQuery) -> Wanted:
-    room = None if asked.room is None else rooms.find_ref(db, asked.room, "room").id
-    return Wanted(asked.type_glob, room, asked.actor, asked.scope)
+    conversation = None if asked.room is None else rooms.find_ref(db, asked.room, "room").id
+    if asked.chat is not None:
+        conversation = chats.find_any(db, asked.chat, None).ref.id
+    return Wanted(asked.type_glob, conversation, asked.actor, asked.scope)
 
 
 def _position(db: Database, asked: EventQuery) -> int:
     if asked.after is not None:
         return _offset(db, "after", asked.after)
-    if asked.after_seq is not None and asked.room is not None:
-        return _after_message(db, asked.room, asked.after_seq)
+    if asked.after_seq is not None:
+        if asked.chat is not None:
+            chat = conversations.get(db, chats.find_any(db, asked.chat, None).ref)
+            return _after_message(db, chat.ref, chat.last_seq, "chat", asked.after_seq)
+        room = rooms.find(db, asked.room or "")
+        return _after_message(db, room.ref, room.last_seq, "room", asked.after_seq)
     if asked.since_time is not None:
         return log.offset_at(db, asked.since_time * times.SECOND)
     return 0
@@ -285,18 +303,17 @@ def _offset(db: Database, name: str, text: str) -> int:
     return offset
 
 
-def _after_message(db: Database, room_id: str, seq: int) -> int:
+def _after_message(db: Database, ref: ConversationRef, last_seq: int, noun: str, seq: int) -> int:
     """Raises ResyncRequired for a message that is still to come: it is a mistyped number."""
-    room = rooms.find(db, room_id)
-    if seq > room.last_seq:
+    if seq > last_seq:
         raise errors.ResyncRequired(
-            f"The room's newest message is {room.last_seq}, not yet {seq}"
-            if room.last_seq
-            else f"The room has 0 messages, not yet {seq}",
+            f"The {noun}'s newest message is {last_seq}, not yet {seq}"
+            if last_seq
+            else f"The {noun} has 0 messages, not yet {seq}",
             field="after_seq",
-            hint=f"after_seq={room.last_seq}",
+            hint=f"after_seq={last_seq}",
         )
-    return messages.event_offset(db, room.ref, seq)
+    return messages.event_offset(db, ref, seq)
 
 
 def _objects(db: Database, found: list[events.Event]) -> list[EventObject]:

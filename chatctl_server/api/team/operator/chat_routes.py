@@ -16,6 +16,7 @@ from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest, paged
 from chatctl_server.api.team.chat_bodies import CreateChat, Named, people
 from chatctl_server.api.team.operator.reach import REACH, Reach, narrowed
+from chatctl_server.domain import accounts as rules
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import chat_lists, workspaces
 from chatctl_server.storage import chats as stored
@@ -28,6 +29,7 @@ from chatctl_server.views.team.fields import AccountId, ChatId
 
 T = TypeVar("T")
 OnlyWorkspace = FromQuery[Annotated[int | None, means("Only of this one: its number", 0)]]
+OnlyUser = FromQuery[Annotated[int | None, means("Only of this user, by number", 1)]]
 Text = Annotated[
     str | None,
     QueryParameter(name="q", max_length=255),
@@ -114,17 +116,18 @@ class AllChats(Controller):
         reach: Reach,
         workspace: OnlyWorkspace = None,
         text: Text = None,
+        user_id: OnlyUser = None,
         after: After = 0,
         limit: Limit = 100,
     ) -> Response[list[views.Chat]]:
         """Of every workspace, or of one."""
-        only = narrowed(reach, workspace)
-        everywhere = chat_lists.everywhere
-        found = await context.store.read(everywhere, only, text, after, limit + 1)
+        member = None if user_id is None else rules.user_id(user_id)
+        wanted = chat_lists.Wanted(narrowed(reach, workspace), member, text)
+        found = await context.store.read(chat_lists.everywhere, wanted, after, limit + 1)
         shown = [views.listed(*each) for each in found[:limit]]
         following = None
         if len(found) > limit:
-            asked = {"workspace": workspace, "q": text}
+            asked = {"workspace": workspace, "q": text, "user_id": user_id}
             following = {**asked, "after": shown[-1].id, "limit": limit}
         return paged(shown, "/management/chats", following)
 

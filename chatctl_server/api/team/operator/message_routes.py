@@ -13,7 +13,7 @@ from chatctl_server.api.bodies import Changed
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, paged
-from chatctl_server.api.team.operator.chat_routes import SUBJECT, OnlyWorkspace, Subject
+from chatctl_server.api.team.operator.chat_routes import SUBJECT, OnlyUser, OnlyWorkspace, Subject
 from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain.references import ChatRef
@@ -114,17 +114,19 @@ class AllMessages(Controller):
         reach: Reach,
         text: Text = None,
         workspace: OnlyWorkspace = None,
+        user_id: OnlyUser = None,
         before_id: BeforeId = chats.NO_ID,
         limit: Limit = 50,
     ) -> Response[list[ChatMessage]]:
         """With `q` it looks through 100,000 messages a page, which may then be empty: `Link` goes
         on."""
-        only = narrowed(reach, workspace)
+        sender = None if user_id is None else rules.user_id(user_id)
+        wanted = chat_messages.Wanted(narrowed(reach, workspace), sender, text)
         newest = chat_messages.newest
-        found, rest = await context.store.read(newest, only, text, before_id, limit)
+        found, rest = await context.store.read(newest, wanted, before_id, limit)
         following = None
         if rest is not None:
-            asked = {"q": text, "workspace": workspace}
+            asked = {"q": text, "workspace": workspace, "user_id": user_id}
             following = {**asked, "before_id": rest, "limit": limit}
         return paged([views.of_state(each) for each in found], "/management/messages", following)
 

@@ -1,0 +1,18 @@
+"""What a changing verb says of the one thing that it has changed."""
+
+import sys
+
+from chatctl.link.client import Json
+from chatctl.shell.options import Options
+from chatctl.show import output
+from chatctl.show.visible import cell, visible
+
+
+def tell(options: Options, done: Json, sentence: str, key: str = "id") -> None:
+    """``done`` has ``changed``, and what names the thing as ``key``."""
+    if options.json:
+        output.document(done)
+    elif sys.stdout.isatty():
+        output.line(visible(sentence))
+    else:
+        output.fields([cell(str(done[key])), output.changed(done)])

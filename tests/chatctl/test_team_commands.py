@@ -1,0 +1,116 @@
+"""``chatctl users``, ``workspaces``, ``chats``; ``say``, ``watch`` and ``messages`` in a chat."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from people import sign_in
+from world import Server, eventually, running
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("town")) as server:
+        yield server
+
+
+def said(server: Server, *words: str, stdin: str = "") -> str:
+    done = server.chatctl(*words, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def told(server: Server, *words: str, stdin: str = "") -> Any:
+    return json.loads(said(server, *words, "--json", stdin=stdin))
+
+
+def test_an_account_from_its_beginning_to_its_end(town: Server) -> None:
+    words = ("users", "create", "Anna", "anna@example.org", "--password-file", "-")
+    made = told(town, *words, stdin="a good password\n")
+    assert (made["changed"], made["role"]) == (True, "owner")
+    assert sign_in(town, "Anna", "a good password").status_code == 200
+    assert len(told(town, "users", "sessions", "Anna")) == 1
+    assert said(town, "users", "logout", "anna@example.org") == f"{made['id']}\tchanged\n"
+    assert told(town, "users", "sessions", "Anna") == []
+    assert told(town, "users", "suspend", "Anna")["changed"] is True
+    assert told(town, "users", "suspend", "Anna")["changed"] is False
+    assert sign_in(town, "Anna", "a good password").status_code == 403
+    assert told(town, "users", "reactivate", "Anna")["status"] == "Active"
+    (town.directory / "password.txt").write_text("another password\n")
+    said(town, "users", "set-password", "Anna", "--password-file", "password.txt")
+    assert sign_in(town, "Anna", "another password").status_code == 200
+    assert "#reset=" in told(town, "users", "reset-link", "Anna")["url"]
+    assert told(town, "users", "erase", "Anna", "--dry-run")["changed"] is False
+    assert told(town, "users", "erase", "Anna", "--yes")["changed"] is True
+    assert town.chatctl("users", "show", "Anna").returncode == 3
+    assert told(town, "users", "show", str(made["id"]))["is_erased"] is True
+
+
+def test_nobody_is_erased_in_silence(town: Server) -> None:
+    said(town, "users", "create", "Silvia", "silvia@example.org")
+    asked = town.chatctl("users", "erase", "Silvia")
+    assert asked.returncode == 2
+    assert "chatctl users erase Silvia --yes" in asked.stderr
+
+
+def test_an_export_has_all_that_there_is(town: Server) -> None:
+    number = told(town, "users", "create", "Elsa", "elsa@example.org")["id"]
+    said(town, "chats", "create", "elsas", "--type", "PublicChannel", "--owner", "Elsa")
+    said(town, "say", "chat:elsas", "--as", "Elsa", "for the record")
+    lines = [json.loads(line) for line in said(town, "users", "export", "Elsa").splitlines()]
+    assert [each["kind"] for each in lines] == ["user", "chat", "message"]
+    assert (lines[0]["id"], lines[2]["content"]) == (number, "for the record")
+    said(town, "users", "export", "Elsa", "-o", "elsa.ndjson")
+    assert len((town.directory / "elsa.ndjson").read_text().splitlines()) == 3
+    assert town.chatctl("users", "export", "Elsa", "-o", "elsa.ndjson").returncode == 5
+
+
+def test_a_workspace_and_who_comes_into_it(town: Server) -> None:
+    said(town, "users", "create", "Willa", "willa@example.org")
+    made = told(town, "workspaces", "create", "Works", "--owner", "Willa")
+    invite = told(town, "workspaces", "invite", "Works", "--role", "admin", "--expires", "1d")
+    assert invite["code"] in invite["url"]
+    (member,) = told(town, "workspaces", "members", str(made["id"]))
+    assert (member["fullname"], member["role"]) == ("Willa", "owner")
+    refused = town.chatctl("workspaces", "rm", "works")
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (5, "  try: --force")
+    assert told(town, "workspaces", "rm", "works", "--force")["changed"] is True
+    assert town.chatctl("workspaces", "show", "works").returncode == 3
+
+
+def test_a_chat_is_passed_on_and_talked_in(town: Server) -> None:
+    for name in ("Cora", "Carl"):
+        said(town, "users", "create", name, f"{name.lower()}@example.org")
+    words = ("chats", "create", "pair", "--type", "Single", "--owner", "Cora", "--member", "Carl")
+    chat = told(town, *words)["id"]
+    first = told(town, "say", f"chat:{chat}", "Hello", "both")
+    second = told(town, "say", "chat:pair", "--as", "Cora", "Hello")
+    assert (first["seq"], second["seq"]) == (1, 2)
+    seen = said(town, "watch", "chat:pair", "--since", "0", "--count", "2", "--json")
+    assert [json.loads(line)["data"]["content"] for line in seen.splitlines()] == [
+        "Hello both",
+        "Hello",
+    ]
+    assert told(town, "chats", "transfer", "pair", "Carl")["changed"] is True
+    assert told(town, "chats", "transfer", "pair", "Carl")["changed"] is False
+    number = str(second["message_id"])
+    assert told(town, "messages", "show", number)["sender_name"] == "Cora"
+    assert told(town, "messages", "rm", "chat:pair", number) == [
+        {"message_id": second["message_id"], "changed": True}
+    ]
+    assert told(town, "messages", "show", number)["content"] == ""
+    elsewhere = town.chatctl("messages", "rm", "chat:pair", "99999")
+    assert elsewhere.returncode == 3
+    assert told(town, "chats", "rm", "pair")["changed"] is True
+
+
+def test_without_a_server_on_the_file(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        server.stop()
+        made = told(server, "users", "create", "Fina", "fina@example.org")
+        assert told(server, "users", "show", "fina@example.org")["id"] == made["id"]
+        assert told(server, "users", "erase", "Fina", "--yes")["changed"] is True
+        files = [each for each in tmp_path.glob("chat.db*") if each.is_file()]
+        eventually(lambda: not any(b"fina@example" in each.read_bytes() for each in files))
