@@ -60,6 +60,11 @@ Cursor = Annotated[
 ]
 
 
+def storable(number: int) -> int:
+    """A number of a path, as the database can look for it: beyond its integers is nothing."""
+    return max(-history_pages.LATEST, min(number, history_pages.LATEST))
+
+
 def paged(found: list[T], path: str, following: Mapping[str, Any] | None) -> Response[list[T]]:
     """``following`` is the query of the next page, None when there is none; its None are no part
     of it."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = 253_402_300_800 * SECOND - 1  # RFC 3339 ends with the year 9999
 _MICROSECOND = timedelta(microseconds=1)
 _UTC_EPOCH = EPOCH.replace(tzinfo=None)  # is written without an offset
 

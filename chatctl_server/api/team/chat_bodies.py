@@ -99,6 +99,13 @@ class SetPreferences(msgspec.Struct, frozen=True):
 
     @property
     def until(self) -> int | UnsetType | None:
-        """In microseconds."""
+        """In microseconds. Raises InvalidInput for a time that cannot be shown."""
         moment = self.muted_until
-        return times.microseconds(moment) if isinstance(moment, datetime.datetime) else moment
+        if not isinstance(moment, datetime.datetime):
+            return moment
+        found = times.microseconds(moment)
+        if not 0 <= found <= times.LAST:
+            raise errors.InvalidInput(
+                "muted_until must be a time between 1970 and 9999", field="muted_until"
+            )
+        return found

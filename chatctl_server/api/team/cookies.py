@@ -26,7 +26,7 @@ def _is_foreign(scope: Scope, public_url: str | None) -> bool:
     hosts = {caller.header(scope, b"host") or b""}
     if public_url is not None:
         hosts.add(urlsplit(public_url).netloc.encode())
-    return urlsplit(origin).netloc not in hosts - {b""}
+    return origin.partition(b"://")[2] not in hosts - {b""}
 
 
 def setting(request: AnyRequest, settings: Settings, token: str) -> dict[str, str]:

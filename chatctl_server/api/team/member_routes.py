@@ -7,12 +7,11 @@ from litestar.params import FromPath, JSONBody
 from chatctl_server import errors
 from chatctl_server.actions import chats
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import OptionalBody
+from chatctl_server.api.parameters import OptionalBody, storable
 from chatctl_server.api.team.chat_bodies import ChangeMember, Named, people
 from chatctl_server.api.team.paths import of_chat
 from chatctl_server.api.team.target_chat import Subject, TargetChat
 from chatctl_server.storage import chats as stored
-from chatctl_server.storage.history_pages import LATEST
 from chatctl_server.views.team import chats as views
 from chatctl_server.views.team.fields import AccountId
 
@@ -80,7 +79,7 @@ class ChatMembers(Controller):
     )
     async def remove_chat_member(self, subject: Subject, member_id: FromPath[AccountId]) -> None:
         """The same for one."""
-        await subject.run(chats.remove, (min(member_id, LATEST),))
+        await subject.run(chats.remove, (storable(member_id),))
 
     @patch(
         MEMBER,
@@ -98,7 +97,7 @@ class ChatMembers(Controller):
         """Without a body it transfers the ownership: the old owner stays as a member. Its owner
         may."""
         role = (data and data.role) or "owner"
-        await subject.run(chats.set_role, min(member_id, LATEST), role)
+        await subject.run(chats.set_role, storable(member_id), role)
         return await subject.show()
 
 

@@ -12,7 +12,7 @@ from chatctl_server.actions import invites as invite_actions
 from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest
+from chatctl_server.api.parameters import AnyRequest, storable
 from chatctl_server.api.team.face import account_of
 from chatctl_server.api.team.workspace_bodies import (
     AcceptInvite,
@@ -165,7 +165,7 @@ class WorkspaceMembers(Controller):
     ) -> account_views.User:
         """Owners give any role, admins those below their own to those below them. The last owner
         stays one: 400."""
-        await subject.run(actions.set_role, user_id, data.role)
+        await subject.run(actions.set_role, storable(user_id), data.role)
         found = await context.store.read_live(accounts.profile, user_id, subject.number)
         return account_views.user(found)
 
@@ -180,7 +180,7 @@ class WorkspaceMembers(Controller):
     ) -> None:
         """Anybody may leave; owners remove anybody, admins those below them. Chats that they own
         pass to the oldest admin, else to the oldest member. The last owner stays: 400."""
-        await subject.run(actions.remove_member, user_id)
+        await subject.run(actions.remove_member, storable(user_id))
 
 
 class Invites(Controller):

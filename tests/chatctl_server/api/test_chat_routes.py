@@ -226,7 +226,13 @@ def test_what_one_is_notified_of_is_ones_own(office: Office, name: str) -> None:
     assert one == {**shown, "muted_until": None}
     other = office.ask(office.bert, "PATCH", path, {}).json()
     assert other == {"chat_id": chat, "notify": "all", "muted_until": None}
-    for wrong in ({"notify": "never"}, {"muted_until": "soon"}, {"muted_until": "2030-01-01"}):
+    for wrong in (
+        {"notify": "never"},
+        {"muted_until": "soon"},
+        {"muted_until": "2030-01-01"},
+        {"muted_until": "0001-01-01T00:00:00+14:00"},
+        {"muted_until": "9999-12-31T23:59:59-14:00"},
+    ):
         assert problem(office.ask(office.anna, "PATCH", path, wrong)) == INVALID
     refused = office.ask(office.dora, "PATCH", path, {"notify": "all"})
     assert problem(refused) == (403, "not_a_participant")

@@ -16,6 +16,8 @@ from chatctl_server.storage import maintenance
 from chatctl_server.storage import participants as stays
 from chatctl_server.storage.workspaces import WorkspaceRef
 
+BEYOND = (Person(2**70, ""), Person(-(2**70), ""))  # the integers of the database
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
@@ -121,7 +123,8 @@ def test_roles_are_given_by_who_stands_above_them(acme: tuple[Server, Staff]) ->
     assert give(found.admin, found.admin, "member") == not_allowed
     assert give(found.agent, found.member, "agent") == not_allowed
     assert give(found.stranger, found.member, "agent") == (404, "workspace_not_found")
-    assert give(found.owner, found.stranger, "agent") == (404, "user_not_found")
+    for nobody in (found.stranger, *BEYOND):
+        assert give(found.owner, nobody, "agent") == (404, "user_not_found")
     assert give(found.owner, found.owner, "admin") == (400, "last_owner")
     assert give(found.owner, found.member, "boss") == (400, "invalid_input")
     assert give(found.owner, found.admin, "owner") == (200, "owner")
@@ -141,7 +144,8 @@ def test_members_leave_and_are_removed_but_the_last_owner_stays(
     assert remove(found.admin, found.owner) == (403, "not_allowed")
     assert remove(found.owner, found.owner) == (400, "last_owner")
     assert remove(found.stranger, found.member) == (404, "workspace_not_found")
-    assert remove(found.owner, found.stranger) == (404, "user_not_found")
+    for nobody in (found.stranger, *BEYOND):
+        assert remove(found.owner, nobody) == (404, "user_not_found")
     assert remove(found.admin, found.agent) == (204, "")
     assert remove(found.member, found.member) == (204, "")
     left = ask(server, "GET", f"{found.path}/members", found.owner.token).json()
