@@ -11,6 +11,10 @@ URL = f"/files/0/{'a' * 3}/{'a' * 3}/{'a' * 58}.png"
 
 
 def live(scene: Offline) -> None:
+    """The file that was uploaded lies beside the database."""
+    place = scene.path.with_name(f"{scene.path.name}.files") / URL.removeprefix("/files/")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"png")
     scene.run(_settle)
     scene.run(_talk)
 

@@ -52,6 +52,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     scene.run(endpoints.add, *endpoint)
     scene.close()
     shutil.copy(alone, crowded)
+    shutil.copytree(f"{alone}.files", f"{crowded}.files")
     other_kinds.fill(crowded, NAMES, USERS)
     return alone, crowded
 

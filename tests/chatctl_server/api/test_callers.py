@@ -202,7 +202,7 @@ def test_a_key_that_somebody_wrote_is_kept_as_it_is(tmp_path: Path) -> None:
 
 def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     place = place_in(tmp_path)
-    with read_only(tmp_path), pytest.raises(errors.StorageUnavailable, match="admin-key"):
+    with read_only(tmp_path), pytest.raises(errors.StorageUnavailable, match="for this user"):
         place.admin_key()
     place.key_file.write_bytes(b"\xff\xfe")
     with pytest.raises(errors.StorageUnavailable, match="admin-key"):

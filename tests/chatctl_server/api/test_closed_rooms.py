@@ -116,7 +116,7 @@ def test_every_route_that_takes_a_room_has_a_case(shared_server: Server) -> None
         f"{method.upper()} {path}"
         for path, operations in description["paths"].items()
         for method, operation in operations.items()
-        if takes_room(operation, schemas)
+        if takes_room(operation, schemas) and path != "/api/room-tokens"  # opens no closed one
     ]
     assert sorted(found) == sorted(NAMES)
 

@@ -226,7 +226,7 @@ TIMES = {
     name
     for event in log_events.TYPES
     for name in event.payload.__struct_fields__
-    if name.endswith(("_at", "_time"))
+    if name.endswith(("_at", "_time")) and name != "joined_at"  # which chats alone have
 }
 FROM, TO = 1_600_000_000, 1_600_000_001  # Unix seconds
 

@@ -81,7 +81,8 @@ def test_open_streams_are_counted_by_their_kind(alone: Server) -> None:
         text = alone.http.get("/metrics").text
         return dict(re.findall(r'^chatctl_streams\{kind="(\w+)"\} (\S+)$', text, re.MULTILINE))
 
-    assert open_ones() == {"rooms": "0.0", "log": "0.0", "tries": "0.0"}
+    closed = {"rooms": "0.0", "log": "0.0", "tries": "0.0", "team": "0.0"}
+    assert open_ones() == closed
     paths = (
         f"/events/rooms/{room.id}?user_id=anna",
         "/management/events/stream",
@@ -90,8 +91,8 @@ def test_open_streams_are_counted_by_their_kind(alone: Server) -> None:
     client = httpx.Client(base_url=alone.url, headers={"X-Api-Key": KEY}, trust_env=False)
     with client, client.stream("GET", paths[0]), client.stream("GET", paths[1]):
         with client.stream("GET", paths[2]):
-            eventually(lambda: open_ones() == {"rooms": "1.0", "log": "1.0", "tries": "1.0"})
-        eventually(lambda: open_ones() == {"rooms": "1.0", "log": "1.0", "tries": "0.0"})
+            eventually(lambda: open_ones() == {**dict.fromkeys(closed, "1.0"), "team": "0.0"})
+        eventually(lambda: open_ones() == {**closed, "rooms": "1.0", "log": "1.0"})
     eventually(lambda: set(open_ones().values()) == {"0.0"})
 
 

@@ -274,6 +274,6 @@ async def test_whoever_streams_to_a_head_is_told_to_end() -> None:
         sent.append(message)
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        await without_body(stream)({"method": "HEAD"}, None, send)
+        await without_body(stream)({"method": "HEAD", "headers": []}, None, send)
     assert ended.is_set()
     assert sent == [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]

@@ -68,7 +68,7 @@ def test_a_room_that_is_no_uuid_is_400(shared_server: Server) -> None:
 
 
 def test_no_websocket_anywhere_else(shared_server: Server) -> None:
-    for path in ("/ws", "/ws/rooms", "/ws/rooms/a/b", "/ws/%FF", "/management/rooms", "/"):
+    for path in ("/ws/rooms", "/ws/rooms/a/b", "/ws/%FF", "/management/rooms", "/"):
         problem = refused(shared_server, path)
         assert (problem["status"], problem["code"]) == (404, "not_found"), path
 
