@@ -27,6 +27,7 @@ from chatctl_server.live.transports import HIGH_BYTES, Flow
 BODY_PATIENCE = 3  # times the handshake's seconds, for a request's body
 MAX_HEAD_BYTES = 32 * 1024
 MAX_THROWN_AWAY_BYTES = 64 * 1024 * 1024
+SMALL_BODY_BYTES = 64 * 1024
 # Of another protocol than WebSockets. The parser would take the body for that protocol's.
 _UPGRADE_LINE = b"\r\nupgrade:"
 _FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))", re.IGNORECASE)
@@ -214,15 +215,22 @@ class HttpProtocol(HttpToolsProtocol):
             self._stream.resume()
 
     def on_response_complete(self) -> None:
-        """Whoever was answered before the end of their request may not go on with it. What comes is
-        thrown away, so that the answer arrives: closing at once would be a reset, in which it is
-        lost."""
-        is_its_own = self._has_body_to_come and not self.pipeline
+        """Whoever was answered before the end of their request may not go on behind it, unless what
+        is left is small. What comes is thrown away, so that the answer arrives: closing at once
+        would be a reset, in which it is lost."""
+        is_its_own = self._has_body_to_come and not self.pipeline and not self._has_small_body()
         super().on_response_complete()
         if is_its_own and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self._thrown_away = 0
             self.transport.write_eof()
+
+    def _has_small_body(self) -> bool:
+        """Most clients send head and body apart, and use the connection again: closed behind a
+        refusal, it would fail their next request. Who waits for 100 Continue may send no body."""
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        is_small = length.isdigit() and int(length) <= SMALL_BODY_BYTES
+        return is_small and not self.expect_100_continue
 
     def _throw_away(self, size: int) -> None:
         assert self._thrown_away is not None
