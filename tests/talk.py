@@ -4,7 +4,6 @@ in none, and Greta is suspended."""
 
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,7 @@ import httpx
 from team import DEFAULT, SETTINGS, Person, Town
 from world import Server, running
 
-from chatctl_server.actions import moderation
 from chatctl_server.domain.account_events import AccountSuspended, FileStored, WorkspaceMemberLeft
-from chatctl_server.domain.references import ChatRef
 
 Json = dict[str, Any]
 
@@ -58,18 +55,10 @@ class Talk:
 
 
 @contextlib.contextmanager
-def talking(directory: Path, *, restricted: bool = False, **settings: str) -> Iterator[Talk]:
-    """``restricted``: in the chat of all Bert and Carl have said something, with the ids 1 and 2;
-    then Bert was muted, and Carl banned."""
+def talking(directory: Path, **settings: str) -> Iterator[Talk]:
     town = Town(directory / "chat.db")
     talk = Talk(town)
     town.scene.run(_store_file)
-    if restricted:
-        where = ChatRef(talk.chat, DEFAULT.scope)
-        for each in (talk.bert, talk.carl):
-            town.scene.post(where, f"u{each.id}", "before")
-        town.scene.run(partial(moderation.set_, "mute"), where, f"u{talk.bert.id}", None, None)
-        town.scene.run(partial(moderation.set_, "ban"), where, f"u{talk.carl.id}", None, None)
     town.close()
     with running(directory, **SETTINGS, **settings) as server:
         talk.server = server

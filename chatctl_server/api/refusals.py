@@ -13,7 +13,8 @@ Refusals = tuple[type[errors.ChatctlError], ...]
 
 GUARD: Refusals = (errors.Unauthorized, errors.Throttled)
 READ: Refusals = (errors.Busy, errors.QueryTimeout, errors.StorageUnavailable)
-WRITE: Refusals = (*READ, errors.NotStored, errors.OutcomeUnknown, errors.StorageFull)
+WRITING: Refusals = (errors.NotStored, errors.OutcomeUnknown, errors.StorageFull)
+WRITE: Refusals = (*READ, *WRITING)
 # In a path: what is none is no such path.
 NUMBERS = frozenset(("chat_id", "member_id", "message_id", "workspace_id"))
 _OF_NAMES: dict[str, Refusals] = {

@@ -65,6 +65,7 @@ def team_streams(context: Context, broadcaster: TeamBroadcaster) -> Handlers:
         PATH,
         tags=("live",),
         summary="Follow all my chats",
+        security=[{"AccessToken": []}],
         responses={200: EVENTS},
         opt={"asks_store": False, "refuses": REFUSED, "example": SHOWN},
     )

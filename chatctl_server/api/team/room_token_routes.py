@@ -4,7 +4,7 @@ from litestar import post
 from litestar.params import JSONBody
 
 from chatctl_server import errors
-from chatctl_server.api import caller
+from chatctl_server.api import caller, refusals
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest, room_uuid
 from chatctl_server.api.team.workspace_bodies import AskRoomToken, RoomToken
@@ -20,7 +20,7 @@ SECONDS = 3600
     tags=("accounts",),
     summary="Get a token for a room",
     response_description="The token",
-    opt={"refuses": (errors.Conflict,)},
+    opt={"refuses": (errors.Conflict,), "never": refusals.WRITING},
 )
 async def create_room_token(
     request: AnyRequest, context: GivenContext, data: JSONBody[AskRoomToken]

@@ -4,6 +4,7 @@ from litestar import post
 from litestar.params import FromPath
 
 from chatctl_server import errors
+from chatctl_server.api import refusals
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.team import signals
@@ -13,7 +14,7 @@ from chatctl_server.storage import chats
 from chatctl_server.storage.chats import FoundChat
 from chatctl_server.views.team.fields import ChatId
 
-REFUSED = {"refuses": (errors.TokenRevoked, errors.ConversationNotFound, errors.NotAParticipant)}
+REFUSED = {"refuses": (errors.NotAParticipant,), "never": refusals.WRITING}
 
 
 @post(

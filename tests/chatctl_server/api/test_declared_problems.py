@@ -1,53 +1,27 @@
-"""Each operation declares exactly the problems that it answers.
+"""Every problem that an operation of rooms or of the operator's declares is provoked, so none is
+declared for nothing."""
 
-Here every declared one is provoked, so none is declared for nothing. The other half, that none is
-met which is not declared, holds in all tests: ``declared.check`` watches their clients.
-"""
-
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
-from unittest.mock import patch
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
 import declared
 import httpx
 import pytest
 from application import in_process
+from provoked import MAX_BODY_BYTES, OF_THE_STORE, Asked, met_of_the_store, operations, surprises
 from world import KEY, Room, Server, running
 
-from chatctl_server.api import refusals
-from chatctl_server.api.openapi import examples
-from chatctl_server.app import Application
 from chatctl_server.domain import tokens
 
-MAX_BODY_BYTES = 4096  # what is above it still arrives in one piece, before the server closes
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-OF_THE_STORE = {each.code for each in refusals.WRITE}
-DECLARED = {
-    operation["operationId"]: (path, method.upper(), operation)
-    for path, methods in declared.description()["paths"].items()
-    if not path.startswith("/api/")  # see test_declared_message_problems.py
-    for method, operation in methods.items()
-    if not path.startswith(declared.OF_TEAM)
-}
+DECLARED = operations(lambda path: not path.startswith(declared.OF_TEAM))
 Ids = dict[str, str]  # by the parameter's name
 ENDPOINT = "/management/callbacks"
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 ROOM_SECRET = "a-secret-of-at-least-32-bytes-for-hs256"
 # They never end, and ask the store as list_events and a WebSocket do.
 STREAMS = ("follow_events", "follow_room")
-
-
-class Asked(NamedTuple):
-    """A request that succeeds, and that a provocation spoils."""
-
-    path: dict[str, Any]
-    query: dict[str, Any]
-    body: dict[str, Any] | None
-    headers: dict[str, str]
-    content: bytes | None = None
 
 
 @pytest.fixture(scope="module")
@@ -109,23 +83,14 @@ def add_endpoint(http: httpx.Client, **others: str) -> tuple[str, str]:
 
 def asked(name: str, ids: Ids) -> Asked:
     """As the description shows it."""
-    path, _, operation = DECLARED[name]
-
-    def moved(values: dict[str, Any]) -> dict[str, Any]:
-        return {key: ids.get(key, value) for key, value in values.items()}
-
-    parameters = operation.get("parameters", ())
-    named = {each["name"]: each["example"] for each in parameters if each["in"] == "path"}
-    query = moved(dict(parse_qsl(urlsplit(examples.address(path, operation)).query)))
+    given = DECLARED[name].asked({"X-Api-Key": KEY}, **ids)
     if name == "follow_room":
-        query["token"] = token(query["user_id"])
-    sent = body(name)
-    return Asked(moved(named), query, sent and moved(sent), {"X-Api-Key": KEY})
+        given.query["token"] = token(given.query["user_id"])
+    return given
 
 
-def body(name: str) -> dict[str, Any] | None:
-    contents = DECLARED[name][2].get("requestBody", {}).get("content", {}).values()
-    return next((dict(each["example"]) for each in contents), None)
+def body(name: str) -> Any:
+    return DECLARED[name].body()
 
 
 def token(user_id: str) -> str:
@@ -174,7 +139,7 @@ class Provocation:
         return self._given._replace(headers={**self._given.headers, "X-Chatctl-Version": "999.0.0"})
 
     def too_large(self) -> Asked:
-        return self._given._replace(content=b'{"room_name": "' + b"x" * MAX_BODY_BYTES + b'"}')
+        return self._given.too_large()
 
     def room_not_found(self) -> Asked:
         return self._elsewhere(UNKNOWN)
@@ -190,8 +155,7 @@ class Provocation:
 
     def invalid_input(self) -> Asked:
         if self._given.body is not None:
-            says_json = {**self._given.headers, "content-type": "application/json"}
-            return self._given._replace(content=b"{", headers=says_json)
+            return self._given.unreadable()
         for name in self._given.path.keys() & {"room_id", "endpoint_id", "delivery_id", "key_id"}:
             return self._elsewhere("no-uuid", name)
         if "user_id" in self._given.path:
@@ -260,30 +224,17 @@ class Provocation:
         return given._replace(query={**given.query, query: other})
 
 
-def send(client: httpx.Client, name: str, given: Asked) -> httpx.Response:
-    path, method, _ = DECLARED[name]
-    content = {"json": given.body} if given.content is None else {"content": given.content}
-    return client.request(
-        method, path.format_map(given.path), params=given.query, headers=given.headers, **content
-    )
-
-
 @pytest.mark.parametrize("name", DECLARED)
 def test_what_an_operation_declares_is_answered(
     strict: Server, client: httpx.Client, ids: Ids, name: str
 ) -> None:
     """As the example of the problem shows it."""
-    shown_as = declared.description()["components"]["examples"]
-    surprises = []
-    for status, code in sorted(declared.codes(DECLARED[name][2])):
-        if code in OF_THE_STORE | {"internal"}:
-            continue
-        answer = send(client, name, getattr(Provocation(name, strict, ids), code)())
-        found, shown = answer.json(), shown_as[code]["value"]
-        same = all(found.get(key) == shown[key] for key in ("type", "title", "status", "code"))
-        if answer.status_code != status or not same or shown.keys() - found.keys():
-            surprises.append((code, answer.status_code, answer.text))
-    assert surprises == []
+
+    def provoke(code: str) -> Asked:
+        found: Asked = getattr(Provocation(name, strict, ids), code)()
+        return found
+
+    assert surprises(client, DECLARED[name], provoke) == []
 
 
 async def test_the_problems_of_the_store_are_those_of_what_the_route_asks_it(
@@ -291,11 +242,11 @@ async def test_the_problems_of_the_store_are_those_of_what_the_route_asks_it(
 ) -> None:
     """Whether it reads or writes is seen here; that the store raises them, in its own tests."""
     async with in_process(tmp_path) as (app, client):
-        for name, (_, _, operation) in DECLARED.items():
+        for name, operation in DECLARED.items():
             if name in STREAMS:
                 continue
-            met = await met_of_the_store(app, client, name, await made(client))
-            codes = {code for _, code in declared.codes(operation)}
+            met = await met_of_the_store(app, client, operation, asked(name, await made(client)))
+            codes = {code for _, code in operation.codes()}
             assert met == codes & OF_THE_STORE, name
 
 
@@ -317,24 +268,3 @@ async def made(client: httpx.AsyncClient) -> Ids:
         "endpoint_id": endpoint_id,
         "delivery_id": delivery_id,
     }
-
-
-async def met_of_the_store(
-    app: Application, client: httpx.AsyncClient, name: str, ids: Ids
-) -> set[str]:
-    """The codes that it answers when the store refuses to write, then when it refuses to read."""
-    path, method, _ = DECLARED[name]
-    given = asked(name, ids)
-    met = set()
-    for parts, raised in ((("write", "write_urgent"), refusals.WRITE), (("read",), refusals.READ)):
-        for refusal in raised:
-            with contextlib.ExitStack() as patched:
-                for part in parts:
-                    broken = patch.object(app.context.store, part, side_effect=refusal("broken"))
-                    patched.enter_context(broken)
-                answer = await client.request(
-                    method, path.format_map(given.path), params=given.query, json=given.body
-                )
-            if answer.headers.get("content-type") == declared.PROBLEM:
-                met.add(answer.json()["code"])
-    return met & OF_THE_STORE
