@@ -31,7 +31,6 @@ _SAID = output.columns("message_id message id; seq seq number; created_at create
     "say",
     "chatctl say lobby Back in ten minutes",
     "chatctl say lobby - --as alice <text",
-    "chatctl say chat:news The office closes at noon",
     exits=(3, 4, 5),
     changes=True,
 )
