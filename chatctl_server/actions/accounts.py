@@ -7,7 +7,6 @@ from chatctl_server import errors
 from chatctl_server.actions import logins
 from chatctl_server.domain import account_events, codes, events
 from chatctl_server.domain import accounts as rules
-from chatctl_server.domain.account_events import SignOutReason
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import accounts, passwords, reset_links
 from chatctl_server.storage.accounts import Account
@@ -75,14 +74,22 @@ def set_password(
     actor: events.Actor,
     account: int,
     password_hash: str,
-    reason: SignOutReason = "password_changed",
     but: str | None = None,
 ) -> None:
     """Ends all sessions, but for that one, and makes reset links count no more."""
     passwords.save(tx.db, account, password_hash)
     reset_links.forget(tx.db, account)
     tx.record(account_events.PasswordChanged(account), actor)
-    logins.end_all(tx, actor, account, reason, but)
+    logins.end_all(tx, actor, account, "password_changed", but)
+
+
+def change_password(
+    tx: Tx, actor: events.Actor, account: int, known_hash: str, password_hash: str, login_id: str
+) -> None:
+    """Of one's own accord, who has shown the password that ``known_hash`` is of; the session goes
+    on in which it is done. Raises InvalidCredentials when that is no longer the password."""
+    logins.check_password(tx, account, known_hash)
+    set_password(tx, actor, account, password_hash, but=login_id)
 
 
 def make_reset_link(tx: Tx, actor: events.Actor, account: int, expires_in: int) -> str:

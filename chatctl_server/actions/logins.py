@@ -12,7 +12,7 @@ from chatctl_server.domain.account_events import SignOutReason
 from chatctl_server.domain.accounts import user_id
 from chatctl_server.domain.refresh_tokens import RefreshTokens
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import accounts, logins
+from chatctl_server.storage import accounts, logins, passwords
 from chatctl_server.storage.accounts import Profile
 from chatctl_server.storage.logins import Login
 from chatctl_server.storage.transaction import Tx
@@ -30,9 +30,13 @@ class SignedIn(NamedTuple):
     refresh_token: str
 
 
-def start(tx: Tx, actor: events.Actor, account: int, user_agent: str | None) -> SignedIn:
-    """Raises AccountNotFound or AccountSuspended."""
+def start(
+    tx: Tx, actor: events.Actor, account: int, password_hash: str, user_agent: str | None
+) -> SignedIn:
+    """``password_hash``: of the password that was shown. Raises AccountNotFound, AccountSuspended,
+    or InvalidCredentials when it was changed while that was checked."""
     found = _active(tx, account)
+    check_password(tx, account, password_hash)
     token = codes.new()
     login = Login(
         id=str(uuid.uuid4()),
@@ -52,21 +56,31 @@ def start(tx: Tx, actor: events.Actor, account: int, user_agent: str | None) -> 
     return SignedIn(found, login.id, token)
 
 
+def check_password(tx: Tx, account: int, password_hash: str) -> None:
+    """To compare a password takes long, and another may have been set meanwhile. Raises
+    InvalidCredentials."""
+    if passwords.of(tx.db, account) != password_hash:
+        raise errors.InvalidCredentials("Invalid credentials")
+
+
 def refresh(tx: Tx, actor: events.Actor, token: str, tokens: RefreshTokens) -> SignedIn | None:
     """A new token for this one. The token before it is answered with the same new one for 5 s;
     later, as any that was rotated, it ends the session: somebody has stolen one of the two. None
-    then: an error would undo that. Raises Unauthorized or AccountSuspended."""
+    then: an error would undo that. Raises Unauthorized, or AccountSuspended: whoever is suspended
+    is told so, though their sessions are over."""
     hashed = codes.hashed(token)
     login = logins.by_token(tx.db, hashed)
-    if login is None or login.ended_at is not None or login.expires_at <= tx.now:
+    if login is None:
+        raise errors.Unauthorized(INVALID)
+    profile = _active(tx, login.account)
+    if login.ended_at is not None or login.expires_at <= tx.now:
         raise errors.Unauthorized(INVALID)
     if hashed == login.refresh:
-        profile = _active(tx, login.account)
         return SignedIn(profile, login.id, _rotate(tx, actor, login, token, tokens))
     if hashed == login.previous and _is_in_grace(login, tx.now):
         successor = tokens.find_successor(token, login.refresh)
         if successor is not None:
-            return SignedIn(_active(tx, login.account), login.id, successor)
+            return SignedIn(profile, login.id, successor)
     _end(tx, actor, login.account, [login], "reused")
     return None
 

@@ -86,4 +86,4 @@ def sign_up(
         invite_actions.join(tx, actor, place.invite, made.id)
     else:
         workspaces.add_member(tx, actor, ref, made.id, place.role)
-    return logins.start(tx, actor, made.id, user_agent)
+    return logins.start(tx, actor, made.id, password_hash, user_agent)

@@ -1,5 +1,7 @@
 """Passwords are checked, and what a sign-in is answered with is made of it."""
 
+from typing import NamedTuple
+
 from litestar import Response
 
 from chatctl_server import errors
@@ -12,9 +14,16 @@ from chatctl_server.storage import passwords
 from chatctl_server.views.team import accounts as views
 
 
-async def check_password(context: Context, email: str, password: str, address: str) -> int:
-    """Whose it is. What is not a wrong password costs no attempt. Raises InvalidCredentials,
-    Throttled, or Busy."""
+class Shown(NamedTuple):
+    """Whose password it is, and its hash: the action that follows asks whether it still counts."""
+
+    account: int
+    password_hash: str
+
+
+async def check_password(context: Context, email: str, password: str, address: str) -> Shown:
+    """What is not a wrong password costs no attempt. Raises InvalidCredentials, Throttled, or
+    Busy."""
     limits = context.limits.sign_ins
     limits.spend(email, address)
     try:
@@ -23,10 +32,10 @@ async def check_password(context: Context, email: str, password: str, address: s
     except errors.ChatctlError:
         limits.give_back(email, address)
         raise
-    if not is_right:
+    if stored is None or not is_right:
         raise errors.InvalidCredentials("Invalid credentials")
     limits.give_back(email, address)
-    return account
+    return Shown(account, stored)
 
 
 def answer(

@@ -93,10 +93,10 @@ async def sign_in(
 
 async def _sign_in(request: AnyRequest, context: Context, data: SignIn) -> logins.SignedIn:
     address = caller.of(request.scope).address
-    account = await credentials.check_password(context, data.email, data.password, address)
-    actor = events.Actor(rules.user_id(account), "password", address or None)
+    shown = await credentials.check_password(context, data.email, data.password, address)
+    actor = events.Actor(rules.user_id(shown.account), "password", address or None)
     agent = request.headers.get("user-agent")
-    return await context.store.write(logins.start, actor, account, agent)
+    return await context.store.write(logins.start, actor, *shown, agent)
 
 
 @post(

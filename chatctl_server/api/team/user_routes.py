@@ -87,12 +87,12 @@ class Users(Controller):
         rules.check_password(data.new_password, context.settings.password_min_bytes, field)
         who = caller.of(request.scope)
         me = await context.store.read_live(accounts.get, who.account)
-        await credentials.check_password(
+        shown = await credentials.check_password(
             context, me.email or "", data.current_password, who.address
         )
         hashed = await context.passwords.hash(data.new_password, who.address)
         await context.store.write(
-            actions.set_password, who.actor(), me.id, hashed, "password_changed", who.login_id
+            actions.change_password, who.actor(), *shown, hashed, who.login_id
         )
 
     @get(

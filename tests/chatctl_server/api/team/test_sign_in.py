@@ -1,7 +1,7 @@
 """Sign-in: what it answers, and how often somebody may be wrong."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import people
@@ -11,8 +11,6 @@ from team import SETTINGS, Town
 from world import Server, running
 
 from chatctl_server.actions import accounts
-from chatctl_server.domain import account_events, events
-from chatctl_server.storage.transaction import Tx
 
 BEHIND = {**SETTINGS, "TRUSTED_PROXIES": "127.0.0.1"}
 
@@ -102,23 +100,33 @@ def test_who_sends_many_passwords_waits_behind_nobody_but_themselves(server: Ser
     assert statuses <= {403, 503}  # more than 16 at a time are too many of one address
 
 
-def _suspend(tx: Tx, actor: events.Actor, account: int) -> None:
-    tx.record(account_events.AccountSuspended(account), actor)
+def test_nobody_is_in_by_the_old_password_once_another_is_set(server: Server) -> None:
+    """Also of those who wait for it to be checked."""
+    number = sign_up(server, "Anna")["user"]["id"]
+    with ThreadPoolExecutor(9) as pool:
+        asked = [pool.submit(sign_in, server, "Anna", **from_(1)) for _ in range(9)]
+        next(as_completed(asked))
+        given = {"password": "another horse battery"}
+        answer = server.http.post(f"/management/users/{number}/password", json=given)
+        assert answer.status_code == 200
+        late = sum(not each.done() for each in asked)
+    answers = [each.result() for each in asked]
+    assert late > 0
+    assert {each.status_code for each in answers} == {200, 403}
+    tokens = [each.json()["token"] for each in answers if each.status_code == 200]
+    shown = [people.ask(server, "GET", "/api/users/me", token) for token in tokens]
+    assert {each.json().get("code") for each in shown} == {"token_revoked"}
 
 
-def test_a_suspended_user_is_told_so_once_the_password_is_right(tmp_path: Path) -> None:
-    with running(tmp_path, **SETTINGS) as server:
-        anna = sign_up(server, "Anna")
-        server.stop()
-        town = Town(tmp_path / "chat.db")
-        town.scene.run(_suspend, anna["user"]["id"])
-        town.close()
-        server.start()
-        right, wrong = sign_in(server, "Anna"), sign_in(server, "Anna", "wrong")
-        assert (right.status_code, right.json()["code"]) == (403, "account_suspended")
-        assert (wrong.status_code, wrong.json()["code"]) == (403, "invalid_credentials")
-        again = people.ask(server, "POST", "/api/refresh", anna["refresh_token"])
-        assert (again.status_code, again.json()["code"]) == (403, "account_suspended")
+def test_a_suspended_user_is_told_so_once_the_password_is_right(server: Server) -> None:
+    anna = sign_up(server, "Anna")
+    path = f"/management/users/{anna['user']['id']}"
+    assert server.http.patch(path, json={"status": "suspended"}).status_code == 200
+    right, wrong = sign_in(server, "Anna"), sign_in(server, "Anna", "wrong")
+    assert (right.status_code, right.json()["code"]) == (403, "account_suspended")
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "invalid_credentials")
+    again = people.ask(server, "POST", "/api/refresh", anna["refresh_token"])
+    assert (again.status_code, again.json()["code"]) == (403, "account_suspended")
 
 
 def test_nobody_signs_in_to_an_account_without_a_password(tmp_path: Path) -> None:
