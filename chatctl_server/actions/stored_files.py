@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from chatctl_server import errors
-from chatctl_server.domain import account_events, events
-from chatctl_server.storage import stored_files
+from chatctl_server.domain import account_events, accounts, events
+from chatctl_server.storage import stored_files, workspaces
 from chatctl_server.storage.stored_files import StoredFile
 from chatctl_server.storage.transaction import Tx
 
@@ -13,8 +13,11 @@ def store(
     tx: Tx, actor: events.Actor, found: Sequence[StoredFile], most_bytes: int = 0
 ) -> list[events.Event]:
     """Files of one workspace. ``most_bytes``: of all its files together, 0 for any number. What is
-    there already is kept for another day. Raises TooLarge."""
+    there already is kept for another day. Raises TooLarge, or WorkspaceNotFound for an account
+    that has left it while they came."""
     workspace = found[0].name.workspace
+    if actor.is_account:
+        workspaces.find(tx.db, accounts.account_id(actor.user_id or ""), workspace)
     before = stored_files.bytes_of(tx.db, workspace)
     stored = [_record(tx, actor, each) for each in found]
     held = stored_files.bytes_of(tx.db, workspace)

@@ -209,6 +209,23 @@ def test_a_cut_connection_leaves_nothing(office: Filing) -> None:
     eventually(lambda: office.on_disk() == before)
 
 
+def test_whoever_has_left_meanwhile_leaves_no_file_there(tmp_path: Path) -> None:
+    with filing(tmp_path) as office:
+        body = form([("late.txt", b"z" * 50_000)])
+        head = (
+            f"POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n"
+            f"Content-Length: {len(body)}\r\nAuthorization: Bearer {office.bert.token}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", office.server.port), 15) as client:
+            client.sendall(head.encode() + body[:40_000])
+            eventually(office.on_disk)  # it is being received
+            member = f"/api/workspaces/0/members/{office.bert.id}"
+            assert office.ask(office.anna, "DELETE", member).status_code == 204
+            client.sendall(body[40_000:])
+            assert client.recv(4096).startswith(b"HTTP/1.1 404")
+        assert office.on_disk() == []
+
+
 def test_the_bytes_are_counted(office: Filing) -> None:
     before = office.server.figure("chatctl_upload_bytes_total")
     office.stored(office.anna, ("a.txt", b"12345"), ("b.txt", b"678"))
