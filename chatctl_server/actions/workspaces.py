@@ -5,7 +5,7 @@ anything.
 """
 
 from chatctl_server import errors
-from chatctl_server.actions import conversations, scopes
+from chatctl_server.actions import conversations, participants, scopes
 from chatctl_server.domain import account_events, accounts, chat_events, events
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import chat_stays, workspaces
@@ -138,7 +138,7 @@ def leave_workspace(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int
     nobody is left. Its home is then the workspace that it has been in longest."""
     user_id = accounts.user_id(account)
     for stay in chat_stays.of_user(tx.db, ref, user_id):
-        tx.record(events.ParticipantLeft(user_id), actor, stay.chat)
+        participants.leave(tx, actor, stay.chat, user_id)
         if stay.heir is None:
             conversations.close(tx, actor, stay.chat)
         elif stay.role == "owner":

@@ -186,6 +186,7 @@ def test_the_chats_of_who_leaves_pass_on(town: Town, tmp_path: Path) -> None:
         path = f"/api/workspaces/{acme.number}/members/{anna.id}"
         assert ask(server, "DELETE", path, boss.token).status_code == 204
         log = server.http.get("/management/events", params={"type": "chat.closed"}).json()
+        left = server.http.get("/management/events", params={"type": "participant.left"}).json()
         server.stop()
     roles = {
         (chat, person): town.scene.ask(stays.role, chat, f"u{person.id}")
@@ -202,6 +203,8 @@ def test_the_chats_of_who_leaves_pass_on(town: Town, tmp_path: Path) -> None:
         (elsewhere, anna): "owner",
     }
     assert len(log) == 1  # the one in which nobody was left
+    assert len(left) == 4
+    assert all(each["data"]["joined_at"] for each in left)
     path = tmp_path / "chat.db"
     assert maintenance.check(path) == maintenance.verify(path) == []
 
