@@ -32,7 +32,7 @@ class Village:
         self.eve = town.person("Eve", town.workspace("taken"), role="owner")
         frank = town.scene.run(accounts.create, "Frank", "frank@example.org", None)
         self.frank = Person(frank.id, frank.email)
-        hashed = argon2.PasswordHasher(1, 8, 1).hash(PASSWORD)
+        self._hashed = hashed = argon2.PasswordHasher(1, 8, 1).hash(PASSWORD)
         for each in (self.anna, self.greta):
             town.scene.run(lambda tx, _, of=each.id: passwords.save(tx.db, of, hashed))
         self.refresh_token_of_greta = self.refresh_token(self.greta)
@@ -44,7 +44,8 @@ class Village:
 
     def refresh_token(self, who: Person) -> str:
         """Of a sign-in."""
-        token: str = self._town.scene.run(logins.start, who.id, None).refresh_token
+        begun = self._town.scene.run(logins.start, who.id, self._hashed, None)
+        token: str = begun.refresh_token
         return token
 
     def _open_chats(self) -> None:
