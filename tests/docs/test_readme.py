@@ -78,7 +78,7 @@ class Terminals:
     """One directory, one set of shell variables, and the programs left running."""
 
     def __init__(self, directory: Path) -> None:
-        self.bash, _ = map(programs.path, ("bash", "awk"))
+        self.bash, *_ = map(programs.path, ("bash", "awk", "curl"))
         self.directory = directory
         self.address = f"127.0.0.1:{free_port()}"
         self.receiver_port = free_port()
@@ -104,7 +104,7 @@ class Terminals:
         elif command.startswith("python talk.py"):
             self._talk(command, output, block)
         else:
-            done = self._run(command)
+            done = self._run(command.replace(ADDRESS, self.address))
             assert not done.returncode, f"{block.place}: {command}\n{done.stderr}"
             self._compare(output, done.stdout.splitlines(), block, done.stderr)
 
