@@ -16,7 +16,7 @@ proof: proof-long proof-plain proof-extensions proof-mutations
 proof-long:
 	CHATCTL_PROOF=1 python -m pytest -n 0 -rP --timeout 7200 tests/system \
 		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py \
-		tests/chatctl_server/test_team_model.py \
+		tests/chatctl_server/test_team_model.py tests/chatctl_server/test_schema.py \
 		tests/chatctl_server/workers/callbacks tests/chatctl_server/workers
 
 proof-plain:

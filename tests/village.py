@@ -14,7 +14,6 @@ from chatctl_server.storage import passwords
 from chatctl_server.storage.workspaces import WorkspaceRef
 
 TWO_DAYS = 2 * 86400 * 1_000_000
-UNUSED = account_events.FileStored(1, "a" * 64, "png", "image/png", 3)
 
 
 class Village:
@@ -78,7 +77,8 @@ class Village:
         scene = self._town.scene
         scene.now -= TWO_DAYS
         found = self._town.workspace("acme")
-        self._record(UNUSED, found.scope)
+        stored = account_events.FileStored(found.number, "a" * 64, "png", "image/png", 3)
+        self._record(stored, found.scope)
         scene.now += TWO_DAYS
         return found
 
