@@ -54,11 +54,12 @@ _STATE = f"""{COLUMNS},
 SCAN = 100_000  # messages that one query looks at
 _NEWEST = Query("SELECT max(id) FROM message")
 _OF_CHAT = Query("SELECT conversation FROM message WHERE id = :message")
+# The + keeps it from looking at each chat's messages, however old they are.
 _EVERYWHERE = Query(f"""SELECT {_STATE} FROM message
     WHERE id < :before AND id >= :since AND deleted_at IS NULL
     AND (:text IS NULL OR instr(lower(content), lower(:text)))
     AND (:user_id IS NULL OR sender = :user_id)
-    AND conversation IN (SELECT c.id FROM conversation c JOIN chat h ON h.conversation = c.id
+    AND +conversation IN (SELECT c.id FROM conversation c JOIN chat h ON h.conversation = c.id
         JOIN scope s ON s.id = c.scope
         WHERE c.status = 'open' AND (:workspace IS NULL OR s.number = :workspace))
     ORDER BY id DESC LIMIT :limit""")

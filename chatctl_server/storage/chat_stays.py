@@ -23,7 +23,8 @@ _OF_USER = Query(f"""SELECT c.id, p.role, (SELECT other.user_id FROM participant
         AND other.user_id <> :user_id
         ORDER BY other.role <> 'admin', other.joined_offset,
             CAST(substr(other.user_id, 2) AS INTEGER) LIMIT 1)
-    FROM participant p JOIN conversation c ON c.id = p.conversation
+    FROM participant p INDEXED BY participant_user
+    CROSS JOIN conversation c ON c.id = p.conversation
     WHERE p.user_id = :user_id AND p.left_offset IS NULL AND c.scope = :scope
     AND c.status = 'open' AND c.{_KINDS} ORDER BY c.id""")
 _OPEN = Query(f"""SELECT id FROM conversation

@@ -59,7 +59,9 @@ _MEMBERS = Query("""SELECT p.user_id, p.role, e.at FROM participant p
     ORDER BY p.joined_offset, CAST(substr(p.user_id, 2) AS INTEGER)""")
 _OWNER = Query("""SELECT user_id FROM participant
     WHERE conversation = :chat AND role = 'owner' AND left_offset IS NULL""")
-_SINGLE = Query("""SELECT c.id FROM chat h JOIN conversation c ON c.id = h.conversation
+# The workspace may have many chats; the two have few.
+_SINGLE = Query("""SELECT c.id FROM chat h INDEXED BY chat_pair
+    CROSS JOIN conversation c ON c.id = h.conversation
     WHERE h.pair = :pair AND c.scope = :scope AND c.status = 'open' AND 2 = (
         SELECT count(*) FROM participant p WHERE p.conversation = c.id AND p.left_offset IS NULL)
     ORDER BY c.id LIMIT 1""")

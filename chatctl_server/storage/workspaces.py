@@ -62,7 +62,6 @@ _OTHERS = Query("""SELECT count(*) FROM workspace_member
 _ROLE = Query(
     "SELECT role FROM workspace_member WHERE workspace = :workspace AND account = :account"
 )
-_HOME = Query("SELECT home FROM account WHERE id = :account")
 
 
 def find(db: Database, account: int, number: int) -> Membership:

@@ -42,7 +42,8 @@ def answer(
     request: AnyRequest, context: Context, signed_in: SignedIn, status: int
 ) -> Response[views.Tokens]:
     """Both tokens and, for a page, the cookie."""
-    shown = views.user(signed_in.profile)
+    profile = signed_in.profile
+    shown = views.user(profile, context.account_streams.status(profile.account.id))
     access = context.access_tokens().mint(
         shown.id, signed_in.login_id, views.claims(shown), times.now() / times.SECOND
     )

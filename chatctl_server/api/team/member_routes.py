@@ -54,7 +54,7 @@ class ChatMembers(Controller):
     ) -> list[views.ChatMember]:
         """People of its workspace, named as an array of numbers or as an object. Its owner and its
         admins may; nobody is added to a Single."""
-        added = await subject.run(chats.add, people(data))
+        added = set(await subject.run(chats.add, people(data)))
         found = await _members(context, subject)
         return [each for each in found if each.user_id in added]
 

@@ -145,10 +145,9 @@ class WorkspaceMembers(Controller):
         self, context: GivenContext, subject: Subject
     ) -> list[account_views.User]:
         """With their roles in it."""
-        ref = (await subject.find()).ref
-        return [
-            account_views.user(each) for each in await context.store.read(accounts.profiles, ref)
-        ]
+        found = await context.store.read(accounts.profiles, (await subject.find()).ref)
+        there = context.account_streams
+        return [account_views.user(each, there.status(each.account.id)) for each in found]
 
     @patch(
         "/{user_id:int}",
@@ -167,7 +166,7 @@ class WorkspaceMembers(Controller):
         stays one: 400."""
         await subject.run(actions.set_role, storable(user_id), data.role)
         found = await context.store.read_live(accounts.profile, user_id, subject.number)
-        return account_views.user(found)
+        return account_views.user(found, context.account_streams.status(user_id))
 
     @delete(
         "/{user_id:int}",

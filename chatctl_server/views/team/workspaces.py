@@ -14,7 +14,7 @@ from chatctl_server.views.team.accounts import RoleName, WorkspaceId
 CODE = "q3T9vXn2LwYs6KpRj8BdFh5ZcGm1aEoUu4iWx7yNtJQ"
 
 Name = Annotated[str, means("1 to 100 characters; unique, whatever its case", "Acme")]
-Description = Annotated[str, means("For people, at most 1,000 characters", "Anvils and more")]
+Description = Annotated[str, means("For people, at most 4,096 bytes", "Anvils and more")]
 IsOpen = Annotated[bool, means("Whether who signs up may join it by its name", False)]
 Code = Annotated[str, means("The invite's code, which is shown once", CODE)]
 MaxUses = Annotated[int, means("How many may use it", 1)]

@@ -136,8 +136,9 @@ def test_presence_is_held_by_streams(world: World) -> None:
             answer = ask(world, world.bert, "POST", "/api/realtime/presence", status="busy")
             assert (answer.status_code, answer.content) == (204, b"")
             assert anna.receive("UserPresence").data["status"] == "busy"
-            users = ask(world, world.anna, "GET", "/api/users").json()
-            assert [each["presence"] for each in users] == ["online", "busy"]
+            for path in ("/api/users", "/api/workspaces/0/members"):
+                users = ask(world, world.anna, "GET", path).json()
+                assert [each["presence"] for each in users] == ["online", "busy"]
         gone = anna.receive("UserPresence").data
         assert (gone["user_id"], gone["status"]) == (world.bert.id, "offline")
         assert presence(world, world.anna, world.bert)[world.bert.id] == (
