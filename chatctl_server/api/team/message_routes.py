@@ -18,6 +18,7 @@ from chatctl_server.api.team.paths import of_chat
 from chatctl_server.storage import chat_messages, chats
 from chatctl_server.storage.chat_messages import Edit, MessageState
 from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import fields
 from chatctl_server.views.team import messages as views
@@ -129,9 +130,9 @@ class OneMessage(Controller):
         actions.check_edit(data.content, context.settings.max_message_bytes)
         who, store = caller.of(request.scope), context.store
         chat = await store.read_live(chat_messages.find, who.account, message_id)
-        found = await store.write(
-            actions.edit, who.actor(), chat, message_id, data.content, data.mentions
-        )
+        change = chat, message_id, data.content, data.mentions
+        size = len(data.content) + CALL_BYTES
+        found = await store.write(actions.edit, who.actor(), *change, size=size)
         return views.of_state(found)
 
     @delete(

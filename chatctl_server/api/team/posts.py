@@ -29,7 +29,7 @@ async def post(context: Context, who: Caller, chat_id: int, data: PostChatMessag
     chat = await directory.chat(who.account, chat_id)
     sent = _post(who, chat, await directory.fullname(who.account), data)
     try:
-        posted = await store.write(messages.POST, sent, size=len(sent.content) + CALL_BYTES)
+        posted = await store.write(messages.POST, sent, size=_size(sent))
     except _REFUSED:
         # Raises what the caller may know: that there is no such chat, or that they are not in it.
         await store.read_live(chats.find_mine, who.account, chat_id)
@@ -38,6 +38,11 @@ async def post(context: Context, who: Caller, chat_id: int, data: PostChatMessag
         signals.tell_repeated(context, chat, who.account, sent.client_msg_id or "")
         return await _first(context, who, chat, posted.message_id)
     return views.of_posted(chat_id, posted.payload)
+
+
+def _size(sent: messages.Post) -> int:
+    """Of what waits for the writer."""
+    return len(sent.content) + sum(map(len, sent.attachments)) + CALL_BYTES
 
 
 async def _first(context: Context, who: Caller, chat: ChatRef, message_id: int) -> ChatMessage:

@@ -7,9 +7,13 @@ from typing import Any
 import httpx
 import pytest
 from application import held, in_process, reached
+from team import SECRET, Town
 
+from chatctl_server.actions import stored_files
 from chatctl_server.app import Application
+from chatctl_server.domain.stored_files import FileName
 from chatctl_server.storage import store
+from chatctl_server.storage.stored_files import StoredFile
 
 Asked = tuple[str, str, dict[str, Any]]  # method, path, body
 LONG = ["x" * 250 for _ in range(8)]
@@ -52,6 +56,29 @@ async def test_what_waits_is_counted_by_its_length(
             asked = method, f"/management/rooms{path.format(room_id)}", body
             figures = await keeps_others_out(app, client, asked)
             assert f'chatctl_queue_drops_total{{queue="writer"}} {drops}.0' in figures
+
+
+async def test_what_is_said_in_chats_is_counted_with_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = Town(tmp_path / "chat.db")
+    anna = town.person("Anna")
+    chat = town.chat("private", "notes", anna)
+    said = town.scene.post(chat, f"u{anna.id}", "hello")
+    name = FileName(0, "a" * 64, "txt")
+    town.scene.run(stored_files.store, [StoredFile(name, chat.scope, "text/plain", 1)])
+    town.close()
+    monkeypatch.setattr(store, "MAX_WAITING_BYTES", 2000)
+    monkeypatch.setattr(store, "MAX_URGENT_CALLS", 0)
+    async with in_process(tmp_path, jwt_secret=(SECRET,)) as (app, client):
+        client.headers.update(anna.headers)
+        posting = "POST", f"/api/chat/{chat.id}/messages"
+        for asked in (
+            (*posting, {"content": "x" * 2000}),
+            (*posting, {"files": [name.url] * 25}),
+            ("PATCH", f"/api/messages/{said.message_id}", {"content": "x" * 2000}),
+        ):
+            await keeps_others_out(app, client, asked)
 
 
 async def test_an_announcement_is_taken_when_users_messages_are_not(
