@@ -1,5 +1,6 @@
 """Team chat over HTTP, beside a plain Litestar service with the same routes, in one run: what a
-post costs, how long posts and events take, and lists of a user with many chats.
+post costs, how long posts and events take, also beside wrong sign-ins, and lists of a user with
+many chats.
 
 python bench/team.py [--posts 6400] [--seconds 30] [--repeat 3]
 
@@ -21,7 +22,16 @@ import httpx
 import report
 import scene
 import served
-from team_load import Browser, Service, Talk, answer_times, at_full_speed
+from team_load import (
+    Browser,
+    Guesses,
+    Service,
+    Talk,
+    answer_times,
+    at_full_speed,
+    lags,
+    sign_in_seconds,
+)
 
 from chatctl_server.actions import accounts, chats, messages, workspaces
 from chatctl_server.domain import accounts as rules
@@ -35,6 +45,7 @@ from chatctl_server.storage.writer import Call, Writer
 USERS, OF_A_CHAT, A_MINUTE = 200, 20, 21.0
 AT_ONCE = 64
 MANY_CHATS, IN_EACH = 1000, 5
+GUESSES = 200
 SECRET = "the-secret-of-the-access-tokens-of-the-benches"
 DEFAULT = WorkspaceRef(0, 2)
 PLAIN = Path(__file__).with_name("servers") / "plain_litestar.py"
@@ -167,6 +178,40 @@ def talking(seconds: float) -> None:
         print(f"{said}: no streams at /events")
 
 
+def guessing(seconds: float) -> None:
+    """What wrong sign-ins cost everybody else."""
+    with scene.directory() as folder, chatctl(folder) as service:
+        asyncio.run(_guessing(service, seconds))
+
+
+async def _guessing(service: Service, seconds: float) -> None:
+    person = {"fullname": "Right", "email": "right@example.org", "password": "the right password"}
+    browser = Browser(service.port, "none", "127.0.2.1")
+    status, _ = await browser.ask("POST", "/api/signup", person)
+    assert status == 201
+    browser.close()
+    alone, beside = Talk(service, A_MINUTE), Talk(service, A_MINUTE)
+    await alone.run(seconds)
+    guesses, signed_in, seen = Guesses(service.port, GUESSES, USERS), [], []
+
+    async def others() -> None:
+        for _ in range(5):
+            await asyncio.sleep(seconds / 6)
+            sign_in = sign_in_seconds(service.port, person["email"], person["password"])
+            signed_in.append(await sign_in)
+
+    async def watch() -> None:
+        seen.extend(await lags(service.port, seconds))
+
+    await asyncio.gather(guesses.run(seconds), beside.run(seconds), others(), watch())
+    said = f"{GUESSES} wrong sign-ins a second"
+    print(f"{said}: answered with {guesses.answers}")
+    grown = report.percentile(beside.sent, 99) - report.percentile(alone.sent, 99)
+    report.line(f"{said}: p99 of posts grows by", grown * 1000, "ms", at_most=50)
+    report.line(f"{said}: loop lag, p99", report.percentile(seen, 99) * 1000, "ms", at_most=50)
+    report.line(f"{said}: a right one, the longest of 5", max(signed_in), "s", at_most=2)
+
+
 def lists() -> None:
     with scene.directory() as folder, chatctl(folder, many=True) as service:
         asyncio.run(_lists(service))
@@ -201,6 +246,7 @@ def main() -> None:
     report.machine()
     posting(given.posts, given.repeat)
     talking(given.seconds)
+    guessing(given.seconds)
     lists()
     report.end()
 

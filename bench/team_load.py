@@ -29,10 +29,12 @@ class Service(NamedTuple):
 
 
 class Browser:
-    """A user's connection. ``ask`` is one request and its answer."""
+    """A user's connection, from an address of this machine. ``ask`` is one request and its
+    answer."""
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str, address: str = "127.0.0.1") -> None:
         self._port = port
+        self._address = address
         self._head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {token}\r\n"
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -61,7 +63,10 @@ class Browser:
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+            source = (self._address, 0)
+            self._streams = await asyncio.open_connection(
+                "127.0.0.1", self._port, local_addr=source
+            )
         return self._streams
 
     def close(self) -> None:
@@ -150,4 +155,62 @@ async def answer_times(browser: Browser, path: str, count: int) -> list[float] |
         if status in (404, 405):
             return None
         found.append(time.perf_counter() - began)
+    return found
+
+
+class Guesses:
+    """Wrong sign-ins, so many a second, over so many accounts, each over a connection of its own
+    from one of 10 addresses: one alone is soon told to wait, before anything is hashed.
+    ``answers``: how many had which status within the time."""
+
+    def __init__(self, port: int, a_second: int, accounts: int) -> None:
+        self._pause = 1 / a_second
+        addresses = itertools.cycle(f"127.0.1.{each + 1}" for each in range(10))
+        self._browsers = [Browser(port, "none", next(addresses)) for _ in range(accounts)]
+        self._waiting = [asyncio.Lock() for _ in range(accounts)]
+        self.answers: dict[int, int] = {}
+
+    async def run(self, seconds: float) -> None:
+        began = time.perf_counter()
+        guesses = []
+        for number in range(int(seconds / self._pause)):
+            await asyncio.sleep(max(0.0, began + number * self._pause - time.perf_counter()))
+            guesses.append(asyncio.create_task(self._guess(number % len(self._browsers))))
+        for each in guesses:
+            each.cancel()
+        await asyncio.gather(*guesses, return_exceptions=True)
+        for each in self._browsers:
+            each.close()
+
+    async def _guess(self, account: int) -> None:
+        body = {"email": f"user{account}@example.org", "password": "not this one"}
+        async with self._waiting[account]:
+            status, _ = await self._browsers[account].ask("POST", "/api/signin", body)
+        self.answers[status] = self.answers.get(status, 0) + 1
+
+
+async def sign_in_seconds(port: int, email: str, password: str) -> float:
+    """Of a right one, from an address that has not guessed."""
+    browser = Browser(port, "none", "127.0.2.1")
+    began = time.perf_counter()
+    status, answer = await browser.ask(
+        "POST", "/api/signin", {"email": email, "password": password}
+    )
+    browser.close()
+    if status != 200:
+        raise RuntimeError(f"{status}: {answer.decode()}")
+    return time.perf_counter() - began
+
+
+async def lags(port: int, seconds: float) -> list[float]:
+    """The loop's lag, as the server itself has measured it, each tenth of a second."""
+    browser = Browser(port, "none", "127.0.2.2")
+    found = []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        _, text = await browser.ask("GET", "/metrics")
+        line = text.partition(b"\nchatctl_loop_lag_seconds ")[2].partition(b"\n")[0]
+        found.append(float(line))
+        await asyncio.sleep(0.1)
+    browser.close()
     return found
