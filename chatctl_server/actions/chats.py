@@ -127,7 +127,8 @@ def add(tx: Tx, actor: events.Actor, ref: ChatRef, people: Iterable[int]) -> lis
     rules.check_may_grow(acting.kind)
     wanted = tuple(dict.fromkeys(people))
     chats.check_known(tx.db, ref.scope, wanted, "members")
-    return [each for each in wanted if _join(tx, actor, ref, each) is not None]
+    added = participants.add(tx, actor, ref, map(accounts.user_id, wanted))
+    return [accounts.account_id(each) for each in added]
 
 
 def join(tx: Tx, actor: events.Actor, ref: ChatRef, account: int) -> events.Event | None:

@@ -1,6 +1,8 @@
 """Who takes part in a chat or a support conversation, and as what. What would change nothing
 records nothing. A room has no participants but its admins, see ``conversations.set_admins``."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from chatctl_server import errors
@@ -28,6 +30,21 @@ def join(
     if present is not None:
         raise errors.Conflict(f"{user_id} is {present} here already", field="user_id")
     return tx.record(events.ParticipantJoined(user_id, role, _with(tx, ref, user_id)), actor, ref)
+
+
+def add(tx: Tx, actor: events.Actor, ref: ChatRef, user_ids: Iterable[str]) -> list[str]:
+    """Members of the chat from now on; which of them were not in it before. Each event has the chat
+    as it is then, which is read once: there may be a thousand. Raises ConversationNotFound."""
+    chat = chats.get(tx.db, ref)
+    present, added = set(chat.members), []
+    for each in user_ids:
+        if each in present:
+            continue
+        chat = msgspec.structs.replace(chat, members=(*chat.members, each))
+        tx.record(events.ParticipantJoined(each, "member", chat), actor, ref)
+        present.add(each)
+        added.append(each)
+    return added
 
 
 def leave(
