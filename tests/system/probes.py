@@ -10,16 +10,23 @@ from urllib.parse import quote, urlencode
 import declared
 import wire
 from filing import FORM, form
-from two_workspaces import SAID, Actor, absent
+from two_workspaces import SAID, Actor, Face, absent
 from world import Server
+
+from chatctl_server.api.team.operator.face import TEAM_OPERATORS
 
 WORKSPACE = "X-Workspace-Id"
 FILE_PATH = "{workspace_id}/{first}/{second}/{name}"
-# What stands there is an id of that sort; or None: it is none, and leads to nothing.
+# What stands there, or there of that operation, is an id of that sort; or None: it is none, and
+# leads to nothing.
 SORTS: dict[tuple[str, str], str | None] = {
     **dict.fromkeys(
-        [("body", name) for name in ("members", "member_ids", "mentions", "user_id", "")]
-        + [("path", "member_id"), ("path", "user_id"), ("query", "user_ids")],
+        [
+            ("body", name)
+            for name in ("members", "member_ids", "mentions", "user_id", "owner", "as_user", "")
+        ]
+        + [("path", "member_id"), ("path", "user_id")]
+        + [("query", name) for name in ("user_ids", "user_id", "after")],
         "account",
     ),
     **dict.fromkeys([("query", name) for name in ("before_id", "last_id", "after_id")], "message"),
@@ -28,6 +35,8 @@ SORTS: dict[tuple[str, str], str | None] = {
     ("path", "chat_id"): "chat",
     ("path", "workspace_id"): "workspace",
     ("header", WORKSPACE): "workspace",
+    ("query", "workspace"): "workspace",
+    ("body", "workspace"): "workspace",
     ("path", FILE_PATH): "file",
     ("body", "files"): "file",
     ("path", "sid"): "session",
@@ -37,25 +46,29 @@ SORTS: dict[tuple[str, str], str | None] = {
     ("body", "refresh_token"): "refresh",
     ("body", "room_id"): "room",
     **dict.fromkeys(
-        [("query", name) for name in ("limit", "scope", "force", "emoji")]
+        [
+            ("query", name)
+            for name in ("limit", "scope", "force", "emoji", "q", "status", "dry_run", "erase")
+        ]
         + [
             ("body", name)
             for name in (
                 *("name", "type", "chat_type", "description", "is_open", "fullname", "avatar"),
                 *("current_password", "new_password", "password", "status", "role", "operation"),
                 *("email", "expires_in", "max_uses", "content", "idempotency_key", "emoji"),
-                *("notify", "muted_until", "file"),
-                "workspace",  # by its name, whose being taken sign-up tells, by contract
+                *("notify", "muted_until", "file", "operator"),
             )
         ],
         None,
     ),
+    ("sign_up", "workspace"): None,  # its name: that it is taken is told, by contract
 }
 LISTS = ("members", "member_ids", "mentions", "files")
 # Of the operation, or of every one: what is not there is passed over, and what is foreign alike.
 PASSED_OVER = {
-    *("before_id", "last_id", "after_id", "user_ids"),
-    *("remove_chat_members", "remove_chat_member", "edit_message.mentions"),
+    *("before_id", "last_id", "after_id", "after", "user_ids"),
+    *("remove_chat_members", "remove_chat_member", "remove_member_of_chat"),
+    *("edit_message.mentions", "list_all_chats.user_id", "list_all_messages.user_id"),
     "create_room_token",  # a token opens a room if there is one
 }
 APART = ("post_chat_message.mentions",)  # it posts: see test_who_is_elsewhere_is_passed_over
@@ -66,6 +79,9 @@ BODIES: dict[str, Any] = {
     "post_chat_message": {"content": SAID},
     "edit_message": {},  # its text is that of the actor's own message
     "change_workspace": {"description": "changed"},
+    "make_chat": {"name": "new", "type": "PrivateChannel"},
+    "change_any_chat": {"description": "changed"},
+    "change_any_workspace": {"description": "changed"},
 }
 
 
@@ -89,10 +105,15 @@ class Operation(NamedTuple):
     body: dict[str, Any] | None
     is_guarded: bool
     is_form: bool
+    face: Face | None
 
     @property
-    def is_of_team(self) -> bool:
-        return self.path.startswith(declared.OF_TEAM)
+    def is_of_members(self) -> bool:
+        """It names something, and asks for an access token."""
+        return bool(self.places) and self.is_guarded and self.face == "team"
+
+    def knows(self, actor: Actor) -> bool:
+        return not self.is_guarded or self.face == actor.known_to is not None
 
 
 class Probe(NamedTuple):
@@ -154,17 +175,25 @@ def _operation(path: str, method: str, described: Mapping[str, Any]) -> Operatio
     base = name.partition("_at_")[0].partition("_by_put")[0]
     contents = described.get("requestBody", {}).get("content", {})
     example = next((each["example"] for each in contents.values()), None)
-    is_of_team = path.startswith(declared.OF_TEAM)
+    face = _face(path)
     return Operation(
         name,
         base,
         method,
-        path if is_of_team else _filled(path, described, {}),
-        tuple(_places(path, described)) if is_of_team else (),
-        _body(base, example) if is_of_team else example,
+        _filled(path, described, {}) if face is None else path,
+        () if face is None else tuple(_places(base, path, described)),
+        example if face is None else _body(base, example),
         is_guarded=bool(described.get("security")),
         is_form="multipart/form-data" in contents,
+        face=face,
     )
+
+
+def _face(path: str) -> Face | None:
+    """Of those that know workspaces."""
+    if path.startswith(tuple(TEAM_OPERATORS.parts)):
+        return "operators"
+    return "team" if path.startswith(declared.OF_TEAM) else None
 
 
 def _filled(path: str, described: Mapping[str, Any], ids: Mapping[str, Any]) -> str:
@@ -173,7 +202,7 @@ def _filled(path: str, described: Mapping[str, Any], ids: Mapping[str, Any]) -> 
     return path.format_map({each["name"]: each["example"] for each in named} | ids)
 
 
-def _places(path: str, described: Mapping[str, Any]) -> Iterator[Place]:
+def _places(base: str, path: str, described: Mapping[str, Any]) -> Iterator[Place]:
     """Fails for what ``SORTS`` does not know."""
     named = [(each["in"], each["name"]) for each in described.get("parameters", ())]
     if FILE_PATH in path:
@@ -182,9 +211,13 @@ def _places(path: str, described: Mapping[str, Any]) -> Iterator[Place]:
         named += [("body", each) for each in _fields(content["schema"])]
     for where, name in named:
         assert (where, name) in SORTS, f"{path}: is {name} ({where}) an id? Say it in SORTS"
-        sort = SORTS[where, name]
+        sort = _sort(base, where, name)
         if sort is not None:
             yield Place(where, name, sort)
+
+
+def _sort(base: str, where: str, name: str) -> str | None:
+    return SORTS.get((base, name), SORTS[where, name])
 
 
 def _fields(schema: Mapping[str, Any]) -> list[str]:
@@ -203,7 +236,7 @@ def _body(base: str, example: dict[str, Any] | None) -> dict[str, Any] | None:
     if example is None:
         return None
     body = BODIES.get(base, example)
-    return {name: value for name, value in body.items() if SORTS["body", name] is None}
+    return {name: value for name, value in body.items() if _sort(base, "body", name) is None}
 
 
 def probes(operation: Operation, actor: Actor) -> Iterator[Probe]:
@@ -216,7 +249,9 @@ def probes(operation: Operation, actor: Actor) -> Iterator[Probe]:
     paths = {place: values[0] for place, values in theirs.items() if place.where == "path"}
     if len(paths) > 1:
         yield Probe(operation, paths)
-    if paths or (operation.is_guarded and (operation.method == "GET" or not actor.is_known)):
+    if paths or (
+        operation.is_guarded and (operation.method == "GET" or not operation.knows(actor))
+    ):
         yield Probe(operation, paths, {WORKSPACE: str(actor.theirs.ref.number)})
 
 
@@ -224,7 +259,8 @@ def inside(operation: Operation, chat: int, message: int) -> Probe | None:
     """For the chat and a message of one's own workspace, where one is not in the chat."""
     values = {"chat": chat, "message": message}
     paths = [each for each in operation.places if each.where == "path" and each.sort in values]
-    return Probe(operation, {each: values[each.sort] for each in paths}) if paths else None
+    found = {each: values[each.sort] for each in paths}
+    return Probe(operation, found) if found and operation.face == "team" else None
 
 
 class Caller:
@@ -317,6 +353,9 @@ def _ids_of_body(actor: Actor, probe: Probe) -> Iterator[tuple[Place, Any]]:
     places = [each for each in probe.operation.places if each.where == "body"]
     named = [each for each in places if each in probe.values]
     yield from ((each, probe.values[each]) for each in named)
-    needed = ("members", "code", "room_id")
-    if not named:
-        yield from ((each, actor.own(each.sort)) for each in places if each.name in needed)
+    needed = () if named else ("members", "code", "room_id", "user_id")
+    if probe.operation.base == "make_chat":
+        needed = ("owner",)
+    for each in places:
+        if each not in named and each.name in needed:
+            yield each, actor.own(each.sort)

@@ -20,7 +20,7 @@ class Rightful:
         side, owner = made.bees, made.bees.owner
         self._side = side
         self._removed = made.suspended.id
-        self._actor = Actor("owner", owner.headers, side, side, True, owner)
+        self._actor = Actor("owner", owner.headers, side, side, "team", owner)
         self._caller = caller
         self._http = server.http
 

@@ -46,7 +46,7 @@ class Scene:
         once for all that is guarded there."""
         operation = probe.operation
         key: tuple[Any, ...] = (actor.name,)
-        if actor.is_known or not (operation.is_guarded and operation.is_of_team):
+        if operation.face != "team" or operation.knows(actor):
             key = actor.name, operation.name, tuple(probe.values), bool(probe.headers)
         if key not in self._absent:
             self._absent[key] = self.caller.ask(actor, probe.absent(actor))
@@ -54,9 +54,13 @@ class Scene:
 
 
 def _is_refusal(actor: Actor, probe: Probe, answer: Answer) -> bool:
+    """A named key is known, and does not open this."""
     operation = probe.operation
-    if operation.base == "refresh" or (operation.is_guarded and not actor.is_known):
+    if operation.base == "refresh":
         return answer.status == 401
+    if not operation.knows(actor):
+        is_known = "key of" in actor.name and operation.face != "team"
+        return answer.status == (403 if is_known else 401)
     return probe.is_passed_over or answer.status in REFUSED
 
 
@@ -164,6 +168,10 @@ def test_who_is_elsewhere_is_passed_over(scene: Scene) -> None:
 def test_those_whose_it_is_get_it(scene: Scene) -> None:
     """The same operations with ids of one's own: it was no other mistake that was refused."""
     owner = Rightful(scene.server, scene.caller, scene.made)
-    found = [each for each in probes.operations() if each.places and each.is_guarded]
+    found = [
+        each
+        for each in probes.operations()
+        if each.places and each.face == "team" and each.is_guarded
+    ]
     complaints = [owner.complaint(each) for each in found]
     assert [each for each in complaints if each is not None] == []

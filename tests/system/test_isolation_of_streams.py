@@ -111,7 +111,7 @@ def test_each_socket_and_each_stream_is_tried_here() -> None:
 
 
 def test_a_stream_has_nothing_of_another_workspace_from_whatever_offset(scene: Scene) -> None:
-    known = [each for each in scene.made.actors() if each.is_known]
+    known = [each for each in scene.made.actors() if each.known_to == "team"]
     with contextlib.ExitStack() as lines:
         opened = [each for actor in known for each in opening(scene, actor, lines)]
         for side in (scene.made.ants, scene.made.bees):
@@ -178,7 +178,7 @@ def test_what_a_socket_sends_names_nothing(scene: Scene) -> None:
 
 def test_no_stream_opens_to_who_is_not_signed_in(scene: Scene) -> None:
     wrong = []
-    for actor in (each for each in scene.made.actors() if not each.is_known):
+    for actor in (each for each in scene.made.actors() if each.known_to != "team"):
         headers = [f"{name}: {value}" for name, value in actor.headers.items()]
         for path, position in itertools.product(OF_ACCOUNTS, ("", "0")):
             for query, shown in ((f"access_token={token_of(actor)}&", ()), ("", headers)):

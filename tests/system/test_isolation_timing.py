@@ -18,7 +18,11 @@ TRIES = 5  # what a busy machine did to one of the two it does not do again
 
 
 def measured() -> list[Operation]:
-    found = [each for each in probes.operations() if each.places and each.is_guarded]
+    found = [
+        each
+        for each in probes.operations()
+        if each.places and each.face == "team" and each.is_guarded
+    ]
     return found if proof.IS_LONG else [each for each in found if each.name in A_FEW]
 
 

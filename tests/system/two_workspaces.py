@@ -5,7 +5,7 @@ shows whose they are, and so do all texts."""
 import re
 import uuid
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from offline import reading
 from team import SETTINGS, Person, Town
@@ -19,10 +19,11 @@ from chatctl_server.actions import (
     participants,
     workspaces,
 )
-from chatctl_server.domain import account_events, codes, events, tokens
+from chatctl_server.actions import keys as key_actions
+from chatctl_server.domain import account_events, codes, events, keys, tokens
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.domain.stored_files import FileName
-from chatctl_server.storage import counters
+from chatctl_server.storage import counters, passwords
 from chatctl_server.storage.transaction import Tx
 
 ROOM_SECRET = "the-secret-of-the-room-tokens-of-the-tests"
@@ -32,13 +33,19 @@ SERVED = {
     "ROOM_TOKEN_SECRET": ROOM_SECRET,
     "METRICS_KEY": "the-metrics-key",
 }
+HASH = "of no password"
 NUMBERED = ("account", "workspace", "conversation", "message", "invite")
 SAID = "hello, all"  # what everybody has said, with the name of their workspace before it
 ADMIN = "admin key"
 OPENS = {
     ADMIN: ("/management/", "/metrics", "/debug/"),
+    "key of rooms": tuple(
+        f"/management/{each}"
+        for each in ("rooms", "room-users", "bans", "mutes", "connections", "sync", "events")
+    ),
     "refresh token": ("/api/refresh", "/api/auth/refresh"),
 }
+Face = Literal["team", "operators"]
 FIRST = {"ants": 30_000, "bees": 70_000}
 NOBODYS = 5_001  # behind that
 BOTHS = 50_000  # who was known to both
@@ -74,7 +81,7 @@ class Side:
             town.chat("group", f"{name} group", *people, workspace=self.ref),
             town.chat("single", "", *people[:2], workspace=self.ref),
         )
-        self.login = town.scene.run(logins.start, self.owner.id, "browser")
+        self.login = _sign_in(town, self.owner)
         self.file = FileName(self.ref.number, codes.hashed(name).hex(), "png")
         self.said = {each.id: self._say(self.private, each) for each in people}
         self.said_in_secret = self._say(self.secret, self.member)
@@ -142,15 +149,15 @@ class Side:
 
 
 class Actor(NamedTuple):
-    """Who asks with ids of ``theirs``, and ids of ``ours`` beside them. ``is_known``: the
-    credential counts, so that what is not theirs is 404; else they get 401, but where it
-    ``opens``."""
+    """Who asks with ids of ``theirs``, and ids of ``ours`` beside them. ``known_to``: the face by
+    which the credential counts, so that what is not theirs is 404; any other refuses them, but
+    what it ``opens`` is theirs."""
 
     name: str
     headers: dict[str, str]
     ours: Side
     theirs: Side
-    is_known: bool
+    known_to: Face | None
     person: Person | None = None
     opens: tuple[str, ...] = ()
 
@@ -175,9 +182,13 @@ class TwoWorkspaces:
         run(_be_in_and_leave, self.bees, self.former)
         self.suspended = town.person("bees-suspended", self.bees.ref, role="owner")
         run(_record, account_events.AccountSuspended(self.suspended.id))
-        ended = run(logins.start, self.bees.owner.id, "browser")
+        ended = _sign_in(town, self.bees.owner)
         run(logins.end, self.bees.owner.id, ended.login_id)
         self._ended = ended.login_id
+        self.keys = {"team": keys.new(), "rooms": keys.new()}
+        for part, workspace in (("team", self.ants.ref.number), ("rooms", None)):
+            hashed = keys.hashed(self.keys[part])
+            run(key_actions.create, part, [part], workspace, None, hashed)
         for side in (self.ants, self.bees):
             side.ids["refresh"] = [ended.refresh_token]
             side.ids["room"] = [
@@ -189,7 +200,7 @@ class TwoWorkspaces:
     def actors(self) -> list[Actor]:
         ants, bees = self.ants, self.bees
         known = [
-            Actor(name, person.headers, ours, theirs, True, person)
+            Actor(name, person.headers, ours, theirs, "team", person)
             for name, person, ours, theirs in (
                 ("member", ants.member, ants, bees),
                 ("outsider", ants.outsider, ants, bees),
@@ -200,8 +211,10 @@ class TwoWorkspaces:
                 ("operator's account", self.operator, ants, bees),
             )
         ]
+        key = Actor("key of the other", {"X-Api-Key": self.keys["team"]}, ants, bees, "operators")
+        known.append(key)
         return known + [
-            Actor(name, headers, ants, bees, False, opens=OPENS.get(name, ()))
+            Actor(name, headers, ants, bees, None, opens=OPENS.get(name, ()))
             for name, headers in self._nobodies().items()
         ]
 
@@ -217,6 +230,7 @@ class TwoWorkspaces:
             "session that was revoked": _bearer(owner.token_of(self._ended)),
             "refresh token": _bearer(self.bees.login.refresh_token),
             ADMIN: {"X-Api-Key": KEY},
+            "key of rooms": {"X-Api-Key": self.keys["rooms"]},
         }
 
 
@@ -236,6 +250,13 @@ def newest(database: Path) -> int:
     with reading(database) as db:
         found: int = db.execute_sql("SELECT max(id) FROM event").fetchone()[0]
         return found
+
+
+def _sign_in(town: Town, person: Person) -> logins.SignedIn:
+    """By a password that nobody has."""
+    town.scene.run(lambda tx, _: passwords.save(tx.db, person.id, HASH))
+    signed_in: logins.SignedIn = town.scene.run(logins.start, person.id, HASH, "browser")
+    return signed_in
 
 
 def _bearer(token: str) -> dict[str, str]:

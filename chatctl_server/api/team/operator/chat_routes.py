@@ -159,7 +159,7 @@ class AllChats(Controller):
             data.kind,
             data.name,
             data.owner,
-            data.members,
+            data.members or (),
             data.description or "",
         )
         shown = await context.store.read(_shown, made.ref.id, reach)
