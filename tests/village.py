@@ -19,7 +19,7 @@ TWO_DAYS = 2 * 86400 * 1_000_000
 class Village:
     """Anna owns the workspace acme and a chat in it, where Bert is muted and Carl banned; Dora is
     in no chat, Eve in another workspace, Frank in none. Greta is suspended. In the chat Bert, Carl
-    and Anna have said one thing each. Anna and Greta have passwords."""
+    and Anna have said one thing each. Anna, Carl and Greta have passwords."""
 
     def __init__(self, town: Town) -> None:
         self._town = town
@@ -32,7 +32,7 @@ class Village:
         frank = town.scene.run(accounts.create, "Frank", "frank@example.org", None)
         self.frank = Person(frank.id, frank.email)
         self._hashed = hashed = argon2.PasswordHasher(1, 8, 1).hash(PASSWORD)
-        for each in (self.anna, self.greta):
+        for each in (self.anna, self.carl, self.greta):
             town.scene.run(lambda tx, _, of=each.id: passwords.save(tx.db, of, hashed))
         self.refresh_token_of_greta = self.refresh_token(self.greta)
         self._record(account_events.AccountSuspended(self.greta.id))
