@@ -75,7 +75,9 @@ def delete(tx: Tx, actor: events.Actor, ref: WorkspaceRef, force: bool = False) 
     check_role(tx, actor, ref, "owner")
     if ref.number == DEFAULT:
         raise errors.InvalidInput("Workspace 0 stays", field="workspace_id")
-    others = workspaces.count_others(tx.db, ref, accounts.account_id(actor.user_id or ""))
+    # A named key may be called like an account.
+    oneself = accounts.account_id(actor.user_id or "") if actor.is_account else 0
+    others = workspaces.count_others(tx.db, ref, oneself)
     if others and not force:
         raise errors.Conflict(
             f"There are {others} others in the workspace", field="force", hint="force=true"

@@ -10,8 +10,10 @@ from people import ask, bearer, page, sign_up
 from team import DEFAULT, SETTINGS, Person, Town
 from world import Server, running
 
+from chatctl_server import errors
 from chatctl_server.actions import participants, workspaces
 from chatctl_server.domain.event_types import Role
+from chatctl_server.domain.events import Actor
 from chatctl_server.storage import maintenance
 from chatctl_server.storage import participants as stays
 from chatctl_server.storage.workspaces import WorkspaceRef
@@ -231,6 +233,16 @@ def test_a_workspace_with_others_in_it_is_deleted_by_force(town: Town, tmp_path:
         assert made.json()["id"] == 2  # the name is free again, the number is not
     path = tmp_path / "chat.db"
     assert maintenance.check(path) == maintenance.verify(path) == []
+
+
+def test_a_key_that_is_called_like_a_member_is_somebody_else(town: Town) -> None:
+    acme = town.workspace("acme")
+    boss = town.person("Boss", acme, role="owner")
+    name = f"u{boss.id}"
+    with pytest.raises(errors.Conflict):
+        town.scene.run(workspaces.delete, acme, actor=Actor(name, "key_1"))
+    assert town.scene.run(workspaces.delete, acme, actor=Actor(name, "account"))
+    town.close()
 
 
 def test_the_workspace_from_the_beginning_stays(server: Server) -> None:
