@@ -53,7 +53,9 @@ def create(
     name: Annotated[str, arg("NAME")],
     kind: Annotated[
         Literal["Single", "Group", "PrivateChannel", "PublicChannel"],
-        opt("--type", "Who may be in it.", "Single|Group|PrivateChannel|PublicChannel"),
+        opt(
+            "--type", "Whom it is for (docs/team.md).", "Single|Group|PrivateChannel|PublicChannel"
+        ),
     ],
     owner: Annotated[str, opt("--owner", "Who owns it.", "ACCOUNT")],
     member: Annotated[
@@ -79,7 +81,7 @@ def show(options: Options, chat: ChatWord) -> None:
     """Show one chat."""
     with connection.open(options) as server:
         found = team.find(server, CHAT, chat)
-    output.record(options, _LIST, found)
+    output.record(options, output.labels(_LIST), found)
 
 
 @verb(

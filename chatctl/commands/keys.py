@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Annotated, TextIO
 
-from chatctl.input import secret_files, times
+from chatctl.input import secret_files, team, times
 from chatctl.link import client, connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import failures
@@ -51,20 +51,21 @@ def create(
         opt("--scope", "rooms, team, support, metrics, each also with :read.", "SCOPE,…"),
     ],
     workspace: Annotated[
-        int | None, opt("--workspace", "The one it reaches: of team, support.", "N", min=0)
+        str | None, opt("--workspace", "The one that team or support reaches.", "WORKSPACE")
     ] = None,
     expires: Annotated[str | None, opt("--expires", "It ends after that time.", "TIME")] = None,
     out: Out = None,
 ) -> None:
     """Make a key for a program and print it, this once; its name is the actor of what is done."""
     body: Json = {"name": name, "scopes": _split(scopes)}
-    if workspace is not None:
-        body["workspace"] = workspace
     if expires is not None:
         body["expires_in"] = math.ceil(times.duration(expires, "--expires", needs_unit=True))
-    with connection.open(options, writes=True) as server, _file(out) as file:
-        made = server.post(PATH, body)
-        _keep(made, file)
+    with connection.open(options, writes=True) as server:
+        if workspace is not None:
+            body["workspace"] = team.find(server, team.WORKSPACE, workspace)["id"]
+        with _file(out) as file:
+            made = server.post(PATH, body)
+            _keep(made, file)
     _tell(options, made, out)
 
 

@@ -30,7 +30,7 @@ _SAID = output.columns("message_id message id; seq seq number; created_at create
 @verb(
     "say",
     "chatctl say lobby Back in ten minutes",
-    "chatctl say lobby - --as alice <text",
+    "chatctl say chat:news - --as anna@example.org <text",
     exits=(3, 4, 5),
     changes=True,
 )

@@ -19,7 +19,7 @@ _LIST = output.columns(
     "workspace_id WORKSPACE number; role ROLE id; last_seen SEEN time; created_at CREATED time"
 )
 _SHOW = (
-    *_LIST,
+    *output.labels(_LIST),
     *output.columns("avatar avatar id; is_bot bot; operator operator; is_erased erased"),
 )
 _SESSIONS = output.columns(
@@ -85,7 +85,11 @@ def create(
     ] = None,
     role: Annotated[
         Literal["owner", "admin", "agent", "member"] | None,
-        opt("--role", "What it is there.", "owner|admin|agent|member"),
+        opt(
+            "--role",
+            "What it is there; unless given owner of an empty workspace, else member.",
+            "owner|admin|agent|member",
+        ),
     ] = None,
 ) -> None:
     """Make an account and print its id; without a password it needs a reset link to sign in."""

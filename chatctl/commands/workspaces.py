@@ -57,7 +57,7 @@ def show(options: Options, workspace: WorkspaceWord) -> None:
     """Show one workspace."""
     with connection.open(options) as server:
         found = team.find(server, WORKSPACE, workspace)
-    output.record(options, _LIST, found)
+    output.record(options, output.labels(_LIST), found)
 
 
 @verb(
@@ -87,11 +87,13 @@ def invite(
     workspace: WorkspaceWord,
     role: Annotated[
         Literal["owner", "admin", "agent", "member"],
-        opt("--role", "What they become.", "owner|admin|agent|member"),
+        opt("--role", "What they become; member unless given.", "owner|admin|agent|member"),
     ] = "member",
     email: Annotated[str | None, opt("--email", "Whom alone it is for.", "E-MAIL")] = None,
-    expires: Annotated[str, opt("--expires", "It ends after that time.", "TIME")] = "7d",
-    uses: Annotated[int, opt("--uses", "How many may use it.", "N", min=1)] = 1,
+    expires: Annotated[
+        str, opt("--expires", "It ends after that time; 7d unless given.", "TIME")
+    ] = "7d",
+    uses: Annotated[int, opt("--uses", "How many may use it; 1 unless given.", "N", min=1)] = 1,
 ) -> None:
     """Print a link with which somebody comes into a workspace; it is shown this once."""
     seconds = math.ceil(times.duration(expires, "--expires", needs_unit=True))

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TextIO, get_args
 
 from chatctl.input import times
@@ -43,8 +43,13 @@ def columns(written: str) -> tuple[Column, ...]:
 
 
 def _column(key: str, *words: str) -> Column:
-    kind = _KINDS.get(words[-1])
+    kind = _KINDS.get(words[-1]) if len(words) > 1 else None
     return Column(key, " ".join(words if kind is None else words[:-1]), kind or "text")
+
+
+def labels(headings: Iterable[Column]) -> tuple[Column, ...]:
+    """The columns of a list, for one thing of it."""
+    return tuple(replace(each, title=each.title.lower()) for each in headings)
 
 
 def rows(options: Options, columns: Sequence[Column], found: Sequence[Row]) -> None:

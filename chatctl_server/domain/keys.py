@@ -74,7 +74,7 @@ def check_scopes(scopes: Sequence[str], workspace: int | None) -> tuple[str, ...
     for each in scopes:
         if each not in SCOPES:
             raise errors.InvalidInput(
-                f"scopes: {each[:40]!r} is none",
+                f"scopes: {each[:40]!r} is no scope",
                 field="scopes",
                 hint="rooms, team, support or metrics, each also with :read",
             )

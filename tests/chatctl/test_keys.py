@@ -1,5 +1,6 @@
 """``chatctl keys``: a key for a program, from a shell."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -41,6 +42,23 @@ def test_no_file_is_left_of_a_key_that_was_refused(shared_server: Server) -> Non
     assert refused.returncode == 2
     assert "team and support need a workspace" in refused.stderr
     assert not (shared_server.directory / "refused.key").exists()
+
+
+def test_a_workspace_is_called_by_its_name(shared_server: Server) -> None:
+    shared_server.chatctl("workspaces", "create", "Keyed")
+    words = ("keys", "create", "staff", "--scope", "team:read", "--workspace")
+    made = shared_server.chatctl(*words, "keyed", "--json")
+    (workspace,) = (
+        each["id"]
+        for each in json.loads(shared_server.chatctl("workspaces", "ls", "--json").stdout)
+        if each["name"] == "Keyed"
+    )
+    assert json.loads(made.stdout)["workspace"] == workspace
+    refused = shared_server.chatctl(*words, "Nowhere")
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+        3,
+        "  try: chatctl workspaces ls",
+    )
 
 
 def test_the_old_key_ends_later_or_at_once(shared_server: Server) -> None:

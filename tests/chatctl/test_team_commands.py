@@ -48,6 +48,22 @@ def test_an_account_from_its_beginning_to_its_end(town: Server) -> None:
     assert told(town, "users", "show", str(made["id"]))["is_erased"] is True
 
 
+def test_what_is_shown_of_one_thing_has_a_label_for_each_value(town: Server) -> None:
+    said(town, "users", "create", "Lena", "lena@example.org")
+    said(town, "workspaces", "create", "Labels", "--owner", "Lena")
+    said(town, "chats", "create", "labelled", "--type", "PublicChannel", "--owner", "Lena")
+    message = told(town, "say", "chat:labelled", "Hello")["message_id"]
+    for words, some in (
+        (("users", "show", "Lena"), {"id", "name", "e-mail", "erased"}),
+        (("workspaces", "show", "Labels"), {"id", "name", "owner", "open"}),
+        (("chats", "show", "labelled"), {"id", "name", "type", "members"}),
+        (("messages", "show", str(message)), {"id", "chat", "text"}),
+    ):
+        labels = [line.split("\t")[0] for line in said(town, *words).splitlines()]
+        assert some <= set(labels)
+        assert all(label and label == label.lower() for label in labels)
+
+
 def test_nobody_is_erased_in_silence(town: Server) -> None:
     said(town, "users", "create", "Silvia", "silvia@example.org")
     asked = town.chatctl("users", "erase", "Silvia")
