@@ -135,6 +135,7 @@ def _apply_to_member(
             _ADD_MEMBER.run(db, workspace=workspace, account=account, role=role, at=entry.at)
             _SET_HOME.run(db, workspace=workspace, account=account)
         case account_events.WorkspaceMemberLeft(_, account):
+            file_projection.release_avatar(db, account, entry.at)
             _REMOVE_MEMBER.run(db, workspace=workspace, account=account)
             _LEAVE_HOME.run(db, workspace=workspace, account=account)
         case account_events.WorkspaceRoleChanged(_, account, role):

@@ -29,7 +29,8 @@ _RELEASE = Query("""INSERT OR REPLACE INTO file_release (workspace, hash, extens
 _FORGET_USES = Query("DELETE FROM file_use WHERE message = :message")
 _AVATAR = Query("SELECT substr(avatar, instr(avatar, '/files/')) FROM account WHERE id = :account")
 _RELEASE_ONE = Query("""INSERT OR REPLACE INTO file_release (workspace, hash, extension, at)
-    VALUES (:workspace, :hash, :extension, :at)""")
+    SELECT workspace, :hash, :extension, :at FROM workspace_member
+    WHERE workspace = :workspace AND account = :account""")
 _FORGET_RELEASE = Query("""DELETE FROM file_release
     WHERE workspace = :workspace AND hash = :hash AND extension = :extension""")
 
@@ -67,7 +68,7 @@ def release_message(db: Database, message_id: int, at: int) -> None:
 
 
 def release_avatar(db: Database, account: int, at: int) -> None:
-    """It may get another one, or none."""
+    """It may get another one, or none; or it leaves the file's workspace."""
     name = stored_files.of_url(_AVATAR.value(db, account=account) or "")
     if name is not None:
-        _RELEASE_ONE.run(db, at=at, **name._asdict())
+        _RELEASE_ONE.run(db, account=account, at=at, **name._asdict())

@@ -26,15 +26,17 @@ _FROM = "FROM stored_file f JOIN workspace w ON w.id = f.workspace"
 _NAMED = "f.workspace = :workspace AND f.hash = :hash AND f.extension = :extension"
 _AFTER_LAST = "(f.workspace, f.hash, f.extension) > (:workspace, :hash, :extension)"
 _PAGE = f"ORDER BY f.workspace, f.hash, f.extension LIMIT {PAGE}"
-# An avatar is an address of a file, with whatever stands before it.
+# An avatar is an address of a file, with whatever stands before it. It counts in the workspaces of
+# whoever has it: nobody holds a file that they may not fetch.
 _IS_UNUSED_SINCE = """f.stored_at < :before
     AND NOT EXISTS (SELECT 1 FROM file_release r WHERE r.workspace = f.workspace
         AND r.hash = f.hash AND r.extension = f.extension AND r.at >= :before)
     AND NOT EXISTS (SELECT 1 FROM file_use u WHERE u.workspace = f.workspace
         AND u.hash = f.hash AND u.extension = f.extension)
-    AND '/files/' || f.workspace || '/' || substr(f.hash, 1, 3) || '/' || substr(f.hash, 4, 3)
-        || '/' || substr(f.hash, 7) || '.' || f.extension NOT IN (
-        SELECT substr(avatar, instr(avatar, '/files/')) FROM account WHERE avatar IS NOT NULL)"""
+    AND (f.workspace, '/files/' || f.workspace || '/' || substr(f.hash, 1, 3) || '/'
+        || substr(f.hash, 4, 3) || '/' || substr(f.hash, 7) || '.' || f.extension) NOT IN (
+        SELECT m.workspace, substr(a.avatar, instr(a.avatar, '/files/')) FROM account a
+        JOIN workspace_member m ON m.account = a.id WHERE a.avatar IS NOT NULL)"""
 _OF_MEMBER = Query(f"""SELECT {_COLUMNS} {_FROM}
     JOIN workspace_member m ON m.workspace = w.id AND m.account = :account
     WHERE {_NAMED} AND w.deleted_at IS NULL""")

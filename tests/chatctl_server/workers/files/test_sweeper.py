@@ -8,7 +8,7 @@ import pytest
 from offline import Offline
 from team import DEFAULT, Town
 
-from chatctl_server.actions import messages
+from chatctl_server.actions import messages, workspaces
 from chatctl_server.actions import stored_files as actions
 from chatctl_server.domain import account_events, events, times
 from chatctl_server.domain.references import ChatRef
@@ -63,6 +63,11 @@ class Scene:
             tx.record(changed, actor)  # type: ignore[attr-defined]
 
         self.file.run(change)
+
+    def leave(self, ago: int) -> None:
+        """The workspace."""
+        self.at(ago)
+        self.file.run(workspaces.leave_workspace, DEFAULT, self.anna.id)
 
     def is_there(self, name: FileName) -> bool:
         """On the disk as in the tables."""
@@ -122,6 +127,25 @@ async def test_an_avatar_refers_to_its_file(scene: Scene, sweeper: Sweeper, befo
     await sweeper.sweep()
     found = [scene.is_there(each) for each in (worn, lately, former)]
     assert found == [True, True, False]
+
+
+async def test_the_avatar_of_who_is_elsewhere_holds_no_file(scene: Scene, sweeper: Sweeper) -> None:
+    """Nor does it put off that it goes."""
+    own, foreign, late = (scene.upload(each, 99 * HOUR) for each in (b"own", b"foreign", b"late"))
+    scene.set_avatar(98 * HOUR, own.url)
+    scene.leave(50 * HOUR)
+    scene.set_avatar(49 * HOUR, late.url)
+    scene.set_avatar(2 * HOUR, foreign.url)
+    await sweeper.sweep()
+    assert [scene.is_there(each) for each in (own, foreign, late)] == [False] * 3
+
+
+async def test_who_leaves_has_held_their_avatar_until_then(scene: Scene, sweeper: Sweeper) -> None:
+    worn = scene.upload(b"worn", 99 * HOUR)
+    scene.set_avatar(98 * HOUR, worn.url)
+    scene.leave(2 * HOUR)
+    await sweeper.sweep()
+    assert scene.is_there(worn)
 
 
 async def test_what_a_crash_left_is_removed(scene: Scene, sweeper: Sweeper) -> None:
