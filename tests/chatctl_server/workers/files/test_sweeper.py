@@ -131,6 +131,7 @@ async def test_an_avatar_refers_to_its_file(scene: Scene, sweeper: Sweeper, befo
 
 async def test_the_avatar_of_who_is_elsewhere_holds_no_file(scene: Scene, sweeper: Sweeper) -> None:
     """Nor does it put off that it goes."""
+    scene.town.person("Bert")  # the workspace goes on
     own, foreign, late = (scene.upload(each, 99 * HOUR) for each in (b"own", b"foreign", b"late"))
     scene.set_avatar(98 * HOUR, own.url)
     scene.leave(50 * HOUR)
