@@ -30,6 +30,11 @@ _WRITTEN = output.columns(
     "configuration configuration id; database database id; admin_api_key_file admin API key id; "
     "room_token_secret_file room token secret id; jwt_secret_file JWT secret id"
 )
+_FIRST = (
+    "chatctl serve",
+    "chatctl rooms create lobby",
+    "chatctl users create Anna anna@example.org",
+)
 _TEXT = """\
 # Written by chatctl init. All settings, and what is in force: chatctl config show --origin
 
@@ -39,6 +44,9 @@ DATABASE_URL = {database}
 # This machine only. For a network put a proxy with TLS in front, and name it in TRUSTED_PROXIES.
 #BIND_ADDRESS = "127.0.0.1:3000"
 #TRUSTED_PROXIES = "127.0.0.1/32,::1/128"
+
+# Where links of invites and new passwords lead.
+#PUBLIC_URL = "https://chat.example.com"
 
 # The key of the management API (header X-Api-Key).
 ADMIN_API_KEY_FILE = {admin_api_key}
@@ -295,16 +303,17 @@ def _tell(options: Options, place: InitTarget) -> None:
         sys.stderr.write(
             "\nUsers join with a token, and may send a message every 3 seconds. The secrets\n"
             "are readable by their owner only; keep a copy of them in a safe place.\n"
-            "Start the server, and in a second terminal create a room:\n\n"
+            "Start the server, and in a second terminal create a room,\n"
+            "or an account of team chat:\n\n"
             + "".join(f"  {visible(command)}\n" for command in commands)
         )
 
 
 def _next(place: InitTarget) -> list[str]:
     if Path.cwd() == place.directory or place.directory == Path("/etc/chatctl"):
-        return ["chatctl serve", "chatctl rooms create lobby"]
+        return list(_FIRST)
     config = f"--config {shlex.quote(str(place.configuration))}"
-    return [f"chatctl serve {config}", f"chatctl rooms create lobby {config}"]
+    return [f"{command} {config}" for command in _FIRST]
 
 
 def _warn_of_others(options: Options, place: InitTarget) -> None:

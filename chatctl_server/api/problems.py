@@ -24,6 +24,8 @@ QUERY_NAMES = {
     "workspace_id": "X-Workspace-Id",
 }
 MEDIA_TYPE = "application/problem+json"
+_WITHOUT_NULL = ("query", "header")  # what may be left out there is null to the framework alone
+_MISSING_PARAMETER = re.compile(r"Missing required query parameter '(\w+)'")
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -173,7 +175,12 @@ def _invalid(error: HTTPException) -> errors.InvalidInput:
     if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
         first = error.extra[0]
         if isinstance(first, dict):
-            return _named(str(first.get("key", "")), str(first.get("message", "is wrong")))
+            message = str(first.get("message", "is wrong"))
+            if first.get("source") in _WITHOUT_NULL:
+                message = message.replace(" | null`", "`")
+            return _named(str(first.get("key", "")), message)
+    if found := _MISSING_PARAMETER.match(error.detail):
+        return errors.InvalidInput(f"{found[1]} is missing: name it in the query", field=found[1])
     sentence = f"The request cannot be read: {in_words(error.detail)}"
     return errors.InvalidInput(sentence, field=_field_of(error.detail) or "body")
 

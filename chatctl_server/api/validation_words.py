@@ -4,6 +4,7 @@ import re
 
 _PLACE = re.compile(r" - at `\$[^`]*`$")
 _MISSING = re.compile(r"Object missing required field `\w+`")
+_TIME = "Invalid RFC3339 encoded datetime"
 _OTHER_TYPE = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _LENGTH = re.compile(r"Expected `(\w+)` of length ([<>]=) (\d+)")
 _AMOUNT = re.compile(r"Expected `(\w+)` ([<>]=?) (\S+)")
@@ -24,6 +25,8 @@ def in_words(message: str) -> str:
     message = _PLACE.sub("", message)
     if _MISSING.fullmatch(message):
         return "is missing"
+    if message == _TIME:
+        return "must be a time of RFC 3339, such as 2026-11-21T08:12:45Z"
     if found := _OTHER_TYPE.fullmatch(message):
         return f"must be {_types(found[1])}, not {_types(found[2])}"
     if found := _LENGTH.fullmatch(message):

@@ -65,6 +65,7 @@ def test_the_files_and_what_is_said_of_them(here: Here) -> None:
         "next": [
             f"chatctl serve --config {prod}/chatctl.toml",
             f"chatctl rooms create lobby --config {prod}/chatctl.toml",
+            f"chatctl users create Anna anna@example.org --config {prod}/chatctl.toml",
         ],
     }
     assert tomllib.loads((prod / "chatctl.toml").read_text()) == {
@@ -119,9 +120,9 @@ def test_the_database_belongs_to_whom_its_directory_belongs(here: Here) -> None:
 def test_it_says_what_to_type_next_and_that_works(here: Here) -> None:
     done = here("init", "a 'quoted' \\ directory")
     commands = [line[2:] for line in done.stderr.splitlines() if line.startswith("  chatctl")]
-    assert [command.split()[1] for command in commands] == ["serve", "rooms"]
+    assert [command.split()[1] for command in commands] == ["serve", "rooms", "users"]
     config = here.directory / "a 'quoted' \\ directory" / "chatctl.toml"
-    assert [shlex.split(command)[-1] for command in commands] == [str(config)] * 2
+    assert [shlex.split(command)[-1] for command in commands] == [str(config)] * 3
     assert here("db", "check", "--config", str(config)).exit == 0
     assert not any(secret in done.stdout + done.stderr for secret in _secrets(config.parent))
 

@@ -4,6 +4,7 @@ nothing."""
 from typing import Any, NamedTuple
 
 import pytest
+from people import sign_up
 from world import Room, Server
 
 from chatctl_server.api.validation_words import in_words
@@ -198,6 +199,10 @@ def test_the_words_that_are_allowed_are_named(shared_server: Server) -> None:
         ("Expected `float` < 1.5", "must be a number, below 1.5"),
         ("Expected `str` of length <= 3 - at `$.s`", "must have at most 3 characters"),
         ("Expected `array` of length >= 2", "must have at least 2 items"),
+        (
+            "Invalid RFC3339 encoded datetime - at `$.a`",
+            "must be a time of RFC 3339, such as 2026-11-21T08:12:45Z",
+        ),
         ("Input data was truncated", "Input data was truncated"),
     ],
 )
@@ -228,6 +233,23 @@ def test_a_body(shared_server: Server, body: str, detail: str, field: str) -> No
 def test_a_query(shared_server: Server) -> None:
     answer = shared_server.http.get("/management/events", params={"limit": "x"})
     assert answer.json()["detail"] == "limit: must be an integer, not a string"
+
+
+def test_a_query_and_a_header_are_refused_in_words_of_their_own(shared_server: Server) -> None:
+    """What is left out there is no null, and a parameter that is missing is named."""
+    wendy = {"Authorization": f"Bearer {sign_up(shared_server, 'Wendy')['token']}"}
+    for path, headers, field, detail in (
+        ("/api/presence", {}, "user_ids", "user_ids is missing: name it in the query"),
+        (
+            "/api/users",
+            {"X-Workspace-Id": "Acme"},
+            "X-Workspace-Id",
+            "X-Workspace-Id: must be an integer, not a string",
+        ),
+    ):
+        answer = shared_server.http.get(path, headers=wendy | headers)
+        problem = answer.json()
+        assert (answer.status_code, problem["field"], problem["detail"]) == (400, field, detail)
 
 
 def test_what_is_too_long_is_not_repeated(shared_server: Server) -> None:
