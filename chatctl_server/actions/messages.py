@@ -262,6 +262,6 @@ def _find(tx: Tx, ref: ConversationRef, message_id: int) -> messages.Message:
     found = messages.one(tx.db, ref, message_id)
     if found is None:
         raise errors.MessageNotFound(
-            f"There is no message {message_id} in this room", field="message_id"
+            f"There is no message {message_id} in this {ref.noun}", field="message_id"
         )
     return found

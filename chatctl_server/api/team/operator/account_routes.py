@@ -14,7 +14,7 @@ from chatctl_server.actions import accounts as account_actions
 from chatctl_server.api import caller
 from chatctl_server.api.bodies import Changed
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged
+from chatctl_server.api.parameters import AnyRequest, paged, storable
 from chatctl_server.api.team.account_bodies import NewPassword
 from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
 from chatctl_server.domain import accounts as rules
@@ -96,7 +96,7 @@ class TargetAccount:
         context: GivenContext,
         user_id: FromPath[AccountId],
     ) -> None:
-        self.id = min(user_id, LATEST)
+        self.id = storable(user_id)
         self.actor = caller.of(request.scope).actor()
         self._store = context.store
 
@@ -167,7 +167,7 @@ class Accounts(Controller):
             rules.check_password(data.password, context.settings.password_min_bytes)
             hashed = await context.passwords.hash(data.password, who.address)
         wanted = managed_accounts.NewAccount(
-            data.fullname, data.email, hashed, min(data.workspace, LATEST), data.role
+            data.fullname, data.email, hashed, storable(data.workspace), data.role
         )
         made = await context.store.write(managed_accounts.create, who.actor(), wanted)
         return operator.account(await context.store.read(_profile, made, None))

@@ -13,7 +13,7 @@ from chatctl_server import errors
 from chatctl_server.actions import chats, managed_chats
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged
+from chatctl_server.api.parameters import AnyRequest, paged, storable
 from chatctl_server.api.team.chat_bodies import CreateChat, Named, people
 from chatctl_server.api.team.operator.reach import REACH, Reach, narrowed
 from chatctl_server.domain import accounts as rules
@@ -236,7 +236,7 @@ class MembersOfChat(Controller):
         self, subject: Subject, member_id: FromPath[AccountId], data: JSONBody[GiveRole]
     ) -> views.Chat:
         """A new owner takes the place of the old one."""
-        await subject.run(chats.set_role, min(member_id, LATEST), data.role)
+        await subject.run(chats.set_role, storable(member_id), data.role)
         return await subject.show()
 
     @delete(
@@ -248,7 +248,7 @@ class MembersOfChat(Controller):
     )
     async def remove_member_of_chat(self, subject: Subject, member_id: FromPath[AccountId]) -> None:
         """Its owner stays until it has another."""
-        await subject.run(chats.remove, (min(member_id, LATEST),))
+        await subject.run(chats.remove, (storable(member_id),))
 
 
 def _shown(db: Database, chat_id: int, reach: int | None) -> views.Chat:

@@ -12,14 +12,13 @@ from chatctl_server.api import caller
 from chatctl_server.api.bodies import Changed
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context, GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged
+from chatctl_server.api.parameters import AnyRequest, paged, storable
 from chatctl_server.api.team.operator.chat_routes import SUBJECT, OnlyUser, OnlyWorkspace, Subject
 from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.storage import accounts, chat_messages, chats
 from chatctl_server.storage.chat_messages import MessageState
-from chatctl_server.storage.history_pages import LATEST
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
 from chatctl_server.views import fields as shared
@@ -172,7 +171,7 @@ async def _post(context: Context, who: Caller, ref: ChatRef, data: PostAsOperato
     if data.as_user is None:
         system = messages.SYSTEM
         return messages.Post(ref, who.actor(), system, system, data.content, kind="system")
-    account = min(data.as_user, LATEST)
+    account = storable(data.as_user)
     found = await context.store.read(accounts.get, account)
     return messages.Post(
         ref,

@@ -14,7 +14,7 @@ from chatctl_server.actions import managed_workspaces
 from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged
+from chatctl_server.api.parameters import AnyRequest, paged, storable
 from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
 from chatctl_server.api.team.workspace_bodies import ChangeWorkspace, CreateInvite, SetRole
 from chatctl_server.domain import times
@@ -61,7 +61,7 @@ class TargetWorkspace:
         reach: Reach,
         workspace_id: FromPath[account_views.WorkspaceId],
     ) -> None:
-        self._number = narrowed(reach, min(workspace_id, LATEST))
+        self._number = narrowed(reach, storable(workspace_id))
         self._actor = caller.of(request.scope).actor()
         self._store = context.store
 
@@ -201,7 +201,7 @@ class MembersOfWorkspace(Controller):
         data: JSONBody[SetRole],
     ) -> account_views.User:
         """The last owner stays one: 400."""
-        account = min(user_id, LATEST)
+        account = storable(user_id)
         await subject.run(actions.set_role, account, data.role)
         return await _member(context, await subject.ref(), account)
 
@@ -215,7 +215,7 @@ class MembersOfWorkspace(Controller):
         self, subject: Subject, user_id: FromPath[AccountId]
     ) -> None:
         """Chats that they own pass to the oldest admin, else to the oldest member."""
-        await subject.run(actions.remove_member, min(user_id, LATEST))
+        await subject.run(actions.remove_member, storable(user_id))
 
 
 class InvitesOfWorkspace(Controller):

@@ -52,6 +52,14 @@ def test_an_account_is_made_where_nobody_signs_up(town: Server) -> None:
     assert (event["actor"], event["credential"]) == (None, "api-key")
 
 
+def test_a_number_beyond_all_is_nobody(town: Server) -> None:
+    for number in (10**30, -(10**30)):
+        for path in (f"{USERS}/{number}", f"{WORKSPACES}/{number}", f"{CHATS}/{number}"):
+            assert town.http.get(path).status_code == 404, path
+        gone = town.http.delete(f"{WORKSPACES}/0/members/{number}")
+        assert code(gone) == (404, "user_not_found")
+
+
 def test_lists_go_on_page_by_page(town: Server) -> None:
     for name in ("Page1", "Page2", "Page3"):
         create(town, name)
