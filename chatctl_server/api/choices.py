@@ -7,6 +7,13 @@ from msgspec import inspect
 
 from chatctl_server import errors
 
+CLIENT_NAMES = {  # of parameters that the code calls something else
+    "from_time": "from",
+    "to_time": "to",
+    "type_glob": "type",
+    "list_scope": "scope",
+    "workspace_id": "X-Workspace-Id",
+}
 _MET = "Invalid enum value"  # msgspec's words
 
 
@@ -30,8 +37,9 @@ def _parameters(handler: BaseRouteHandler, name: str) -> Iterator[inspect.Type]:
     providers = handler.resolve_dependencies().values()
     asked = [each.parsed_fn_signature for each in providers]
     for signature in (handler.parsed_fn_signature, *asked):
-        if name in signature.parameters:
-            yield inspect.type_info(signature.parameters[name].annotation)
+        for own, parameter in signature.parameters.items():
+            if name in (own, CLIENT_NAMES.get(own)):
+                yield inspect.type_info(parameter.annotation)
 
 
 def _fields(handler: BaseRouteHandler, name: str) -> Iterator[inspect.Type]:

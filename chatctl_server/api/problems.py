@@ -16,13 +16,6 @@ from chatctl_server.api.validation_words import in_words
 from chatctl_server.views.fields import means
 
 logger = logging.getLogger("chatctl.api")
-QUERY_NAMES = {
-    "from_time": "from",
-    "to_time": "to",
-    "type_glob": "type",
-    "list_scope": "scope",
-    "workspace_id": "X-Workspace-Id",
-}
 MEDIA_TYPE = "application/problem+json"
 _WITHOUT_NULL = ("query", "header")  # what may be left out there is null to the framework alone
 _MISSING_PARAMETER = re.compile(r"Missing required query parameter '(\w+)'")
@@ -192,7 +185,7 @@ def _named(key: str, message: str) -> errors.InvalidInput:
         field = _field_of(message)
         field = field or "body"
     else:
-        field = QUERY_NAMES.get(key, key)
+        field = choices.CLIENT_NAMES.get(key, key)
     return errors.InvalidInput(f"{field}: {in_words(message)}", field=field)
 
 

@@ -246,6 +246,12 @@ def test_a_query_and_a_header_are_refused_in_words_of_their_own(shared_server: S
             "X-Workspace-Id",
             "X-Workspace-Id: must be an integer, not a string",
         ),
+        (
+            "/api/chat?scope=all",
+            {},
+            "scope",
+            "scope: Invalid enum value 'all'; allowed: mine, public",
+        ),
     ):
         answer = shared_server.http.get(path, headers=wendy | headers)
         problem = answer.json()
