@@ -74,13 +74,13 @@ def delete(tx: Tx, actor: events.Actor, ref: WorkspaceRef, force: bool = False) 
     NotAllowed, InvalidInput for workspace 0, or Conflict while others are in it."""
     check_role(tx, actor, ref, "owner")
     if ref.number == DEFAULT:
-        raise errors.InvalidInput("Workspace 0 stays", field="workspace_id")
+        raise errors.InvalidInput("Workspace 0 cannot be deleted", field="workspace_id")
     # A named key may be called like an account.
     oneself = accounts.account_id(actor.user_id or "") if actor.is_account else 0
     others = workspaces.count_others(tx.db, ref, oneself)
     if others and not force:
         raise errors.Conflict(
-            f"There are {others} others in the workspace", field="force", hint="force=true"
+            f"Others are in the workspace: {others}", field="force", hint="force=true"
         )
     open_chats = chat_stays.open_of(tx.db, ref, CHATS_A_CALL)
     for each in open_chats:

@@ -12,7 +12,7 @@ from chatctl_server.actions import invites as invite_actions
 from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, storable
+from chatctl_server.api.parameters import AnyRequest, OptionalBody, storable
 from chatctl_server.api.team.face import account_of
 from chatctl_server.api.team.workspace_bodies import (
     AcceptInvite,
@@ -191,14 +191,16 @@ class Invites(Controller):
         "/",
         summary="Invite somebody",
         response_description="The code, which is shown this once, and a link with it",
+        request_class=OptionalBody,
         opt={"refuses": (*OF_A_WORKSPACE, errors.NotAllowed, errors.BadText)},
     )
     async def create_invite(
-        self, context: GivenContext, subject: Subject, data: JSONBody[CreateInvite]
+        self, context: GivenContext, subject: Subject, data: JSONBody[CreateInvite | None] = None
     ) -> views.MadeInvite:
         """For owners and admins, who give roles as they give them to members. It is good for a
         member, a week and one use, unless the body says otherwise."""
-        arguments = data.role, data.email, data.expires_in, data.max_uses
+        wanted = data or CreateInvite()
+        arguments = wanted.role, wanted.email, wanted.expires_in, wanted.max_uses
         code, invite = await subject.run(invite_actions.create, *arguments)
         return views.made_invite(code, invite, context.settings.public_url or context.address)
 

@@ -14,7 +14,7 @@ from chatctl_server.actions import managed_workspaces
 from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged, storable
+from chatctl_server.api.parameters import AnyRequest, OptionalBody, paged, storable
 from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
 from chatctl_server.api.team.workspace_bodies import ChangeWorkspace, CreateInvite, SetRole
 from chatctl_server.domain import times
@@ -227,13 +227,15 @@ class InvitesOfWorkspace(Controller):
         "/",
         summary="Invite somebody into any workspace",
         response_description="The code, which is shown this once, and a link with it",
+        request_class=OptionalBody,
         opt={"refuses": (*NOT_THERE, errors.BadText)},
     )
     async def invite_to_workspace(
-        self, context: GivenContext, subject: Subject, data: JSONBody[CreateInvite]
+        self, context: GivenContext, subject: Subject, data: JSONBody[CreateInvite | None] = None
     ) -> views.MadeInvite:
         """It is good for a member, a week and one use, unless the body says otherwise."""
-        arguments = data.role, data.email, data.expires_in, data.max_uses
+        wanted = data or CreateInvite()
+        arguments = wanted.role, wanted.email, wanted.expires_in, wanted.max_uses
         code, invite = await subject.run(invite_actions.create, *arguments)
         return views.made_invite(code, invite, context.settings.public_url or context.address)
 

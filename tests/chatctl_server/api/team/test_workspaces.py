@@ -280,6 +280,15 @@ def test_an_invite_leads_somebody_in_once(acme: tuple[Server, Staff]) -> None:
     assert ask(server, "GET", f"{found.path}/invites", found.owner.token).json() == []
 
 
+def test_an_invite_with_nothing_special_takes_no_body(acme: tuple[Server, Staff]) -> None:
+    server, found = acme
+    theirs = ask(server, "POST", f"{found.path}/invites", found.admin.token)
+    operators = server.http.post(f"/management/workspaces/{found.ref.number}/invites")
+    assert (theirs.status_code, operators.status_code) == (201, 201)
+    listed = ask(server, "GET", f"{found.path}/invites", found.owner.token).json()
+    assert [(each["role"], each["max_uses"]) for each in listed] == [("member", 1)] * 2
+
+
 def test_who_may_invite_and_as_what(acme: tuple[Server, Staff]) -> None:
     server, found = acme
     not_allowed = (403, "not_allowed")
