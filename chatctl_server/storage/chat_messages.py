@@ -102,7 +102,7 @@ def find(db: Database, account: int, message_id: int) -> ChatRef:
     is_number = 0 < message_id < chats.NO_ID
     chat = _CHAT_OF.value(db, message=message_id) if is_number else None
     try:
-        return chats.find_mine(db, account, chat or 0).ref
+        return chats.find_mine(db, account, chat or chats.NOTHING).ref
     except errors.ConversationNotFound:
         raise not_found(message_id) from None
 
@@ -112,7 +112,7 @@ def find_any(db: Database, message_id: int, workspace: int | None) -> ChatRef:
     is_number = 0 < message_id < chats.NO_ID
     chat = _OF_CHAT.value(db, message=message_id) if is_number else None
     try:
-        return chats.find_any(db, chat or 0, workspace).ref
+        return chats.find_any(db, chat or chats.NOTHING, workspace).ref
     except errors.ConversationNotFound:
         raise not_found(message_id) from None
 

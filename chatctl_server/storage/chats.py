@@ -14,6 +14,7 @@ from chatctl_server.storage.sql import Database, Query
 from chatctl_server.storage.workspaces import WorkspaceRef
 
 NO_ID = 2**62  # above every id
+NOTHING = 0  # below every id; looked up like them, so that what is not there takes as long
 
 
 class FoundChat(NamedTuple):
@@ -78,7 +79,7 @@ _PREFERENCES = Query("""SELECT notify, muted_until FROM chat_preference
 def find(db: Database, account: int, chat: int) -> FoundChat:
     """Raises ConversationNotFound for one that is not there, or is in a workspace that the account
     is not in: nobody can tell the two apart."""
-    is_number = 0 < chat < NO_ID
+    is_number = NOTHING <= chat < NO_ID
     row = _FIND.row(db, account=account, user_id=f"u{account}", chat=chat) if is_number else None
     if row is None:
         raise errors.ConversationNotFound(f"There is no chat {chat}", field="chat_id")
@@ -88,7 +89,7 @@ def find(db: Database, account: int, chat: int) -> FoundChat:
 
 def find_any(db: Database, chat: int, workspace: int | None) -> FoundChat:
     """For operators: of that workspace, or of any. Raises ConversationNotFound."""
-    is_number = 0 < chat < NO_ID
+    is_number = NOTHING <= chat < NO_ID
     row = _FIND_ANY.row(db, chat=chat, workspace=workspace) if is_number else None
     if row is None:
         raise errors.ConversationNotFound(f"There is no chat {chat}", field="chat_id")
