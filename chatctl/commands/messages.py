@@ -38,7 +38,9 @@ def say(
     options: Options,
     words: Annotated[list[str] | None, arg("ROOM TEXT…")] = None,
     room: RoomOption = None,
-    user: Annotated[str | None, opt("--as", "Post as this user.", "USER")] = None,
+    user: Annotated[
+        str | None, opt("--as", "Post as this user; in a chat as this account.", "USER")
+    ] = None,
 ) -> None:
     """Post a message to a room, or to a chat (chat:ID), as the system or as a user."""
     named, text = room_and_rest(words, room, "ROOM TEXT…")
