@@ -61,7 +61,7 @@ class TargetWorkspace:
         reach: Reach,
         workspace_id: FromPath[account_views.WorkspaceId],
     ) -> None:
-        self._number = narrowed(reach, storable(workspace_id))
+        self._number = narrowed(reach, workspace_id)
         self._actor = caller.of(request.scope).actor()
         self._store = context.store
 

@@ -58,6 +58,10 @@ def test_a_number_beyond_all_is_nobody(town: Server) -> None:
             assert town.http.get(path).status_code == 404, path
         gone = town.http.delete(f"{WORKSPACES}/0/members/{number}")
         assert code(gone) == (404, "user_not_found")
+        for path in (USERS, CHATS, "/management/messages"):
+            far, unknown = (town.http.get(f"{path}?workspace={each}") for each in (number, 999))
+            assert far.status_code == unknown.status_code == 200
+            assert far.json() == unknown.json() == []
 
 
 def test_lists_go_on_page_by_page(town: Server) -> None:
