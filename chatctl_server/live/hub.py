@@ -156,7 +156,8 @@ class Hub:
             channel.many.pop(subscriber, None)
             self._drop_if_idle(key)
         subscriber.channel = None
-        subscriber.keys.discard(key)
+        if subscriber.keys:
+            subscriber.keys.discard(key)
 
     def join_many(self, views: Mapping[Hashable, str], subscriber: Subscriber, after: int) -> bool:
         """Listens to those channels together, as ``join``."""
@@ -172,12 +173,13 @@ class Hub:
             self._add_pending(subscriber, entry, view)
         for channel, view in channels:
             channel.many[subscriber] = view
-        subscriber.keys.update(views)
+        subscriber.keys = {*(subscriber.keys or ()), *views}
         return True
 
     def add(self, key: Hashable, subscriber: Subscriber, view: str) -> None:
         """One that listens to many listens to this channel, too, from now on."""
         self._channel(key).many[subscriber] = view
+        subscriber.keys = subscriber.keys or set()
         subscriber.keys.add(key)
 
     def dissolve(self, key: Hashable) -> None:
@@ -188,7 +190,7 @@ class Hub:
 
     def leave_all(self, subscriber: Subscriber) -> None:
         """Of one that listens to many."""
-        for key in list(subscriber.keys):
+        for key in list(subscriber.keys or ()):
             self.leave(key, subscriber)
 
     def _channel(self, key: Hashable) -> Channel:

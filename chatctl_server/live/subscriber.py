@@ -73,7 +73,7 @@ class Subscriber:
         self.own: list[bytes] = []
         self.pending: list[tuple[Entry, str]] = []
         self.pending_bytes = 0
-        self.keys: set[Hashable] = set()
+        self.keys: set[Hashable] | None = None  # most listen to one channel
         self.owner: Hashable = None
         self.is_owed = False
         self.is_paused = False

@@ -121,7 +121,7 @@ class TeamBroadcaster:
             return
         subscriber = stream.subscriber
         self._hub.leave(of_workspace(number), subscriber)
-        for key in list(subscriber.keys):
+        for key in list(subscriber.keys or ()):
             if isinstance(key, ChatRef) and key.scope == scope:
                 self._hub.leave(key, subscriber)
 
