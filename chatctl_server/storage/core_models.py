@@ -106,6 +106,7 @@ class MessageTable(Table):
     erased_at = BigIntegerField(null=True)
     changed_offset = BigIntegerField(null=True)  # of the event that has changed it last
     mentions = TextField(null=True)  # a JSON array of accounts
+    account = BigIntegerField(null=True)  # the sender's; of rooms none
 
 
 class BanTable(Table):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chatctl_server.domain import account_events, events
-from chatctl_server.domain.references import ChatRef
+from chatctl_server.domain import account_events, accounts, events
+from chatctl_server.domain.references import ROOMS, ChatRef
 from chatctl_server.storage import account_projection, chat_projection, file_projection
 from chatctl_server.storage.sanctions import SET_BY, WHOLE_SCOPE
 from chatctl_server.storage.sql import Bulk, Database, Query, Value
@@ -62,7 +62,7 @@ _END_STAY = Query("""UPDATE participant SET left_offset = :offset
 _ADD_MESSAGES = Bulk(
     "INSERT INTO message ({columns}) VALUES {rows}",
     "id, conversation, seq, event_offset, kind, sender, sender_kind, nickname, is_admin, content, "
-    "reply_to, attachments, client_msg_id, created_at, mentions",
+    "reply_to, attachments, client_msg_id, created_at, mentions, account",
 )
 _DELETE = Query(
     """UPDATE message SET deleted_at = :at, changed_offset = :offset WHERE id = :message"""
@@ -107,7 +107,7 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
         assert isinstance(payload, events.MessagePosted)
         assert conversation is not None
         last[conversation] = payload
-        rows.append(_message_row(conversation, entry.offset, payload))
+        rows.append(_message_row(conversation, entry, payload))
     _ADD_MESSAGES.run(db, rows)
     _MOVE_SEQ.run(db, [(id_, each.seq, each.created_at) for id_, each in last.items()])
     chat_projection.apply_posts(db, posts)
@@ -143,13 +143,13 @@ def apply_sessions(db: Database, entries: Sequence[events.Event]) -> None:
 
 
 def _message_row(
-    conversation: int, offset: int, payload: events.MessagePosted
+    conversation: int, entry: events.Event, payload: events.MessagePosted
 ) -> tuple[int | str | None, ...]:
     return (
         payload.message_id,
         conversation,
         payload.seq,
-        offset,
+        entry.offset,
         payload.kind,
         payload.sender,
         payload.sender_kind,
@@ -161,6 +161,7 @@ def _message_row(
         payload.client_msg_id,
         payload.created_at,
         msgspec.json.encode(payload.mentions).decode() if payload.mentions else None,
+        None if entry.scope == ROOMS else accounts.account_id(payload.sender) or None,
     )
 
 

@@ -23,8 +23,8 @@ CURSOR: Final = """coalesce((SELECT max(seq) FROM read_mark r
         WHERE r.conversation = c.id AND r.user_id = :user_id), 0)"""
 COUNTED: Final = """mine.last_seq - mine.seq
         - (SELECT count(*) FROM message o INDEXED BY message_own
-            WHERE o.conversation = mine.chat AND o.sender = :user_id AND o.seq > mine.seq
-            AND o.sender >= 'u0' AND o.sender < 'u:')
+            WHERE o.conversation = mine.chat AND o.seq > mine.seq
+            AND o.account = CAST(substr(:user_id, 2) AS INTEGER))
         - (SELECT count(*) FROM message d INDEXED BY message_deleted
             WHERE d.conversation = mine.chat AND d.seq > mine.seq AND d.deleted_at IS NOT NULL
             AND d.sender <> :user_id)"""

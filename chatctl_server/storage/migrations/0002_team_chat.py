@@ -7,12 +7,13 @@ Workspace 0 is there from the beginning. ``login``, ``password``, ``reset_link``
 
 STATEMENTS = (
     "ALTER TABLE message ADD COLUMN mentions TEXT",
+    "ALTER TABLE message ADD COLUMN account INTEGER",
     # The thread below a message.
     """CREATE INDEX message_reply ON message (reply_to, seq) WHERE reply_to IS NOT NULL""",
     # How many of a conversation are an account's own, or deleted, above a read cursor. The users of
-    # rooms are seldom called like an account, and their messages cost nothing here.
-    """CREATE INDEX message_own ON message (conversation, sender, seq)
-        WHERE sender >= 'u0' AND sender < 'u:'""",
+    # rooms have none, and their messages cost nothing here.
+    """CREATE INDEX message_own ON message (conversation, account, seq)
+        WHERE account IS NOT NULL""",
     "CREATE INDEX message_deleted ON message (conversation, seq) WHERE deleted_at IS NOT NULL",
     """CREATE INDEX conversation_public ON conversation (scope, id)
         WHERE kind = 'public' AND status = 'open'""",

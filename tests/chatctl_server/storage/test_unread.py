@@ -55,3 +55,10 @@ def test_a_chat_that_one_is_not_in_any_more_counts_nothing(scene: Offline) -> No
     town.scene.run(lambda tx, actor: tx.record(left, actor, chat))
     assert town.scene.ask(chat_lists.mine, DEFAULT, bert.id) == []
     town.close()
+
+
+def test_a_rooms_messages_are_no_accounts_and_cost_no_index(scene: Offline) -> None:
+    """The host product may call its users like accounts."""
+    scene.post(scene.create_room("lobby"), "u7", "hello")
+    own = "SELECT sender FROM message INDEXED BY message_own WHERE account IS NOT NULL"
+    assert scene.ask(lambda db: db.execute_sql(own).fetchall()) == []
