@@ -17,7 +17,7 @@ from chatctl.show.visible import cell, visible
 
 PATH = "/management/keys"
 _LIST = output.columns(
-    "key_id ID id; name NAME; scopes SCOPES; workspace WORKSPACE number; created_at CREATED time; "
+    "id ID id; name NAME; scopes SCOPES; workspace WORKSPACE number; created_at CREATED time; "
     "expires_at ENDS time; old_until OLD UNTIL time; created_by CREATED BY id"
 )
 _PREFIX = "key_"
@@ -112,11 +112,11 @@ def rm(options: Options, key: KeyWord) -> None:
         found = _find(server, key)
         done = server.delete(_path(found))
     if options.json:
-        output.document({"key_id": found["key_id"], "name": found["name"], **done})
+        output.document({"id": found["id"], "name": found["name"], **done})
     elif sys.stdout.isatty():
         output.line(visible(f"{found['name']} opens nothing any more"))
     else:
-        output.fields([cell(str(found["key_id"])), output.changed(done)])
+        output.fields([cell(str(found["id"])), output.changed(done)])
 
 
 def _split(scopes: list[str]) -> list[str]:
@@ -132,17 +132,17 @@ def _find(server: Client, named: str) -> Json:
     known = server.get(PATH)
     found = [each for each in known if each["name"] == named]
     if not found and named.startswith(_PREFIX) and len(named) >= len(_PREFIX) + _SHORTEST:
-        found = [each for each in known if str(each["key_id"]).startswith(named)]
+        found = [each for each in known if str(each["id"]).startswith(named)]
     if not found:
         raise Failure("key_not_found", f"there is no key {named}", "chatctl keys ls", 404)
     if len(found) > 1:
-        ids = ", ".join(str(each["key_id"]) for each in found)
+        ids = ", ".join(str(each["id"]) for each in found)
         raise Failure("ambiguous", f"{named} may be any of {ids}", "the whole id of one of them")
     return found[0]
 
 
 def _path(key: Json) -> str:
-    return f"{PATH}/{client.segment(str(key['key_id']), 'KEY')}"
+    return f"{PATH}/{client.segment(str(key['id']), 'KEY')}"
 
 
 def _file(out: str | None) -> contextlib.AbstractContextManager[TextIO | None]:
@@ -165,4 +165,4 @@ def _tell(options: Options, made: Json, out: str | None) -> None:
     elif sys.stdout.isatty():
         output.line(visible(f"the key {made['name']} is in {out}"))
     else:
-        output.fields([cell(str(made["key_id"])), "changed"])
+        output.fields([cell(str(made["id"])), "changed"])

@@ -26,7 +26,7 @@ Scopes = Annotated[
 
 
 class KeyObject(msgspec.Struct, frozen=True):
-    key_id: KeyId
+    id: KeyId
     name: Name
     scopes: Scopes
     workspace: Annotated[int | None, means("The only workspace that it reaches; null: it has none")]

@@ -190,10 +190,10 @@ class World:
     def _make_keys(self, *, are_there: bool) -> None:
         path = "/management/keys"
         for each in self.server.http.get(path).json():
-            self.server.http.delete(f"{path}/{each['key_id']}")
+            self.server.http.delete(f"{path}/{each['id']}")
         for name in ("reports", "deployment") if are_there else ():
             made = self.server.http.post(path, json={"name": name, "scopes": ["rooms"]})
-            self._key_id = made.json()["key_id"]
+            self._key_id = made.json()["id"]
 
     def _make_team(self, about_to_be_created: str) -> None:
         """Anew: Anna, who owns Acme and the news, and Ben and Cleo, with whom she has lunch."""

@@ -152,7 +152,7 @@ def create(server: Server) -> dict[str, str]:
     path = f"/management/callbacks/deliveries/{delivery}"
     eventually(lambda: server.http.get(path).json()["status"] == "failed")
     wanted = {"name": "of the examples", "scopes": ["rooms"]}
-    key = server.http.post("/management/keys", json=wanted).json()["key_id"]
+    key = server.http.post("/management/keys", json=wanted).json()["id"]
     return {**there, fields.DELIVERY: delivery, keys.KEY: key}
 
 

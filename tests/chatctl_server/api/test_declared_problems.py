@@ -60,7 +60,7 @@ def lobby(strict: Server) -> Room:
 def ids(strict: Server, lobby: Room) -> Ids:
     endpoint_id, delivery_id = add_endpoint(strict.http)
     return {
-        "key_id": make_key(strict.http, "of the examples")["key_id"],
+        "key_id": make_key(strict.http, "of the examples")["id"],
         "room_id": lobby.id,
         "room": lobby.id,
         "endpoint_id": endpoint_id,
@@ -262,7 +262,7 @@ async def made(client: httpx.AsyncClient) -> Ids:
     wanted = {"name": f"of {room}", "scopes": ["rooms"]}
     key = await client.post("/management/keys", json=wanted)
     return {
-        "key_id": key.json()["key_id"],
+        "key_id": key.json()["id"],
         "room_id": room,
         "room": room,
         "endpoint_id": endpoint_id,

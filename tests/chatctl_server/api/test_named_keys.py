@@ -72,7 +72,7 @@ def test_its_name_is_the_actor_and_who_has_banned(shared_server: Server, room: R
     assert ban["banned_by"] == "moderation bot"
     query = {"actor": "moderation bot", "type": "ban.set"}
     (event,) = shared_server.http.get("/management/events", params=query).json()
-    assert (event["actor"], event["credential"]) == ("moderation bot", made["key_id"])
+    assert (event["actor"], event["credential"]) == ("moderation bot", made["id"])
 
 
 def test_it_reads_the_events_of_rooms_alone(shared_server: Server, room: Room) -> None:
@@ -111,7 +111,7 @@ def test_the_list_and_the_log_show_what_opens_to_nobody(shared_server: Server) -
 
 def test_one_that_was_rotated_opens_until_a_time(shared_server: Server) -> None:
     made = make(shared_server, "rotated", "rooms")
-    path = f"{KEYS}/{made['key_id']}/rotate"
+    path = f"{KEYS}/{made['id']}/rotate"
     until = int(time.time()) + 600
     second = shared_server.http.post(path, json={"old_until": until}).json()
     assert second["key"] != made["key"]
@@ -127,7 +127,7 @@ def test_one_that_was_rotated_opens_until_a_time(shared_server: Server) -> None:
 
 def test_one_that_was_removed_opens_nothing(shared_server: Server) -> None:
     made = make(shared_server, "removed", "rooms")
-    path = f"{KEYS}/{made['key_id']}"
+    path = f"{KEYS}/{made['id']}"
     assert shared_server.http.delete(path).json() == {"changed": True}
     assert code(ask(shared_server, made["key"], ROOMS)) == (401, "unauthorized")
     assert code(shared_server.http.delete(path)) == (404, "key_not_found")
