@@ -9,6 +9,7 @@ import re
 import time
 import weakref
 from collections.abc import Callable
+from http import HTTPMethod
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -31,6 +32,10 @@ SMALL_BODY_BYTES = 64 * 1024
 # Of another protocol than WebSockets. The parser would take the body for that protocol's.
 _UPGRADE_LINE = b"\r\nupgrade:"
 _FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))", re.IGNORECASE)
+
+
+# Of a request line (RFC 9112, 3).
+_METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) [^ \r\n]+ HTTP/1\.[01]\r\n")
 
 
 class HeadersTooLarge(errors.TooLarge):
@@ -77,6 +82,7 @@ class HttpProtocol(HttpToolsProtocol):
     _has_body_to_come = False
     _has_long_body = False
     _behind_head = b""  # what came last behind a blank line
+    _head = b""  # what came last before one
     _unfinished = b""  # line of a head, that the parser has not got
     _thrown_away: int | None = None  # bytes of a request that was answered before its end
     _upgrades: bool | None = None
@@ -116,6 +122,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._unfinished = b"" if blank else _open_line(head)
             head = head.removesuffix(self._unfinished)
             data = _FOREIGN_UPGRADE.sub(b"\r\nx-declined-upgrade:", head) + blank + rest
+            self._head = head + blank
             self._behind_head = rest
             self._here_bytes = len(head)
         super().data_received(data)
@@ -157,12 +164,24 @@ class HttpProtocol(HttpToolsProtocol):
         self._start_handshake(BODY_PATIENCE)
         super().on_headers_complete()
 
-    def _turn_away(self, refusal: errors.ChatctlError) -> None:
+    def send_400_response(self, msg: str) -> None:
+        """What the parser does not take."""
+        found = None if self._has_body_to_come else _METHOD.match(self._head)
+        method = found[1].decode("ascii") if found is not None else ""
+        refusal: errors.ChatctlError
+        if found is None or method in set(HTTPMethod):
+            refusal = errors.InvalidInput("This is no well-formed HTTP request")
+        else:
+            refusal = errors.MethodNotAllowed(f"There is no method {method}")
+        self._turn_away(refusal, method)
+
+    def _turn_away(self, refusal: errors.ChatctlError, method: str | None = None) -> None:
         """Into a stream that is open nothing is written."""
         self._is_turned_away = True
         if self._stream is None and self.scope is not None:
             raw_path = self.url.partition(b"?")[0]
-            method = self.parser.get_method().decode("ascii")
+            if method is None:
+                method = self.parser.get_method().decode("ascii")
             scope = {**self.scope, "method": method, "path": "", "raw_path": raw_path}
             self.transport.write(self.refused(scope, refusal))
         self.transport.close()

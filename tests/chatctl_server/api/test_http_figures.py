@@ -1,5 +1,6 @@
 """The figures of requests, streams and the database in /metrics; and what the threads do."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -53,6 +54,18 @@ def test_what_clients_make_up_gets_one_name(alone: Server) -> None:
     text = alone.http.get("/metrics").text
     assert "nowhere" not in text
     assert "PROPFIND" not in text
+
+
+def test_what_is_no_request_is_refused_as_all_else_is(alone: Server) -> None:
+    for lines, status, detail in (
+        ("BREW /coffee HTTP/1.1\r\nHost: pot", 405, "There is no method BREW"),
+        ("GET /health HTTP/1.1\r\nno header", 400, "This is no well-formed HTTP request"),
+        ("hello", 400, "This is no well-formed HTTP request"),
+    ):
+        answer = wire.ask(alone, f"{lines}\r\n\r\n".encode())
+        assert (answer.status, json.loads(answer.body)["detail"]) == (status, detail)
+    assert counted(alone, method="other", route="other", status=405) == 1
+    assert counted(alone, method="GET", route="other", status=400) == 1
 
 
 def test_upgrades_are_counted_and_frames_are_not(alone: Server) -> None:
