@@ -25,9 +25,9 @@ _WORKSPACES = Query("""SELECT w.id, w.scope, m.role = 'owner' FROM workspace_mem
 _HEIR = Query("""SELECT account FROM workspace_member
     WHERE workspace = :workspace AND account <> :account
     ORDER BY role <> 'admin', joined_at, account LIMIT 1""")
-_INVITES = Query("SELECT id, email FROM invite WHERE email IS NOT NULL")
-_FORGET_INVITE = Query("""UPDATE invite SET email = NULL, revoked_at = coalesce(revoked_at, :now)
-    WHERE id = :invite""")
+_FORGET_INVITES = Query("""UPDATE invite SET email = NULL, email_key = NULL,
+        revoked_at = coalesce(revoked_at, :now)
+    WHERE email_key = :email_key""")
 _FORGET = tuple(
     Query(f"DELETE FROM {table} WHERE account = :account")
     for table in ("login", "password", "reset_link", "last_seen")
@@ -82,7 +82,4 @@ def forget(db: Database, account: int, email: str | None, now: int) -> None:
     """Its sessions, password and links, and invites for its e-mail."""
     for query in _FORGET:
         query.run(db, account=account)
-    key = accounts.email_key(email)
-    for invite, named in _INVITES.rows(db) if key is not None else ():
-        if accounts.email_key(named) == key:
-            _FORGET_INVITE.run(db, invite=invite, now=now)
+    _FORGET_INVITES.run(db, email_key=accounts.email_key(email), now=now)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from chatctl_server.domain import accounts
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage.sql import Database, Query
 from chatctl_server.storage.workspaces import WorkspaceRef
@@ -33,10 +34,10 @@ _OPEN = """SELECT i.id, i.workspace, w.scope, i.role, i.email, i.max_uses, i.use
     WHERE i.revoked_at IS NULL AND i.uses < i.max_uses AND i.expires_at > :now"""
 _BY_CODE = Query(f"{_OPEN} AND i.code = :code")
 _OF_WORKSPACE = Query(f"{_OPEN} AND i.workspace = :workspace ORDER BY i.id")
-_ADD = Query("""INSERT INTO invite (id, code, workspace, role, email, max_uses, uses, created_by,
-        created_at, expires_at)
-    VALUES (:invite, :code, :workspace, :role, :email, :max_uses, 0, :created_by, :now,
-        :expires_at)""")
+_ADD = Query("""INSERT INTO invite (id, code, workspace, role, email, email_key, max_uses, uses,
+        created_by, created_at, expires_at)
+    VALUES (:invite, :code, :workspace, :role, :email, :email_key, :max_uses, 0,
+        :created_by, :now, :expires_at)""")
 _USE = Query("UPDATE invite SET uses = uses + 1 WHERE id = :invite")
 _REVOKE = Query("UPDATE invite SET revoked_at = :now WHERE id = :invite")
 
@@ -60,6 +61,7 @@ def add(db: Database, invite: Invite, code: bytes) -> None:
         workspace=invite.workspace,
         role=invite.role,
         email=invite.email,
+        email_key=accounts.email_key(invite.email),
         max_uses=invite.max_uses,
         created_by=invite.created_by,
         now=invite.created_at,

@@ -33,10 +33,11 @@ _IS_UNUSED_SINCE = """f.stored_at < :before
         AND r.hash = f.hash AND r.extension = f.extension AND r.at >= :before)
     AND NOT EXISTS (SELECT 1 FROM file_use u WHERE u.workspace = f.workspace
         AND u.hash = f.hash AND u.extension = f.extension)
-    AND (f.workspace, '/files/' || f.workspace || '/' || substr(f.hash, 1, 3) || '/'
-        || substr(f.hash, 4, 3) || '/' || substr(f.hash, 7) || '.' || f.extension) NOT IN (
-        SELECT m.workspace, substr(a.avatar, instr(a.avatar, '/files/')) FROM account a
-        JOIN workspace_member m ON m.account = a.id WHERE a.avatar IS NOT NULL)"""
+    AND NOT EXISTS (SELECT 1 FROM account a
+        JOIN workspace_member m ON m.account = a.id AND m.workspace = f.workspace
+        WHERE a.avatar IS NOT NULL AND substr(a.avatar, instr(a.avatar, '/files/')) = '/files/'
+            || f.workspace || '/' || substr(f.hash, 1, 3) || '/' || substr(f.hash, 4, 3) || '/'
+            || substr(f.hash, 7) || '.' || f.extension)"""
 _OF_MEMBER = Query(f"""SELECT {_COLUMNS} {_FROM}
     JOIN workspace_member m ON m.workspace = w.id AND m.account = :account
     WHERE {_NAMED} AND w.deleted_at IS NULL""")

@@ -108,6 +108,7 @@ class InviteTable(Table):
     workspace = ForeignKeyField(WorkspaceTable, column_name="workspace")
     role = TextField()
     email = TextField(null=True)  # whom alone it is for
+    email_key = TextField(null=True)
     max_uses = BigIntegerField()
     uses = BigIntegerField()
     created_by = TextField(null=True)

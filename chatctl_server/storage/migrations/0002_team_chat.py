@@ -36,6 +36,9 @@ STATEMENTS = (
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL
     )""",
+    # Which file an account shows as its avatar.
+    """CREATE INDEX account_avatar ON account (substr(avatar, instr(avatar, '/files/')))
+        WHERE avatar IS NOT NULL""",
     """CREATE TABLE password (
         account INTEGER PRIMARY KEY REFERENCES account (id),
         hash TEXT NOT NULL
@@ -100,6 +103,7 @@ STATEMENTS = (
         workspace INTEGER NOT NULL REFERENCES workspace (id),
         role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'agent', 'member')),
         email TEXT,
+        email_key TEXT,
         max_uses INTEGER NOT NULL,
         uses INTEGER NOT NULL,
         created_by TEXT,
@@ -108,6 +112,7 @@ STATEMENTS = (
         revoked_at INTEGER
     )""",
     "CREATE INDEX invite_workspace ON invite (workspace, id)",
+    "CREATE INDEX invite_email ON invite (email_key) WHERE email_key IS NOT NULL",
     # Named keys. ``previous`` still opens until ``previous_until``.
     """CREATE TABLE api_key (
         id TEXT PRIMARY KEY,

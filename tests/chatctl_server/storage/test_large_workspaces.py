@@ -6,7 +6,13 @@ import pytest
 from offline import Offline
 from team import Town
 
-from chatctl_server.storage import chat_messages, chat_stays, chats
+from chatctl_server.storage import (
+    account_erasures,
+    chat_messages,
+    chat_stays,
+    chats,
+    stored_files,
+)
 from chatctl_server.storage.sql import Query
 
 FIRST_STEPS = {
@@ -14,6 +20,10 @@ FIRST_STEPS = {
     "which chats somebody leaves": (
         chat_stays._OF_USER,
         "SEARCH p USING INDEX participant_user (user_id=?)",
+    ),
+    "invites of an erased account": (
+        account_erasures._FORGET_INVITES,
+        "SEARCH invite USING INDEX invite_email (email_key=?)",
     ),
     "the newest messages of all": (
         chat_messages._EVERYWHERE,
@@ -28,7 +38,16 @@ def test_it_begins_where_there_is_little(scene: Offline, asked: str) -> None:
     anna, bert = town.person("Anna"), town.person("Bert")
     town.chat("single", "", anna, bert)
     query, first_step = FIRST_STEPS[asked]
+    assert steps(town.scene, query)[0] == first_step
+
+
+def test_whose_avatar_a_file_is_is_found_by_the_file(scene: Offline) -> None:
+    """Asked in the writer, for each file that is removed."""
+    found = steps(scene, stored_files._IS_UNUSED)
+    assert "SEARCH a USING INDEX account_avatar (<expr>=?)" in found
+
+
+def steps(scene: Offline, query: Query) -> list[str]:
     values = dict.fromkeys(re.findall(r":([a-z_]+)", query.text), 1)
     explained = Query(f"EXPLAIN QUERY PLAN {query.text}")
-    plan = town.scene.ask(lambda db: explained.rows(db, **values))
-    assert plan[0][3] == first_step
+    return [step for *_, step in scene.ask(lambda db: explained.rows(db, **values))]
