@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from chatctl_server import errors
@@ -110,7 +111,8 @@ def change(
         return None
     if name != found.name and acting.kind != "single":
         _check_free(tx, ref.scope, name)
-    return _record_change(tx, actor, ref, name, description)
+    changed = msgspec.structs.replace(found, name=name, description=description)
+    return _record_change(tx, actor, ref, changed)
 
 
 def delete(tx: Tx, actor: events.Actor, ref: ChatRef) -> events.Event:
@@ -171,8 +173,13 @@ def set_role(
     if role == "owner" and owner:
         demoted = chat_events.ParticipantRoleChanged(accounts.user_id(owner), "member")
         tx.record(demoted, actor, ref)
-    found = chats.get(tx.db, ref)
-    return _record_change(tx, actor, ref, found.name, found.description)
+    return _record_change(tx, actor, ref, chats.get(tx.db, ref))
+
+
+def pass_on(tx: Tx, actor: events.Actor, ref: ChatRef, heir: str) -> events.Event:
+    """To the member ``heir``, of a chat that its owner has left."""
+    tx.record(chat_events.ParticipantRoleChanged(heir, "owner"), actor, ref)
+    return _record_change(tx, actor, ref, chats.get(tx.db, ref))
 
 
 def set_preferences(
@@ -219,10 +226,7 @@ def _join(tx: Tx, actor: events.Actor, ref: ChatRef, account: int) -> events.Eve
 
 
 def _record_change(
-    tx: Tx, actor: events.Actor, ref: ChatRef, name: str, description: str
+    tx: Tx, actor: events.Actor, ref: ChatRef, changed: chat_events.ChatSnapshot
 ) -> events.Event:
-    found = chats.get(tx.db, ref)
-    changed = chat_events.ChatSnapshot(
-        found.kind, name, description, found.created_by, found.created_at, found.members, tx.at
-    )
+    changed = msgspec.structs.replace(changed, updated_at=tx.at)
     return tx.record(chat_events.ChatUpdated(changed), actor, ref)

@@ -5,8 +5,8 @@ anything.
 """
 
 from chatctl_server import errors
-from chatctl_server.actions import conversations, participants, scopes
-from chatctl_server.domain import account_events, accounts, chat_events, events
+from chatctl_server.actions import chats, conversations, participants, scopes
+from chatctl_server.domain import account_events, accounts, events
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import chat_stays, workspaces
 from chatctl_server.storage.transaction import Tx
@@ -141,11 +141,10 @@ def leave_workspace(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int
     user_id = accounts.user_id(account)
     for stay in chat_stays.of_user(tx.db, ref, user_id):
         participants.leave(tx, actor, stay.chat, user_id)
-        if stay.heir is None:
-            conversations.close(tx, actor, stay.chat)
+        if stay.heir is not None:
+            chats.pass_on(tx, actor, stay.chat, stay.heir)
         elif stay.role == "owner":
-            inherits = chat_events.ParticipantRoleChanged(stay.heir, "owner")
-            tx.record(inherits, actor, stay.chat)
+            conversations.close(tx, actor, stay.chat)
     left = account_events.WorkspaceMemberLeft(ref.number, account)
     tx.record(left, actor, scope=ref.scope)
 

@@ -9,8 +9,8 @@ from chatctl_server.storage.workspaces import WorkspaceRef
 
 
 class ChatStay(NamedTuple):
-    """``heir``: whose the chat would be, the oldest admin, else the oldest member; None: nobody
-    else is in it."""
+    """``heir``: of a chat that is the user's own, whose it would be: the oldest admin, else the
+    oldest member; None: nobody else is in it."""
 
     chat: ChatRef
     role: Role
@@ -18,11 +18,12 @@ class ChatStay(NamedTuple):
 
 
 _KINDS = "kind IN ('single', 'group', 'private', 'public')"
-_OF_USER = Query(f"""SELECT c.id, p.role, (SELECT other.user_id FROM participant other
+_OF_USER = Query(f"""SELECT c.id, p.role, CASE WHEN p.role = 'owner' THEN (
+        SELECT other.user_id FROM participant other
         WHERE other.conversation = c.id AND other.left_offset IS NULL
         AND other.user_id <> :user_id
         ORDER BY other.role <> 'admin', other.joined_offset,
-            CAST(substr(other.user_id, 2) AS INTEGER) LIMIT 1)
+            CAST(substr(other.user_id, 2) AS INTEGER) LIMIT 1) END
     FROM participant p INDEXED BY participant_user
     CROSS JOIN conversation c ON c.id = p.conversation
     WHERE p.user_id = :user_id AND p.left_offset IS NULL AND c.scope = :scope

@@ -189,6 +189,7 @@ def test_the_chats_of_who_leaves_pass_on(town: Town, tmp_path: Path) -> None:
         assert ask(server, "DELETE", path, boss.token).status_code == 204
         log = server.http.get("/management/events", params={"type": "chat.closed"}).json()
         left = server.http.get("/management/events", params={"type": "participant.left"}).json()
+        told = server.http.get("/management/events", params={"type": "chat.updated"}).json()
         server.stop()
     roles = {
         (chat, person): town.scene.ask(stays.role, chat, f"u{person.id}")
@@ -206,6 +207,9 @@ def test_the_chats_of_who_leaves_pass_on(town: Town, tmp_path: Path) -> None:
     }
     assert len(log) == 1  # the one in which nobody was left
     assert len(left) == 4
+    assert [each["data"]["chat"]["members"] for each in told] == [
+        [f"u{bob.id}", f"u{carl.id}"]  # those that have another owner, with who is left
+    ] * 2
     assert all(each["data"]["joined_at"] for each in left)
     path = tmp_path / "chat.db"
     assert maintenance.check(path) == maintenance.verify(path) == []
