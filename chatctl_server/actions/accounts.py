@@ -4,7 +4,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from chatctl_server import errors
-from chatctl_server.actions import logins
+from chatctl_server.actions import account_status, logins
 from chatctl_server.domain import account_events, codes, events
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain.times import SECOND
@@ -45,6 +45,7 @@ def _check_free(tx: Tx, email: str, account: int | None) -> None:
 
 def change(tx: Tx, actor: events.Actor, account: int, changes: Changes) -> events.Event | None:
     """None when it is so already. Raises AccountNotFound, InvalidInput, BadText, or EmailTaken."""
+    account_status.check_there(tx, account)
     found = accounts.get(tx.db, account)
     payload = account_events.AccountChanged(
         account,

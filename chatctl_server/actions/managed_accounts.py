@@ -38,7 +38,6 @@ def change(
         account_status.suspend(tx, actor, account)
     elif status is not None:
         account_status.reactivate(tx, actor, account)
-    account_status.check_there(tx, account)
     accounts.change(tx, actor, account, changes)
 
 

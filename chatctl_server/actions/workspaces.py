@@ -5,7 +5,7 @@ anything.
 """
 
 from chatctl_server import errors
-from chatctl_server.actions import chats, conversations, participants, scopes
+from chatctl_server.actions import account_status, chats, conversations, participants, scopes
 from chatctl_server.domain import account_events, accounts, events
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import chat_stays, workspaces
@@ -99,7 +99,10 @@ def add_member(
     role: Role,
     invite_id: int | None = None,
 ) -> events.Event | None:
-    """None for somebody who is in it, in whatever role. The first one of an account is its home."""
+    """None for somebody who is in it, in whatever role. The first one of an account is its home.
+    Raises AccountNotFound, also of one that was erased, and WorkspaceNotFound."""
+    account_status.check_there(tx, account)
+    workspaces.get(tx.db, ref.number)
     if workspaces.role(tx.db, ref, account) is not None:
         return None
     payload = account_events.WorkspaceMemberJoined(ref.number, account, role, invite_id)
@@ -150,9 +153,10 @@ def leave_workspace(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int
 
 
 def check_role(tx: Tx, actor: events.Actor, ref: WorkspaceRef, *allowed: Role) -> Role:
-    """The role in which somebody acts. Raises NotAllowed, or WorkspaceNotFound for who is not in
-    it."""
+    """The role in which somebody acts. Raises NotAllowed, or WorkspaceNotFound, also for who is not
+    in it."""
     if not actor.is_account:
+        workspaces.get(tx.db, ref.number)
         return "owner"
     acting = workspaces.find(tx.db, accounts.account_id(actor.user_id or ""), ref.number).role
     if acting not in allowed:
