@@ -14,8 +14,6 @@ from chatctl_server.storage import workspaces as stored
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
 
-DEFAULT = 0  # the workspace of those who name none; its first account owns it
-
 
 class SignUp(msgspec.Struct, frozen=True):
     """``is_open``: whether anybody may sign up (OPEN_SIGNUP). A name or an invite is not there
@@ -57,7 +55,7 @@ def _by_name(db: Database, wanted: SignUp) -> Place:
     if not wanted.is_open:
         raise errors.InviteRequired("Sign-up is by invite (OPEN_SIGNUP)", field="invite_code")
     if wanted.workspace is None:
-        found: stored.Workspace | None = stored.get(db, DEFAULT)
+        found: stored.Workspace | None = stored.get(db, workspaces.DEFAULT)
     else:
         name = rules.check_workspace_name(wanted.workspace, "workspace")
         found = stored.by_name(db, name)
@@ -67,7 +65,7 @@ def _by_name(db: Database, wanted: SignUp) -> Place:
         raise errors.InviteRequired(
             f"The workspace {found.name} takes members by invite", field="invite_code"
         )
-    is_first = found.id == DEFAULT and stored.is_empty(db, found.ref)
+    is_first = found.id == workspaces.DEFAULT and stored.is_empty(db, found.ref)
     return Place(found.ref, "owner" if is_first else "member")
 
 

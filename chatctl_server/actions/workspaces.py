@@ -12,7 +12,7 @@ from chatctl_server.storage import chat_stays, workspaces
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.workspaces import Workspace, WorkspaceRef
 
-DEFAULT = 0
+DEFAULT = 0  # of those who name none; its first account owns it
 CHATS_A_CALL = 500
 
 

@@ -11,13 +11,14 @@ from chatctl_server import errors
 from chatctl_server.domain import account_events, events
 from chatctl_server.domain.access_tokens import LEEWAY_SECONDS, SECONDS, AccessToken
 
-_MANY = 10_000  # ended logins, before those whose tokens are over are forgotten
+_MANY = 10_000  # ended logins; as many later those whose tokens are over are forgotten
 
 
 class Logins:
     def __init__(self) -> None:
         self._ended: dict[str, float] = {}  # until when, by the loop's clock
         self._suspended: set[int] = set()
+        self._forgets_at = _MANY
 
     def begin(self, ended: Iterable[str], suspended: Iterable[int]) -> None:
         for each in ended:
@@ -41,6 +42,7 @@ class Logins:
 
     def _end(self, login_id: str) -> None:
         now = time.monotonic()
-        if len(self._ended) >= _MANY:
+        if len(self._ended) >= self._forgets_at:
             self._ended = {each: until for each, until in self._ended.items() if until > now}
+            self._forgets_at = len(self._ended) + _MANY
         self._ended[login_id] = now + SECONDS + LEEWAY_SECONDS

@@ -17,7 +17,6 @@ _SET_STATUS = Query("UPDATE account SET status = :status, updated_at = :at WHERE
 _ERASE = Query("""UPDATE account SET email = NULL, email_key = NULL, fullname = '', avatar = NULL,
         home = NULL, is_operator = 0, status = 'erased', updated_at = :at
     WHERE id = :account""")
-_END_MEMBERSHIPS = Query("DELETE FROM workspace_member WHERE account = :account")
 _ADD_WORKSPACE = Query("""INSERT INTO workspace
         (id, scope, name, name_key, description, is_open, created_at, updated_at, file_bytes)
     VALUES (:workspace, :scope, :name, :name_key, :description, :is_open, :at, :at, 0)""")
@@ -87,8 +86,6 @@ def _apply_to_account(
         case account_events.AccountReactivated():
             _SET_STATUS.run(db, status="active", account=account, at=at)
         case account_events.AccountErased():
-            file_projection.release_avatar(db, account, at)
-            _END_MEMBERSHIPS.run(db, account=account)
             _ERASE.run(db, account=account, at=at)
 
 

@@ -69,7 +69,6 @@ _FOUND = Query(f"""{_PROFILE}, coalesce(:workspace, a.home) FROM account a
 _SUSPENDED = Query("SELECT id FROM account WHERE status <> 'active'")
 _GET = Query(f"SELECT {COLUMNS} FROM account WHERE id = :account")
 _BY_EMAIL = Query(f"SELECT {COLUMNS} FROM account WHERE email_key = :key")
-_ROLES = Query("SELECT workspace, role FROM workspace_member WHERE account = :account")
 
 
 def get(db: Database, account: int) -> Account:
@@ -109,8 +108,3 @@ def find(db: Database, wanted: Wanted, after: int, limit: int) -> list[Profile]:
 def suspended(db: Database) -> list[int]:
     """Nobody can be signed in as these; also those that were erased."""
     return [account for (account,) in _SUSPENDED.rows(db)]
-
-
-def roles(db: Database, account: int) -> dict[int, Role]:
-    """By the numbers of the workspaces that the account is in."""
-    return dict(_ROLES.rows(db, account=account))

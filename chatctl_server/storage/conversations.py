@@ -56,11 +56,6 @@ _GET_MANY = Query(f"""SELECT {COLUMNS} FROM conversation
 _BY_ID = Query(f"SELECT {COLUMNS} FROM conversation WHERE id = :id AND kind <> 'purged'")
 _NOT_PURGED = Query("""SELECT id FROM conversation
     WHERE id IN (SELECT value FROM json_each(:ids)) AND kind <> 'purged'""")
-_OF_SCOPE = {
-    each: Query(f"""SELECT {COLUMNS} FROM conversation
-        WHERE scope = :scope AND id > :after_id AND {_of_kinds(each)} ORDER BY id LIMIT :limit""")
-    for each in CLASSES
-}
 
 
 def find(db: Database, ref_class: type[R], scope: int, public_id: str) -> R:
@@ -100,14 +95,6 @@ def checked_open(found: C) -> C:
     if found.status != "open":
         raise errors.ConversationIsClosed(f"The {found.ref.noun} {found.public_id} is closed")
     return found
-
-
-def of_scope(
-    db: Database, ref_class: type[R], scope: int, after_id: int, limit: int
-) -> list[Conversation]:
-    """In order of creation."""
-    rows = _OF_SCOPE[ref_class].rows(db, scope=scope, after_id=after_id, limit=limit)
-    return [conversation(row) for row in rows]
 
 
 def by_id(db: Database, id: int) -> Conversation | None:  # noqa: A002  its own name
