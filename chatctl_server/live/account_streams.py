@@ -7,6 +7,7 @@ from typing import Literal
 from chatctl_server import errors
 from chatctl_server.live.presence import Slot
 from chatctl_server.live.subscriber import Subscriber
+from chatctl_server.live.trailing_edge import TrailingEdge
 
 Status = Literal["online", "away", "busy", "offline"]
 MAX_STREAMS = 20  # of one account: tabs and devices
@@ -39,9 +40,13 @@ class AccountStream(Slot):
 
 class AccountStreams:
     """Those that are open, and what their accounts want to be seen as: that is kept as long as the
-    server runs, so that who loads a page again stays busy."""
+    server runs, so that who loads a page again stays busy. ``presence_due``: the workspaces that
+    are to be told of ``changes``: when whose presence has changed last, and whose own streams are
+    not told."""
 
     def __init__(self) -> None:
+        self.presence_due: TrailingEdge[int] = TrailingEdge()
+        self.changes: defaultdict[int, dict[int, tuple[int, int | None]]] = defaultdict(dict)
         self._open: defaultdict[int, dict[AccountStream, None]] = defaultdict(dict)
         self._slots: Counter[int] = Counter()
         self._chosen: dict[int, Status] = {}

@@ -11,10 +11,10 @@ from chatctl_server.live import event_streams, wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Presence
 from chatctl_server.live.shared_reads import SharedReads
+from chatctl_server.live.trailing_edge import TrailingEdge
 from chatctl_server.views.rooms import frames
 from chatctl_server.views.rooms.refusals import RoomWords
 
-STATS_SECONDS = 1.0
 DISMISSED_AT_ONCE = 500  # members of a closed room
 NAMES_BELOW = 50  # users; above it joins and leaves are told by RoomStats alone
 
@@ -56,7 +56,7 @@ class RoomBroadcaster:
         hub.views.add(STREAM_VIEW, VIEW, event_streams.of_text_frame)
         self._presence = presence
         self._peaks: dict[ConversationRef, int] = {}
-        self._due: dict[ConversationRef, asyncio.TimerHandle] = {}
+        self._stats: TrailingEdge[ConversationRef] = TrailingEdge()
         self.reads = SharedReads()  # of those who come in
         self.open_rooms = OpenRooms(self.reads)
 
@@ -101,9 +101,7 @@ class RoomBroadcaster:
             self._hub.skip((room,), entry.offset, NOT_SHOWN)
 
     def stop(self) -> None:
-        for timer in self._due.values():
-            timer.cancel()
-        self._due.clear()
+        self._stats.stop()
 
     def welcome(self, connection: Connection, peak_users: int) -> None:
         """The connection is live: it counts, and the room will be told how many there are. One that
@@ -114,7 +112,7 @@ class RoomBroadcaster:
             self.dismiss(before, "replaced")
         self._presence.add(connection)
         self._peaks[connection.conversation] = peak_users
-        self._tell_soon(connection.conversation)
+        self._stats.changed(connection.conversation, self._tell_stats)
 
     def _joined(self, room: RoomRef, payload: events.SessionJoined) -> None:
         if self._presence.current_users(room) + 1 < NAMES_BELOW:  # the joiner is the last
@@ -128,7 +126,7 @@ class RoomBroadcaster:
             self.dismiss(connection, payload.reason)
         if self._presence.current_users(room) < NAMES_BELOW:
             self._name(room, frames.user_left(payload.user_id, payload.nickname))
-        self._tell_soon(room)
+        self._stats.changed(room, self._tell_stats)
 
     def _dismiss_all(self, room: RoomRef, members: Sequence[Connection]) -> None:
         """Of a closed room, in slices between which others have their turn."""
@@ -157,16 +155,9 @@ class RoomBroadcaster:
     def _name(self, room: RoomRef, payload: bytes) -> None:
         """At once or, while a RoomStats is due, with it: in a storm of joins each client is written
         once a second, not once for each."""
-        self._hub.signal(room, shown_as(payload), waits=room in self._due)
+        self._hub.signal(room, shown_as(payload), waits=self._stats.is_due(room))
 
-    def _tell_soon(self, room: ConversationRef) -> None:
-        """Joins and leaves within a second are one RoomStats."""
-        if room not in self._due:
-            loop = asyncio.get_running_loop()
-            self._due[room] = loop.call_later(STATS_SECONDS, self._tell, room)
-
-    def _tell(self, room: ConversationRef) -> None:
-        del self._due[room]
+    def _tell_stats(self, room: ConversationRef) -> None:
         current = self._presence.current_users(room)
         if not current:
             self._peaks.pop(room, None)

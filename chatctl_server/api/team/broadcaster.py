@@ -130,17 +130,12 @@ class TeamBroadcaster:
     def come(self, stream: AccountStream, chats: Iterable[ChatRef]) -> None:
         """It listens from what is published now on."""
         there, subscriber = self._streams, stream.subscriber
-        is_first = not there.of(stream.account)
+        account, numbers = stream.account, stream.workspaces.values()
+        before = there.status(account)
         self.workspaces.update(stream.workspaces)
         there.add(stream)
-        status = there.status(stream.account)
-        if is_first and status != "offline":
-            signals.tell_presence(self._context, stream.account, status, but=stream.account)
-        keys = (
-            *chats,
-            of_account(stream.account),
-            *map(of_workspace, stream.workspaces.values()),
-        )
+        signals.change_presence(self._context, account, before, numbers, but=account)
+        keys = (*chats, of_account(account), *map(of_workspace, numbers))
         self._hub.join_many(dict.fromkeys(keys, subscriber.view), subscriber, self._hub.published)
 
     def go(self, stream: AccountStream) -> None:
@@ -148,8 +143,7 @@ class TeamBroadcaster:
         before = there.status(account)
         self._hub.leave_all(stream.subscriber)
         there.remove(stream)
-        if there.status(account) != before:
-            signals.tell_absence(self._context, account, stream.workspaces.values())
+        signals.change_presence(self._context, account, before, stream.workspaces.values())
 
     def skip(self, entry: events.Event) -> None:
         """Whoever is in that workspace comes back and reads what it missed: it cannot be told
@@ -160,5 +154,6 @@ class TeamBroadcaster:
 
     def stop(self) -> None:
         self._context.typing.stop_all()
+        self._streams.presence_due.stop()
         for each in self._streams.everybody():
             each.subscriber.finish(close_codes.RESTART)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 from chatctl_server import errors
 from chatctl_server.actions import streams
@@ -44,48 +45,42 @@ def choose_presence(context: Context, account: int, status: Status) -> None:
     there = context.account_streams
     before = there.status(account)
     there.choose(account, status)
+    change_presence(context, account, before, there.workspaces(account).values())
+
+
+def change_presence(
+    context: Context,
+    account: int,
+    before: Status,
+    workspaces: Iterable[int],
+    but: int | None = None,
+) -> None:
+    """Told in each of those workspaces at the end of the second, as it is then; that somebody has
+    gone, once it is stored since when."""
+    there, numbers, at = context.account_streams, list(workspaces), times.now()
+
+    def stored(outcome: object = None) -> None:
+        if isinstance(outcome, Exception):
+            logger.error("when somebody was last seen could not be stored: %s", outcome)
+        for number in numbers:
+            there.changes[number][account] = at, but
+            there.presence_due.changed(number, partial(_tell_presence, context))
+
     after = there.status(account)
     if after == before:
         return
-    if after == "offline":
-        tell_absence(context, account, there.workspaces(account).values())
-    else:
-        tell_presence(context, account, after)
-
-
-def tell_presence(
-    context: Context, account: int, status: Status, *, but: int | None = None
-) -> None:
-    """In each workspace that the account is in."""
-    numbers = context.account_streams.workspaces(account).values()
-    _tell_status(context, account, status, times.now(), numbers, but)
-
-
-def tell_absence(context: Context, account: int, workspaces: Iterable[int]) -> None:
-    """Once it is stored since when."""
-    numbers, at = list(workspaces), times.now()
-
-    def stored(outcome: object) -> None:
-        if isinstance(outcome, Exception):
-            logger.error("when somebody was last seen could not be stored: %s", outcome)
-        if context.account_streams.status(account) == "offline":  # nobody has come back meanwhile
-            _tell_status(context, account, "offline", at, numbers)
-
+    if after != "offline":
+        stored()
+        return
     with contextlib.suppress(errors.StorageUnavailable):  # the server stops
         context.store.submit(streams.saw, (account, at), stored, reserved=True)
 
 
-def _tell_status(
-    context: Context,
-    account: int,
-    status: Status,
-    at: int,
-    workspaces: Iterable[int],
-    but: int | None = None,
-) -> None:
-    for number in workspaces:
-        told = views.presence(number, account, status, at)
-        context.hub.signal(of_workspace(number), shown(told), but=but)
+def _tell_presence(context: Context, workspace: int) -> None:
+    there = context.account_streams
+    for account, (at, but) in there.changes.pop(workspace).items():
+        told = views.presence(workspace, account, there.status(account), at)
+        context.hub.signal(of_workspace(workspace), shown(told), but=but)
 
 
 def tell_repeated(context: Context, chat: ChatRef, account: int, key: str) -> None:

@@ -24,7 +24,7 @@ from chatctl_server.api.rooms.broadcaster import (
 from chatctl_server.app import Application
 from chatctl_server.domain import events
 from chatctl_server.domain.references import ROOMS, RoomRef
-from chatctl_server.live import wire
+from chatctl_server.live import trailing_edge, wire
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.presence import Connection, Limits, Presence
 from chatctl_server.live.transports import AsgiWebSocket
@@ -118,7 +118,7 @@ async def test_a_late_end_of_the_old_session_leaves_the_new_connection() -> None
 
 
 async def test_after_the_stop_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatctl_server.api.rooms.broadcaster.STATS_SECONDS", 0)
+    monkeypatch.setattr(trailing_edge, "SECONDS", 0)
     hub, presence = Hub(), Presence(Limits(10))
     sent = Sent(hub)
     failures: list[object] = []
@@ -202,8 +202,7 @@ class Scene:
         self._publish(events.SessionLeft(session, user_id, user_id, 0, 0, "left", 0))
 
     async def the_second_ends(self) -> None:
-        self.broadcaster._due[ROOM].cancel()
-        self.broadcaster._tell(ROOM)
+        self.broadcaster._stats._end(ROOM, self.broadcaster._tell_stats)
         await turns()
 
     async def end(self) -> None:
@@ -220,7 +219,7 @@ async def turns() -> None:
 @pytest.fixture(autouse=True)
 def long_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """They end when the test says so."""
-    monkeypatch.setattr(broadcasters, "STATS_SECONDS", 600)
+    monkeypatch.setattr(trailing_edge, "SECONDS", 600)
 
 
 async def test_in_a_storm_each_is_written_once() -> None:

@@ -348,6 +348,24 @@ async def test_who_comes_to_a_workspace_hears_its_chats_once_they_are_in_one(
     assert message["workspace_id"] == scene.other.number
 
 
+async def test_who_comes_and_goes_within_a_second_is_told_of_once(scene: Scene) -> None:
+    """As they are then, and not to themselves."""
+    anna = await scene.follow(scene.anna)
+    for _ in range(3):
+        bert = await scene.follow(scene.bert)
+        await bert.leave()
+    bert = await scene.follow(scene.bert)
+    await anna.got("UserPresence", 2)  # in two workspaces
+    await bert.leave()
+    told = await anna.got("UserPresence", 4)
+    assert [(each["user_id"], each["status"], each["workspace_id"]) for each in told] == [
+        (scene.bert.id, status, place)
+        for status in ("online", "offline")
+        for place in (0, scene.other.number)
+    ]
+    assert {each["user_id"] for each in bert.named("UserPresence")} == {scene.anna.id}
+
+
 async def test_a_token_that_ends_soon_is_told_of_and_ends_nothing(scene: Scene) -> None:
     anna = await scene.follow(scene.anna, token=scene.anna.token_of("desk", expires_in=30))
     (told,) = await anna.got("token_expiring")
