@@ -129,15 +129,15 @@ def add(tx: Tx, actor: events.Actor, ref: ChatRef, people: Iterable[int]) -> lis
     rules.check_may_grow(acting.kind)
     wanted = tuple(dict.fromkeys(people))
     chats.check_known(tx.db, ref.scope, wanted, "members")
-    added = participants.add(tx, actor, ref, map(accounts.user_id, wanted))
+    added = participants.add(tx, actor, ref, list(map(accounts.user_id, wanted)))
     return [accounts.account_id(each) for each in added]
 
 
-def join(tx: Tx, actor: events.Actor, ref: ChatRef, account: int) -> events.Event | None:
-    """Of one's own accord; None for who is in it. Raises NotAllowed but for a PublicChannel."""
+def join(tx: Tx, actor: events.Actor, ref: ChatRef, account: int) -> bool:
+    """Of one's own accord; false for who is in it. Raises NotAllowed but for a PublicChannel."""
     found = chats.find(tx.db, account, ref.id)
     rules.check_may_join(found.kind)
-    return _join(tx, actor, ref, account)
+    return bool(participants.add(tx, actor, ref, [accounts.user_id(account)]))
 
 
 def remove(tx: Tx, actor: events.Actor, ref: ChatRef, people: Iterable[int]) -> list[events.Event]:
@@ -216,13 +216,6 @@ def _acting(tx: Tx, actor: events.Actor, ref: ChatRef) -> _Acting:
 def _check_free(tx: Tx, scope: int, name: str) -> None:
     if chats.named(tx.db, scope, name) is not None:
         raise errors.NameTaken(f"There is a chat {name} already", field="name")
-
-
-def _join(tx: Tx, actor: events.Actor, ref: ChatRef, account: int) -> events.Event | None:
-    user_id = accounts.user_id(account)
-    if stays.role(tx.db, ref, user_id) is not None:
-        return None
-    return participants.join(tx, actor, ref, user_id)
 
 
 def _record_change(

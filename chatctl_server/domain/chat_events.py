@@ -1,7 +1,7 @@
 """Events that only chats have. An account is ``u<id>`` here, as in every conversation.
 
-Those that streams show as a whole chat carry it as it was then: neither a stream nor its resume
-reads the database for it.
+A change of a chat has the chat as it is then, so that no stream reads the database for it. That
+somebody has joined says that alone, however many are in it.
 """
 
 from typing import ClassVar, Literal

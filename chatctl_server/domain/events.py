@@ -104,14 +104,12 @@ class AdminsSet(Lifecycle, frozen=True):
     admins: tuple[str, ...]
 
 
-class ParticipantJoined(Payload, frozen=True, omit_defaults=True):
-    """A stay begins: the user has a role in the conversation from here on. ``chat``: of a chat,
-    with the user."""
+class ParticipantJoined(Payload, frozen=True):
+    """A stay begins: the user has a role in the conversation from here on."""
 
     type: ClassVar[str] = "participant.joined"
     user_id: str
     role: Role
-    chat: chat_events.ChatSnapshot | None = None
 
 
 class ParticipantLeft(Payload, frozen=True, omit_defaults=True):

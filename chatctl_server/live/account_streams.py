@@ -28,7 +28,7 @@ class AccountStream(Slot):
     """Over all chats of an account. ``workspaces``: numbers of those that it is in, by their
     scopes; they follow what was committed. ``subscriber``: made when it is let in."""
 
-    __slots__ = ("account", "login_id", "subscriber", "workspaces")
+    __slots__ = ("_holds", "account", "login_id", "subscriber", "workspaces")
     subscriber: Subscriber
 
     def __init__(self, account: int, login_id: str, address: str) -> None:
@@ -36,6 +36,18 @@ class AccountStream(Slot):
         self.account = account
         self.login_id = login_id
         self.workspaces: dict[int, int] = {}
+        self._holds = 0
+
+    def hold(self) -> None:
+        """What happens waits until as many ``go_on`` have followed: before it comes what is read
+        from the database."""
+        self._holds += 1
+        self.subscriber.is_catching_up = True
+
+    def go_on(self) -> None:
+        self._holds -= 1
+        if not self._holds:
+            self.subscriber.caught_up()
 
 
 class AccountStreams:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from chatctl_server.domain import accounts, chat_events, events
+from chatctl_server.domain.chat_events import ChatSnapshot
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.storage import log
 from chatctl_server.storage.sql import Database, Query
@@ -22,8 +23,23 @@ _STAYS = """FROM participant p INDEXED BY participant_user
         AND e.id <= min(:until, coalesce(p.left_offset, :until))
     WHERE p.user_id = :user_id"""
 _COUNT = Query(f"SELECT count(*) FROM (SELECT 1 {_STAYS} LIMIT :limit)")
-_PAGE = Query(f"""SELECT {log.COLUMNS} FROM event
-    WHERE id IN (SELECT e.id {_STAYS} ORDER BY e.id LIMIT :limit) ORDER BY id""")
+# Of one's own joining alone. Its members are those of then; who has left is shown no later name.
+_JOINED = """(SELECT json_object('kind', c.kind, 'name', c.name, 'description', h.description,
+            'created_by', h.created_by, 'created_at', c.created_at, 'updated_at', h.updated_at,
+            'members', json((SELECT json_group_array(user_id) FROM (
+                SELECT o.user_id FROM participant o WHERE o.conversation = c.id
+                AND o.joined_offset <= event.id AND coalesce(o.left_offset, event.id) >= event.id
+                ORDER BY o.joined_offset, CAST(substr(o.user_id, 2) AS INTEGER)))))
+        FROM participant p JOIN conversation c ON c.id = p.conversation
+        JOIN chat h ON h.conversation = c.id
+        WHERE event.type = 'participant.joined' AND p.conversation = event.conversation
+        AND p.user_id = :user_id AND p.joined_offset = event.id
+        AND (p.left_offset IS NULL
+            OR h.updated_at <= (SELECT at FROM event WHERE id = p.left_offset)))"""
+_JOINED_AT = Query(f"SELECT {_JOINED} FROM event WHERE id = :offset")
+_PAGE = Query(f"""SELECT {log.COLUMNS},
+        (SELECT id FROM workspace WHERE workspace.scope = event.scope), {_JOINED}
+    FROM event WHERE id IN (SELECT e.id {_STAYS} ORDER BY e.id LIMIT :limit) ORDER BY id""")
 _DELETED = Query("""SELECT id FROM message
     WHERE id IN (SELECT value FROM json_each(:messages)) AND deleted_at IS NOT NULL""")
 _CHATS = Query("""SELECT c.id, c.scope FROM participant p
@@ -44,11 +60,23 @@ class Listening(NamedTuple):
     chats: list[ChatRef]
 
 
+class Missed(NamedTuple):
+    """``workspace``: the number of its workspace. ``joined``: where the account has joined a chat,
+    that chat with those who were in it then."""
+
+    entry: events.Event
+    workspace: int
+    joined: ChatSnapshot | None
+
+
 class MissedPage(msgspec.Struct, frozen=True):
     """``offset``: up to where nothing is missing."""
 
-    entries: list[events.Event]
+    entries: list[Missed]
     offset: int
+
+
+_chat = msgspec.json.Decoder(ChatSnapshot).decode
 
 
 def listening(db: Database, account: int) -> Listening | None:
@@ -85,24 +113,31 @@ def page(db: Database, account: int, after: int, until: int) -> MissedPage:
         until=until,
         limit=PAGE,
     )
-    found: list[events.Event] = []
+    found: list[Missed] = []
     size = 0
-    for row in rows:
-        size += len(row[-1])
+    for *row, workspace, joined in rows:
+        size += len(row[-1]) + len(joined or "")
         if found and size > log.PAGE_BYTES:
             break
-        found.append(log.event(row))
+        found.append(Missed(log.event(tuple(row)), workspace, joined and _chat(joined)))
     is_last = len(found) < PAGE and size <= log.PAGE_BYTES
-    return MissedPage(_without_deleted(db, found), until if is_last else found[-1].offset)
+    return MissedPage(_without_deleted(db, found), until if is_last else found[-1].entry.offset)
 
 
-def _without_deleted(db: Database, found: list[events.Event]) -> list[events.Event]:
-    said = {each.offset: id_ for each in found if (id_ := _message(each.payload)) is not None}
+def joined(db: Database, account: int, offset: int) -> ChatSnapshot | None:
+    """The chat that the account has joined by that event, with those who were in it then; None
+    when the account has left it, and it has changed since."""
+    found = _JOINED_AT.value(db, user_id=accounts.user_id(account), offset=offset)
+    return found and _chat(found)
+
+
+def _without_deleted(db: Database, found: list[Missed]) -> list[Missed]:
+    said = {each.entry.offset: id_ for each in found if (id_ := _message(each.entry.payload))}
     if not said:
         return found
     wanted = msgspec.json.encode(list(said.values())).decode()
     deleted = {id_ for (id_,) in _DELETED.rows(db, messages=wanted)}
-    return [each for each in found if said.get(each.offset) not in deleted]
+    return [each for each in found if said.get(each.entry.offset) not in deleted]
 
 
 def _message(payload: events.Payload) -> int | None:

@@ -1,9 +1,10 @@
 """What the streams of accounts are told of each committed event, and which chats they listen to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chatctl_server.api.context import Context
 from chatctl_server.api.team import frames, signals
+from chatctl_server.api.team.new_chats import NewChats
 from chatctl_server.domain import account_events, accounts, chat_events, close_codes, events
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.live.account_streams import AccountStream, of_account, of_workspace
@@ -17,6 +18,7 @@ class TeamBroadcaster:
         self._context = context
         self._hub = context.hub
         self._streams = context.account_streams
+        self._new_chats = NewChats(context)
         self._hub.views.add(frames.SOCKET_VIEW, frames.STREAM_VIEW, frames.of_stream_frame)
         # Numbers of workspaces by scope: of those that somebody with a stream is, or was, in.
         self.workspaces: dict[int, int] = {}
@@ -41,8 +43,9 @@ class TeamBroadcaster:
                 for each in members:
                     self._listen(self._streams_of(each), chat)
             case events.ParticipantJoined(user_id):
-                self._listen(self._streams_of(user_id), chat)
-                self._tell_new_chat(user_id, entry, workspace)
+                streams = self._streams_of(user_id)
+                self._listen(streams, chat)
+                self._new_chats.tell(streams, entry, workspace)
             case events.MessageDeleted() | events.MessageErased() as deleted:
                 self._take_back(chat, deleted)
             case chat_events.ReadMoved() as moved if self._hub.listens(chat):
@@ -61,12 +64,6 @@ class TeamBroadcaster:
             if told is not None:
                 self._hub.publish((chat,), entry.offset, frames.shown(told, entry.offset))
 
-    def _tell_new_chat(self, user_id: str, entry: events.Event, workspace: int) -> None:
-        key = of_account(accounts.account_id(user_id))
-        told = views.new_chat(entry, workspace) if self._hub.listens(key) else None
-        if told is not None:
-            self._hub.publish((key,), entry.offset, frames.in_each_view(told))
-
     def _take_back(
         self, chat: ChatRef, deleted: events.MessageDeleted | events.MessageErased
     ) -> None:
@@ -75,7 +72,7 @@ class TeamBroadcaster:
         for offset in (deleted.posted_offset, *deleted.edited_offsets):
             self._hub.revise((chat,), offset, {})
 
-    def _streams_of(self, user_id: str) -> Iterable[AccountStream]:
+    def _streams_of(self, user_id: str) -> Sequence[AccountStream]:
         return self._streams.of(accounts.account_id(user_id))
 
     def _listen(self, streams: Iterable[AccountStream], chat: ChatRef) -> None:
@@ -154,6 +151,7 @@ class TeamBroadcaster:
 
     def stop(self) -> None:
         self._context.typing.stop_all()
+        self._new_chats.stop()
         self._streams.presence_due.stop()
         for each in self._streams.everybody():
             each.subscriber.finish(close_codes.RESTART)

@@ -19,11 +19,6 @@ def shown(told: Told, offset: int | None = None) -> dict[str, bytes]:
     return {STREAM_VIEW: stream_frame(told, offset)}
 
 
-def in_each_view(told: Told) -> dict[str, bytes]:
-    """Of an event that is told in two parts: the first of them is no place to go on from."""
-    return {STREAM_VIEW: stream_frame(told), SOCKET_VIEW: socket_frame(told)}
-
-
 def stream_frame(told: Told, offset: int | None = None) -> bytes:
     return event_streams.named_frame(told.name, told.data, offset)
 

@@ -11,13 +11,11 @@ from chatctl_server import errors
 from chatctl_server.api.context import Context
 from chatctl_server.api.team.broadcaster import TeamBroadcaster
 from chatctl_server.api.team.frames import FrameOf
-from chatctl_server.domain import accounts, events
 from chatctl_server.live.account_streams import AccountStream
 from chatctl_server.live.resume import LIMIT_SECONDS
 from chatctl_server.storage import missed_events
-from chatctl_server.storage.missed_events import MissedPage
+from chatctl_server.storage.missed_events import Missed, MissedPage
 from chatctl_server.views.team import events as views
-from chatctl_server.views.team.events import Told
 
 logger = logging.getLogger("chatctl.team")
 
@@ -83,18 +81,14 @@ class CatchUp:
             if erasures == self._broadcaster.erasures:
                 return page
 
-    def _frames(self, entry: events.Event) -> list[bytes]:
+    def _frames(self, missed: Missed) -> list[bytes]:
         """The same as live."""
-        workspace = self._broadcaster.workspaces.get(entry.scope or 0)
-        if workspace is None:
-            return []
-        told: list[tuple[Told | None, int | None]] = []
-        match entry.payload:
-            case events.ParticipantJoined(user_id) if user_id == self._user_id:
-                told.append((views.new_chat(entry, workspace), None))
-        told.append((views.of_event(entry, workspace), entry.offset))
-        return [self._frame(each, offset) for each, offset in told if each is not None]
-
-    @property
-    def _user_id(self) -> str:
-        return accounts.user_id(self._stream.account)
+        entry, workspace, joined = missed
+        shown = []
+        if joined is not None:
+            told = views.new_chat(entry.conversation or 0, workspace, joined)
+            shown.append(self._frame(told, None))
+        event = views.of_event(entry, workspace)
+        if event is not None:
+            shown.append(self._frame(event, entry.offset))
+        return shown

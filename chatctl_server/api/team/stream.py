@@ -130,7 +130,7 @@ class TeamStream(AccountStream):
         left = self._admitted.token.expires_at - time.time()
         self._warn_at = asyncio.get_running_loop().time() + left - WARNING_SECONDS
         if self._admitted.after is not None:
-            subscriber.is_catching_up = True
+            self.hold()
             missed = self._catch_up(self._admitted.after, now)
             self._catching_up = asyncio.create_task(missed, name="resume")
 
@@ -139,7 +139,7 @@ class TeamStream(AccountStream):
         if not await missed.run(after):
             told = views.resync(self._home, until)
             self.subscriber.replay([self._frames.of(told, None)])
-        self.subscriber.caught_up()
+        self.go_on()
 
     # Inside
 

@@ -61,8 +61,7 @@ def _of_mark(entry: events.Event, workspace: int, chat_id: int) -> Told | None:
 def _of_membership(entry: events.Event, workspace: int, chat_id: int) -> Told | None:
     match entry.payload:
         case events.ConversationCreated() as created:
-            shown = chats.chat(chat_id, workspace, _snapshot(created, entry.at))
-            return _object("NewChat", workspace, shown)
+            return new_chat(chat_id, workspace, _snapshot(created, entry.at))
         case chat_events.ChatUpdated(chat):
             return _object("ChatUpdated", workspace, chats.chat(chat_id, workspace, chat))
         case events.ConversationClosed():
@@ -75,14 +74,9 @@ def _of_membership(entry: events.Event, workspace: int, chat_id: int) -> Told | 
             return None
 
 
-def new_chat(entry: events.Event, workspace: int) -> Told | None:
+def new_chat(chat_id: int, workspace: int, joined: chat_events.ChatSnapshot) -> Told:
     """For whoever is added to a chat, before they are told that they joined."""
-    match entry.payload:
-        case events.ParticipantJoined(chat=chat) if chat is not None:
-            shown = chats.chat(entry.conversation or 0, workspace, chat)
-            return _object("NewChat", workspace, shown)
-        case _:
-            return None
+    return _object("NewChat", workspace, chats.chat(chat_id, workspace, joined))
 
 
 def _snapshot(created: events.ConversationCreated, at: int) -> chat_events.ChatSnapshot:

@@ -11,7 +11,8 @@ import pytest
 from application import Socket, in_process, reached, socket_scope
 from team import DEFAULT, SECRET, Person, Town
 
-from chatctl_server.actions import conversations, messages, participants, workspaces
+from chatctl_server import errors
+from chatctl_server.actions import chats, conversations, messages, participants, workspaces
 from chatctl_server.app import Application
 from chatctl_server.domain import account_events, chat_events, events
 from chatctl_server.domain.references import ChatRef
@@ -180,10 +181,64 @@ async def test_who_is_added_is_told_of_the_chat_and_hears_it_from_then_on(scene:
     assert (joined["user_id"], anna.named("NewChat")) == (scene.carl.id, [])
 
 
-async def _add(scene: Scene, chat: ChatRef, person: Person) -> None:
-    snapshot = chat_events.ChatSnapshot("group", "lunch", "", f"u{scene.anna.id}", 5, ())
-    joined = events.ParticipantJoined(f"u{person.id}", "member", snapshot)
-    await scene.record(joined, chat)
+async def _add(scene: Scene, chat: ChatRef, *people: Person) -> None:
+    await scene.write(participants.add, chat, [f"u{each.id}" for each in people])
+
+
+async def test_each_is_told_of_the_chat_as_they_came_to_it_also_in_a_resume(scene: Scene) -> None:
+    """Whatever came later, and in front of all else."""
+    begin = scene.newest
+    tabs = [await scene.follow(scene.anna) for _ in range(2)]
+    await _add(scene, scene.without, scene.anna, scene.bert)
+    await scene.say(scene.without, scene.carl, "welcome")
+    await scene.write(participants.leave, scene.without, f"u{scene.dora.id}")
+    resumed = await scene.follow(scene.anna, begin)
+    for stream in (*tabs, resumed):
+        await stream.got("UserLeftChat")
+        told = [each for each in stream.frames if each["event"] != "UserPresence"]
+        assert [each["event"] for each in told] == [
+            "connection_confirmed",
+            "NewChat",
+            *["UserJoinedChat"] * 2,
+            "NewMessage",
+            "UserLeftChat",
+        ]
+        assert told[1:] == [each for each in tabs[0].frames if each["event"] != "UserPresence"][1:]
+    people = (scene.carl, scene.dora, scene.anna)
+    assert tabs[0].named("NewChat")[0]["chat_members"] == [each.id for each in people]
+
+
+async def test_who_has_left_learns_no_later_name_of_the_chat(scene: Scene) -> None:
+    begin = scene.newest
+    await _add(scene, scene.group, scene.carl)
+    await scene.write(participants.leave, scene.group, f"u{scene.carl.id}")
+    told = await scene.follow(scene.carl, begin)
+    await told.got("UserLeftChat")
+    assert told.named("NewChat")[0]["name"] == "lunch"
+    await scene.write(chats.change, scene.group, "dinner")
+    told = await scene.follow(scene.carl, begin)
+    await told.got("UserLeftChat")
+    assert told.named("NewChat") == []
+
+
+async def test_a_chat_that_cannot_be_read_is_told_of_in_a_resume(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = scene.newest
+    carl, anna = await scene.follow(scene.carl), await scene.follow(scene.anna)
+
+    async def busy(*_: Any) -> None:
+        raise errors.Busy("Too many queries are waiting")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.store, "read_live", busy)
+        await _add(scene, scene.group, scene.carl)
+        await reached(lambda: carl.code == 1013)
+        await anna.got("UserJoinedChat")
+    assert carl.named("UserJoinedChat") == []
+    resumed = await scene.follow(scene.carl, begin)
+    await resumed.got("UserJoinedChat")
+    assert len(resumed.named("NewChat")) == 1
 
 
 async def test_who_is_removed_hears_nothing_later_also_in_a_resume(scene: Scene) -> None:
