@@ -1,5 +1,6 @@
 """What the stream of an account is about: its chats now, and what happened in them while it was a
-member. Everything is within the workspaces that it is in."""
+member. Everything is within the workspaces that it is in; of one that was deleted, in the chats
+that it was in until then."""
 
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ PAGE = 500
 _STAYS = """FROM participant p INDEXED BY participant_user
     CROSS JOIN conversation c ON c.id = p.conversation
     CROSS JOIN workspace w ON w.scope = c.scope
-    CROSS JOIN workspace_member m ON m.workspace = w.id AND m.account = :account
+        AND (w.deleted_at IS NOT NULL AND p.left_offset IS NULL OR EXISTS (
+            SELECT 1 FROM workspace_member WHERE workspace = w.id AND account = :account))
     CROSS JOIN event e INDEXED BY event_conversation ON e.conversation = p.conversation
         AND e.scope > 1 AND e.class IN ('message', 'state')
         AND e.id > max(:after, p.joined_offset - 1)

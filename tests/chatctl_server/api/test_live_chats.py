@@ -241,6 +241,25 @@ async def test_a_chat_that_cannot_be_read_is_told_of_in_a_resume(
     assert len(resumed.named("NewChat")) == 1
 
 
+async def test_a_deleted_workspace_takes_its_chats_along_also_in_a_resume(scene: Scene) -> None:
+    """Nobody else learns that it was there."""
+    begin = scene.newest
+    anna = await scene.follow(scene.anna)
+    await scene.say(scene.elsewhere, scene.bert, "bye")
+    await scene.write(workspaces.leave_workspace, scene.other, scene.bert.id)
+    assert await scene.write(workspaces.delete, scene.other, True)
+    (closed,) = await anna.got("ChatDeleted")
+    assert (closed["chat_id"], closed["workspace_id"]) == (scene.elsewhere.id, scene.other.number)
+    resumed = await scene.follow(scene.anna, begin)
+    await resumed.got("ChatDeleted")
+    assert resumed.stored == anna.stored
+    await scene.say(scene.group, scene.anna, "on")
+    for stream in (await scene.follow(scene.bert, begin), await scene.follow(scene.dora, begin)):
+        await stream.got("NewMessage")
+        assert stream.texts == ["on"]
+        assert stream.named("ChatDeleted") == stream.named("UserLeftChat") == []
+
+
 async def test_who_is_removed_hears_nothing_later_also_in_a_resume(scene: Scene) -> None:
     begin = scene.newest
     bert, anna = await scene.follow(scene.bert), await scene.follow(scene.anna)
