@@ -51,7 +51,10 @@ _FIND_ANY = Query("""SELECT c.scope, c.kind, s.number FROM conversation c
     JOIN chat h ON h.conversation = c.id
     JOIN scope s ON s.id = c.scope AND s.type = 'workspace'
     WHERE c.id = :chat AND c.status = 'open' AND (:workspace IS NULL OR s.number = :workspace)""")
-_GET = Query("""SELECT c.kind, c.name, h.description, h.created_by, c.created_at, h.updated_at
+_GET = Query("""SELECT c.kind, c.name, h.description, h.created_by, c.created_at, h.updated_at,
+        (SELECT json_group_array(user_id) FROM (SELECT p.user_id FROM participant p
+            WHERE p.conversation = c.id AND p.left_offset IS NULL
+            ORDER BY p.joined_offset, CAST(substr(p.user_id, 2) AS INTEGER)))
     FROM conversation c JOIN chat h ON h.conversation = c.id
     WHERE c.id = :chat AND c.scope = :scope AND c.status = 'open'""")
 _MEMBERS = Query("""SELECT p.user_id, p.role, e.at FROM participant p
@@ -68,12 +71,13 @@ _SINGLE = Query("""SELECT c.id FROM chat h INDEXED BY chat_pair
     ORDER BY c.id LIMIT 1""")
 _NAMED = Query("""SELECT id FROM conversation
     WHERE scope = :scope AND name = :name AND status = 'open' AND kind <> 'single' LIMIT 1""")
-_STRANGERS = Query("""SELECT value FROM json_each(:accounts) WHERE value NOT IN (
-        SELECT m.account FROM workspace_member m JOIN workspace w ON w.id = m.workspace
-        WHERE w.scope = :scope)
+_STRANGERS = Query("""SELECT value FROM json_each(:accounts) WHERE NOT EXISTS (
+        SELECT 1 FROM workspace w JOIN workspace_member m ON m.workspace = w.id
+        WHERE w.scope = :scope AND m.account = value)
     LIMIT 1""")
 _PREFERENCES = Query("""SELECT notify, muted_until FROM chat_preference
     WHERE conversation = :chat AND user_id = :user_id""")
+_user_ids = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def find(db: Database, account: int, chat: int) -> FoundChat:
@@ -110,14 +114,14 @@ def get(db: Database, ref: ChatRef) -> ChatSnapshot:
     row = _GET.row(db, chat=ref.id, scope=ref.scope)
     if row is None:
         raise errors.ConversationNotFound(f"There is no chat {ref.id}", field="chat_id")
-    kind, name, description, created_by, created_at, updated_at = row
+    kind, name, description, created_by, created_at, updated_at, present = row
     return ChatSnapshot(
         kind=kind,
         name=name,
         description=description,
         created_by=created_by,
         created_at=created_at,
-        members=tuple(each.user_id for each in members(db, ref)),
+        members=_user_ids(present),
         updated_at=updated_at,
     )
 

@@ -47,6 +47,11 @@ def test_whose_avatar_a_file_is_is_found_by_the_file(scene: Offline) -> None:
     assert "SEARCH a USING INDEX account_avatar (<expr>=?)" in found
 
 
+def test_who_is_no_member_is_found_one_by_one(scene: Offline) -> None:
+    found = steps(scene, chats._STRANGERS)
+    assert "SEARCH m USING PRIMARY KEY (workspace=? AND account=?)" in found
+
+
 def steps(scene: Offline, query: Query) -> list[str]:
     values = dict.fromkeys(re.findall(r":([a-z_]+)", query.text), 1)
     explained = Query(f"EXPLAIN QUERY PLAN {query.text}")
