@@ -32,7 +32,7 @@ class AccountStream(Slot):
     subscriber: Subscriber
 
     def __init__(self, account: int, login_id: str, address: str) -> None:
-        super().__init__(f"account {account}", address)
+        super().__init__(f"\0{account}", address)  # no user of a room is called so
         self.account = account
         self.login_id = login_id
         self.workspaces: dict[int, int] = {}
