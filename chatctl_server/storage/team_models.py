@@ -125,7 +125,7 @@ class ApiKeyTable(Table):
     hash = BlobField(unique=True)
     previous = BlobField(null=True, unique=True)
     previous_until = BigIntegerField(null=True)
-    scopes = TextField()  # with commas between them
+    scopes = TextField()  # with spaces between them
     workspace = ForeignKeyField(WorkspaceTable, column_name="workspace", null=True)
     created_by = TextField(null=True)
     created_at = BigIntegerField()

@@ -15,6 +15,7 @@ from chatctl_server.live.account_streams import Status, of_account, of_workspace
 from chatctl_server.storage.chats import FoundChat
 from chatctl_server.views.team import events as views
 
+ALIKE_FROM = 50  # changes at once: everybody is told the same bytes, who comes also of themselves
 logger = logging.getLogger("chatctl.team")
 
 
@@ -78,9 +79,11 @@ def change_presence(
 
 def _tell_presence(context: Context, workspace: int) -> None:
     there = context.account_streams
-    for account, (at, but) in there.changes.pop(workspace).items():
+    changes = there.changes.pop(workspace)
+    for account, (at, but) in changes.items():
         told = views.presence(workspace, account, there.status(account), at)
-        context.hub.signal(of_workspace(workspace), shown(told), but=but)
+        left_out = but if len(changes) < ALIKE_FROM else None
+        context.hub.signal(of_workspace(workspace), shown(told), but=left_out)
 
 
 def tell_repeated(context: Context, chat: ChatRef, account: int, key: str) -> None:

@@ -13,6 +13,7 @@ from team import DEFAULT, SECRET, Person, Town
 
 from chatctl_server import errors
 from chatctl_server.actions import chats, conversations, messages, participants, workspaces
+from chatctl_server.api.team import signals
 from chatctl_server.app import Application
 from chatctl_server.domain import account_events, chat_events, events
 from chatctl_server.domain.references import ChatRef
@@ -438,6 +439,17 @@ async def test_who_comes_and_goes_within_a_second_is_told_of_once(scene: Scene) 
         for place in (0, scene.other.number)
     ]
     assert {each["user_id"] for each in bert.named("UserPresence")} == {scene.anna.id}
+
+
+async def test_when_many_come_at_once_all_are_told_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "ALIKE_FROM", 2)
+    people = scene.carl, scene.dora
+    streams = [await scene.follow(each) for each in people]
+    for stream in streams:
+        told = await stream.got("UserPresence", 2)
+        assert [each["user_id"] for each in told] == [each.id for each in people]
 
 
 async def test_a_token_that_ends_soon_is_told_of_and_ends_nothing(scene: Scene) -> None:
