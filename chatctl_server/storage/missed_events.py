@@ -25,20 +25,23 @@ _STAYS = """FROM participant p INDEXED BY participant_user
         AND e.id <= min(:until, coalesce(p.left_offset, :until))
     WHERE p.user_id = :user_id"""
 _COUNT = Query(f"SELECT count(*) FROM (SELECT 1 {_STAYS} LIMIT :limit)")
-# Of one's own joining alone. Its members are those of then; who has left is shown no later name.
-_JOINED = """(SELECT json_object('kind', c.kind, 'name', c.name, 'description', h.description,
-            'created_by', h.created_by, 'created_at', c.created_at, 'updated_at', h.updated_at,
-            'members', json((SELECT json_group_array(user_id) FROM (
-                SELECT o.user_id FROM participant o WHERE o.conversation = c.id
-                AND o.joined_offset <= event.id AND coalesce(o.left_offset, event.id) >= event.id
-                ORDER BY o.joined_offset, CAST(substr(o.user_id, 2) AS INTEGER)))))
-        FROM participant p JOIN conversation c ON c.id = p.conversation
+# Its members are those of then.
+_CHAT = """json_object('kind', c.kind, 'name', c.name, 'description', h.description,
+        'created_by', h.created_by, 'created_at', c.created_at, 'updated_at', h.updated_at,
+        'members', json((SELECT json_group_array(user_id) FROM (
+            SELECT o.user_id FROM participant o WHERE o.conversation = c.id
+            AND o.joined_offset <= event.id AND coalesce(o.left_offset, event.id) >= event.id
+            ORDER BY o.joined_offset, CAST(substr(o.user_id, 2) AS INTEGER)))))"""
+_CHAT_AT = Query(f"""SELECT {_CHAT} FROM (SELECT :offset AS id) event
+    CROSS JOIN conversation c JOIN chat h ON h.conversation = c.id
+    WHERE c.id = :chat AND c.scope = :scope""")
+# Of one's own joining alone. Who has left is shown no later name.
+_JOINED = f"""(SELECT {_CHAT} FROM participant p JOIN conversation c ON c.id = p.conversation
         JOIN chat h ON h.conversation = c.id
         WHERE event.type = 'participant.joined' AND p.conversation = event.conversation
         AND p.user_id = :user_id AND p.joined_offset = event.id
         AND (p.left_offset IS NULL
             OR h.updated_at <= (SELECT at FROM event WHERE id = p.left_offset)))"""
-_JOINED_AT = Query(f"SELECT {_JOINED} FROM event WHERE id = :offset")
 _PAGE = Query(f"""SELECT {log.COLUMNS},
         (SELECT id FROM workspace WHERE workspace.scope = event.scope), {_JOINED}
     FROM event WHERE id IN (SELECT e.id {_STAYS} ORDER BY e.id LIMIT :limit) ORDER BY id""")
@@ -126,11 +129,9 @@ def page(db: Database, account: int, after: int, until: int) -> MissedPage:
     return MissedPage(_without_deleted(db, found), until if is_last else found[-1].entry.offset)
 
 
-def joined(db: Database, account: int, offset: int) -> ChatSnapshot | None:
-    """The chat that the account has joined by that event, with those who were in it then; None
-    when the account has left it, and it has changed since."""
-    found = _JOINED_AT.value(db, user_id=accounts.user_id(account), offset=offset)
-    return found and _chat(found)
+def chat_at(db: Database, ref: ChatRef, offset: int) -> ChatSnapshot:
+    """With those who were in it then; also one that is closed."""
+    return _chat(_CHAT_AT.value(db, chat=ref.id, scope=ref.scope, offset=offset))
 
 
 def _without_deleted(db: Database, found: list[Missed]) -> list[Missed]:

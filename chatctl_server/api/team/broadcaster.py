@@ -45,7 +45,7 @@ class TeamBroadcaster:
             case events.ParticipantJoined(user_id):
                 streams = self._streams_of(user_id)
                 self._listen(streams, chat)
-                self._new_chats.tell(streams, entry, workspace)
+                self._new_chats.tell(chat, workspace, streams)
             case events.MessageDeleted() | events.MessageErased() as deleted:
                 self._take_back(chat, deleted)
             case chat_events.ReadMoved() as moved if self._hub.listens(chat):

@@ -186,8 +186,10 @@ async def _add(scene: Scene, chat: ChatRef, *people: Person) -> None:
     await scene.write(participants.add, chat, [f"u{each.id}" for each in people])
 
 
-async def test_each_is_told_of_the_chat_as_they_came_to_it_also_in_a_resume(scene: Scene) -> None:
-    """Whatever came later, and in front of all else."""
+async def test_each_is_told_of_the_chat_in_front_of_all_else_also_in_a_resume(
+    scene: Scene,
+) -> None:
+    """As it was when they came, with those who came along."""
     begin = scene.newest
     tabs = [await scene.follow(scene.anna) for _ in range(2)]
     await _add(scene, scene.without, scene.anna, scene.bert)
@@ -204,9 +206,31 @@ async def test_each_is_told_of_the_chat_as_they_came_to_it_also_in_a_resume(scen
             "NewMessage",
             "UserLeftChat",
         ]
-        assert told[1:] == [each for each in tabs[0].frames if each["event"] != "UserPresence"][1:]
-    people = (scene.carl, scene.dora, scene.anna)
-    assert tabs[0].named("NewChat")[0]["chat_members"] == [each.id for each in people]
+        assert stream.stored == tabs[0].stored
+    before = [scene.carl.id, scene.dora.id, scene.anna.id]
+    for stream in tabs:
+        assert stream.named("NewChat")[0]["chat_members"] == [*before, scene.bert.id]
+    (chat,) = resumed.named("NewChat")
+    assert chat == {**tabs[0].named("NewChat")[0], "chat_members": before}
+
+
+async def test_a_chat_is_read_once_for_all_who_are_added_to_it_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    read_live = scene.store.read_live
+
+    async def watched(query: Any, *arguments: Any) -> Any:
+        asked.append(query)
+        return await read_live(query, *arguments)
+
+    streams = [await scene.follow(each) for each in (scene.anna, scene.bert)]
+    monkeypatch.setattr(scene.store, "read_live", watched)
+    await _add(scene, scene.without, scene.anna, scene.bert)
+    for stream, joined in zip(streams, (2, 1), strict=True):
+        await stream.got("UserJoinedChat", joined)
+        assert len(stream.named("NewChat")) == 1
+    assert asked == [missed_events.chat_at]
 
 
 async def test_who_has_left_learns_no_later_name_of_the_chat(scene: Scene) -> None:
