@@ -13,7 +13,7 @@ from chatctl.link.client import Client, Json
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, Verb, arg, opt, verb
-from chatctl.show import given_up, output
+from chatctl.show import failed, output
 from chatctl.show.output import Column
 from chatctl.show.visible import cell, visible
 
@@ -60,7 +60,7 @@ def ls(options: Options) -> None:
         output.rows(options, columns, [{**each, **_read(each)} for each in found])
     else:
         output.rows(options, _LIST, found)
-    given_up.tell_of(options, found)
+    failed.tell_of(options, found)
 
 
 def _is_told(found: list[Json]) -> bool:
@@ -72,7 +72,7 @@ def shown(options: Options, endpoint: Json) -> None:
     is_short = sys.stdout.isatty() and not _is_told([endpoint])
     columns = [each for each in SHOW if each.key != "scope" or not is_short]
     output.record(options, columns, endpoint)
-    given_up.tell_of(options, [endpoint])
+    failed.tell_of(options, [endpoint])
 
 
 def _read(endpoint: Json) -> Json:

@@ -8,7 +8,7 @@ from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, verb
-from chatctl.show import given_up, output
+from chatctl.show import failed, output
 
 _COLUMNS = output.columns(
     "version version id; health health id; address address id; database database id; "
@@ -48,7 +48,7 @@ def status(options: Options) -> None:
         )
     if found.get("database_error"):
         output.note(options, f"the last change failed: {found['database_error']}")
-    given_up.tell(options, found.get("callbacks_failed", 0), found.get("oldest_failed_at"))
+    failed.tell(options, found.get("callbacks_failed", 0), found.get("oldest_failed_at"))
     _tell_late(options, receiving)
 
 

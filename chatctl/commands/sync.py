@@ -12,7 +12,7 @@ from chatctl.link.sync_progress import HISTORIES, SyncOutcome, SyncWatch
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import OnlyOfRoom, Options, opt, verb
-from chatctl.show import given_up, output, progress
+from chatctl.show import failed, output, progress
 
 _STATES = ("data", "periodic")
 _VARIABLES = {
@@ -211,4 +211,4 @@ def status(
         receiving = server.get("/management/callbacks") if is_lost else []
     is_read = sys.stdout.isatty() and not options.json
     output.rows(options, _READ if is_read else _STATUS, found)
-    given_up.tell_of(options, receiving)
+    failed.tell_of(options, receiving)
