@@ -12,18 +12,18 @@ Shell = Literal["bash", "zsh", "fish"]
 Command = tuple[str, Any, Sequence[Any]]
 
 _ASKED = "--quiet --timeout 1s --lock-timeout 0.1 2>/dev/null"
-# By what a word is called: lists of what needs no quotes. Of endpoints kinds and ids; one that was
-# added has no kind that names it.
+# By what a word is called. Of endpoints kinds and ids; one that was added has no kind that names
+# it.
 _LISTS = {
+    "ROOM": f"chatctl rooms ls {_ASKED} | cut -f2",
     "ENDPOINT": f"chatctl callbacks ls {_ASKED} | cut -f1,2 | tr '\\t' '\\n' | grep -vx events",
     "KEY": f"chatctl keys ls {_ASKED} | cut -f1",
     "ACCOUNT": f"chatctl users ls {_ASKED} | cut -f3",
     "WORKSPACE": f"chatctl workspaces ls {_ASKED} | cut -f1",
     "CHAT": f"chatctl chats ls {_ASKED} | cut -f1",
 }
-_ROOMS = f"chatctl rooms ls {_ASKED} | cut -f2"
 # For fish: its candidates hold no tabs, and what is escaped in a cell is another name there.
-_PLAIN = r"grep -vF \\\\"
+_PLAIN = r"grep -vF \\"
 _ROOT = ("--help", "--version")
 _FILES = ("FILE", "DIR")
 
@@ -51,17 +51,18 @@ def completion(options: Options, shell: Annotated[Shell, arg("bash|zsh|fish")]) 
             stdout.write("".join(f"{line}\n" for line in _fish(commands, nouns)))
 
 
-# For bash and, by its emulation, zsh, where path and words are special names. Rooms do not go
-# through compgen -W: it expands its words, and a room may be called $(reboot).
+# For bash and, by its emulation, zsh, where path and words are special names. What others have
+# named does not go through compgen -W: it expands its words, and a room may be called $(reboot),
+# or somebody sign up as $(reboot)@example.org.
 _SCRIPT = """\
 # chatctl completion bash
-_chatctl_rooms() {
-    local room plain=${1//\\\\/}
+_chatctl_names() {
+    local name plain=${cur//\\\\/}
     plain=${plain#[\\"\\']}
-    while IFS= read -r room; do
-        printf -v room '%b' "$room"
-        [[ $room == "$plain"* ]] && COMPREPLY+=("$(printf %q "$room")")
-    done < <(ROOMS)
+    while IFS= read -r name; do
+        printf -v name '%b' "$name"
+        [[ $name == "$plain"* ]] && COMPREPLY+=("$(printf %q "$name")")
+    done
 }
 LISTS
 _chatctl() {
@@ -89,7 +90,6 @@ VALUES
         COMPREPLY=($(compgen -W "$offered" -- "$cur"))
     elif [[ $count == 0 ]]; then
         case "$first" in
-            ROOM) _chatctl_rooms "$cur" ;;
             LISTED) "_chatctl_$first" ;;
             FILE|DIR) _chatctl_files ;;
             *) COMPREPLY=($(compgen -W "$first" -- "$cur")) ;;
@@ -155,8 +155,7 @@ def _bash(commands: Sequence[Command]) -> str:
         for path, words in _words(commands)
     )
     return (
-        _SCRIPT.replace("ROOMS)", f"{_ROOMS})", 1)
-        .replace("LISTS", "\n".join(map(_bash_list, _LISTS)))
+        _SCRIPT.replace("LISTS", "\n".join(map(_bash_list, _LISTS)))
         .replace("LISTED", "|".join(_LISTS))
         .replace("VALUED", "|".join(_valued(commands)))
         .replace("PATHS", "|".join(f"'{path}'" for path, _ in _words(commands)))
@@ -166,7 +165,7 @@ def _bash(commands: Sequence[Command]) -> str:
 
 
 def _bash_list(word: str) -> str:
-    return f'_chatctl_{word}() {{\n    COMPREPLY=($(compgen -W "$({_LISTS[word]})" -- "$cur"))\n}}'
+    return f"_chatctl_{word}() {{ _chatctl_names < <({_LISTS[word]}); }}"
 
 
 def _bash_values(commands: Sequence[Command]) -> Iterator[str]:
@@ -184,14 +183,13 @@ def _bash_values(commands: Sequence[Command]) -> Iterator[str]:
 
 
 def _bash_value(option: Any) -> str:
-    """Its choices, a room, an endpoint, a file, or nothing."""
+    """Its choices, something of ``_LISTS``, a file, or nothing."""
     words, metavar = _choices(option), option.metavar or ""
     if words:
         return f"COMPREPLY=($(compgen -W '{words}' -- \"$cur\")); "
     if metavar in _LISTS:
         return f"_chatctl_{metavar}; "
-    known = {"ROOM": '_chatctl_rooms "$cur"; ', **dict.fromkeys(_FILES, "_chatctl_files; ")}
-    return known.get(metavar, "")
+    return "_chatctl_files; " if metavar in _FILES else ""
 
 
 def _value_options(commands: Sequence[Command]) -> list[tuple[str, Any]]:
@@ -227,15 +225,14 @@ def _prefixes(path: str) -> list[str]:
 
 
 def _first(params: Sequence[Any]) -> str:
-    """What a command's first word is: ROOM, one of ``_LISTS``, FILE, DIR, its choices, or nothing
-    known."""
+    """What a command's first word is: one of ``_LISTS``, FILE, DIR, its choices, or nothing."""
     metavar = next(((each.metavar or "") for each in params if _is_word(each)), "").strip("[]")
     if metavar == "TOPIC|COMMAND":
         return " ".join([*manual.TOPICS, *_every_name()])
     if _is_choice(metavar):
         return metavar.replace("|", " ")
     word = metavar.split(" ")[0].split("|")[0]
-    return word if word in ("ROOM", *_LISTS, *_FILES) else ""
+    return word if word in (*_LISTS, *_FILES) else ""
 
 
 def _every_name() -> list[str]:
@@ -283,10 +280,8 @@ def _fish_below(path: str, words: Sequence[str], sentences: dict[str, str]) -> I
 
 def _fish_command(path: str, params: Sequence[Any]) -> Iterator[str]:
     at, first = f"complete -c chatctl -n '__chatctl_at {path}'", _first(params)
-    if first == "ROOM":
-        yield f"{at} -a '({_ROOMS} | {_PLAIN})'"
-    elif first in _LISTS:
-        yield f"{at} -a {_quoted(f'({_LISTS[first]})')}"
+    if first in _LISTS:
+        yield f"{at} -a {_fish_list(first)}"
     elif first in _FILES:
         yield f"{at} -F"
     elif first:
@@ -303,11 +298,13 @@ def _fish_option(option: Any) -> str:
         return " ".join([*names, told])
     if words := _choices(option):
         return " ".join([*names, "-x", f"-a '{words}'", told])
-    if metavar == "ROOM":
-        return " ".join([*names, "-x", f"-a '({_ROOMS} | {_PLAIN})'", told])
     if metavar in _LISTS:
-        return " ".join([*names, "-x", f"-a {_quoted(f'({_LISTS[metavar]})')}", told])
+        return " ".join([*names, "-x", f"-a {_fish_list(metavar)}", told])
     return " ".join([*names, "-r -F" if metavar in _FILES else "-x", told])
+
+
+def _fish_list(word: str) -> str:
+    return _quoted(f"({_LISTS[word]} | {_PLAIN})")
 
 
 def _quoted(text: str) -> str:

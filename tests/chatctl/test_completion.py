@@ -23,6 +23,8 @@ ENDPOINT = {
     "oldest_pending_at": None, "failing_since": None, "scope": "rooms", "failed": 0,
     "oldest_failed_at": None,
 }  # fmt: skip
+# As somebody may sign up.
+EMAILS = ("anna@example.org", "$(touch${IFS}pwned)@x", "`touch<pwned`@x", "a';touch$IFS'pwned@x")
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -37,6 +39,9 @@ def with_rooms(server: Prepared) -> Prepared:
             {**ENDPOINT, "endpoint_id": "data", "kind": "data"},
             {**ENDPOINT, "endpoint_id": "0198c1a0-0000-7000-8000-000000000002", "kind": "events"},
         ]
+    )
+    server.answers["GET /management/users"] = Answer(
+        [{"id": n, "fullname": "A", "email": each} for n, each in enumerate(EMAILS)]
     )
     return server
 
@@ -116,10 +121,12 @@ QUESTIONS: dict[tuple[str, ...], set[str]] = {
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_is_offered(chatctl: Chatctl, server: Prepared, shell: str) -> None:
-    """Nothing in a room's name is run."""
-    *answers, rooms = _offered(chatctl, server, shell, [*QUESTIONS, ("ban", "")])
+    """Nothing in a room's name, or in an e-mail, is run."""
+    asked = [*QUESTIONS, ("users", "show", ""), ("ban", "")]
+    *answers, people, rooms = _offered(chatctl, server, shell, asked)
     assert dict(zip(QUESTIONS, answers, strict=True)) == QUESTIONS
     assert not (chatctl.directory / "pwned").exists()
+    assert people == set(EMAILS)
     assert (OFFERED - rooms, rooms - set(ROOMS)) == (set(), set())
     server.answers.clear()
     assert _offered(chatctl, server, shell, [("rooms", "show", "")]) == [set()]
