@@ -20,20 +20,20 @@ from chatctl.show.visible import cell, visible
 _LIST = output.columns(
     "endpoint_id ID id; kind KIND id; url URL id; events EVENTS; status STATUS id; "
     "pending PENDING number; oldest_pending_at OLDEST time; failing_since FAILING time; "
-    "scope SCOPE id; failed GIVEN_UP number; oldest_failed_at OLDEST_GIVEN_UP time"
+    "scope SCOPE id; failed FAILED number; oldest_failed_at OLDEST_FAILED time"
 )
 # What a person reads.
 _READ = output.columns(
     "endpoint_id ID id; hears EVENTS; url URL id; state STATUS; pending PENDING number"
 )
-_GIVEN_UP = Column("failed", "GIVEN UP", "number")
+_FAILED = Column("failed", "FAILED", "number")
 SHOW = output.columns(
     "endpoint_id id id; origin origin id; kind kind id; scope scope id; url url id; events events; "
     "status status id; disabled_reason disabled because; is_guarded guarded; has_secret secret; "
     "secret_overlap_until old secret until time; created_at created time; "
     "failing_since failing since time; pending pending number; "
-    "oldest_pending_at oldest pending time; failed given up number; "
-    "oldest_failed_at oldest given up time"
+    "oldest_pending_at oldest pending time; failed failed number; "
+    "oldest_failed_at oldest failed time"
 )
 _ROOMS = "rooms"
 _SCOPE = re.compile(f"{_ROOMS}|all|(workspace|site):[1-9][0-9]{{0,17}}", re.ASCII)
@@ -55,7 +55,7 @@ def ls(options: Options) -> None:
     if options.json:
         output.document([output.with_times(SHOW, each) for each in found])
     elif sys.stdout.isatty():
-        columns = [*_READ, *([_GIVEN_UP] if any(each.get("failed") for each in found) else [])]
+        columns = [*_READ, *([_FAILED] if any(each.get("failed") for each in found) else [])]
         columns += [each for each in _LIST if each.key == "scope" and _is_told(found)]
         output.rows(options, columns, [{**each, **_read(each)} for each in found])
     else:

@@ -1,4 +1,4 @@
-"""``chatctl callbacks``: what was sent, what waits, what was given up; and once more."""
+"""``chatctl callbacks``: what was sent, what waits, what failed; and once more."""
 
 import shlex
 import sys
@@ -45,7 +45,7 @@ def _asked(
     *,
     status: Annotated[
         Literal["pending", "delivered", "failed", "skipped"] | None,
-        opt("--status", "Only these; failed were given up.", "pending|delivered|failed|skipped"),
+        opt("--status", "Only these.", "pending|delivered|failed|skipped"),
     ] = None,
     since: Annotated[
         str | None, opt("--since", "Planned from then on: a time, a date, an age.", "TIME")

@@ -42,7 +42,7 @@ def recover(
         Literal["failed", "missing", "all"],
         opt(
             "--only",
-            "What was given up; what was never made; both, and what has arrived.",
+            "What failed; what was never made; both, and what has arrived.",
             "failed|missing|all",
         ),
     ] = "failed",
@@ -57,7 +57,7 @@ def recover(
         bool, opt("--dry-run", "Only count them, and say how long it would take.")
     ] = False,
 ) -> None:
-    """Send again what an outage has cost: what was given up, or what was never planned.
+    """Send again what an outage has cost: what failed, or what was never planned.
 
     What waits for its next try is tried now.
     """

@@ -16,7 +16,7 @@ _COLUMNS = output.columns(
     "status ANSWER number; error ERROR id; latency_ms LATENCY MS number; next NEXT id; "
     "retry_in_seconds RETRY IN number; delivery_id DELIVERY id; url URL id"
 )
-_NEXT = {"delivered": "delivered", "given_up": "given up", "skipped": "not sent any more"}
+_NEXT = {"delivered": "delivered", "failed": "failed", "skipped": "not sent any more"}
 
 
 @verb(

@@ -16,7 +16,7 @@ _COLUMNS = output.columns(
     "started_at started time; uptime_seconds uptime seconds; connections connections number; "
     "rooms_open rooms open number; rooms_closed rooms closed number; messages messages number; "
     "last_offset last offset number; backlog backlog; callbacks_pending callbacks pending number; "
-    "callbacks_failed callbacks given up number; oldest_failed_at oldest given up time"
+    "callbacks_failed callbacks failed number; oldest_failed_at oldest failed time"
 )
 _LONG_SECONDS = 60.0  # for a callback to be on its way
 

@@ -23,7 +23,7 @@ HISTORIES = ("chat_history", "session_history")
 
 
 class SyncOutcome(NamedTuple):
-    """How many arrived, were given up or skipped, and are still to come."""
+    """How many arrived, failed or were skipped, and are still to come."""
 
     delivered: int = 0
     failed: int = 0

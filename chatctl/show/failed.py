@@ -1,4 +1,4 @@
-"""What is said of callbacks that were given up, wherever they show."""
+"""What is said of callbacks that failed, wherever they show."""
 
 from chatctl.input import times
 from chatctl.link.client import Json
@@ -11,8 +11,8 @@ def tell(options: Options, failed: int, oldest: float | None) -> None:
     seconds."""
     if not failed or oldest is None or options.quiet:
         return
-    count = "1 callback was" if failed == 1 else f"{failed:,} callbacks were"
-    output.note(options, f"{count} given up")
+    count = "1 callback" if failed == 1 else f"{failed:,} callbacks"
+    output.note(options, f"{count} failed")
     output.suggest(options, "chatctl", "callbacks", "recover", "--since", times.rfc3339(oldest))
 
 

@@ -1,6 +1,6 @@
 """Deliveries once more: one by one, or in portions after an outage.
 
-What was given up is pending again, at its old place in the order and with its old id. Events of
+What failed is pending again, at its old place in the order and with its old id. Events of
 which an endpoint was never told are planned as the planner would have done.
 """
 
@@ -97,7 +97,7 @@ def resend(tx: Tx, actor: events.Actor, delivery_id: str, settings: Settings) ->
 def revive(
     tx: Tx, actor: events.Actor, outage: Outage, place: PortionStart, settings: Settings
 ) -> Portion:
-    """What was given up or, for ``all``, whatever is not pending. What waits for its next try is
+    """What failed or, for ``all``, whatever is not pending. What waits for its next try is
     tried now: the receiver is back, or nobody would ask."""
     homes = _homes(_known(tx.db), _targets(tx.db, outage.endpoint_id))
     which: delivery_lists.Among = "failed" if outage.only == "failed" else "finished"

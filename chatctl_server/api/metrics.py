@@ -145,7 +145,7 @@ class Metrics:
         )
         self.callback_failed = gauge(
             "chatctl_callback_failed",
-            "Callbacks that were given up, and not recovered since: chatctl callbacks recover",
+            "Callbacks that failed, and were not recovered since: chatctl callbacks recover",
             ["kind"],
         )
         self.callback_tries = counter(

@@ -72,7 +72,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 class Outstanding(NamedTuple):
     """What has not arrived, in microseconds: ``oldest_…`` is when the oldest was planned,
-    ``last_failure_at`` when the newest was given up. Samples do not count as given up."""
+    ``last_failure_at`` when the newest failed. Samples do not count as failed."""
 
     pending: int = 0
     oldest_pending_at: int | None = None
@@ -325,7 +325,7 @@ _REVIVE = Query(
 
 
 def revive(db: Database, delivery: Delivery, due_at: int, tries: int) -> None:
-    """One that was given up is pending again, at its old place in the order."""
+    """One that failed is pending again, at its old place in the order."""
     _REVIVE.run(db, tries_allowed=delivery.tries + tries, delivery=delivery.id)
     open_ordering_key(db, delivery.endpoint, delivery.conversation, due_at)
 
@@ -432,14 +432,14 @@ def move_endpoint(db: Database, old: int, new: int, due_at: int) -> None:
 
 _STILL_PENDING = Query("""SELECT endpoint, COUNT(*), MIN(planned_at) FROM delivery
     WHERE status = 'pending' GROUP BY endpoint""")
-_GIVEN_UP = Query(f"""SELECT endpoint, COUNT(*), MIN(planned_at), MAX(finished_at) FROM delivery
+_FAILED = Query(f"""SELECT endpoint, COUNT(*), MIN(planned_at), MAX(finished_at) FROM delivery
     WHERE status = 'failed' AND mark IS NOT '{TEST}' GROUP BY endpoint""")
 
 
 def outstanding(db: Database) -> dict[int, Outstanding]:
-    """Of each endpoint for which something is pending or was given up."""
+    """Of each endpoint for which something is pending or has failed."""
     found = {id_: Outstanding(count, oldest) for id_, count, oldest in _STILL_PENDING.rows(db)}
-    for endpoint, count, oldest, newest in _GIVEN_UP.rows(db):
+    for endpoint, count, oldest, newest in _FAILED.rows(db):
         pending = found.get(endpoint, Outstanding())
         found[endpoint] = pending._replace(
             failed=count, oldest_failed_at=oldest, last_failure_at=newest

@@ -135,7 +135,7 @@ def among(
     window: tuple[int, int],
     limit: int,
 ) -> list[int]:
-    """Ids in their order, of what was given up, or of all that is not pending; no samples.
+    """Ids in their order, of what failed, or of all that is not pending; no samples.
     ``ids``: above the first of the two, and up to the second."""
     (after, last), (since, until) = ids, window
     rows = _AMONG[which].rows(

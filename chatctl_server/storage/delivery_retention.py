@@ -19,7 +19,7 @@ _FINISHED = Query("""SELECT id FROM delivery
 def finished(
     db: Database, after: int, delivered_before: int, failed_before: int, limit: int
 ) -> list[int]:
-    """Ids above ``after`` that were delivered, or given up, before those times. The later of them
+    """Ids above ``after`` that were delivered, or failed, before those times. The later of them
     is the first: what was planned since then is not even looked at."""
     rows = _FINISHED.rows(
         db,

@@ -13,7 +13,7 @@ from chatctl_server.storage.delivery_lists import DeliveryListed, SyncStatusKind
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
 
-NextStep = Literal["delivered", "retry", "given_up", "skipped"]
+NextStep = Literal["delivered", "retry", "failed", "skipped"]
 
 
 class EndpointObject(msgspec.Struct, frozen=True):
@@ -73,10 +73,10 @@ class _Delivery(msgspec.Struct, frozen=True):
     mark: fields.Mark
     number: Annotated[int | None, means("Of a batch: the number in its `batch_id`")]
     tries: Annotated[int, means("How often it was tried", 1)]
-    tries_allowed: Annotated[int, means("How often it is tried before it is given up", 1)]
+    tries_allowed: Annotated[int, means("How often it is tried before it has failed", 1)]
     planned_at: Annotated[int, means("When it was planned, Unix seconds", fields.TIME)]
     finished_at: Annotated[
-        int | None, means("When it was delivered or given up, Unix seconds", fields.TIME)
+        int | None, means("When it was delivered or failed, Unix seconds", fields.TIME)
     ]
     next_try_at: Annotated[
         int | None,
@@ -145,7 +145,7 @@ class AttemptLine(msgspec.Struct, frozen=True):
     latency_ms: fields.Latency | None = None
     next: Annotated[
         NextStep | None,
-        means("What follows: `delivered`, `retry`, `given_up` or `skipped`", "given_up"),
+        means("What follows: `delivered`, `retry`, `failed` or `skipped`", "failed"),
     ] = None
     retry_in_seconds: Annotated[float | None, means("Until the next try")] = None
 

@@ -84,9 +84,9 @@ NoAnswer = Annotated[
     str | None, means("Why there was no answer: `timeout`, `dns`, `connect`, `tls`, …", "dns")
 ]
 Pending = Annotated[int, means("Deliveries that wait", 0)]
-Failed = Annotated[int, means("Deliveries that were given up", 0)]
+Failed = Annotated[int, means("Deliveries that failed, and were not recovered since", 0)]
 OldestFailedAt = Annotated[
-    int | None, means("When the oldest that was given up was planned, Unix seconds")
+    int | None, means("When the oldest that failed was planned, Unix seconds")
 ]
 
 DryRun = Annotated[bool, means("Say what would be done, and do nothing", True)]

@@ -61,13 +61,13 @@ OTHER = {"delivery_id": "d-2", "room_name": "two"}
         (
             [
                 SENT, answered(200, 3.14159, next="delivered"),
-                SENT, answered(None, 30000.0, error="timeout", next="given_up"),
+                SENT, answered(None, 30000.0, error="timeout", next="failed"),
                 SENT, answered(200, 1.0, error="too_large"),
                 SENT, answered(None, 2.0, error="reset", next="retry", retry_in_seconds=1.26),
             ],
             [
                 "--> RoomClosed room=ops #3", "<-- 200 in 3.1 ms, delivered",
-                "--> RoomClosed room=ops #3", "<-- timeout in 30000 ms, given up",
+                "--> RoomClosed room=ops #3", "<-- timeout in 30000 ms, failed",
                 "--> RoomClosed room=ops #3", "<-- 200, too_large in 1.0 ms",
                 "--> RoomClosed room=ops #3", "<-- reset in 2.0 ms, retry in 1.3 s",
             ],

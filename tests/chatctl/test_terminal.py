@@ -165,5 +165,5 @@ def test_what_is_json_in_a_pipe_is_words_on_a_terminal(
     prepared.answers["GET /management/status"] = Answer({"version": "0.1.0", "backlog": backlog})
     asked = {"CHATCTL_SERVER": prepared.url}
     shown, _ = chatctl.on_terminal("status", **asked)
-    assert "backlog             writer 0, followers audit 3\n" in shown
+    assert "backlog            writer 0, followers audit 3\n" in shown
     assert 'backlog\t{"writer":0,' in chatctl("status", **asked).stdout

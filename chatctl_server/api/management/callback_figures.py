@@ -10,7 +10,7 @@ from chatctl_server.storage import deliveries, endpoints
 from chatctl_server.storage.deliveries import Outstanding
 from chatctl_server.storage.sql import Database
 
-# From when on a pending one, and until when one that was given up, is trouble.
+# From when on a pending one, and until when one that failed, is trouble.
 LONGEST_WAIT = 5 * 60 * times.SECOND
 FAILURE_COUNTS = 3600 * times.SECOND
 
@@ -43,7 +43,7 @@ def trouble(receiving: Sequence[Receiving]) -> str | None:
     now = times.now()
     if waiting.last_failure_at is not None and now - waiting.last_failure_at < FAILURE_COUNTS:
         since = times.rfc3339(waiting.oldest_failed_at or 0)
-        return f"{waiting.failed} given up: chatctl callbacks recover --since {since}"
+        return f"{waiting.failed} failed: chatctl callbacks recover --since {since}"
     oldest = waiting.oldest_pending_at
     if oldest is not None and now - oldest > LONGEST_WAIT:
         minutes = (now - oldest) // (60 * times.SECOND)

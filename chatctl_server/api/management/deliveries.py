@@ -1,4 +1,4 @@
-"""What was sent, what waits, what was given up; and once more, one by one or after an outage."""
+"""What was sent, what waits, what failed; and once more, one by one or after an outage."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -91,7 +91,7 @@ class Deliveries(Controller):
         self, context: GivenContext, asked: NamedDependency[DeliveryQuery], limit: Limit = 100
     ) -> Response[list[views.DeliveryObject]]:
         """A delivery is one event for one endpoint, however often it is tried. `failed` are those
-        that were given up, `skipped` those that will not be sent.
+        whose last try failed, `skipped` those that will not be sent.
         """
         found = await context.store.read(_page, asked, limit + 1)
         following = None
@@ -149,7 +149,7 @@ class Deliveries(Controller):
 async def recover_deliveries(
     request: AnyRequest, context: GivenContext, data: JSONBody[callback_bodies.Recover]
 ) -> callback_bodies.Recovered:
-    """`failed`: what was given up or skipped is pending again, and what waits for its next try is
+    """`failed`: what failed or was skipped is pending again, and what waits for its next try is
     tried now (`due_now`). `missing`: deliveries are made of events of which an enabled endpoint was
     not told, as far back as deliveries are kept. `all`: both, and what has arrived, again.
 

@@ -55,7 +55,7 @@ class Status(msgspec.Struct, frozen=True):
     backlog: Annotated[Backlog, means("What waits")]
     callbacks_pending: Annotated[int, means("Callbacks that wait", 0)]
     callbacks_failed: Annotated[
-        int, means("Callbacks that were given up, and not recovered since", 0)
+        int, means("Callbacks that failed, and were not recovered since", 0)
     ]
     oldest_failed_at: fields.OldestFailedAt
     database_error: Annotated[str | None, means("Why the last commit failed; null when it did not")]
@@ -197,7 +197,7 @@ async def health(context: GivenContext) -> Response[Health]:
 
 async def _callbacks(context: Context) -> list[Service]:
     """None where nobody is called back. Degraded while the oldest waits for more than five minutes,
-    or one was given up in the last hour and not recovered."""
+    or one failed in the last hour and was not recovered."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     with contextlib.suppress(TimeoutError, errors.ChatctlError):

@@ -19,7 +19,7 @@ class DeliverDue(msgspec.Struct, frozen=True):
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """How many deliveries arrived, were given up or skipped, and are left. Unless ``is_planned``
+    """How many deliveries arrived, failed or were skipped, and are left. Unless ``is_planned``
     there would be more: the time was over before."""
 
     delivered: int

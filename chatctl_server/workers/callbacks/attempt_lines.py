@@ -10,7 +10,7 @@ from chatctl_server.workers.callbacks.attempt_log import AttemptProgress
 NEXT: dict[type[callbacks.Verdict], NextStep] = {
     callbacks.Delivered: "delivered",
     callbacks.Again: "retry",
-    callbacks.GivenUp: "given_up",
+    callbacks.GivenUp: "failed",
     callbacks.Skipped: "skipped",
 }
 

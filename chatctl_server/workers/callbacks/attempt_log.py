@@ -38,7 +38,7 @@ def log(told: AttemptProgress) -> None:
         "%s %s%s",
         told.rendered.delivery.event,
         answer,
-        "; given up" if is_final else "",
+        "; failed" if is_final else "",
         extra=_fields(told) | {"detail": outcome.detail},
     )
 

@@ -33,7 +33,7 @@ from chatctl_server.workers.supervise import Workers, at_the_end
 
 
 class DueDelivered(NamedTuple):
-    """How many deliveries arrived, were given up or skipped, and are left. Unless ``is_planned``
+    """How many deliveries arrived, failed or were skipped, and are left. Unless ``is_planned``
     there would be more: the time was over before."""
 
     delivered: int

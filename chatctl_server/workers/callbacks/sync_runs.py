@@ -23,7 +23,7 @@ class SyncRuns:
         self._tell(offset)
 
     def finished(self, offset: int) -> None:
-        """One of its deliveries has arrived, or was given up."""
+        """One of its deliveries has arrived, or failed."""
         if offset in self._outstanding:
             self._outstanding[offset] -= 1
             self._tell(offset)

@@ -1,4 +1,4 @@
-"""What was given up shows wherever one looks, with the command that brings it back."""
+"""What failed shows wherever one looks, with the command that brings it back."""
 
 import shlex
 import time
@@ -90,7 +90,7 @@ def test_the_command_line_says_how_to_get_it_back(calls: Server, hook: Receiver)
     said = {calls.chatctl(*words).stderr for words in asked}
     said.add(calls.chatctl("status", "--json").stderr)
     (told,) = said
-    begin = "chatctl: 1 callback was given up\n  try: chatctl callbacks recover "
+    begin = "chatctl: 1 callback failed\n  try: chatctl callbacks recover "
     assert told.startswith(begin)
     assert calls.chatctl("status", "--quiet").stderr == ""
     hook.behave(answer())

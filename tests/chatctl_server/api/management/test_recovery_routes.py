@@ -1,4 +1,4 @@
-"""After an outage: what was given up, and what nobody was told."""
+"""After an outage: what failed, and what nobody was told."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -105,7 +105,7 @@ def figures(server: Server) -> dict[str, float]:
 
 def test_the_figures(late_admin: Admin, hook: Receiver) -> None:
     hook.behave(answer(200), answer(500))
-    server, outcomes = late_admin.server, ("delivered", "retry", "given_up")
+    server, outcomes = late_admin.server, ("delivered", "retry", "failed")
     kinds = [f'chatctl_callback_tries_total{{kind="events",outcome="{each}"}}' for each in outcomes]
     before = figures(server)
     endpoint = late_admin.add(hook.url)

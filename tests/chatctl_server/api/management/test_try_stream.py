@@ -60,7 +60,7 @@ def test_without_an_answer_there_is_the_reason(admin: Admin) -> None:
             admin.server.create_room().ban("anna")
             assert next(lines)["state"] == "sent"
             told = next(lines)
-    assert (told["status"], told["error"], told["next"]) == (None, "refused", "given_up")
+    assert (told["status"], told["error"], told["next"]) == (None, "refused", "failed")
 
 
 def test_it_ends_when_the_server_stops(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_dead_letter_keeps_every_try_and_its_answer(tmp_path: Path) -> None:
             (4, 503, b"busy"),
         ]
         assert all(latency > 0 for *_, latency in tries)
-        last = "room_created was answered 503; given up"
+        last = "room_created was answered 503; failed"
         eventually(lambda: last in server.log.read_text())  # after the commit
         assert len(hook.requests) == 4
 
