@@ -10,10 +10,17 @@ from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output, results
 
 _LIST = output.columns(
-    "id ID number; name NAME; type TYPE id; workspace_id WORKSPACE number; created_by BY number; "
-    "chat_members MEMBERS; updated_at CHANGED time"
+    "id ID number; name NAME; type TYPE id; workspace_id WORKSPACE number; "
+    "member_count MEMBERS number; created_by CREATED BY number; updated_at CHANGED time"
 )
-_MEMBERS = output.columns("user_id USER number; role ROLE id; joined_at JOINED time")
+_SHOW = output.columns(
+    "id id number; name name; type type id; workspace_id workspace number; "
+    "description description; chat_members members; created_by created by number; "
+    "created_at created time; updated_at changed time"
+)
+_MEMBERS = output.columns(
+    "user_id ID number; fullname NAME; email E-MAIL id; role ROLE id; joined_at JOINED time"
+)
 ChatWord = Annotated[str, arg("CHAT")]
 
 
@@ -34,9 +41,8 @@ def ls(
     with connection.open(options) as server:
         if workspace is not None:
             query["workspace"] = team.find(server, team.WORKSPACE, workspace)["id"]
-        found = [
-            each for page in server.pages(CHAT.path, {**query, "limit": 1000}) for each in page
-        ]
+        found = team.listed(server, CHAT, query)
+    found = [{**each, "member_count": len(each["chat_members"])} for each in found]
     output.rows(options, _LIST, found)
 
 
@@ -81,7 +87,7 @@ def show(options: Options, chat: ChatWord) -> None:
     """Show one chat."""
     with connection.open(options) as server:
         found = team.find(server, CHAT, chat)
-    output.record(options, output.labels(_LIST), found)
+    output.record(options, _SHOW, found)
 
 
 @verb(
@@ -95,7 +101,12 @@ def members(options: Options, chat: ChatWord) -> None:
     """List who is in a chat, and as what."""
     with connection.open(options) as server:
         found = team.find(server, CHAT, chat)
-        rows = server.get(team.path(CHAT, found, "members"))
+        present = server.get(team.path(CHAT, found, "members"))
+        people = {
+            each["id"]: {"fullname": each["fullname"], "email": each["email"]}
+            for each in team.listed(server, team.ACCOUNT, {"workspace": found["workspace_id"]})
+        }
+    rows = [{**each, **people.get(each["user_id"], {})} for each in present]
     output.rows(options, _MEMBERS, rows)
 
 
@@ -110,14 +121,13 @@ def transfer(options: Options, chat: ChatWord, account: Annotated[str, arg("ACCO
     """Make another member of a chat its owner."""
     with connection.open(options, writes=True) as server:
         found = team.find(server, CHAT, chat)
-        heir = team.find(server, team.ACCOUNT, account)["id"]
+        heir = team.find(server, team.ACCOUNT, account)
         present = server.get(team.path(CHAT, found, "members"))
-        changed = {"user_id": heir, "role": "owner"} not in [
-            {"user_id": each["user_id"], "role": each["role"]} for each in present
-        ]
-        done = server.patch(team.path(CHAT, found), {"owner": heir})
-    said = f"user {heir} owns {done['name']}"
-    results.tell(options, {"changed": changed, "owner": heir, **done}, said)
+        owner = next(each["user_id"] for each in present if each["role"] == "owner")
+        done = server.patch(team.path(CHAT, found), {"owner": heir["id"]})
+    changed = owner != heir["id"]
+    said = f"{heir['fullname']} owns {done['name']}{'' if changed else ' already'}"
+    results.tell(options, {"changed": changed, "owner": heir["id"], **done}, said)
 
 
 @verb("rm", "chatctl chats rm news", "chatctl chats rm lunch --json", exits=(3, 4, 5), changes=True)

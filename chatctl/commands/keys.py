@@ -18,7 +18,7 @@ from chatctl.show.visible import cell, visible
 PATH = "/management/keys"
 _LIST = output.columns(
     "id ID id; name NAME; scopes SCOPES; workspace WORKSPACE number; created_at CREATED time; "
-    "expires_at ENDS time; old_until OLD UNTIL time; created_by CREATED BY id"
+    "expires_at EXPIRES time; old_until OLD UNTIL time; created_by CREATED BY id"
 )
 _PREFIX = "key_"
 _SHORTEST = 8  # characters of an id, behind that

@@ -13,6 +13,7 @@ from chatctl.link import connection
 from chatctl.link.client import Client, Json
 from chatctl.shell import bulk, failures
 from chatctl.shell.bulk import Said
+from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, RoomOption, arg, only_room, opt, room_and_rest, verb
 from chatctl.show import output
 from chatctl.show.visible import cell, visible
@@ -23,7 +24,6 @@ _SHOWN = output.columns(
     "id id number; chat_id chat number; seq seq number; sender_id sender number; "
     "sender_name name; content text; created_at created time; edited_at edited time"
 )
-_REMOVED = output.columns("message_id MESSAGE number; changed CHANGED")
 _SAID = output.columns("message_id message id; seq seq number; created_at created time")
 
 
@@ -124,33 +124,25 @@ def rm(
     if dry_run or yes or since is not None:
         raise failures.usage("--since, --dry-run and --yes go with --user", "--user USER")
 
-    named, rest = room_and_rest(words, room, "ROOM MESSAGE_ID…")
-    if named.startswith(team.CHAT_PREFIX):
-        _rm_of_chat(options, named, targets.given(rest, source, MESSAGE))
-        return
-
-    def act(server: Client, room_id: str, message_id: str) -> Json:
-        return server.delete(rooms.path(room_id, "messages", message_id))
-
     said = Said("deleted", "was deleted already")
-    bulk.each(options, MESSAGE, words, room, source, act=act, said=said)
+    bulk.each(options, MESSAGE, words, room, source, act=_erase, said=said, find=_find)
 
 
-def _rm_of_chat(options: Options, named: str, wanted: list[str]) -> None:
-    """Each is of that chat, or nothing is done."""
-    with connection.open(options, writes=True) as server:
-        chat = team.find_chat(server, named)
-        for message_id in wanted:
-            found = server.get(f"{_OF_CHATS}/{message_id}")
-            if chat is None or found["chat_id"] != chat["id"]:
-                raise failures.Failure(
-                    "message_not_found", f"there is no message {message_id} in {named}", None, 404
-                )
-        done = [
-            {"message_id": int(each), **server.delete(f"{_OF_CHATS}/{each}", erase="true")}
-            for each in wanted
-        ]
-    output.rows(options, _REMOVED, done)
+def _find(server: Client, named: str) -> str:
+    """The room's id, or ``chat:ID``."""
+    chat = team.find_chat(server, named)
+    return rooms.find_id(server, named) if chat is None else f"{team.CHAT_PREFIX}{chat['id']}"
+
+
+def _erase(server: Client, place: str, message_id: str) -> Json:
+    if not place.startswith(team.CHAT_PREFIX):
+        return server.delete(rooms.path(place, "messages", message_id))
+    found = server.get(f"{_OF_CHATS}/{message_id}")
+    if f"{team.CHAT_PREFIX}{found['chat_id']}" != place:
+        raise Failure(
+            "message_not_found", f"there is no message {message_id} in {place}", None, 404
+        )
+    return server.delete(f"{_OF_CHATS}/{message_id}", erase="true")
 
 
 def _rm_of_user(

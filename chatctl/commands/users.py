@@ -1,6 +1,7 @@
 """``chatctl users``: the accounts of team chat."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,20 +19,25 @@ _LIST = output.columns(
     "id ID number; fullname NAME; email E-MAIL id; status STATUS id; "
     "workspace_id WORKSPACE number; role ROLE id; last_seen SEEN time; created_at CREATED time"
 )
+# What a person reads.
+_READ = output.columns(
+    "id ID number; fullname NAME; email E-MAIL id; status STATUS id; role ROLE id; "
+    "last_seen SEEN time"
+)
 _SHOW = (
     *output.labels(_LIST),
     *output.columns("avatar avatar id; is_bot bot; operator operator; is_erased erased"),
 )
 _SESSIONS = output.columns(
     "sid SESSION id; address ADDRESS id; user_agent CLIENT; created_at CREATED time; "
-    "last_used_at USED time; expires_at ENDS time"
+    "last_used_at USED time; expires_at EXPIRES time"
 )
 _ERASED = output.columns(
     "id id number; changed changed; messages messages number; chats chats number; "
     "workspaces workspaces number; sessions sessions number"
 )
 _WRITTEN = output.columns("file file id; lines lines number")
-_LINK = output.columns("url url id; code code id; expires_at ends time")
+_LINK = output.columns("url url id; code code id; expires_at expires time")
 AccountWord = Annotated[str, arg("ACCOUNT")]
 PasswordFile = Annotated[
     str | None, opt("--password-file", "The password is in it; - is stdin.", "FILE")
@@ -62,10 +68,8 @@ def ls(
     with connection.open(options) as server:
         if workspace is not None:
             query["workspace"] = team.find(server, team.WORKSPACE, workspace)["id"]
-        found = [
-            each for page in server.pages(ACCOUNT.path, {**query, "limit": 1000}) for each in page
-        ]
-    output.rows(options, _LIST, found)
+        found = team.listed(server, ACCOUNT, query)
+    output.rows(options, _READ if sys.stdout.isatty() else _LIST, found)
 
 
 @verb(

@@ -18,7 +18,7 @@ _LIST = output.columns(
 _MEMBERS = output.columns(
     "id ID number; fullname NAME; email E-MAIL id; role ROLE id; status STATUS id"
 )
-_INVITE = output.columns("url url id; code code id; expires_at ends time")
+_INVITE = output.columns("url url id; code code id; expires_at expires time")
 WorkspaceWord = Annotated[str, arg("WORKSPACE")]
 
 
@@ -26,7 +26,7 @@ WorkspaceWord = Annotated[str, arg("WORKSPACE")]
 def ls(options: Options) -> None:
     """List the workspaces, by number."""
     with connection.open(options) as server:
-        found = [each for page in server.pages(WORKSPACE.path, {"limit": 1000}) for each in page]
+        found = team.listed(server, WORKSPACE, {})
     output.rows(options, _LIST, found)
 
 

@@ -13,6 +13,9 @@ from chatctl.show.visible import exact
 
 # A number that fits no column of the database would only be refused there.
 _MOST_DIGITS = 18
+_WHERE_IDS_ARE = (
+    "chatctl rooms history ROOM, or chatctl watch chat:CHAT --since 0, which show the ids"
+)
 # What some editors put before UTF-8: no part of the first name.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -60,7 +63,7 @@ def text_of(source: str, option: str = "FILE") -> str:
 
 
 def _message(text: str) -> str:
-    return _number(text, "a message id", "chatctl rooms history ROOM, which shows the ids")
+    return _number(text, "a message id", _WHERE_IDS_ARE)
 
 
 def _delivery(text: str) -> str:

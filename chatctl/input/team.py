@@ -8,6 +8,7 @@ from chatctl.shell.failures import Failure
 _MOST_DIGITS = 18
 _MOST_SEARCHED = 255  # characters
 _SHOWN_CANDIDATES = 5
+_PAGE = 1000
 CHAT_PREFIX = "chat:"  # where a room could be meant
 
 
@@ -29,13 +30,15 @@ CHAT = Noun("/management/chats", "chat", "conversation_not_found", ("name",), Tr
 def find(server: Client, noun: Noun, named: str) -> Json:
     """Raises Failure, with the server's code for what is not there, or ``ambiguous``."""
     if is_number(named):
-        return server.get(f"{noun.path}/{named}")
-    query: Params = {"limit": 1000, **({"q": named[:_MOST_SEARCHED]} if noun.has_search else {})}
+        try:
+            return server.get(f"{noun.path}/{named}")
+        except Failure as failure:
+            if failure.code != noun.code:
+                raise
     wanted = named.casefold()
     found = [
         each
-        for page in server.pages(noun.path, query)
-        for each in page
+        for each in listed(server, noun, {"q": named[:_MOST_SEARCHED]} if noun.has_search else {})
         if any(str(each[name]).casefold() == wanted for name in noun.names)
     ]
     if not found:
@@ -44,12 +47,20 @@ def find(server: Client, noun: Noun, named: str) -> Json:
         )
     if len(found) > 1:
         numbers = ", ".join(str(each["id"]) for each in found[:_SHOWN_CANDIDATES])
+        rest = len(found) - _SHOWN_CANDIDATES
+        more = f" and {rest} more" if rest > 0 else ""
         raise Failure(
             "ambiguous",
-            f"{named} may be any of {len(found)} {noun.word}s: {numbers}",
+            f"{named} may be any of {len(found)} {noun.word}s: {numbers}{more}",
             "the number of one of them",
         )
     return found[0]
+
+
+def listed(server: Client, noun: Noun, query: Params) -> list[Json]:
+    """All pages of a list."""
+    pages = server.pages(noun.path, {**query, "limit": _PAGE})
+    return [each for page in pages for each in page]
 
 
 def find_chat(server: Client, room: str) -> Json | None:

@@ -31,11 +31,14 @@ _HOPELESS = (
     "user_refused",
     "room_closed",
     "room_not_found",
+    "conversation_not_found",
 )
 _TIMES = output.columns("created_at CREATED time; expires_at EXPIRES time")
 
 Act = Callable[[Client, str, str], Json]
 """Of a server, a room's id and one subject: what the server answers, with ``changed``."""
+Find = Callable[[Client, str], str]
+"""The id of the room, or chat, that was named."""
 
 
 class Said(NamedTuple):
@@ -59,12 +62,13 @@ def each(
     *,
     act: Act,
     said: Said,
+    find: Find = rooms.find_id,
 ) -> None:
     """Does it for each. One subject: its result or its failure. More: a line each, under
     ``--json`` an array, or a line each for ``--from``; and ``partly_done`` where some failed."""
     named, rest = room_and_rest(words, room, f"ROOM {subject.word}")
     about = targets.given(rest, source, subject)
-    _do(options, subject, about, source, act, said, named)
+    _do(options, subject, about, source, act, said, lambda server: find(server, named))
 
 
 def roomless(
@@ -91,7 +95,7 @@ def _do(
     source: str | None,
     act: Act,
     said: Said,
-    room: str | None = None,
+    find: Callable[[Client], str] = lambda _: "",
 ) -> None:
     if not about:
         output.note(options, f"no {subject.plural} were given, nothing to do")
@@ -100,7 +104,7 @@ def _do(
     run = _Run(options, subject, about, _Array() if is_array else _Lines(options, subject, said))
     opened = connection.open(options, writes=True)
     with run.told_when_stopped(said), run.results, opened as server:
-        run.over(server, "" if room is None else rooms.find_id(server, room), act, said)
+        run.over(server, find(server), act, said)
     run.told(said)
     if said.in_vain and run.is_one_unchanged and not options.json and not sys.stdout.isatty():
         output.note(options, f"{about[0]} {said.unchanged}")

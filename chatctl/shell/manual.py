@@ -16,7 +16,7 @@ TOPICS = {
     "exit-codes": "what each exit code means",
     "environment": "the variables that are read",
     "options": "the options that every command has",
-    "input": "what ROOM and TIME may be, and a file for --from",
+    "input": "what ROOM, ACCOUNT, CHAT, TIME may be, and a file for --from",
     "output": "tables, pipes, JSON, colours, errors",
 }
 
@@ -36,7 +36,12 @@ _ENVIRONMENT = (
 _INPUT = """
 A ROOM is an id, the beginning of one (8 characters or more), or a name. Of rooms with one name
 the open one is meant; where several may be meant, nothing is done and their ids are named. The
-ids of events and deliveries may be shortened likewise.
+ids of events and deliveries may be shortened likewise. Where a ROOM is posted to or watched,
+chat:CHAT is a chat.
+
+An ACCOUNT is a number, an e-mail or a name; a WORKSPACE and a CHAT are a number or a name; a KEY
+is a name, an id or the beginning of one. Upper and lower case count in the names of rooms and keys
+alone, and digits are the number of something where there is one.
 
 A TIME of --since and --until is one of
 
@@ -46,7 +51,8 @@ A TIME of --since and --until is one of
   15m, 2h, 7d, 1w       an age: so long ago; also 1h30m
 
 For events --since fewer than ten digits are an offset, and an event's id will do as well.
-A TIME of --for, --ttl, --timeout and --lock-timeout is a length: 30s, 15m, 2h, 7d, 1w, 1h30m.
+A TIME of --for, --ttl, --expires, --old-for, --timeout and --lock-timeout is a length: 30s,
+15m, 2h, 7d, 1w, 1h30m.
 
 A FILE of --from, - for stdin, is UTF-8, also with a byte-order mark, and names a USER, a
 MESSAGE_ID or the ID of a delivery on each line:
@@ -69,9 +75,9 @@ are relative. Long output goes through the pager. In a pipe a list is a line for
 tabs between the values and without titles or colour; control characters in a value are
 escaped as \\n, \\t, \\x1b, a backslash as \\\\. With --json the result is one JSON document, a list
 is an array; a stream, and the results of --from, are a line of JSON each. Times are RFC 3339 in
-UTC in pipes and JSON, to the second; those of events have microseconds, and the numbers of
-messages (seq) and events (offset) say what came first. What changes something prints
-"changed": true or false; to do again what is done is no error.
+UTC in pipes and JSON: of rooms, whose interface counts in seconds, to the second, of team chat
+and of events with microseconds; the numbers of messages (seq) and events (offset) say what came
+first. What changes something prints "changed": true or false; to do again what is done is no error.
 
 An error is one line on stderr, and where there is something to try a second one:
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 HOOK = "http://127.0.0.1:9/hook"
 ADD = "callbacks add http://127.0.0.1:9/x --events"
 CHECK = "chatctl config check"
+NOBODY = "DATA_CALLBACK_URL=http://127.0.0.1:9/data"
 FORMS = "2026-01-31, 2026-01-31T09:00:00Z, Unix seconds, or an age such as 15m, 2h, 7d"
 SECRET = "correct-horse-battery-staple-0123456789"
 JWT = f"{'e' * 20}.{'a' * 20}.{'b' * 43}"
@@ -47,6 +48,10 @@ TRIED = [
     _tried("SERVED=1 ADMIN_API_KEY=wrong chatctl rooms ls", "--api-key-file FILE, or ADMIN_API_KEY in the environment", "SERVED=1 chatctl rooms ls --api-key-file key"),
     _tried("SERVED=1 chatctl watch lobby --since 999 --count 1", "--since {}", "SERVED=1 chatctl watch lobby --since 0 --count 1"),
     _tried("SERVED=1 chatctl callbacks rm http://127.0.0.1:9/data", "DATA_CALLBACK_URL, which switches it off when it is not set; CALLBACK_SIGNING_SECRET", "SERVED=1 chatctl callbacks ls"),
+    _tried("SERVED=1 chatctl watch gone", "chatctl watch {} --since 0, for what did", "SERVED=1 chatctl watch {id} --since 0 --count 1"),
+    # Callbacks that nobody takes.
+    _tried(f"{NOBODY} CALLBACK_MAX_RETRIES=0 chatctl sync push --kind data", "chatctl callbacks deliveries --status failed", f"{NOBODY} chatctl callbacks deliveries --status failed"),
+    _tried(f"{NOBODY} chatctl sync push --kind data --timeout 1s", "chatctl callbacks deliveries --status pending, or a longer --timeout", f"{NOBODY} chatctl callbacks deliveries --status pending"),
     # What is typed wrongly.
     _tried("rooms ls --nothing", "chatctl rooms ls --help"),
     _tried("-q rooms ls", "options behind the verb, as in: chatctl rooms ls --json", "chatctl rooms ls --json"),
@@ -94,7 +99,7 @@ TRIED = [
     _tried("say lobby", "- reads the text from stdin", "say lobby - < users"),
     _tried("ban lobby", "--from - reads the users from stdin", "ban lobby --from - < users"),
     _tried("ban lobby --from .", "--from FILE", "ban lobby --from users"),
-    _tried("messages rm lobby abc", "chatctl rooms history ROOM, which shows the ids", "rooms history lobby"),
+    _tried("messages rm lobby abc", "chatctl rooms history ROOM, or chatctl watch chat:CHAT --since 0, which show the ids", "rooms history lobby"),
     _tried("rooms rename lobby the hall", "'the hall', in quotes", "rooms rename lobby 'the hall'"),
     _tried("rooms rename lobby", "chatctl rooms rename ROOM NAME", "rooms rename lobby hall"),
     _tried("rooms close 'open one'", "chatctl rooms close 'open one' --yes"),
@@ -245,9 +250,6 @@ SPOKEN = {
 }
 # Hints whose error no line above can have, and why; where a test prints it, the test.
 _LISTENS = "a receiver listens until it is stopped"
-_SENDS = (
-    "it is printed after the tries of a real server: test_sync_command.py, test_sync_on_file.py"
-)
 _REMOTE = "a server has to answer badly, or late: test_reaching.py, test_streams.py"
 _OVER_HTTP = "the command line refuses it before it asks a server"
 _HELD = "a server or another command has to hold the file: test_reaching.py, test_lock.py"
@@ -266,12 +268,9 @@ ELSEWHERE = {
     "', then '.join((each for each in (failure.hint, rest) if each))": "test_replay.py",
     "'its log, and chatctl db check beside the database'": _HELD,
     "f\"its log; {moved.hint(found['pid'], Path(found['database']))}\"": _HELD,
-    "'chatctl callbacks deliveries --status failed'": _SENDS,
-    "'chatctl callbacks deliveries --status pending, or a longer --timeout'": _SENDS,
     "'the same command with a longer --timeout'": "the time has to be over: test_sync_on_file.py",
     "_LONGER": "callbacks have to wait for longer than --timeout",
     "f'{error.hint}, then {rest}'": _FULL,
-    "f'chatctl watch {room_id} --since 0, for what did'": "a room has to close in a stream",
     "'force=true'": "workspaces rm says it as --force, above",
     "f'after_seq={last_seq}'": "watch says it as --since, above",
     "f'--server with the address it points to: {location}'": _REMOTE,

@@ -113,13 +113,49 @@ def test_a_chat_is_passed_on_and_talked_in(town: Server) -> None:
     assert told(town, "chats", "transfer", "pair", "Carl")["changed"] is False
     number = str(second["message_id"])
     assert told(town, "messages", "show", number)["sender_name"] == "Cora"
-    assert told(town, "messages", "rm", "chat:pair", number) == [
-        {"message_id": second["message_id"], "changed": True}
-    ]
+    assert told(town, "messages", "rm", "chat:pair", number) == {
+        "message_id": second["message_id"],
+        "changed": True,
+    }
     assert told(town, "messages", "show", number)["content"] == ""
     elsewhere = town.chatctl("messages", "rm", "chat:pair", "99999")
     assert elsewhere.returncode == 3
     assert told(town, "chats", "rm", "pair")["changed"] is True
+
+
+def test_messages_of_a_chat_go_as_those_of_a_room_do(town: Server) -> None:
+    said(town, "users", "create", "Mona", "mona@example.org")
+    for name in ("here", "there"):
+        said(town, "chats", "create", name, "--type", "PublicChannel", "--owner", "Mona")
+    here = str(told(town, "say", "chat:here", "Hello")["message_id"])
+    there = str(told(town, "say", "chat:there", "Hello")["message_id"])
+    done = town.chatctl("messages", "rm", "chat:here", here, there)
+    assert (done.stdout, done.returncode) == (f"{here}\tchanged\n", 9)
+    assert f"{there}: there is no message {there} in chat:" in done.stderr
+    assert told(town, "messages", "show", there)["content"] == "Hello"
+    assert said(town, "messages", "rm", "chat:here", here) == f"{here}\tunchanged\n"
+
+
+def test_members_of_a_chat_have_names(town: Server) -> None:
+    for name in ("Nora", "Nils"):
+        said(town, "users", "create", name, f"{name.lower()}@example.org")
+    words = ("--type", "PrivateChannel", "--owner", "Nora", "--member", "Nils")
+    said(town, "chats", "create", "named", *words)
+    rows = [line.split("\t") for line in said(town, "chats", "members", "named").splitlines()]
+    assert [row[1:4] for row in rows] == [
+        ["Nora", "nora@example.org", "owner"],
+        ["Nils", "nils@example.org", "member"],
+    ]
+    (listed,) = told(town, "chats", "ls", "--match", "named")
+    assert listed["member_count"] == 2
+
+
+def test_digits_are_a_number_or_else_a_name(town: Server) -> None:
+    number = told(town, "workspaces", "create", "2026")["id"]
+    assert told(town, "workspaces", "show", "2026")["id"] == number
+    unknown = town.chatctl("workspaces", "show", "2027")
+    assert unknown.stderr == "chatctl: there is no workspace 2027\n  try: chatctl workspaces ls\n"
+    assert unknown.returncode == 3
 
 
 def test_without_a_server_on_the_file(tmp_path: Path) -> None:
