@@ -20,6 +20,11 @@ _LIST = output.columns(
     "id ID id; name NAME; scopes SCOPES; workspace WORKSPACE number; created_at CREATED time; "
     "expires_at EXPIRES time; old_until OLD UNTIL time; created_by CREATED BY id"
 )
+# What a person reads, and the last while an old key still opens.
+_READ = output.columns(
+    "key_id ID id; name NAME; scopes SCOPES; workspace WORKSPACE number; expires_at EXPIRES time; "
+    "old_until OLD UNTIL time"
+)
 _PREFIX = "key_"
 _SHORTEST = 8  # characters of an id, behind that
 
@@ -32,7 +37,9 @@ def ls(options: Options) -> None:
     """List the named keys, also those that have ended; what opens is shown nowhere."""
     with connection.open(options) as server:
         found = server.get(PATH)
-    output.rows(options, _LIST, found)
+    is_rotated = any(each["old_until"] is not None for each in found)
+    read = _READ if is_rotated else _READ[:-1]
+    output.rows(options, read if sys.stdout.isatty() and not options.json else _LIST, found)
 
 
 @verb(
@@ -129,6 +136,8 @@ def _split(scopes: list[str]) -> list[str]:
 def _find(server: Client, named: str) -> Json:
     """By its name, its id, or the beginning of that. Raises Failure ``key_not_found`` or
     ``ambiguous``."""
+    if not named:
+        raise failures.usage("KEY is empty")
     known = server.get(PATH)
     found = [each for each in known if each["name"] == named]
     if not found and named.startswith(_PREFIX) and len(named) >= len(_PREFIX) + _SHORTEST:

@@ -69,7 +69,7 @@ def ls(
         if workspace is not None:
             query["workspace"] = team.find(server, team.WORKSPACE, workspace)["id"]
         found = team.listed(server, ACCOUNT, query)
-    output.rows(options, _READ if sys.stdout.isatty() else _LIST, found)
+    output.rows(options, _READ if sys.stdout.isatty() and not options.json else _LIST, found)
 
 
 @verb(

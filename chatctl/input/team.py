@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from chatctl.link.client import Client, Json, Params
+from chatctl.shell import failures
 from chatctl.shell.failures import Failure
 
 _MOST_DIGITS = 18
@@ -13,22 +14,30 @@ CHAT_PREFIX = "chat:"  # where a room could be meant
 
 
 class Noun(NamedTuple):
-    """``code``: of the server, for one that is not there; ``names``: what it may be called by."""
+    """``argument``: as the command line calls it; ``code``: the server's, of one that is not there;
+    ``names``: what it may be called by."""
 
     path: str
     word: str
+    argument: str
     code: str
     names: tuple[str, ...]
     has_search: bool
 
 
-ACCOUNT = Noun("/management/users", "user", "user_not_found", ("email", "fullname"), True)
-WORKSPACE = Noun("/management/workspaces", "workspace", "workspace_not_found", ("name",), False)
-CHAT = Noun("/management/chats", "chat", "conversation_not_found", ("name",), True)
+ACCOUNT = Noun(
+    "/management/users", "user", "ACCOUNT", "user_not_found", ("email", "fullname"), True
+)
+WORKSPACE = Noun(
+    "/management/workspaces", "workspace", "WORKSPACE", "workspace_not_found", ("name",), False
+)
+CHAT = Noun("/management/chats", "chat", "CHAT", "conversation_not_found", ("name",), True)
 
 
 def find(server: Client, noun: Noun, named: str) -> Json:
     """Raises Failure, with the server's code for what is not there, or ``ambiguous``."""
+    if not named:
+        raise failures.usage(f"{noun.argument} is empty")
     if is_number(named):
         try:
             return server.get(f"{noun.path}/{named}")

@@ -39,9 +39,9 @@ the open one is meant; where several may be meant, nothing is done and their ids
 ids of events and deliveries may be shortened likewise. Where a ROOM is posted to or watched,
 chat:CHAT is a chat.
 
-An ACCOUNT is a number, an e-mail or a name; a WORKSPACE and a CHAT are a number or a name; a KEY
-is a name, an id or the beginning of one. Upper and lower case count in the names of rooms and keys
-alone, and digits are the number of something where there is one.
+An ACCOUNT is a number, an e-mail or a name; a WORKSPACE and a CHAT are a number or a name; a
+KEY is a name, an id or the beginning of one. Upper and lower case count in the names of rooms
+and keys alone, and digits are the number of something where there is one.
 
 A TIME of --since and --until is one of
 
@@ -77,7 +77,8 @@ escaped as \\n, \\t, \\x1b, a backslash as \\\\. With --json the result is one J
 is an array; a stream, and the results of --from, are a line of JSON each. Times are RFC 3339 in
 UTC in pipes and JSON: of rooms, whose interface counts in seconds, to the second, of team chat
 and of events with microseconds; the numbers of messages (seq) and events (offset) say what came
-first. What changes something prints "changed": true or false; to do again what is done is no error.
+first. What changes something prints "changed": true or false; to do again what is done is no
+error.
 
 An error is one line on stderr, and where there is something to try a second one:
 

@@ -158,6 +158,18 @@ def test_digits_are_a_number_or_else_a_name(town: Server) -> None:
     assert unknown.returncode == 3
 
 
+def test_nothing_is_nobody(town: Server) -> None:
+    """As where a script's variable is not set."""
+    for words, name in (
+        (("users", "erase", "", "--yes"), "ACCOUNT"),
+        (("workspaces", "rm", "", "--force"), "WORKSPACE"),
+        (("chats", "rm", ""), "CHAT"),
+        (("keys", "rm", ""), "KEY"),
+    ):
+        done = town.chatctl(*words)
+        assert (done.stderr, done.returncode) == (f"chatctl: {name} is empty\n", 2)
+
+
 def test_without_a_server_on_the_file(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         server.stop()
