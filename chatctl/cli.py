@@ -22,6 +22,7 @@ from chatctl.show.visible import json_text, visible
 # Objects. Most of what a command makes are the modules that it imports: none of it is garbage.
 COLLECT_AFTER = 50_000
 _A_SLIP = 0.65  # how alike two words are then
+_AS_NEAR = 0.2
 _WHERE = ("--port", "-p", "--host", "--listen", "--address")  # other servers' --bind
 _FOLLOW = ("-f", "--follow")
 # Options that one looks for at another place, and the command that has them.
@@ -31,7 +32,15 @@ _ELSEWHERE = {
     "chatctl events ls": (_FOLLOW, "chatctl events tail -f"),
     "chatctl callbacks ls": (_FOLLOW, "chatctl callbacks tail -f"),
 }
-_VERBS = {"list": "ls", "delete": "rm", "remove": "rm"}  # of other programs
+# Of other programs, and of our other nouns.
+_VERBS = {
+    "list": ("ls",),
+    "delete": ("rm", "erase"),
+    "remove": ("rm", "erase"),
+    "rm": ("erase",),
+    "add": ("create",),
+    "create": ("add",),
+}
 
 
 def main() -> NoReturn:
@@ -156,8 +165,10 @@ def _misused(error: TyperException) -> Failure:
         possible = re.findall(r"\w[\w-]*|--\w[\w-]*", several or meant)
         typed = str(getattr(error, "option_name", "")) or message.split("'")[1]
         near = _near(typed, possible)
+        if near and several:
+            return usage(message, f"{command} … {', '.join(near)}")
         if near:
-            return usage(message, f"{command} {'… ' if several else ''}{', '.join(near)}")
+            return usage(message, ", ".join(f"{command} {each}" for each in near))
     return usage(message, f"{command} --help")
 
 
@@ -175,8 +186,8 @@ def _elsewhere(message: str, command: str) -> str | None:
     word = found[1]
     paths = [path for path, _, _ in registry.commands()]
     if command != "chatctl":
-        ours = f"{command} {_VERBS.get(word)}"
-        return ours if ours in paths else None
+        ours = [f"{command} {each}" for each in _VERBS.get(word, ())]
+        return next((each for each in ours if each in paths), None)
     if word == "version":
         return "chatctl --version"
     verbs = [path for path in paths if path.split()[-1] == word]
@@ -196,6 +207,8 @@ def _near(typed: str, possible: list[str]) -> list[str]:
     word = typed.strip("-")
     ratios = {each: SequenceMatcher(None, word, each.strip("-")).ratio() for each in possible}
     near = [each for each in possible if ratios[each] >= _A_SLIP or each.startswith(typed)]
+    best = max(map(ratios.__getitem__, near), default=0)
+    near = [each for each in near if ratios[each] > best - _AS_NEAR]
     return sorted(near, key=lambda each: -ratios[each])
 
 
