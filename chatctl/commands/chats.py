@@ -71,15 +71,23 @@ def create(
         str | None, opt("--workspace", "Where it is; 0 unless given.", "WORKSPACE")
     ] = None,
 ) -> None:
-    """Make a chat for somebody and print its id."""
+    """Make a chat for somebody and print its id; of the Single that two have already, its."""
     body: Json = {"name": name, "type": kind}
+    before: list[Json] = []
     with connection.open(options, writes=True) as server:
         body["owner"] = team.find(server, team.ACCOUNT, owner)["id"]
         body["members"] = [team.find(server, team.ACCOUNT, each)["id"] for each in member or ()]
         if workspace is not None:
             body["workspace"] = team.find(server, team.WORKSPACE, workspace)["id"]
+        if kind == "Single":
+            before = team.listed(server, CHAT, {"user_id": body["owner"]})
         made = server.post(CHAT.path, body)
-    results.tell(options, {"changed": True, **made}, f"{made['name']} is chat {made['id']}")
+    changed = made["id"] not in [each["id"] for each in before]
+    already = "" if changed else " already"
+    said = f"{made['name']} is chat {made['id']}{already}"
+    results.tell(options, {"changed": changed, **made}, said)
+    if not {*body["members"]} <= {*made["chat_members"]}:
+        output.note(options, f"a {kind} has its owner alone until others join it")
 
 
 @verb("show", "chatctl chats show news", "chatctl chats show lunch --json", exits=(3, 4, 5))

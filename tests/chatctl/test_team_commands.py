@@ -101,6 +101,8 @@ def test_a_chat_is_passed_on_and_talked_in(town: Server) -> None:
         said(town, "users", "create", name, f"{name.lower()}@example.org")
     words = ("chats", "create", "pair", "--type", "Single", "--owner", "Cora", "--member", "Carl")
     chat = told(town, *words)["id"]
+    again = told(town, *words)
+    assert (again["id"], again["changed"]) == (chat, False)
     first = told(town, "say", f"chat:{chat}", "Hello", "both")
     second = told(town, "say", "chat:pair", "--as", "Cora", "Hello")
     assert (first["seq"], second["seq"]) == (1, 2)
@@ -148,6 +150,16 @@ def test_members_of_a_chat_have_names(town: Server) -> None:
     ]
     (listed,) = told(town, "chats", "ls", "--match", "named")
     assert listed["member_count"] == 2
+
+
+def test_whom_a_chat_does_not_take_in_is_told(town: Server) -> None:
+    for name in ("Pia", "Paul"):
+        said(town, "users", "create", name, f"{name.lower()}@example.org")
+    words = ("--type", "PublicChannel", "--owner", "Pia")
+    made = town.chatctl("chats", "create", "square", *words, "--member", "Paul")
+    assert made.stderr == "chatctl: a PublicChannel has its owner alone until others join it\n"
+    assert made.stdout.endswith("\tchanged\n")
+    assert town.chatctl("chats", "create", "plaza", *words, "--member", "Pia").stderr == ""
 
 
 def test_digits_are_a_number_or_else_a_name(town: Server) -> None:
