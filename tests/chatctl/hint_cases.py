@@ -49,6 +49,9 @@ TRIED = [
     _tried("SERVED=1 chatctl watch lobby --since 999 --count 1", "--since {}", "SERVED=1 chatctl watch lobby --since 0 --count 1"),
     _tried("SERVED=1 chatctl callbacks rm http://127.0.0.1:9/data", "DATA_CALLBACK_URL, which switches it off when it is not set; CALLBACK_SIGNING_SECRET", "SERVED=1 chatctl callbacks ls"),
     _tried("SERVED=1 chatctl watch gone", "chatctl watch {} --since 0, for what did", "SERVED=1 chatctl watch {id} --since 0 --count 1"),
+    # Of a receiver, whose port a server has: it would listen until it is stopped.
+    _tried("callbacks listen --fail 700", "--fail 500,500,200", "callbacks listen --port {port} --fail 500,500,200", ends=(5,)),
+    _tried("callbacks listen --delay 2h", "--delay 2s", "callbacks listen --port {port} --delay 2s", ends=(5,)),
     # Callbacks that nobody takes.
     _tried(f"{NOBODY} CALLBACK_MAX_RETRIES=0 chatctl sync push --kind data", "chatctl callbacks deliveries --status failed", f"{NOBODY} chatctl callbacks deliveries --status failed"),
     _tried(f"{NOBODY} chatctl sync push --kind data --timeout 1s", "chatctl callbacks deliveries --status pending, or a longer --timeout", f"{NOBODY} chatctl callbacks deliveries --status pending"),
@@ -185,6 +188,7 @@ TRIED = [
     _tried("db backup -", "chatctl db backup FILE", "db backup new"),
     _tried("db backup 'n o/'", "mkdir -m 700 'n o/'"),
     _tried("db backup good.db --keep 3", "chatctl db backup DIRECTORY --keep 3", "mkdir sub", "db backup sub --keep 3"),
+    _tried("db backup x.db --db sqlite:./wrong.db", "chatctl db check", "db check --db sqlite:./wrong.db", ends=(10,)),
     _tried("db backup good.db", "choose another name", "db backup new"),
     _tried("db backup x.db --db sqlite:./empty", "chatctl db migrate", "db migrate --db sqlite:./empty", "db backup x.db --db sqlite:./empty"),
     _tried("rooms ls --db sqlite:./empty", "chatctl db migrate", "db migrate --db sqlite:./empty", "rooms ls --db sqlite:./empty"),
@@ -253,7 +257,6 @@ SPOKEN = {
     "shlex.quote(name.strip())": "'lob by'",
 }
 # Hints whose error no line above can have, and why; where a test prints it, the test.
-_LISTENS = "a receiver listens until it is stopped"
 _REMOTE = "a server has to answer badly, or late: test_reaching.py, test_streams.py"
 _OVER_HTTP = "the command line refuses it before it asks a server"
 _HELD = "a server or another command has to hold the file: test_reaching.py, test_lock.py"
@@ -263,8 +266,6 @@ ELSEWHERE = {
     "'the same with CHATCTL_DEBUG=1 in the environment, and report what it prints'": (
         "a defect: test_commands.py"
     ),
-    "'--fail 500,500,200'": _LISTENS,
-    "'--delay 2s'": _LISTENS,
     "'chatctl callbacks listen --port 0, which takes a free one'": "test_callbacks_listen.py",
     "self._rest()": "it has to be stopped on its way: test_callbacks_recover.py",
     "'chatctl callbacks show DELIVERY, which has the whole answer'": "a receiver has to answer",
@@ -306,7 +307,6 @@ ELSEWHERE = {
     "\"pip install 'chatctl[yaml]', or write chatctl.toml: see config.example.toml\"": (
         "the library has to be missing: test_yaml_settings.py"
     ),
-    "'chatctl db check'": "a copy has to break a rule",
     "'end what reads it, then repeat this'": "another program has to read the file",
     "'use a new file'": "of versions never released: test_maintenance_migrate.py",
 }

@@ -67,6 +67,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(directory / "good.db", directory / "newer.db")
     with closing(sqlite3.connect(directory / "newer.db")) as db, db:
         db.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
+    shutil.copy(directory / "good.db", directory / "wrong.db")
+    with closing(sqlite3.connect(directory / "wrong.db")) as db, db:
+        db.execute("UPDATE conversation SET last_seq = last_seq + 5")
     whole = desk.path.read_bytes()
     (directory / "damaged.db").write_bytes(whole[:4096] + b"x" * (len(whole) - 4096))
     (directory / "ahead").write_text('{"after": 4000}')
@@ -127,9 +130,13 @@ def test_what_a_hint_says_works(place: Here, server: Server, case: Tried) -> Non
     said = places.completed(case.hint, shlex.split(case.typed), registry.first_words())
     assert re.fullmatch(_pattern(said, place), hint), hint
     id_said = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", done.stderr)
-    known = {"{dir}": str(place.directory), "{id}": id_said[0] if id_said else ""}
+    known = {
+        "{dir}": str(place.directory),
+        "{id}": id_said[0] if id_said else "",
+        "{port}": str(server.port),
+    }
     for each in case.follow:
-        line = re.sub("{dir}|{id}", lambda found: known[found[0]], each)
+        line = re.sub("{dir}|{id}|{port}", lambda found: known[found[0]], each)
         followed = _typed(place, line, server.url)
         assert followed.exit in case.ends, (line, followed)
     named = re.findall(r"chatctl \w[\w-]*|(?<!no )--\w[\w-]*", hint)
