@@ -167,3 +167,31 @@ def test_what_is_json_in_a_pipe_is_words_on_a_terminal(
     shown, _ = chatctl.on_terminal("status", **asked)
     assert "backlog            writer 0, followers audit 3\n" in shown
     assert 'backlog\t{"writer":0,' in chatctl("status", **asked).stdout
+
+
+def test_accounts_and_keys_fit_80_columns(chatctl: Chatctl, prepared: Prepared) -> None:
+    account = {
+        "id": 1, "fullname": "Cora Carlsson-Winterbottom", "email": "cora.carlsson@example.org",
+        "status": "Suspended", "role": "member", "workspace_id": 0, "last_seen": None,
+        "created_at": "2026-01-01T00:00:00.000000Z",
+    }  # fmt: skip
+    key = {
+        "key_id": "key_3f9a0c52d1e84b67", "name": "reports", "scopes": ["rooms:read", "metrics"],
+        "workspace": None, "created_at": 1, "expires_at": 2, "old_until": None,
+        "created_by": "uid:0",
+    }  # fmt: skip
+    prepared.answers["GET /management/users"] = Answer([account])
+    prepared.answers["GET /management/keys"] = Answer([key])
+    asked = {"CHATCTL_SERVER": prepared.url}
+    for noun, titles in (
+        ("users", "ID  NAME E-MAIL STATUS ROLE SEEN"),
+        ("keys", "ID NAME SCOPES WORKSPACE EXPIRES"),
+    ):
+        shown, _ = chatctl.on_terminal(noun, "ls", "--no-color", columns=80, **asked)
+        head, row = shown.splitlines()
+        assert head.split() == titles.split()
+        assert max(len(head), len(row)) <= 80
+    key["old_until"] = 3
+    prepared.answers["GET /management/keys"] = Answer([key])
+    shown, _ = chatctl.on_terminal("keys", "ls", "--no-color", columns=120, **asked)
+    assert "OLD UNTIL" in shown
