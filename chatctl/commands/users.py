@@ -37,7 +37,6 @@ _ERASED = output.columns(
     "workspaces workspaces number; sessions sessions number"
 )
 _WRITTEN = output.columns("file file id; lines lines number")
-_LINK = output.columns("url url id; code code id; expires_at expires time")
 AccountWord = Annotated[str, arg("ACCOUNT")]
 PasswordFile = Annotated[
     str | None, opt("--password-file", "The password is in it; - is stdin.", "FILE")
@@ -178,7 +177,7 @@ def reset_link(options: Options, account: AccountWord) -> None:
     with connection.open(options, writes=True) as server:
         found = team.find(server, ACCOUNT, account)
         made = server.post(team.path(ACCOUNT, found, "reset-link"))
-    output.record(options, _LINK, {"changed": True, "id": found["id"], **made})
+    results.link(options, {"changed": True, "id": found["id"], **made})
 
 
 @verb(

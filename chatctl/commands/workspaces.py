@@ -18,7 +18,6 @@ _LIST = output.columns(
 _MEMBERS = output.columns(
     "id ID number; fullname NAME; email E-MAIL id; role ROLE id; status STATUS id"
 )
-_INVITE = output.columns("url url id; code code id; expires_at expires time")
 WorkspaceWord = Annotated[str, arg("WORKSPACE")]
 
 
@@ -103,7 +102,7 @@ def invite(
     with connection.open(options, writes=True) as server:
         found = team.find(server, WORKSPACE, workspace)
         made = server.post(team.path(WORKSPACE, found, "invites"), body)
-    output.record(options, _INVITE, {"changed": True, **made})
+    results.link(options, {"changed": True, **made})
 
 
 @verb(

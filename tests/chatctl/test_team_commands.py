@@ -187,6 +187,8 @@ def test_without_a_server_on_the_file(tmp_path: Path) -> None:
         server.stop()
         made = told(server, "users", "create", "Fina", "fina@example.org")
         assert told(server, "users", "show", "fina@example.org")["id"] == made["id"]
+        for words in (("users", "reset-link", "Fina"), ("workspaces", "invite", "0")):
+            assert "put the server's address before the link" in server.chatctl(*words).stderr
         assert told(server, "users", "erase", "Fina", "--yes")["changed"] is True
         files = [each for each in tmp_path.glob("chat.db*") if each.is_file()]
         eventually(lambda: not any(b"fina@example" in each.read_bytes() for each in files))
