@@ -22,7 +22,7 @@ _LIST = output.columns(
 )
 # What a person reads, and the last while an old key still opens.
 _READ = output.columns(
-    "key_id ID id; name NAME; scopes SCOPES; workspace WORKSPACE number; expires_at EXPIRES time; "
+    "id ID id; name NAME; scopes SCOPES; workspace WORKSPACE number; expires_at EXPIRES time; "
     "old_until OLD UNTIL time"
 )
 _PREFIX = "key_"
