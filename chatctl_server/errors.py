@@ -80,7 +80,7 @@ class InvalidCredentials(ChatctlError):
     code, status, title = "invalid_credentials", 403, "Invalid credentials"
 
 
-class AccountSuspended(ChatctlError):
+class AccountIsSuspended(ChatctlError):
     code, status, title = "account_suspended", 403, "Account is suspended"
 
 

@@ -74,7 +74,7 @@ class LogLine(msgspec.Struct, omit_defaults=True):
     traceback: list[str]
 
 
-class Handler(logging.Handler):
+class LogHandler(logging.Handler):
     """Never raises: a full disk or a closed terminal costs log lines, not the call that logs."""
 
     def __init__(
@@ -234,9 +234,9 @@ def configure(
     stream = stream if stream is not None else sys.stderr
     form = format if format != "auto" else ("text" if _is_terminal(stream) else "json")
     root = logging.getLogger()
-    for old in [one for one in root.handlers if isinstance(one, Handler)]:
+    for old in [one for one in root.handlers if isinstance(one, LogHandler)]:
         root.removeHandler(old)
-    root.addHandler(Handler(form, stream, color, Masker(secrets)))
+    root.addHandler(LogHandler(form, stream, color, Masker(secrets)))
     logging.captureWarnings(True)
     _set_levels(*_parse_level(level))
 
@@ -244,7 +244,7 @@ def configure(
 def add_secret(secret: str) -> None:
     """From here on it is masked, too: a key that is generated after ``configure``."""
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, Handler):
+        if isinstance(handler, LogHandler):
             handler.add_secret(secret)
 
 

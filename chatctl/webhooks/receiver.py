@@ -67,7 +67,7 @@ class ReceiverServer:
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         garbage = self._listening.garbage
 
-        class Protocol(HttpToolsProtocol):
+        class ReceiverProtocol(HttpToolsProtocol):
             def data_received(self, data: bytes) -> None:
                 self.newest = data
                 super().data_received(data)
@@ -79,7 +79,7 @@ class ReceiverServer:
         config = uvicorn.Config(
             self._respond,
             interface="asgi3",
-            http=Protocol,
+            http=ReceiverProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

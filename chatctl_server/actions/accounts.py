@@ -13,7 +13,7 @@ from chatctl_server.storage.accounts import Account
 from chatctl_server.storage.transaction import Tx
 
 
-class Changes(msgspec.Struct, frozen=True):
+class AccountChanges(msgspec.Struct, frozen=True):
     """What is unset stays."""
 
     fullname: str | UnsetType = UNSET
@@ -43,7 +43,9 @@ def _check_free(tx: Tx, email: str, account: int | None) -> None:
         raise errors.EmailTaken(f"User with email {email} already exists", field="email")
 
 
-def change(tx: Tx, actor: events.Actor, account: int, changes: Changes) -> events.Event | None:
+def change(
+    tx: Tx, actor: events.Actor, account: int, changes: AccountChanges
+) -> events.Event | None:
     """None when it is so already. Raises AccountNotFound, InvalidInput, BadText, or EmailTaken."""
     account_status.check_there(tx, account)
     found = accounts.get(tx.db, account)

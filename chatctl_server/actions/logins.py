@@ -22,7 +22,7 @@ FORGOTTEN_AFTER = 24 * 3600 * SECOND
 A_STEP = 500
 
 
-class SignedIn(NamedTuple):
+class IssuedTokens(NamedTuple):
     """``refresh_token``: the one that counts from now on."""
 
     profile: Profile
@@ -32,9 +32,9 @@ class SignedIn(NamedTuple):
 
 def start(
     tx: Tx, actor: events.Actor, account: int, password_hash: str, user_agent: str | None
-) -> SignedIn:
-    """``password_hash``: of the password that was shown. Raises AccountNotFound, AccountSuspended,
-    or InvalidCredentials when it was changed while that was checked."""
+) -> IssuedTokens:
+    """``password_hash``: of the password that was shown. Raises AccountNotFound,
+    AccountIsSuspended, or InvalidCredentials when it was changed while that was checked."""
     found = _active(tx, account)
     check_password(tx, account, password_hash)
     token = codes.new()
@@ -53,7 +53,7 @@ def start(
     )
     logins.add(tx.db, login)
     tx.record(account_events.SignedIn(account, login.id), actor)
-    return SignedIn(found, login.id, token)
+    return IssuedTokens(found, login.id, token)
 
 
 def check_password(tx: Tx, account: int, password_hash: str) -> None:
@@ -63,10 +63,10 @@ def check_password(tx: Tx, account: int, password_hash: str) -> None:
         raise errors.InvalidCredentials("Invalid credentials")
 
 
-def refresh(tx: Tx, actor: events.Actor, token: str, tokens: RefreshTokens) -> SignedIn | None:
+def refresh(tx: Tx, actor: events.Actor, token: str, tokens: RefreshTokens) -> IssuedTokens | None:
     """A new token for this one. The token before it is answered with the same new one for 5 s;
     later, as any that was rotated, it ends the session: somebody has stolen one of the two. None
-    then: an error would undo that. Raises Unauthorized, or AccountSuspended: whoever is suspended
+    then: an error would undo that. Raises Unauthorized, or AccountIsSuspended: whoever is suspended
     is told so, though their sessions are over."""
     hashed = codes.hashed(token)
     login = logins.by_token(tx.db, hashed)
@@ -76,11 +76,11 @@ def refresh(tx: Tx, actor: events.Actor, token: str, tokens: RefreshTokens) -> S
     if login.ended_at is not None or login.expires_at <= tx.now:
         raise errors.Unauthorized(INVALID)
     if hashed == login.refresh:
-        return SignedIn(profile, login.id, _rotate(tx, actor, login, token, tokens))
+        return IssuedTokens(profile, login.id, _rotate(tx, actor, login, token, tokens))
     if hashed == login.previous and _is_in_grace(login, tx.now):
         successor = tokens.find_successor(token, login.refresh)
         if successor is not None:
-            return SignedIn(profile, login.id, successor)
+            return IssuedTokens(profile, login.id, successor)
     _end(tx, actor, login.account, [login], "reused")
     return None
 
@@ -106,7 +106,7 @@ def _rotate(tx: Tx, actor: events.Actor, login: Login, token: str, tokens: Refre
 def _active(tx: Tx, account: int) -> Profile:
     found = accounts.get(tx.db, account)
     if found.status != "active":
-        raise errors.AccountSuspended("The account is suspended")
+        raise errors.AccountIsSuspended("The account is suspended")
     return accounts.profile(tx.db, account, found.home)
 
 

@@ -30,7 +30,7 @@ def create(tx: Tx, actor: events.Actor, wanted: NewAccount) -> int:
 
 
 def change(
-    tx: Tx, actor: events.Actor, account: int, changes: accounts.Changes, status: str | None
+    tx: Tx, actor: events.Actor, account: int, changes: accounts.AccountChanges, status: str | None
 ) -> None:
     """``status``: ``suspended``, ``active``, or None for what it is. Raises what
     ``accounts.change`` raises."""

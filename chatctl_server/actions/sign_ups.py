@@ -15,7 +15,7 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
 
 
-class SignUp(msgspec.Struct, frozen=True):
+class Registration(msgspec.Struct, frozen=True):
     """``is_open``: whether anybody may sign up (OPEN_SIGNUP). A name or an invite is not there
     where it is None; an invite decides before a name."""
 
@@ -34,7 +34,7 @@ class Place(msgspec.Struct, frozen=True):
     invite: invites.Invite | None = None
 
 
-def check(db: Database, wanted: SignUp, now: int) -> Place:
+def check(db: Database, wanted: Registration, now: int) -> Place:
     """Where it leads to: asked before the password is hashed, and again by the action. Raises what
     the action raises."""
     rules.check_fullname(wanted.fullname)
@@ -45,13 +45,13 @@ def check(db: Database, wanted: SignUp, now: int) -> Place:
     return place
 
 
-def _by_invite(db: Database, wanted: SignUp, now: int) -> Place:
+def _by_invite(db: Database, wanted: Registration, now: int) -> Place:
     invite = invite_actions.find(db, wanted.invite_code or "", now, "invite_code")
     invite_actions.check_email(invite, wanted.email.strip())
     return Place(invite.ref, invite.role, invite)
 
 
-def _by_name(db: Database, wanted: SignUp) -> Place:
+def _by_name(db: Database, wanted: Registration) -> Place:
     if not wanted.is_open:
         raise errors.InviteRequired("Sign-up is by invite (OPEN_SIGNUP)", field="invite_code")
     if wanted.workspace is None:
@@ -70,8 +70,8 @@ def _by_name(db: Database, wanted: SignUp) -> Place:
 
 
 def sign_up(
-    tx: Tx, actor: events.Actor, wanted: SignUp, password_hash: str, user_agent: str | None
-) -> logins.SignedIn:
+    tx: Tx, actor: events.Actor, wanted: Registration, password_hash: str, user_agent: str | None
+) -> logins.IssuedTokens:
     """And the first sign-in. Raises InvalidInput, BadText, EmailTaken, InviteRequired, NotAllowed
     for an invite of somebody else, or CodeNotFound."""
     place = check(tx.db, wanted, tx.now)

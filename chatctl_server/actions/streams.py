@@ -2,11 +2,11 @@
 
 from chatctl_server import errors
 from chatctl_server.storage import last_seen, missed_events
-from chatctl_server.storage.missed_events import Listening
+from chatctl_server.storage.missed_events import Subscriptions
 from chatctl_server.storage.transaction import Tx
 
 
-def begin(tx: Tx, account: int, is_seen: bool) -> Listening:
+def begin(tx: Tx, account: int, is_seen: bool) -> Subscriptions:
     """What the stream hears of at this point of the log, neither earlier nor later: in the writer,
     nothing comes between. Raises TokenRevoked for an account that may not sign in."""
     found = missed_events.listening(tx.db, account)

@@ -10,7 +10,7 @@ import msgspec
 
 from chatctl_server.domain import account_events, events
 from chatctl_server.storage import whereabouts
-from chatctl_server.storage.log import Wanted
+from chatctl_server.storage.log import EventFilter
 from chatctl_server.storage.store import Store
 from chatctl_server.storage.whereabouts import Whereabouts
 from chatctl_server.views.events import event_object, line_of
@@ -148,7 +148,7 @@ class NewestEvents:
     """What a stream wants of the tail. ``types``: those that fit its pattern; None for all."""
 
     def __init__(
-        self, tail: LogTail, store: Store, wanted: Wanted, types: frozenset[str] | None
+        self, tail: LogTail, store: Store, wanted: EventFilter, types: frozenset[str] | None
     ) -> None:
         self.tail = tail
         self._store = store

@@ -42,7 +42,7 @@ class NamedMessages(NamedTuple):
     reached: int | None
 
 
-class Membership(NamedTuple):
+class WorkspaceStay(NamedTuple):
     ref: WorkspaceRef
     is_owner: int
 
@@ -66,9 +66,11 @@ def count_chats(db: Database, account: int) -> int:
     return int(_CHATS.value(db, user_id=accounts.user_id(account)))
 
 
-def memberships(db: Database, account: int) -> list[Membership]:
+def memberships(db: Database, account: int) -> list[WorkspaceStay]:
     rows = _WORKSPACES.rows(db, account=account)
-    return [Membership(WorkspaceRef(number, scope), is_owner) for number, scope, is_owner in rows]
+    return [
+        WorkspaceStay(WorkspaceRef(number, scope), is_owner) for number, scope, is_owner in rows
+    ]
 
 
 def heir(db: Database, ref: WorkspaceRef, account: int) -> int | None:

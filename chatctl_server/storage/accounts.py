@@ -27,7 +27,7 @@ class Account(msgspec.Struct, frozen=True):
     updated_at: int
 
 
-class Wanted(NamedTuple):
+class AccountFilter(NamedTuple):
     """Whose name or e-mail has ``text`` in it, in that workspace; None means anything. Erased ones
     are wanted by their status alone."""
 
@@ -99,7 +99,7 @@ def profiles(db: Database, workspace: WorkspaceRef) -> list[Profile]:
     return [Profile(Account(*row[:-3]), number, *row[-3:]) for row in rows]
 
 
-def find(db: Database, wanted: Wanted, after: int, limit: int) -> list[Profile]:
+def find(db: Database, wanted: AccountFilter, after: int, limit: int) -> list[Profile]:
     """Of any workspace, by their ids: those above that one."""
     rows = _FOUND.rows(db, after=after, limit=limit, **wanted._asdict())
     return [Profile(Account(*row[:-4]), row[-1], *row[-4:-1]) for row in rows]

@@ -95,7 +95,7 @@ def public(db: Database, workspace: WorkspaceRef, account: int) -> list[ListedCh
     return [_listed(row) for row in rows]
 
 
-class Wanted(NamedTuple):
+class ChatFilter(NamedTuple):
     """Of that workspace, with that user in it, with that text in its name; None means any."""
 
     workspace: int | None
@@ -104,7 +104,7 @@ class Wanted(NamedTuple):
 
 
 def everywhere(
-    db: Database, wanted: Wanted, after: int, limit: int
+    db: Database, wanted: ChatFilter, after: int, limit: int
 ) -> list[tuple[ListedChat, int]]:
     """For operators: with their workspaces, by their ids, those above that one."""
     rows = _EVERYWHERE.rows(db, after=after, limit=limit, **wanted._asdict())

@@ -39,7 +39,7 @@ class Edit(NamedTuple):
     edited_at: int
 
 
-class Receipt(NamedTuple):
+class ReadReceipt(NamedTuple):
     user_id: str
     read_at: int
 
@@ -117,7 +117,7 @@ def find_any(db: Database, message_id: int, workspace: int | None) -> ChatRef:
         raise not_found(message_id) from None
 
 
-class Wanted(NamedTuple):
+class ChatMessageFilter(NamedTuple):
     """Of that workspace, from that user, with that text in it; None means any."""
 
     workspace: int | None
@@ -126,7 +126,7 @@ class Wanted(NamedTuple):
 
 
 def newest(
-    db: Database, wanted: Wanted, before_id: int, limit: int
+    db: Database, wanted: ChatMessageFilter, before_id: int, limit: int
 ) -> tuple[list[MessageState], int | None]:
     """For operators: of all open chats, newest first; and where to go on, None where there are no
     older ones. Looks at 100,000 messages."""
@@ -199,9 +199,11 @@ def edits(db: Database, ref: ChatRef, message_id: int) -> list[Edit]:
     return [Edit(*row) for row in _EDITS.rows(db, message=message_id, conversation=ref.id)]
 
 
-def receipts(db: Database, ref: ChatRef, message_id: int) -> list[Receipt]:
+def receipts(db: Database, ref: ChatRef, message_id: int) -> list[ReadReceipt]:
     """Of the chat's members but for its sender, in the order in which they have read it."""
-    return [Receipt(*row) for row in _RECEIPTS.rows(db, message=message_id, conversation=ref.id)]
+    return [
+        ReadReceipt(*row) for row in _RECEIPTS.rows(db, message=message_id, conversation=ref.id)
+    ]
 
 
 def last_read(db: Database, ref: ChatRef, user_id: str) -> int:

@@ -26,7 +26,7 @@ class FoundChat(NamedTuple):
     role: Role | None
 
 
-class Member(NamedTuple):
+class ListedMember(NamedTuple):
     """``joined_at`` in microseconds."""
 
     user_id: str
@@ -126,9 +126,9 @@ def get(db: Database, ref: ChatRef) -> ChatSnapshot:
     )
 
 
-def members(db: Database, ref: ChatRef) -> list[Member]:
+def members(db: Database, ref: ChatRef) -> list[ListedMember]:
     """In the order in which they came."""
-    return [Member(*row) for row in _MEMBERS.rows(db, chat=ref.id)]
+    return [ListedMember(*row) for row in _MEMBERS.rows(db, chat=ref.id)]
 
 
 def owner(db: Database, ref: ChatRef) -> int:

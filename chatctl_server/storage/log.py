@@ -64,7 +64,7 @@ _OF_ACCOUNT = Query("""SELECT id, type, payload FROM event INDEXED BY event_acco
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class EventFilter(msgspec.Struct, frozen=True):
     """What is asked of the log; None means anything. ``type_glob`` is as in a shell."""
 
     type_glob: str | None = None
@@ -105,14 +105,14 @@ def one(db: Database, offset: int) -> events.Event | None:
 
 
 def find_after(
-    db: Database, wanted: Wanted, offset: int, limit: int, until: int = END
+    db: Database, wanted: EventFilter, offset: int, limit: int, until: int = END
 ) -> list[events.Event]:
     asked = msgspec.structs.asdict(wanted)
     return _events(_FOUND.rows(db, after=offset, until=until, limit=limit, **asked))
 
 
 def find_last(
-    db: Database, wanted: Wanted, offset: int, limit: int, until: int = END
+    db: Database, wanted: EventFilter, offset: int, limit: int, until: int = END
 ) -> list[events.Event]:
     """The newest ``limit`` of those above the offset, oldest first."""
     asked = msgspec.structs.asdict(wanted)

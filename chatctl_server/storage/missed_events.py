@@ -57,7 +57,7 @@ _WORKSPACES = Query("""SELECT w.scope, w.id FROM workspace_member m
 _HOME = Query("SELECT home FROM account WHERE id = :account AND status = 'active'")
 
 
-class Listening(NamedTuple):
+class Subscriptions(NamedTuple):
     """``home`` and what ``workspaces`` have by their scopes are numbers of workspaces."""
 
     home: int | None
@@ -84,14 +84,14 @@ class MissedPage(msgspec.Struct, frozen=True):
 _chat = msgspec.json.Decoder(ChatSnapshot).decode
 
 
-def listening(db: Database, account: int) -> Listening | None:
+def listening(db: Database, account: int) -> Subscriptions | None:
     """None for an account that may not sign in."""
     home = _HOME.row(db, account=account)
     if home is None:
         return None
     rows = _CHATS.rows(db, account=account, user_id=accounts.user_id(account))
     workspaces: dict[int, int] = dict(_WORKSPACES.rows(db, account=account))
-    return Listening(home[0], workspaces, [ChatRef(*row) for row in rows])
+    return Subscriptions(home[0], workspaces, [ChatRef(*row) for row in rows])
 
 
 def count(db: Database, account: int, after: int, until: int, limit: int) -> int:

@@ -77,7 +77,7 @@ def log() -> Iterator[Callable[..., Lines]]:
     yield configure
     logging.captureWarnings(False)
     root.setLevel(level)
-    root.handlers[:] = [one for one in root.handlers if not isinstance(one, logs.Handler)]
+    root.handlers[:] = [one for one in root.handlers if not isinstance(one, logs.LogHandler)]
     for name, logger in logging.Logger.manager.loggerDict.items():
         if isinstance(logger, logging.Logger):
             logger.setLevel(levels.get(name, logging.NOTSET))

@@ -252,10 +252,10 @@ def newest(database: Path) -> int:
         return found
 
 
-def _sign_in(town: Town, person: Person) -> logins.SignedIn:
+def _sign_in(town: Town, person: Person) -> logins.IssuedTokens:
     """By a password that nobody has."""
     town.scene.run(lambda tx, _: passwords.save(tx.db, person.id, HASH))
-    signed_in: logins.SignedIn = town.scene.run(logins.start, person.id, HASH, "browser")
+    signed_in: logins.IssuedTokens = town.scene.run(logins.start, person.id, HASH, "browser")
     return signed_in
 
 

@@ -35,7 +35,7 @@ from chatctl_server.storage import (
     rooms,
     whereabouts,
 )
-from chatctl_server.storage.log import Wanted
+from chatctl_server.storage.log import EventFilter
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import fields
 from chatctl_server.views.events import EventObject, event_object, line_of
@@ -191,7 +191,7 @@ class Events(Controller):
 
 async def _follow(
     context: Context,
-    wanted: Wanted,
+    wanted: EventFilter,
     position: int,
     first: list[EventObject],
     seen: int,
@@ -248,7 +248,7 @@ def _until(db: Database, until: str | None, until_time: int | None) -> int:
 class _Start(NamedTuple):
     """``types``: those that are wanted; None for all."""
 
-    wanted: Wanted
+    wanted: EventFilter
     position: int
     first: list[EventObject]
     types: frozenset[str] | None
@@ -265,7 +265,7 @@ def _start(db: Database, asked: EventQuery, tail: int) -> _Start:
     return _Start(wanted, newest, _objects(db, found), types)
 
 
-def _following(db: Database, wanted: Wanted, position: int) -> Part:
+def _following(db: Database, wanted: EventFilter, position: int) -> Part:
     newest = log.newest_offset(db)
     end = max(position, min(newest, position + log.SCAN))
     found = log.find_after(db, wanted, position, STREAM_PAGE, end)
@@ -273,11 +273,11 @@ def _following(db: Database, wanted: Wanted, position: int) -> Part:
     return Part(_lines(_objects(db, found)), reached, reached < newest)
 
 
-def _wanted(db: Database, asked: EventQuery) -> Wanted:
+def _wanted(db: Database, asked: EventQuery) -> EventFilter:
     conversation = None if asked.room is None else rooms.find_ref(db, asked.room, "room").id
     if asked.chat is not None:
         conversation = chats.find_any(db, asked.chat, None).ref.id
-    return Wanted(asked.type_glob, conversation, asked.actor, asked.scope)
+    return EventFilter(asked.type_glob, conversation, asked.actor, asked.scope)
 
 
 def _position(db: Database, asked: EventQuery) -> int:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from litestar import Response
 
 from chatctl_server import errors
-from chatctl_server.actions.logins import SignedIn
+from chatctl_server.actions.logins import IssuedTokens
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.team import cookies
@@ -39,7 +39,7 @@ async def check_password(context: Context, email: str, password: str, address: s
 
 
 def answer(
-    request: AnyRequest, context: Context, signed_in: SignedIn, status: int
+    request: AnyRequest, context: Context, signed_in: IssuedTokens, status: int
 ) -> Response[views.Tokens]:
     """Both tokens and, for a page, the cookie."""
     profile = signed_in.profile

@@ -86,7 +86,7 @@ TEAM = Face(
     "team",
     credentials=ACCOUNT,
     parts={
-        "/api/users": lazily(__package__, "user_routes:Users"),
+        "/api/users": lazily(__package__, "user_routes:WorkspaceUsers"),
         "/api/workspaces": lazily(
             __package__,
             "workspace_routes:Workspaces",
@@ -101,7 +101,7 @@ TEAM = Face(
         "/api/messages": lazily(
             __package__,
             "message_routes:OneMessage",
-            "reaction_routes:Reactions",
+            "reaction_routes:ReactionsAndPins",
             "read_routes:list_receipts",
         ),
         "/api/unread-counts": lazily(__package__, "read_routes:count_unread"),

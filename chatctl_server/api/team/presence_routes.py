@@ -25,7 +25,7 @@ UserIds = Annotated[
 ]
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class SetPresence(msgspec.Struct, frozen=True):
     status: Annotated[
         Literal["online", "away", "busy", "offline"],
         means("What I want to be seen as, as long as I have a stream", "busy"),
@@ -43,7 +43,9 @@ class Wanted(msgspec.Struct, frozen=True):
         "refuses": (errors.InvalidInput, errors.TooLarge),
     },
 )
-async def set_presence(request: AnyRequest, context: GivenContext, data: JSONBody[Wanted]) -> None:
+async def set_presence(
+    request: AnyRequest, context: GivenContext, data: JSONBody[SetPresence]
+) -> None:
     """It holds until the server stops; without a stream one is offline whatever it is."""
     signals.choose_presence(context, account_of(request.scope), data.status)
 

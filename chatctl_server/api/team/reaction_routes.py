@@ -26,7 +26,7 @@ Emoji = Annotated[
 ]
 
 
-class Reactions(Controller):
+class ReactionsAndPins(Controller):
     path = "/api/messages/{message_id:int}"
     tags = ("chat-messages",)
 

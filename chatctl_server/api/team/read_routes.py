@@ -16,7 +16,7 @@ from chatctl_server.api.team.face import account_of
 from chatctl_server.api.team.paths import of_chat
 from chatctl_server.api.team.workspace_of import AskedWorkspace
 from chatctl_server.storage import chat_messages, chats
-from chatctl_server.storage.chat_messages import Receipt
+from chatctl_server.storage.chat_messages import ReadReceipt
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import fields
@@ -86,6 +86,6 @@ async def count_unread(
     return [UnreadEntry(*msgspec.structs.astuple(each)) for each in found]
 
 
-def _receipts(db: Database, account: int, message_id: int) -> list[Receipt]:
+def _receipts(db: Database, account: int, message_id: int) -> list[ReadReceipt]:
     chat = chat_messages.find(db, account, message_id)
     return chat_messages.receipts(db, chat, message_id)

@@ -11,7 +11,7 @@ from chatctl_server.api import caller, problems
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.team import cookies, credentials
-from chatctl_server.api.team.account_bodies import Message, Refresh, ResetPassword, SignIn, SignUp
+from chatctl_server.api.team.account_bodies import Refresh, ResetPassword, SignedOut, SignIn, SignUp
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain import codes, events, times
 from chatctl_server.storage import reset_links
@@ -21,7 +21,7 @@ JWT_DOTS = 2
 NONE = "No refresh token provided"  # older clients match it
 REFUSED_SIGN_INS = (
     errors.InvalidCredentials,
-    errors.AccountSuspended,
+    errors.AccountIsSuspended,
     errors.Throttled,
     errors.Busy,
 )
@@ -54,7 +54,7 @@ async def sign_up(
     they come as a member, into others by invite: 403. Without a name it is workspace 0, whose first
     account owns it. An invite decides before a name. With `OPEN_SIGNUP=false`, only by invite."""
     settings = context.settings
-    wanted = sign_ups.SignUp(
+    wanted = sign_ups.Registration(
         data.fullname, data.email, data.workspace, data.invite_code, settings.open_signup
     )
     rules.check_password(data.password, settings.password_min_bytes)
@@ -73,7 +73,7 @@ async def sign_up(
     response_description="Signed in; the cookie has the refresh token, too",
     opt={
         "asks_store": True,
-        "refuses": (errors.InvalidCredentials, errors.AccountSuspended, errors.Throttled),
+        "refuses": (errors.InvalidCredentials, errors.AccountIsSuspended, errors.Throttled),
     },
 )
 async def sign_in(
@@ -91,7 +91,7 @@ async def sign_in(
     return credentials.answer(request, context, signed_in, 200)
 
 
-async def _sign_in(request: AnyRequest, context: Context, data: SignIn) -> logins.SignedIn:
+async def _sign_in(request: AnyRequest, context: Context, data: SignIn) -> logins.IssuedTokens:
     address = caller.of(request.scope).address
     shown = await credentials.check_password(context, data.email, data.password, address)
     actor = events.Actor(rules.user_id(shown.account), "password", address or None)
@@ -106,7 +106,7 @@ async def _sign_in(request: AnyRequest, context: Context, data: SignIn) -> login
     summary="Get the next pair of tokens",
     response_description="New tokens; the refresh token that was sent counts no more",
     request_class=OptionalBody,
-    opt={"asks_store": True, "refuses": (errors.Unauthorized, errors.AccountSuspended)},
+    opt={"asks_store": True, "refuses": (errors.Unauthorized, errors.AccountIsSuspended)},
 )
 async def refresh(
     request: AnyRequest, context: GivenContext, data: JSONBody[Refresh | None] = None
@@ -123,7 +123,9 @@ async def refresh(
     return credentials.answer(request, context, signed_in, 200)
 
 
-async def _refresh(request: AnyRequest, context: Context, data: Refresh | None) -> logins.SignedIn:
+async def _refresh(
+    request: AnyRequest, context: Context, data: Refresh | None
+) -> logins.IssuedTokens:
     token = _refresh_token(request, context, data)
     if token is None or not codes.is_one(token):
         raise errors.Unauthorized(NONE if token is None else logins.INVALID)
@@ -151,7 +153,7 @@ def _refresh_token(request: AnyRequest, context: Context, data: Refresh | None) 
     response_description="The session is over; the cookie is cleared",
     opt={"asks_store": True, "refuses": (errors.Unauthorized,)},
 )
-async def logout(request: AnyRequest, context: GivenContext) -> Response[Message]:
+async def logout(request: AnyRequest, context: GivenContext) -> Response[SignedOut]:
     """The session of the access token or refresh token in `Authorization: Bearer`, an access token
     that is over counts, too; without one that of the cookie. Its tokens count no more, and its live
     streams end. To a session that has ended, and to a refresh token that was used, the answer is
@@ -168,7 +170,7 @@ async def logout(request: AnyRequest, context: GivenContext) -> Response[Message
     response_description="All sessions of the user are over; the cookie is cleared",
     opt={"asks_store": True, "refuses": (errors.Unauthorized,)},
 )
-async def logout_all(request: AnyRequest, context: GivenContext) -> Response[Message]:
+async def logout_all(request: AnyRequest, context: GivenContext) -> Response[SignedOut]:
     """As `/api/logout`, of all the user's sessions."""
     await _sign_out(request, context, everywhere=True)
     return _signed_out(request, context, "Logged out from all sessions successfully")
@@ -187,8 +189,8 @@ async def _sign_out(request: AnyRequest, context: Context, *, everywhere: bool) 
     await context.store.write(end, _actor(request, "sign-out"), login_id, token)
 
 
-def _signed_out(request: AnyRequest, context: Context, sentence: str) -> Response[Message]:
-    return Response(Message(sentence), headers=cookies.clearing(request, context.settings))
+def _signed_out(request: AnyRequest, context: Context, sentence: str) -> Response[SignedOut]:
+    return Response(SignedOut(sentence), headers=cookies.clearing(request, context.settings))
 
 
 @post(

@@ -18,7 +18,7 @@ from chatctl_server.api.team.stream_access import Admitted
 from chatctl_server.domain import close_codes, times, token_bucket
 from chatctl_server.live.account_streams import AccountStream
 from chatctl_server.live.subscriber import Subscriber
-from chatctl_server.storage.missed_events import Listening
+from chatctl_server.storage.missed_events import Subscriptions
 from chatctl_server.views.team import events as views
 from chatctl_server.views.team.events import Told
 
@@ -101,7 +101,7 @@ class TeamStream(AccountStream):
         if self._is_gone or self.subscriber.is_finished:
             return
         try:
-            if not isinstance(outcome, Listening):
+            if not isinstance(outcome, Subscriptions):
                 assert isinstance(outcome, BaseException)
                 raise outcome
             self._context.logins.check(self._admitted.token)
@@ -120,7 +120,7 @@ class TeamStream(AccountStream):
                 code = close_codes.INTERNAL_ERROR
         self.subscriber.finish(code)
 
-    def _enter(self, found: Listening) -> None:
+    def _enter(self, found: Subscriptions) -> None:
         subscriber, now = self.subscriber, self._context.hub.published
         self.workspaces, self._home = found.workspaces, found.home
         told = views.connection_confirmed(found.home, self.account, len(found.chats), now)

@@ -22,7 +22,7 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.views.team import accounts as views
 
 
-class Users(Controller):
+class WorkspaceUsers(Controller):
     path = "/api/users"
     tags = ("accounts",)
 
@@ -66,7 +66,7 @@ class Users(Controller):
     ) -> views.User:
         """What is left out stays; an `avatar` that is null is taken away."""
         account = account_of(request.scope)
-        changes = actions.Changes(fullname=data.fullname, avatar=data.avatar)
+        changes = actions.AccountChanges(fullname=data.fullname, avatar=data.avatar)
         actor = caller.of(request.scope).actor()
         await context.store.write(actions.change, actor, account, changes)
         found = await context.store.read_live(_profile, account, None)
@@ -102,7 +102,7 @@ class Users(Controller):
     )
     async def list_sessions(
         self, request: AnyRequest, context: GivenContext
-    ) -> list[views.Session]:
+    ) -> list[views.LoginSession]:
         """Where one is signed in, and since when."""
         who = caller.of(request.scope)
         found = await context.store.read(logins.open_of, who.account, times.now())

@@ -63,7 +63,7 @@ class Tokens(msgspec.Struct, frozen=True):
     user: Annotated[User, means("Who has signed in")]
 
 
-class Session(msgspec.Struct, frozen=True):
+class LoginSession(msgspec.Struct, frozen=True):
     """A login session; ``is_current``: it is that of the token that asked."""
 
     sid: SessionId
@@ -77,8 +77,8 @@ class Session(msgspec.Struct, frozen=True):
     is_current: Annotated[bool, means("Whether it is the one that asks", True)]
 
 
-def session(login: Login, current: str) -> Session:
-    return Session(
+def session(login: Login, current: str) -> LoginSession:
+    return LoginSession(
         sid=login.id,
         user_agent=login.user_agent,
         address=login.address,

@@ -8,7 +8,7 @@ from chatctl_server.domain import accounts, chats, times
 from chatctl_server.domain.chat_events import ChatSnapshot, Notify
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import chat_lists
-from chatctl_server.storage.chats import Member, Preferences
+from chatctl_server.storage.chats import ListedMember, Preferences
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
 from chatctl_server.views.team.fields import AccountId, ChatId
@@ -39,7 +39,7 @@ class Chat(msgspec.Struct, frozen=True):
     updated_at: fields.At
 
 
-class LastMessage(msgspec.Struct, frozen=True):
+class LastMessageObject(msgspec.Struct, frozen=True):
     id: fields.MessageId
     content: fields.Content
     sender_name: Annotated[str, means("Who wrote it, as they were called then", "Anna")]
@@ -51,7 +51,8 @@ class ChatItem(Chat, frozen=True):
     """In a list. Nobody is told what was said in a chat that they are not in."""
 
     last_message: Annotated[
-        LastMessage | None, means("The newest message that is not deleted; null: there is none")
+        LastMessageObject | None,
+        means("The newest message that is not deleted; null: there is none"),
     ]
     unread_count: Annotated[int, means("Messages of others behind the last one read", 0)]
     mention_count: Annotated[int, means("Those of them that mention the caller", 0)]
@@ -131,7 +132,7 @@ def _item(
     found: chat_lists.ListedChat,
     workspace: int,
     account: int,
-    last_message: LastMessage | None,
+    last_message: LastMessageObject | None,
     unread_count: int,
     mention_count: int,
 ) -> ChatItem:
@@ -155,12 +156,12 @@ def _item(
     )
 
 
-def _last_message(row: chat_lists.LastMessage) -> LastMessage:
+def _last_message(row: chat_lists.LastMessage) -> LastMessageObject:
     created_at = times.rfc3339(row.created_at)
-    return LastMessage(row.id, row.content, row.sender_name, created_at, bool(row.has_files))
+    return LastMessageObject(row.id, row.content, row.sender_name, created_at, bool(row.has_files))
 
 
-def member(chat_id: int, found: Member) -> ChatMember:
+def member(chat_id: int, found: ListedMember) -> ChatMember:
     joined_at = times.rfc3339(found.joined_at)
     account = accounts.account_id(found.user_id)
     return ChatMember(chat_id, account, found.role, joined_at, joined_at)

@@ -6,7 +6,7 @@ import msgspec
 
 from chatctl_server.domain import accounts, events, times
 from chatctl_server.domain.chat_events import MessageEdited, Reactions
-from chatctl_server.storage.chat_messages import Edit, MessageState, Receipt
+from chatctl_server.storage.chat_messages import Edit, MessageState, ReadReceipt
 from chatctl_server.views import fields as shared
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import fields
@@ -129,5 +129,5 @@ def edit_entry(edit: Edit) -> EditEntry:
     return EditEntry(edit.content, times.rfc3339(edit.edited_at))
 
 
-def receipt_entry(receipt: Receipt) -> ReceiptEntry:
+def receipt_entry(receipt: ReadReceipt) -> ReceiptEntry:
     return ReceiptEntry(accounts.account_id(receipt.user_id), times.rfc3339(receipt.read_at))

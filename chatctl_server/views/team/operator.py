@@ -13,7 +13,7 @@ from chatctl_server.views.team import accounts as views
 CODE = "q3T9vXn2LwYs6KpRj8BdFh5ZcGm1aEoUu4iWx7yNtJQ"
 
 
-class Account(views.User, frozen=True):
+class ManagedAccount(views.User, frozen=True):
     operator: Annotated[bool, means("Whether it may manage the server", False)]
     is_erased: Annotated[bool, means("Whether it was erased: nobody signs in as it again", False)]
 
@@ -36,10 +36,10 @@ class Erasure(msgspec.Struct, frozen=True):
     sessions: Annotated[int, means("Sessions that end", 1)]
 
 
-def account(profile: Profile) -> Account:
+def account(profile: Profile) -> ManagedAccount:
     shown = views.user(profile)
     row = profile.account
-    return Account(
+    return ManagedAccount(
         **msgspec.structs.asdict(shown),
         operator=bool(row.is_operator),
         is_erased=row.status == "erased",

@@ -21,7 +21,7 @@ Resolve = Callable[[str], Awaitable[Sequence[str]]]
 Found = list[str] | OSError
 
 
-class NotAllowed(Exception):
+class AddressNotAllowed(Exception):
     """The sentence names the host and the address."""
 
 
@@ -33,13 +33,15 @@ class AddressGuard(msgspec.Struct, frozen=True):
     def check(self, host: str, addresses: Sequence[IPAddress]) -> None:
         for address in addresses:
             if not is_allowed(address, self.networks):
-                raise NotAllowed(f"{host} leads to {address}, which is not a public address.")
+                raise AddressNotAllowed(
+                    f"{host} leads to {address}, which is not a public address."
+                )
 
 
 async def addresses(
     url: CallbackUrl, resolve: Resolve, guard: AddressGuard | None
 ) -> list[IPAddress]:
-    """What to connect to, at least one. Raises OSError, or NotAllowed if any is refused."""
+    """What to connect to, at least one. Raises OSError, or AddressNotAllowed if any is refused."""
     if url.address is not None:
         found = [url.address]
     else:

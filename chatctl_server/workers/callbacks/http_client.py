@@ -19,8 +19,8 @@ from chatctl_server.domain.callback_urls import CallbackUrl, IPAddress
 from chatctl_server.workers.callbacks import address_guard, redirects
 from chatctl_server.workers.callbacks.address_guard import (
     AddressGuard,
+    AddressNotAllowed,
     Lookups,
-    NotAllowed,
     Resolve,
 )
 from chatctl_server.workers.callbacks.http_answers import Answer, SendFailed
@@ -183,7 +183,7 @@ class HttpClient:
                 tls = await self._context() if target.url.scheme == "https" else None
                 found = await address_guard.addresses(target.url, self._resolve, target.key.guard)
                 return await self._first_open(target.url, found, tls, deadline)
-        except NotAllowed as error:
+        except AddressNotAllowed as error:
             raise SendFailed("not_allowed", str(error)) from None
         except OSError as error:
             raise failed(target.url.origin, error) from None

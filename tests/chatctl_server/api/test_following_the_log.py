@@ -26,7 +26,7 @@ from chatctl_server.live import log_tail
 from chatctl_server.live.hub import Hub
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.storage import log, maintenance
-from chatctl_server.storage.log import Wanted
+from chatctl_server.storage.log import EventFilter
 from chatctl_server.storage.store import Store
 
 Shown = dict[str, Any]
@@ -316,7 +316,7 @@ async def test_what_others_do_does_not_put_the_empty_line_off(
             await asyncio.sleep(0.05)  # the pace of the others
 
     busy = asyncio.create_task(be_busy())
-    lines = events._follow(context, Wanted("mute.*"), 0, [], 0)  # type: ignore[arg-type]
+    lines = events._follow(context, EventFilter("mute.*"), 0, [], 0)  # type: ignore[arg-type]
     async with asyncio.timeout(5):
         assert [await anext(lines) for _ in range(3)] == [b"\n"] * 3
     busy.cancel()
@@ -335,8 +335,8 @@ async def test_a_long_log_is_looked_through_part_by_part(
             await client.post("/management/rooms", json={"room_name": name})
         context = app.context
         newest = await context.store.read(log.newest_offset)
-        (last,) = await context.store.read(log.find_last, Wanted(), 0, 1)
-        wanted = Wanted(conversation=last.conversation)
+        (last,) = await context.store.read(log.find_last, EventFilter(), 0, 1)
+        wanted = EventFilter(conversation=last.conversation)
         lines = events._follow(context, wanted, 0, [], context.notifier.count)
         async with asyncio.timeout(5):
             assert await anext(lines) == b"\n"

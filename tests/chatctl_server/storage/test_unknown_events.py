@@ -57,8 +57,8 @@ def test_every_reader_of_the_log_reads_it_and_what_follows(reader: Database) -> 
     assert [each.offset for each in found] == list(range(1, place + 2))
     assert found[-2] == entry
     assert log.read_but_posts(reader, place - 1, 10) == ([entry], place + 1)
-    assert log.find_after(reader, log.Wanted(type_glob="message.tag*"), 0, 10) == [entry]
-    assert log.find_last(reader, log.Wanted(conversation=1), 0, 2) == found[-2:]
+    assert log.find_after(reader, log.EventFilter(type_glob="message.tag*"), 0, 10) == [entry]
+    assert log.find_last(reader, log.EventFilter(conversation=1), 0, 2) == found[-2:]
 
 
 def test_a_replay_goes_on_behind_it_and_the_room_is_not_sent_it(reader: Database) -> None:

@@ -103,7 +103,7 @@ class TargetAccount:
     async def run(self, action: Callable[..., T], *arguments: Any) -> T:
         return await self._store.write(action, self.actor, self.id, *arguments)
 
-    async def show(self) -> operator.Account:
+    async def show(self) -> operator.ManagedAccount:
         return operator.account(await self._store.read(_profile, self.id, None))
 
 
@@ -135,10 +135,10 @@ class Accounts(Controller):
         status: FromQuery[Status] = None,
         after: After = 0,
         limit: Limit = 100,
-    ) -> Response[list[operator.Account]]:
+    ) -> Response[list[operator.ManagedAccount]]:
         """Of every workspace, or of one. `workspace_id` and `role` are those of the workspace that
         is asked, else of the home."""
-        wanted = accounts.Wanted(narrowed(reach, workspace), text, status)
+        wanted = accounts.AccountFilter(narrowed(reach, workspace), text, status)
         found = await context.store.read(accounts.find, wanted, after, limit + 1)
         following = None
         if len(found) > limit:
@@ -159,7 +159,7 @@ class Accounts(Controller):
     )
     async def create_account(
         self, request: AnyRequest, context: GivenContext, data: JSONBody[CreateAccount]
-    ) -> operator.Account:
+    ) -> operator.ManagedAccount:
         """Also where `OPEN_SIGNUP` is false."""
         who = caller.of(request.scope)
         hashed = None
@@ -180,7 +180,7 @@ class Accounts(Controller):
     )
     async def show_account(
         self, context: GivenContext, subject: Subject, reach: Reach
-    ) -> operator.Account:
+    ) -> operator.ManagedAccount:
         """Also one that was erased, of which little is left."""
         return operator.account(await context.store.read(_profile, subject.id, reach))
 
@@ -192,12 +192,12 @@ class Accounts(Controller):
     )
     async def change_account(
         self, subject: Subject, data: JSONBody[ChangeAccount]
-    ) -> operator.Account:
+    ) -> operator.ManagedAccount:
         """Who is suspended cannot sign in, and is shown out of all streams at once."""
         given = {"fullname": data.fullname, "email": data.email, "is_operator": data.operator}
         known: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
         status = data.status and data.status.lower()
-        await subject.run(managed_accounts.change, account_actions.Changes(**known), status)
+        await subject.run(managed_accounts.change, account_actions.AccountChanges(**known), status)
         return await subject.show()
 
     @delete(
@@ -270,7 +270,7 @@ class Accounts(Controller):
     )
     async def list_account_sessions(
         self, context: GivenContext, subject: Subject
-    ) -> list[views.Session]:
+    ) -> list[views.LoginSession]:
         """Where it is signed in, and since when."""
         found = await context.store.read(_sessions, subject.id, times.now())
         return [views.session(each, "") for each in found]

@@ -122,7 +122,7 @@ class AllChats(Controller):
     ) -> Response[list[views.Chat]]:
         """Of every workspace, or of one."""
         member = None if user_id is None else rules.user_id(user_id)
-        wanted = chat_lists.Wanted(narrowed(reach, workspace), member, text)
+        wanted = chat_lists.ChatFilter(narrowed(reach, workspace), member, text)
         found = await context.store.read(chat_lists.everywhere, wanted, after, limit + 1)
         shown = [views.listed(*each) for each in found[:limit]]
         following = None

@@ -120,7 +120,7 @@ class AllMessages(Controller):
         """With `q` it looks through 100,000 messages a page, which may then be empty: `Link` goes
         on."""
         sender = None if user_id is None else rules.user_id(user_id)
-        wanted = chat_messages.Wanted(narrowed(reach, workspace), sender, text)
+        wanted = chat_messages.ChatMessageFilter(narrowed(reach, workspace), sender, text)
         newest = chat_messages.newest
         found, rest = await context.store.read(newest, wanted, before_id, limit)
         following = None

@@ -51,7 +51,7 @@ class AddMember(msgspec.Struct, frozen=True):
     role: account_views.RoleName = "member"
 
 
-class TargetWorkspace:
+class AnyWorkspace:
     """The workspace that the path names, where the caller reaches it."""
 
     def __init__(
@@ -76,8 +76,8 @@ class TargetWorkspace:
         return await self._store.write(action, self._actor, await self.ref(), *arguments)
 
 
-Subject = NamedDependency[TargetWorkspace]
-SUBJECT = {**REACH, "subject": Provide(TargetWorkspace, sync_to_thread=False)}
+Subject = NamedDependency[AnyWorkspace]
+SUBJECT = {**REACH, "subject": Provide(AnyWorkspace, sync_to_thread=False)}
 
 
 class AllWorkspaces(Controller):

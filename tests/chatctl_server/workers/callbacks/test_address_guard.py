@@ -15,8 +15,8 @@ from chatctl_server.domain.callback_urls import check_url, is_allowed, parse
 from chatctl_server.workers.callbacks import address_guard
 from chatctl_server.workers.callbacks.address_guard import (
     AddressGuard,
+    AddressNotAllowed,
     Lookups,
-    NotAllowed,
     Resolve,
 )
 from chatctl_server.workers.callbacks.http_client import HttpClient, SendFailed
@@ -244,7 +244,7 @@ def test_what_getaddrinfo_makes_of_odd_numbers_is_refused_too() -> None:
     """Should such a spelling ever get as far as to be looked up."""
     for host in ("127.1", "0x7f.1", "2130706433", "0177.0.0.1", "0"):
         places = socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AddressNotAllowed):
             AddressGuard().check(host, [ip_address(str(place[4][0])) for place in places])
 
 

@@ -40,7 +40,7 @@ def test_one_that_is_gone_is_disabled_and_the_log_says_so_without_a_secret(
     desk: Offline,
 ) -> None:
     assert after(desk, GivenUp(is_gone=True)) == "disabled"
-    [newest] = desk.ask(log.find_last, log.Wanted("endpoint.changed"), 0, 1)
+    [newest] = desk.ask(log.find_last, log.EventFilter("endpoint.changed"), 0, 1)
     assert isinstance(newest.payload, events.EndpointChanged)
     assert (newest.payload.status, newest.payload.reason) == ("disabled", attempts.GONE)
     assert "s3cret" not in str(newest)
