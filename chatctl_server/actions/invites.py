@@ -32,7 +32,7 @@ def create(
 ) -> Made:
     """``expires_in`` in seconds. Raises NotAllowed, also for a role that the actor may not give,
     and InvalidInput or BadText for an e-mail that is none."""
-    acting = workspaces.check_role(tx, actor, ref, "owner", "admin")
+    acting = workspaces.check_role(tx.db, actor, ref, "owner", "admin")
     accounts.check_may_give(acting, role)
     code = codes.new()
     invite = Invite(
@@ -83,9 +83,15 @@ def join(tx: Tx, actor: events.Actor, invite: Invite, account: int) -> None:
         invites.count_use(tx.db, invite)
 
 
+def counting(db: Database, actor: events.Actor, ref: WorkspaceRef, now: int) -> list[Invite]:
+    """Those that still count. Raises NotAllowed."""
+    workspaces.check_role(db, actor, ref, "owner", "admin")
+    return invites.open_of(db, ref, now)
+
+
 def revoke(tx: Tx, actor: events.Actor, ref: WorkspaceRef, code: str) -> None:
     """By the code, or by the invite's number. Raises NotAllowed or CodeNotFound."""
-    workspaces.check_role(tx, actor, ref, "owner", "admin")
+    workspaces.check_role(tx.db, actor, ref, "owner", "admin")
     hashed = codes.hashed(code)
     by_code = invites.by_code(tx.db, hashed, tx.now)
     for each in invites.open_of(tx.db, ref, tx.now):

@@ -9,6 +9,7 @@ from chatctl_server.actions import account_status, chats, conversations, partici
 from chatctl_server.domain import account_events, accounts, events
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import chat_stays, workspaces
+from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.workspaces import Workspace, WorkspaceRef
 
@@ -46,7 +47,7 @@ def change(
     is_open: bool | None = None,
 ) -> Workspace:
     """What is None stays. Raises NotAllowed, InvalidInput, BadText, TooLarge, or NameTaken."""
-    check_role(tx, actor, ref, "owner", "admin")
+    check_role(tx.db, actor, ref, "owner", "admin")
     stored = workspaces.get(tx.db, ref.number)
     payload = account_events.WorkspaceChanged(
         ref.number,
@@ -72,7 +73,7 @@ def _check_free(tx: Tx, name: str, number: int | None) -> None:
 def delete(tx: Tx, actor: events.Actor, ref: WorkspaceRef, force: bool = False) -> bool:
     """With all chats in it, which are closed, up to 500 a call: false when there are more. Raises
     NotAllowed, InvalidInput for workspace 0, or Conflict while others are in it."""
-    check_role(tx, actor, ref, "owner")
+    check_role(tx.db, actor, ref, "owner")
     if ref.number == DEFAULT:
         raise errors.InvalidInput("Workspace 0 cannot be deleted", field="workspace_id")
     # A named key may be called like an account.
@@ -114,7 +115,7 @@ def set_role(
 ) -> events.Event | None:
     """None when it is that already. An admin gives and takes what is below an admin. Raises
     NotAllowed, AccountNotFound, or LastOwner."""
-    acting = check_role(tx, actor, ref, "owner", "admin")
+    acting = check_role(tx.db, actor, ref, "owner", "admin")
     present = _role_of(tx, ref, account)
     accounts.check_may_give(acting, present)
     accounts.check_may_give(acting, role)
@@ -131,7 +132,7 @@ def remove_member(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int) 
     LastOwner."""
     present = _role_of(tx, ref, account)
     if accounts.user_id(account) != actor.user_id:
-        acting = check_role(tx, actor, ref, "owner", "admin")
+        acting = check_role(tx.db, actor, ref, "owner", "admin")
         accounts.check_may_give(acting, present)
     if present == "owner":
         _check_other_owner(tx, ref, account)
@@ -152,13 +153,13 @@ def leave_workspace(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int
     tx.record(left, actor, scope=ref.scope)
 
 
-def check_role(tx: Tx, actor: events.Actor, ref: WorkspaceRef, *allowed: Role) -> Role:
+def check_role(db: Database, actor: events.Actor, ref: WorkspaceRef, *allowed: Role) -> Role:
     """The role in which somebody acts. Raises NotAllowed, or WorkspaceNotFound, also for who is not
     in it."""
     if not actor.is_account:
-        workspaces.get(tx.db, ref.number)
+        workspaces.get(db, ref.number)
         return "owner"
-    acting = workspaces.find(tx.db, accounts.account_id(actor.user_id or ""), ref.number).role
+    acting = workspaces.find(db, accounts.account_id(actor.user_id or ""), ref.number).role
     if acting not in allowed:
         needed = " or ".join(allowed)
         raise errors.NotAllowed(f"Only an {needed} of the workspace may do that")

@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from litestar import Request, Response
@@ -18,6 +18,14 @@ from chatctl_server.views.fields import means
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _AS_STORED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 T = TypeVar("T")
+
+
+class _Numbered(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+N = TypeVar("N", bound=_Numbered)
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -72,6 +80,17 @@ def paged(found: list[T], path: str, following: Mapping[str, Any] | None) -> Res
         return Response(found)
     given = {name: value for name, value in following.items() if value is not None}
     return Response(found, headers={"link": f'<{path}?{urlencode(given)}>; rel="next"'})
+
+
+def page(
+    shown: list[N], limit: int, path: str, cursor: str = "after", **asked: Any
+) -> Response[list[N]]:
+    """``shown`` has one more than the page if there are more; the last id is the next page's
+    ``cursor``."""
+    if len(shown) <= limit:
+        return Response(shown)
+    last = shown[limit - 1].id
+    return paged(shown[:limit], path, {**asked, cursor: last, "limit": limit})
 
 
 def path_text(segment: str) -> str:

@@ -58,6 +58,10 @@ class NamePeople(msgspec.Struct, frozen=True):
 
 
 Named = NamePeople | People
+RoleInChat = Annotated[
+    Literal["owner", "admin", "member"],
+    means("The member's role; `owner` makes the old owner a member", "owner"),
+]
 
 
 def people(named: Named) -> People:
@@ -79,13 +83,7 @@ class ChangeMember(msgspec.Struct, frozen=True):
     operation: (
         Annotated[Literal["transfer_ownership"], means("The member becomes the owner")] | None
     ) = None
-    role: (
-        Annotated[
-            Literal["owner", "admin", "member"],
-            means("The member's role; `owner` makes the old owner a member", "owner"),
-        ]
-        | None
-    ) = None
+    role: RoleInChat | None = None
 
 
 class SetPreferences(msgspec.Struct, frozen=True):

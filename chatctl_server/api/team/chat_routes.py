@@ -15,10 +15,9 @@ from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.team.chat_bodies import ChangeChat, CreateChat, SetPreferences
 from chatctl_server.api.team.paths import CHATS, of_chat
-from chatctl_server.api.team.target_chat import Subject, TargetChat
+from chatctl_server.api.team.target_chat import KNOWN, OwnChat, Subject, create
 from chatctl_server.api.team.workspace_of import AskedWorkspace
 from chatctl_server.storage import chat_lists
-from chatctl_server.storage import chats as stored
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.workspaces import WorkspaceRef
 from chatctl_server.views.fields import means
@@ -33,16 +32,13 @@ ListScope = Annotated[
 LISTED = ResponseSpec(
     list[views.ChatItem], generate_examples=False, description="The chats; maybe none"
 )
-KNOWN = ResponseSpec(
-    views.Chat, generate_examples=False, description="The Single that the two have already"
-)
 MEMBERS_ONLY = (errors.NotAParticipant,)
 
 
 class Chats(Controller):
     tags = ("chats",)
     dependencies = {  # noqa: RUF012  never changed
-        "subject": Provide(TargetChat, sync_to_thread=False),
+        "subject": Provide(OwnChat, sync_to_thread=False),
         "workspace": Provide(AskedWorkspace, sync_to_thread=False),
     }
 
@@ -81,20 +77,8 @@ class Chats(Controller):
         """In the asked workspace; its creator owns it. A Single has exactly two members, a Group at
         least three, a PublicChannel begins with its creator alone. Names are unique in a workspace,
         but for those of Singles."""
-        ref = (await workspace.find()).ref
-        made = await context.store.write(
-            chats.open_chat,
-            caller.of(request.scope).actor(),
-            ref,
-            data.kind,
-            data.name,
-            workspace.account,
-            data.members or (),
-            data.description or "",
-        )
-        found = await context.store.read_live(stored.get, made.ref)
-        shown = views.chat(made.ref.id, ref.number, found)
-        return Response(shown, status_code=201 if made.is_new else 200)
+        ref, actor = (await workspace.find()).ref, caller.of(request.scope).actor()
+        return await create(context, actor, ref, workspace.account, data)
 
     @get(
         of_chat(),
@@ -138,8 +122,7 @@ class Chats(Controller):
     )
     async def join_chat(self, subject: Subject) -> views.Chat:
         """Whoever is in it already stays what they are."""
-        await subject.join(chats.join)
-        return await subject.show()
+        return await subject.join()
 
     @post(
         of_chat("/leave"),

@@ -5,13 +5,10 @@ from litestar.di import Provide
 from litestar.params import FromPath, JSONBody
 
 from chatctl_server import errors
-from chatctl_server.actions import chats
-from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import OptionalBody, storable
-from chatctl_server.api.team.chat_bodies import ChangeMember, Named, people
+from chatctl_server.api.parameters import OptionalBody
+from chatctl_server.api.team.chat_bodies import ChangeMember, Named
 from chatctl_server.api.team.paths import of_chat
-from chatctl_server.api.team.target_chat import Subject, TargetChat
-from chatctl_server.storage import chats as stored
+from chatctl_server.api.team.target_chat import OwnChat, Subject
 from chatctl_server.views.team import chats as views
 from chatctl_server.views.team.fields import AccountId
 
@@ -27,7 +24,7 @@ REMOVING = (
 
 class ChatMembers(Controller):
     tags = ("chats",)
-    dependencies = {"subject": Provide(TargetChat, sync_to_thread=False)}  # noqa: RUF012  never changed
+    dependencies = {"subject": Provide(OwnChat, sync_to_thread=False)}  # noqa: RUF012  never changed
 
     @get(
         MEMBERS,
@@ -35,12 +32,9 @@ class ChatMembers(Controller):
         response_description="Its members, in the order in which they came",
         opt={"refuses": (errors.NotAParticipant,)},
     )
-    async def list_chat_members(
-        self, context: GivenContext, subject: Subject
-    ) -> list[views.ChatMember]:
+    async def list_chat_members(self, subject: Subject) -> list[views.ChatMember]:
         """To its members; of a PublicChannel to everybody in the workspace."""
-        await subject.show()
-        return await _members(context, subject)
+        return await subject.members()
 
     @post(
         MEMBERS,
@@ -50,13 +44,11 @@ class ChatMembers(Controller):
         opt={"refuses": (errors.NotAParticipant, errors.NotAllowed, errors.AccountNotFound)},
     )
     async def add_chat_members(
-        self, context: GivenContext, subject: Subject, data: JSONBody[Named]
+        self, subject: Subject, data: JSONBody[Named]
     ) -> list[views.ChatMember]:
         """People of its workspace, named as an array of numbers or as an object. Its owner and its
         admins may; nobody is added to a Single."""
-        added = set(await subject.run(chats.add, people(data)))
-        found = await _members(context, subject)
-        return [each for each in found if each.user_id in added]
+        return await subject.add(data)
 
     @delete(
         MEMBERS,
@@ -68,7 +60,7 @@ class ChatMembers(Controller):
     async def remove_chat_members(self, subject: Subject, data: JSONBody[Named]) -> None:
         """Named as when they are added; who is not in it is passed over. Its owner and its admins
         may, and everybody for themselves. Its owner stays."""
-        await subject.run(chats.remove, people(data))
+        await subject.remove(data)
 
     @delete(
         MEMBER,
@@ -79,7 +71,7 @@ class ChatMembers(Controller):
     )
     async def remove_chat_member(self, subject: Subject, member_id: FromPath[AccountId]) -> None:
         """The same for one."""
-        await subject.run(chats.remove, (storable(member_id),))
+        await subject.remove((member_id,))
 
     @patch(
         MEMBER,
@@ -96,12 +88,4 @@ class ChatMembers(Controller):
     ) -> views.Chat:
         """Without a body it transfers the ownership: the old owner stays as a member. Its owner
         may."""
-        role = (data and data.role) or "owner"
-        await subject.run(chats.set_role, storable(member_id), role)
-        return await subject.show()
-
-
-async def _members(context: GivenContext, subject: TargetChat) -> list[views.ChatMember]:
-    found = await subject.find()
-    rows = await context.store.read_live(stored.members, found.ref)
-    return [views.member(subject.id, each) for each in rows]
+        return await subject.set_role(member_id, (data and data.role) or "owner")

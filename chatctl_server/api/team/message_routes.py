@@ -10,7 +10,7 @@ from chatctl_server import errors
 from chatctl_server.actions import chat_messages as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged
+from chatctl_server.api.parameters import AnyRequest, page
 from chatctl_server.api.team import posts
 from chatctl_server.api.team.face import account_of
 from chatctl_server.api.team.message_bodies import EditMessage, PostChatMessage
@@ -83,7 +83,7 @@ class ChatMessages(Controller):
         account = account_of(request.scope)
         found = await context.store.read_live(_page, account, chat_id, before, after_id, limit + 1)
         cursor = "before_id" if after_id is None else "after_id"
-        return _paged(request, found, limit, cursor)
+        return paged_messages(request, found, limit, cursor)
 
     @get(
         of_chat("/pins"),
@@ -168,7 +168,7 @@ class OneMessage(Controller):
         account = account_of(request.scope)
         asked = account, message_id, after_id or 0, limit + 1
         found = await context.store.read_live(_replies, *asked)
-        return _paged(request, found, limit, "after_id")
+        return paged_messages(request, found, limit, "after_id")
 
     @get(
         "/edits",
@@ -184,13 +184,12 @@ class OneMessage(Controller):
         return [views.edit_entry(each) for each in found]
 
 
-def _paged(
+def paged_messages(
     request: AnyRequest, found: list[MessageState], limit: int, cursor: str
 ) -> Response[list[ChatMessage]]:
     """``found`` has one more than the page if there are more."""
-    shown = [views.of_state(each) for each in found[:limit]]
-    following = {"limit": limit, cursor: shown[-1].id} if len(found) > limit else None
-    return paged(shown, request.scope["path"].rstrip("/"), following)
+    shown = [views.of_state(each) for each in found]
+    return page(shown, limit, request.scope["path"].rstrip("/"), cursor)
 
 
 def _page(

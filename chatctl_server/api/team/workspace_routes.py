@@ -1,7 +1,6 @@
 """Workspaces: made, listed, changed, deleted; their members and invites."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from litestar import Controller, delete, get, patch, post, put
 from litestar.di import NamedDependency, Provide
@@ -12,8 +11,9 @@ from chatctl_server.actions import invites as invite_actions
 from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, OptionalBody, storable
+from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.team.face import account_of
+from chatctl_server.api.team.target_workspace import TargetWorkspace
 from chatctl_server.api.team.workspace_bodies import (
     AcceptInvite,
     ChangeWorkspace,
@@ -21,23 +21,19 @@ from chatctl_server.api.team.workspace_bodies import (
     CreateWorkspace,
     SetRole,
 )
-from chatctl_server.domain import times
-from chatctl_server.domain.event_types import Role
-from chatctl_server.storage import accounts, invites, workspaces
-from chatctl_server.storage.sql import Database
+from chatctl_server.storage import workspaces
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import accounts as account_views
 from chatctl_server.views.team import workspaces as views
 
-T = TypeVar("T")
 OF_A_WORKSPACE = (errors.NotFound, errors.WorkspaceNotFound)
 OF_A_MEMBER = (*OF_A_WORKSPACE, errors.AccountNotFound, errors.LastOwner)
 Force = Annotated[bool, means("Also while others are in it", True)]
 CodeOrNumber = Annotated[str, means("The invite's code, or its number", "1")]
 
 
-class TargetWorkspace:
-    """The workspace that the path names, and who does something to it: one of its members."""
+class OwnWorkspace(TargetWorkspace):
+    """For one of its members."""
 
     def __init__(
         self,
@@ -45,22 +41,12 @@ class TargetWorkspace:
         context: GivenContext,
         workspace_id: FromPath[account_views.WorkspaceId],
     ) -> None:
-        self.number = workspace_id
-        self.account = account_of(request.scope)
-        self._actor = caller.of(request.scope).actor()
-        self._store = context.store
-
-    async def find(self) -> workspaces.Membership:
-        """Raises WorkspaceNotFound."""
-        return await self._store.read_live(workspaces.find, self.account, self.number)
-
-    async def run(self, action: Callable[..., T], *arguments: Any) -> T:
-        ref = (await self.find()).ref
-        return await self._store.write(action, self._actor, ref, *arguments)
+        account, actor = account_of(request.scope), caller.of(request.scope).actor()
+        super().__init__(context, actor, lambda db: workspaces.find(db, account, workspace_id).ref)
 
 
-Subject = NamedDependency[TargetWorkspace]
-SUBJECT = {"subject": Provide(TargetWorkspace, sync_to_thread=False)}
+Subject = NamedDependency[OwnWorkspace]
+SUBJECT = {"subject": Provide(OwnWorkspace, sync_to_thread=False)}
 
 
 class Workspaces(Controller):
@@ -96,12 +82,9 @@ class Workspaces(Controller):
         response_description="The workspace",
         opt={"refuses": OF_A_WORKSPACE},
     )
-    async def show_workspace(
-        self, context: GivenContext, subject: Subject
-    ) -> views.WorkspaceObject:
+    async def show_workspace(self, subject: Subject) -> views.WorkspaceObject:
         """For its members: to others it is not there."""
-        ref = (await subject.find()).ref
-        return views.workspace(await context.store.read_live(workspaces.get, ref.number))
+        return await subject.show()
 
     @put(
         "/{workspace_id:int}",
@@ -114,8 +97,7 @@ class Workspaces(Controller):
         self, subject: Subject, data: JSONBody[ChangeWorkspace]
     ) -> views.WorkspaceObject:
         """For owners and admins. What is left out stays."""
-        arguments = data.name, data.description, data.is_open
-        return views.workspace(await subject.run(actions.change, *arguments))
+        return await subject.change(data)
 
     @delete(
         "/{workspace_id:int}",
@@ -126,8 +108,7 @@ class Workspaces(Controller):
     )
     async def delete_workspace(self, subject: Subject, force: FromQuery[Force] = False) -> None:
         """For owners. While others are in it, 409 unless `force=true`. Workspace 0 stays: 400."""
-        while not await subject.run(actions.delete, force):
-            pass
+        await subject.delete(force)
 
 
 class WorkspaceMembers(Controller):
@@ -141,13 +122,9 @@ class WorkspaceMembers(Controller):
         response_description="The members, by their ids",
         opt={"refuses": OF_A_WORKSPACE},
     )
-    async def list_workspace_members(
-        self, context: GivenContext, subject: Subject
-    ) -> list[account_views.User]:
+    async def list_workspace_members(self, subject: Subject) -> list[account_views.User]:
         """With their roles in it."""
-        found = await context.store.read(accounts.profiles, (await subject.find()).ref)
-        there = context.account_streams
-        return [account_views.user(each, there.status(each.account.id)) for each in found]
+        return await subject.members()
 
     @patch(
         "/{user_id:int}",
@@ -156,17 +133,11 @@ class WorkspaceMembers(Controller):
         opt={"refuses": (*OF_A_MEMBER, errors.NotAllowed)},
     )
     async def set_member_role(
-        self,
-        context: GivenContext,
-        subject: Subject,
-        user_id: FromPath[account_views.UserId],
-        data: JSONBody[SetRole],
+        self, subject: Subject, user_id: FromPath[account_views.UserId], data: JSONBody[SetRole]
     ) -> account_views.User:
         """Owners give any role, admins those below their own to those below them. The last owner
         stays one: 400."""
-        await subject.run(actions.set_role, storable(user_id), data.role)
-        found = await context.store.read_live(accounts.profile, user_id, subject.number)
-        return account_views.user(found, context.account_streams.status(user_id))
+        return await subject.set_role(user_id, data.role)
 
     @delete(
         "/{user_id:int}",
@@ -179,7 +150,7 @@ class WorkspaceMembers(Controller):
     ) -> None:
         """Anybody may leave; owners remove anybody, admins those below them. Chats that they own
         pass to the oldest admin, else to the oldest member. The last owner stays: 400."""
-        await subject.run(actions.remove_member, storable(user_id))
+        await subject.remove(user_id)
 
 
 class Invites(Controller):
@@ -195,14 +166,11 @@ class Invites(Controller):
         opt={"refuses": (*OF_A_WORKSPACE, errors.NotAllowed, errors.BadText)},
     )
     async def create_invite(
-        self, context: GivenContext, subject: Subject, data: JSONBody[CreateInvite | None] = None
+        self, subject: Subject, data: JSONBody[CreateInvite | None] = None
     ) -> views.MadeInvite:
         """For owners and admins, who give roles as they give them to members. It is good for a
         member, a week and one use, unless the body says otherwise."""
-        wanted = data or CreateInvite()
-        arguments = wanted.role, wanted.email, wanted.expires_in, wanted.max_uses
-        code, invite = await subject.run(invite_actions.create, *arguments)
-        return views.made_invite(code, invite, context.settings.public_url or context.address)
+        return await subject.invite(data)
 
     @get(
         "/",
@@ -210,12 +178,9 @@ class Invites(Controller):
         response_description="The invites, in the order in which they were made",
         opt={"refuses": (*OF_A_WORKSPACE, errors.NotAllowed)},
     )
-    async def list_invites(
-        self, context: GivenContext, subject: Subject
-    ) -> list[views.InviteObject]:
+    async def list_invites(self, subject: Subject) -> list[views.InviteObject]:
         """For owners and admins. Without their codes."""
-        found = await context.store.read(_invites, await subject.find(), times.now())
-        return [views.invite(each) for each in found]
+        return await subject.invites()
 
     @delete(
         "/{code:str}",
@@ -225,7 +190,7 @@ class Invites(Controller):
     )
     async def revoke_invite(self, subject: Subject, code: FromPath[CodeOrNumber]) -> None:
         """For owners and admins."""
-        await subject.run(invite_actions.revoke, code)
+        await subject.revoke(code)
 
 
 @post(
@@ -244,10 +209,3 @@ async def accept_invite(
     accept = invite_actions.accept
     ref = await context.store.write(accept, who.actor(), who.account, data.code)
     return views.workspace(await context.store.read_live(workspaces.get, ref.number))
-
-
-def _invites(db: Database, asking: workspaces.Membership, now: int) -> list[invites.Invite]:
-    managing: tuple[Role, ...] = ("owner", "admin")
-    if asking.role not in managing:
-        raise errors.NotAllowed("Only an owner or admin of the workspace may do that")
-    return invites.open_of(db, asking.ref, now)

@@ -89,7 +89,7 @@ def session(login: Login, current: str) -> LoginSession:
     )
 
 
-def user(profile: Profile, presence: Presence = "offline") -> User:
+def user(profile: Profile, presence: Presence) -> User:
     account = profile.account
     return User(
         id=account.id,

@@ -36,8 +36,8 @@ class Erasure(msgspec.Struct, frozen=True):
     sessions: Annotated[int, means("Sessions that end", 1)]
 
 
-def account(profile: Profile) -> ManagedAccount:
-    shown = views.user(profile)
+def account(profile: Profile, presence: views.Presence) -> ManagedAccount:
+    shown = views.user(profile, presence)
     row = profile.account
     return ManagedAccount(
         **msgspec.structs.asdict(shown),

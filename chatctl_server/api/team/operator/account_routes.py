@@ -13,17 +13,23 @@ from chatctl_server.actions import account_erasures, account_status, managed_acc
 from chatctl_server.actions import accounts as account_actions
 from chatctl_server.api import caller
 from chatctl_server.api.bodies import Changed
-from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged, storable
+from chatctl_server.api.context import Context, GivenContext
+from chatctl_server.api.parameters import AnyRequest, Limit, page, storable
 from chatctl_server.api.team.account_bodies import NewPassword
-from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
+from chatctl_server.api.team.operator.reach import (
+    ADMIN_KEY,
+    REACH,
+    After,
+    OnlyWorkspace,
+    Reach,
+    narrowed,
+)
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain import times
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import account_erasures as erasures
 from chatctl_server.storage import accounts
 from chatctl_server.storage import logins as stored_logins
-from chatctl_server.storage.history_pages import LATEST
 from chatctl_server.storage.sql import Database
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
@@ -38,16 +44,11 @@ Status = Annotated[
     Literal["active", "suspended", "erased"] | None,
     means("Only those that are so; erased ones are listed by this alone", "active"),
 ]
-OnlyWorkspace = FromQuery[Annotated[int | None, means("Only its members: its number", 0)]]
 Text = Annotated[
     str | None,
     QueryParameter(name="q", max_length=255),
     means("Only those with this text in the name or the e-mail", "anna"),
 ]
-After = Annotated[
-    int, QueryParameter(name="after", ge=0, le=LATEST), means("Only those with an id above it", 0)
-]
-Limit = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many", 10)]
 
 
 class CreateAccount(msgspec.Struct, frozen=True):
@@ -98,13 +99,14 @@ class TargetAccount:
     ) -> None:
         self.id = storable(user_id)
         self.actor = caller.of(request.scope).actor()
-        self._store = context.store
+        self._context = context
 
     async def run(self, action: Callable[..., T], *arguments: Any) -> T:
-        return await self._store.write(action, self.actor, self.id, *arguments)
+        return await self._context.store.write(action, self.actor, self.id, *arguments)
 
-    async def show(self) -> operator.ManagedAccount:
-        return operator.account(await self._store.read(_profile, self.id, None))
+    async def show(self, workspace: int | None = None) -> operator.ManagedAccount:
+        """``workspace``: where alone it is looked for."""
+        return await _shown_one(self._context, self.id, workspace)
 
 
 Subject = NamedDependency[TargetAccount]
@@ -140,13 +142,9 @@ class Accounts(Controller):
         is asked, else of the home."""
         wanted = accounts.AccountFilter(narrowed(reach, workspace), text, status)
         found = await context.store.read(accounts.find, wanted, after, limit + 1)
-        following = None
-        if len(found) > limit:
-            last = found[limit - 1].account.id
-            asked = {"workspace": workspace, "q": text, "status": status}
-            following = {**asked, "after": last, "limit": limit}
-        shown = [operator.account(each) for each in found[:limit]]
-        return paged(shown, "/management/users", following)
+        shown = [_shown(context, each) for each in found]
+        asked = {"workspace": workspace, "q": text, "status": status}
+        return page(shown, limit, "/management/users", **asked)
 
     @post(
         "/",
@@ -170,7 +168,7 @@ class Accounts(Controller):
             data.fullname, data.email, hashed, storable(data.workspace), data.role
         )
         made = await context.store.write(managed_accounts.create, who.actor(), wanted)
-        return operator.account(await context.store.read(_profile, made, None))
+        return await _shown_one(context, made, None)
 
     @get(
         "/{user_id:int}",
@@ -178,11 +176,9 @@ class Accounts(Controller):
         response_description="The account",
         opt={"refuses": OF_AN_ACCOUNT},
     )
-    async def show_account(
-        self, context: GivenContext, subject: Subject, reach: Reach
-    ) -> operator.ManagedAccount:
+    async def show_account(self, subject: Subject, reach: Reach) -> operator.ManagedAccount:
         """Also one that was erased, of which little is left."""
-        return operator.account(await context.store.read(_profile, subject.id, reach))
+        return await subject.show(reach)
 
     @patch(
         "/{user_id:int}",
@@ -303,6 +299,16 @@ def _begin(db: Database, account: int, now: int) -> tuple[_Before, int]:
     chats = erasures.count_chats(db, account)
     found = _Before(True, chats, len(erasures.memberships(db, account)), 0)
     return found, len(stored_logins.open_of(db, account, now))
+
+
+def _shown(context: Context, profile: accounts.Profile) -> operator.ManagedAccount:
+    return operator.account(profile, context.account_streams.status(profile.account.id))
+
+
+async def _shown_one(
+    context: Context, account: int, workspace: int | None
+) -> operator.ManagedAccount:
+    return _shown(context, await context.store.read(_profile, account, workspace))
 
 
 def _profile(db: Database, account: int, workspace: int | None) -> accounts.Profile:

@@ -1,23 +1,28 @@
 """Chats and their members, as an operator manages them."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.actions import chats, managed_chats
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, paged, storable
-from chatctl_server.api.team.chat_bodies import CreateChat, Named, people
-from chatctl_server.api.team.operator.reach import REACH, Reach, narrowed
+from chatctl_server.api.parameters import AnyRequest, Limit, page
+from chatctl_server.api.team.chat_bodies import ChangeChat, CreateChat, Named, RoleInChat
+from chatctl_server.api.team.operator.reach import (
+    REACH,
+    After,
+    OnlyUser,
+    OnlyWorkspace,
+    Reach,
+    narrowed,
+)
+from chatctl_server.api.team.target_chat import KNOWN, TargetChat, create
 from chatctl_server.domain import accounts as rules
-from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import chat_lists, workspaces
 from chatctl_server.storage import chats as stored
 from chatctl_server.storage.chats import FoundChat
@@ -27,21 +32,11 @@ from chatctl_server.views.fields import means
 from chatctl_server.views.team import chats as views
 from chatctl_server.views.team.fields import AccountId, ChatId
 
-T = TypeVar("T")
-OnlyWorkspace = FromQuery[Annotated[int | None, means("Only of this one: its number", 0)]]
-OnlyUser = FromQuery[Annotated[int | None, means("Only of this user, by number", 1)]]
 Text = Annotated[
     str | None,
     QueryParameter(name="q", max_length=255),
     means("Only those with this text in the name", "lunch"),
 ]
-After = Annotated[
-    int, QueryParameter(name="after", ge=0, le=LATEST), means("Only those with an id above it", 0)
-]
-Limit = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many", 10)]
-KNOWN = ResponseSpec(
-    views.Chat, generate_examples=False, description="The Single that the two have already"
-)
 
 
 class MakeChat(CreateChat, frozen=True, kw_only=True):
@@ -52,47 +47,30 @@ class MakeChat(CreateChat, frozen=True, kw_only=True):
     ) = None
 
 
-class ChangeAnyChat(msgspec.Struct, frozen=True):
+class ChangeAnyChat(ChangeChat, frozen=True):
     """What is left out stays."""
 
-    name: views.ChatName | None = None
-    description: Annotated[str, means("What it is for, at most 4,096 bytes")] | None = None
     owner: Annotated[int, means("The member who owns it from now on", ge=1, le=LATEST)] | None = (
         None
     )
 
 
 class GiveRole(msgspec.Struct, frozen=True):
-    role: Annotated[
-        Role, means("`owner`, `admin` or `member`; `owner` makes the old one a member", "admin")
-    ]
+    role: RoleInChat
 
 
-class AnyChat:
-    """The chat that the path names, where the caller reaches its workspace."""
+class AnyChat(TargetChat):
+    """Where the caller reaches its workspace."""
 
     def __init__(
-        self,
-        request: AnyRequest,
-        context: GivenContext,
-        reach: Reach,
-        chat_id: FromPath[ChatId],
+        self, request: AnyRequest, context: GivenContext, reach: Reach, chat_id: FromPath[ChatId]
     ) -> None:
-        self.id = chat_id
         self.who = caller.of(request.scope)
         self._reach = reach
-        self._store = context.store
+        super().__init__(context, self.who.actor(), chat_id, seen=self._find, used=self._find)
 
-    async def find(self) -> FoundChat:
-        """Raises ConversationNotFound."""
-        return await self._store.read(stored.find_any, self.id, self._reach)
-
-    async def run(self, action: Callable[..., T], *arguments: Any) -> T:
-        ref = (await self.find()).ref
-        return await self._store.write(action, self.who.actor(), ref, *arguments)
-
-    async def show(self) -> views.Chat:
-        return await self._store.read(_shown, self.id, self._reach)
+    def _find(self, db: Database) -> FoundChat:
+        return stored.find_any(db, self.id, self._reach)
 
 
 Subject = NamedDependency[AnyChat]
@@ -124,12 +102,9 @@ class AllChats(Controller):
         member = None if user_id is None else rules.user_id(user_id)
         wanted = chat_lists.ChatFilter(narrowed(reach, workspace), member, text)
         found = await context.store.read(chat_lists.everywhere, wanted, after, limit + 1)
-        shown = [views.listed(*each) for each in found[:limit]]
-        following = None
-        if len(found) > limit:
-            asked = {"workspace": workspace, "q": text, "user_id": user_id}
-            following = {**asked, "after": shown[-1].id, "limit": limit}
-        return paged(shown, "/management/chats", following)
+        shown = [views.listed(*each) for each in found]
+        asked = {"workspace": workspace, "q": text, "user_id": user_id}
+        return page(shown, limit, "/management/chats", **asked)
 
     @post(
         "/",
@@ -152,18 +127,7 @@ class AllChats(Controller):
         """By the rules of each type, as if its owner made it."""
         number = narrowed(reach, data.workspace) or 0
         ref = (await context.store.read(workspaces.get, number)).ref
-        made = await context.store.write(
-            chats.open_chat,
-            caller.of(request.scope).actor(),
-            ref,
-            data.kind,
-            data.name,
-            data.owner,
-            data.members or (),
-            data.description or "",
-        )
-        shown = await context.store.read(_shown, made.ref.id, reach)
-        return Response(shown, status_code=201 if made.is_new else 200)
+        return await create(context, caller.of(request.scope).actor(), ref, data.owner, data)
 
     @get(
         "/{chat_id:int}",
@@ -206,11 +170,9 @@ class MembersOfChat(Controller):
         summary="Who is in any chat",
         response_description="Its members, in the order in which they came",
     )
-    async def list_members_of_chat(
-        self, context: GivenContext, subject: Subject
-    ) -> list[views.ChatMember]:
+    async def list_members_of_chat(self, subject: Subject) -> list[views.ChatMember]:
         """With their roles."""
-        return await _members(context, subject)
+        return await subject.members()
 
     @post(
         "/",
@@ -220,11 +182,10 @@ class MembersOfChat(Controller):
         opt={"refuses": (errors.AccountNotFound,)},
     )
     async def add_members_to_chat(
-        self, context: GivenContext, subject: Subject, data: JSONBody[Named]
+        self, subject: Subject, data: JSONBody[Named]
     ) -> list[views.ChatMember]:
         """People of its workspace. Nobody is added to a Single."""
-        added = await subject.run(chats.add, people(data))
-        return [each for each in await _members(context, subject) if each.user_id in added]
+        return await subject.add(data)
 
     @patch(
         "/{member_id:int}",
@@ -236,8 +197,7 @@ class MembersOfChat(Controller):
         self, subject: Subject, member_id: FromPath[AccountId], data: JSONBody[GiveRole]
     ) -> views.Chat:
         """A new owner takes the place of the old one."""
-        await subject.run(chats.set_role, storable(member_id), data.role)
-        return await subject.show()
+        return await subject.set_role(member_id, data.role)
 
     @delete(
         "/{member_id:int}",
@@ -248,14 +208,4 @@ class MembersOfChat(Controller):
     )
     async def remove_member_of_chat(self, subject: Subject, member_id: FromPath[AccountId]) -> None:
         """Its owner stays until it has another."""
-        await subject.run(chats.remove, (storable(member_id),))
-
-
-def _shown(db: Database, chat_id: int, reach: int | None) -> views.Chat:
-    found = stored.find_any(db, chat_id, reach)
-    return views.chat(chat_id, found.workspace, stored.get(db, found.ref))
-
-
-async def _members(context: GivenContext, subject: AnyChat) -> list[views.ChatMember]:
-    rows = await context.store.read(stored.members, (await subject.find()).ref)
-    return [views.member(subject.id, each) for each in rows]
+        await subject.remove((member_id,))

@@ -13,8 +13,16 @@ from chatctl_server.api.bodies import Changed
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, paged, storable
-from chatctl_server.api.team.operator.chat_routes import SUBJECT, OnlyUser, OnlyWorkspace, Subject
-from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
+from chatctl_server.api.team.message_routes import Limit, paged_messages
+from chatctl_server.api.team.operator.chat_routes import SUBJECT, Subject
+from chatctl_server.api.team.operator.reach import (
+    ADMIN_KEY,
+    REACH,
+    OnlyUser,
+    OnlyWorkspace,
+    Reach,
+    narrowed,
+)
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.storage import accounts, chat_messages, chats
@@ -37,7 +45,6 @@ BeforeId = Annotated[
     QueryParameter(name="before_id", ge=0, le=chats.NO_ID),
     means("Only messages before this one", 100),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=100), means("At most so many", 10)]
 Erase = Annotated[bool, means("Take its text out of table and log, too", True)]
 
 
@@ -60,18 +67,16 @@ class MessagesOfChat(Controller):
     )
     async def list_messages_of_chat(
         self,
+        request: AnyRequest,
         context: GivenContext,
         subject: Subject,
         before_id: BeforeId = chats.NO_ID,
         limit: Limit = 50,
     ) -> Response[list[ChatMessage]]:
         """Without those that were deleted."""
-        ref = (await subject.find()).ref
-        found = await context.store.read(chat_messages.before, ref, before_id, limit + 1)
-        shown = [views.of_state(each) for each in found[:limit]]
-        has_more = len(found) > limit
-        following = {"before_id": shown[-1].id, "limit": limit} if has_more else None
-        return paged(shown, f"/management/chats/{subject.id}/messages", following)
+        asked = await subject.ref(), before_id, limit + 1
+        found = await context.store.read(chat_messages.before, *asked)
+        return paged_messages(request, found, limit, "before_id")
 
     @post(
         "/",
@@ -87,7 +92,7 @@ class MessagesOfChat(Controller):
         self, context: GivenContext, subject: Subject, data: JSONBody[PostAsOperator]
     ) -> ChatMessage:
         """As the system, whose `sender_id` is 0, or as one of its members."""
-        ref = (await subject.find()).ref
+        ref = await subject.ref()
         sent = await _post(context, subject.who, ref, data)
         messages.check(sent, context.settings.max_message_bytes)
         size = len(sent.content) + CALL_BYTES

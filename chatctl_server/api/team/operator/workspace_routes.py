@@ -1,7 +1,6 @@
 """Workspaces, their members and invites, as an operator manages them."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -9,24 +8,25 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from chatctl_server import errors
-from chatctl_server.actions import invites as invite_actions
 from chatctl_server.actions import managed_workspaces
-from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, OptionalBody, paged, storable
-from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, narrowed
-from chatctl_server.api.team.workspace_bodies import ChangeWorkspace, CreateInvite, SetRole
-from chatctl_server.domain import times
-from chatctl_server.storage import accounts, invites, workspaces
+from chatctl_server.api.parameters import AnyRequest, Limit, OptionalBody, page
+from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, within
+from chatctl_server.api.team.target_workspace import TargetWorkspace
+from chatctl_server.api.team.workspace_bodies import (
+    ChangeWorkspace,
+    CreateInvite,
+    CreateWorkspace,
+    SetRole,
+)
+from chatctl_server.storage import workspaces
 from chatctl_server.storage.history_pages import LATEST
-from chatctl_server.storage.workspaces import WorkspaceRef
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import accounts as account_views
 from chatctl_server.views.team import workspaces as views
 from chatctl_server.views.team.fields import AccountId
 
-T = TypeVar("T")
 NOT_THERE = (errors.NotFound, errors.WorkspaceNotFound)
 OF_A_MEMBER = (*NOT_THERE, errors.AccountNotFound)
 After = Annotated[
@@ -34,14 +34,11 @@ After = Annotated[
     QueryParameter(name="after", ge=-1, le=LATEST),
     means("Only those with a number above it", 0),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=1000), means("At most so many", 10)]
 Force = Annotated[bool, means("Also while somebody is in it", True)]
 CodeOrNumber = Annotated[str, means("The invite's code, or its number", "1")]
 
 
-class MakeWorkspace(msgspec.Struct, frozen=True):
-    name: views.Name
-    description: views.Description = ""
+class MakeWorkspace(CreateWorkspace, frozen=True):
     is_open: views.IsOpen = False
     owner: Annotated[int | None, means("The user who owns it; null: nobody does yet")] = None
 
@@ -51,8 +48,8 @@ class AddMember(msgspec.Struct, frozen=True):
     role: account_views.RoleName = "member"
 
 
-class AnyWorkspace:
-    """The workspace that the path names, where the caller reaches it."""
+class AnyWorkspace(TargetWorkspace):
+    """Where the caller reaches it."""
 
     def __init__(
         self,
@@ -61,19 +58,9 @@ class AnyWorkspace:
         reach: Reach,
         workspace_id: FromPath[account_views.WorkspaceId],
     ) -> None:
-        self._number = narrowed(reach, workspace_id)
-        self._actor = caller.of(request.scope).actor()
-        self._store = context.store
-
-    async def get(self) -> workspaces.Workspace:
-        """Raises WorkspaceNotFound."""
-        return await self._store.read(workspaces.get, self._number)
-
-    async def ref(self) -> WorkspaceRef:
-        return (await self.get()).ref
-
-    async def run(self, action: Callable[..., T], *arguments: Any) -> T:
-        return await self._store.write(action, self._actor, await self.ref(), *arguments)
+        number = within(reach, workspace_id)
+        actor = caller.of(request.scope).actor()
+        super().__init__(context, actor, lambda db: workspaces.get(db, number).ref)
 
 
 Subject = NamedDependency[AnyWorkspace]
@@ -98,10 +85,8 @@ class AllWorkspaces(Controller):
             only = await context.store.read(workspaces.get, reach)
             return Response([views.workspace(only)])
         found = await context.store.read(workspaces.page, after, limit + 1)
-        shown = [views.workspace(each) for each in found[:limit]]
-        has_more = len(found) > limit
-        following = {"after": shown[-1].id, "limit": limit} if has_more else None
-        return paged(shown, "/management/workspaces", following)
+        shown = [views.workspace(each) for each in found]
+        return page(shown, limit, "/management/workspaces")
 
     @post(
         "/",
@@ -117,7 +102,7 @@ class AllWorkspaces(Controller):
     ) -> views.WorkspaceObject:
         """Of the user that is named, or of nobody until a member is made its owner."""
         actor = caller.of(request.scope).actor()
-        arguments = data.name, data.description, data.is_open, data.owner
+        arguments = data.name, data.description or "", data.is_open, data.owner
         made = await context.store.write(managed_workspaces.create, actor, *arguments)
         return views.workspace(made)
 
@@ -129,7 +114,7 @@ class AllWorkspaces(Controller):
     )
     async def show_any_workspace(self, subject: Subject) -> views.WorkspaceObject:
         """By its number."""
-        return views.workspace(await subject.get())
+        return await subject.show()
 
     @patch(
         "/{workspace_id:int}",
@@ -141,8 +126,7 @@ class AllWorkspaces(Controller):
         self, subject: Subject, data: JSONBody[ChangeWorkspace]
     ) -> views.WorkspaceObject:
         """What is left out stays."""
-        arguments = data.name, data.description, data.is_open
-        return views.workspace(await subject.run(actions.change, *arguments))
+        return await subject.change(data)
 
     @delete(
         "/{workspace_id:int}",
@@ -152,8 +136,7 @@ class AllWorkspaces(Controller):
     )
     async def delete_any_workspace(self, subject: Subject, force: FromQuery[Force] = False) -> None:
         """While anybody is in it, 409 unless `force=true`. Workspace 0 stays: 400."""
-        while not await subject.run(actions.delete, force):
-            pass
+        await subject.delete(force)
 
 
 class MembersOfWorkspace(Controller):
@@ -167,12 +150,9 @@ class MembersOfWorkspace(Controller):
         response_description="The members, by their ids",
         opt={"refuses": NOT_THERE},
     )
-    async def list_members_of_workspace(
-        self, context: GivenContext, subject: Subject
-    ) -> list[account_views.User]:
+    async def list_members_of_workspace(self, subject: Subject) -> list[account_views.User]:
         """With their roles in it."""
-        found = await context.store.read(accounts.profiles, await subject.ref())
-        return [account_views.user(each) for each in found]
+        return await subject.members()
 
     @post(
         "/",
@@ -181,11 +161,11 @@ class MembersOfWorkspace(Controller):
         opt={**ADMIN_KEY, "refuses": OF_A_MEMBER},
     )
     async def add_member_to_workspace(
-        self, context: GivenContext, subject: Subject, data: JSONBody[AddMember]
+        self, subject: Subject, data: JSONBody[AddMember]
     ) -> account_views.User:
         """Without an invite. Who is in it keeps their role."""
         await subject.run(managed_workspaces.add_member, data.user_id, data.role)
-        return await _member(context, await subject.ref(), data.user_id)
+        return await subject.member(data.user_id)
 
     @patch(
         "/{user_id:int}",
@@ -194,16 +174,10 @@ class MembersOfWorkspace(Controller):
         opt={"refuses": (*OF_A_MEMBER, errors.LastOwner)},
     )
     async def set_role_in_workspace(
-        self,
-        context: GivenContext,
-        subject: Subject,
-        user_id: FromPath[AccountId],
-        data: JSONBody[SetRole],
+        self, subject: Subject, user_id: FromPath[AccountId], data: JSONBody[SetRole]
     ) -> account_views.User:
         """The last owner stays one: 400."""
-        account = storable(user_id)
-        await subject.run(actions.set_role, account, data.role)
-        return await _member(context, await subject.ref(), account)
+        return await subject.set_role(user_id, data.role)
 
     @delete(
         "/{user_id:int}",
@@ -215,7 +189,7 @@ class MembersOfWorkspace(Controller):
         self, subject: Subject, user_id: FromPath[AccountId]
     ) -> None:
         """Chats that they own pass to the oldest admin, else to the oldest member."""
-        await subject.run(actions.remove_member, storable(user_id))
+        await subject.remove(user_id)
 
 
 class InvitesOfWorkspace(Controller):
@@ -231,13 +205,10 @@ class InvitesOfWorkspace(Controller):
         opt={"refuses": (*NOT_THERE, errors.BadText)},
     )
     async def invite_to_workspace(
-        self, context: GivenContext, subject: Subject, data: JSONBody[CreateInvite | None] = None
+        self, subject: Subject, data: JSONBody[CreateInvite | None] = None
     ) -> views.MadeInvite:
         """It is good for a member, a week and one use, unless the body says otherwise."""
-        wanted = data or CreateInvite()
-        arguments = wanted.role, wanted.email, wanted.expires_in, wanted.max_uses
-        code, invite = await subject.run(invite_actions.create, *arguments)
-        return views.made_invite(code, invite, context.settings.public_url or context.address)
+        return await subject.invite(data)
 
     @get(
         "/",
@@ -245,12 +216,9 @@ class InvitesOfWorkspace(Controller):
         response_description="The invites, in the order in which they were made",
         opt={"refuses": NOT_THERE},
     )
-    async def list_invites_to_workspace(
-        self, context: GivenContext, subject: Subject
-    ) -> list[views.InviteObject]:
+    async def list_invites_to_workspace(self, subject: Subject) -> list[views.InviteObject]:
         """Without their codes."""
-        found = await context.store.read(invites.open_of, await subject.ref(), times.now())
-        return [views.invite(each) for each in found]
+        return await subject.invites()
 
     @delete(
         "/{code:str}",
@@ -262,8 +230,4 @@ class InvitesOfWorkspace(Controller):
         self, subject: Subject, code: FromPath[CodeOrNumber]
     ) -> None:
         """By its code or its number."""
-        await subject.run(invite_actions.revoke, code)
-
-
-async def _member(context: GivenContext, ref: WorkspaceRef, account: int) -> account_views.User:
-    return account_views.user(await context.store.read(accounts.profile, account, ref.number))
+        await subject.revoke(code)
