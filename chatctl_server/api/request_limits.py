@@ -1,16 +1,19 @@
-"""Whose requests are taken: from which addresses, and how many within a minute."""
+"""Whose requests are taken: from which addresses, how many within a minute, and at once."""
 
 from collections.abc import Callable, Mapping
 
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.caller import Caller
+from chatctl_server.api.concurrency_limit import ConcurrencyLimit
 from chatctl_server.api.minute_limit import MinuteLimit
 from chatctl_server.api.sign_in_limits import SignInLimits
 from chatctl_server.settings.sources import Settings
 
 FAILED_SIGN_INS = 100  # a minute and address
 EXEMPT = "/health"  # and what is below it
+MOST_UPLOADS, UPLOADS_OF_AN_ACCOUNT = 128, 16
+MOST_FILE_CHECKS = 16  # that wait for their turn, or have it
 
 
 class RequestLimits:
@@ -31,6 +34,12 @@ class RequestLimits:
         )
         self.sign_ins = SignInLimits(
             limit(FAILED_SIGN_INS, "failed sign-ins from this address"), clock
+        )
+        self.uploads = ConcurrencyLimit(
+            MOST_UPLOADS, UPLOADS_OF_AN_ACCOUNT, "Too many uploads at once"
+        )
+        self.file_checks = ConcurrencyLimit(
+            MOST_FILE_CHECKS, 1, "The workspace's files are being checked, or too many others' are"
         )
         self._of_address = limit(rate, "requests from this address (RATE_LIMIT_PER_MINUTE)")
         self._of_credential = limit(rate, "requests with this credential (RATE_LIMIT_PER_MINUTE)")
@@ -75,4 +84,6 @@ class RequestLimits:
             "credential": self._of_credential.refused,
             "wrong_keys": self.wrong_keys.refused,
             "sign_ins": self.sign_ins.refused,
+            "uploads": self.uploads.refused,
+            "file_checks": self.file_checks.refused,
         }

@@ -9,6 +9,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 
 from chatctl_server import errors
 from chatctl_server.actions import stored_files as actions
+from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.domain import events
@@ -28,9 +29,19 @@ async def receiving(
 ) -> AsyncIterator[Sequence[Incoming]]:
     """The files of the body, in their order; they are discarded at the end.
 
-    Raises InvalidInput for what is no such body, TooLarge, StorageFull, StorageUnavailable. What is
-    broken off in any other way is left to the next start.
+    Raises InvalidInput for what is no such body, TooLarge, StorageFull, StorageUnavailable, and
+    Busy above 16 at once of an account, or 128 in all. What is broken off in any other way is left
+    to the next start.
     """
+    with context.limits.uploads.taken(caller.of(request.scope).account):
+        async with _received(request, context, workspace) as files:
+            yield files
+
+
+@contextlib.asynccontextmanager
+async def _received(
+    request: AnyRequest, context: Context, workspace: int
+) -> AsyncIterator[Sequence[Incoming]]:
     disk = context.files
     parts = _Parts(request, disk, workspace, context.settings.max_upload_bytes)
     try:

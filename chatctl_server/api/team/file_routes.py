@@ -9,12 +9,15 @@ from litestar.params import FromPath
 from litestar.types.internal_types import PathParameterDefinition
 
 from chatctl_server import errors
+from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller, downloads, refusals, uploads
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.team.face import account_of
 from chatctl_server.api.team.workspace_of import AskedWorkspace
+from chatctl_server.domain import events
 from chatctl_server.storage import stored_files, workspaces
+from chatctl_server.storage.sql import Database
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import files as views
 
@@ -63,7 +66,8 @@ async def upload(
     request: AnyRequest, context: GivenContext, asked: NamedDependency[AskedWorkspace]
 ) -> list[str]:
     """Every part that has a filename is one, whatever its field is called; empty ones are passed
-    over. Each has at most `MAX_UPLOAD_BYTES`, and all of the workspace `WORKSPACE_FILES_BYTES`.
+    over. Each has at most `MAX_UPLOAD_BYTES`, and all of the workspace `WORKSPACE_FILES_BYTES`. An
+    account has 16 uploads at once, and all together 128: above it 503.
 
     Of the filename only the extension is read. The same content is stored once. What no message
     and no avatar refers to for 24 hours is removed.
@@ -140,9 +144,16 @@ async def fix_files(
 ) -> views.CheckedFiles:
     """For its owner and admins. Each file is compared with the SHA-256 in its name; those that
     nothing has referred to for 24 hours are removed. Damaged files stay, and the log names them.
+    Workspaces take turns: while one waits or is checked, another check of it is 503.
     """
     who = caller.of(request.scope)
-    asked = await context.store.read(workspaces.find, account_of(request.scope), workspace_id)
-    if asked.role not in ("owner", "admin"):
-        raise errors.NotAllowed("Only owners and admins of the workspace may do that")
-    return views.checked(await context.check_files(who.actor(), asked.ref.number))
+    asked = who.actor(), account_of(request.scope), workspace_id
+    number = await context.store.read(_managed, *asked)
+    with context.limits.file_checks.taken(number):
+        return views.checked(await context.check_files(who.actor(), number))
+
+
+def _managed(db: Database, actor: events.Actor, account: int, number: int) -> int:
+    ref = workspaces.find(db, account, number).ref
+    actions.check_role(db, actor, ref, "owner", "admin")
+    return ref.number

@@ -1,18 +1,24 @@
 """Uploads: what counts as a file, how it is called afterwards, what is left of a refused one."""
 
+import contextlib
 import hashlib
+import os
 import resource
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from filing import BOUNDARY, FORM, PNG, Filing, filing, form, part
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from team import Person
 from world import eventually
 
+from chatctl_server.api.request_limits import UPLOADS_OF_AN_ACCOUNT
 from chatctl_server.domain import stored_files
 
 MOST = 100_000
@@ -197,16 +203,55 @@ def test_a_workspace_is_named_by_header_and_home_is_meant_without_it(office: Fil
     assert office.server.http.post("/api/upload").status_code == 401
 
 
-def test_a_cut_connection_leaves_nothing(office: Filing) -> None:
-    before = office.on_disk()
+def begun(office: Filing, who: Person) -> socket.socket:
+    """An upload that is being received, and waits for more."""
+    before = len(office.on_disk())
     head = (
         f"POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 90000\r\n"
-        f"Authorization: Bearer {office.anna.token}\r\n\r\n"
+        f"Authorization: Bearer {who.token}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", office.server.port)) as client:
-        client.sendall(head.encode() + part("a.txt", b"z" * 50_000)[:40_000])
-        eventually(lambda: len(office.on_disk()) > len(before))  # it is being received
+    client = socket.create_connection(("127.0.0.1", office.server.port))
+    client.sendall(head.encode() + part("a.txt", b"z" * 50_000)[:40_000])
+    eventually(lambda: len(office.on_disk()) > before)
+    return client
+
+
+def test_a_cut_connection_leaves_nothing(office: Filing) -> None:
+    before = office.on_disk()
+    begun(office, office.anna).close()
     eventually(lambda: office.on_disk() == before)
+
+
+def test_an_account_has_so_many_uploads_at_once(tmp_path: Path) -> None:
+    with filing(tmp_path) as office, contextlib.ExitStack() as clients:
+        slow = [
+            clients.enter_context(begun(office, office.anna)) for _ in range(UPLOADS_OF_AN_ACCOUNT)
+        ]
+        refused = office.send(office.anna, ("b.txt", b"one more"))
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert int(refused.headers["retry-after"]) > 0
+        office.stored(office.bert, ("c.txt", b"of another"))
+        slow[0].close()
+        eventually(lambda: office.send(office.anna, ("b.txt", b"one more")).status_code == 200)
+
+
+def test_a_workspace_is_checked_once_at_a_time(tmp_path: Path) -> None:
+    with filing(tmp_path) as office, ThreadPoolExecutor() as threads:
+        (url,) = office.stored(office.anna, ("a.txt", b"hello"))
+        slow = office.directory / url.removeprefix("/files/")
+        slow.unlink()
+        os.mkfifo(slow)  # whoever reads it waits for what somebody writes
+
+        def check() -> httpx.Response:
+            return office.ask(office.anna, "POST", "/api/fix-files/0")
+
+        first = threads.submit(check)
+        with slow.open("wb") as file:  # it is being read
+            refused = check()
+            file.write(b"hello")
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert int(refused.headers["retry-after"]) > 0
+        assert first.result().json()["stats"] == {"scanned": 1, "fixed": 0, "errors": 0}
 
 
 def test_whoever_has_left_meanwhile_leaves_no_file_there(tmp_path: Path) -> None:
