@@ -18,6 +18,7 @@ from chatctl_server.views.fields import means
 logger = logging.getLogger("chatctl.api")
 MEDIA_TYPE = "application/problem+json"
 _WITHOUT_NULL = ("query", "header")  # what may be left out there is null to the framework alone
+_OF_ADDRESS = re.compile("[\udc00-\udcff]")  # a slash, and bytes that are no UTF-8
 _MISSING_PARAMETER = re.compile(r"Missing required query parameter '(\w+)'")
 
 
@@ -56,8 +57,10 @@ def body(error: errors.ChatctlError) -> bytes:
 
 
 def _encodable(text: str) -> str:
-    """What a caller sent may stand in a sentence, lone surrogates and all."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """What a caller sent may stand in a sentence: what the edge has escaped of an address, as
+    there."""
+    shown = _OF_ADDRESS.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
+    return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def headers(error: errors.ChatctlError, path: str) -> dict[str, str]:

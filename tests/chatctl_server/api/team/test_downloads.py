@@ -63,6 +63,11 @@ def test_what_is_no_address_of_a_file_is_404(office: Filing, url: str) -> None:
         assert office.get(office.anna, path).status_code == 404, path
 
 
+def test_a_path_is_quoted_as_it_was_sent(office: Filing) -> None:
+    for path in ("/files/0/2cf%2F24d/aaa/x", "/files/0/%FF/aaa/x", "/files/0%2F1"):
+        assert path in office.get(office.anna, path).json()["error"]
+
+
 RANGES = {
     "bytes=0-3": (206, b"0123", "bytes 0-3/10"),
     "bytes=7-": (206, b"789", "bytes 7-9/10"),
