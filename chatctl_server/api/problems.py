@@ -9,9 +9,10 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
+from litestar.utils.scope.state import ScopeState
 
 from chatctl_server import errors, logs
-from chatctl_server.api import access_log, caller, choices
+from chatctl_server.api import access_log, caller, choices, lone_surrogates
 from chatctl_server.api.validation_words import in_words
 from chatctl_server.views.fields import means
 
@@ -151,7 +152,7 @@ def _translated(request: Request[Any, Any, Any], error: HTTPException) -> errors
             handler = request.scope.get("route_handler")  # none yet, where the Host is refused
             if handler is None:
                 return errors.InvalidInput("The header Host names no host", field="Host")
-            return choices.added(handler, _invalid(error))
+            return _no_text(request) or choices.added(handler, _invalid(error))
         case _:
             return _with_status(error)
 
@@ -164,6 +165,15 @@ def _with_status(error: HTTPException) -> errors.ChatctlError:
         logger.error("the framework failed: %s", error.detail)
         return errors.ChatctlError("Something unexpected happened; it is in the log")
     return errors.InvalidInput(error.detail)
+
+
+def _no_text(request: Request[Any, Any, Any]) -> errors.InvalidInput | None:
+    body = ScopeState.from_scope(request.scope).body
+    field = lone_surrogates.field_of(body) if isinstance(body, bytes) else None
+    if field is None:
+        return None
+    detail = f"{field} contains a lone surrogate, which is no valid Unicode"
+    return errors.InvalidInput(detail, field=field)
 
 
 def _invalid(error: HTTPException) -> errors.InvalidInput:

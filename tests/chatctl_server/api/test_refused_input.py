@@ -220,7 +220,12 @@ def test_words(said: str, words: str) -> None:
         ("null", "body: must be an object, not null", "body"),
         ("", "The request has no body; JSON is expected", "body"),
         ("{", "The request cannot be read: ", "body"),
-        ('{"url": "\\ud800"}', "The request cannot be read: ", "body"),
+        ('{"url": "\\ud800"}', "url contains a lone surrogate, which is no valid Unicode", "url"),
+        ('{"events": ["a", "\\udfff!"]}', "events[1] contains a lone surrogate", "events[1]"),
+        ('{"\\ud83d": "\\ud83d\\ude00"}', "body contains a lone surrogate", "body"),
+        (f'{{"{"x" * 200}": "\\ud800"}}', "body contains a lone surrogate", "body"),
+        ('{"url": "\\ud83d\\ude00", "events": 5}', "events: must be an array", "events"),
+        ('{"url": "\\ud8', "The request cannot be read: ", "body"),
     ],
 )
 def test_a_body(shared_server: Server, body: str, detail: str, field: str) -> None:
