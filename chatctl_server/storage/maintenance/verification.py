@@ -22,6 +22,8 @@ _MAX_CHARACTERS = 100
 _BUT_OF_PURGED = "WHERE conversation NOT IN (SELECT id FROM conversation WHERE kind = 'purged')"
 # log.py answers with whole events; here damaged ones must not hide the others.
 _EVENTS = f"SELECT {log.COLUMNS} FROM event ORDER BY id"
+_MADE_AT = sql.Query("SELECT created_at FROM workspace WHERE id = 0")
+_MAKE = sql.Query("UPDATE workspace SET created_at = :made_at, updated_at = :made_at WHERE id = 0")
 Value = str | int | float | bytes | None
 Kind = Literal["differs", "missing", "extra", "unreadable", "more"]
 
@@ -65,6 +67,7 @@ def verify(path: Path) -> list[Difference]:
     with files.snapshot(path) as db, schemas.scratch() as scratch, _damage_told(path):
         schemas.refuse_other(schemas.of(db, path), path)
         with files.writing_failures(schemas.SCRATCH, scratch.connection()):
+            _begin_like(db, scratch)
             replay = _Replay(scratch)
             replay.run(_events_of(db))
         found = _cut("event", replay.unreadable)
@@ -72,6 +75,13 @@ def verify(path: Path) -> list[Difference]:
             table = model._meta.table_name
             found += _cut(table, _compare(db, scratch, table))
     return found
+
+
+def _begin_like(db: Database, scratch: Database) -> None:
+    """Of the default workspace no event tells when it was made: it came with its table."""
+    made_at = _MADE_AT.value(db)
+    if made_at is not None:
+        _MAKE.run(scratch, made_at=made_at)
 
 
 class _Damaged(Exception):

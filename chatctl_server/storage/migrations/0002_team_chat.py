@@ -57,7 +57,9 @@ STATEMENTS = (
     )""",
     "INSERT INTO scope VALUES (2, 'workspace', 0)",
     "UPDATE counter SET value = 2 WHERE name = 'scope'",
-    "INSERT INTO workspace VALUES (0, 2, 'default', 'default', '', 1, 0, 0, NULL, 0)",
+    """INSERT INTO workspace
+        SELECT 0, 2, 'default', 'default', '', 1, now, now, NULL, 0
+        FROM (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now)""",
     """CREATE TABLE workspace_member (
         workspace INTEGER NOT NULL REFERENCES workspace (id),
         account INTEGER NOT NULL REFERENCES account (id),

@@ -1,6 +1,7 @@
 """Workspaces: who may change them, who is in them, and what becomes of the chats of who leaves."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +66,17 @@ def acme(town: Town, tmp_path: Path) -> Iterator[tuple[Server, Staff]]:
     with running(tmp_path, **SETTINGS, PUBLIC_URL="https://chat.example") as started:
         yield started, found
     assert maintenance.check(town.scene.path) == maintenance.verify(town.scene.path) == []
+
+
+def test_the_default_workspace_is_as_old_as_its_database(server: Server) -> None:
+    (default,) = server.http.get("/management/workspaces").json()
+    made_at = datetime.fromisoformat(default["created_at"])
+    assert datetime.now(UTC) - made_at < timedelta(minutes=1)
+    assert default["updated_at"] == default["created_at"]
+    anna = sign_up(server, "Anna")["token"]
+    changed = ask(server, "PUT", "/api/workspaces/0", anna, json={"name": "Home"}).json()
+    assert changed["created_at"] == default["created_at"] < changed["updated_at"]
+    assert maintenance.verify(server.database) == []
 
 
 def test_who_makes_a_workspace_owns_it_and_nobody_else_sees_it(server: Server) -> None:
