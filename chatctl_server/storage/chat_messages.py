@@ -80,7 +80,8 @@ _PINNED = Query(f"""SELECT {_STATE} FROM message JOIN (
 _COUNT_PINNED = Query("""SELECT count(*) FROM pin JOIN message ON message.id = pin.message
     WHERE pin.conversation = :conversation AND message.deleted_at IS NULL""")
 _EDITS = Query("""SELECT content, edited_at FROM message_edit
-    WHERE message = :message AND conversation = :conversation ORDER BY event_offset""")
+    WHERE message = :message AND conversation = :conversation ORDER BY event_offset
+    LIMIT :limit OFFSET :offset""")
 _ID = Query("SELECT id FROM message WHERE conversation = :conversation AND seq = :seq")
 # Each participant's first move of the cursor that went past the message.
 _RECEIPTS = Query("""SELECT user_id, read_at FROM (
@@ -194,9 +195,10 @@ def count_pinned(db: Database, ref: ChatRef) -> int:
     return int(_COUNT_PINNED.value(db, conversation=ref.id))
 
 
-def edits(db: Database, ref: ChatRef, message_id: int) -> list[Edit]:
-    """Oldest first, without the text that it has now."""
-    return [Edit(*row) for row in _EDITS.rows(db, message=message_id, conversation=ref.id)]
+def edits(db: Database, ref: ChatRef, message_id: int, offset: int, limit: int) -> list[Edit]:
+    """Oldest first, without the text that it has now and the oldest ``offset``."""
+    asked = {"message": message_id, "conversation": ref.id, "offset": offset, "limit": limit}
+    return [Edit(*row) for row in _EDITS.rows(db, **asked)]
 
 
 def receipts(db: Database, ref: ChatRef, message_id: int) -> list[ReadReceipt]:

@@ -49,7 +49,17 @@ SORTS: dict[tuple[str, str], str | None] = {
     **dict.fromkeys(
         [
             ("query", name)
-            for name in ("limit", "scope", "force", "emoji", "q", "status", "dry_run", "erase")
+            for name in (
+                "limit",
+                "offset",
+                "scope",
+                "force",
+                "emoji",
+                "q",
+                "status",
+                "dry_run",
+                "erase",
+            )
         ]
         + [
             ("body", name)

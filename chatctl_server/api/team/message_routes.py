@@ -10,7 +10,7 @@ from chatctl_server import errors
 from chatctl_server.actions import chat_messages as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, page
+from chatctl_server.api.parameters import AnyRequest, page, paged
 from chatctl_server.api.team import posts
 from chatctl_server.api.team.face import account_of
 from chatctl_server.api.team.message_bodies import EditMessage, PostChatMessage
@@ -30,6 +30,9 @@ BeforeId = Annotated[int | None, _Cursor, means("Only messages before this one",
 LastId = Annotated[int | None, _Cursor, means("The same as `before_id`", 100)]
 AfterId = Annotated[
     int | None, _Cursor, means("Only messages after this one; the oldest is then the first", 1)
+]
+Offset = Annotated[
+    int, QueryParameter(ge=0, le=chats.NO_ID), means("Pass over so many, the oldest", 0)
 ]
 MEMBERS: dict[str, Any] = {"refuses": (errors.NotAParticipant,)}
 
@@ -173,15 +176,24 @@ class OneMessage(Controller):
     @get(
         "/edits",
         summary="The texts that a message had",
-        response_description="Oldest first, without the text that it has now",
+        response_description="Oldest first, without the text that it has now; the header `Link` "
+        "has more when there are any",
         opt=MEMBERS,
     )
     async def list_edits(
-        self, request: AnyRequest, context: GivenContext, message_id: FromPath[fields.MessageId]
-    ) -> list[views.EditEntry]:
+        self,
+        request: AnyRequest,
+        context: GivenContext,
+        message_id: FromPath[fields.MessageId],
+        limit: Limit = 100,
+        offset: Offset = 0,
+    ) -> Response[list[views.EditEntry]]:
         """Empty of a message that was never edited."""
-        found = await context.store.read_live(_edits, account_of(request.scope), message_id)
-        return [views.edit_entry(each) for each in found]
+        asked = account_of(request.scope), message_id, offset, limit + 1
+        found = await context.store.read_live(_edits, *asked)
+        following = {"limit": limit, "offset": offset + limit} if len(found) > limit else None
+        shown = [views.edit_entry(each) for each in found[:limit]]
+        return paged(shown, f"/api/messages/{message_id}/edits", following)
 
 
 def paged_messages(
@@ -216,5 +228,6 @@ def _replies(
     return chat_messages.replies(db, chat, message_id, after_id, limit)
 
 
-def _edits(db: Database, account: int, message_id: int) -> list[Edit]:
-    return chat_messages.edits(db, chat_messages.find(db, account, message_id), message_id)
+def _edits(db: Database, account: int, message_id: int, offset: int, limit: int) -> list[Edit]:
+    chat = chat_messages.find(db, account, message_id)
+    return chat_messages.edits(db, chat, message_id, offset, limit)

@@ -14,10 +14,15 @@ from chatctl_server.views.team import fields
 FILE = "/files/0/9f8/6d0/81884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.png"
 
 
+MOST_NAMED = 100  # of those who use an emoji
+
+
 class ReactionCount(msgspec.Struct, frozen=True):
     emoji: Annotated[str, means("The emoji", "👍")]
     count: Annotated[int, means("How many use it", 1)]
-    user_ids: Annotated[list[int], means("Who uses it, in the order in which they came", [2])]
+    user_ids: Annotated[
+        list[int], means("Who uses it, in the order in which they came: the first 100", [2])
+    ]
 
 
 class ChatMessage(msgspec.Struct, frozen=True):
@@ -121,8 +126,8 @@ def of_state(state: MessageState) -> ChatMessage:
 
 
 def _reaction(given: Reactions) -> ReactionCount:
-    user_ids = [accounts.account_id(each) for each in given.user_ids]
-    return ReactionCount(given.emoji, len(user_ids), user_ids)
+    named = [accounts.account_id(each) for each in given.user_ids[:MOST_NAMED]]
+    return ReactionCount(given.emoji, len(given.user_ids), named)
 
 
 def edit_entry(edit: Edit) -> EditEntry:

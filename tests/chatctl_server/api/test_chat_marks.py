@@ -1,10 +1,15 @@
 """What members make of messages: reactions, pins, how far they have read."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from talk import Talk, problem, talking
-from team import Person
+from team import SETTINGS, Person, Town
+from world import running
+
+from chatctl_server.domain.chat_events import ReactionAdded
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,25 @@ def test_reactions_are_counted_by_emoji_in_the_order_of_their_first_use(talk: Ta
     talk.ask(talk.bert, "DELETE", f"{path}/reactions", params={"emoji": "👍"})
     left = [{"emoji": "👍", "count": 1, "user_ids": [talk.anna.id]}]
     assert talk.shown(talk.bert, path)["reactions"] == left
+
+
+def test_of_many_who_react_all_are_counted_and_the_first_100_named(tmp_path: Path) -> None:
+    town = Town(tmp_path / "chat.db")
+    anna = town.person("Anna")
+    chat = town.chat("public", "all", anna)
+    message_id = town.scene.post(chat, "u1", "what do you think?").message_id
+    everybody = range(1, 121)
+
+    def react_all(tx: Any, actor: Any) -> None:
+        for each in everybody:
+            tx.record(ReactionAdded(message_id, "👍", f"u{each}"), actor, chat)
+
+    town.scene.run(react_all)
+    town.close()
+    with running(tmp_path, **SETTINGS) as server:
+        path = f"/api/messages/{message_id}"
+        shown = server.http.get(path, headers=anna.headers).json()["reactions"]
+    assert shown == [{"emoji": "👍", "count": 120, "user_ids": list(everybody[:100])}]
 
 
 @pytest.mark.parametrize("emoji", ["👍🏽", "❤️", "1️⃣", "🇩🇪", "👨‍👩‍👧‍👦", "ℹ️", "‼️"])

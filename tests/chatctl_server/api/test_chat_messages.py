@@ -209,6 +209,19 @@ def test_an_edit_keeps_the_text_before(talk: Talk) -> None:
     assert talk.ask(talk.anna, "PATCH", path, json={"content": "hello!"}).json() == again
 
 
+def test_the_texts_before_come_in_pages(talk: Talk) -> None:
+    path = f"/api/messages/{talk.said(talk.anna, 'text 0')['id']}"
+    for number in range(1, 6):
+        talk.ask(talk.anna, "PATCH", path, json={"content": f"text {number}"})
+    answer = talk.ask(talk.bert, "GET", f"{path}/edits", params={"limit": 2})
+    pages = [answer]
+    while "next" in answer.links:
+        answer = talk.ask(talk.bert, "GET", answer.links["next"]["url"])
+        pages.append(answer)
+    found = [[each["content"] for each in page.json()] for page in pages]
+    assert found == [["text 0", "text 1"], ["text 2", "text 3"], ["text 4"]]
+
+
 def test_only_its_author_edits_a_message(talk: Talk) -> None:
     path = f"/api/messages/{talk.said(talk.bert, 'mine')['id']}"
     for who in (talk.anna, talk.carl):
