@@ -11,7 +11,7 @@ from chatctl_server.api.caller import Caller, Scope
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import AsgiRoute, Face, Handlers, lazily
 from chatctl_server.domain import accounts
-from chatctl_server.domain.access_tokens import AccessTokens
+from chatctl_server.domain.access_tokens import AccessToken, AccessTokens
 from chatctl_server.live.logins import Logins
 
 if TYPE_CHECKING:
@@ -31,14 +31,19 @@ class ByAccessToken:
             return None
         token = self._tokens.read(given)
         self._logins.check(token)
-        return msgspec.structs.replace(
-            who,
-            credential="account",
-            user_id=accounts.user_id(token.account),
-            account=token.account,
-            login_id=token.login_id,
-            is_trusted=False,
-        )
+        return signed_in(who, token)
+
+
+def signed_in(who: Caller, token: AccessToken) -> Caller:
+    """Whoever shows that token."""
+    return msgspec.structs.replace(
+        who,
+        credential="account",
+        user_id=accounts.user_id(token.account),
+        account=token.account,
+        login_id=token.login_id,
+        is_trusted=False,
+    )
 
 
 def _authenticators(context: Context) -> tuple[Authenticator, ...]:

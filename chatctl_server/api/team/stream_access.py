@@ -4,13 +4,11 @@ set one, in the address."""
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-import msgspec
-
 from chatctl_server import errors
 from chatctl_server.api import caller
 from chatctl_server.api.caller import Caller, Scope
 from chatctl_server.api.context import Context
-from chatctl_server.domain import accounts
+from chatctl_server.api.team.face import signed_in
 from chatctl_server.domain.access_tokens import AccessToken
 
 MISSING = "An access token is missing: Authorization: Bearer … or ?access_token=…"
@@ -30,14 +28,7 @@ def admit(context: Context, scope: Scope, given: str | None, position: str | Non
         raise errors.Unauthorized(MISSING)
     token = context.access_tokens().read(given)
     context.logins.check(token)
-    who = msgspec.structs.replace(
-        caller.of(scope),
-        credential="account",
-        user_id=accounts.user_id(token.account),
-        account=token.account,
-        login_id=token.login_id,
-        is_trusted=False,
-    )
+    who = signed_in(caller.of(scope), token)
     context.limits.count_credential(who)
     if context.serving.is_stopping:
         raise errors.Stopping("The server stops")

@@ -8,6 +8,7 @@ from chatctl_server.views import fields
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import accounts, workspaces
 
+CodeOrNumber = Annotated[str, means("The invite's code, or its number", "1")]
 WEEK = 7 * fields.DAY
 LONGEST = 366 * fields.DAY
 

@@ -17,6 +17,7 @@ from chatctl_server.api.team.target_workspace import TargetWorkspace
 from chatctl_server.api.team.workspace_bodies import (
     AcceptInvite,
     ChangeWorkspace,
+    CodeOrNumber,
     CreateInvite,
     CreateWorkspace,
     SetRole,
@@ -29,7 +30,6 @@ from chatctl_server.views.team import workspaces as views
 OF_A_WORKSPACE = (errors.NotFound, errors.WorkspaceNotFound)
 OF_A_MEMBER = (*OF_A_WORKSPACE, errors.AccountNotFound, errors.LastOwner)
 Force = Annotated[bool, means("Also while others are in it", True)]
-CodeOrNumber = Annotated[str, means("The invite's code, or its number", "1")]
 
 
 class OwnWorkspace(TargetWorkspace):

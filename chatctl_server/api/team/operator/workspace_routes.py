@@ -16,6 +16,7 @@ from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, with
 from chatctl_server.api.team.target_workspace import TargetWorkspace
 from chatctl_server.api.team.workspace_bodies import (
     ChangeWorkspace,
+    CodeOrNumber,
     CreateInvite,
     CreateWorkspace,
     SetRole,
@@ -35,7 +36,6 @@ After = Annotated[
     means("Only those with a number above it", 0),
 ]
 Force = Annotated[bool, means("Also while somebody is in it", True)]
-CodeOrNumber = Annotated[str, means("The invite's code, or its number", "1")]
 
 
 class MakeWorkspace(CreateWorkspace, frozen=True):
