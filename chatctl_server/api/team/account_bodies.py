@@ -7,8 +7,8 @@ from msgspec import UNSET, UnsetType
 
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import accounts as views
+from chatctl_server.views.team.fields import CODE
 
-CODE = "q3T9vXn2LwYs6KpRj8BdFh5ZcGm1aEoUu4iWx7yNtJQ"
 NewPassword = Annotated[
     str, means("`PASSWORD_MIN_BYTES` to 1,024 bytes of UTF-8", "correct horse battery")
 ]

@@ -9,7 +9,6 @@ from chatctl_server.views.fields import means
 
 HASH = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 EXAMPLE = f"/files/0/{HASH[:3]}/{HASH[3:6]}/{HASH[6:]}.txt"
-FileUrl = Annotated[str, means("Its address on this server", EXAMPLE)]
 
 
 class FileStats(msgspec.Struct, frozen=True):

@@ -9,8 +9,7 @@ from chatctl_server.storage.accounts import Profile
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import accounts as views
-
-CODE = "q3T9vXn2LwYs6KpRj8BdFh5ZcGm1aEoUu4iWx7yNtJQ"
+from chatctl_server.views.team.fields import CODE
 
 
 class ManagedAccount(views.User, frozen=True):

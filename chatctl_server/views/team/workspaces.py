@@ -10,8 +10,7 @@ from chatctl_server.storage.workspaces import Workspace
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
 from chatctl_server.views.team.accounts import RoleName, WorkspaceId
-
-CODE = "q3T9vXn2LwYs6KpRj8BdFh5ZcGm1aEoUu4iWx7yNtJQ"
+from chatctl_server.views.team.fields import CODE
 
 Name = Annotated[str, means("1 to 100 characters; unique, whatever its case", "Acme")]
 Description = Annotated[str, means("For people, at most 4,096 bytes", "Anvils and more")]
