@@ -101,7 +101,9 @@ def _do(
         output.note(options, f"no {subject.plural} were given, nothing to do")
         return
     is_array = options.json and source is None and len(about) > 1
-    run = _Run(options, subject, about, _Array() if is_array else _Lines(options, subject, said))
+    run = _BulkRun(
+        options, subject, about, _Array() if is_array else _Lines(options, subject, said)
+    )
     opened = connection.open(options, writes=True)
     with run.told_when_stopped(said), run.results, opened as server:
         run.over(server, find(server), act, said)
@@ -205,7 +207,7 @@ def _until(result: Json) -> str:
     return " for good" if end is None else f" until {times.rfc3339(end)}"
 
 
-class _Run:
+class _BulkRun:
     def __init__(
         self, options: Options, subject: Target, about: list[str], results: _Array | _Lines
     ) -> None:

@@ -89,7 +89,7 @@ class ReceiverServer:
             limit_concurrency=MOST_REQUESTS,
         )
         with closing(_bound(self._listening.host, self._listening.port)) as bound:
-            self._server = _Server(config)
+            self._server = _ReceiverServer(config)
             ready(_url(bound))
             asyncio.run(self._server.serve([bound]))
         if self._error is not None:
@@ -120,7 +120,7 @@ class ReceiverServer:
             reply.finish(is_heard)
 
 
-class _Server(uvicorn.Server):
+class _ReceiverServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: Any) -> None:
         """It is not raised again."""
         self.should_exit = True

@@ -20,11 +20,11 @@ TOKEN = "YOUR_ACCESS_TOKEN"  # noqa: S105  a place for it
 
 def render(document: Schema, language: Language, address: str) -> bytes:
     """``address``: of the server, in the examples."""
-    page = _Page(document, language, address)
+    page = _ReferencePage(document, language, address)
     return b"<!doctype html>\n" + page.whole().encode()
 
 
-class _Page:
+class _ReferencePage:
     def __init__(self, document: Schema, language: Language, address: str) -> None:
         self._document = document
         self._address = address

@@ -37,7 +37,7 @@ class Refresh(msgspec.Struct, frozen=True):
     ] = None
 
 
-class SignedOut(msgspec.Struct, frozen=True):
+class LogoutMessage(msgspec.Struct, frozen=True):
     message: Annotated[str, means("One sentence", "Logged out successfully")]
 
 

@@ -11,7 +11,13 @@ from chatctl_server.api import caller, problems
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.team import cookies, credentials
-from chatctl_server.api.team.account_bodies import Refresh, ResetPassword, SignedOut, SignIn, SignUp
+from chatctl_server.api.team.account_bodies import (
+    LogoutMessage,
+    Refresh,
+    ResetPassword,
+    SignIn,
+    SignUp,
+)
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain import codes, events, times
 from chatctl_server.storage import reset_links
@@ -153,7 +159,7 @@ def _refresh_token(request: AnyRequest, context: Context, data: Refresh | None) 
     response_description="The session is over; the cookie is cleared",
     opt={"asks_store": True, "refuses": (errors.Unauthorized,)},
 )
-async def logout(request: AnyRequest, context: GivenContext) -> Response[SignedOut]:
+async def logout(request: AnyRequest, context: GivenContext) -> Response[LogoutMessage]:
     """The session of the access token or refresh token in `Authorization: Bearer`, an access token
     that is over counts, too; without one that of the cookie. Its tokens count no more, and its live
     streams end. To a session that has ended, and to a refresh token that was used, the answer is
@@ -170,7 +176,7 @@ async def logout(request: AnyRequest, context: GivenContext) -> Response[SignedO
     response_description="All sessions of the user are over; the cookie is cleared",
     opt={"asks_store": True, "refuses": (errors.Unauthorized,)},
 )
-async def logout_all(request: AnyRequest, context: GivenContext) -> Response[SignedOut]:
+async def logout_all(request: AnyRequest, context: GivenContext) -> Response[LogoutMessage]:
     """As `/api/logout`, of all the user's sessions."""
     await _sign_out(request, context, everywhere=True)
     return _signed_out(request, context, "Logged out from all sessions successfully")
@@ -189,8 +195,8 @@ async def _sign_out(request: AnyRequest, context: Context, *, everywhere: bool) 
     await context.store.write(end, _actor(request, "sign-out"), login_id, token)
 
 
-def _signed_out(request: AnyRequest, context: Context, sentence: str) -> Response[SignedOut]:
-    return Response(SignedOut(sentence), headers=cookies.clearing(request, context.settings))
+def _signed_out(request: AnyRequest, context: Context, sentence: str) -> Response[LogoutMessage]:
+    return Response(LogoutMessage(sentence), headers=cookies.clearing(request, context.settings))
 
 
 @post(
