@@ -1,5 +1,5 @@
-"""A body whose JSON spells half of a surrogate pair (``\\ud800``), which is no text: msgspec refuses
-it, and says neither what is wrong nor where."""
+"""A body whose JSON spells half of a surrogate pair (``\\ud800``), which is no text: the decoder
+refuses it, and says neither what is wrong nor where."""
 
 import json
 import re

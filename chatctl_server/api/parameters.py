@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -83,10 +84,15 @@ def paged(found: list[T], path: str, following: Mapping[str, Any] | None) -> Res
 
 
 def page(
-    shown: list[N], limit: int, path: str, cursor: str = "after", **asked: Any
+    shown: list[N],
+    limit: int,
+    path: str,
+    asked: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    cursor: str = "after",
 ) -> Response[list[N]]:
-    """``shown`` has one more than the page if there are more; the last id is the next page's
-    ``cursor``."""
+    """``shown`` has one more than the page if there are more: the next one's ``cursor`` is then the
+    last id, beside what was ``asked``."""
     if len(shown) <= limit:
         return Response(shown)
     last = shown[limit - 1].id

@@ -201,7 +201,7 @@ def paged_messages(
 ) -> Response[list[ChatMessage]]:
     """``found`` has one more than the page if there are more."""
     shown = [views.of_state(each) for each in found]
-    return page(shown, limit, request.scope["path"].rstrip("/"), cursor)
+    return page(shown, limit, request.scope["path"].rstrip("/"), cursor=cursor)
 
 
 def _page(

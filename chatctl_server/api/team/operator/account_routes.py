@@ -144,7 +144,7 @@ class Accounts(Controller):
         found = await context.store.read(accounts.find, wanted, after, limit + 1)
         shown = [_shown(context, each) for each in found]
         asked = {"workspace": workspace, "q": text, "status": status}
-        return page(shown, limit, "/management/users", **asked)
+        return page(shown, limit, "/management/users", asked)
 
     @post(
         "/",

@@ -104,7 +104,7 @@ class AllChats(Controller):
         found = await context.store.read(chat_lists.everywhere, wanted, after, limit + 1)
         shown = [views.listed(*each) for each in found]
         asked = {"workspace": workspace, "q": text, "user_id": user_id}
-        return page(shown, limit, "/management/chats", **asked)
+        return page(shown, limit, "/management/chats", asked)
 
     @post(
         "/",
