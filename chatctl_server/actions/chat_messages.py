@@ -93,10 +93,10 @@ def react(tx: Tx, actor: events.Actor, ref: ChatRef, message_id: int, symbol: st
     """Raises InvalidInput for what is no emoji, Conflict above 50 different ones."""
     emoji.check(symbol)
     found, user_id, _ = _asked(tx, actor, ref, message_id)
-    users = {each.emoji: each.user_ids for each in found.reactions}
-    if user_id in users.get(symbol, ()):
+    if chat_messages.has_reacted(tx.db, message_id, symbol, user_id):
         return found
-    if symbol not in users and len(users) >= MAX_EMOJI:
+    used = {each.emoji for each in found.reactions}
+    if symbol not in used and len(used) >= MAX_EMOJI:
         raise errors.Conflict(f"A message has at most {MAX_EMOJI} different reactions")
     tx.record(chat_events.ReactionAdded(message_id, symbol, user_id), actor, ref)
     return chat_messages.get(tx.db, ref, message_id)
@@ -106,8 +106,7 @@ def take_back(
     tx: Tx, actor: events.Actor, ref: ChatRef, message_id: int, symbol: str
 ) -> MessageState:
     found, user_id, _ = _asked(tx, actor, ref, message_id)
-    users = {each.emoji: each.user_ids for each in found.reactions}
-    if user_id not in users.get(symbol, ()):
+    if not chat_messages.has_reacted(tx.db, message_id, symbol, user_id):
         return found
     tx.record(chat_events.ReactionRemoved(message_id, symbol, user_id), actor, ref)
     return chat_messages.get(tx.db, ref, message_id)

@@ -56,10 +56,11 @@ class PreferencesSet(Payload, frozen=True):
 
 
 class Reactions(msgspec.Struct, frozen=True):
-    """Who reacted with an emoji, in the order in which they did."""
+    """Who reacted with an emoji, in the order in which they did: the first 100, of ``count``."""
 
     emoji: str
     user_ids: tuple[str, ...]
+    count: int = 0  # of an event before there was a count: no more than these
 
 
 class MessageEdited(Payload, frozen=True, omit_defaults=True):

@@ -1,6 +1,6 @@
 """Queries about the messages of chats: with what was said of them, and who may see them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -48,9 +48,12 @@ _STATE = f"""{COLUMNS},
     (SELECT count(*) FROM message r WHERE r.reply_to = message.id AND r.deleted_at IS NULL),
     EXISTS (SELECT 1 FROM pin p
         WHERE p.conversation = message.conversation AND p.message = message.id),
-    (SELECT json_group_array(json_array(emoji, user_id)) FROM (
-        SELECT emoji, user_id FROM reaction x WHERE x.message = message.id
-        ORDER BY x.event_offset))"""
+    (SELECT json_group_array(json_array(emoji, json(user_ids), count)) FROM (
+        SELECT emoji, count(*) AS count, (SELECT json_group_array(user_id) FROM (
+            SELECT user_id FROM reaction y WHERE y.message = x.message AND y.emoji = x.emoji
+            ORDER BY y.event_offset LIMIT 100)) AS user_ids
+        FROM reaction x WHERE x.message = message.id
+        GROUP BY emoji ORDER BY min(x.event_offset)))"""
 SCAN = 100_000  # messages that one query looks at
 _NEWEST = Query("SELECT max(id) FROM message")
 _OF_CHAT = Query("SELECT conversation FROM message WHERE id = :message")
@@ -77,6 +80,8 @@ _REPLIES = Query(f"""SELECT {_STATE} FROM message
 _PINNED = Query(f"""SELECT {_STATE} FROM message JOIN (
         SELECT message AS pinned, pinned_at FROM pin WHERE conversation = :conversation)
     ON pinned = message.id WHERE deleted_at IS NULL ORDER BY pinned_at DESC, id DESC""")
+_REACTED = Query("""SELECT 1 FROM reaction
+    WHERE message = :message AND emoji = :emoji AND user_id = :user_id""")
 _COUNT_PINNED = Query("""SELECT count(*) FROM pin JOIN message ON message.id = pin.message
     WHERE pin.conversation = :conversation AND message.deleted_at IS NULL""")
 _EDITS = Query("""SELECT content, edited_at FROM message_edit
@@ -191,6 +196,11 @@ def pinned(db: Database, ref: ChatRef) -> list[MessageState]:
     return _states(_PINNED.rows(db, conversation=ref.id))
 
 
+def has_reacted(db: Database, message_id: int, emoji: str, user_id: str) -> bool:
+    found = _REACTED.value(db, message=message_id, emoji=emoji, user_id=user_id)
+    return found is not None
+
+
 def count_pinned(db: Database, ref: ChatRef) -> int:
     return int(_COUNT_PINNED.value(db, conversation=ref.id))
 
@@ -226,8 +236,5 @@ def _reactions(reacted: str) -> tuple[Reactions, ...]:
     """By emoji, each where it was used first."""
     if reacted == "[]":
         return ()
-    users: dict[str, list[str]] = {}
-    pairs: Sequence[tuple[str, str]] = msgspec.json.decode(reacted, type=list[tuple[str, str]])
-    for emoji, user_id in pairs:
-        users.setdefault(emoji, []).append(user_id)
-    return tuple(Reactions(emoji, tuple(each)) for emoji, each in users.items())
+    found = msgspec.json.decode(reacted, type=list[tuple[str, tuple[str, ...], int]])
+    return tuple(Reactions(*each) for each in found)

@@ -14,9 +14,6 @@ from chatctl_server.views.team import fields
 FILE = "/files/0/9f8/6d0/81884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.png"
 
 
-MOST_NAMED = 100  # of those who use an emoji
-
-
 class ReactionCount(msgspec.Struct, frozen=True):
     emoji: Annotated[str, means("The emoji", "👍")]
     count: Annotated[int, means("How many use it", 1)]
@@ -126,8 +123,8 @@ def of_state(state: MessageState) -> ChatMessage:
 
 
 def _reaction(given: Reactions) -> ReactionCount:
-    named = [accounts.account_id(each) for each in given.user_ids[:MOST_NAMED]]
-    return ReactionCount(given.emoji, len(given.user_ids), named)
+    user_ids = [accounts.account_id(each) for each in given.user_ids]
+    return ReactionCount(given.emoji, given.count or len(user_ids), user_ids)
 
 
 def edit_entry(edit: Edit) -> EditEntry:

@@ -81,7 +81,7 @@ def test_an_erasure_takes_every_text_that_a_message_had_out_of_the_file(talk: Ta
     kept = path.read_bytes()
     assert [each for each in SECRETS if each.encode() in kept] == []
     assert b"hush" in kept
-    assert talk.scene.ask(stored.edits, talk.chat, number) == []
+    assert talk.scene.ask(stored.edits, talk.chat, number, 0, 100) == []
 
 
 def test_an_erasure_empties_the_edits_that_followers_of_the_log_are_shown(talk: Talk) -> None:

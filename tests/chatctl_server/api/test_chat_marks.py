@@ -48,10 +48,10 @@ def test_reactions_are_counted_by_emoji_in_the_order_of_their_first_use(talk: Ta
 
 def test_of_many_who_react_all_are_counted_and_the_first_100_named(tmp_path: Path) -> None:
     town = Town(tmp_path / "chat.db")
-    anna = town.person("Anna")
-    chat = town.chat("public", "all", anna)
+    anna, bert = town.person("Anna"), town.person("Bert")
+    chat = town.chat("public", "all", anna, bert)
     message_id = town.scene.post(chat, "u1", "what do you think?").message_id
-    everybody = range(1, 121)
+    everybody = [*range(3, 122), bert.id]
 
     def react_all(tx: Any, actor: Any) -> None:
         for each in everybody:
@@ -59,10 +59,20 @@ def test_of_many_who_react_all_are_counted_and_the_first_100_named(tmp_path: Pat
 
     town.scene.run(react_all)
     town.close()
+    path = f"/api/messages/{message_id}"
     with running(tmp_path, **SETTINGS) as server:
-        path = f"/api/messages/{message_id}"
-        shown = server.http.get(path, headers=anna.headers).json()["reactions"]
-    assert shown == [{"emoji": "👍", "count": 120, "user_ids": list(everybody[:100])}]
+
+        def shown(who: Person, method: str, path: str, **body: str) -> Any:
+            answer = server.http.request(method, path, json=body, headers=who.headers)
+            return answer.json()["reactions"]
+
+        expected = {"emoji": "👍", "count": 120, "user_ids": everybody[:100]}
+        assert shown(anna, "GET", path) == [expected]
+        assert shown(anna, "PATCH", path, content="well?") == [expected]
+        assert shown(bert, "POST", f"{path}/reactions", emoji="👍") == [expected]
+        left = expected | {"count": 119}
+        assert shown(bert, "DELETE", f"{path}/reactions", emoji="👍") == [left]
+        assert shown(bert, "DELETE", f"{path}/reactions", emoji="👍") == [left]
 
 
 @pytest.mark.parametrize("emoji", ["👍🏽", "❤️", "1️⃣", "🇩🇪", "👨‍👩‍👧‍👦", "ℹ️", "‼️"])
