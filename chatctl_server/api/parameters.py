@@ -19,6 +19,7 @@ from chatctl_server.views.fields import means
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _AS_STORED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 T = TypeVar("T")
+SUFFIX = "suffix"  # of the ``opt`` of routes that are another face's, too: ends their names
 
 
 class _Numbered(Protocol):

@@ -17,7 +17,7 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from chatctl_server import errors
 from chatctl_server.api.openapi.languages import Language, preferred
-from chatctl_server.api.parameters import AnyRequest
+from chatctl_server.api.parameters import SUFFIX, AnyRequest
 
 SCHEMA_PATHS: Final = ("/schema", "/schema/openapi.json")
 SCHEMA_TYPE: Final = "application/vnd.oai.openapi+json"
@@ -118,7 +118,7 @@ def config(reference: Document, version: str) -> OpenAPIConfig:
 def _operation_id(
     handler: HTTPRouteHandler, method: str, components: list[str | PathParameterDefinition]
 ) -> str:
-    """The handler's name. Of a further path or method of the same handler it says which."""
+    """The handler's name. Of a further path, method or face of the same handler it says which."""
     parts = [handler.handler_name]
     path = "/" + "/".join(
         each if isinstance(each, str) else f"{{{each.full}}}" for each in components
@@ -128,7 +128,7 @@ def _operation_id(
         parts += ["at", *re.findall(r"\w+", re.sub(r"{.*?}", "", path))]
     if method != min(handler.http_methods):
         parts += ["by", method.lower()]
-    return "_".join(parts)
+    return "_".join([*parts, *filter(None, [handler.opt.get(SUFFIX)])])
 
 
 def routes(reference: Document) -> list[HTTPRouteHandler]:

@@ -45,7 +45,7 @@ class OwnWorkspace(TargetWorkspace):
         super().__init__(context, actor, lambda db: workspaces.find(db, account, workspace_id).ref)
 
 
-Subject = NamedDependency[OwnWorkspace]
+Subject = NamedDependency[TargetWorkspace]
 SUBJECT = {"subject": Provide(OwnWorkspace, sync_to_thread=False)}
 
 
@@ -112,6 +112,8 @@ class Workspaces(Controller):
 
 
 class WorkspaceMembers(Controller):
+    """Also operators', who may do what owners may."""
+
     path = "/api/workspaces/{workspace_id:int}/members"
     tags = ("workspaces",)
     dependencies = SUBJECT
@@ -135,8 +137,8 @@ class WorkspaceMembers(Controller):
     async def set_member_role(
         self, subject: Subject, user_id: FromPath[account_views.UserId], data: JSONBody[SetRole]
     ) -> account_views.User:
-        """Owners give any role, admins those below their own to those below them. The last owner
-        stays one: 400."""
+        """Owners and operators give any role, admins those below their own to those below them. The
+        last owner stays one: 400."""
         return await subject.set_role(user_id, data.role)
 
     @delete(
@@ -148,12 +150,15 @@ class WorkspaceMembers(Controller):
     async def remove_member(
         self, subject: Subject, user_id: FromPath[account_views.UserId]
     ) -> None:
-        """Anybody may leave; owners remove anybody, admins those below them. Chats that they own
-        pass to the oldest admin, else to the oldest member. The last owner stays: 400."""
+        """Anybody may leave; owners and operators remove anybody, admins those below them. Chats
+        that they own pass to the oldest admin, else to the oldest member. The last owner stays:
+        400."""
         await subject.remove(user_id)
 
 
 class Invites(Controller):
+    """Also operators', who may do what owners may."""
+
     path = "/api/workspaces/{workspace_id:int}/invites"
     tags = ("workspaces",)
     dependencies = SUBJECT
@@ -168,8 +173,8 @@ class Invites(Controller):
     async def create_invite(
         self, subject: Subject, data: JSONBody[CreateInvite | None] = None
     ) -> views.MadeInvite:
-        """For owners and admins, who give roles as they give them to members. It is good for a
-        member, a week and one use, unless the body says otherwise."""
+        """For owners, admins and operators, who give roles as they give them to members. It is good
+        for a member, a week and one use, unless the body says otherwise."""
         return await subject.invite(data)
 
     @get(
@@ -179,7 +184,7 @@ class Invites(Controller):
         opt={"refuses": (*OF_A_WORKSPACE, errors.NotAllowed)},
     )
     async def list_invites(self, subject: Subject) -> list[views.InviteObject]:
-        """For owners and admins. Without their codes."""
+        """For owners, admins and operators. Without their codes."""
         return await subject.invites()
 
     @delete(
@@ -189,7 +194,7 @@ class Invites(Controller):
         opt={"refuses": (*OF_A_WORKSPACE, errors.NotAllowed, errors.CodeNotFound)},
     )
     async def revoke_invite(self, subject: Subject, code: FromPath[CodeOrNumber]) -> None:
-        """For owners and admins."""
+        """For owners, admins and operators."""
         await subject.revoke(code)
 
 

@@ -111,7 +111,7 @@ class Provocation:
         return self._given
 
     def bad_text(self) -> Asked:
-        if self._name == "invite_to_workspace":
+        if self._name == "create_invite_as_operator":
             return self._given.saying(email="a@\0")
         field = next(each for each in TEXTS if each in self._given.body)
         return self._given.saying(**{field: "long enough\0"})

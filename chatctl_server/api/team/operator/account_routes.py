@@ -106,7 +106,8 @@ class TargetAccount:
 
     async def show(self, workspace: int | None = None) -> operator.ManagedAccount:
         """``workspace``: where alone it is looked for."""
-        return await _shown_one(self._context, self.id, workspace)
+        found = await self._context.store.read(_profile, self.id, workspace)
+        return _shown(self._context, found)
 
 
 Subject = NamedDependency[TargetAccount]
@@ -168,7 +169,7 @@ class Accounts(Controller):
             data.fullname, data.email, hashed, storable(data.workspace), data.role
         )
         made = await context.store.write(managed_accounts.create, who.actor(), wanted)
-        return await _shown_one(context, made, None)
+        return _shown(context, await context.store.read(_profile, made, None))
 
     @get(
         "/{user_id:int}",
@@ -303,12 +304,6 @@ def _begin(db: Database, account: int, now: int) -> tuple[_Before, int]:
 
 def _shown(context: Context, profile: accounts.Profile) -> operator.ManagedAccount:
     return operator.account(profile, context.account_streams.status(profile.account.id))
-
-
-async def _shown_one(
-    context: Context, account: int, workspace: int | None
-) -> operator.ManagedAccount:
-    return _shown(context, await context.store.read(_profile, account, workspace))
 
 
 def _profile(db: Database, account: int, workspace: int | None) -> accounts.Profile:

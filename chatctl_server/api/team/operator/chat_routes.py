@@ -65,12 +65,11 @@ class AnyChat(TargetChat):
     def __init__(
         self, request: AnyRequest, context: GivenContext, reach: Reach, chat_id: FromPath[ChatId]
     ) -> None:
-        self.who = caller.of(request.scope)
-        self._reach = reach
-        super().__init__(context, self.who.actor(), chat_id, seen=self._find, used=self._find)
+        def find(db: Database) -> FoundChat:
+            return stored.find_any(db, chat_id, reach)
 
-    def _find(self, db: Database) -> FoundChat:
-        return stored.find_any(db, self.id, self._reach)
+        self.who = caller.of(request.scope)
+        super().__init__(context, self.who.actor(), chat_id, seen=find, used=find)
 
 
 Subject = NamedDependency[AnyChat]

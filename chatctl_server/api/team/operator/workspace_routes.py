@@ -11,22 +11,19 @@ from chatctl_server import errors
 from chatctl_server.actions import managed_workspaces
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
-from chatctl_server.api.parameters import AnyRequest, Limit, OptionalBody, page
+from chatctl_server.api.parameters import SUFFIX, AnyRequest, Limit, page
 from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, within
 from chatctl_server.api.team.target_workspace import TargetWorkspace
 from chatctl_server.api.team.workspace_bodies import (
     ChangeWorkspace,
-    CodeOrNumber,
-    CreateInvite,
     CreateWorkspace,
-    SetRole,
 )
+from chatctl_server.api.team.workspace_routes import Invites, WorkspaceMembers
 from chatctl_server.storage import workspaces
 from chatctl_server.storage.history_pages import LATEST
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import accounts as account_views
 from chatctl_server.views.team import workspaces as views
-from chatctl_server.views.team.fields import AccountId
 
 NOT_THERE = (errors.NotFound, errors.WorkspaceNotFound)
 OF_A_MEMBER = (*NOT_THERE, errors.AccountNotFound)
@@ -64,6 +61,7 @@ class AnyWorkspace(TargetWorkspace):
 
 
 Subject = NamedDependency[AnyWorkspace]
+AS_OPERATOR = {SUFFIX: "as_operator"}  # of what members have, too
 SUBJECT = {**REACH, "subject": Provide(AnyWorkspace, sync_to_thread=False)}
 
 
@@ -139,20 +137,11 @@ class AllWorkspaces(Controller):
         await subject.delete(force)
 
 
-class MembersOfWorkspace(Controller):
+class MembersOfWorkspace(WorkspaceMembers):
     path = "/management/workspaces/{workspace_id:int}/members"
     tags = ("team-operator",)
     dependencies = SUBJECT
-
-    @get(
-        "/",
-        summary="List the members of any workspace",
-        response_description="The members, by their ids",
-        opt={"refuses": NOT_THERE},
-    )
-    async def list_members_of_workspace(self, subject: Subject) -> list[account_views.User]:
-        """With their roles in it."""
-        return await subject.members()
+    opt = AS_OPERATOR
 
     @post(
         "/",
@@ -167,67 +156,9 @@ class MembersOfWorkspace(Controller):
         await subject.run(managed_workspaces.add_member, data.user_id, data.role)
         return await subject.member(data.user_id)
 
-    @patch(
-        "/{user_id:int}",
-        summary="Give a member of any workspace another role",
-        response_description="The member as they are now",
-        opt={"refuses": (*OF_A_MEMBER, errors.LastOwner)},
-    )
-    async def set_role_in_workspace(
-        self, subject: Subject, user_id: FromPath[AccountId], data: JSONBody[SetRole]
-    ) -> account_views.User:
-        """The last owner stays one: 400."""
-        return await subject.set_role(user_id, data.role)
 
-    @delete(
-        "/{user_id:int}",
-        summary="Remove a member of any workspace",
-        response_description="They are not in it any more, nor in its chats",
-        opt={"refuses": (*OF_A_MEMBER, errors.LastOwner)},
-    )
-    async def remove_member_of_workspace(
-        self, subject: Subject, user_id: FromPath[AccountId]
-    ) -> None:
-        """Chats that they own pass to the oldest admin, else to the oldest member."""
-        await subject.remove(user_id)
-
-
-class InvitesOfWorkspace(Controller):
+class InvitesOfWorkspace(Invites):
     path = "/management/workspaces/{workspace_id:int}/invites"
     tags = ("team-operator",)
     dependencies = SUBJECT
-
-    @post(
-        "/",
-        summary="Invite somebody into any workspace",
-        response_description="The code, which is shown this once, and a link with it",
-        request_class=OptionalBody,
-        opt={"refuses": (*NOT_THERE, errors.BadText)},
-    )
-    async def invite_to_workspace(
-        self, subject: Subject, data: JSONBody[CreateInvite | None] = None
-    ) -> views.MadeInvite:
-        """It is good for a member, a week and one use, unless the body says otherwise."""
-        return await subject.invite(data)
-
-    @get(
-        "/",
-        summary="List the invites into any workspace that still count",
-        response_description="The invites, in the order in which they were made",
-        opt={"refuses": NOT_THERE},
-    )
-    async def list_invites_to_workspace(self, subject: Subject) -> list[views.InviteObject]:
-        """Without their codes."""
-        return await subject.invites()
-
-    @delete(
-        "/{code:str}",
-        summary="Revoke an invite into any workspace",
-        response_description="It counts no more",
-        opt={"refuses": (*NOT_THERE, errors.CodeNotFound)},
-    )
-    async def revoke_invite_to_workspace(
-        self, subject: Subject, code: FromPath[CodeOrNumber]
-    ) -> None:
-        """By its code or its number."""
-        await subject.revoke(code)
+    opt = AS_OPERATOR
