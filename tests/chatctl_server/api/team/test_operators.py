@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from event_streams import EventSource
 from people import PASSWORD, ask, email, sign_in, sign_up
 from world import Server, eventually, running
 
@@ -88,6 +89,23 @@ def test_a_suspended_account_is_out_until_it_is_reactivated(town: Server) -> Non
     assert sign_in(town, "Sam").status_code == 200
 
 
+def test_an_operator_sees_who_is_there(town: Server) -> None:
+    made = create(town, "Nora")
+    paths = [f"{USERS}/{made['id']}", f"{USERS}?q=nora", f"{WORKSPACES}/0/members"]
+
+    def presences() -> list[str]:
+        answers = [town.http.get(path).json() for path in paths]
+        lists = [each if isinstance(each, list) else [each] for each in answers]
+        return [user["presence"] for each in lists for user in each if user["id"] == made["id"]]
+
+    assert presences() == ["offline"] * 3
+    stream = EventSource(town, "/events", access_token=token(town, "Nora"))
+    stream.next()
+    eventually(lambda: presences() == ["online"] * 3)
+    stream.close()
+    eventually(lambda: presences() == ["offline"] * 3)
+
+
 def test_a_password_is_given_or_chosen_by_a_link(town: Server) -> None:
     made = create(town, "Rita", password=None)
     assert sign_in(town, "Rita").status_code == 403
@@ -138,6 +156,8 @@ def test_a_chat_is_made_changed_and_taken_over(town: Server) -> None:
     assert town.http.patch(path, json={"name": "dinner", "owner": bob}).json()["name"] == "dinner"
     roles = {each["user_id"]: each["role"] for each in town.http.get(f"{path}/members").json()}
     assert roles == {ann: "member", bob: "owner", cid: "member"}
+    agent = town.http.patch(f"{path}/members/{cid}", json={"role": "agent"})
+    assert (*code(agent), agent.json()["field"]) == (400, "invalid_input", "role")
     assert code(town.http.delete(f"{path}/members/{bob}")) == (400, "owner_must_transfer")
     assert town.http.delete(f"{path}/members/{cid}").status_code == 204
     listed = town.http.get(CHATS, params={"q": "DINNER"}).json()
