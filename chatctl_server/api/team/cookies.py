@@ -30,18 +30,18 @@ def _is_foreign(scope: Scope, public_url: str | None) -> bool:
 
 
 def setting(request: AnyRequest, settings: Settings, token: str) -> dict[str, str]:
-    """The header for an answer."""
     return _header(request, settings, token, IDLE // SECOND)
 
 
 def clearing(request: AnyRequest, settings: Settings) -> dict[str, str]:
-    """Nothing for a page of another site, which would sign out who looks at it."""
-    if _is_foreign(request.scope, settings.public_url):
-        return {}
     return _header(request, settings, "", 0)
 
 
 def _header(request: AnyRequest, settings: Settings, token: str, seconds: int) -> dict[str, str]:
+    """None for a page of another site, which would sign out who looks at it, or in as somebody
+    else."""
+    if _is_foreign(request.scope, settings.public_url):
+        return {}
     parts = [f"{NAME}={token}", "Path=/api", "HttpOnly", "SameSite=Lax", f"Max-Age={seconds}"]
     if caller.is_https(request.scope, settings.trusted_proxies):
         parts.append("Secure")
