@@ -25,7 +25,7 @@ async def post(context: Context, who: Caller, chat_id: int, data: PostChatMessag
     """The message; of a repeat the first one. Raises NotAParticipant, ConversationNotFound, or
     what is wrong with the message."""
     directory, store = context.directory, context.store
-    _check(data, context.settings.max_message_bytes)
+    check(data, context.settings.max_message_bytes)
     chat = await directory.chat(who.account, chat_id)
     sent = _post(who, chat, await directory.fullname(who.account), data)
     try:
@@ -56,7 +56,9 @@ def _read(db: Database, account: int, chat: ChatRef, message_id: int) -> Message
     return chat_messages.get(db, chat, message_id)
 
 
-def _check(data: PostChatMessage, max_bytes: int) -> None:
+def check(data: PostChatMessage, max_bytes: int) -> None:
+    """What can be said of a message without the database. Raises InvalidInput, BadText or
+    TooLarge."""
     if not data.files and not data.content.strip():
         raise errors.InvalidInput("content is empty, and there are no files", field="content")
     text.check(data.content, "content", max_bytes=max_bytes)

@@ -13,6 +13,8 @@ from chatctl_server.api.bodies import Changed
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, paged, storable
+from chatctl_server.api.team import posts
+from chatctl_server.api.team.message_bodies import PostChatMessage
 from chatctl_server.api.team.message_routes import Limit, paged_messages
 from chatctl_server.api.team.operator.chat_routes import SUBJECT, Subject
 from chatctl_server.api.team.operator.reach import (
@@ -92,9 +94,9 @@ class MessagesOfChat(Controller):
         self, context: GivenContext, subject: Subject, data: JSONBody[PostAsOperator]
     ) -> ChatMessage:
         """As the system, whose `sender_id` is 0, or as one of its members."""
+        posts.check(PostChatMessage(data.content), context.settings.max_message_bytes)
         ref = await subject.ref()
         sent = await _post(context, subject.who, ref, data)
-        messages.check(sent, context.settings.max_message_bytes)
         size = len(sent.content) + CALL_BYTES
         posted = await context.store.write(messages.POST, sent, size=size)
         found = await context.store.read(chat_messages.get, ref, posted.message_id)

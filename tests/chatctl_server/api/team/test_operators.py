@@ -177,6 +177,7 @@ def test_messages_are_posted_found_and_taken_back(town: Server) -> None:
     assert (told["sender_id"], said["sender_id"], said["sender_name"]) == (0, dora, "Dora")
     refused = town.http.post(path, json={"content": "Me too", "as_user": stranger})
     assert code(refused) == (403, "not_a_participant")
+    assert code(town.http.post(path, json={"content": " "})) == (400, "invalid_input")
     seen = ask(town, "GET", f"/api/chat/{chat}/messages", token(town, "Emil")).json()
     assert [each["content"] for each in seen] == ["Then we go", "The office closes at noon"]
     assert town.http.get(path, params={"limit": 1}).links["next"]["url"].startswith(path)
