@@ -20,7 +20,7 @@ from chatctl_server.domain import signatures
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
-AREAS = ("server", "api", "rooms", "sync", "callbacks", "storage", "audit", "access")
+AREAS = ("server", "api", "rooms", "team", "sync", "callbacks", "storage", "audit", "access")
 LEVELS = ("debug", "info", "warning", "error")
 _LEVEL_ALIASES = {"trace": "debug", "warn": "warning", "off": "error"}
 # The crate names of the original, which its users have in RUST_LOG.
@@ -53,8 +53,7 @@ class Address(NamedTuple):
 
 DIGITS = 18
 MOST = 10**DIGITS - 1
-OFF = "off"
-"""Beside a number's range: what 0 means."""
+OFF = "off"  # beside a number's range: what 0 means
 
 
 def of(annotation: Any) -> ValueType:
@@ -77,9 +76,8 @@ def _choice(kind: Any, words: Sequence[str], text: str) -> object:
 
 
 def _number(annotation: Any, text: str) -> object:
-    plain = re.sub(r"^\+?0*(?=[0-9])", "", text)
     try:
-        return msgspec.convert(plain, annotation, strict=False)
+        return msgspec.convert(re.sub(r"^\+?0*(?=[0-9])", "", text), annotation, strict=False)
     except msgspec.ValidationError:
         raise Refused("cannot be used") from None
 

@@ -27,6 +27,13 @@ from chatctl_server.settings.table import as_text
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"
+LOGGED = sorted(  # the areas that something is logged in
+    {
+        area
+        for each in (ROOT / "chatctl_server").rglob("*.py")
+        for area in re.findall(r'getLogger\("chatctl\.(\w+)"\)', each.read_text())
+    }
+)
 SECRET = "correct-horse-battery-staple-0123456789"
 
 
@@ -256,6 +263,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("LOG_LEVEL", "INFO,Sync=Debug", "info,sync=debug"),
     ("LOG_LEVEL", "sync=debug,warn", "warning,sync=debug"),
     ("LOG_LEVEL", "storage=error,api=debug", "info,api=debug,storage=error"),
+    *(("LOG_LEVEL", f"info,{area}=debug", f"info,{area}=debug") for area in LOGGED),
     ("LOG_LEVEL", "trace", "debug"),
     ("CALLBACK_SIGNING_SECRET", "whsec_" + "A" * 32, ("whsec_" + "A" * 32,)),
     ("CALLBACK_SIGNING_SECRET", f"{'A' * 32}  {'B' * 32} {'A' * 32}", ("A" * 32, "B" * 32)),

@@ -219,12 +219,12 @@ class Accounts(Controller):
             await subject.run(account_status.suspend)
         count, after = 0, before.first
         while after is not None:
-            page = await context.store.read(erasures.messages, subject.id, after, PAGE)
-            count += len(page.found)
-            if page.found and not dry_run:
+            part = await context.store.read(erasures.messages, subject.id, after, PAGE)
+            count += len(part.found)
+            if part.found and not dry_run:
                 erase = account_erasures.erase_messages
-                await context.store.write(erase, subject.actor, page.found)
-            after = page.reached
+                await context.store.write(erase, subject.actor, part.found)
+            after = part.reached
         if not dry_run:
             await subject.run(account_erasures.erase)
         is_changed = before.changed and not dry_run
