@@ -52,7 +52,7 @@ _BY_NAME = Query(f"SELECT {COLUMNS} FROM workspace WHERE name_key = :key")
 _OF_ACCOUNT = Query(f"""SELECT {COLUMNS} FROM workspace WHERE deleted_at IS NULL
     AND id IN (SELECT workspace FROM workspace_member WHERE account = :account) ORDER BY id""")
 _ALL = Query(f"""SELECT {COLUMNS} FROM workspace WHERE deleted_at IS NULL AND id > :after
-    ORDER BY id LIMIT :limit""")
+    AND (:only IS NULL OR id = :only) ORDER BY id LIMIT :limit""")
 _HOME = Query("SELECT home FROM account WHERE id = :account")
 _ANYBODY = Query("SELECT 1 FROM workspace_member WHERE workspace = :workspace LIMIT 1")
 _OTHER_OWNER = Query("""SELECT 1 FROM workspace_member
@@ -106,9 +106,9 @@ def of_account(db: Database, account: int) -> list[Workspace]:
     return [Workspace(*row) for row in _OF_ACCOUNT.rows(db, account=account)]
 
 
-def page(db: Database, after: int, limit: int) -> list[Workspace]:
-    """For operators: those above that number."""
-    return [Workspace(*row) for row in _ALL.rows(db, after=after, limit=limit)]
+def page(db: Database, only: int | None, after: int, limit: int) -> list[Workspace]:
+    """For operators: those above a number; ``only``: that one alone."""
+    return [Workspace(*row) for row in _ALL.rows(db, only=only, after=after, limit=limit)]
 
 
 def is_empty(db: Database, ref: WorkspaceRef) -> bool:

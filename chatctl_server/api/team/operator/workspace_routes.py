@@ -79,10 +79,7 @@ class AllWorkspaces(Controller):
         self, context: GivenContext, reach: Reach, after: After = -1, limit: Limit = 100
     ) -> Response[list[views.WorkspaceObject]]:
         """A named key sees its own."""
-        if reach is not None:
-            only = await context.store.read(workspaces.get, reach)
-            return Response([views.workspace(only)])
-        found = await context.store.read(workspaces.page, after, limit + 1)
+        found = await context.store.read(workspaces.page, reach, after, limit + 1)
         shown = [views.workspace(each) for each in found]
         return page(shown, limit, "/management/workspaces")
 
