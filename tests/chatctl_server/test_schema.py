@@ -162,7 +162,6 @@ class Scene:
         assert answer.is_success, answer.text
         return answer.json()
 
-
     def _from_elsewhere(self) -> dict[str, str]:
         """From where no example has failed to sign in."""
         high, low = divmod(next(self._numbers), 250)
