@@ -80,7 +80,9 @@ def check_scopes(scopes: Sequence[str], workspace: int | None) -> tuple[str, ...
             )
     needs = any(each.partition(":")[0] in _OF_WORKSPACE for each in scopes)
     if needs and workspace is None:
-        raise errors.InvalidInput("team and support need a workspace", field="workspace")
+        raise errors.InvalidInput(
+            "workspace is missing: the scopes team and support need one", field="workspace"
+        )
     if workspace is not None and not needs:
         raise errors.InvalidInput(
             "workspace is for the scopes team and support", field="workspace", hint="leave it out"

@@ -40,7 +40,7 @@ def test_no_file_is_left_of_a_key_that_was_refused(shared_server: Server) -> Non
     words = ("keys", "create", "refused", "--scope", "team", "--out", "refused.key")
     refused = shared_server.chatctl(*words)
     assert refused.returncode == 2
-    assert "team and support need a workspace" in refused.stderr
+    assert "the scopes team and support need one" in refused.stderr
     assert not (shared_server.directory / "refused.key").exists()
 
 

@@ -66,6 +66,11 @@ def check(data: PostChatMessage, max_bytes: int) -> None:
         text.check_name(data.idempotency_key, "idempotency_key")
 
 
+def made_key() -> str:
+    """Of a message that came without one."""
+    return event_id.make(times.now(), secrets.randbits(62))
+
+
 def _post(who: Caller, chat: ChatRef, fullname: str, data: PostChatMessage) -> messages.Post:
     key = data.idempotency_key
     return messages.Post(
@@ -74,7 +79,7 @@ def _post(who: Caller, chat: ChatRef, fullname: str, data: PostChatMessage) -> m
         who.user_id or "",
         fullname,
         data.content,
-        event_id.make(times.now(), secrets.randbits(62)) if key is None else key,
+        made_key() if key is None else key,
         reply_to=data.reply_to,
         attachments=tuple(data.files or ()),
         mentions=tuple(data.mentions or ()),

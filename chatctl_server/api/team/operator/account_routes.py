@@ -41,7 +41,7 @@ T = TypeVar("T")
 PAGE = 100  # messages of one transaction: others' come between them
 RESET_SECONDS = 3600
 Status = Annotated[
-    Literal["active", "suspended", "erased"] | None,
+    Literal["active", "suspended", "erased", "Active", "Suspended"] | None,
     means("Only those that are so; erased ones are listed by this alone", "active"),
 ]
 Text = Annotated[
@@ -141,7 +141,8 @@ class Accounts(Controller):
     ) -> Response[list[operator.ManagedAccount]]:
         """Of every workspace, or of one. `workspace_id` and `role` are those of the workspace that
         is asked, else of the home."""
-        wanted = accounts.AccountFilter(narrowed(reach, workspace), text, status)
+        is_so = status and status.lower()
+        wanted = accounts.AccountFilter(narrowed(reach, workspace), text, is_so)
         found = await context.store.read(accounts.find, wanted, after, limit + 1)
         shown = [_shown(context, each) for each in found]
         asked = {"workspace": workspace, "q": text, "status": status}

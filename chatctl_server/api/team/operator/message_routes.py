@@ -177,7 +177,9 @@ async def _post(context: Context, who: Caller, ref: ChatRef, data: PostAsOperato
     """Raises AccountNotFound."""
     if data.as_user is None:
         system = messages.SYSTEM
-        return messages.Post(ref, who.actor(), system, system, data.content, kind="system")
+        return messages.Post(
+            ref, who.actor(), system, system, data.content, posts.made_key(), kind="system"
+        )
     account = storable(data.as_user)
     found = await context.store.read(accounts.get, account)
     return messages.Post(
@@ -186,5 +188,6 @@ async def _post(context: Context, who: Caller, ref: ChatRef, data: PostAsOperato
         rules.user_id(account),
         found.fullname,
         data.content,
+        posts.made_key(),
         is_guarded=False,
     )

@@ -37,7 +37,10 @@ Force = Annotated[bool, means("Also while somebody is in it", True)]
 
 class MakeWorkspace(CreateWorkspace, frozen=True):
     is_open: views.IsOpen = False
-    owner: Annotated[int | None, means("The user who owns it; null: nobody does yet")] = None
+    owner: (
+        Annotated[int, means("The user who owns it; null: nobody does yet", 1, ge=1, le=LATEST)]
+        | None
+    ) = None
 
 
 class AddMember(msgspec.Struct, frozen=True):

@@ -59,6 +59,8 @@ def test_a_number_beyond_all_is_nobody(town: Server) -> None:
             assert town.http.get(path).status_code == 404, path
         gone = town.http.delete(f"{WORKSPACES}/0/members/{number}")
         assert code(gone) == (404, "user_not_found")
+        made = town.http.post(WORKSPACES, json={"name": "far", "owner": number})
+        assert (*code(made), made.json()["field"]) == (400, "invalid_input", "owner")
         for path in (USERS, CHATS, "/management/messages"):
             far, unknown = (town.http.get(f"{path}?workspace={each}") for each in (number, 999))
             assert far.status_code == unknown.status_code == 200
@@ -82,9 +84,9 @@ def test_a_suspended_account_is_out_until_it_is_reactivated(town: Server) -> Non
     assert town.http.patch(path, json={"status": "suspended"}).json()["status"] == "Suspended"
     assert code(ask(town, "GET", "/api/users/me", shown)) == (401, "token_revoked")
     assert code(sign_in(town, "Sam")) == (403, "account_suspended")
-    assert [each["id"] for each in town.http.get(USERS, params={"status": "suspended"}).json()] == [
-        made["id"]
-    ]
+    for word in ("suspended", "Suspended"):
+        found = town.http.get(USERS, params={"status": word}).json()
+        assert [each["id"] for each in found] == [made["id"]]
     assert town.http.patch(path, json={"status": "Active"}).json()["status"] == "Active"
     assert sign_in(town, "Sam").status_code == 200
 
@@ -175,6 +177,7 @@ def test_messages_are_posted_found_and_taken_back(town: Server) -> None:
     told = town.http.post(path, json={"content": "The office closes at noon"}).json()
     said = town.http.post(path, json={"content": "Then we go", "as_user": dora}).json()
     assert (told["sender_id"], said["sender_id"], said["sender_name"]) == (0, dora, "Dora")
+    assert told["idempotency_key"] != said["idempotency_key"]
     refused = town.http.post(path, json={"content": "Me too", "as_user": stranger})
     assert code(refused) == (403, "not_a_participant")
     assert code(town.http.post(path, json={"content": " "})) == (400, "invalid_input")
