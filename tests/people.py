@@ -16,7 +16,12 @@ def page(server: Server, **headers: str) -> Iterator[httpx.Client]:
     """As a browser has it: it keeps cookies, and shows nothing else of its own accord."""
     hooks: Any = {"response": [world._check_declared]}
     with httpx.Client(
-        base_url=server.url, headers=headers, timeout=30, trust_env=False, event_hooks=hooks
+        base_url=server.url,
+        headers=headers,
+        timeout=30,
+        trust_env=False,
+        verify=world.NO_TLS,
+        event_hooks=hooks,
     ) as client:
         yield client
 

@@ -1,12 +1,16 @@
 """Scenes in the product's words: a real server, its rooms, and clients that talk in them."""
 
 import contextlib
+import fcntl
+import functools
 import itertools
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +23,11 @@ from websockets.sync.client import ClientConnection, connect
 
 Frame = dict[str, Any]
 PATIENCE_SECONDS = 15.0
-_ports = itertools.count()
+PORTS = range(20_000, 32_000)  # below those that the system gives to clients
+PORTS_OF_A_PROCESS = 250
 KEY = "the-admin-key-of-the-tests"
+# For clients that speak no TLS: to read the system's certificates takes each of them 20 ms.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def eventually(check: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -35,14 +42,28 @@ def eventually(check: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -
 
 
 def free_port() -> int:
-    """Below the ports that the system gives to clients, and each worker in a range of its own:
-    a port that is free now is still free when the server takes it, or takes it again."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    """Of those that this process alone has, also beside other runs of the tests: a port that is
+    free now is still free when the server takes it, or takes it again."""
     while True:
-        port = 20_000 + 2_000 * (worker % 6) + (os.getpid() + next(_ports)) % 2_000
+        port = next(_ports())
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@functools.cache
+def _ports() -> Iterator[int]:
+    """They are this process's until it ends: so long it has the lock on a file."""
+    for first in PORTS[::PORTS_OF_A_PROCESS]:
+        file = Path(tempfile.gettempdir(), f"chatctl-test-ports-{first}")
+        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return itertools.cycle(range(first, first + PORTS_OF_A_PROCESS))
+    raise AssertionError("too many runs of the tests at once")
 
 
 def clean_environment(directory: Path, **settings: str) -> dict[str, str]:
@@ -96,6 +117,7 @@ class Server:
             headers={b"X-Api-Key": self.environment.get("ADMIN_API_KEY", "").encode()},
             timeout=30,
             trust_env=False,
+            verify=NO_TLS,
             event_hooks={"response": [_check_declared]},
         )
         self._clients: list[Client] = []

@@ -40,8 +40,7 @@ class Mutation(NamedTuple):
 class Copy:
     """A copy of the tree, and a Python that imports the program from it, in servers, too."""
 
-    def __init__(self, directory: Path, number: int = 0) -> None:
-        self._number = number
+    def __init__(self, directory: Path) -> None:
         self.tree = directory / "tree"
         self._environment = directory / "environment"
         venv.create(self._environment, symlinks=True)
@@ -77,7 +76,6 @@ class Copy:
         python = str(self._environment / "bin" / "python")
         options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
         environment = {**os.environ, "CHATCTL_PROOF": "", "CHATCTL_MUTATION": "1"}
-        environment["PYTEST_XDIST_WORKER"] = f"gw{self._number}"  # has ports of its own
         return subprocess.run(
             [python, "-m", "pytest", *options, *more, *tests],
             cwd=self.tree,
@@ -90,9 +88,9 @@ class Copy:
 
 
 @contextmanager
-def _copy(number: int = 0) -> Iterator[Copy]:
+def _copy() -> Iterator[Copy]:
     with tempfile.TemporaryDirectory(prefix="mutations-") as directory:
-        copy = Copy(Path(directory), number)
+        copy = Copy(Path(directory))
         copy.renew()
         yield copy
 
@@ -126,8 +124,8 @@ def _survivors(mutations: list[Mutation]) -> list[str]:
     taking = threading.Lock()
     survivors: list[str] = []
 
-    def work(number: int) -> None:
-        with _copy(number) as copy:
+    def work() -> None:
+        with _copy() as copy:
             while True:
                 with taking:
                     mutation = next(left, None)
@@ -137,7 +135,7 @@ def _survivors(mutations: list[Mutation]) -> list[str]:
                     survivors.append(mutation.name)
 
     with ThreadPoolExecutor(CORES) as pool:
-        for each in [pool.submit(work, number) for number in range(CORES)]:
+        for each in [pool.submit(work) for _ in range(CORES)]:
             each.result()
     return sorted(survivors)
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import wire
 from application import SECRET, token
-from world import KEY, Server, eventually, running
+from world import KEY, NO_TLS, Server, eventually, running
 
 BEHIND = {"TRUSTED_PROXIES": "127.0.0.1", "LOG_LEVEL": "info,access=info"}
 RATE = 5
@@ -18,7 +18,9 @@ RATE = 5
 def ask(server: Server, path: str, address: str, **headers: str) -> httpx.Response:
     """As the proxy passes it on."""
     lines = {"X-Forwarded-For": address, **headers}
-    return httpx.get(f"{server.url}{path}", headers=lines, trust_env=False)
+    return httpx.get(
+        f"{server.url}{path}", headers=lines, timeout=30, trust_env=False, verify=NO_TLS
+    )
 
 
 def statuses(server: Server, path: str, address: str, times: int, **headers: str) -> list[int]:
@@ -110,17 +112,29 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_an_address_without_a_credential_has_so_many_a_minute(limited: Server) -> None:
     first = "192.0.2.1"
+    preflight = {
+        "Origin": "https://chat.example",
+        "Access-Control-Request-Method": "POST",
+        "X-Forwarded-For": first,
+    }
+    for _ in range(RATE):
+        allowed = httpx.options(f"{limited.url}/api/chat", headers=preflight, trust_env=False)
+        assert allowed.status_code == 204
+        assert "x-workspace-id" in allowed.headers["access-control-allow-headers"].lower()
+        assert "last-event-id" in allowed.headers["access-control-allow-headers"].lower()
     assert statuses(limited, "/docs", first, RATE + 1) == [200] * RATE + [429]
     answer = ask(limited, "/management/rooms", first, Origin="https://chat.example")
     assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert answer.headers["access-control-allow-origin"] == "https://chat.example"
-    assert "Retry-After" in answer.headers["access-control-expose-headers"]
+    exposed = {each.strip() for each in answer.headers["access-control-expose-headers"].split(",")}
+    assert exposed == {"ETag", "Link", "Retry-After", "X-Request-Id"}
     assert upgraded(limited, "/ws/rooms/x", first) == 429
     assert statuses(limited, "/health", first, RATE + 1) == [200] * (RATE + 1)
     assert statuses(limited, "/health/simple", first, 1) == [200]
     assert ask(limited, "/docs", "192.0.2.2").status_code == 200
     assert refused(limited, "address") == 3
+    assert statuses(limited, "/healthy", "192.0.2.4", RATE + 1) == [404] * RATE + [429]
 
 
 def test_wrong_credentials_count_for_the_address(limited: Server) -> None:
@@ -152,6 +166,13 @@ def test_so_has_a_rooms_token(limited: Server) -> None:
     assert upgraded(limited, path + token("ben"), "192.0.2.100") == 404
 
 
+def test_the_admin_socket_has_no_limit(limited: Server) -> None:
+    path = f"{limited.database}.admin.sock"
+    with httpx.Client(transport=httpx.HTTPTransport(uds=path)) as client:
+        asked = {client.get("http://here/management/rooms").status_code for _ in range(3 * RATE)}
+    assert asked == {200}
+
+
 def test_by_default_nobody_is_limited(shared_server: Server) -> None:
-    asked = {httpx.get(f"{shared_server.url}/docs").status_code for _ in range(50)}
+    asked = {shared_server.http.get("/docs").status_code for _ in range(50)}
     assert asked == {200}
