@@ -28,6 +28,15 @@ def test_a_message_without_an_id_has_no_ack(room: Room) -> None:
     assert "Ack" not in {frame["type"] for frame in anna.frames_until_pong()}
 
 
+def answers_in_order(client: Client, count: int) -> list[str]:
+    """Their types, without what anybody in the room is told."""
+    found: list[str] = []
+    while len(found) < count:
+        name = client.next()["type"]
+        found += [] if name in ("Message", "RoomStats") else [name]
+    return found
+
+
 def test_answers_come_in_the_order_of_the_frames(room: Room) -> None:
     """Also behind a command that waits for the database."""
     boss = room.join("boss")
@@ -36,7 +45,7 @@ def test_answers_come_in_the_order_of_the_frames(room: Room) -> None:
         boss.send("Ping", {"timestamp": number})
         boss.send("MuteUser", {"user_id": f"user {number}"})
         boss.send("Ping", {"timestamp": -1})
-    told = [boss.next()["type"] for _ in range(20 * 4)]
+    told = answers_in_order(boss, 20 * 4)
     assert told == ["History", "Pong", "UserMuted", "Pong"] * 20
 
 
@@ -48,10 +57,7 @@ def test_answers_follow_those_of_the_messages_before(room: Room) -> None:
         anna.send("LoadHistory", {"limit": 1})
         anna.send("SendMessage", {"content": "good again", "client_msg_id": f"again {number}"})
         anna.send("Ping", {"timestamp": number})
-    told: list[str] = []
-    while len(told) < 20 * 5:
-        frame = anna.next()
-        told += [] if frame["type"] == "Message" else [frame["type"]]
+    told = answers_in_order(anna, 20 * 5)
     assert told == ["Ack", "Error", "History", "Ack", "Pong"] * 20
 
 
@@ -343,7 +349,7 @@ def test_who_becomes_an_admin_commands_at_once(room: Room) -> None:
     assert anna.receive("CustomEvent")["payload"] == {"event_type": "poll", "payload": 1}
     room.server.http.patch(f"{room.path}/admins", json={"remove": ["anna"]})
     anna.send("KickUser", {"user_id": "bert"})
-    assert anna.frames_until_pong() == []
+    assert {each["type"] for each in anna.frames_until_pong()} <= {"RoomStats"}
     assert room.server.http.get(f"{room.path}/bans").json() == []
 
 

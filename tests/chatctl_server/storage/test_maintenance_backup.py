@@ -11,6 +11,7 @@ import pytest
 from limits import file_size, read_only
 from lived_in import flip_bytes, names, smuggle, tamper, texts
 from offline import Offline, room
+from world import PATIENCE_SECONDS
 
 from chatctl_server.errors import CheckFailed, Conflict, NotFound, StorageFull, StorageUnavailable
 from chatctl_server.storage import maintenance
@@ -52,22 +53,27 @@ def test_while_a_writer_goes_on_each_backup_is_one_moment(tmp_path: Path, target
     scene = Offline(tmp_path / "chat.db")
     scene.create_room("lobby")
     scene.post(room(1), "ann", "hello")
-    stop = threading.Event()
+    stop, wrote = threading.Event(), threading.Event()
 
     def write() -> None:
         # A connection belongs to its thread.
         writer = Offline(scene.path)
         while not stop.is_set():
             writer.post(room(1), "ann", "hello " * 100)
+            wrote.set()
         writer.close()
+
+    def backup(number: int) -> int:
+        """Something was written since the one before it."""
+        assert wrote.wait(PATIENCE_SECONDS)
+        made = maintenance.backup(scene.path, target.with_name(f"{number}.db"))
+        wrote.clear()
+        return made.last_offset
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        offsets = [
-            maintenance.backup(scene.path, target.with_name(f"{number}.db")).last_offset
-            for number in range(5)
-        ]
+        offsets = [backup(number) for number in range(5)]
         assert maintenance.check(scene.path) == maintenance.verify(scene.path) == []
     finally:
         stop.set()
