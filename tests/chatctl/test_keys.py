@@ -25,11 +25,15 @@ def test_a_script_keeps_what_is_printed(shared_server: Server) -> None:
 
 
 def test_a_file_is_for_its_owner_alone(shared_server: Server) -> None:
-    words = ("keys", "create", "kept", "--scope", "rooms,metrics", "--out", "kept.key")
+    scopes = ("--scope", "rooms,metrics", "--expires", "2h")
+    words = ("keys", "create", "kept", *scopes, "--out", "kept.key")
     made = shared_server.chatctl(*words)
     file = shared_server.directory / "kept.key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert opens(shared_server, file.read_text().strip())
+    listed = json.loads(shared_server.chatctl("keys", "ls", "--json").stdout)
+    (kept,) = [each for each in listed if each["name"] == "kept"]
+    assert kept["expires_at"] is not None
     assert file.read_text().strip() not in made.stdout + made.stderr
     again = shared_server.chatctl(*words)
     assert again.returncode == 5

@@ -7,6 +7,8 @@ from world import eventually
 
 from chatctl_server import errors
 from chatctl_server.domain.access_tokens import LEEWAY_SECONDS, SECONDS, AccessTokens
+from chatctl_server.live import logins
+from chatctl_server.live.logins import Logins
 
 ANNA = 7
 
@@ -38,6 +40,17 @@ def test_one_that_was_over_when_it_was_read_is_never_good(tokens: AccessTokens) 
     token = tokens.mint(ANNA, "login", {}, time.time() - SECONDS - LEEWAY_SECONDS - 1)
     assert tokens.read(token, expired=True).account == ANNA
     assert is_over(tokens, token)
+
+
+def test_a_session_that_has_ended_is_remembered_however_many_end_after_it(
+    tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "_MANY", 2)
+    ended = Logins()
+    ended.begin((f"login {number}" for number in range(5)), ())
+    token = tokens.read(tokens.mint(ANNA, "login 0", {}, time.time()))
+    with pytest.raises(errors.TokenRevoked):
+        ended.check(token)
 
 
 def test_a_token_is_known_by_the_whole_of_its_text(tokens: AccessTokens) -> None:

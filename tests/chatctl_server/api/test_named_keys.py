@@ -123,6 +123,12 @@ def test_one_that_was_rotated_opens_until_a_time(shared_server: Server) -> None:
     for key in (made["key"], second["key"]):
         assert code(ask(shared_server, key, ROOMS)) == (401, "unauthorized")
     assert ask(shared_server, third["key"], ROOMS).status_code == 200
+    fourth = shared_server.http.post(path, json={"old_until": 1}).json()
+    assert fourth["old_until"] is None
+    assert code(ask(shared_server, third["key"], ROOMS)) == (401, "unauthorized")
+    query = {"type": "key.rotated", "tail": "true", "limit": 1}
+    (event,) = shared_server.http.get("/management/events", params=query).json()
+    assert (event["data"]["key_id"], event["data"]["old_until"]) == (made["key_id"], None)
 
 
 def test_one_that_was_removed_opens_nothing(shared_server: Server) -> None:
@@ -132,6 +138,8 @@ def test_one_that_was_removed_opens_nothing(shared_server: Server) -> None:
     assert code(ask(shared_server, made["key"], ROOMS)) == (401, "unauthorized")
     assert code(shared_server.http.delete(path)) == (404, "key_not_found")
     make(shared_server, "removed", "rooms")  # its name is free again
+    listed = [each["key_id"] for each in shared_server.http.get(KEYS).json()]
+    assert made["key_id"] not in listed
 
 
 def test_one_that_has_ended_says_so(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_what_it_must_say_is_checked(server: Server, anna: dict[str, Any]) -> No
         {"sub": "0"},
         {"sub": "-1"},
         {"sid": None},
+        {"sid": 5},
     )
     for others in wrong:
         token = jwt.encode(claims(anna["token"], **others), SECRET)

@@ -88,7 +88,7 @@ def test_a_suspended_account_is_out_until_it_is_reactivated(town: Server) -> Non
         found = town.http.get(USERS, params={"status": word}).json()
         assert [each["id"] for each in found] == [made["id"]]
     assert town.http.patch(path, json={"status": "Active"}).json()["status"] == "Active"
-    assert sign_in(town, "Sam").status_code == 200
+    assert ask(town, "GET", "/api/users/me", token(town, "Sam")).status_code == 200
 
 
 def test_an_operator_sees_who_is_there(town: Server) -> None:
@@ -191,6 +191,11 @@ def test_messages_are_posted_found_and_taken_back(town: Server) -> None:
     assert town.http.delete(one).json() == {"changed": False}
     assert town.http.get(one).json()["content"] == ""
     assert town.http.get("/management/messages", params={"q": "office"}).json() == []
+    erased = town.http.post(path, json={"content": "For nobody"}).json()["id"]
+    gone = town.http.delete(f"/management/messages/{erased}", params={"erase": "true"})
+    assert gone.json() == {"changed": True}
+    log = town.http.get("/management/events", params={"type": "message.posted"}).text
+    assert ("office closes" in log, "For nobody" in log) == (True, False)
 
 
 def test_a_key_of_one_workspace_reaches_no_other(town: Server) -> None:

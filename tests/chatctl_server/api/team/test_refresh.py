@@ -18,13 +18,19 @@ ATTRIBUTES = "Path=/api; HttpOnly; SameSite=Lax; Max-Age=1209600"
 CLEARED = "refresh_token=; Path=/api; HttpOnly; SameSite=Lax; Max-Age=0"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """Its clock is moved by the test."""
-    made = Server(tmp_path, program="shifted_clock", **SETTINGS)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("server"), program="shifted_clock", **SETTINGS)
     made.set_clock(0)
     yield made.start()
     made.close()
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """Its clock is moved by the test, which has people of its own."""
+    shared.set_clock(0)
+    return shared
 
 
 def refresh(server: Server, token: str) -> httpx.Response:
@@ -57,7 +63,7 @@ def test_each_refresh_gives_the_next_pair(server: Server) -> None:
 
 
 def test_for_five_seconds_the_one_before_gets_the_same_successor(server: Server) -> None:
-    first = sign_up(server, "Anna")["refresh_token"]
+    first = sign_up(server, "Berta")["refresh_token"]
     second = next_of(server, first)
     server.set_clock(4)
     assert next_of(server, first) == second
@@ -67,7 +73,7 @@ def test_for_five_seconds_the_one_before_gets_the_same_successor(server: Server)
 
 
 def test_an_old_token_that_is_used_again_ends_the_session(server: Server) -> None:
-    anna = sign_up(server, "Anna")
+    anna = sign_up(server, "Carla")
     first = anna["refresh_token"]
     second = next_of(server, first)
     server.set_clock(6)
@@ -78,14 +84,14 @@ def test_an_old_token_that_is_used_again_ends_the_session(server: Server) -> Non
 
 
 def test_one_that_is_older_than_the_one_before_has_no_grace(server: Server) -> None:
-    first = sign_up(server, "Anna")["refresh_token"]
+    first = sign_up(server, "Dora")["refresh_token"]
     third = next_of(server, next_of(server, first))
     assert is_refused(refresh(server, first))
     assert is_refused(refresh(server, third))
 
 
 async def test_fifty_at_once_are_one_family(server: Server) -> None:
-    first = sign_up(server, "Anna")["refresh_token"]
+    first = sign_up(server, "Emma")["refresh_token"]
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=30) as client:
         asked = (client.post("/api/refresh", headers=bearer(first)) for _ in range(50))
         answers = await asyncio.gather(*asked)
@@ -94,23 +100,27 @@ async def test_fifty_at_once_are_one_family(server: Server) -> None:
     assert next_of(server, second)
 
 
-def test_a_restart_and_a_new_secret_change_nothing(server: Server) -> None:
-    anna = sign_up(server, "Anna")
-    second = next_of(server, anna["refresh_token"])
-    server.stop()
-    server.environment["JWT_SECRET"] = f"{OTHER},{SECRET}"
-    server.start()
-    assert next_of(server, anna["refresh_token"]) == second
-    assert ask(server, "GET", "/api/users/me", anna["token"]).status_code == 200
-    assert next_of(server, second)
+def test_a_restart_and_a_new_secret_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "clock").write_text("0")
+    with running(tmp_path, program="shifted_clock", **SETTINGS) as server:
+        anna = sign_up(server, "Anna")
+        second = next_of(server, anna["refresh_token"])
+        server.stop()
+        server.environment["JWT_SECRET"] = f"{OTHER},{SECRET}"
+        server.start()
+        assert next_of(server, anna["refresh_token"]) == second
+        assert ask(server, "GET", "/api/users/me", anna["token"]).status_code == 200
+        assert next_of(server, second)
 
 
 def test_fourteen_days_without_a_refresh_or_thirty_in_all_end_it(server: Server) -> None:
-    idle, busy = sign_up(server, "Anna")["refresh_token"], sign_up(server, "Bob")["refresh_token"]
+    frida, fritz = sign_up(server, "Frida"), sign_up(server, "Fritz")
+    idle, busy = frida["refresh_token"], fritz["refresh_token"]
     for day in (13, 26):
         server.set_clock(day * DAY)
         busy = next_of(server, busy)
     assert is_refused(refresh(server, idle))
+    assert server.http.get(f"/management/users/{frida['user']['id']}/sessions").json() == []
     server.set_clock(30 * DAY + 60)
     assert is_refused(refresh(server, busy))
 
@@ -118,7 +128,7 @@ def test_fourteen_days_without_a_refresh_or_thirty_in_all_end_it(server: Server)
 def test_the_header_decides_before_the_body_and_the_body_before_the_cookie(
     server: Server,
 ) -> None:
-    anna, spoiled = sign_up(server, "Anna"), "A" * 43
+    anna, spoiled = sign_up(server, "Gerda"), "A" * 43
     good = anna["refresh_token"]
 
     def asked(header: str | None, body: Any, cookie: str | None) -> httpx.Response:
@@ -147,9 +157,9 @@ def test_the_header_decides_before_the_body_and_the_body_before_the_cookie(
 def test_a_revoked_token_in_the_header_is_refused_whatever_the_cookie_says(
     server: Server,
 ) -> None:
-    revoked = sign_up(server, "Anna")["refresh_token"]
+    revoked = sign_up(server, "Helga")["refresh_token"]
     assert ask(server, "POST", "/api/logout", revoked).status_code == 200
-    good = people.sign_in(server, "Anna").json()["refresh_token"]
+    good = people.sign_in(server, "Helga").json()["refresh_token"]
     with page(server, **bearer(revoked), Cookie=f"refresh_token={good}") as client:
         assert is_refused(client.post("/api/refresh"))
     with page(server, Cookie=f"refresh_token={good}") as client:
@@ -158,7 +168,7 @@ def test_a_revoked_token_in_the_header_is_refused_whatever_the_cookie_says(
 
 def test_a_page_of_another_site_has_no_use_of_the_cookie(server: Server) -> None:
     with page(server) as client:
-        body = {"fullname": "Anna", "email": "anna@example.org", "password": people.PASSWORD}
+        body = {"fullname": "Ida", "email": "ida@example.org", "password": people.PASSWORD}
         assert client.post("/api/signup", json=body).status_code == 201
         near = f"http://127.0.0.1:{server.port + 1}"
         for origin in ("https://elsewhere.example", "null", near, "http://[", "://"):
@@ -189,6 +199,6 @@ def test_the_cookie_is_secure_behind_a_proxy_that_speaks_https(tmp_path: Path) -
 
 
 def test_nobody_but_a_trusted_proxy_makes_it_secure(server: Server) -> None:
-    sign_up(server, "Anna")
-    answer = people.sign_in(server, "Anna", **{"X-Forwarded-Proto": "https"})
+    sign_up(server, "Klara")
+    answer = people.sign_in(server, "Klara", **{"X-Forwarded-Proto": "https"})
     assert "Secure" not in answer.headers["set-cookie"]

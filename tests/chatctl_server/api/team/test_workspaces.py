@@ -47,11 +47,11 @@ class Staff(NamedTuple):
         return f"/api/workspaces/{self.ref.number}"
 
 
-def staff(town: Town) -> Staff:
-    ref = town.workspace("acme")
+def staff(town: Town, number: int = 0) -> Staff:
+    ref = town.workspace(f"acme {number}" if number else "acme")
     roles: tuple[Role, ...] = ("owner", "admin", "agent", "member")
-    people = [town.person(role.title(), ref, role=role) for role in roles]
-    return Staff(ref, *people, town.person("Stranger"))
+    people = [town.person(f"{role.title()}-{number}", ref, role=role) for role in roles]
+    return Staff(ref, *people, town.person(f"Stranger-{number}"))
 
 
 @pytest.fixture
@@ -59,13 +59,24 @@ def town(tmp_path: Path) -> Town:
     return Town(tmp_path / "chat.db")
 
 
-@pytest.fixture
-def acme(town: Town, tmp_path: Path) -> Iterator[tuple[Server, Staff]]:
-    found = staff(town)
+@pytest.fixture(scope="module")
+def acmes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Iterator[Staff]]]:
+    """Workspaces on one server: what becomes of them breaks no rule, and is what the log tells."""
+    directory = tmp_path_factory.mktemp("acmes")
+    town = Town(directory / "chat.db")
+    found = [staff(town, number) for number in range(1, 10)]
     town.close()
-    with running(tmp_path, **SETTINGS, PUBLIC_URL="https://chat.example") as started:
-        yield started, found
+    with running(directory, **SETTINGS, PUBLIC_URL="https://chat.example") as started:
+        yield started, iter(found)
+        started.stop()
     assert maintenance.check(town.scene.path) == maintenance.verify(town.scene.path) == []
+
+
+@pytest.fixture
+def acme(acmes: tuple[Server, Iterator[Staff]]) -> tuple[Server, Staff]:
+    """A workspace of the test's own."""
+    server, unused = acmes
+    return server, next(unused)
 
 
 def test_the_default_workspace_is_as_old_as_its_database(server: Server) -> None:
@@ -142,6 +153,8 @@ def test_roles_are_given_by_who_stands_above_them(acme: tuple[Server, Staff]) ->
     assert give(found.owner, found.owner, "admin") == (400, "last_owner")
     assert give(found.owner, found.member, "boss") == (400, "invalid_input")
     assert give(found.owner, found.admin, "owner") == (200, "owner")
+    shown = ask(server, "GET", found.path, found.member.token).json()
+    assert shown["owner_id"] == found.owner.id  # who has owned it longest
     assert give(found.owner, found.owner, "member") == (200, "member")
     assert give(found.owner, found.member, "agent") == not_allowed
 
@@ -322,7 +335,7 @@ def test_who_may_invite_and_as_what(acme: tuple[Server, Staff]) -> None:
 
 def test_an_invite_may_be_for_one_alone_and_is_revoked(acme: tuple[Server, Staff]) -> None:
     server, found = acme
-    email = "Stranger@Example.org"
+    email = found.stranger.email.upper()
     mine = invite(server, found, found.owner, email=email, role="admin").json()["code"]
     many = invite(server, found, found.owner, max_uses=2).json()["code"]
     other = invite(server, found, found.owner, email="other@example.org").json()["code"]
