@@ -3,6 +3,7 @@ workspace, but not in the chat; Eve is in a workspace of her own, with a chat of
 in none, and Greta is suspended."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ Json = dict[str, Any]
 
 
 class Talk:
+    _numbers = itertools.count(1)
+
     def __init__(self, town: Town) -> None:
         self._town = town
         self.anna, self.bert, self.carl, self.dora = map(
@@ -34,6 +37,14 @@ class Talk:
     def ask(self, who: Person | None, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {} if who is None else who.headers
         return self.server.http.request(method, path, headers=headers, **more)
+
+    def chat_of(self, owner: Person, *others: Person) -> int:
+        """A new one, in which nothing was said."""
+        members = [each.id for each in others]
+        body = {"name": f"chat {next(self._numbers)}", "type": "PrivateChannel", "members": members}
+        answer = self.ask(owner, "POST", "/api/chat", json=body)
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
 
     def post(self, who: Person, content: str = "", chat: int = 0, **more: Any) -> httpx.Response:
         path = f"/api/chat/{chat or self.chat}/messages"

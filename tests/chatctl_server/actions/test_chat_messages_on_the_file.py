@@ -10,7 +10,7 @@ from offline import SECOND, Offline
 from team import Person, Town
 
 from chatctl_server import errors
-from chatctl_server.actions import chat_messages, messages, participants
+from chatctl_server.actions import chat_messages, chats, messages, participants
 from chatctl_server.domain import chat_events, events
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.live.log_tail import LogTail
@@ -150,6 +150,10 @@ def test_what_changes_nothing_records_nothing(talk: Talk) -> None:
         for _ in range(2):
             talk.run(talk.anna, action, number, *more)
         assert len(talk.logged()) == before + 1, action
+    before = len(talk.logged())
+    for _ in range(2):
+        talk.run(talk.anna, chats.set_preferences, talk.anna.id, "none", None)
+    assert len(talk.logged()) == before + 1
 
 
 def test_posts_of_one_batch_refer_each_to_their_own_chat(talk: Talk) -> None:

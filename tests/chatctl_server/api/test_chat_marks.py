@@ -44,6 +44,8 @@ def test_reactions_are_counted_by_emoji_in_the_order_of_their_first_use(talk: Ta
     talk.ask(talk.bert, "DELETE", f"{path}/reactions", params={"emoji": "👍"})
     left = [{"emoji": "👍", "count": 1, "user_ids": [talk.anna.id]}]
     assert talk.shown(talk.bert, path)["reactions"] == left
+    react(talk, talk.anna, path, "🎉")
+    assert react(talk, talk.anna, path, "🎉", "DELETE") == left
 
 
 def test_of_many_who_react_all_are_counted_and_the_first_100_named(tmp_path: Path) -> None:
@@ -112,11 +114,13 @@ def test_what_is_pinned_is_listed_the_last_one_first(talk: Talk) -> None:
         return [each["content"] for each in found]
 
     assert pins() == ["second", "first"]
-    talk.ask(talk.anna, "DELETE", second)
-    assert pins() == ["first"]
     for _ in range(2):
         assert talk.ask(talk.carl, "DELETE", f"{first}/pin").json()["is_pinned"] is False
-    assert pins() == []
+    assert pins() == ["second"]
+    talk.ask(talk.anna, "POST", f"{first}/pin")
+    assert pins() == ["first", "second"]  # by when they were pinned
+    talk.ask(talk.anna, "DELETE", second)
+    assert pins() == ["first"]
 
 
 def test_a_chat_has_at_most_100_pins(talk: Talk) -> None:
@@ -124,7 +128,7 @@ def test_a_chat_has_at_most_100_pins(talk: Talk) -> None:
     pinned = [talk.ask(talk.bert, "POST", f"{path}/pin") for path in paths]
     assert {each.status_code for each in pinned[:100]} == {200}
     assert problem(pinned[100]) == (409, "conflict", None)
-    talk.ask(talk.bert, "DELETE", f"{paths[0]}/pin")
+    talk.ask(talk.anna, "DELETE", paths[0])  # what is deleted is pinned no more
     assert talk.ask(talk.bert, "POST", f"{paths[100]}/pin").status_code == 200
 
 
@@ -175,6 +179,17 @@ def test_what_others_wrote_is_unread_up_to_the_cursor_which_never_goes_back(pair
     assert unread(talk, talk.bert)[talk.chat] == (1, 1, two)
     talk.ask(talk.anna, "DELETE", f"/api/messages/{three}")
     assert unread(talk, talk.bert)[talk.chat] == (0, 0, two)
+    own = talk.said(talk.bert, "mine", mentions=[talk.bert.id])["id"]
+    talk.ask(talk.bert, "DELETE", f"/api/messages/{own}")
+    talk.said(talk.bert, "mine, too", mentions=[talk.bert.id])
+    assert unread(talk, talk.bert)[talk.chat] == (0, 0, two)
+    edited = f"/api/messages/{talk.said(talk.anna, 'hello')['id']}"
+    talk.ask(talk.anna, "PATCH", edited, json={"content": "@Bert", "mentions": [talk.bert.id]})
+    assert unread(talk, talk.bert)[talk.chat] == (1, 1, two)
+    (listed,) = [each for each in talk.shown(talk.bert, "/api/chat") if each["id"] == talk.chat]
+    assert (listed["unread_count"], listed["mention_count"]) == (1, 1)
+    talk.ask(talk.anna, "PATCH", edited, json={"content": "nobody", "mentions": []})
+    assert unread(talk, talk.bert)[talk.chat] == (1, 0, two)
     assert unread(talk, talk.eve) == {talk.foreign: (0, 0, None)}
 
 
@@ -184,10 +199,14 @@ def test_a_receipt_says_when_a_message_was_passed(pair: Talk) -> None:
     read(talk, talk.bert, one)
     read(talk, talk.carl, two)
     read(talk, talk.bert, two)
+    read(talk, talk.anna, two)  # her own
     first = talk.shown(talk.anna, f"/api/messages/{one}/receipts")
     last = talk.shown(talk.anna, f"/api/messages/{two}/receipts")
     assert [each["user_id"] for each in first] == [talk.bert.id, talk.carl.id]
     assert [each["user_id"] for each in last] == [talk.carl.id, talk.bert.id]
+    talk.ask(talk.anna, "DELETE", f"/api/chat/{talk.chat}/members/{talk.carl.id}")
+    left = talk.shown(talk.anna, f"/api/messages/{one}/receipts")
+    assert [each["user_id"] for each in left] == [talk.bert.id]
     times = {each["read_at"] for each in (*first, *last)}
     assert len(times) == 3
     assert first[1] == last[0]

@@ -63,6 +63,19 @@ def test_a_repeat_shows_what_became_of_the_message(talk: Talk) -> None:
     assert talk.said(talk.anna, "before", idempotency_key="edited")["content"] == "after"
     talk.ask(talk.anna, "DELETE", path)
     assert talk.said(talk.anna, "before", idempotency_key="edited")["content"] == ""
+    shown = talk.said(talk.anna, "a picture", idempotency_key="files", files=[FILE])
+    talk.ask(talk.anna, "DELETE", f"/api/messages/{shown['id']}")
+    assert talk.said(talk.anna, "a picture", idempotency_key="files")["files"] == []
+
+
+def test_who_was_removed_is_not_told_what_they_repeat(talk: Talk) -> None:
+    chat = talk.chat_of(talk.anna, talk.bert)
+    talk.said(talk.bert, "mine", chat, idempotency_key="before")
+    talk.said(talk.anna, "@Bert", chat, mentions=[talk.bert.id])
+    talk.ask(talk.anna, "DELETE", f"/api/chat/{chat}/members/{talk.bert.id}")
+    repeated = talk.post(talk.bert, "mine", chat, idempotency_key="before")
+    assert problem(repeated)[:2] == (403, "not_a_participant")
+    assert talk.said(talk.anna, "@Bert", chat, mentions=[talk.bert.id])["mentions"] == []
 
 
 @pytest.mark.parametrize("key", ["x", "ключ" * 63, str(uuid.UUID(int=7))])
@@ -81,6 +94,9 @@ def test_what_is_no_message_is_refused_by_the_field(talk: Talk) -> None:
     assert refused("a", idempotency_key="x" * 256) == (400, "invalid_input", "idempotency_key")
     assert refused("a", reply_to=999_999) == (400, "invalid_input", "reply_to")
     assert refused("a", reply_to=2**80)[:2] == (400, "invalid_input")
+    gone = talk.said(talk.anna, "gone")["id"]
+    talk.ask(talk.anna, "DELETE", f"/api/messages/{gone}")
+    assert refused("a", reply_to=gone) == (400, "invalid_input", "reply_to")
     assert refused("a", mentions=["Bert"])[:2] == (400, "invalid_input")
     assert talk.said(talk.anna, "nothing else", files=None, mentions=None, reply_to=None)
 
@@ -153,6 +169,7 @@ def test_pages_go_back_and_forth_without_the_deleted(talk: Talk) -> None:
     assert listed(limit=2, before_id=newest[-1]) == [left[3], left[2]]
     assert listed(before_id=ids[3]) == left[2::-1] + listed()[6:]
     assert listed(after_id=ids[3]) == left[3:]
+    assert listed(after_id=ids[1]) == left[2:]
     assert listed(after_id=ids[-1]) == []
     assert listed(before_id=2**62)[0] == ids[-1]
 
@@ -189,6 +206,7 @@ def test_a_thread_is_listed_and_counted(talk: Talk) -> None:
     assert talk.shown(talk.carl, path)["reply_count"] == 3
     talk.ask(talk.bert, "DELETE", f"/api/messages/{answers[0]['id']}")
     assert talk.shown(talk.carl, path)["reply_count"] == 2
+    assert talk.shown(talk.carl, f"{path}/replies") == answers[1:]
     other = problem(talk.post(talk.anna, "there", talk.other, reply_to=asked["id"]))
     assert other == (400, "invalid_input", "reply_to")
 
@@ -207,6 +225,9 @@ def test_an_edit_keeps_the_text_before(talk: Talk) -> None:
         {"content": "hello", "edited_at": edited["edited_at"]},
     ]
     assert talk.ask(talk.anna, "PATCH", path, json={"content": "hello!"}).json() == again
+    everybody = [talk.dora.id, talk.carl.id, talk.eve.id]
+    named = talk.ask(talk.anna, "PATCH", path, json={"content": "hi", "mentions": everybody})
+    assert named.json()["mentions"] == [talk.carl.id]
 
 
 def test_the_texts_before_come_in_pages(talk: Talk) -> None:
@@ -237,6 +258,12 @@ def test_a_message_is_deleted_by_its_author_or_the_owner(talk: Talk) -> None:
     mine, theirs = (talk.said(talk.bert, text)["id"] for text in ("mine", "theirs"))
     refused = talk.ask(talk.carl, "DELETE", f"/api/messages/{mine}")
     assert problem(refused) == (403, "not_allowed", None)
+    chat = talk.chat_of(talk.anna, talk.bert, talk.carl)
+    talk.ask(talk.anna, "PATCH", f"/api/chat/{chat}/members/{talk.carl.id}", json={"role": "admin"})
+    by_an_admin = talk.ask(
+        talk.carl, "DELETE", f"/api/messages/{talk.said(talk.bert, 'theirs', chat)['id']}"
+    )
+    assert by_an_admin.status_code == 204
     for who, number in ((talk.bert, mine), (talk.anna, theirs)):
         path = f"/api/messages/{number}"
         assert talk.ask(who, "DELETE", path).status_code == 204

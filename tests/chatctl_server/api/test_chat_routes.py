@@ -135,6 +135,7 @@ def test_the_owner_and_admins_change_it(office: Office, name: str) -> None:
     refused = office.ask(office.bert, "PATCH", path, {"name": "x"})
     assert problem(refused) == (403, "not_allowed")
     office.ask(office.anna, "PATCH", f"{path}/members/{office.bert.id}", {"role": "admin"})
+    assert problem(office.ask(office.bert, "DELETE", path)) == (403, "not_allowed")
     new = next(_names)
     changed = office.ask(office.bert, "PATCH", path, {"name": new})
     assert changed.status_code == 200
@@ -197,6 +198,17 @@ def test_a_public_channel_is_joined_and_a_private_one_is_not(office: Office, nam
         joined = office.ask(office.bert, "POST", f"/api/chat/{chat}/join")
         assert joined.status_code == 200
         assert joined.json()["chat_members"] == [office.anna.id, office.bert.id]
+    assert office.ask(office.anna, "POST", f"/api/chat/{chat}/join").status_code == 200  # hers
+    assert chat not in [each["id"] for each in office.listed(office.bert, "public")]
+    office.ask(office.bert, "POST", f"/api/chat/{chat}/leave")
+    newer = office.make(office.anna, next(_names), "PublicChannel")
+    assert [each["id"] for each in office.listed(office.bert, "public")][:2] == [newer, chat]
+    office.ask(office.anna, "POST", f"/api/chat/{chat}/messages", {"content": "anybody here?"})
+    listed = office.listed(office.bert, "public")
+    assert office.theirs not in [each["id"] for each in listed]
+    first, second = listed[:2]
+    assert (first["id"], second["id"]) == (chat, newer)  # newest activity first
+    assert (first["member_count"], first["last_message"]) == (1, None)
     hidden = office.make(office.anna, next(_names), "PrivateChannel")
     refused = office.ask(office.bert, "POST", f"/api/chat/{hidden}/join")
     assert problem(refused) == (403, "not_allowed")
