@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from application import Socket, in_process, reached, socket_scope
+from application import Socket, held, in_process, reached, socket_scope
 from team import DEFAULT, SECRET, Person, Town
 
 from chatctl_server import errors
@@ -17,9 +17,11 @@ from chatctl_server.api.team import signals
 from chatctl_server.app import Application
 from chatctl_server.domain import account_events, chat_events, events
 from chatctl_server.domain.references import ChatRef
+from chatctl_server.live import typing
 from chatctl_server.storage import missed_events
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.workspaces import WorkspaceRef
+from chatctl_server.views.team import events as views
 
 CLERK = events.Actor(None, "test")
 LIMIT = 40
@@ -104,7 +106,11 @@ def _record(
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     made = Scene(tmp_path / "chat.db")
-    settings = {"jwt_secret": (SECRET,), "resume_limit": LIMIT}
+    settings = {
+        "jwt_secret": (SECRET,),
+        "resume_limit": LIMIT,
+        "cors_origins": ("https://chat.example",),
+    }
     async with in_process(tmp_path, "server", **settings) as (app, client):
         yield made.serve(app, client)
         await made.close()
@@ -167,6 +173,7 @@ async def test_what_becomes_of_a_message_is_told(scene: Scene) -> None:
 
 
 async def test_who_is_added_is_told_of_the_chat_and_hears_it_from_then_on(scene: Scene) -> None:
+    begin = scene.newest
     carl, anna = await scene.follow(scene.carl), await scene.follow(scene.anna)
     await scene.say(scene.group, scene.anna, "before")
     await _add(scene, scene.group, scene.carl)
@@ -180,6 +187,9 @@ async def test_who_is_added_is_told_of_the_chat_and_hears_it_from_then_on(scene:
     assert "offset" not in chat  # the second of the two is the place to go on from
     (joined,) = await anna.got("UserJoinedChat")
     assert (joined["user_id"], anna.named("NewChat")) == (scene.carl.id, [])
+    resumed = await scene.follow(scene.carl, begin)
+    await resumed.got("NewMessage")
+    assert resumed.stored == carl.stored
 
 
 async def _add(scene: Scene, chat: ChatRef, *people: Person) -> None:
@@ -499,6 +509,9 @@ async def test_who_shows_no_good_token_is_refused(scene: Scene) -> None:
         assert refused.refused == 401
     desk = Socket(scene.app, socket_scope("/ws", f"token={scene.anna.token}"))
     await reached(lambda: desk.refused == 401)
+    query, origin = f"access_token={scene.anna.token}", (b"origin", b"https://elsewhere.example")
+    foreign = Socket(scene.app, socket_scope("/ws", query, origin))
+    await reached(lambda: foreign.refused == 403)
 
 
 async def test_an_account_has_so_many_streams(scene: Scene) -> None:
@@ -547,3 +560,153 @@ async def test_a_slow_resume_is_given_up(scene: Scene, monkeypatch: pytest.Monke
     await scene.say(scene.group, scene.bert, "two")
     await anna.got("NewMessage")
     assert anna.texts == ["two"]
+
+
+async def test_what_is_deleted_during_a_resume_is_not_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither from the page that was read before, nor from what waits behind it."""
+    begin = scene.newest
+    posted = [await scene.say(scene.group, scene.anna, text) for text in ("kept", "gone")]
+    read, is_read = asyncio.Event(), asyncio.Event()
+    read_live = scene.store.read_live
+
+    async def slowly(query: Any, *arguments: Any) -> Any:
+        found = await read_live(query, *arguments)
+        if query is missed_events.page:
+            is_read.set()
+            await read.wait()
+        return found
+
+    monkeypatch.setattr(scene.store, "read_live", slowly)
+    bert = await scene.follow(scene.bert, begin)
+    await is_read.wait()
+    posted.append(await scene.say(scene.group, scene.anna, "gone, too"))
+    for each in posted[1:]:
+        await scene.write(messages.delete, scene.group, each.message_id)
+    await scene.say(scene.group, scene.anna, "on")
+    read.set()
+    await bert.got("MessageDeleted", 2)
+    await bert.got("NewMessage", 2)
+    assert bert.texts == ["kept", "on"]
+
+
+async def test_who_signs_out_while_a_stream_begins_is_not_let_in(scene: Scene) -> None:
+    async with held(scene.store):
+        out = account_events.SignedOut(scene.anna.id, (f"login-of-{scene.anna.id}",), "revoked")
+        signing_out = asyncio.create_task(scene.record(out))
+        await asyncio.sleep(0)
+        stream = Stream(scene.app, scene.anna.token)
+        await reached(lambda: scene.app.context.presence.connections == 1)
+    await signing_out
+    await reached(lambda: stream.code == 4501)
+    assert stream.frames == []
+
+
+async def test_what_cannot_be_shown_closes_the_streams_which_come_back_for_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await scene.follow(scene.anna)
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "of_event", lambda *_: 1 / 0)
+        await scene.say(scene.group, scene.bert, "unspeakable")
+        await reached(lambda: anna.code == 1013)
+    again = await scene.follow(scene.anna, anna.frames[0]["last_event_id"])
+    await again.got("NewMessage")
+    assert again.texts == ["unspeakable"]
+
+
+async def test_who_sends_more_than_anybody_needs_is_closed(scene: Scene) -> None:
+    anna = await scene.follow(scene.anna)
+    for _ in range(400):
+        anna.arrives("receive", text="x")
+    await reached(lambda: anna.code == 4029)
+
+
+async def choose(scene: Scene, person: Person, status: str) -> None:
+    body = {"status": status}
+    answer = await scene.client.post("/api/realtime/presence", json=body, headers=person.headers)
+    assert answer.status_code == 204
+
+
+def seen(stream: Stream, person: Person) -> list[str]:
+    """What the stream was told that the person is."""
+    told = stream.named("UserPresence")
+    return [each["status"] for each in told if each["user_id"] == person.id]
+
+
+async def test_others_are_told_of_presence_when_they_see_it_change(scene: Scene) -> None:
+    """Not of a further tab, nor of one that goes, nor of somebody who stays hidden."""
+    dora = await scene.follow(scene.dora)
+    tabs = [await scene.follow(scene.anna) for _ in range(2)]
+    for status in ("busy", "busy"):
+        await choose(scene, scene.anna, status)
+    await tabs[0].leave()
+    for status in ("offline", "away", "offline"):
+        await choose(scene, scene.anna, status)
+        await reached(lambda status=status: seen(dora, scene.anna)[-1:] == [status])
+    await tabs[1].leave()
+    await scene.follow(scene.anna)
+    await choose(scene, scene.anna, "online")
+    wanted = ["online", "busy", "offline", "away", "offline", "online"]
+    await reached(lambda: len(seen(dora, scene.anna)) >= len(wanted))
+    assert seen(dora, scene.anna) == wanted
+
+
+async def test_who_has_come_back_is_not_told_to_be_gone(scene: Scene) -> None:
+    dora = await scene.follow(scene.dora)
+    await scene.follow(scene.anna)
+    async with held(scene.store):  # since when somebody is gone is stored first
+        await choose(scene, scene.anna, "offline")
+        await choose(scene, scene.anna, "busy")
+    await scene.write(lambda *_: None)
+    await choose(scene, scene.anna, "away")
+    await reached(lambda: seen(dora, scene.anna)[-1:] == ["away"])
+    assert seen(dora, scene.anna) == ["online", "busy", "away"]
+
+
+async def test_who_follows_was_seen_though_the_server_dies(scene: Scene) -> None:
+    await scene.follow(scene.anna)
+    users = (await scene.client.get("/api/users", headers=scene.bert.headers)).json()
+    was_seen = {each["id"]: each["last_seen"] is not None for each in users}
+    assert (was_seen[scene.anna.id], was_seen[scene.dora.id]) == (True, False)
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_who_is_not_in_a_workspace_any_more_hears_nothing_of_who_is_there(
+    scene: Scene, *, is_deleted: bool
+) -> None:
+    bert = await scene.follow(scene.bert)
+    await scene.follow(scene.anna)
+    if is_deleted:
+        await scene.write(workspaces.delete, scene.other, True)
+    else:
+        await scene.write(_remove, scene.other, scene.bert)
+    await choose(scene, scene.anna, "busy")
+    await reached(lambda: "busy" in seen(bert, scene.anna))
+    await scene.say(scene.group, scene.anna, "busy")
+    await bert.got("NewMessage")
+    told = [each for each in bert.named("UserPresence") if each["status"] == "busy"]
+    assert [each["workspace_id"] for each in told] == [0]
+
+
+async def test_nothing_is_kept_of_a_chat_that_was_deleted(scene: Scene) -> None:
+    anna = await scene.follow(scene.anna)
+    assert scene.app.context.hub.listens(scene.group)
+    await scene.write(conversations.close, scene.group)
+    await anna.got("ChatDeleted")
+    assert not scene.app.context.hub.listens(scene.group)
+
+
+async def test_typing_ends_by_itself(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who type are not told that they do."""
+    monkeypatch.setattr(typing, "TYPING_SECONDS", 0.05)
+    anna, bert = await scene.follow(scene.anna), await scene.follow(scene.bert)
+    path = f"/api/chat/{scene.group.id}/typing/start"
+    await scene.client.post(path, headers=scene.anna.headers)
+    told = await bert.got("TypingStatus", 2)
+    assert [(each["user_id"], each["typing"]) for each in told] == [
+        (scene.anna.id, True),
+        (scene.anna.id, False),
+    ]
+    assert anna.named("TypingStatus") == []
