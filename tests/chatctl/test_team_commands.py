@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from people import sign_in
 from world import Server, eventually, running
@@ -75,6 +76,7 @@ def test_an_export_has_all_that_there_is(town: Server) -> None:
     number = told(town, "users", "create", "Elsa", "elsa@example.org")["id"]
     said(town, "chats", "create", "elsas", "--type", "PublicChannel", "--owner", "Elsa")
     said(town, "say", "chat:elsas", "--as", "Elsa", "for the record")
+    said(town, "say", "chat:elsas", "what others say is not hers")
     lines = [json.loads(line) for line in said(town, "users", "export", "Elsa").splitlines()]
     assert [each["kind"] for each in lines] == ["user", "chat", "message"]
     assert (lines[0]["id"], lines[2]["content"]) == (number, "for the record")
@@ -123,6 +125,38 @@ def test_a_chat_is_passed_on_and_talked_in(town: Server) -> None:
     elsewhere = town.chatctl("messages", "rm", "chat:pair", "99999")
     assert elsewhere.returncode == 3
     assert told(town, "chats", "rm", "pair")["changed"] is True
+
+
+def test_what_is_asked_for_is_what_is_done(town: Server) -> None:
+    said(town, "workspaces", "create", "Annex", "--open")
+    assert told(town, "workspaces", "show", "Annex")["is_open"] is True
+    where = ("--workspace", "Annex")
+    for name, role in (("Hanna", "admin"), ("Hugo", "agent")):
+        words = ("users", "create", name, f"{name.lower()}@example.org", "--role", role)
+        assert told(town, *words, *where)["role"] == role
+    assert [each["fullname"] for each in told(town, "users", "ls", *where)] == ["Hanna", "Hugo"]
+    words = ("chats", "create", "annexed", "--type", "PublicChannel", "--owner", "Hanna")
+    told(town, *words, *where)
+    assert [each["name"] for each in told(town, "chats", "ls", *where)] == ["annexed"]
+    chosen = ("--role", "agent", "--uses", "3", "--email", "ida@example.org", "--expires", "2h")
+    told(town, "workspaces", "invite", "Annex", *chosen)
+    number = told(town, "workspaces", "show", "Annex")["id"]
+    (hanna, _) = told(town, "users", "ls", *where)
+    with httpx.Client(base_url=town.url, trust_env=False) as http:
+        said(town, "users", "set-password", "Hanna", "--password-file", "-", stdin="a password\r\n")
+        token = sign_in(town, "Hanna", "a password").json()["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        (invite,) = http.get(f"/api/workspaces/{number}/invites", headers=headers).json()
+    assert (invite["role"], invite["max_uses"], invite["email"]) == (
+        "agent",
+        3,
+        "ida@example.org",
+    )
+    exported = said(town, "users", "export", str(hanna["id"])).splitlines()
+    assert [json.loads(line)["kind"] for line in exported] == ["user", "session", "chat"]
+    said(town, "users", "create", "Hanna", "another-hanna@example.org")
+    ambiguous = town.chatctl("users", "show", "Hanna")
+    assert (ambiguous.returncode, "may be any of 2 users" in ambiguous.stderr) == (5, True)
 
 
 def test_messages_of_a_chat_go_as_those_of_a_room_do(town: Server) -> None:

@@ -181,6 +181,7 @@ def test_the_type_is_that_of_the_first_bytes(office: Filing) -> None:
 def _is_never_run(headers: object) -> None:
     assert headers["x-content-type-options"] == "nosniff"  # type: ignore[index]
     assert headers["content-security-policy"] == "sandbox"  # type: ignore[index]
+    assert headers["cache-control"] == "private, no-cache"  # type: ignore[index]
 
 
 def test_a_damaged_file_is_not_sent(office: Filing) -> None:

@@ -39,6 +39,7 @@ def test_files_are_named_after_their_content(office: Filing) -> None:
     urls = office.stored(office.anna, ("a.txt", b"hello"), ("photo.PNG", PNG), ("b.txt", b"hello"))
     assert urls == [expected(b"hello", "txt"), expected(PNG, "PNG"), expected(b"hello", "txt")]
     before = office.on_disk()
+    assert {(office.directory / each).stat().st_mode & 0o777 for each in before} == {0o600}
     assert office.stored(office.bert, ("again.txt", b"hello")) == urls[:1]
     assert office.on_disk() == before
     assert office.get(office.bert, urls[1]).content == PNG

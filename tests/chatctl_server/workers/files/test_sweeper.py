@@ -197,6 +197,10 @@ async def test_a_check_finds_what_is_damaged_and_removes_what_is_unused(
     told = " ".join(each.message for each in caplog.records)
     assert all(name.path in told for name in used[:2])
     assert used[2].path not in told
-    assert await sweeper.check(events.SERVER, 1) == (0, 0, 0)
+    other = scene.town.workspace("other")
+    elsewhere = used[2]._replace(workspace=other.number)
+    scene.at(0)
+    scene.file.run(actions.store, [StoredFile(elsewhere, other.scope, "text/plain", 1)])
+    assert await sweeper.check(events.SERVER, other.number) == (1, 0, 1)
     scene.upload(b"2", 0)
     assert (await sweeper.check(events.SERVER, 0)).damaged == 1
