@@ -205,6 +205,8 @@ def test_the_chats_of_who_leaves_pass_on(town: Town, tmp_path: Path) -> None:
     to_member = town.chat("group", "lunch", anna, bob, carl, workspace=acme)
     to_admin = town.chat("public", "all", anna, bob, workspace=acme)
     town.scene.run(participants.join, to_admin, f"u{carl.id}", "admin")
+    to_oldest = town.chat("private", "old", anna, carl, workspace=acme)
+    town.scene.run(participants.join, to_oldest, f"u{bob.id}", "member")
     of_bob = town.chat("group", "plans", bob, anna, carl, workspace=acme)
     alone = town.chat("private", "notes", anna, workspace=acme)
     elsewhere = town.chat("private", "home", anna)
@@ -218,7 +220,7 @@ def test_the_chats_of_who_leaves_pass_on(town: Town, tmp_path: Path) -> None:
         server.stop()
     roles = {
         (chat, person): town.scene.ask(stays.role, chat, f"u{person.id}")
-        for chat in (to_member, to_admin, of_bob, alone, elsewhere)
+        for chat in (to_member, to_admin, to_oldest, of_bob, alone, elsewhere)
         for person in (anna, bob, carl)
     }
     assert {each: role for each, role in roles.items() if role is not None} == {
@@ -226,15 +228,17 @@ def test_the_chats_of_who_leaves_pass_on(town: Town, tmp_path: Path) -> None:
         (to_member, carl): "member",
         (to_admin, carl): "owner",
         (to_admin, bob): "member",
+        (to_oldest, carl): "owner",
+        (to_oldest, bob): "member",
         (of_bob, bob): "owner",
         (of_bob, carl): "member",
         (elsewhere, anna): "owner",
     }
     assert len(log) == 1  # the one in which nobody was left
-    assert len(left) == 4
-    assert [each["data"]["chat"]["members"] for each in told] == [
-        [f"u{bob.id}", f"u{carl.id}"]  # those that have another owner, with who is left
-    ] * 2
+    assert len(left) == 5
+    assert [set(each["data"]["chat"]["members"]) for each in told] == [
+        {f"u{bob.id}", f"u{carl.id}"}  # those that have another owner, with who is left
+    ] * 3
     assert all(each["data"]["joined_at"] for each in left)
     path = tmp_path / "chat.db"
     assert maintenance.check(path) == maintenance.verify(path) == []
@@ -297,6 +301,7 @@ def test_an_invite_leads_somebody_in_once(acme: tuple[Server, Staff]) -> None:
     code = made.json()["code"]
     assert made.json()["url"] == f"https://chat.example/#invite={code}"
     assert len(code) >= 43
+    server.http.post("/management/workspaces/0/invites")  # is no affair of theirs
     (listed,) = ask(server, "GET", f"{found.path}/invites", found.owner.token).json()
     assert code not in str(listed)
     assert (listed["role"], listed["max_uses"], listed["uses"]) == ("member", 1, 0)
@@ -331,6 +336,7 @@ def test_who_may_invite_and_as_what(acme: tuple[Server, Staff]) -> None:
     assert met(invite(server, found, found.owner, email="nobody")) == (400, "invalid_input")
     path = f"{found.path}/invites"
     assert met(ask(server, "GET", path, found.member.token)) == not_allowed
+    assert met(ask(server, "DELETE", f"{path}/1", found.member.token)) == not_allowed
 
 
 def test_an_invite_may_be_for_one_alone_and_is_revoked(acme: tuple[Server, Staff]) -> None:
