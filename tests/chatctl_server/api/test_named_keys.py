@@ -147,8 +147,13 @@ def test_one_that_has_ended_says_so(tmp_path: Path) -> None:
     with running(tmp_path, program="shifted_clock") as server:
         made = make(server, "short", "rooms", expires_in=3600)
         assert ask(server, made["key"], ROOMS).status_code == 200
+        rotate, until = f"{KEYS}/{made['key_id']}/rotate", int(time.time()) + 600
+        new = server.http.post(rotate, json={"old_until": until}).json()["key"]
+        server.set_clock(601)
+        assert code(ask(server, made["key"], ROOMS)) == (401, "unauthorized")
+        assert ask(server, new, ROOMS).status_code == 200
         server.set_clock(3601)
-        refused = ask(server, made["key"], ROOMS)
+        refused = ask(server, new, ROOMS)
         assert code(refused) == (401, "unauthorized")
         assert refused.json()["detail"] == "The key short has expired"
 

@@ -88,6 +88,7 @@ def test_a_suspended_account_is_out_until_it_is_reactivated(town: Server) -> Non
         found = town.http.get(USERS, params={"status": word}).json()
         assert [each["id"] for each in found] == [made["id"]]
     assert town.http.patch(path, json={"status": "Active"}).json()["status"] == "Active"
+    assert code(ask(town, "GET", "/api/users/me", shown)) == (401, "token_revoked")  # is over
     assert ask(town, "GET", "/api/users/me", token(town, "Sam")).status_code == 200
 
 
@@ -117,6 +118,11 @@ def test_a_password_is_given_or_chosen_by_a_link(town: Server) -> None:
     body = {"code": link["code"], "new_password": "chosen by Rita"}
     assert ask(town, "POST", "/api/password-reset", json=body).status_code == 204
     assert sign_in(town, "Rita", "chosen by Rita").status_code == 200
+    for asked, body in (
+        (f"{path}/password", {"password": "short"}),
+        (USERS, {"fullname": "Short", "email": email("Short"), "password": "short"}),
+    ):
+        assert code(town.http.post(asked, json=body)) == (400, "invalid_input")
     given = {"password": "given by the operator"}
     assert town.http.post(f"{path}/password", json=given).json() == {"changed": True}
     assert sign_in(town, "Rita", "given by the operator").status_code == 200
@@ -204,18 +210,22 @@ def test_a_key_of_one_workspace_reaches_no_other(town: Server) -> None:
     body = {"name": "inside", "type": "PublicChannel", "owner": owner["id"], "workspace": made}
     inside = town.http.post(CHATS, json=body).json()["id"]
     outside = town.http.post(CHATS, json={**body, "name": "outside", "workspace": 0}).json()["id"]
+    for chat in (inside, outside):
+        town.http.post(f"{CHATS}/{chat}/messages", json={"content": "hello"})
     wanted = {"name": "team", "scopes": ["team"], "workspace": made}
     key = {"X-Api-Key": town.http.post("/management/keys", json=wanted).json()["key"]}
     with httpx.Client(base_url=town.url, headers=key, trust_env=False) as http:
         assert [each["id"] for each in http.get(USERS).json()] == [owner["id"]]
         assert [each["id"] for each in http.get(WORKSPACES).json()] == [made]
         assert [each["id"] for each in http.get(CHATS).json()] == [inside]
+        said = http.get("/management/messages").json()
+        assert [each["chat_id"] for each in said] == [inside]
         assert http.patch(f"{CHATS}/{inside}", json={"name": "within"}).status_code == 200
         for path in (f"{CHATS}/{outside}", f"{CHATS}/{outside}/messages", f"{WORKSPACES}/0"):
             assert http.get(path).status_code == 404, path
         assert code(http.get(USERS, params={"workspace": 0})) == (404, "workspace_not_found")
-        said = http.post(f"{CHATS}/{inside}/messages", json={"content": "posts nothing"})
-        assert code(said) == (403, "not_allowed")
+        posted = http.post(f"{CHATS}/{inside}/messages", json={"content": "posts nothing"})
+        assert code(posted) == (403, "not_allowed")
         assert code(http.delete(f"{USERS}/{owner['id']}")) == (403, "not_allowed")
         assert code(http.get("/management/rooms")) == (403, "not_allowed")
         town.http.delete(f"{WORKSPACES}/{made}", params={"force": "true"})
@@ -242,7 +252,8 @@ def test_nothing_of_an_erased_account_is_left(tmp_path: Path) -> None:
         assert counted == {
             "changed": False, "messages": 1, "chats": 1, "workspaces": 1, "sessions": 1
         }  # fmt: skip
-        assert sign_in(server, "Wilhelmina").status_code == 200
+        phone = {"User-Agent": "the phone of Wilhelmina"}
+        assert sign_in(server, "Wilhelmina", **phone).status_code == 200
         done = server.http.delete(path).json()
         assert (done["changed"], done["messages"]) == (True, 1)
         assert server.http.delete(path).json()["changed"] is False
