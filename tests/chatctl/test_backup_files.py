@@ -1,5 +1,6 @@
 """Uploaded files go with a backup, and come back with it."""
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,10 @@ from typing import Any
 
 import pytest
 from filing import Filing, filing
+
+from chatctl_server.errors import StorageFull
+from chatctl_server.storage import maintenance
+from chatctl_server.storage.maintenance import file_copies
 
 
 @pytest.fixture
@@ -36,6 +41,25 @@ def test_a_backup_has_the_files_that_its_database_knows(office: Filing) -> None:
     info = run(office, "info")
     assert (info["files"], info["file_bytes"]) == (2, 9)
     assert (copies.stat().st_mode & 0o777) == 0o700
+
+
+def test_a_backup_for_whose_files_there_is_no_room_leaves_nothing(
+    office: Filing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.stored(office.anna, ("a.txt", b"one"), ("b.txt", b"other"))
+    put, copied = file_copies._put, []
+
+    def fill(source: Path, target: Path) -> None:
+        if copied:
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        copied.append(put(source, target))
+
+    monkeypatch.setattr(file_copies, "_put", fill)
+    target = office.server.directory / "nightly.db"
+    with pytest.raises(StorageFull):
+        maintenance.backup(office.server.database, target, [office.directory])
+    assert copied
+    assert not list(office.server.directory.glob("*nightly*"))
 
 
 def test_a_second_backup_takes_no_room_for_what_the_first_has(office: Filing) -> None:

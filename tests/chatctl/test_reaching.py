@@ -116,7 +116,7 @@ def test_the_only_running_server_is_found(here: Here, tmp_path: Path) -> None:
         )
         one.release()
         message = "chatctl: http://127.0.0.1:2 cannot be reached: Connection refused\n"
-        assert here("rooms", "--timeout", "0.3") == ("", message, 6)
+        assert here("rooms", "--timeout", "1") == ("", message, 6)
 
 
 def test_a_database_that_was_removed_under_its_server(
