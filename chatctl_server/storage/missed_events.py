@@ -65,7 +65,7 @@ class Subscriptions(NamedTuple):
     chats: list[ChatRef]
 
 
-class Missed(NamedTuple):
+class MissedEvent(NamedTuple):
     """``workspace``: the number of its workspace. ``joined``: where the account has joined a chat,
     that chat with those who were in it then."""
 
@@ -77,7 +77,7 @@ class Missed(NamedTuple):
 class MissedPage(msgspec.Struct, frozen=True):
     """``offset``: up to where nothing is missing."""
 
-    entries: list[Missed]
+    entries: list[MissedEvent]
     offset: int
 
 
@@ -118,13 +118,13 @@ def page(db: Database, account: int, after: int, until: int) -> MissedPage:
         until=until,
         limit=PAGE,
     )
-    found: list[Missed] = []
+    found: list[MissedEvent] = []
     size = 0
     for *row, workspace, joined in rows:
         size += len(row[-1]) + len(joined or "")
         if found and size > log.PAGE_BYTES:
             break
-        found.append(Missed(log.event(tuple(row)), workspace, joined and _chat(joined)))
+        found.append(MissedEvent(log.event(tuple(row)), workspace, joined and _chat(joined)))
     is_last = len(found) < PAGE and size <= log.PAGE_BYTES
     return MissedPage(_without_deleted(db, found), until if is_last else found[-1].entry.offset)
 
@@ -134,7 +134,7 @@ def chat_at(db: Database, ref: ChatRef, offset: int) -> ChatSnapshot:
     return _chat(_CHAT_AT.value(db, chat=ref.id, scope=ref.scope, offset=offset))
 
 
-def _without_deleted(db: Database, found: list[Missed]) -> list[Missed]:
+def _without_deleted(db: Database, found: list[MissedEvent]) -> list[MissedEvent]:
     said = {each.entry.offset: id_ for each in found if (id_ := _message(each.entry.payload))}
     if not said:
         return found

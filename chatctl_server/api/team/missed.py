@@ -14,7 +14,7 @@ from chatctl_server.api.team.frames import FrameOf
 from chatctl_server.live.account_streams import AccountStream
 from chatctl_server.live.resume import LIMIT_SECONDS
 from chatctl_server.storage import missed_events
-from chatctl_server.storage.missed_events import Missed, MissedPage
+from chatctl_server.storage.missed_events import MissedEvent, MissedPage
 from chatctl_server.views.team import events as views
 
 logger = logging.getLogger("chatctl.team")
@@ -81,7 +81,7 @@ class CatchUp:
             if erasures == self._broadcaster.erasures:
                 return page
 
-    def _frames(self, missed: Missed) -> list[bytes]:
+    def _frames(self, missed: MissedEvent) -> list[bytes]:
         """The same as live."""
         entry, workspace, joined = missed
         shown = []

@@ -15,7 +15,7 @@ def test_an_erased_account_gets_no_name_and_no_workspace_again(scene: Offline) -
     acme = town.workspace("acme")
     town.scene.run(account_erasures.erase, anna.id)
     with pytest.raises(errors.AccountNotFound):
-        town.scene.run(accounts.change, anna.id, accounts.Changes(fullname="Anna"))
+        town.scene.run(accounts.change, anna.id, accounts.AccountChanges(fullname="Anna"))
     for place in (DEFAULT, acme):
         with pytest.raises(errors.AccountNotFound):
             town.scene.run(workspaces.add_member, place, anna.id, "member")

@@ -2,118 +2,28 @@
 its stays; and how it ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from application import Socket, held, in_process, reached, socket_scope
-from team import DEFAULT, SECRET, Person, Town
+from application import Socket, held, reached, socket_scope
+from live_scene import LIMIT, Scene, Stream, serving
+from team import DEFAULT, Person
 
 from chatctl_server import errors
 from chatctl_server.actions import chats, conversations, messages, participants, workspaces
-from chatctl_server.api.team import signals
-from chatctl_server.app import Application
 from chatctl_server.domain import account_events, chat_events, events
 from chatctl_server.domain.references import ChatRef
-from chatctl_server.live import typing
 from chatctl_server.storage import missed_events
 from chatctl_server.storage.transaction import Tx
-from chatctl_server.storage.workspaces import WorkspaceRef
 from chatctl_server.views.team import events as views
-
-CLERK = events.Actor(None, "test")
-LIMIT = 40
-
-
-class Stream(Socket):
-    """``/ws`` of an account."""
-
-    def __init__(self, app: Application, token: str, since: int | None = None) -> None:
-        query = f"access_token={token}" + ("" if since is None else f"&since={since}")
-        super().__init__(app, socket_scope("/ws", query))
-
-    async def got(self, name: str, count: int = 1) -> list[dict[str, Any]]:
-        await reached(lambda: len(self.named(name)) >= count)
-        return self.named(name)
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [each for each in self.frames if each["event"] == name]
-
-    @property
-    def stored(self) -> list[dict[str, Any]]:
-        return [each for each in self.frames if "offset" in each]
-
-    @property
-    def texts(self) -> list[str]:
-        return [each["content"] for each in self.named("NewMessage")]
-
-
-class Scene:
-    """anna, bert and carl are in workspace 0; the group is of anna and bert and of dora."""
-
-    def __init__(self, path: Path) -> None:
-        town = Town(path)
-        self.other = town.workspace("other")
-        self.anna, self.bert = (town.person(each, DEFAULT, self.other) for each in ("Anna", "Bert"))
-        self.carl, self.dora = (town.person(each) for each in ("Carl", "Dora"))
-        self.group = town.chat("group", "lunch", self.anna, self.bert, self.dora)
-        self.elsewhere = town.chat("private", "away", self.anna, self.bert, workspace=self.other)
-        self.without = town.chat("private", "secret", self.carl, self.dora)
-        town.close()
-        self._streams: list[Stream] = []
-
-    def serve(self, app: Application, client: httpx.AsyncClient) -> "Scene":
-        self.app, self.client, self.store = app, client, app.context.store
-        return self
-
-    async def follow(self, person: Person, since: int | None = None, token: str = "") -> "Stream":
-        """Confirmed."""
-        stream = Stream(self.app, token or person.token, since)
-        self._streams.append(stream)
-        await reached(lambda: stream.frames or stream.refused or stream.code)
-        assert stream.refused is None, stream.refused
-        return stream
-
-    async def say(self, chat: ChatRef, person: Person, text: str) -> messages.Posted:
-        user = f"u{person.id}"
-        post = messages.Post(chat, CLERK, user, user, text, None)
-        posted: messages.Posted = await self.store.write(messages.POST, post)
-        return posted
-
-    async def write(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        return await self.store.write(action, CLERK, *arguments)
-
-    async def record(self, payload: events.Payload, about: ChatRef | None = None) -> events.Event:
-        return await self.write(_record, payload, about)  # type: ignore[no-any-return]
-
-    @property
-    def newest(self) -> int:
-        return self.app.context.hub.published
-
-    async def close(self) -> None:
-        for each in self._streams:
-            await each.leave()
-
-
-def _record(
-    tx: Tx, actor: events.Actor, payload: events.Payload, about: ChatRef | None
-) -> events.Event:
-    return tx.record(payload, actor, about)
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    made = Scene(tmp_path / "chat.db")
-    settings = {
-        "jwt_secret": (SECRET,),
-        "resume_limit": LIMIT,
-        "cors_origins": ("https://chat.example",),
-    }
-    async with in_process(tmp_path, "server", **settings) as (app, client):
-        yield made.serve(app, client)
-        await made.close()
+    async with serving(tmp_path) as made:
+        yield made
 
 
 async def test_one_stream_over_all_chats_of_all_workspaces(scene: Scene) -> None:
@@ -434,7 +344,7 @@ async def test_the_end_of_a_session_closes_its_streams_alone(scene: Scene) -> No
 async def test_who_leaves_a_workspace_hears_nothing_of_it(scene: Scene) -> None:
     begin = scene.newest
     bert = await scene.follow(scene.bert)
-    await scene.write(_remove, scene.other, scene.bert)
+    await scene.remove(scene.other, scene.bert)
     await scene.say(scene.elsewhere, scene.anna, "without bert")
     await scene.say(scene.group, scene.anna, "with bert")
     await bert.got("NewMessage")
@@ -443,11 +353,6 @@ async def test_who_leaves_a_workspace_hears_nothing_of_it(scene: Scene) -> None:
     await resumed.got("NewMessage")
     assert resumed.texts == ["with bert"]
     assert resumed.frames[0]["connected_chats"] == 1
-
-
-def _remove(tx: Tx, actor: events.Actor, ref: WorkspaceRef, person: Person) -> None:
-    left = account_events.WorkspaceMemberLeft(ref.number, person.id)
-    tx.record(left, actor, scope=ref.scope)
 
 
 async def test_who_comes_to_a_workspace_hears_its_chats_once_they_are_in_one(
@@ -459,35 +364,6 @@ async def test_who_comes_to_a_workspace_hears_its_chats_once_they_are_in_one(
     await scene.say(scene.elsewhere, scene.anna, "hello carl")
     (message,) = await carl.got("NewMessage")
     assert message["workspace_id"] == scene.other.number
-
-
-async def test_who_comes_and_goes_within_a_second_is_told_of_once(scene: Scene) -> None:
-    """As they are then, and not to themselves."""
-    anna = await scene.follow(scene.anna)
-    for _ in range(3):
-        bert = await scene.follow(scene.bert)
-        await bert.leave()
-    bert = await scene.follow(scene.bert)
-    await anna.got("UserPresence", 2)  # in two workspaces
-    await bert.leave()
-    told = await anna.got("UserPresence", 4)
-    assert [(each["user_id"], each["status"], each["workspace_id"]) for each in told] == [
-        (scene.bert.id, status, place)
-        for status in ("online", "offline")
-        for place in (0, scene.other.number)
-    ]
-    assert {each["user_id"] for each in bert.named("UserPresence")} == {scene.anna.id}
-
-
-async def test_when_many_come_at_once_all_are_told_the_same(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(signals, "ALIKE_FROM", 2)
-    people = scene.carl, scene.dora
-    streams = [await scene.follow(each) for each in people]
-    for stream in streams:
-        told = await stream.got("UserPresence", 2)
-        assert [each["user_id"] for each in told] == [each.id for each in people]
 
 
 async def test_a_token_that_ends_soon_is_told_of_and_ends_nothing(scene: Scene) -> None:
@@ -627,90 +503,9 @@ async def test_who_sends_more_than_anybody_needs_is_closed(scene: Scene) -> None
     await reached(lambda: anna.code == 4029)
 
 
-async def choose(scene: Scene, person: Person, status: str) -> None:
-    body = {"status": status}
-    answer = await scene.client.post("/api/realtime/presence", json=body, headers=person.headers)
-    assert answer.status_code == 204
-
-
-def seen(stream: Stream, person: Person) -> list[str]:
-    """What the stream was told that the person is."""
-    told = stream.named("UserPresence")
-    return [each["status"] for each in told if each["user_id"] == person.id]
-
-
-async def test_others_are_told_of_presence_when_they_see_it_change(scene: Scene) -> None:
-    """Not of a further tab, nor of one that goes, nor of somebody who stays hidden."""
-    dora = await scene.follow(scene.dora)
-    tabs = [await scene.follow(scene.anna) for _ in range(2)]
-    for status in ("busy", "busy"):
-        await choose(scene, scene.anna, status)
-    await tabs[0].leave()
-    for status in ("offline", "away", "offline"):
-        await choose(scene, scene.anna, status)
-        await reached(lambda status=status: seen(dora, scene.anna)[-1:] == [status])
-    await tabs[1].leave()
-    await scene.follow(scene.anna)
-    await choose(scene, scene.anna, "online")
-    wanted = ["online", "busy", "offline", "away", "offline", "online"]
-    await reached(lambda: len(seen(dora, scene.anna)) >= len(wanted))
-    assert seen(dora, scene.anna) == wanted
-
-
-async def test_who_has_come_back_is_not_told_to_be_gone(scene: Scene) -> None:
-    dora = await scene.follow(scene.dora)
-    await scene.follow(scene.anna)
-    async with held(scene.store):  # since when somebody is gone is stored first
-        await choose(scene, scene.anna, "offline")
-        await choose(scene, scene.anna, "busy")
-    await scene.write(lambda *_: None)
-    await choose(scene, scene.anna, "away")
-    await reached(lambda: seen(dora, scene.anna)[-1:] == ["away"])
-    assert seen(dora, scene.anna) == ["online", "busy", "away"]
-
-
-async def test_who_follows_was_seen_though_the_server_dies(scene: Scene) -> None:
-    await scene.follow(scene.anna)
-    users = (await scene.client.get("/api/users", headers=scene.bert.headers)).json()
-    was_seen = {each["id"]: each["last_seen"] is not None for each in users}
-    assert (was_seen[scene.anna.id], was_seen[scene.dora.id]) == (True, False)
-
-
-@pytest.mark.parametrize("is_deleted", [False, True])
-async def test_who_is_not_in_a_workspace_any_more_hears_nothing_of_who_is_there(
-    scene: Scene, *, is_deleted: bool
-) -> None:
-    bert = await scene.follow(scene.bert)
-    await scene.follow(scene.anna)
-    if is_deleted:
-        await scene.write(workspaces.delete, scene.other, True)
-    else:
-        await scene.write(_remove, scene.other, scene.bert)
-    await choose(scene, scene.anna, "busy")
-    await reached(lambda: "busy" in seen(bert, scene.anna))
-    await scene.say(scene.group, scene.anna, "busy")
-    await bert.got("NewMessage")
-    told = [each for each in bert.named("UserPresence") if each["status"] == "busy"]
-    assert [each["workspace_id"] for each in told] == [0]
-
-
 async def test_nothing_is_kept_of_a_chat_that_was_deleted(scene: Scene) -> None:
     anna = await scene.follow(scene.anna)
     assert scene.app.context.hub.listens(scene.group)
     await scene.write(conversations.close, scene.group)
     await anna.got("ChatDeleted")
     assert not scene.app.context.hub.listens(scene.group)
-
-
-async def test_typing_ends_by_itself(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who type are not told that they do."""
-    monkeypatch.setattr(typing, "TYPING_SECONDS", 0.05)
-    anna, bert = await scene.follow(scene.anna), await scene.follow(scene.bert)
-    path = f"/api/chat/{scene.group.id}/typing/start"
-    await scene.client.post(path, headers=scene.anna.headers)
-    told = await bert.got("TypingStatus", 2)
-    assert [(each["user_id"], each["typing"]) for each in told] == [
-        (scene.anna.id, True),
-        (scene.anna.id, False),
-    ]
-    assert anna.named("TypingStatus") == []

@@ -128,7 +128,7 @@ def test_one_that_was_rotated_opens_until_a_time(shared_server: Server) -> None:
     assert code(ask(shared_server, third["key"], ROOMS)) == (401, "unauthorized")
     query = {"type": "key.rotated", "tail": "true", "limit": 1}
     (event,) = shared_server.http.get("/management/events", params=query).json()
-    assert (event["data"]["key_id"], event["data"]["old_until"]) == (made["key_id"], None)
+    assert (event["data"]["key_id"], event["data"]["old_until"]) == (made["id"], None)
 
 
 def test_one_that_was_removed_opens_nothing(shared_server: Server) -> None:
@@ -138,8 +138,8 @@ def test_one_that_was_removed_opens_nothing(shared_server: Server) -> None:
     assert code(ask(shared_server, made["key"], ROOMS)) == (401, "unauthorized")
     assert code(shared_server.http.delete(path)) == (404, "key_not_found")
     make(shared_server, "removed", "rooms")  # its name is free again
-    listed = [each["key_id"] for each in shared_server.http.get(KEYS).json()]
-    assert made["key_id"] not in listed
+    listed = [each["id"] for each in shared_server.http.get(KEYS).json()]
+    assert made["id"] not in listed
 
 
 def test_one_that_has_ended_says_so(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_one_that_has_ended_says_so(tmp_path: Path) -> None:
     with running(tmp_path, program="shifted_clock") as server:
         made = make(server, "short", "rooms", expires_in=3600)
         assert ask(server, made["key"], ROOMS).status_code == 200
-        rotate, until = f"{KEYS}/{made['key_id']}/rotate", int(time.time()) + 600
+        rotate, until = f"{KEYS}/{made['id']}/rotate", int(time.time()) + 600
         new = server.http.post(rotate, json={"old_until": until}).json()["key"]
         server.set_clock(601)
         assert code(ask(server, made["key"], ROOMS)) == (401, "unauthorized")
