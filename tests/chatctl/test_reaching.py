@@ -149,7 +149,7 @@ def test_a_database_that_was_removed_under_its_server(
         health = server.http.get("/health")
         assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
         status = here("status", "--server", server.url, "--quiet", ADMIN_API_KEY=world.KEY)
-        assert (status.exit, "health\tunhealthy" in status.stdout) == (10, True)
+        assert status.exit == 10
         assert "cannot use its database" in status.stderr
         for command in hint.removeprefix(begin).partition(end)[0].split(", "):
             subprocess.run(shlex.split(command), check=True)
