@@ -7,6 +7,7 @@ without one.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,8 +51,9 @@ class Copy:
         # The order counts: what is installed for development points to the original tree.
         (pure / "copy.pth").write_text(f"{self.tree}\n{sysconfig.get_path('purelib')}\n")
 
-    def renew(self) -> None:
-        shutil.rmtree(self.tree, ignore_errors=True)
+        self._fill()
+
+    def _fill(self) -> None:
         self.tree.mkdir()
         ignore = shutil.ignore_patterns("__pycache__", ".hypothesis")
         for part in PARTS:
@@ -61,11 +63,26 @@ class Copy:
             elif source.exists():
                 shutil.copy(source, target)
 
-    def apply(self, patch: Path) -> None:
-        command = ["git", "apply", "--whitespace=nowarn", str(patch)]
+    @contextmanager
+    def broken(self, mutation: Mutation) -> Iterator[None]:
+        """Modules that it does not touch stay compiled."""
+        self._apply(mutation.patch)
+        try:
+            self._check_names()
+            yield
+        finally:
+            self._apply(mutation.patch, "--reverse")
+            shutil.rmtree(self.tree / ".hypothesis", ignore_errors=True)
+
+    def _apply(self, patch: Path, *options: str) -> None:
+        command = ["git", "apply", "--whitespace=nowarn", *options, str(patch)]
         # Without a repository around it, git apply works on plain files.
         environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(self.tree.parent)}
         subprocess.run(command, cwd=self.tree, check=True, env=environment)
+        for name in re.findall(r"^\+\+\+ b/(.+)$", patch.read_text(), re.MULTILINE):
+            shutil.rmtree((self.tree / name).parent / "__pycache__", ignore_errors=True)
+
+    def _check_names(self) -> None:
         # A name that is not there fails any test, and proves nothing of this one.
         names = [sys.executable, "-m", "ruff", "check", "-q", "--isolated", "--select", "F821"]
         subprocess.run([*names, *PARTS[:2]], cwd=self.tree, check=True)
@@ -76,6 +93,7 @@ class Copy:
         python = str(self._environment / "bin" / "python")
         options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
         environment = {**os.environ, "CHATCTL_PROOF": "", "CHATCTL_MUTATION": "1"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         return subprocess.run(
             [python, "-m", "pytest", *options, *more, *tests],
             cwd=self.tree,
@@ -90,9 +108,7 @@ class Copy:
 @contextmanager
 def _copy() -> Iterator[Copy]:
     with tempfile.TemporaryDirectory(prefix="mutations-") as directory:
-        copy = Copy(Path(directory))
-        copy.renew()
-        yield copy
+        yield Copy(Path(directory))
 
 
 def _read(patch: Path) -> Mutation:
@@ -105,10 +121,9 @@ def _read(patch: Path) -> Mutation:
 
 
 def _survives(copy: Copy, mutation: Mutation) -> bool:
-    copy.renew()
-    copy.apply(mutation.patch)
     began = time.monotonic()
-    done = copy.test(mutation.tests)
+    with copy.broken(mutation):
+        done = copy.test(mutation.tests)
     seconds = time.monotonic() - began
     is_killed = done.returncode == TESTS_FAILED
     verdict = "killed" if is_killed else f"SURVIVED (pytest exits {done.returncode})"
