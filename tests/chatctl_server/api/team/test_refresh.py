@@ -175,7 +175,7 @@ def test_a_page_of_another_site_has_no_use_of_the_cookie(server: Server) -> None
             for path in ("/api/refresh", "/api/logout", "/api/logout-all"):
                 answer = client.post(path, headers={"Origin": origin})
                 assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
-            signed_in = people.sign_in(server, "Anna", Origin=origin)
+            signed_in = people.sign_in(server, "Ida", Origin=origin)
             assert (signed_in.status_code, "set-cookie" in signed_in.headers) == (200, False)
         assert client.post("/api/refresh", headers={"Origin": server.url}).status_code == 200
         assert client.post("/api/refresh").status_code == 200
