@@ -131,7 +131,8 @@ def transfer(options: Options, chat: ChatWord, account: Annotated[str, arg("ACCO
         found = team.find(server, CHAT, chat)
         heir = team.find(server, team.ACCOUNT, account)
         present = server.get(team.path(CHAT, found, "members"))
-        owner = next(each["user_id"] for each in present if each["role"] == "owner")
+        owners = (each["user_id"] for each in present if each["role"] == "owner")
+        owner = next(owners, None)
         done = server.patch(team.path(CHAT, found), {"owner": heir["id"]})
     changed = owner != heir["id"]
     said = f"{heir['fullname']} owns {done['name']}{'' if changed else ' already'}"

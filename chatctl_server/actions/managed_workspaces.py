@@ -1,11 +1,10 @@
 """Workspaces, as an operator makes them and puts people into them."""
 
-from chatctl_server.actions import account_status, workspaces
+from chatctl_server.actions import workspaces
 from chatctl_server.domain import events
-from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import workspaces as stored
 from chatctl_server.storage.transaction import Tx
-from chatctl_server.storage.workspaces import Workspace, WorkspaceRef
+from chatctl_server.storage.workspaces import Workspace
 
 
 def create(
@@ -15,13 +14,5 @@ def create(
     AccountNotFound."""
     made = workspaces.create(tx, actor, name, description, is_open=is_open)
     if owner is not None:
-        add_member(tx, actor, made.ref, owner, "owner")
+        workspaces.add_member(tx, actor, made.ref, owner, "owner")
     return stored.get(tx.db, made.id)
-
-
-def add_member(
-    tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int, role: Role
-) -> events.Event | None:
-    """None for who is in it already. Raises AccountNotFound."""
-    account_status.check_there(tx, account)
-    return workspaces.add_member(tx, actor, ref, account, role)

@@ -60,7 +60,7 @@ class Reactions(msgspec.Struct, frozen=True):
 
     emoji: str
     user_ids: tuple[str, ...]
-    count: int = 0  # of an event before there was a count: no more than these
+    count: int
 
 
 class MessageEdited(Payload, frozen=True, omit_defaults=True):

@@ -35,7 +35,7 @@ _FOREIGN_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*(?:\r\n|$))
 
 
 # Of a request line (RFC 9112, 3).
-_METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) [^ \r\n]+ HTTP/1\.[01]\r\n")
+_METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) [^ \r\n]+ HTTP/1\.[01]")
 
 
 class HeadersTooLarge(errors.TooLarge):
@@ -82,7 +82,7 @@ class HttpProtocol(HttpToolsProtocol):
     _has_body_to_come = False
     _has_long_body = False
     _behind_head = b""  # what came last behind a blank line
-    _head = b""  # what came last before one
+    _line = b""  # the first one of what came last before that
     _unfinished = b""  # line of a head, that the parser has not got
     _thrown_away: int | None = None  # bytes of a request that was answered before its end
     _upgrades: bool | None = None
@@ -122,7 +122,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._unfinished = b"" if blank else _open_line(head)
             head = head.removesuffix(self._unfinished)
             data = _FOREIGN_UPGRADE.sub(b"\r\nx-declined-upgrade:", head) + blank + rest
-            self._head = head + blank
+            self._line = head.partition(b"\r\n")[0]
             self._behind_head = rest
             self._here_bytes = len(head)
         super().data_received(data)
@@ -166,10 +166,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What the parser does not take."""
-        found = None if self._has_body_to_come else _METHOD.match(self._head)
+        found = _METHOD.fullmatch(self._line)
         method = found[1].decode("ascii") if found is not None else ""
         refusal: errors.ChatctlError
-        if found is None or method in set(HTTPMethod):
+        if found is None or self._has_body_to_come or method in set(HTTPMethod):
             refusal = errors.InvalidInput("This is no well-formed HTTP request")
         else:
             refusal = errors.MethodNotAllowed(f"There is no method {method}")

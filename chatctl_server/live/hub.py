@@ -8,6 +8,7 @@ stand at the same one are written the same bytes, which are joined once.
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
@@ -234,6 +235,17 @@ class Hub:
             subscriber.finish(close_codes.TOO_SLOW, overtaking=True)
             return
         self._owe(subscriber)
+
+    def put_before(self, subscriber: Subscriber, offset: int, frames: Mapping[str, bytes]) -> None:
+        """Frames of no place in the log, for one that listens to many: in front of what waits for
+        it from that offset on."""
+        if subscriber.is_finished:
+            return
+        at = bisect_left(subscriber.pending, offset, key=lambda each: each[0].offset)
+        subscriber.pending.insert(at, (Entry(offset, frames), subscriber.view))
+        subscriber.pending_bytes += len(self.views.frame(frames, subscriber.view))
+        if subscriber.pending_bytes > CHANNEL_BYTES:
+            subscriber.finish(close_codes.TOO_SLOW, overtaking=True)
 
     def _owe(self, subscriber: Subscriber) -> None:
         if not subscriber.is_owed:

@@ -13,9 +13,10 @@ class TrailingEdge(Generic[K]):
 
     def __init__(self) -> None:
         self._due: dict[K, asyncio.TimerHandle] = {}
+        self._is_stopped = False
 
     def changed(self, key: K, tell: Callable[[K], None]) -> None:
-        if key not in self._due:
+        if key not in self._due and not self._is_stopped:
             loop = asyncio.get_running_loop()
             self._due[key] = loop.call_later(SECONDS, self._end, key, tell)
 
@@ -24,6 +25,7 @@ class TrailingEdge(Generic[K]):
 
     def stop(self) -> None:
         """Nothing is told any more."""
+        self._is_stopped = True
         for timer in self._due.values():
             timer.cancel()
         self._due.clear()

@@ -1,6 +1,6 @@
 """What the stream of an account is about: its chats now, and what happened in them while it was a
-member. Everything is within the workspaces that it is in; of one that was deleted, in the chats
-that it was in until then."""
+member. Everything is within the workspaces that it is in; of one that was deleted, that its
+chats are gone."""
 
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ _STAYS = """FROM participant p INDEXED BY participant_user
             SELECT 1 FROM workspace_member WHERE workspace = w.id AND account = :account))
     CROSS JOIN event e INDEXED BY event_conversation ON e.conversation = p.conversation
         AND e.scope > 1 AND e.class IN ('message', 'state')
+        AND (w.deleted_at IS NULL OR e.type = 'chat.closed')
         AND e.id > max(:after, p.joined_offset - 1)
         AND e.id <= min(:until, coalesce(p.left_offset, :until))
     WHERE p.user_id = :user_id"""

@@ -45,7 +45,7 @@ class TeamBroadcaster:
             case events.ParticipantJoined(user_id):
                 streams = self._streams_of(user_id)
                 self._listen(streams, chat)
-                self._new_chats.tell(chat, workspace, streams)
+                self._new_chats.tell(chat, workspace, streams, entry.offset)
             case events.MessageDeleted() | events.MessageErased() as deleted:
                 self._take_back(chat, deleted)
             case chat_events.ReadMoved() as moved if self._hub.listens(chat):
@@ -117,6 +117,7 @@ class TeamBroadcaster:
         if number is None:
             return
         subscriber = stream.subscriber
+        self._streams.changes[number].pop(stream.account, None)
         self._hub.leave(of_workspace(number), subscriber)
         for key in list(subscriber.keys or ()):
             if isinstance(key, ChatRef) and key.scope == scope:

@@ -38,7 +38,7 @@ def clearing(request: AnyRequest, settings: Settings) -> dict[str, str]:
 
 
 def _header(request: AnyRequest, settings: Settings, token: str, seconds: int) -> dict[str, str]:
-    """None for a page of another site, which would sign out who looks at it, or in as somebody
+    """Nothing for a page of another site, which would sign out who looks at it, or in as somebody
     else."""
     if _is_foreign(request.scope, settings.public_url):
         return {}

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterable
 from functools import partial
+from operator import itemgetter
 
 from chatctl_server import errors
 from chatctl_server.actions import streams
@@ -64,7 +65,8 @@ def change_presence(
         if isinstance(outcome, Exception):
             logger.error("when somebody was last seen could not be stored: %s", outcome)
         for number in numbers:
-            there.changes[number][account] = at, but
+            changes = there.changes[number]
+            changes[account] = max((at, but), changes.get(account, (0, None)), key=itemgetter(0))
             there.presence_due.changed(number, partial(_tell_presence, context))
 
     after = there.status(account)
@@ -79,7 +81,7 @@ def change_presence(
 
 def _tell_presence(context: Context, workspace: int) -> None:
     there = context.account_streams
-    changes = there.changes.pop(workspace)
+    changes = there.changes.pop(workspace, {})
     for account, (at, but) in changes.items():
         told = views.presence(workspace, account, there.status(account), at)
         left_out = but if len(changes) < ALIKE_FROM else None

@@ -34,7 +34,7 @@ class TargetWorkspace:
         return await store.write(action, self._actor, await store.read_live(self._find), *arguments)
 
     async def _read(self, query: Callable[[Database, WorkspaceRef], T]) -> T:
-        return await self._context.store.read(lambda db: query(db, self._find(db)))
+        return await self._context.store.read_live(lambda db: query(db, self._find(db)))
 
     async def show(self) -> views.WorkspaceObject:
         return views.workspace(await self._read(lambda db, ref: workspaces.get(db, ref.number)))

@@ -124,7 +124,7 @@ def of_state(state: MessageState) -> ChatMessage:
 
 def _reaction(given: Reactions) -> ReactionCount:
     user_ids = [accounts.account_id(each) for each in given.user_ids]
-    return ReactionCount(given.emoji, given.count or len(user_ids), user_ids)
+    return ReactionCount(given.emoji, given.count, user_ids)
 
 
 def edit_entry(edit: Edit) -> EditEntry:

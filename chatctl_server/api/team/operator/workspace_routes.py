@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.actions import managed_workspaces
+from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import SUFFIX, AnyRequest, Limit, page
@@ -153,7 +154,7 @@ class MembersOfWorkspace(WorkspaceMembers):
         self, subject: Subject, data: JSONBody[AddMember]
     ) -> account_views.User:
         """Without an invite. Who is in it keeps their role."""
-        await subject.run(managed_workspaces.add_member, data.user_id, data.role)
+        await subject.run(actions.add_member, data.user_id, data.role)
         return await subject.member(data.user_id)
 
 
