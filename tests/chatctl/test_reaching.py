@@ -215,6 +215,9 @@ def test_signals_end_quietly(chatctl: Chatctl, number: int, code: int) -> None:
         silent.settimeout(30)
         connection, _ = silent.accept()
         connection.recv(65_536)
+        status = Path(f"/proc/{running.pid}/stat")
+        # Python notices a signal between two steps, or within a call that waits.
+        world.eventually(lambda: status.read_text().rpartition(") ")[2][0] == "S")
         running.send_signal(number)
         assert running.communicate(timeout=30) == (b"", b"")
         assert running.returncode == code
