@@ -33,7 +33,6 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="extensions-") as directory:
         copy = Copy(Path(directory))
-        copy.renew()
         copy.apply(PATCH)
         types = subprocess.run([sys.executable, "-m", "mypy"], cwd=copy.tree, check=False)
         done = copy.test(TESTS)

@@ -66,15 +66,15 @@ class Copy:
     @contextmanager
     def broken(self, mutation: Mutation) -> Iterator[None]:
         """Modules that it does not touch stay compiled."""
-        self._apply(mutation.patch)
+        self.apply(mutation.patch)
         try:
             self._check_names()
             yield
         finally:
-            self._apply(mutation.patch, "--reverse")
+            self.apply(mutation.patch, "--reverse")
             shutil.rmtree(self.tree / ".hypothesis", ignore_errors=True)
 
-    def _apply(self, patch: Path, *options: str) -> None:
+    def apply(self, patch: Path, *options: str) -> None:
         command = ["git", "apply", "--whitespace=nowarn", *options, str(patch)]
         # Without a repository around it, git apply works on plain files.
         environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(self.tree.parent)}
