@@ -299,6 +299,24 @@ async def test_a_resume_shows_no_message_that_is_deleted(scene: Scene) -> None:
     assert resumed.texts == ["kept"]
 
 
+def _a_page_waits(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> tuple[asyncio.Event, asyncio.Event]:
+    """A resume has read a page, and is told when to go on."""
+    is_read, go_on = asyncio.Event(), asyncio.Event()
+    read_live = scene.store.read_live
+
+    async def slowly(query: Any, *arguments: Any) -> Any:
+        found = await read_live(query, *arguments)
+        if query is missed_events.page:
+            is_read.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(scene.store, "read_live", slowly)
+    return is_read, go_on
+
+
 async def test_what_happens_during_a_resume_comes_behind_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,23 +324,13 @@ async def test_what_happens_during_a_resume_comes_behind_it(
     begin = scene.newest
     for number in range(6):
         await scene.say(scene.group, scene.anna, f"text {number}")
-    read, is_read = asyncio.Event(), asyncio.Event()
-    read_live = scene.store.read_live
-
-    async def slowly(query: Any, *arguments: Any) -> Any:
-        found = await read_live(query, *arguments)
-        if query is missed_events.page:
-            is_read.set()
-            await read.wait()
-        return found
-
-    monkeypatch.setattr(scene.store, "read_live", slowly)
+    is_read, go_on = _a_page_waits(scene, monkeypatch)
     bert = await scene.follow(scene.bert, begin)
     await is_read.wait()
     await scene.say(scene.group, scene.anna, "meanwhile")
     await scene.write(participants.leave, scene.group, f"u{scene.bert.id}")
     await scene.say(scene.group, scene.anna, "without bert")
-    read.set()
+    go_on.set()
     await bert.got("UserLeftChat")
     await scene.say(scene.elsewhere, scene.anna, "on")
     await bert.got("NewMessage", 8)
@@ -463,24 +471,14 @@ async def test_what_is_deleted_during_a_resume_is_not_told(
     """Neither from the page that was read before, nor from what waits behind it."""
     begin = scene.newest
     posted = [await scene.say(scene.group, scene.anna, text) for text in ("kept", "gone")]
-    read, is_read = asyncio.Event(), asyncio.Event()
-    read_live = scene.store.read_live
-
-    async def slowly(query: Any, *arguments: Any) -> Any:
-        found = await read_live(query, *arguments)
-        if query is missed_events.page:
-            is_read.set()
-            await read.wait()
-        return found
-
-    monkeypatch.setattr(scene.store, "read_live", slowly)
+    is_read, go_on = _a_page_waits(scene, monkeypatch)
     bert = await scene.follow(scene.bert, begin)
     await is_read.wait()
     posted.append(await scene.say(scene.group, scene.anna, "gone, too"))
     for each in posted[1:]:
         await scene.write(messages.delete, scene.group, each.message_id)
     await scene.say(scene.group, scene.anna, "on")
-    read.set()
+    go_on.set()
     await bert.got("MessageDeleted", 2)
     await bert.got("NewMessage", 2)
     assert bert.texts == ["kept", "on"]

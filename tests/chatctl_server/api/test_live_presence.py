@@ -19,6 +19,18 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield made
 
 
+async def test_who_comes_and_leaves_a_workspace_within_a_second_is_not_told_of_there(
+    scene: Scene,
+) -> None:
+    anna = await scene.follow(scene.anna)
+    await scene.follow(scene.bert)
+    await scene.remove(scene.other, scene.bert)
+    await anna.got("UserPresence")
+    await choose(scene, scene.bert, "busy")
+    await reached(lambda: seen(anna, scene.bert)[-1:] == ["busy"])
+    assert {each["workspace_id"] for each in anna.named("UserPresence")} == {0}
+
+
 async def test_who_comes_and_goes_within_a_second_is_told_of_once(scene: Scene) -> None:
     """As they are then, and not to themselves."""
     anna = await scene.follow(scene.anna)
