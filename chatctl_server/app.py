@@ -18,21 +18,23 @@ from chatctl_server.api.management.face import MANAGEMENT
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.rooms.face import ROOMS
 from chatctl_server.api.routes import Routes
+from chatctl_server.api.support.face import SUPPORT
 from chatctl_server.api.team.face import TEAM
 from chatctl_server.api.team.operator.face import TEAM_OPERATORS
 from chatctl_server.domain import access_tokens, events, times
 from chatctl_server.live.attempts import Attempts
+from chatctl_server.live.desk_sites import KnownSite
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.live.presence import Limits, Presence
 from chatctl_server.live.timer import TICK_SECONDS
 from chatctl_server.process import memory, paths
 from chatctl_server.settings.sources import Settings, database_path
-from chatctl_server.storage import accounts, client_ids, log, maintenance
+from chatctl_server.storage import accounts, client_ids, log, maintenance, sites
 from chatctl_server.storage import logins as stored_logins
 from chatctl_server.storage.file_store import FileStore
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.workers import audit, room_retention
+from chatctl_server.workers import audit, desk, room_retention
 from chatctl_server.workers.clock import every
 from chatctl_server.workers.files.sweeper import Sweeper
 from chatctl_server.workers.follower import Follower
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from chatctl_server.workers.callbacks.service import Callbacks
 
 VERSION = version("chatctl")
-FACES: Faces = (ROOMS, MANAGEMENT, TEAM, TEAM_OPERATORS)
+FACES: Faces = (ROOMS, MANAGEMENT, TEAM, TEAM_OPERATORS, SUPPORT)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0
@@ -130,6 +132,7 @@ class Application:
             audit.NAME, context.store, context.notifier, audit.Audit(context.store).handle
         )
         context.logins.begin(*await context.store.read(_without_access, times.now()))
+        context.desk_sites.begin(await context.store.read(_known_sites))
         self._workers.start("login sessions", self._forget_logins)
         self._workers.start("audit", followed.run)
         await self._callbacks().start(self._workers)
@@ -142,6 +145,7 @@ class Application:
         self._workers.start("files", self._sweeper.run)
         days = context.settings.retention_closed_days
         self._workers.start("closed rooms", lambda: room_retention.run(context.store, days))
+        self._workers.start("desk", lambda: desk.run(context.store, context.desk_agents))
         if context.settings.client_id_hours:
             self._workers.start("client ids", self._age_client_ids)
 
@@ -215,10 +219,12 @@ def create_app(
     durable: bool = True,
     address: str = "",
     shown: str | None = None,
+    is_private: bool = False,
     faces: Faces = FACES,
 ) -> Application:
     """``settings.database_url`` names a file that exists; in memory is the serving's affair.
-    ``address`` and ``shown``, a name of the database, are what its status says.
+    ``address`` and ``shown``, a name of the database, are what its status says. ``is_private``: the
+    database is in memory, and whatever listens is this machine's alone.
 
     The role ``command`` is one command's own process and trusts it; ``reader`` only reads.
     """
@@ -264,6 +270,8 @@ def create_app(
         database=str(path) if shown is None else shown,
         is_durable=durable,
         is_serving=is_serving,
+        is_support_open=is_serving
+        and (settings.support_access or ("open" if is_private else "token")) == "open",
     )
     app = Application(context, role, faces, callbacks, sweeper)
     _connect(context, app.broadcasters)
@@ -288,6 +296,7 @@ def _connect(context: Context, broadcasters: Broadcasters) -> None:
                 context.logins.publish(entry)
                 context.chat_lists.publish(entry)
                 context.directory.publish(entry)
+                context.desk_sites.publish(entry)
                 api_faces.publish(broadcasters, entry)
                 context.hub.advance(entry.offset)
             posts = sum(isinstance(entry.payload, events.MessagePosted) for entry in recorded)
@@ -330,6 +339,13 @@ def _without_access(db: Database, now: int) -> tuple[list[str], list[int]]:
     accounts that nobody can be signed in as."""
     since = now - (access_tokens.SECONDS + access_tokens.LEEWAY_SECONDS) * times.SECOND
     return stored_logins.ended_since(db, since), accounts.suspended(db)
+
+
+def _known_sites(db: Database) -> list[KnownSite]:
+    return [
+        KnownSite(each.id, each.ref.scope, each.ref.workspace, each.settings)
+        for each in sites.every(db)
+    ]
 
 
 async def _end_sessions(store: Store, reason: events.LeaveReason) -> None:

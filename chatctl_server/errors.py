@@ -114,8 +114,8 @@ class ConversationNotFound(NotFound):
     code, title = "conversation_not_found", "Conversation not found"
 
 
-class ConversationIsClosed(NotFound):
-    code, title = "conversation_closed", "Conversation is closed"
+class ConversationIsClosed(ChatctlError):
+    code, status, title = "conversation_closed", 409, "Conversation is closed"
 
 
 class RoomNotFound(ConversationNotFound):
@@ -125,7 +125,7 @@ class RoomNotFound(ConversationNotFound):
 
 
 class RoomIsClosed(ConversationIsClosed):
-    code, title = "room_closed", "Room is closed"
+    code, status, title = "room_closed", 404, "Room is closed"
 
 
 class MessageNotFound(NotFound):
@@ -138,6 +138,18 @@ class AccountNotFound(NotFound):
 
 class WorkspaceNotFound(NotFound):
     code, title = "workspace_not_found", "Workspace not found"
+
+
+class SiteNotFound(NotFound):
+    code, title = "site_not_found", "Site not found"
+
+
+class CustomerNotFound(NotFound):
+    code, title = "customer_not_found", "Customer not found"
+
+
+class CannedResponseNotFound(NotFound):
+    code, title = "canned_response_not_found", "Canned response not found"
 
 
 class SessionNotFound(NotFound):
@@ -180,6 +192,12 @@ class EmailTaken(Conflict):
 
 class NameTaken(Conflict):
     code, title = "name_taken", "Name is taken"
+
+
+class InvalidTransition(Conflict):
+    """Of a support conversation, whose states do not follow each other so."""
+
+    code, title = "invalid_transition", "No such transition"
 
 
 class Ambiguous(ChatctlError):

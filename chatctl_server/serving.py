@@ -159,7 +159,16 @@ def _run(
     with sockets.sockets(tcp, place.socket_path) as listeners:
         urls = [sockets.url(each) for each in listeners.tcp]
         shown = "memory" if place.is_temporary else str(place.database)
-        app = create_app(settings, durable=place.is_durable, address=urls[0], shown=shown)
+        is_private = place.is_temporary and all(
+            sockets.is_loopback(each.host) for each in settings.bind_address
+        )
+        app = create_app(
+            settings,
+            durable=place.is_durable,
+            address=urls[0],
+            shown=shown,
+            is_private=is_private,
+        )
 
         def ready() -> None:
             held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place), configured)

@@ -1,11 +1,12 @@
-"""A database that has seen everything that happens in rooms and in chats, and hands that change
-it behind chatctl's back."""
+"""A database that has seen everything that happens in rooms, in chats and at a desk, and hands
+that change it behind chatctl's back."""
 
 import contextlib
 from pathlib import Path
 
 import apsw
 import lived_in_chats
+import lived_in_desk
 import msgspec
 from offline import HOST, SECOND, Offline
 
@@ -56,6 +57,7 @@ def live(path: Path) -> None:
     scene.run(conversations.set_admins, lobby, ("ann", "carl"))
     _live_in_attic(scene)
     lived_in_chats.live(scene)
+    lived_in_desk.live(scene)
     scene.close()
 
 

@@ -25,11 +25,11 @@ def fill(path: Path, names: tuple[str, ...], users: tuple[str, ...]) -> None:
 
 
 def _scope(scene: Offline, kind: Kind) -> int:
-    """All kinds of one type of scope are in the one with the number 1."""
+    """All kinds of one type of scope are in the one with the number 7."""
     type_ = SCOPE_TYPES[kind]
     known: dict[str, int] = scene.__dict__.setdefault("scopes", {})
     if type_ not in known:
-        known[type_] = scene.run(scopes.create, type_, 1)
+        known[type_] = scene.run(scopes.create, type_, 7)
     return known[type_]
 
 

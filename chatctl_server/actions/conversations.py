@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from chatctl_server import errors
 from chatctl_server.actions import sessions
-from chatctl_server.domain import events, text
+from chatctl_server.domain import events, support_events, text
 from chatctl_server.domain.references import (
     CLASS_OF,
     ROOMS,
@@ -14,6 +14,7 @@ from chatctl_server.domain.references import (
     ConversationRef,
     Kind,
     RoomRef,
+    SupportRef,
 )
 from chatctl_server.storage import conversations, participants, room_sessions, rooms, scopes
 from chatctl_server.storage.transaction import Tx
@@ -118,6 +119,8 @@ def close(tx: Tx, actor: events.Actor, ref: ConversationRef) -> events.Event:
     """The last event of it. The sessions of a room end before it, those of a large one by
     ``end_sessions``; on the file the next start ends them. Of a room the event has the figures."""
     found = conversations.get_open(tx.db, ref)
+    if isinstance(ref, SupportRef):
+        return tx.record(support_events.Closed(found.public_id), actor, ref)
     if not isinstance(ref, RoomRef):
         return tx.record(events.ConversationClosed(found.kind), actor, ref)
     if tx.is_serving:

@@ -10,9 +10,10 @@ import msgspec
 from chatctl_server import errors
 from chatctl_server.actions.post_links import Links
 from chatctl_server.domain import admission, events, text, throttle
-from chatctl_server.domain.references import ConversationRef
+from chatctl_server.domain.references import ConversationRef, SupportRef
+from chatctl_server.domain.support_events import SupportMessage
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import conversations, deliveries, log, messages
+from chatctl_server.storage import conversations, deliveries, log, messages, support_messages
 from chatctl_server.storage.transaction import AcceptedPost, Tx
 from chatctl_server.storage.writer import Batch
 
@@ -37,6 +38,7 @@ class Post(msgspec.Struct, frozen=True):
     reply_to: int | None = None
     attachments: tuple[str, ...] = ()
     mentions: tuple[int, ...] = ()
+    support: SupportMessage | None = None
     is_guarded: bool = True
     interval_seconds: int = 0
 
@@ -211,6 +213,7 @@ class _Batch:
             post.reply_to,
             post.attachments,
             self.links.mentions(post) if post.mentions else (),
+            post.support,
         )
         self.accepted.append((payload, post.actor, post.ref))
         if post.kind == "text":
@@ -226,12 +229,14 @@ def delete(
 ) -> events.Event | None:
     """A soft delete: no view of messages shows it, the log keeps it; None when it is deleted
     already. Raises ConversationNotFound, ConversationIsClosed or MessageNotFound."""
-    conversations.get_open(tx.db, ref)
+    if not isinstance(ref, SupportRef):  # which may be reopened
+        conversations.get_open(tx.db, ref)
     found = _find(tx, ref, message_id)
     if found.deleted_at is not None:
         return None
     edits = messages.edit_offsets(tx.db, ref, message_id)
-    payload = events.MessageDeleted(message_id, found.seq, found.event_offset, edits)
+    desk = support_messages.said(tx.db, ref, message_id)
+    payload = events.MessageDeleted(message_id, found.seq, found.event_offset, edits, desk)
     return tx.record(payload, actor, ref)
 
 
@@ -248,7 +253,8 @@ def erase(
     for offset in (found.event_offset, *edits):
         log.redact_message(tx.db, offset)
     deliveries.forget_answers(tx.db, ref, found.seq, found.event_offset)
-    payload = events.MessageErased(message_id, found.seq, found.event_offset, edits)
+    desk = support_messages.said(tx.db, ref, message_id)
+    payload = events.MessageErased(message_id, found.seq, found.event_offset, edits, desk)
     return tx.record(payload, actor, ref)
 
 

@@ -16,6 +16,8 @@ from chatctl_server.domain.stored_files import Checked
 from chatctl_server.live.account_streams import AccountStreams
 from chatctl_server.live.attempts import Attempts
 from chatctl_server.live.chat_lists import ChatLists
+from chatctl_server.live.desk_agents import DeskAgents
+from chatctl_server.live.desk_sites import DeskSites
 from chatctl_server.live.directory import Directory
 from chatctl_server.live.event_streams import OpenStreams
 from chatctl_server.live.hub import Hub
@@ -62,7 +64,8 @@ class Context:
     ``started_at`` in microseconds. ``due`` is notified when there may be callbacks to send.
     ``callbacks`` is to be called in the loop's thread: they are made at the first call.
     ``check_files`` does so with those of a workspace, by its number.
-    ``address`` and ``database`` are as a person is shown them.
+    ``address`` and ``database`` are as a person is shown them. ``is_support_open``: the desk asks
+    no credentials of who comes from this machine.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Context:
         database: str,
         is_durable: bool,
         is_serving: bool,
+        is_support_open: bool = False,
     ) -> None:
         self.settings = settings
         self.version = version
@@ -100,6 +104,8 @@ class Context:
         self.chat_lists = ChatLists(store, settings.chat_list_cache_seconds)
         self.directory = Directory(store)
         self.account_streams = AccountStreams()
+        self.desk_sites = DeskSites()
+        self.desk_agents = DeskAgents()
         self.typing = Typing()
         self.notifier = notifier
         self.due = due
@@ -110,6 +116,7 @@ class Context:
         self.database = database
         self.is_durable = is_durable
         self.is_serving = is_serving
+        self.is_support_open = is_support_open
         self.serving = Serving()
         self.profiling = asyncio.Lock()
         self.limits = RequestLimits(settings, time.monotonic)

@@ -47,7 +47,8 @@ class Face(msgspec.Struct, Generic[B], frozen=True):
     ``unguarded`` ignore every credential.
 
     ``sockets`` (WebSockets) have their paths as the framework writes them, a parameter for one
-    segment; ``streams`` are routes. Both find out by themselves who calls, and are made with the
+    segment, and perhaps ``?`` with the name of a parameter of the query behind it; ``streams`` are
+    routes. Both find out by themselves who calls, and are made with the
     broadcaster, which a face that has some has, too.
     ``in_words``: the core's refusals as the face's clients know them. ``key_part``: for which named
     keys its routes are, but for those that say so themselves; None: for the admin key alone.
@@ -83,12 +84,31 @@ def broadcasters(faces: Faces, context: Context) -> dict[str, Broadcaster]:
 
 
 def sockets(faces: Faces, context: Context, listening: Broadcasters) -> dict[str, AsgiRoute]:
-    """By their paths; where nobody listens, they answer nobody."""
-    return {
-        path: make(context, listening[each.name]) if listening else _nobody
-        for each in faces
-        for path, make in each.sockets.items()
-    }
+    """By their paths; where nobody listens, they answer nobody. Of a path that stands with the name
+    of a query's parameter behind it, too, it is that face's whose query has it."""
+    found: dict[str, AsgiRoute] = {}
+    named: dict[str, dict[str, AsgiRoute]] = {}
+    for each in faces:
+        for place, make in each.sockets.items():
+            path, _, name = place.partition("?")
+            route = make(context, listening[each.name]) if listening else _nobody
+            if name:
+                named.setdefault(path, {})[name] = route
+            else:
+                found[path] = route
+    for path, routes in named.items():
+        found[path] = _by_query(routes, found.get(path, _nobody))
+    return found
+
+
+def _by_query(routes: Mapping[str, AsgiRoute], other: AsgiRoute) -> AsgiRoute:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        pairs = scope["query_string"].split(b"&")
+        given = {each.partition(b"=")[0].decode("latin-1") for each in pairs}
+        route = next((routes[name] for name in routes if name in given), other)
+        await route(scope, receive, send)
+
+    return serve
 
 
 async def _nobody(scope: Scope, receive: Receive, send: Send) -> None:

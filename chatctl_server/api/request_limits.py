@@ -41,6 +41,13 @@ class RequestLimits:
         self.file_checks = ConcurrencyLimit(
             MOST_FILE_CHECKS, 1, "The workspace's files are being checked, or too many others' are"
         )
+        self.visitors = limit(
+            settings.visitors_per_minute, "new visitors from this address (VISITORS_PER_MINUTE)"
+        )
+        self.visitor_messages = limit(
+            settings.visitor_messages_per_minute,
+            "messages of this visitor (VISITOR_MESSAGES_PER_MINUTE)",
+        )
         self._of_address = limit(rate, "requests from this address (RATE_LIMIT_PER_MINUTE)")
         self._of_credential = limit(rate, "requests with this credential (RATE_LIMIT_PER_MINUTE)")
         self._denied_networks = settings.deny_addresses
@@ -84,6 +91,8 @@ class RequestLimits:
             "credential": self._of_credential.refused,
             "wrong_keys": self.wrong_keys.refused,
             "sign_ins": self.sign_ins.refused,
+            "visitors": self.visitors.refused,
+            "visitor_messages": self.visitor_messages.refused,
             "uploads": self.uploads.refused,
             "file_checks": self.file_checks.refused,
         }

@@ -12,10 +12,12 @@ from chatctl_server.domain.event_types import (
     EventType,
     Payload,
     Role,
+    SenderKind,
     audited,
     unaudited,
 )
 from chatctl_server.domain.references import Kind
+from chatctl_server.domain.support_events import SupportMessage
 
 Notify = Literal["all", "mentions", "none"]
 
@@ -82,6 +84,8 @@ class MessageEdited(Payload, frozen=True, omit_defaults=True):
     reply_count: int = 0
     reactions: tuple[Reactions, ...] = ()
     is_pinned: bool = False
+    support: SupportMessage | None = None
+    sender_kind: SenderKind = "user"
 
 
 class ReactionAdded(Payload, frozen=True):

@@ -10,6 +10,7 @@ EventClass = Literal["message", "session", "state", "system"]
 """What a reader of the log can leave out: messages and sessions have tables of their own, what is
 of the system concerns no listener of a conversation; all else is state."""
 Role = Literal["owner", "admin", "agent", "member"]
+SenderKind = Literal["user", "system", "bot", "agent", "visitor"]
 
 
 class Payload(msgspec.Struct, frozen=True):

@@ -12,21 +12,21 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
-from chatctl_server.domain import account_events, chat_events
+from chatctl_server.domain import account_events, chat_events, support_events
 from chatctl_server.domain.event_types import (
     EventClass,
     EventType,
     Lifecycle,
     Payload,
     Role,
+    SenderKind,
     audited,
     unaudited,
 )
 from chatctl_server.domain.references import Kind, ScopeType
 
-__all__ = ["EventClass", "EventType", "Lifecycle", "Payload", "Role"]  # beside its own
+__all__ = ["EventClass", "EventType", "Lifecycle", "Payload", "Role", "SenderKind"]  # and its own
 MessageKind = Literal["text", "system"]
-SenderKind = Literal["user", "system", "bot", "agent", "visitor"]
 LeaveReason = Literal["left", "replaced", "kicked", "banned", "closed", "stopped", "crashed"]
 
 
@@ -66,7 +66,8 @@ class ScopeCreated(Payload, frozen=True):
 
 
 class ConversationCreated(Lifecycle, frozen=True, omit_defaults=True):
-    """``members``: of a chat, whose creator is its owner, in their order, with the creator."""
+    """``members``: of a chat, whose creator is its owner, in their order, with the creator.
+    ``customer``: whose support conversation it is."""
 
     type: ClassVar[str] = "created"
     public_id: str
@@ -75,6 +76,7 @@ class ConversationCreated(Lifecycle, frozen=True, omit_defaults=True):
     created_by: str = ""
     description: str = ""
     members: tuple[str, ...] = ()
+    customer: str | None = None
 
 
 class ConversationRenamed(Lifecycle, frozen=True):
@@ -135,6 +137,7 @@ class MessagePosted(Payload, frozen=True, omit_defaults=True):
     reply_to: int | None = None
     attachments: tuple[str, ...] = ()
     mentions: tuple[int, ...] = ()
+    support: support_events.SupportMessage | None = None
 
 
 class MessageDeleted(Payload, frozen=True, omit_defaults=True):
@@ -146,6 +149,7 @@ class MessageDeleted(Payload, frozen=True, omit_defaults=True):
     seq: int
     posted_offset: int
     edited_offsets: tuple[int, ...] = ()
+    support: support_events.SupportMessage | None = None
 
 
 class MessageErased(Payload, frozen=True, omit_defaults=True):
@@ -157,6 +161,7 @@ class MessageErased(Payload, frozen=True, omit_defaults=True):
     seq: int
     posted_offset: int
     edited_offsets: tuple[int, ...] = ()
+    support: support_events.SupportMessage | None = None
 
 
 class SessionJoined(Payload, frozen=True):
@@ -318,7 +323,11 @@ def _lifecycle(family: str, noun: str) -> tuple[EventType, ...]:
 TYPES: tuple[EventType, ...] = (
     *_lifecycle("room", "room"),
     *_lifecycle("chat", "chat"),
-    *_lifecycle("support", "conversation"),
+    *(
+        each
+        for each in _lifecycle("support", "conversation")
+        if each.payload is not ConversationClosed
+    ),
     audited("system", ScopeCreated, "* the {scope_type} {number} was created"),
     unaudited("state", ParticipantJoined, "* {user_id} is a participant ({role})"),
     unaudited("state", ParticipantLeft, "* {user_id} is no longer a participant"),
@@ -341,6 +350,7 @@ TYPES: tuple[EventType, ...] = (
     unaudited("system", CallbacksRecovered, "* deliveries that are pending again: {count}"),
     *chat_events.TYPES,
     *account_events.TYPES,
+    *support_events.TYPES,
 )
 BY_NAME: dict[str, EventType] = {each.name: each for each in TYPES}
 TYPE_NAMES = tuple(sorted(BY_NAME))
@@ -354,21 +364,28 @@ T = TypeVar("T", bound=MessagePosted | chat_events.MessageEdited)
 
 def without_text(said: T) -> T:
     """What an erasure leaves of it."""
-    return msgspec.structs.replace(said, content="", attachments=())
+    bare = msgspec.structs.replace(said, content="", attachments=())
+    if said.support is None:
+        return bare
+    return msgspec.structs.replace(bare, support=msgspec.structs.replace(said.support, file=None))
 
 
 def without_name(payload: Payload) -> Payload:
-    """What the erasure of an account leaves of it."""
+    """What the erasure of an account or a customer leaves of it."""
     match payload:
         case account_events.AccountCreated():
             return msgspec.structs.replace(payload, email=None, fullname="")
         case account_events.AccountChanged():
             return msgspec.structs.replace(payload, email=None, fullname="", avatar=None)
+        case support_events.CustomerCreated():
+            return msgspec.structs.replace(payload, name="", email=None, external_id=None)
+        case support_events.CustomerChanged():
+            return msgspec.structs.replace(payload, name="", email=None)
     return payload
 
 
 # What they are about must leave the database's files.
-ERASURES = (MessageErased, account_events.AccountErased)
+ERASURES = (MessageErased, account_events.AccountErased, support_events.CustomerErased)
 
 
 class Event(msgspec.Struct, frozen=True):

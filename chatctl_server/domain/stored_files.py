@@ -11,6 +11,11 @@ _PARTS = re.compile(
 )
 
 
+_OF_CONVERSATION = re.compile(
+    r"/files/c/(conv_[0-9a-z]{26})/([0-9a-f]{3})/([0-9a-f]{3})/([0-9a-f]{58})\.([A-Za-z0-9_-]{1,10})"
+)
+
+
 class FileName(NamedTuple):
     """``hash``: the SHA-256 of the content in hexadecimal. Two files of one workspace and hash
     differ in the extension alone."""
@@ -29,6 +34,10 @@ class FileName(NamedTuple):
     def url(self) -> str:
         return f"/files/{self.path}"
 
+    def conversation_url(self, conversation_id: str) -> str:
+        """As the desk's clients know it."""
+        return f"/files/c/{conversation_id}/{self.path.partition('/')[2]}"
+
 
 class Checked(NamedTuple):
     """How many files of a workspace there were; of these ``removed`` are gone, as nothing referred
@@ -46,6 +55,14 @@ def of_url(url: str) -> FileName | None:
         return None
     workspace, first, second, rest, extension = found.groups()
     return FileName(int(workspace), first + second + rest, extension)
+
+
+def of_conversation_url(url: str, conversation_id: str) -> tuple[str, str] | None:
+    """Hash and extension; None for what is no address of a file of that conversation."""
+    found = _OF_CONVERSATION.fullmatch(url)
+    if found is None or found[1] != conversation_id:
+        return None
+    return found[2] + found[3] + found[4], found[5]
 
 
 def extension_of(client_name: str) -> str:

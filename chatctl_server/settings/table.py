@@ -122,6 +122,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     workspace_files_bytes: Annotated[CountOrOff, "Bytes of all files of a workspace."] = 0
 
+    support_access: Annotated[
+        Literal["open", "token"] | None,
+        "open lets this machine use the support desk without credentials; else token.",
+    ] = None
+    visitors_per_minute: Annotated[
+        CountOrOff, "New visitors of the widget a minute, of an IP address."
+    ] = 10
+    visitor_messages_per_minute: Annotated[
+        CountOrOff, "Messages a minute, of a visitor of the widget."
+    ] = 30
+
     client_id_hours: Annotated[
         int,
         Meta(ge=0, le=87_600),

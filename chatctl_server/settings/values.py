@@ -20,7 +20,18 @@ from chatctl_server.domain import signatures
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
-AREAS = ("server", "api", "rooms", "team", "sync", "callbacks", "storage", "audit", "access")
+AREAS = (
+    "server",
+    "api",
+    "rooms",
+    "team",
+    "support",
+    "sync",
+    "callbacks",
+    "storage",
+    "audit",
+    "access",
+)
 LEVELS = ("debug", "info", "warning", "error")
 _LEVEL_ALIASES = {"trace": "debug", "warn": "warning", "off": "error"}
 # The crate names of the original, which its users have in RUST_LOG.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from chatctl_server.domain import event_id, events
+from chatctl_server.domain import event_id, events, support_events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage.sql import Bulk, Database, Query, Row
 
@@ -61,6 +61,12 @@ _TYPES = Query("SELECT value FROM json_each(:names) WHERE value GLOB :type_glob"
 _OF_ACCOUNT = Query("""SELECT id, type, payload FROM event INDEXED BY event_account
     WHERE json_extract(payload, '$.account_id') = :account
     AND type >= 'account.' AND type < 'account/'""")
+_OF_CUSTOMER = Query("""SELECT id, type, payload FROM event INDEXED BY event_customer
+    WHERE json_extract(payload, '$.customer_id') = :customer
+    AND type >= 'customer.' AND type < 'customer/'""")
+_RATINGS = Query("""SELECT e.id, e.payload FROM support u JOIN event e INDEXED BY event_conversation
+    ON e.conversation = u.conversation AND e.scope > 1 AND e.class IN ('message', 'state')
+    WHERE u.customer = :customer AND e.type = 'support.rated'""")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
@@ -213,7 +219,21 @@ def redact_name(db: Database, offset: int) -> None:
 
 def redact_account(db: Database, account: int) -> None:
     """Takes what names a person out of the events that made and changed an account."""
-    for offset, type_name, payload in _OF_ACCOUNT.rows(db, account=account):
+    _redact_names(db, _OF_ACCOUNT.rows(db, account=account))
+
+
+def redact_customer(db: Database, customer: str) -> None:
+    """Takes what names a customer out of the events that made and changed them, and what they said
+    with a rating."""
+    _redact_names(db, _OF_CUSTOMER.rows(db, customer=customer))
+    for offset, payload in _RATINGS.rows(db, customer=customer):
+        rated = msgspec.json.decode(payload, type=support_events.Rated)
+        silent = msgspec.structs.replace(rated, comment="")
+        _REDACT.run(db, payload=events.encode(silent).decode(), offset=offset)
+
+
+def _redact_names(db: Database, rows: Iterable[Row]) -> None:
+    for offset, type_name, payload in rows:
         named = events.decode(type_name, payload)
         nameless = events.without_name(named)
         if nameless != named:

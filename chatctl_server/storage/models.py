@@ -12,7 +12,7 @@ from peewee import (
     TextField,
 )
 
-from chatctl_server.storage import core_models, team_models
+from chatctl_server.storage import core_models, support_models, team_models
 from chatctl_server.storage.core_models import Table
 
 
@@ -208,6 +208,14 @@ CORE = (
     team_models.ReadMarkTable,
     team_models.StoredFileTable,
     team_models.FileUseTable,
+    support_models.SiteTable,
+    support_models.CustomerTable,
+    support_models.SupportTable,
+    support_models.SupportMessageTable,
+    support_models.RatingTable,
+    support_models.SupportFileTable,
+    support_models.CannedResponseTable,
+    support_models.EnvelopeTable,
 )
 ALL = (
     *CORE,
@@ -231,4 +239,6 @@ ALL = (
     team_models.ApiKeyTable,
     team_models.LastSeenTable,
     team_models.FileReleaseTable,
+    support_models.SiteKeyTable,
+    support_models.VisitorTokenTable,
 )

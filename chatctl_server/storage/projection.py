@@ -7,9 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chatctl_server.domain import account_events, accounts, events
+from chatctl_server.domain import account_events, accounts, events, support_events
 from chatctl_server.domain.references import ROOMS, ChatRef
-from chatctl_server.storage import account_projection, chat_projection, file_projection
+from chatctl_server.storage import (
+    account_projection,
+    chat_projection,
+    file_projection,
+    support_projection,
+)
 from chatctl_server.storage.sanctions import SET_BY, WHOLE_SCOPE
 from chatctl_server.storage.sql import Bulk, Database, Query, Value
 
@@ -112,6 +117,7 @@ def apply_posts(db: Database, posts: Sequence[events.Event]) -> None:
     _MOVE_SEQ.run(db, [(id_, each.seq, each.created_at) for id_, each in last.items()])
     chat_projection.apply_posts(db, posts)
     file_projection.apply_posts(db, posts)
+    support_projection.apply_posts(db, posts)
 
 
 def apply_sessions(db: Database, entries: Sequence[events.Event]) -> None:
@@ -182,6 +188,14 @@ def apply(db: Database, entry: events.Event) -> None:
             _apply_lifecycle(db, entry, entry.payload)
         case account_events.AccountEvent() | account_events.WorkspaceEvent():
             account_projection.apply(db, entry)
+        case (
+            support_events.SiteEvent()
+            | support_events.CustomerEvent()
+            | support_events.SupportEvent()
+            | support_events.CannedResponseAdded()
+            | support_events.CannedResponseRemoved()
+        ):
+            support_projection.apply(db, entry)
         case _:
             _apply_in_conversation(db, entry)
 
@@ -197,12 +211,15 @@ def _apply_in_conversation(db: Database, entry: events.Event) -> None:
             _END_STAY.run(db, conversation=conversation, user_id=user_id, offset=offset)
         case events.MessageDeleted(message_id):
             _DELETE.run(db, at=entry.at, offset=offset, message=message_id)
+            support_projection.changed(db, entry)
         case events.MessageErased(message_id):
             _ERASE.run(db, at=entry.at, offset=offset, message=message_id)
             chat_projection.forget_texts(db, message_id)
             file_projection.release_message(db, message_id, entry.at)
+            support_projection.changed(db, entry)
         case _:
             chat_projection.apply(db, entry)
+            support_projection.changed(db, entry)
 
 
 def _apply_lifecycle(db: Database, entry: events.Event, payload: events.Lifecycle) -> None:
@@ -239,6 +256,8 @@ def _create(
         _ADD_ROOM_STATS.run(db, conversation=conversation)
     elif payload.kind in ChatRef.kinds:
         chat_projection.create(db, entry, payload)
+    else:
+        support_projection.create(db, entry, payload)
     _set_admins(db, conversation, entry.offset, payload.admins)
 
 

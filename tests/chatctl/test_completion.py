@@ -163,11 +163,11 @@ def test_files_are_offered_only_where_a_file_is_meant(
         at_end.callback(running.kill)
         assert _typed(master, f"{SAY[shell]}\nchatctl\r") == ""
         for words, end in (
-            ("ban lobby Z", ""), ("rooms create x --admin Z", ""), ("events --actor Z", ""),
-            ("callbacks add http://x --events Z", ""), ("callbacks show Z", ""),
+            ("ban lobby ZQ", ""), ("rooms create x --admin ZQ", ""), ("events --actor ZQ", ""),
+            ("callbacks add http://x --events ZQ", ""), ("callbacks show ZQ", ""),
             ("callbacks add http://x --events ban.s", "et"),
             ("callbacks deliveries --event room_cr", "eated"),
-            ("db backup Z", "Q.txt"), ("rooms ls --config Z", "Q.txt"),
+            ("db backup ZQ", ".txt"), ("rooms ls --config ZQ", ".txt"),
         ):  # fmt: skip
             assert _typed(master, f"chatctl {words}\t\r") == f"{words}{end}", words
 

@@ -12,7 +12,7 @@ EXPECTED = {
     "token_revoked": 4, "not_allowed": 4, "user_not_found": 3, "workspace_not_found": 3,
     "email_taken": 5, "name_taken": 5,
     "forbidden": 4, "banned": 4, "muted": 4, "not_found": 3, "room_not_found": 3,
-    "room_closed": 3, "conversation_not_found": 3, "conversation_closed": 3,
+    "room_closed": 3, "conversation_not_found": 3, "conversation_closed": 5,
     "not_a_participant": 4, "message_not_found": 3, "endpoint_not_found": 3,
     "delivery_not_found": 3, "method_not_allowed": 2, "conflict": 5, "ambiguous": 5,
     "too_large": 2, "throttled": 6, "resync_required": 5, "busy": 6, "connection_limit": 6,
@@ -23,7 +23,8 @@ EXPECTED = {
     "check_failed": 10, "key_not_found": 3,
     "owner_must_transfer": 2, "last_owner": 2, "invalid_credentials": 4, "account_suspended":
     4, "invite_required": 4, "no_workspace": 4, "session_not_found": 3, "code_not_found": 3,
-    "stored_file_not_found": 3, "range_not_satisfiable": 2,
+    "site_not_found": 3, "customer_not_found": 3, "canned_response_not_found": 3,
+    "invalid_transition": 5, "stored_file_not_found": 3, "range_not_satisfiable": 2,
 }  # fmt: skip
 
 

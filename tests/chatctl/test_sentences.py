@@ -10,6 +10,7 @@ import msgspec
 from chatctl.show import sentences
 from chatctl_server.domain import events, times
 from chatctl_server.domain.chat_events import ChatSnapshot
+from chatctl_server.domain.support_events import SiteSettings
 from chatctl_server.storage.whereabouts import NOWHERE
 from chatctl_server.views.events import event_object
 
@@ -29,6 +30,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "status": ("enabled", "disabled"),
     # Of chats and accounts: no sentence shows them.
     "chat": (ChatSnapshot("group", "lunch", "", "u1", AT, ("u1", "u2")),),
+    "support": (None,),
+    "settings": (SiteSettings("shop"),),
+    "labels": ((), ("billing", "vip")),
     "login_ids": (("some-id",),),
     "members": ((), ("u1", "u2")),
     "edited_offsets": ((), (7,)),

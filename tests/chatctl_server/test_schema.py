@@ -29,12 +29,12 @@ STREAMS = [
 ]
 # They never end; test_event_routes.py, test_try_stream.py, test_room_streams.py and
 # test_live_chats.py read from them.
-LABELS = [
+LABELS = sorted(
     f"{method.upper()} {path}"
     for path, methods in declared.description()["paths"].items()
     if path not in STREAMS
     for method in methods
-]
+)
 # What the description cannot say, such as which ids there are, may be refused all the same.
 JUNK = st.text(min_size=1).filter(lambda text: text not in (".", ".."))
 

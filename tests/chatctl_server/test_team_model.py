@@ -84,7 +84,7 @@ class TeamMachine(RuleBasedStateMachine):
         self.desk = Offline(path, now=T)
         self.db = engine.reading(path)
         self.db.connect()
-        self.places = [DEFAULT, WorkspaceRef(1, 3)]
+        self.places = [DEFAULT, WorkspaceRef(1, 4)]
         self.refs: list[ChatRef] = []
         self.team = ExpectedTeam({0: {1, 2, 3, 4}, 1: {3, 5}})
         self.lists = ChatLists(OnFile(self.db), 3600)  # type: ignore[arg-type]

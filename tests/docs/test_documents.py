@@ -17,6 +17,7 @@ from chatctl_server.storage import maintenance, models
 ROOMS = read("docs/rooms.md")
 TEAM = read("docs/team.md")
 KEYS = read("docs/keys.md")
+SUPPORT = read("docs/support.md")
 ARCHITECTURE = read("docs/architecture.md")
 PAGES = sorted(
     str(path.relative_to(ROOT))
@@ -63,6 +64,7 @@ def every_error() -> dict[str, int]:
 
 def test_every_error_code_has_its_row_with_its_status() -> None:
     codes = section("Error codes") + section("Error codes of team chat", TEAM)
+    codes += section("Error codes of the desk", SUPPORT)
     documented = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", codes, re.MULTILINE))
     assert {code: int(status) for code, status in documented.items()} == every_error()
 
@@ -83,6 +85,7 @@ def test_every_command_of_a_client_has_its_row() -> None:
 
 def test_every_event_has_its_row_with_its_class_and_its_values() -> None:
     tables = section("The log") + section("The log of chats", TEAM)
+    tables += section("The log of the desk", SUPPORT)
     for event in events.TYPES:
         _, _, event_class, data, _ = row(event.name, tables).split("|")
         values = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", data))
@@ -104,7 +107,7 @@ def test_every_route_is_documented_and_every_documented_one_is_there() -> None:
     paths = declared.description()["paths"]
     routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     documented = set(
-        re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS + TEAM + KEYS, re.MULTILINE)
+        re.findall(rf"^\| ({METHODS}) `([^`]+)` \|", ROOMS + TEAM + KEYS + SUPPORT, re.MULTILINE)
     )
     assert documented == routes | {("GET", "/schema"), ("GET", "/docs")}
 

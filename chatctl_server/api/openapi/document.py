@@ -38,6 +38,12 @@ SECURITY = {
         "bearerFormat": "JWT",
         "description": "The `token` of a sign-in or a refresh",
     },
+    "VisitorToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Visitor-Token",
+        "description": "What `POST /api/visitors` answers, beside the site's key in `X-Site-Key`",
+    },
     "MetricsKey": {
         "type": "http",
         "scheme": "bearer",

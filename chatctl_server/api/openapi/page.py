@@ -149,6 +149,8 @@ class _ReferencePage:
                 return self._words.key
             case [{"AccessToken": _}]:
                 return self._words.for_account
+            case [{"AccessToken": _}, *_]:
+                return self._words.for_desk
             case _:
                 return self._words.metrics_key
 
@@ -258,7 +260,7 @@ def curl(path: str, method: str, operation: Schema, server: str) -> str:
     lines = [f"curl {action}{shlex.quote(server + examples.address(path, operation))}"]
     if operation.get("security") == [{"ApiKey": []}]:
         lines.append(f"-H {shlex.quote(f'X-Api-Key: {KEY}')}")
-    elif operation.get("security") == [{"AccessToken": []}]:
+    elif {"AccessToken": []} in operation.get("security", ()):
         lines.append(f"-H {shlex.quote(f'Authorization: Bearer {TOKEN}')}")
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         if media_type == FORM:

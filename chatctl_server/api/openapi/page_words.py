@@ -14,6 +14,7 @@ class PageWords(NamedTuple):
     no_key: str
     metrics_key: str
     for_account: str
+    for_desk: str
     parameters: str
     body: str
     example: str
@@ -43,6 +44,8 @@ OpenAPI 3.1: """,
     key="Needs the header `X-Api-Key` with the value of the setting `ADMIN_API_KEY`.",
     no_key="Needs no key.",
     for_account="Needs an access token: `Authorization: Bearer …`, the `token` of a sign-in.",
+    for_desk="Needs an agent's `Authorization: Bearer …` or named key in `X-Api-Key`, or a "
+    "visitor's `X-Site-Key` and `X-Visitor-Token`; with `SUPPORT_ACCESS=open` nothing, here.",
     metrics_key="With the setting `METRICS_KEY`: needs `Authorization: Bearer METRICS_KEY`.",
     parameters="Parameters",
     body="Body",
@@ -64,6 +67,8 @@ OpenAPI 3.1: """,
         "messages": "Messages",
         "chats": "Chats",
         "chat-messages": "Messages of chats",
+        "desk": "Support desk",
+        "sites": "Sites and their visitors",
         "moderation": "Moderation",
         "sync": "Histories and sync",
         "team-operator": "Team chat, for operators",
@@ -88,6 +93,8 @@ CHINESE: Final = PageWords(
     key="需要请求头 `X-Api-Key`，其值为配置项 `ADMIN_API_KEY`。",
     no_key="不需要密钥。",
     for_account="需要访问令牌：`Authorization: Bearer …`，即登录返回的 `token`。",
+    for_desk="需要客服的 `Authorization: Bearer …` 或 `X-Api-Key` 中的命名密钥，"
+    "或访客的 `X-Site-Key` 与 `X-Visitor-Token`；`SUPPORT_ACCESS=open` 时本机无需凭据。",
     metrics_key="设置了 `METRICS_KEY` 时，需要 `Authorization: Bearer METRICS_KEY`。",
     parameters="参数",
     body="请求体",
@@ -109,6 +116,8 @@ CHINESE: Final = PageWords(
         "messages": "消息",
         "chats": "聊天",
         "chat-messages": "聊天消息",
+        "desk": "客服",
+        "sites": "站点与访客",
         "moderation": "管理成员",
         "sync": "历史与同步",
         "team-operator": "团队聊天：运维",

@@ -52,6 +52,23 @@ ENGLISH: Final = {
     "delivery_not_found": Words(
         "There is no such delivery.", "Take the id from the list of deliveries."
     ),
+    "invalid_transition": Words(
+        "The conversation's state does not allow it.",
+        "Read its `status`: open may be snoozed or closed, closed reopened.",
+    ),
+    "conversation_closed": Words(
+        "The conversation is closed.", "Reopen it first; a customer's message does that itself."
+    ),
+    "site_not_found": Words(
+        "There is no such site, or it is in a workspace that the caller is not in.",
+        "Take the id from the list of sites.",
+    ),
+    "customer_not_found": Words(
+        "The site has no such customer, or not any more.", "Take the id from a conversation."
+    ),
+    "canned_response_not_found": Words(
+        "The workspace has no such canned response.", "Take the id from the list of them."
+    ),
     "ambiguous": Words("More than one id begins so.", "Send the whole id: `detail` names some."),
     "conflict": Words(
         "It cannot be done in the state that the thing is in.", "See `detail`, and `hint`."
@@ -166,6 +183,13 @@ CHINESE: Final = {
     "key_not_found": Words("没有这个命名密钥，或已被移除。", "从密钥列表中取得 id。"),
     "endpoint_not_found": Words("没有这个端点，或已被移除。", "从端点列表中取得 id。"),
     "delivery_not_found": Words("没有这个投递。", "从投递列表中取得 id。"),
+    "invalid_transition": Words(
+        "会话的状态不允许这样做。", "查看其 `status`：open 可暂缓或关闭，closed 可重新打开。"
+    ),
+    "conversation_closed": Words("会话已关闭。", "先重新打开；客户的消息会自动重新打开。"),
+    "site_not_found": Words("没有该站点，或其属于调用者不在的工作区。", "从站点列表中取其 id。"),
+    "customer_not_found": Words("该站点没有该客户，或其已被删除。", "从会话中取其 id。"),
+    "canned_response_not_found": Words("该工作区没有该快捷回复。", "从其列表中取 id。"),
     "ambiguous": Words("以此开头的 id 不止一个。", "发送完整的 id，`detail` 列出了其中几个。"),
     "conflict": Words("当前状态不允许此操作。", "查看 `detail` 与 `hint`。"),
     "method_not_allowed": Words("该路径不支持此方法。", "使用响应头 `Allow` 列出的方法。"),

@@ -22,6 +22,13 @@ read.""",
     "sync": "What the host product pulls: rooms, histories, and the whole.",
     "team-operator": "Team chat for its operators: accounts, workspaces, chats, of everybody.",
     "keys": "Named keys for programs: each opens a part of the server, and may end.",
+    "desk": """\
+The support desk: visitors of a site write, agents of its workspace answer. Agents show an access
+token or a named key, visitors `X-Site-Key` and `X-Visitor-Token`. Live over `GET /ws` with an
+upgrade: envelopes, as `GET /api/events/replay` has them, byte for byte.""",
+    "sites": """\
+Tenants of the desk: each a site whose pages show the widget, with its key, its secret, its
+customers.""",
     "callbacks": """\
 Where the server tells the host product what happens: the URLs of the settings, and endpoints that
 are added here, which hear of any events. Each delivery is tried until it arrives or is given

@@ -2,48 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from chatctl_server import errors
 from chatctl_server.api import caller, refusals
+from chatctl_server.api.access_tokens import ByAccessToken
 from chatctl_server.api.authentication import Authenticator, Credentials
-from chatctl_server.api.caller import Caller, Scope
+from chatctl_server.api.caller import Scope
 from chatctl_server.api.context import Context
 from chatctl_server.api.faces import AsgiRoute, Face, Handlers, lazily
-from chatctl_server.domain import accounts
-from chatctl_server.domain.access_tokens import AccessToken, AccessTokens
-from chatctl_server.live.logins import Logins
 
 if TYPE_CHECKING:
     from chatctl_server.api.team.broadcaster import TeamBroadcaster
-
-
-class ByAccessToken:
-    """In ``Authorization: Bearer``."""
-
-    def __init__(self, tokens: AccessTokens, logins: Logins) -> None:
-        self._tokens = tokens
-        self._logins = logins
-
-    async def __call__(self, scope: Scope, who: Caller) -> Caller | None:
-        given = caller.bearer(scope)
-        if given is None:
-            return None
-        token = self._tokens.read(given)
-        self._logins.check(token)
-        return signed_in(who, token)
-
-
-def signed_in(who: Caller, token: AccessToken) -> Caller:
-    """Whoever shows that token."""
-    return msgspec.structs.replace(
-        who,
-        credential="account",
-        user_id=accounts.user_id(token.account),
-        account=token.account,
-        login_id=token.login_id,
-        is_trusted=False,
-    )
 
 
 def _authenticators(context: Context) -> tuple[Authenticator, ...]:
@@ -127,7 +95,7 @@ TEAM = Face(
         "session_routes:reset_password",
     ),
     broadcaster=_broadcaster,
-    sockets={"/ws": _socket},
+    sockets={"/ws?access_token": _socket},
     streams=_streams,
 )
 

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs
 
 from chatctl_server import errors
 from chatctl_server.api import caller
+from chatctl_server.api.access_tokens import signed_in
 from chatctl_server.api.caller import Caller, Scope
 from chatctl_server.api.context import Context
-from chatctl_server.api.team.face import signed_in
 from chatctl_server.domain.access_tokens import AccessToken
 
 MISSING = "An access token is missing: Authorization: Bearer … or ?access_token=…"

@@ -153,7 +153,9 @@ MESSAGES = (
         "closed",
         "message {0} was posted after its conversation was closed by event {1}",
         """SELECT m.id, e.id FROM event e CROSS JOIN message m ON m.conversation = e.conversation
-        WHERE e.class = 'state' AND e.type GLOB '*.closed' AND m.event_offset > e.id""",
+        WHERE e.class = 'state' AND e.type GLOB '*.closed' AND m.event_offset > e.id
+        AND NOT EXISTS (SELECT 1 FROM event r WHERE r.conversation = e.conversation
+            AND r.type = 'support.reopened' AND r.id > e.id AND r.id < m.event_offset)""",
     ),
     Invariant("banned", _BANNED, _posted_while_banned("b.conversation = m.conversation")),
     Invariant(

@@ -24,6 +24,13 @@ _BUT_OF_PURGED = "WHERE conversation NOT IN (SELECT id FROM conversation WHERE k
 _EVENTS = f"SELECT {log.COLUMNS} FROM event ORDER BY id"
 _MADE_AT = sql.Query("SELECT created_at FROM workspace WHERE id = 0")
 _MAKE = sql.Query("UPDATE workspace SET created_at = :made_at, updated_at = :made_at WHERE id = 0")
+_SITE = sql.Query("SELECT scope, created_at FROM site WHERE id = 'default'")
+_DEFER = sql.Query("PRAGMA defer_foreign_keys = ON")
+_MAKE_SITE = (
+    sql.Query("UPDATE scope SET id = :scope WHERE type = 'site' AND number = 0"),
+    sql.Query("""UPDATE site SET scope = :scope, created_at = :made_at, updated_at = :made_at
+        WHERE id = 'default'"""),
+)
 Value = str | int | float | bytes | None
 Kind = Literal["differs", "missing", "extra", "unreadable", "more"]
 
@@ -78,10 +85,18 @@ def verify(path: Path) -> list[Difference]:
 
 
 def _begin_like(db: Database, scratch: Database) -> None:
-    """Of the default workspace no event tells when it was made: it came with its table."""
+    """Of the default workspace and site no event tells when they were made, nor which scope the
+    site got: they came with their tables."""
     made_at = _MADE_AT.value(db)
     if made_at is not None:
         _MAKE.run(scratch, made_at=made_at)
+    site = _SITE.row(db)
+    if site is None:
+        return
+    with scratch.atomic():
+        _DEFER.run(scratch)
+        for query in _MAKE_SITE:
+            query.run(scratch, scope=site[0], made_at=site[1])
 
 
 class _Damaged(Exception):

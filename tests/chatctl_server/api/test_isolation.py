@@ -266,6 +266,7 @@ async def test_a_rooms_socket_is_sent_the_same_bytes(twins: tuple[Path, Path]) -
     alone, crowded = [await spoken(path) for path in twins]
     assert {path for face in FACES for path in face.sockets} == {
         "/ws/rooms/{room_id:str}",
+        "/ws?access_token",
         "/ws",
     }
     assert any("History" in each for each in alone)
@@ -358,7 +359,7 @@ async def test_the_operators_log_sees_all(twins: tuple[Path, Path]) -> None:
     async with running(twins[1]) as (_, client):
         events = (await client.get("/management/events?limit=1000")).json()
     scopes = {each["scope"] for each in events}
-    assert {"rooms", "workspace:1", "site:1"} <= scopes
+    assert {"rooms", "workspace:7", "site:7"} <= scopes
     assert all(each["room_id"] is None for each in events if each["scope"] != "rooms")
     assert all(
         each["conversation_id"]

@@ -38,7 +38,7 @@ def test_a_backup_is_one_private_file_that_its_manifest_describes(
         "database": str(database),
         "created_at": made.created_at,
         "version": "0.1.0",
-        "schema": "0002_team_chat",
+        "schema": "0003_support_desk",
         "last_offset": maintenance.info(database).last_offset,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),

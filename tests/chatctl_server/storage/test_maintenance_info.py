@@ -17,9 +17,9 @@ from chatctl_server.storage import maintenance
 def test_it_counts_what_the_database_holds(database: Path) -> None:
     before = database.read_bytes()
     found = maintenance.info(database)
-    assert (found.rooms_open, found.rooms_closed, found.messages) == (1, 1, 9)
+    assert (found.rooms_open, found.rooms_closed, found.messages) == (1, 1, 13)
     assert (found.sessions, found.sessions_open, found.bans, found.mutes) == (4, 1, 2, 1)
-    assert (found.schema, found.pending, found.unknown) == ("0002_team_chat", (), ())
+    assert (found.schema, found.pending, found.unknown) == ("0003_support_desk", (), ())
     assert found.bytes == found.pages * found.page_bytes == len(before)
     assert (found.journal_mode, found.sqlite_version) == ("wal", apsw.sqlite_lib_version())
     assert found.first_event_at == "2023-11-14T22:13:20.000000Z"
@@ -44,7 +44,7 @@ def test_a_database_in_a_directory_that_is_not_writable_is_read(
         found = maintenance.info(database)
         assert maintenance.check(database) == []
         assert maintenance.verify(database) == []
-    assert (found.messages, found.journal_mode) == (9, "wal")
+    assert (found.messages, found.journal_mode) == (13, "wal")
     assert names(tmp_path) == ["chat.db"]
 
 
@@ -70,7 +70,7 @@ def test_what_is_in_the_write_ahead_log_alone_is_not_left_out_silently(tmp_path:
 def test_a_newer_schema_is_told_not_refused(database: Path) -> None:
     tamper(database, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', 'now')")
     found = maintenance.info(database)
-    assert (found.schema, found.unknown, found.messages) == ("0999_later", ("0999_later",), 9)
+    assert (found.schema, found.unknown, found.messages) == ("0999_later", ("0999_later",), 13)
 
 
 def test_an_empty_file_has_no_schema(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_an_empty_file_has_no_schema(tmp_path: Path) -> None:
     found = maintenance.info(tmp_path / "chat.db")
     assert (found.schema, found.pending, found.messages) == (
         "",
-        ("0001_baseline", "0002_team_chat"),
+        ("0001_baseline", "0002_team_chat", "0003_support_desk"),
         0,
     )
     assert (found.last_offset, found.last_event_at) == (0, None)
@@ -88,9 +88,9 @@ def test_names_that_mean_something_in_a_uri_are_names(tmp_path: Path, database: 
     odd = tmp_path / "what?mode=memory#100%" / "file:chat.db"
     odd.parent.mkdir()
     database.rename(odd)
-    assert maintenance.info(odd).messages == 9
+    assert maintenance.info(odd).messages == 13
     for sidecar in names(odd.parent):
         if sidecar != odd.name:
             (odd.parent / sidecar).unlink()
     with read_only(odd.parent):
-        assert maintenance.info(odd).messages == 9
+        assert maintenance.info(odd).messages == 13

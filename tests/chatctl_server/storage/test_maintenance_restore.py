@@ -64,7 +64,7 @@ def test_the_backups_content_is_there_and_the_earlier_file_is_kept(
     before = texts(database)
     go_on(database, "later")
     done = maintenance.restore(database, backup)
-    expected = (True, "0002_team_chat", backup.stat().st_size)
+    expected = (True, "0003_support_desk", backup.stat().st_size)
     assert (done.changed, done.schema, done.bytes) == expected
     assert done.last_offset == maintenance.info(database).last_offset
     assert texts(database) == before

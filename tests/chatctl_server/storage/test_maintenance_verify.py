@@ -96,14 +96,20 @@ def test_a_difference_says_where_and_what(database: Path) -> None:
 
 def test_a_missing_event_is_found(lived_in_file: Path, tmp_path: Path) -> None:
     for type_name, tables in {
-        "message.posted": {"message", "conversation", "message_edit", "mention", "file_use"},
+        "message.posted": {
+            *("message", "conversation", "message_edit", "mention", "file_use"),
+            *("support", "support_message", "envelope"),
+        },
         "ban.set": {"ban"},
         "mute.set": {"mute"},
         "session.left": {"room_session", "room_stats"},
         "room.admins_set": {"participant"},
         "room.renamed": {"conversation"},
         "message.erased": {"message"},
-        "message.edited": {"message", "message_edit"},
+        "message.edited": {"message", "message_edit", "envelope"},
+        "site.created": {"site", "support", "envelope"},
+        "support.closed": {"conversation", "support", "envelope"},
+        "support.labelled": {"support", "envelope"},
         "account.changed": {"account"},
         "workspace.member_joined": {"account", "workspace_member"},
     }.items():

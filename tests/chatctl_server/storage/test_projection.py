@@ -16,8 +16,9 @@ CREATED = events.ConversationCreated("room", "r1", "lobby", ("ann",))
 
 
 def tables(db: Database) -> Rows:
-    """But for that of workspaces: the first has the time at which its database was made."""
-    names = {model._meta.table_name for model in models.CORE} - {"workspace"}
+    """But for those of workspaces and sites: the first have the time at which their database was
+    made."""
+    names = {model._meta.table_name for model in models.CORE} - {"workspace", "site"}
     return {name: db.execute_sql(f"SELECT * FROM {name}").fetchall() for name in names}
 
 

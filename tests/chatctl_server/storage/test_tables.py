@@ -19,7 +19,9 @@ def db() -> Iterator[Database]:
 
 
 def column_type(field: Any) -> str:
-    return "INTEGER" if isinstance(field, ForeignKeyField) else TYPES[type(field)]
+    if isinstance(field, ForeignKeyField):
+        return column_type(field.rel_field)
+    return TYPES[type(field)]
 
 
 def test_every_table_has_a_model(db: Database) -> None:

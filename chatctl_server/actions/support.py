@@ -1,0 +1,284 @@
+"""Support conversations: opened, closed, snoozed, assigned, labelled, rated (contract support, 1).
+
+Each asks in its transaction whether whoever does it may: an agent by the role in the site's
+workspace, a visitor in their own conversations. What would change nothing records nothing.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.actions import stored_files
+from chatctl_server.domain import accounts, events, support, support_events
+from chatctl_server.domain.event_types import Role
+from chatctl_server.domain.references import SupportRef
+from chatctl_server.domain.support import Person, Status
+from chatctl_server.domain.times import SECOND
+from chatctl_server.storage import customers, sites, support_messages, workspaces
+from chatctl_server.storage import support_conversations as stored
+from chatctl_server.storage.sites import SiteRef
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.stored_files import StoredFile
+from chatctl_server.storage.support_conversations import SupportConversation
+from chatctl_server.storage.transaction import Tx
+
+A_DAY = 24 * 3600 * SECOND
+A_STEP = 200  # conversations that one call assigns, or wakes
+Agents = Sequence[str]
+"""Those who are there, for sites that assign conversations by themselves."""
+
+
+class OpenedConversation(NamedTuple):
+    found: SupportConversation
+    is_new: bool
+
+
+class UploadedFile(NamedTuple):
+    """``name``: what its sender calls it."""
+
+    file: StoredFile
+    name: str
+
+
+def open_conversation(
+    tx: Tx, actor: events.Actor, who: Person, site: SiteRef, customer: str, agents: Agents = ()
+) -> OpenedConversation:
+    """By an agent always a new one; by a visitor who has one that is not closed, that one. Raises
+    CustomerNotFound, or Banned."""
+    customers.get(tx.db, site, customer)
+    if who.is_visitor:
+        check_unblocked(tx, site, customer)
+        present = stored.open_of_customer(tx.db, customer, site.scope)
+        if present is not None:
+            return OpenedConversation(present, is_new=False)
+    ref = SupportRef(tx.take("conversation"), site.scope)
+    payload = events.ConversationCreated(
+        kind="support",
+        public_id=support.new_id("conv"),
+        name="",
+        admins=(),
+        created_by=who.id,
+        customer=customer,
+    )
+    tx.record(payload, actor, ref)
+    tx.record(events.ParticipantJoined(customer, "member"), actor, ref)
+    assign_next(tx, ref, agents)
+    return OpenedConversation(stored.get(tx.db, ref), is_new=True)
+
+
+def check_unblocked(tx: Tx, site: SiteRef, customer: str) -> None:
+    """Raises Banned."""
+    if sites.is_blocked(tx.db, site, customer, tx.now):
+        raise errors.Banned("You are blocked on this site", field="customer_id")
+
+
+def acting(
+    db: Database, actor: events.Actor, who: Person, ref: SupportRef
+) -> tuple[SupportConversation, Role | None]:
+    """The conversation, and in what role somebody acts in it: None for its visitor. Raises
+    ConversationNotFound for who may not see it."""
+    found = stored.get(db, ref)
+    if who.is_visitor:
+        role: Role | None = None
+        is_seen = found.customer == who.customer
+    else:
+        role = who.roles.get(found.workspace)
+        if actor.is_account:
+            place = workspaces.WorkspaceRef(found.workspace, 0)
+            role = workspaces.role(db, place, accounts.account_id(actor.user_id or ""))
+        is_seen = role in support.AGENT_ROLES
+    if not is_seen:
+        raise errors.ConversationNotFound("There is no such conversation")
+    return found, role
+
+
+def _for_agents(
+    tx: Tx, actor: events.Actor, who: Person, ref: SupportRef, what: str
+) -> SupportConversation:
+    found, role = acting(tx.db, actor, who, ref)
+    if role is None:
+        raise errors.NotAllowed(f"Only agents {what}")
+    return found
+
+
+def set_status(
+    tx: Tx,
+    actor: events.Actor,
+    who: Person,
+    ref: SupportRef,
+    status: Status,
+    until: int | None = None,
+    agents: Agents = (),
+) -> SupportConversation:
+    """``until``, in microseconds, is for ``snoozed``. Raises NotAllowed, InvalidTransition, or
+    InvalidInput."""
+    found, role = acting(tx.db, actor, who, ref)
+    if role is None and status != "closed":
+        raise errors.NotAllowed("A visitor may close the conversation; a message reopens it")
+    if until is not None and status != "snoozed":
+        raise errors.InvalidInput("until is for snoozed alone", field="until")
+    support.check_transition(found.status, status)
+    match status:
+        case "closed":
+            tx.record(support_events.Closed(found.public_id), actor, ref)
+        case "open":
+            reopen(tx, actor, found, agents)
+        case "snoozed":
+            until = support.check_until(until, tx.now)
+            tx.record(support_events.Snoozed(found.public_id, until), actor, ref)
+    return stored.get(tx.db, ref)
+
+
+def reopen(tx: Tx, actor: events.Actor, found: SupportConversation, agents: Agents = ()) -> None:
+    """Of one that is closed or snoozed."""
+    tx.record(support_events.Reopened(found.public_id), actor, found.ref)
+    assign_next(tx, found.ref, agents)
+
+
+def wake_due(tx: Tx, agents: Agents = ()) -> int:
+    """Those that were snoozed until now are open again; how many, 200 at most."""
+    due = stored.due(tx.db, tx.now, A_STEP)
+    for ref in due:
+        reopen(tx, events.SERVER, stored.get(tx.db, ref), agents)
+    return len(due)
+
+
+# Whose it is
+
+
+def assign(
+    tx: Tx, actor: events.Actor, who: Person, ref: SupportRef, assignee: str | None
+) -> SupportConversation:
+    """To an agent of the site's workspace, or None: back to the queue. Raises NotAllowed, or
+    InvalidInput."""
+    found = _for_agents(tx, actor, who, ref, "assign conversations")
+    if assignee is not None:
+        place = workspaces.WorkspaceRef(found.workspace, 0)
+        role = workspaces.role(tx.db, place, accounts.account_id(assignee))
+        if role not in support.AGENT_ROLES:
+            raise errors.InvalidInput(
+                f"assignee_id {assignee[:40]!r} is no agent of the workspace; as in u12",
+                field="assignee_id",
+            )
+    if assignee != found.assignee:
+        tx.record(support_events.Assigned(found.public_id, assignee), actor, ref)
+    return stored.get(tx.db, ref)
+
+
+def assign_next(tx: Tx, ref: SupportRef, agents: Agents) -> None:
+    """On a site that assigns by itself, to one of those who are there: who has the least. Whose it
+    is already, it stays."""
+    found = stored.get(tx.db, ref)
+    site = sites.of_scope(tx.db, ref.scope)
+    if site is None or site.settings.assignment != "round_robin" or found.assignee is not None:
+        return
+    there = _agents_of(tx, found.workspace, agents)
+    agent = stored.next_agent(tx.db, found.workspace, there)
+    if agent is not None:
+        tx.record(support_events.Assigned(found.public_id, agent), events.SERVER, ref)
+
+
+def assign_queued(tx: Tx, workspace: int, agents: Agents) -> int:
+    """What waits for somebody to come, the longest first; how many, 200 at most."""
+    queued = stored.queued(tx.db, workspace, A_STEP) if agents else []
+    for ref in queued:
+        assign_next(tx, ref, agents)
+    return len(queued)
+
+
+def release(tx: Tx, agent: str, agents: Agents) -> int:
+    """Of an agent who went away: what is not closed goes to those who are there, or to the
+    queue."""
+    found = stored.assigned_to(tx.db, agent)
+    for ref in found:
+        public_id = stored.get(tx.db, ref).public_id
+        tx.record(support_events.Assigned(public_id, None), events.SERVER, ref)
+        assign_next(tx, ref, agents)
+    return len(found)
+
+
+def _agents_of(tx: Tx, workspace: int, agents: Agents) -> list[str]:
+    place = workspaces.WorkspaceRef(workspace, 0)
+    return [
+        each
+        for each in agents
+        if workspaces.role(tx.db, place, accounts.account_id(each)) in support.AGENT_ROLES
+    ]
+
+
+# What is said of it
+
+
+def label(
+    tx: Tx,
+    actor: events.Actor,
+    who: Person,
+    ref: SupportRef,
+    labels: Sequence[str] | None = None,
+    priority: str | None = None,
+) -> SupportConversation:
+    """What is None stays. Raises NotAllowed, InvalidInput or BadText."""
+    found = _for_agents(tx, actor, who, ref, "label conversations")
+    before = msgspec.json.decode(found.labels, type=tuple[str, ...]), found.priority
+    after = (
+        before[0] if labels is None else support.check_labels(labels),
+        before[1] if priority is None else support.check_priority(priority),
+    )
+    if after != before:
+        tx.record(support_events.Labelled(found.public_id, *after), actor, ref)
+    return stored.get(tx.db, ref)
+
+
+def rate(
+    tx: Tx, actor: events.Actor, who: Person, ref: SupportRef, score: int, comment: str = ""
+) -> SupportConversation:
+    """By the customer, once for each closing. Raises NotAllowed, InvalidInput, or Conflict."""
+    support.check_rating(score, comment)
+    found, role = acting(tx.db, actor, who, ref)
+    if role is not None:
+        raise errors.NotAllowed("Only the customer rates a conversation")
+    if found.closed_offset is None:
+        raise errors.Conflict(
+            "The conversation is open: it is rated when it was closed"
+            if found.status != "closed"
+            else "The conversation was rated already"
+        )
+    payload = support_events.Rated(found.public_id, found.closed_offset, score, comment)
+    tx.record(payload, actor, ref)
+    return stored.get(tx.db, ref)
+
+
+def add_files(
+    tx: Tx,
+    actor: events.Actor,
+    who: Person,
+    ref: SupportRef,
+    uploaded: Sequence[UploadedFile],
+    most_bytes: int = 0,
+) -> None:
+    """Of one conversation, with the limit of a visitor's day; ``most_bytes``: of all the
+    workspace's files, 0 for any number. Raises ConversationNotFound, Banned or TooLarge."""
+    found, role = acting(tx.db, actor, who, ref)
+    if role is None:
+        check_unblocked(tx, SiteRef(found.site, ref.scope, found.workspace), who.id)
+        before = support_messages.sent_bytes(tx.db, who.id, tx.now - A_DAY)
+        size = before + sum(each.file.size for each in uploaded)
+        if size > support.VISITOR_BYTES_A_DAY:
+            raise errors.TooLarge(
+                f"A visitor may send {support.VISITOR_BYTES_A_DAY} bytes of files a day",
+                field="body",
+            )
+    for file, name in uploaded:
+        stored_files.store(tx, actor, [file], most_bytes)
+        payload = support_events.FileAdded(
+            found.public_id,
+            file.name.hash,
+            file.name.extension,
+            name,
+            file.media_type,
+            file.size,
+            who.id,
+        )
+        tx.record(payload, actor, ref)

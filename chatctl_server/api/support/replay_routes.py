@@ -1,0 +1,133 @@
+"""Replay: the log of the desk after an event (contract support, 3)."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery, QueryParameter
+
+from chatctl_server import errors
+from chatctl_server.api.context import GivenContext
+from chatctl_server.api.parameters import AnyRequest
+from chatctl_server.api.support import people
+from chatctl_server.api.support.conversation_bodies import microseconds
+from chatctl_server.domain import envelopes as rules
+from chatctl_server.domain.support import Person
+from chatctl_server.storage import envelopes
+from chatctl_server.storage.envelopes import EnvelopeFilter
+from chatctl_server.storage.sql import Database
+from chatctl_server.views.fields import means
+from chatctl_server.views.support import envelopes as views
+from chatctl_server.views.support.fields import CONVERSATION
+
+USUAL, MOST = 100, 500
+Since = Annotated[
+    str | None,
+    means("The id of the last event that the client has; what follows it", views.EVENT_ID),
+]
+Limit = Annotated[
+    str | None, means("At most so many: 100, cut to 500; below 1, or no number, is 100", "200")
+]
+Types = Annotated[
+    str | None,
+    QueryParameter(name="type"),
+    means("Only of these types, with commas, also short", "message_appended,message_deleted"),
+]
+Conversation = Annotated[str | None, means("Only of this conversation", CONVERSATION)]
+From = Annotated[
+    str | None,
+    QueryParameter(name="from"),
+    means("Not emitted before, RFC 3339", "2026-01-01T00:00:00Z"),
+]
+To = Annotated[
+    str | None,
+    QueryParameter(name="to"),
+    means("Not emitted after, RFC 3339", "2026-01-02T00:00:00Z"),
+]
+_encoder = msgspec.json.Encoder()
+
+
+class ReplayPage(msgspec.Struct, frozen=True):
+    events: Annotated[list[views.Envelope], means("Oldest first")]
+    next_since: Annotated[str | None, means("What to ask for next; null: nothing has happened")]
+    gap: Annotated[bool, means("Whether `since_event_id` is unknown: it begins anew", False)]
+    has_more: Annotated[bool, means("Whether another one that was asked for is there", False)]
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    since: str | None
+    wanted: EnvelopeFilter
+    limit: int
+
+
+@get(
+    "/api/events/replay",
+    tags=("desk",),
+    summary="Events after an event",
+    response_description="Those that the caller may see, in the order of the log",
+    responses={
+        200: ResponseSpec(
+            ReplayPage,
+            generate_examples=False,
+            description="Those that the caller may see, in the order of the log",
+        )
+    },
+    opt={"refuses": (errors.NotAllowed,)},
+)
+async def replay_events(
+    request: AnyRequest,
+    context: GivenContext,
+    since_event_id: FromQuery[Since] = None,
+    limit: FromQuery[Limit] = None,
+    types: FromQuery[Types] = None,
+    conversation_id: FromQuery[Conversation] = None,
+    from_time: FromQuery[From] = None,
+    to_time: FromQuery[To] = None,
+) -> Response[Any]:
+    """Envelopes as they were sent live, byte for byte. A loop with `since_event_id` = `next_since`
+    until there are none yields each once."""
+    who = await people.person(context, request.scope)
+    wanted = EnvelopeFilter(
+        _names(types),
+        conversation_id,
+        None if from_time is None else microseconds(from_time, "from"),
+        None if to_time is None else microseconds(to_time, "to"),
+    )
+    asked = _Asked(since_event_id or None, wanted, _limit(limit))
+    return Response(await context.store.read(_replayed, who, asked), media_type="application/json")
+
+
+def _limit(text: str | None) -> int:
+    """Never refused: what is no number of 1 or more is 100."""
+    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) <= 18
+    found = int(text) if is_number and text is not None else 0
+    return min(found, MOST) if found >= 1 else USUAL
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    """Short ones. An unknown one names nothing."""
+    if text is None or not text.strip():
+        return None
+    return tuple(each.strip().removeprefix(rules.PREFIX) for each in text.split(","))
+
+
+def _replayed(db: Database, who: Person, asked: _Asked) -> bytes:
+    after = 0 if asked.since is None else envelopes.position(db, asked.since)
+    page = envelopes.page(db, who, asked.wanted, after or 0, asked.limit)
+    shown = [
+        made for entry, site in page.found if (made := views.of_event(entry, site)) is not None
+    ]
+    if page.found:
+        last = page.found[-1].entry
+        next_since: str | None = views.id_of(last)
+    else:
+        next_since = asked.since or envelopes.newest(db, who)
+    return _encoder.encode(
+        {
+            "events": [msgspec.Raw(each) for each in shown],
+            "next_since": next_since,
+            "gap": after is None,
+            "has_more": page.has_more,
+        }
+    )

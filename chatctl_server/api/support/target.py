@@ -1,0 +1,79 @@
+"""The conversation that a path names, for whoever asks. Who may do what, the actions decide."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
+
+from chatctl_server.api import caller
+from chatctl_server.api.context import Context, GivenContext
+from chatctl_server.api.parameters import AnyRequest
+from chatctl_server.api.support import people
+from chatctl_server.domain.support import Person
+from chatctl_server.storage import support_conversations, support_messages
+from chatctl_server.storage.sql import Database
+from chatctl_server.storage.support_conversations import SupportConversation
+from chatctl_server.views.support import conversations as views
+from chatctl_server.views.support.fields import ConversationId
+
+T = TypeVar("T")
+
+
+class TargetConversation:
+    def __init__(
+        self, request: AnyRequest, context: GivenContext, conversation_id: FromPath[ConversationId]
+    ) -> None:
+        self.id = conversation_id
+        self.context = context
+        self.caller = caller.of(request.scope)
+
+    async def who(self) -> Person:
+        return await people.person_of(self.context, self.caller)
+
+    async def run(
+        self, action: Callable[..., T], *arguments: Any, who: Person | None = None, **named: Any
+    ) -> T:
+        """Raises ConversationNotFound."""
+        store = self.context.store
+        who = who or await self.who()
+        ref = (await store.read_live(support_conversations.find, who, self.id)).ref
+        return await store.write(action, self.caller.actor(), who, ref, *arguments, **named)
+
+    async def show(self) -> views.DeskConversation:
+        who = await self.who()
+        shown = await self.context.store.read_live(_find, who, self.id)
+        return views.conversation(shown, for_visitor=who.is_visitor)
+
+    async def summary(self) -> views.ConversationSummary:
+        who = await self.who()
+        shown, count = await self.context.store.read_live(_summary, who, self.id)
+        return views.summary(shown, count, for_visitor=who.is_visitor)
+
+    async def changed(self, action: Callable[..., Any], *arguments: Any) -> views.DeskConversation:
+        await self.run(action, *arguments)
+        return await self.show()
+
+
+Target = NamedDependency[TargetConversation]
+TARGET = {"target": Provide(TargetConversation, sync_to_thread=False)}
+
+
+def shown(db: Database, who: Person, found: SupportConversation) -> views.ShownConversation:
+    last = support_messages.last(db, found.ref, with_private=not who.is_visitor)
+    return views.ShownConversation(found, last)
+
+
+def _find(db: Database, who: Person, public_id: str) -> views.ShownConversation:
+    return shown(db, who, support_conversations.find(db, who, public_id))
+
+
+def _summary(db: Database, who: Person, public_id: str) -> tuple[views.ShownConversation, int]:
+    found = _find(db, who, public_id)
+    count = support_messages.count(db, found.found.ref, with_private=not who.is_visitor)
+    return found, count
+
+
+def agents(context: Context) -> tuple[str, ...]:
+    """Who is there, for sites that assign by themselves."""
+    return context.desk_agents.there()

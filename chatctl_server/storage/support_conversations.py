@@ -1,0 +1,227 @@
+"""Queries about support conversations. The finders here make their references: from the id that
+clients know, and from whose conversations the caller may see."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.domain.references import SupportRef
+from chatctl_server.domain.support import Person, Status
+from chatctl_server.domain.support_events import Priority
+from chatctl_server.storage.sql import Database, Query, Row
+
+PAGE = 50
+END = 2**62
+
+
+class SupportConversation(msgspec.Struct, frozen=True):
+    """With its site and its customer; times in microseconds. ``labels`` is a JSON array."""
+
+    ref: SupportRef
+    public_id: str
+    site: str
+    workspace: int
+    customer: str | None
+    customer_name: str
+    external_id: str | None
+    status: Status
+    assignee: str | None
+    labels: str
+    priority: Priority
+    snoozed_until: int | None
+    closed_offset: int | None
+    waiting_since: int | None
+    created_at: int
+    updated_at: int
+    last_seq: int
+
+
+class ConversationFilter(NamedTuple):
+    """None means any. ``assignee`` "none": nobody's. ``text``: in a message, or in the customer's
+    name, e-mail or id."""
+
+    site: str | None = None
+    status: Status | None = None
+    assignee: str | None = None
+    customer: str | None = None
+    text: str | None = None
+
+
+class Place(NamedTuple):
+    """Where a page begins: behind that one, which changed last at that time."""
+
+    updated_at: int = END
+    conversation: int = END
+
+
+_COLUMNS = """c.id, c.scope, c.public_id, s.id, u.workspace, u.customer, coalesce(k.name, ''),
+    k.external_id, u.status, u.assignee, u.labels, u.priority, u.snoozed_until, u.closed_offset,
+    u.waiting_since, c.created_at, u.updated_at, c.last_seq"""
+_JOINED = """support u JOIN conversation c ON c.id = u.conversation
+    JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL
+    LEFT JOIN customer k ON k.id = u.customer"""
+# The caller's: an agent's by workspace, one site of it perhaps, and a visitor's by the customer.
+_MINE = """u.workspace IN (SELECT value FROM json_each(:workspaces))
+    AND (:scope IS NULL OR c.scope = :scope)
+    AND (:of_customer IS NULL OR u.customer = :of_customer)"""
+_FIND = Query(f"""SELECT {_COLUMNS} FROM conversation c
+    JOIN support u ON u.conversation = c.id
+    JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL
+    LEFT JOIN customer k ON k.id = u.customer
+    WHERE c.public_id = :public_id AND c.kind = 'support' AND {_MINE}""")
+_ANY = Query(f"SELECT {_COLUMNS} FROM {_JOINED} WHERE c.public_id = :public_id")
+_GET = Query(f"SELECT {_COLUMNS} FROM {_JOINED} WHERE u.conversation = :id AND c.scope = :scope")
+_OPEN_OF_CUSTOMER = Query(f"""SELECT {_COLUMNS} FROM {_JOINED}
+    WHERE u.customer = :customer AND c.scope = :scope AND u.status <> 'closed'
+    ORDER BY u.updated_at DESC LIMIT 1""")
+_IDS_OF_CUSTOMER = Query("""SELECT u.conversation, c.scope, c.public_id FROM support u
+    JOIN conversation c ON c.id = u.conversation WHERE u.customer = :customer""")
+_WANTED = f"""{_MINE} AND (:site IS NULL OR s.id = :site)
+    AND (:customer IS NULL OR u.customer = :customer)
+    AND (:assignee IS NULL OR coalesce(u.assignee, 'none') = :assignee)
+    AND (u.updated_at, u.conversation) < (:updated_at, :conversation)
+    AND (:text IS NULL OR instr(lower(coalesce(k.name, '')), lower(:text))
+        OR instr(lower(coalesce(k.email, '')), lower(:text)) OR u.customer = :text
+        OR EXISTS (SELECT 1 FROM message m JOIN support_message n ON n.message = m.id
+            WHERE m.conversation = u.conversation AND m.deleted_at IS NULL
+            AND (:of_customer IS NULL OR n.is_private = 0)
+            AND instr(lower(m.content), lower(:text))))"""
+_PAGE = Query(f"""SELECT {_COLUMNS} FROM {_JOINED} WHERE {_WANTED}
+    AND (:status IS NULL OR u.status = :status)
+    ORDER BY u.updated_at DESC, u.conversation DESC LIMIT :limit""")
+_DUE = Query("""SELECT u.conversation, c.scope FROM support u
+    JOIN conversation c ON c.id = u.conversation
+    WHERE u.snoozed_until IS NOT NULL AND u.snoozed_until <= :now
+    ORDER BY u.snoozed_until LIMIT :limit""")
+_ASSIGNED_TO = Query("""SELECT u.conversation, c.scope FROM support u
+    JOIN conversation c ON c.id = u.conversation JOIN site s ON s.scope = c.scope
+    WHERE u.assignee = :assignee AND u.status <> 'closed'
+    AND json_extract(s.settings, '$.assignment') = 'round_robin'""")
+_QUEUED = Query("""SELECT u.conversation, c.scope FROM support u
+    JOIN conversation c ON c.id = u.conversation
+    JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL
+    WHERE u.status = 'open' AND u.workspace = :workspace AND u.assignee IS NULL
+    AND json_extract(s.settings, '$.assignment') = 'round_robin'
+    ORDER BY u.updated_at, u.conversation LIMIT :limit""")
+_LOADS = Query("""SELECT assignee, count(*) FROM support
+    WHERE assignee IN (SELECT value FROM json_each(:agents)) AND status <> 'closed'
+    GROUP BY assignee""")
+_LAST_ASSIGNED = Query("""SELECT max(event_offset) FROM envelope JOIN event ON id = event_offset
+    WHERE workspace = :workspace AND envelope.type = 'conversation_assigned'
+    AND payload ->> '$.assignee_id' = :agent""")
+_OPEN_OF_SITE = Query("""SELECT c.id, c.scope FROM conversation c
+    WHERE c.scope = :scope AND c.kind = 'support' AND c.status = 'open' LIMIT :limit""")
+_COUNTS = Query("SELECT status, count(*) FROM support GROUP BY status")
+_OLDEST_WAITING = Query("""SELECT min(waiting_since) FROM support
+    WHERE waiting_since IS NOT NULL AND status = 'open'""")
+
+
+def find(db: Database, who: Person, public_id: str) -> SupportConversation:
+    """Raises ConversationNotFound, also for what the caller may not see."""
+    row = _FIND.row(db, public_id=public_id, **_mine(who))
+    if row is None:
+        raise _not_found(public_id)
+    return _conversation(row)
+
+
+def find_any(db: Database, public_id: str) -> SupportConversation:
+    """For operators. Raises ConversationNotFound."""
+    row = _ANY.row(db, public_id=public_id)
+    if row is None:
+        raise _not_found(public_id)
+    return _conversation(row)
+
+
+def get(db: Database, ref: SupportRef) -> SupportConversation:
+    """As it is now. Raises ConversationNotFound."""
+    row = _GET.row(db, id=ref.id, scope=ref.scope)
+    if row is None:
+        raise errors.ConversationNotFound("There is no such conversation")
+    return _conversation(row)
+
+
+def open_of_customer(db: Database, customer: str, scope: int) -> SupportConversation | None:
+    """The one that is open or snoozed."""
+    row = _OPEN_OF_CUSTOMER.row(db, customer=customer, scope=scope)
+    return None if row is None else _conversation(row)
+
+
+def of_customer(db: Database, customer: str) -> list[tuple[SupportRef, str]]:
+    """All of them, with their public ids."""
+    rows = _IDS_OF_CUSTOMER.rows(db, customer=customer)
+    return [(SupportRef(id_, scope), public_id) for id_, scope, public_id in rows]
+
+
+def page(
+    db: Database, who: Person, wanted: ConversationFilter, after: Place, limit: int
+) -> list[SupportConversation]:
+    """Those that changed last come first."""
+    rows = _PAGE.rows(db, limit=limit, **_mine(who), **wanted._asdict(), **after._asdict())
+    return [_conversation(row) for row in rows]
+
+
+def due(db: Database, now: int, limit: int) -> list[SupportRef]:
+    """Snoozed until then."""
+    return _refs(_DUE.rows(db, now=now, limit=limit))
+
+
+def assigned_to(db: Database, agent: str) -> list[SupportRef]:
+    """What is not closed, of sites that assign by themselves."""
+    return _refs(_ASSIGNED_TO.rows(db, assignee=agent))
+
+
+def queued(db: Database, workspace: int, limit: int) -> list[SupportRef]:
+    """Nobody's, of sites that assign by themselves; those that wait longest first."""
+    return _refs(_QUEUED.rows(db, workspace=workspace, limit=limit))
+
+
+def next_agent(db: Database, workspace: int, agents: Sequence[str]) -> str | None:
+    """Of those who are there the one who has the least; of several who got one longest ago."""
+    encoded = msgspec.json.encode(list(agents)).decode()
+    loads: dict[str, int] = dict(_LOADS.rows(db, agents=encoded))
+    least = min((loads.get(each, 0) for each in agents), default=0)
+    idle = [each for each in agents if loads.get(each, 0) == least]
+    if len(idle) < 2:
+        return idle[0] if idle else None
+    return min(
+        idle, key=lambda each: _LAST_ASSIGNED.value(db, workspace=workspace, agent=each) or 0
+    )
+
+
+def open_of_site(db: Database, scope: int, limit: int) -> list[SupportRef]:
+    return _refs(_OPEN_OF_SITE.rows(db, scope=scope, limit=limit))
+
+
+def counts(db: Database) -> dict[Status, int]:
+    return dict(_COUNTS.rows(db))
+
+
+def oldest_waiting(db: Database) -> int | None:
+    """Since when the customer has waited whom no agent has answered for longest."""
+    found: int | None = _OLDEST_WAITING.value(db)
+    return found
+
+
+def _mine(who: Person) -> dict[str, str | int | None]:
+    return {
+        "workspaces": msgspec.json.encode(list(who.roles)).decode(),
+        "scope": who.only_site,
+        "of_customer": who.customer,
+    }
+
+
+def _not_found(public_id: str) -> errors.ConversationNotFound:
+    return errors.ConversationNotFound(
+        f"There is no conversation {public_id[:60]}", field="conversation_id"
+    )
+
+
+def _refs(rows: Sequence[Row]) -> list[SupportRef]:
+    return [SupportRef(*row) for row in rows]
+
+
+def _conversation(row: Row) -> SupportConversation:
+    id_, scope, *rest = row
+    return SupportConversation(SupportRef(id_, scope), *rest)

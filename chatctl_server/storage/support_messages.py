@@ -1,0 +1,141 @@
+"""Queries about the messages of support conversations."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from chatctl_server import errors
+from chatctl_server.domain.events import SenderKind
+from chatctl_server.domain.references import ConversationRef, SupportRef
+from chatctl_server.domain.support_events import AttachedFile, MessageType, SupportMessage
+from chatctl_server.storage.sql import Database, Query, Row
+
+LATEST = 2**62
+
+
+class SupportMessageState(msgspec.Struct, frozen=True):
+    """A message, as it is stored; times in microseconds."""
+
+    id: int
+    public_id: str
+    conversation: int
+    seq: int
+    event_offset: int
+    sender: str
+    sender_kind: SenderKind
+    nickname: str
+    content: str
+    client_msg_id: str | None
+    created_at: int
+    edited_at: int | None
+    deleted_at: int | None
+    erased_at: int | None
+    message_type: MessageType
+    file: AttachedFile | None
+    is_private: bool
+    attachments: str | None
+
+
+class ConversationFile(msgspec.Struct, frozen=True):
+    """One that was uploaded to a conversation."""
+
+    hash: str
+    extension: str
+    name: str
+    media_type: str
+    size: int
+
+
+_STATE = """m.id, n.public_id, m.conversation, m.seq, m.event_offset, m.sender, m.sender_kind,
+    m.nickname, m.content, m.client_msg_id, m.created_at, m.edited_at, m.deleted_at, m.erased_at,
+    n.message_type, n.file, n.is_private, m.attachments
+    FROM message m JOIN support_message n ON n.message = m.id"""
+_ONE = Query(f"SELECT {_STATE} WHERE n.public_id = :public_id AND m.conversation = :conversation")
+_BY_ID = Query(f"SELECT {_STATE} WHERE m.id = :message AND m.conversation = :conversation")
+_BELOW = Query(f"""SELECT {_STATE} WHERE m.conversation = :conversation AND m.seq < :before
+    AND m.deleted_at IS NULL AND (n.is_private = 0 OR :with_private)
+    ORDER BY m.seq DESC LIMIT :limit""")
+_COUNT = Query("""SELECT count(*) FROM message m JOIN support_message n ON n.message = m.id
+    WHERE m.conversation = :conversation AND m.deleted_at IS NULL
+    AND (n.is_private = 0 OR :with_private)""")
+_SAID = Query("""SELECT c.public_id, n.public_id, n.is_private FROM support_message n
+    JOIN conversation c ON c.id = :conversation WHERE n.message = :message""")
+_FILE = Query("""SELECT hash, extension, name, media_type, size FROM support_file
+    WHERE conversation = :conversation AND hash = :hash AND extension = :extension""")
+_SENT_BYTES = Query("""SELECT coalesce(sum(size), 0) FROM support_file
+    WHERE sender = :sender AND stored_at > :since""")
+
+_file = msgspec.json.Decoder(AttachedFile).decode
+
+
+def find(db: Database, ref: SupportRef, message_id: str) -> SupportMessageState:
+    """Also a deleted one. Raises MessageNotFound."""
+    row = _ONE.row(db, public_id=message_id, conversation=ref.id)
+    if row is None:
+        raise not_found(message_id)
+    return _state(row)
+
+
+def get(db: Database, ref: SupportRef, message_id: int) -> SupportMessageState:
+    """By its number. Raises MessageNotFound."""
+    row = _BY_ID.row(db, message=message_id, conversation=ref.id)
+    if row is None:
+        raise not_found(str(message_id))
+    return _state(row)
+
+
+def said(db: Database, ref: ConversationRef, message_id: int) -> SupportMessage | None:
+    """What an event says of a message that was deleted; None for that of a room or a chat."""
+    if not isinstance(ref, SupportRef):
+        return None
+    row = _SAID.row(db, message=message_id, conversation=ref.id)
+    return None if row is None else SupportMessage(row[0], row[1], is_private=bool(row[2]))
+
+
+def not_found(message_id: str) -> errors.MessageNotFound:
+    return errors.MessageNotFound(
+        f"There is no message {message_id[:60]} in this conversation", field="message_id"
+    )
+
+
+def below(
+    db: Database, ref: SupportRef, before: int, limit: int, *, with_private: bool
+) -> list[SupportMessageState]:
+    """Newest first: those with a lower seq, without deleted ones."""
+    rows = _BELOW.rows(
+        db, conversation=ref.id, before=before, limit=limit, with_private=int(with_private)
+    )
+    return _states(rows)
+
+
+def last(db: Database, ref: SupportRef, *, with_private: bool) -> SupportMessageState | None:
+    found = below(db, ref, LATEST, 1, with_private=with_private)
+    return found[0] if found else None
+
+
+def count(db: Database, ref: SupportRef, *, with_private: bool) -> int:
+    """Without deleted ones."""
+    return int(_COUNT.value(db, conversation=ref.id, with_private=int(with_private)))
+
+
+def file(db: Database, ref: SupportRef, hash: str, extension: str) -> ConversationFile:  # noqa: A002
+    """Raises StoredFileNotFound."""
+    row = _FILE.row(db, conversation=ref.id, hash=hash, extension=extension)
+    if row is None:
+        raise errors.StoredFileNotFound("There is no such file in this conversation", field="file")
+    return ConversationFile(*row)
+
+
+def sent_bytes(db: Database, sender: str, since: int) -> int:
+    """Of the files that they have uploaded since then."""
+    return int(_SENT_BYTES.value(db, sender=sender, since=since))
+
+
+def _states(rows: Sequence[Row]) -> list[SupportMessageState]:
+    return [_state(row) for row in rows]
+
+
+def _state(row: Row) -> SupportMessageState:
+    *columns, shown_file, is_private, attachments = row
+    found = None if shown_file is None else _file(shown_file)
+    return SupportMessageState(*(*columns, found, bool(is_private), attachments))
