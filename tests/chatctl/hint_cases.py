@@ -1,10 +1,13 @@
 """What is typed, the hint that it prints, and what is typed when one does what the hint says.
 
-``{}`` in a hint is anything, ``{dir}`` the directory. Where nothing stands behind the hint, it is
-typed itself, up to its first comma, and then, unless it is a command of ours, the first line again.
+``{}`` in a hint is anything, ``{dir}`` the directory, ``{id}`` the one that the error named, and
+other names are what the fault knows. Where nothing stands behind the hint, it is typed itself, up
+to its first comma, and then, unless it is a command of ours, the first line again.
 """
 
 from typing import NamedTuple
+
+import hint_faults as faults
 
 HOOK = "http://127.0.0.1:9/hook"
 ADD = "callbacks add http://127.0.0.1:9/x --events"
@@ -20,7 +23,7 @@ KEY = "--api-key-file with a file that holds the key alone; the server writes it
 TO_FILE = "umask 077; openssl rand {} 32 > FILE, and FILE as {}_FILE"
 
 
-PROGRAMS = ("mkdir", "rm", "echo", "openssl")
+PROGRAMS = ("mkdir", "rm", "cp", "chmod", "kill", "echo", "openssl")
 
 
 class Tried(NamedTuple):
@@ -28,6 +31,7 @@ class Tried(NamedTuple):
     hint: str
     follow: tuple[str, ...] = ()
     ends: tuple[int, ...] = (0,)
+    under: faults.Fault = faults.nothing
 
 
 def _line(typed: str) -> str:
@@ -35,11 +39,17 @@ def _line(typed: str) -> str:
     return typed if is_whole else f"chatctl {typed}"
 
 
-def _tried(typed: str, hint: str, *follow: str, ends: tuple[int, ...] = (0,)) -> Tried:
+def _tried(
+    typed: str,
+    hint: str,
+    *follow: str,
+    ends: tuple[int, ...] = (0,),
+    under: faults.Fault = faults.nothing,
+) -> Tried:
     if not follow:
         first = hint.partition(", ")[0]
         follow = (first,) if first.startswith("chatctl ") else (first, _line(typed))
-    return Tried(_line(typed), hint, tuple(_line(each) for each in follow), ends)
+    return Tried(_line(typed), hint, tuple(_line(each) for each in follow), ends, under)
 
 
 TRIED = [
@@ -49,8 +59,18 @@ TRIED = [
     _tried("SERVED=1 chatctl watch lobby --since 999 --count 1", "--since {}", "SERVED=1 chatctl watch lobby --since 0 --count 1"),
     _tried("SERVED=1 chatctl callbacks rm http://127.0.0.1:9/data", "DATA_CALLBACK_URL, which switches it off when it is not set; CALLBACK_SIGNING_SECRET", "SERVED=1 chatctl callbacks ls"),
     _tried("SERVED=1 chatctl watch gone", "chatctl watch {} --since 0, for what did", "SERVED=1 chatctl watch {id} --since 0 --count 1"),
+    # Over HTTP, what the command line refuses before it asks a server, or says in its own words.
+    _tried("POST /management/callbacks/{data}/test '{\"event\":\"room.closed\"}'", "data_sync", "POST /management/callbacks/{data}/test '{\"event\":\"data_sync\"}'", under=faults.of_the_server),
+    _tried("POST /management/callbacks '{\"url\":\"http://8.8.8.8/\",\"events\":[\"Room\"]}'", "such as message.posted, room.* or *", "POST /management/callbacks '{\"url\":\"http://8.8.8.8/\",\"events\":[\"room.*\"]}'"),
+    _tried("POST /management/callbacks '{\"url\":\"http://8.8.8.8/\",\"events\":[\"q*\"]}'", "such as message.*", "POST /management/callbacks '{\"url\":\"http://8.8.8.8/\",\"events\":[\"message.*\"]}'"),
+    _tried("POST /management/sync '{\"from\":2,\"to\":1}'", "from is the earlier of the two times", "POST /management/sync '{\"from\":1,\"to\":2}'"),
+    _tried("DELETE /management/workspaces/1", "force=true", "DELETE /management/workspaces/1?force=true"),
+    _tried("GET /management/events/stream?room={lobby}&after_seq=99", "after_seq=1", "GET /management/events/stream?room={lobby}&after_seq=1", under=faults.of_the_server),
+    _tried("VERSION=99.1.0 GET /management/rooms", "the chatctl of the server: pip install chatctl=={version}", "VERSION={version} GET /management/rooms"),
+    _tried("SERVED=1 VERSION=99.1.0 chatctl rooms ls", "the chatctl of the server: pip install chatctl=={version}", "SERVED=1 VERSION={version} chatctl rooms ls"),
     # Of a receiver, whose port a server has: it would listen until it is stopped.
     _tried("callbacks listen --fail 700", "--fail 500,500,200", "callbacks listen --port {port} --fail 500,500,200", ends=(5,)),
+    _tried("callbacks listen --port {port}", "chatctl callbacks listen --port 0, which takes a free one", "STOPPED=1 chatctl callbacks listen --port 0", ends=(143,)),
     _tried("callbacks listen --delay 2h", "--delay 2s", "callbacks listen --port {port} --delay 2s", ends=(5,)),
     # Callbacks that nobody takes.
     _tried(f"{NOBODY} CALLBACK_MAX_RETRIES=0 chatctl sync push --kind data", "chatctl callbacks deliveries --status failed", f"{NOBODY} chatctl callbacks deliveries --status failed"),
@@ -164,10 +184,15 @@ TRIED = [
     _tried("callbacks show nothing", "chatctl callbacks ls, or chatctl callbacks deliveries"),
     _tried("callbacks rm nothing", "chatctl callbacks ls"),
     _tried("callbacks retry abc", "chatctl callbacks deliveries, which shows the ids"),
+    _tried("callbacks add http://127.0.0.1:9/x --events *", "remove one that is not needed any more", f"callbacks rm {HOOK}", f"{ADD} *", under=faults.as_many_endpoints_as_may_be),
     _tried("watch lobby", "chatctl serve, and then the same again", "chatctl serve --help"),
     # Servers and files.
     _tried("rooms ls --server a:1", "--server http://a:1", "rooms ls --server http://a:1", ends=(6,)),
     _tried("rooms ls --server http://u:p@a", "--api-key-file FILE", "rooms ls --api-key-file list"),
+    _tried("serve --bind 127.0.0.1:{port}", "choose another address with --bind HOST:PORT", "STOPPED=1 chatctl serve --bind 127.0.0.1:0"),
+    _tried("XDG_RUNTIME_DIR={runtime} DATABASE_URL= chatctl rooms ls", "--server {first}, or --db with the database of one", "XDG_RUNTIME_DIR={runtime} DATABASE_URL= chatctl rooms ls --server {first}", "rooms ls --db sqlite:./chat.db", under=faults.two_servers),
+    _tried("rooms ls", "chmod 600 {dir}/chat.db.admin-key", under=faults.key_for_others),
+    _tried("rooms ls --lock-timeout 0.1", "wait longer with --lock-timeout SECONDS", "rooms ls --lock-timeout 10", under=faults.held_for_a_while),
     _tried("rooms ls --api-key-file empty", KEY, "rooms ls --api-key-file list"),
     _tried("rooms ls --api-key-file large", KEY, "rooms ls --api-key-file list"),
     _tried("rooms ls --api-key-file latin", KEY, "rooms ls --api-key-file list"),
@@ -198,9 +223,12 @@ TRIED = [
     _tried("db seed --demo", "chatctl db migrate --db sqlite:./NEW.db, and then the same with it", "chatctl db migrate --db sqlite:./NEW.db", "db seed --demo --db sqlite:./NEW.db"),
     _tried("rooms ls --db sqlite:./damaged.db", "chatctl db check, and then chatctl db restore FILE, with the newest good backup", "db restore good.db --yes --db sqlite:./damaged.db", "rooms ls --db sqlite:./damaged.db"),
     _tried("rooms ls --db sqlite:./newer.db", "install the newer chatctl, or restore the backup made before its upgrade", "db restore good.db --yes --db sqlite:./newer.db", "rooms ls --db sqlite:./newer.db"),
+    _tried("rooms ls --db sqlite:./early.db", "use a new file", "db migrate --db sqlite:./new.db", "rooms ls --db sqlite:./new.db"),
     _tried("db restore changed.db --yes", "choose another backup, or remove the manifest when the change was intended", "rm changed.db.json", "db restore changed.db --yes"),
     _tried("init part", "rm {dir}/part/chatctl.toml, and chatctl init again", "rm part/chatctl.toml", "chatctl init part"),
     # Settings and secrets.
+    _tried("config check", "look for a quote that is not closed, or text behind the closing one", "echo 'LOG_LEVEL=\"info\"' > .env", "config check", under=faults.open_quote),
+    _tried("config check --config app.yaml", "pip install 'chatctl[yaml]', or write chatctl.toml: see config.example.toml", "echo 'BIND_ADDRESS = \"127.0.0.1:6688\"' > chatctl.toml", "rm app.yaml", "config check", under=faults.no_yaml),
     _tried("config check --config table.toml", 'write every setting at the top as NAME = "value"', "echo 'MAX_CONNECTIONS = \"5\"' > table.toml", "config check --config table.toml"),
     _tried("config check --config list.toml", 'write TRUSTED_PROXIES = "…", several values with commas between them', "echo 'TRUSTED_PROXIES = \"10.0.0.0/8,fd00::/8\"' > list.toml", "config check --config list.toml"),
     _tried(f"CREDENTIALS_DIRECTORY=credentials {CHECK}", "leave out one of them", "rm credentials/ADMIN_API_KEY", f"CREDENTIALS_DIRECTORY=credentials {CHECK}"),
@@ -244,6 +272,7 @@ TRIED = [
 ]  # fmt: skip
 # What functions and names of other modules put together: a pattern of it.
 SPOKEN = {
+    "', '.join(possible)": "data_sync",
     "_serve(self._options)": "chatctl serve.*, and then the same again",
     "self.example": "as in: chatctl .+",
     "_how_to_write(name)": "umask 077; openssl rand .+ 32 > FILE, and FILE as .+_FILE",
@@ -258,7 +287,6 @@ SPOKEN = {
 }
 # Hints whose error no line above can have, and why; where a test prints it, the test.
 _REMOTE = "a server has to answer badly, or late: test_reaching.py, test_streams.py"
-_OVER_HTTP = "the command line refuses it before it asks a server"
 _HELD = "a server or another command has to hold the file: test_reaching.py, test_lock.py"
 _FULL = "on a full disk: test_full_disk.py"
 _OTHERS = "another user has to own the file"
@@ -266,7 +294,6 @@ ELSEWHERE = {
     "'the same with CHATCTL_DEBUG=1 in the environment, and report what it prints'": (
         "a defect: test_commands.py"
     ),
-    "'chatctl callbacks listen --port 0, which takes a free one'": "test_callbacks_listen.py",
     "self._rest()": "it has to be stopped on its way: test_callbacks_recover.py",
     "'chatctl callbacks show DELIVERY, which has the whole answer'": "a receiver has to answer",
     "'--timeout 2m'": _REMOTE,
@@ -276,37 +303,17 @@ ELSEWHERE = {
     "'the same command with a longer --timeout'": "the time has to be over: test_sync_on_file.py",
     "_LONGER": "callbacks have to wait for longer than --timeout",
     "f'{error.hint}, then {rest}'": _FULL,
-    "'force=true'": "workspaces rm says it as --force, above",
-    "f'after_seq={last_seq}'": "watch says it as --since, above",
     "f'--server with the address it points to: {location}'": _REMOTE,
     "'the same command again: what is done already stays as it is'": _REMOTE,
     "'the same again'": _REMOTE,
-    "f'the chatctl of the server: pip install chatctl=={theirs}'": "test_versions.py",
-    "f'the chatctl of the server: pip install chatctl=={self._version}'": "test_versions.py",
-    "f'{one}, or --db with the database of one'": _HELD,
-    "f'chmod 600 {shlex.quote(name)}'": "beside a server without a socket: test_foreign_files.py",
     "f\"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE\"": _OTHERS,
     "f'run this as the owner of {path}'": _OTHERS,
     "'run this as the user who owns the database'": _OTHERS,
     "'another directory, or run this as the owner of that one'": "test_other_users.py",
-    "'remove one that is not needed any more'": "of one endpoint too many: test_endpoint_limit.py",
-    "', '.join(possible)": _OVER_HTTP,
-    "'such as message.posted, room.* or *'": _OVER_HTTP,
-    "'such as message.*'": _OVER_HTTP,
-    "'from is the earlier of the two times'": _OVER_HTTP,
     "'make room on its disk'": _FULL,
     "f'make room or copy {path} and {log} to another directory'": "nothing can be written beside a log",
     "MAKE_ROOM": _FULL,
-    "'wait longer with --lock-timeout SECONDS'": _HELD,
     "moved.hint(holder.pid, Path(database))": _HELD,
     "f'stop that server first: kill {holder.pid}'": _HELD,
-    "'choose another address with --bind HOST:PORT'": "of a port in use: test_starting.py",
-    "'look for a quote that is not closed, or text behind the closing one'": (
-        "of an .env, which every line above would read"
-    ),
-    "\"pip install 'chatctl[yaml]', or write chatctl.toml: see config.example.toml\"": (
-        "the library has to be missing: test_yaml_settings.py"
-    ),
     "'end what reads it, then repeat this'": "another program has to read the file",
-    "'use a new file'": "of versions never released: test_maintenance_migrate.py",
 }

@@ -2,6 +2,7 @@
 the table in ``hint_cases``. A hint in the source that no line of the table prints fails here."""
 
 import ast
+import json
 import re
 import shlex
 import shutil
@@ -10,16 +11,20 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
+import forks
 import jwt
 import pytest
 from hint_cases import ELSEWHERE, SPOKEN, TRIED, Tried
+from hint_faults import Place
 from offline import Offline
 from prepared_server import ROOT, Finished
 from same_process import Here
 from test_every_error import give_up_a_delivery
 from world import KEY, Server, running
 
+import chatctl
 from chatctl.commands import replay
 from chatctl.shell import places, registry
 from chatctl_server.actions import accounts, conversations, workspaces
@@ -73,6 +78,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = desk.path.read_bytes()
     (directory / "damaged.db").write_bytes(whole[:4096] + b"x" * (len(whole) - 4096))
     (directory / "ahead").write_text('{"after": 4000}')
+    shutil.copy(directory / "good.db", directory / "early.db")
+    with closing(sqlite3.connect(directory / "early.db")) as db, db:
+        db.execute("INSERT INTO schema_migration (name, applied) VALUES ('0001_initial', 'now')")
     (directory / "latin").write_bytes(b"\xff")
     (directory / "large").write_text("x" * 5000)
     with closing(sqlite3.connect(directory / "others.db")) as db, db:
@@ -89,62 +97,96 @@ def server(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def place(here: Here, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+def place(here: Here, server: Server, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(replay, "_PAUSES_SECONDS", ())  # nobody is at the URL that is tried
     shutil.copytree(prepared, here.directory, dirs_exist_ok=True)
-    return here
+    return Place(here, server)
 
 
-def _typed(here: Here, line: str, url: str) -> Finished:
+def _typed(place: Place, line: str) -> Finished:
     """As a shell would take it: settings in front, ``< FILE`` and ``> FILE``, other programs.
-    ``SERVED=1`` is at a server, all else on the file."""
+    ``SERVED=1`` is at a server, all else on the file. ``VERSION`` is that of the command.
+    ``STOPPED=1`` is one that would not end: it is stopped when it says that it listens."""
     words = shlex.split(line)
     environ = {"DATABASE_URL": "sqlite:./chat.db"}
     if words[0] == "SERVED=1":
-        environ = {"CHATCTL_SERVER": url, "ADMIN_API_KEY": KEY}
+        environ = {"CHATCTL_SERVER": place.server.url, "ADMIN_API_KEY": KEY}
         words.pop(0)
     while re.match(r"[A-Z_]+=", words[0]):
         name, _, value = words.pop(0).partition("=")
         environ[name] = value
-    if words[0] != "chatctl":
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=here.directory, check=False, capture_output=True, text=True
-        )
-        return Finished(done.stdout, done.stderr, done.returncode)
+    version = environ.pop("VERSION", chatctl.__version__)
+    given = {name: value for name, value in environ.items() if value}
+    if words[0].isupper():
+        return _asked(place.server, version, *words)
+    with mock.patch.object(chatctl, "__version__", version):
+        if given.pop("STOPPED", ""):
+            return _stopped(place.here, words[1:], given)
+        if words[0] == "chatctl":
+            return _ours(place.here, words, given)
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=place.here.directory, check=False, capture_output=True, text=True
+    )
+    return Finished(done.stdout, done.stderr, done.returncode)
+
+
+def _ours(here: Here, words: list[str], environ: dict[str, str]) -> Finished:
     stdin = ""
     if words[-2:-1] == ["<"]:
         stdin, words = (here.directory / words[-1]).read_text(), words[:-2]
     to = words[-1] if words[-2:-1] == [">"] else None
-    found = {name: value for name, value in environ.items() if value}
-    done = here(*(words[1:-2] if to else words[1:]), stdin=stdin, **found)
+    done = here(*(words[1:-2] if to else words[1:]), stdin=stdin, **environ)
     if to:
         (here.directory / to).write_text(done.stdout)
     return done
 
 
+def _asked(server: Server, version: str, method: str, path: str, body: str = "") -> Finished:
+    """Over HTTP, where a hint stands in the problem's body."""
+    headers = {"X-Chatctl-Version": version, "Content-Type": "application/json"}
+    with server.http.stream(method, path, content=body or None, headers=headers) as answer:
+        if answer.is_success:
+            return Finished("", "", 0)
+        told = json.loads(answer.read())
+    return Finished("", f"chatctl: {told['detail']}\n  try: {told.get('hint')}\n", 1)
+
+
+def _stopped(here: Here, words: list[str], environ: dict[str, str]) -> Finished:
+    environment = {**here.environ, **environ}
+    running = forks.start(words, environment, here.directory, stderr=subprocess.STDOUT)
+    assert running.stdout is not None
+    said = iter(running.stdout.readline, b"")
+    assert any(b"listen" in line for line in said)
+    running.terminate()
+    running.communicate(timeout=30)
+    return Finished("", "", running.returncode)
+
+
 @pytest.mark.parametrize("case", TRIED, ids=lambda case: case.typed[:60])
-def test_what_a_hint_says_works(place: Here, server: Server, case: Tried) -> None:
-    done = _typed(place, case.typed, server.url)
-    hint = done.stderr.partition("  try: ")[2].rstrip("\n")
-    assert done.exit != 0
-    said = places.completed(case.hint, shlex.split(case.typed), registry.first_words())
-    assert re.fullmatch(_pattern(said, place), hint), hint
-    id_said = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", done.stderr)
-    known = {
-        "{dir}": str(place.directory),
-        "{id}": id_said[0] if id_said else "",
-        "{port}": str(server.port),
-    }
-    for each in case.follow:
-        line = re.sub("{dir}|{id}|{port}", lambda found: known[found[0]], each)
-        followed = _typed(place, line, server.url)
-        assert followed.exit in case.ends, (line, followed)
-    named = re.findall(r"chatctl \w[\w-]*|(?<!no )--\w[\w-]*", hint)
+def test_what_a_hint_says_works(place: Place, case: Tried) -> None:
+    known = {"dir": str(place.here.directory), "port": str(place.server.port)}
+    known["version"] = chatctl.__version__
+    with closing(case.under(place)) as fault:
+        known |= next(fault)
+        done = _typed(place, _filled(case.typed, known))
+        hint = done.stderr.partition("  try: ")[2].rstrip("\n")
+        assert done.exit != 0
+        typed = shlex.split(_filled(case.typed, known))
+        said = places.completed(_filled(case.hint, known), typed, registry.first_words())
+        assert re.fullmatch(re.escape(said).replace(r"\{\}", ".+"), hint), hint
+        id_said = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", done.stderr)
+        known["id"] = id_said[0] if id_said else ""
+        known |= next(fault, {})
+        for each in case.follow:
+            line = _filled(each, known)
+            followed = _typed(place, line)
+            assert followed.exit in case.ends, (line, followed)
+    named = re.findall(r"(?<!the )chatctl \w[\w-]*|(?<!no )--\w[\w-]*", hint)
     assert not named or any(each in line for each in named for line in case.follow)
 
 
-def _pattern(hint: str, here: Here) -> str:
-    return re.escape(hint.replace("{dir}", str(here.directory))).replace(r"\{\}", ".+")
+def _filled(line: str, known: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: known[found[1]], line)
 
 
 def test_every_hint_of_the_source_is_tried_or_named() -> None:
