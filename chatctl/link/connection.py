@@ -151,8 +151,9 @@ def _server_without(path: Path) -> "Holder | None":
     """The ready server of a database whose file is gone, perhaps with its lock."""
     from chatctl_server.process import lock, servers
 
-    holder = lock.read(lock.lock_path(path))
-    return holder if holder is not None and holder.ready else servers.having(path)
+    with server_errors():
+        holder = lock.read(lock.lock_path(path))
+        return holder if holder is not None and holder.ready else servers.having(path)
 
 
 def _of_the_running_server() -> Path | None:

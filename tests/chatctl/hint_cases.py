@@ -1,7 +1,7 @@
 """What is typed, the hint that it prints, and what is typed when one does what the hint says.
 
 ``{}`` in a hint is anything, ``{dir}`` the directory, ``{id}`` the one that the error named, and
-other names are what the fault knows. Where nothing stands behind the hint, it is typed itself, up
+other names are what the fault knows. ``shows``: what is said in the end. Where nothing stands behind the hint, it is typed itself, up
 to its first comma, and then, unless it is a command of ours, the first line again.
 """
 
@@ -23,7 +23,10 @@ KEY = "--api-key-file with a file that holds the key alone; the server writes it
 TO_FILE = "umask 077; openssl rand {} 32 > FILE, and FILE as {}_FILE"
 
 
-PROGRAMS = ("mkdir", "rm", "cp", "chmod", "kill", "echo", "openssl")
+BACK = "mv {dir}/away/chat.db {dir}/chat.db, mv {dir}/away/chat.db-wal {dir}/chat.db-wal"
+GONE = "timeout 20 tail --pid={pid} -f /dev/null"
+SERVE = "STOPPED=1 chatctl serve --bind 127.0.0.1:0"
+PROGRAMS = ("timeout", "mkdir", "rm", "cp", "chmod", "mv", "kill", "echo", "openssl")
 
 
 class Tried(NamedTuple):
@@ -32,10 +35,13 @@ class Tried(NamedTuple):
     follow: tuple[str, ...] = ()
     ends: tuple[int, ...] = (0,)
     under: faults.Fault = faults.nothing
+    shows: str = ""
 
 
 def _line(typed: str) -> str:
-    is_whole = typed[0].isupper() or typed.partition(" ")[0] in ("chatctl", *PROGRAMS)
+    is_whole = (
+        typed[0].isupper() or typed[0] == "{" or typed.partition(" ")[0] in ("chatctl", *PROGRAMS)
+    )
     return typed if is_whole else f"chatctl {typed}"
 
 
@@ -45,11 +51,12 @@ def _tried(
     *follow: str,
     ends: tuple[int, ...] = (0,),
     under: faults.Fault = faults.nothing,
+    shows: str = "",
 ) -> Tried:
     if not follow:
         first = hint.partition(", ")[0]
         follow = (first,) if first.startswith("chatctl ") else (first, _line(typed))
-    return Tried(_line(typed), hint, tuple(_line(each) for each in follow), ends, under)
+    return Tried(_line(typed), hint, tuple(_line(each) for each in follow), ends, under, shows)
 
 
 TRIED = [
@@ -226,6 +233,21 @@ TRIED = [
     _tried("rooms ls --db sqlite:./early.db", "use a new file", "db migrate --db sqlite:./new.db", "rooms ls --db sqlite:./new.db"),
     _tried("db restore changed.db --yes", "choose another backup, or remove the manifest when the change was intended", "rm changed.db.json", "db restore changed.db --yes"),
     _tried("init part", "rm {dir}/part/chatctl.toml, and chatctl init again", "rm part/chatctl.toml", "chatctl init part"),
+    # Files without room, of others, or in use. What was put right is typed again.
+    _tried("SERVED=1 chatctl export --all --format csv -o out", "make room on its disk", "SERVED=1 chatctl export --all --format csv -o out", under=faults.no_room),
+    _tried("SERVED=1 chatctl sync pull -o new", "make room on its disk, then the same command, which goes on from there", "SERVED=1 chatctl sync pull -o new", under=faults.no_room),
+    _tried("SERVED=1 chatctl events replay --since 0 --to-file new", "make room on its disk, then the same with --since {}, and with another FILE", "SERVED=1 chatctl events replay --since 1 --to-file other", under=faults.room_for_a_line),
+    _tried("rooms create x", "make room on the database's disk; the server goes on by itself", "rooms create x", under=faults.no_room_for_a_change),
+    _tried("db info --db sqlite:./copied/chat.db", "make room or copy {dir}/copied/chat.db and {dir}/copied/chat.db-wal to another directory", "mkdir other", "cp {dir}/copied/chat.db {dir}/copied/chat.db-wal other", "db info --db sqlite:./other/chat.db", under=faults.log_that_cannot_be_read),
+    _tried("db restore good.db --yes", "end what reads it, then repeat this", "db restore good.db --yes", under=faults.reader),
+    _tried("db migrate --db sqlite:./new.db", "another directory, or run this as the owner of that one", "db migrate --db sqlite:./new.db", under=faults.of_somebody_else),
+    _tried("rooms ls", "sudo -u '#0' chatctl …, or --server URL with --api-key-file FILE", "chatctl rooms ls", "rooms ls --server {url} --api-key-file key", under=faults.of_somebody_else),
+    _tried(f"ADMIN_API_KEY_FILE=key {CHECK}", "run this as the owner of {dir}/key", f"ADMIN_API_KEY_FILE=key {CHECK}", under=faults.of_somebody_else),
+    _tried("db migrate --db sqlite:./new.db", "run this as the user who owns the database", "db migrate --db sqlite:./new.db", under=faults.lock_of_somebody_else),
+    _tried("db restore good.db --yes", "stop that server first: kill {pid}", "kill {pid}", GONE, "db restore good.db --yes", under=faults.served),
+    _tried("rooms ls", f"{BACK}, then kill {{pid}} and start the server again", *BACK.split(", "), "kill {pid}", GONE, SERVE, "rooms ls", under=faults.moved, shows="acknowledged"),
+    _tried("{at} chatctl status", f"its log; {BACK}, then kill {{pid}} and start the server again", *BACK.split(", "), "kill {pid}", GONE, SERVE, "rooms ls", under=faults.moved, shows="acknowledged"),
+    _tried("{at} chatctl status", "its log, and chatctl db check beside the database", "db check", ends=(10,), under=faults.served_and_damaged),
     # Settings and secrets.
     _tried("config check", "look for a quote that is not closed, or text behind the closing one", "echo 'LOG_LEVEL=\"info\"' > .env", "config check", under=faults.open_quote),
     _tried("config check --config app.yaml", "pip install 'chatctl[yaml]', or write chatctl.toml: see config.example.toml", "echo 'BIND_ADDRESS = \"127.0.0.1:6688\"' > chatctl.toml", "rm app.yaml", "config check", under=faults.no_yaml),
@@ -272,6 +294,8 @@ TRIED = [
 ]  # fmt: skip
 # What functions and names of other modules put together: a pattern of it.
 SPOKEN = {
+    "', then '.join((each for each in (failure.hint, rest) if each))": ".+, then .+",
+    "moved.hint(holder.pid, Path(database))": ".+, then kill .+",
     "', '.join(possible)": "data_sync",
     "_serve(self._options)": "chatctl serve.*, and then the same again",
     "self.example": "as in: chatctl .+",
@@ -297,23 +321,9 @@ ELSEWHERE = {
     "self._rest()": "it has to be stopped on its way: test_callbacks_recover.py",
     "'chatctl callbacks show DELIVERY, which has the whole answer'": "a receiver has to answer",
     "'--timeout 2m'": _REMOTE,
-    "', then '.join((each for each in (failure.hint, rest) if each))": "test_replay.py",
-    "'its log, and chatctl db check beside the database'": _HELD,
-    "f\"its log; {moved.hint(found['pid'], Path(found['database']))}\"": _HELD,
     "'the same command with a longer --timeout'": "the time has to be over: test_sync_on_file.py",
     "_LONGER": "callbacks have to wait for longer than --timeout",
-    "f'{error.hint}, then {rest}'": _FULL,
     "f'--server with the address it points to: {location}'": _REMOTE,
     "'the same command again: what is done already stays as it is'": _REMOTE,
     "'the same again'": _REMOTE,
-    "f\"sudo -u '#{owner}' chatctl …, or --server URL with --api-key-file FILE\"": _OTHERS,
-    "f'run this as the owner of {path}'": _OTHERS,
-    "'run this as the user who owns the database'": _OTHERS,
-    "'another directory, or run this as the owner of that one'": "test_other_users.py",
-    "'make room on its disk'": _FULL,
-    "f'make room or copy {path} and {log} to another directory'": "nothing can be written beside a log",
-    "MAKE_ROOM": _FULL,
-    "moved.hint(holder.pid, Path(database))": _HELD,
-    "f'stop that server first: kill {holder.pid}'": _HELD,
-    "'end what reads it, then repeat this'": "another program has to read the file",
 }

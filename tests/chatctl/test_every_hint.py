@@ -164,10 +164,11 @@ def _stopped(here: Here, words: list[str], environ: dict[str, str]) -> Finished:
 
 @pytest.mark.parametrize("case", TRIED, ids=lambda case: case.typed[:60])
 def test_what_a_hint_says_works(place: Place, case: Tried) -> None:
-    known = {"dir": str(place.here.directory), "port": str(place.server.port)}
-    known["version"] = chatctl.__version__
+    server = place.server
+    known = {"url": server.url, "port": str(server.port), "version": chatctl.__version__}
     with closing(case.under(place)) as fault:
         known |= next(fault)
+        known["dir"] = str(place.here.directory)
         done = _typed(place, _filled(case.typed, known))
         hint = done.stderr.partition("  try: ")[2].rstrip("\n")
         assert done.exit != 0
@@ -181,6 +182,7 @@ def test_what_a_hint_says_works(place: Place, case: Tried) -> None:
             line = _filled(each, known)
             followed = _typed(place, line)
             assert followed.exit in case.ends, (line, followed)
+        assert case.shows in f"{followed.stdout}{followed.stderr}", followed
     named = re.findall(r"(?<!the )chatctl \w[\w-]*|(?<!no )--\w[\w-]*", hint)
     assert not named or any(each in line for each in named for line in case.follow)
 
