@@ -22,6 +22,7 @@ from chatctl_server.live.http_protocol import HttpProtocol
 from chatctl_server.live.websocket_protocol import WebSocketProtocol
 from chatctl_server.process import sockets
 from chatctl_server.storage import log, store
+from chatctl_server.workers.callbacks import sync_planner
 
 LONG = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000)"
@@ -69,6 +70,18 @@ def short_queries() -> None:
     """They are given up after two seconds instead of ten."""
     slow_queries()
     store.LIST_SECONDS = 2.0
+
+
+def late_plans() -> None:
+    """No sync is planned before there is the file ``planned``."""
+    step = sync_planner.SyncPlanner.step
+
+    async def wait(planner: Any, *given: Any) -> Any:
+        while not Path("planned").exists():
+            await asyncio.sleep(0.05)
+        return await step(planner, *given)
+
+    sync_planner.SyncPlanner.step = wait  # type: ignore[method-assign]
 
 
 def shifted_clock() -> None:

@@ -72,7 +72,7 @@ def push(
     body: Json = {"kinds": kinds, "full": full, **window}
     with (
         connection.open(options, delivers=True) as server,
-        signals.told(options, lambda: _unfinished(server)),
+        signals.told(options, lambda: so_far(server)),
     ):
         if room is not None:
             body["room_id"] = rooms.find_id(server, room)
@@ -132,7 +132,7 @@ def _sync(
     return SyncOutcome(**done)
 
 
-def _unfinished(server: Client) -> tuple[str, str]:
+def so_far(server: Client) -> tuple[str, str]:
     if server.is_served:
         return "the server goes on with it", "chatctl sync status"
     return "what has not arrived is left", "the same command, which goes on with it"

@@ -30,6 +30,7 @@ _RETRY_SECONDS = 0.05
 _ENDPOINTS = "/management/callbacks"  # what is changed there says itself what waits
 CALLBACKS_WAIT = "callbacks wait for the next start of the server, or: chatctl sync"
 _UNKNOWN = "whether it did what was asked is not known"
+_LOOK = "look whether it is done, before the same command again"  # which would do it twice
 
 
 class LostContact(Exception):
@@ -83,12 +84,12 @@ class Link:
         self, method: str, path: str, params: Params, body: Json, deadline: float
     ) -> httpx.Response:
         """The whole answer. Raises LostContact, or Failure ``timed_out`` at the deadline."""
-        with _told(self.name, changes=method != "GET"):
+        with _told(self.name, method):
             request = self.http.build_request(
                 method,
                 path,
                 params=dict(params),
-                timeout=_remaining(deadline, self.name),
+                timeout=_remaining(deadline, self.name, "GET"),  # not sent yet
                 **_json(body),
             )
             response = self.http.send(request, stream=True)
@@ -96,7 +97,7 @@ class Link:
                 content = bytearray()
                 for chunk in response.iter_bytes():
                     content += chunk
-                    _remaining(deadline, self.name)
+                    _remaining(deadline, self.name, method)
             finally:
                 response.close()
         return httpx.Response(
@@ -110,7 +111,7 @@ class Link:
         """Lines of an endless answer; the blank ones keep it alive."""
         timeout = httpx.Timeout(10.0, read=STREAM_SILENCE_SECONDS)
         with (
-            _told(self.name, silence=True),
+            _told(self.name, "GET", silence=True),
             self.http.stream("GET", path, params=dict(params), timeout=timeout) as response,
         ):
             if response.status_code != 200:
@@ -238,7 +239,7 @@ class Client:
             try:
                 return self._link.send(method, path, params, body, self._deadline)
             except LostContact as lost:
-                unreachable = _unreachable(lost)
+                unreachable = _unreachable(lost, method)
                 again = method == "GET" or not lost.sent
             if self._relink is None or not again:
                 raise unreachable
@@ -287,26 +288,23 @@ def refusal(name: str, response: httpx.Response, content: bytes) -> Failure:
 
 
 def _not_chatctl(name: str, response: httpx.Response) -> Failure:
-    location = response.headers.get("location")
-    return Failure(
-        "not_chatctl",
-        f"{name} answered {response.status_code}, but not as a chatctl server does",
-        f"--server with the address it points to: {location}" if location else None,
-    )
+    location = response.headers.get("location", "")
+    where = f" and points to {location}" if location else ""
+    said = f"{name} answered {response.status_code}{where}, but not as a chatctl server does"
+    server, path, _ = location.partition("/management/")
+    return Failure("not_chatctl", said, f"--server {server}" if server and path else None)
 
 
-def _unreachable(lost: LostContact) -> Failure:
+def _unreachable(lost: LostContact, method: str) -> Failure:
     if not lost.sent:
         return Failure("unreachable", lost.reason)
-    return Failure(
-        "unreachable",
-        f"{lost.reason}; {_UNKNOWN}",
-        "the same command again: what is done already stays as it is",
-    )
+    again = "the same command again: what is done already stays as it is"
+    hint = _LOOK if method == "POST" else again
+    return Failure("unreachable", f"{lost.reason}; {_UNKNOWN}", hint)
 
 
 @contextmanager
-def _told(name: str, *, silence: bool = False, changes: bool = False) -> Iterator[None]:
+def _told(name: str, method: str, *, silence: bool = False) -> Iterator[None]:
     """httpx's errors in our words; ``silence`` is a lost contact where a stream went quiet."""
     try:
         yield
@@ -315,7 +313,7 @@ def _told(name: str, *, silence: bool = False, changes: bool = False) -> Iterato
     except httpx.TimeoutException:
         if silence:
             raise LostContact(f"{name} went silent", sent=True) from None
-        raise _timed_out(name, changes=changes) from None
+        raise _timed_out(name, method) from None
     except httpx.ConnectError as error:
         if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER_FAILURE" in str(error):
             plain = name.replace("https://", "http://", 1)
@@ -330,16 +328,17 @@ def _told(name: str, *, silence: bool = False, changes: bool = False) -> Iterato
         raise LostContact(f"{name} went away before it answered", sent=True) from None
 
 
-def _remaining(deadline: float, name: str) -> float:
+def _remaining(deadline: float, name: str, method: str) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise _timed_out(name)
+        raise _timed_out(name, method)
     return left
 
 
-def _timed_out(name: str, *, changes: bool = False) -> Failure:
-    unknown = f"; {_UNKNOWN}" if changes else ""
-    return Failure("timed_out", f"{name} did not answer in time{unknown}", "--timeout 2m")
+def _timed_out(name: str, method: str) -> Failure:
+    unknown = "" if method == "GET" else f"; {_UNKNOWN}"
+    hint = _LOOK if method == "POST" else "--timeout 2m"
+    return Failure("timed_out", f"{name} did not answer in time{unknown}", hint)
 
 
 def _parsed(name: str, response: httpx.Response) -> Json:

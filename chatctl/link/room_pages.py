@@ -153,7 +153,7 @@ def _second(server: Client, room_id: str, second: int) -> _Page:
             records += page.records
         else:
             return _Page(records, first.total, first.size)
-    raise Failure("busy", f"sessions keep ending in the room {room_id}", "the same again", 503)
+    raise Failure("busy", f"sessions keep ending in the room {room_id}", status=503)
 
 
 def _page(server: Client, room_id: str, query: Window) -> _Page:

@@ -1,6 +1,6 @@
 """What is typed, the hint that it prints, and what is typed when one does what the hint says.
 
-``{}`` in a hint is anything, ``{dir}`` the directory, ``{id}`` the one that the error named, and
+``{}`` in a hint is anything, ``{dir}`` the directory, ``{id}`` the one that was named, and
 other names are what the fault knows. ``shows``: what is said in the end. Where nothing stands behind the hint, it is typed itself, up
 to its first comma, and then, unless it is a command of ours, the first line again.
 """
@@ -77,7 +77,7 @@ TRIED = [
     _tried("SERVED=1 VERSION=99.1.0 chatctl rooms ls", "the chatctl of the server: pip install chatctl=={version}", "SERVED=1 VERSION={version} chatctl rooms ls"),
     # Of a receiver, whose port a server has: it would listen until it is stopped.
     _tried("callbacks listen --fail 700", "--fail 500,500,200", "callbacks listen --port {port} --fail 500,500,200", ends=(5,)),
-    _tried("callbacks listen --port {port}", "chatctl callbacks listen --port 0, which takes a free one", "STOPPED=1 chatctl callbacks listen --port 0", ends=(143,)),
+    _tried("callbacks listen --port {port}", "chatctl callbacks listen --port 0, which takes a free one", "STOPPED=1 chatctl callbacks listen --port 0", ends=(0, 143)),
     _tried("callbacks listen --delay 2h", "--delay 2s", "callbacks listen --port {port} --delay 2s", ends=(5,)),
     # Callbacks that nobody takes.
     _tried(f"{NOBODY} CALLBACK_MAX_RETRIES=0 chatctl sync push --kind data", "chatctl callbacks deliveries --status failed", f"{NOBODY} chatctl callbacks deliveries --status failed"),
@@ -91,7 +91,7 @@ TRIED = [
     _tried("rooms delete gone", "chatctl rooms rm", "chatctl rooms rm gone --yes"),
     _tried("users delete 2", "chatctl users erase", "chatctl users erase 2 --yes"),
     _tried("users add Dora dora@example.org", "chatctl users create", "chatctl users create Dora dora@example.org"),
-    _tried("serv", "chatctl serve", "chatctl serve --help"),
+    _tried("serv", "chatctl serve", SERVE),
     _tried("rooms ls --statu open", "chatctl rooms ls … --status", "rooms ls --status open"),
     _tried("rooms show", "as in: chatctl rooms show lobby", "rooms show lobby"),
     _tried("rooms create", "as in: chatctl rooms create lobby --admin alice --json", "rooms create lobby --admin alice --json"),
@@ -192,7 +192,7 @@ TRIED = [
     _tried("callbacks rm nothing", "chatctl callbacks ls"),
     _tried("callbacks retry abc", "chatctl callbacks deliveries, which shows the ids"),
     _tried("callbacks add http://127.0.0.1:9/x --events *", "remove one that is not needed any more", f"callbacks rm {HOOK}", f"{ADD} *", under=faults.as_many_endpoints_as_may_be),
-    _tried("watch lobby", "chatctl serve, and then the same again", "chatctl serve --help"),
+    _tried("watch lobby", "chatctl serve, and then the same again", SERVE),
     # Servers and files.
     _tried("rooms ls --server a:1", "--server http://a:1", "rooms ls --server http://a:1", ends=(6,)),
     _tried("rooms ls --server http://u:p@a", "--api-key-file FILE", "rooms ls --api-key-file list"),
@@ -233,6 +233,24 @@ TRIED = [
     _tried("rooms ls --db sqlite:./early.db", "use a new file", "db migrate --db sqlite:./new.db", "rooms ls --db sqlite:./new.db"),
     _tried("db restore changed.db --yes", "choose another backup, or remove the manifest when the change was intended", "rm changed.db.json", "db restore changed.db --yes"),
     _tried("init part", "rm {dir}/part/chatctl.toml, and chatctl init again", "rm part/chatctl.toml", "chatctl init part"),
+    # Of servers that answer badly, or late.
+    _tried("rooms create x --server {other}", "the same with CHATCTL_DEBUG=1 in the environment, and report what it prints", "CHATCTL_DEBUG=1 chatctl rooms create x --server {other}", ends=(1,), under=faults.of_another_kind, shows="Traceback"),
+    _tried("rooms ls --server {other}", "--server {url}", "rooms ls --server {url} --api-key-file key", under=faults.redirecting),
+    _tried("rooms ls --server {other} --timeout 0.2", "--timeout 2m", "rooms ls --server {other} --timeout 2m", under=faults.late),
+    _tried("{at} chatctl ban lobby anna", "the same command again: what is done already stays as it is", "SERVED=1 chatctl ban lobby anna --json", under=faults.losing_answers, shows='"changed":false'),
+    _tried("{at} chatctl rooms create lost", "look whether it is done, before the same command again", "SERVED=1 chatctl rooms show lost", under=faults.losing_answers, shows="lost"),
+    _tried("callbacks recover --since 2026-01-01 --server {other}", "chatctl callbacks recover --since 2026-01-01T00:00:00Z --only failed --rate {} --after here", "callbacks recover --since 2026-01-01T00:00:00Z --after here --server {other}", under=faults.busy_behind_a_page),
+    _tried("DATA_CALLBACK_URL={hook} chatctl sync push --kind data --timeout 0.5", "the same command with a longer --timeout", "DATA_CALLBACK_URL={hook} chatctl sync push --kind data --timeout 20", under=faults.no_time),
+    _tried("{at} chatctl sync push --kind data --wait --timeout 0.5", "chatctl sync status, or a longer --timeout", "{at} chatctl sync status", "{at} chatctl sync push --kind data --wait --timeout 20", under=faults.late_plans),
+    _tried("SERVED=1 chatctl callbacks test http://127.0.0.1:9/data", "chatctl callbacks show DELIVERY, which has the whole answer", "SERVED=1 chatctl callbacks show {id}", shows="refused"),
+    # Of what is stopped on its way.
+    _tried("callbacks test --all --server {other}", "chatctl callbacks deliveries, which has the answers", "callbacks deliveries --server {other}", under=faults.stopped_in_samples),
+    _tried("{at} chatctl sync pull -o -", "-o FILE, with which the same command goes on from there", "SERVED=1 chatctl sync pull -o new", under=faults.stopped_in_sessions),
+    _tried("{at} chatctl sync pull -o new", "the same command, which goes on from there", "SERVED=1 chatctl sync pull -o new", under=faults.stopped_in_sessions),
+    _tried("{at} chatctl sync push --wait", "chatctl sync status", "SERVED=1 chatctl sync status", under=faults.stopped_in_waiting),
+    _tried("DATA_CALLBACK_URL={hook} chatctl sync push --kind data", "the same command, which goes on with it", "DATA_CALLBACK_URL={hook} chatctl sync push --kind data", under=faults.stopped_in_planning),
+    _tried("SERVED=1 chatctl callbacks forward --to {hook} --since 0", "the same with --since 1", "SERVED=1 chatctl callbacks forward --to {hook} --since 1 --count 1", under=faults.stopped_at_the_second),
+    _tried("SERVED=1 chatctl callbacks forward --to {hook} --since 0 --cursor place", "the same command, which goes on behind them", "SERVED=1 chatctl callbacks forward --to {hook} --since 0 --cursor place --count 1", under=faults.stopped_at_the_second),
     # Files without room, of others, or in use. What was put right is typed again.
     _tried("SERVED=1 chatctl export --all --format csv -o out", "make room on its disk", "SERVED=1 chatctl export --all --format csv -o out", under=faults.no_room),
     _tried("SERVED=1 chatctl sync pull -o new", "make room on its disk, then the same command, which goes on from there", "SERVED=1 chatctl sync pull -o new", under=faults.no_room),
@@ -294,6 +312,7 @@ TRIED = [
 ]  # fmt: skip
 # What functions and names of other modules put together: a pattern of it.
 SPOKEN = {
+    "self._rest()": "chatctl callbacks recover .+",
     "', then '.join((each for each in (failure.hint, rest) if each))": ".+, then .+",
     "moved.hint(holder.pid, Path(database))": ".+, then kill .+",
     "', '.join(possible)": "data_sync",
@@ -308,22 +327,4 @@ SPOKEN = {
     "signatures.FIX": "openssl rand -base64 32 writes a good one",
     "files.CHECK": "chatctl db check, and then .+",
     "shlex.quote(name.strip())": "'lob by'",
-}
-# Hints whose error no line above can have, and why; where a test prints it, the test.
-_REMOTE = "a server has to answer badly, or late: test_reaching.py, test_streams.py"
-_HELD = "a server or another command has to hold the file: test_reaching.py, test_lock.py"
-_FULL = "on a full disk: test_full_disk.py"
-_OTHERS = "another user has to own the file"
-ELSEWHERE = {
-    "'the same with CHATCTL_DEBUG=1 in the environment, and report what it prints'": (
-        "a defect: test_commands.py"
-    ),
-    "self._rest()": "it has to be stopped on its way: test_callbacks_recover.py",
-    "'chatctl callbacks show DELIVERY, which has the whole answer'": "a receiver has to answer",
-    "'--timeout 2m'": _REMOTE,
-    "'the same command with a longer --timeout'": "the time has to be over: test_sync_on_file.py",
-    "_LONGER": "callbacks have to wait for longer than --timeout",
-    "f'--server with the address it points to: {location}'": _REMOTE,
-    "'the same command again: what is done already stays as it is'": _REMOTE,
-    "'the same again'": _REMOTE,
 }

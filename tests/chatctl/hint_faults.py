@@ -5,13 +5,19 @@ behind it the fault is over, except where following the hint is what ends it. Wh
 second ``yield`` is done at the end of the test.
 """
 
+import asyncio
+import contextlib
 import os
+import select
 import shutil
+import signal
+import socket
 import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import HTTPServer
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -20,11 +26,15 @@ import apsw
 import limits
 import pytest
 from offline import Offline
+from prepared_server import Answer, Asked, Prepared, problem, serving
+from receivers import answer, hang, receiver
 from same_process import Here
 from world import KEY, Server, running
 
 from chatctl_server.actions import endpoints
 from chatctl_server.process import lock, servers
+from chatctl_server.storage.maintenance import restoration
+from chatctl_server.workers.callbacks import delivery_planner
 
 NOBODY = 65_534
 
@@ -137,7 +147,8 @@ def log_that_cannot_be_read(place: Place) -> Iterator[dict[str, str]]:
 
 def reader(place: Place) -> Iterator[dict[str, str]]:
     """The database is read. Another SQLite in this process would not see its locks."""
-    with closing(apsw.Connection(str(place.database))) as db:
+    is_soon = mock.patch.object(restoration, "PATIENCE_SECONDS", 0.2)
+    with is_soon, closing(apsw.Connection(str(place.database))) as db:
         db.execute("BEGIN")
         db.execute("SELECT count(*) FROM event").fetchall()
         yield {}
@@ -201,9 +212,183 @@ def served_and_damaged(place: Place) -> Iterator[dict[str, str]]:
         yield {}
 
 
+def of_another_kind(place: Place) -> Iterator[dict[str, str]]:
+    """A server that makes rooms and does not say which."""
+    with _prepared() as server:
+        server.answers["POST /management/rooms"] = Answer({})
+        yield {"other": server.url}
+        yield {}
+
+
+def redirecting(place: Place) -> Iterator[dict[str, str]]:
+    """Such as a proxy that wants TLS: everything there is at the same path of the other."""
+    to = {"Location": f"{place.server.url}/management/rooms?limit=100"}
+    with _prepared() as server:
+        server.answers["GET /management/rooms"] = Answer(b"", 302, to)
+        yield {"other": server.url}
+
+
+def late(place: Place) -> Iterator[dict[str, str]]:
+    with receiver(hang(), answer(body=b"[]")) as server:
+        yield {"other": server.origin}
+        yield {}
+
+
+def losing_answers(place: Place) -> Iterator[dict[str, str]]:
+    """What goes through the address is done, and the answer to a change is lost."""
+    yield from _relayed(place, b"P")
+
+
+def busy_behind_a_page(place: Place) -> Iterator[dict[str, str]]:
+    """A server has too much to do when it is asked for the second part."""
+    page = {"count": 1, "due_now": 0, "first": None, "last": None}
+    path = "/management/callbacks/recover"
+
+    def answered(asked: Asked) -> Answer:
+        assert isinstance(asked.body, dict)
+        is_second = asked.body.get("after") == "here"
+        if is_second and is_busy:
+            return problem(503, "busy", "too much")
+        return Answer({**page, "next": None if is_second else "here"})
+
+    with _prepared() as server:
+        server.answers[f"POST {path}"] = answered
+        is_busy = True
+        yield {"other": server.url}
+        is_busy = False
+        yield {}
+
+
+def no_time(place: Place) -> Iterator[dict[str, str]]:
+    """All that a planner does in this process lasts too long."""
+
+    async def step(*_: object, **__: object) -> bool:
+        await asyncio.sleep(30)
+        return False
+
+    with receiver() as hook:
+        with mock.patch.object(delivery_planner.Planner, "step", step):
+            yield {"hook": hook.url}
+        yield {}
+
+
+def late_plans(place: Place) -> Iterator[dict[str, str]]:
+    """A server that plans no sync before it is allowed to."""
+    with (
+        receiver() as hook,
+        running(place.here.directory, program="late_plans", DATA_CALLBACK_URL=hook.url) as server,
+    ):
+        yield _known(server)
+        (place.here.directory / "planned").touch()
+        yield {}
+
+
+class _Unheard(HTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Whoever was stopped does not take the answer."""
+
+
+@contextmanager
+def _prepared() -> Iterator[Prepared]:
+    yield from serving(lambda handler: _Unheard(("127.0.0.1", 0), handler))
+
+
+def stopped_in_samples(place: Place) -> Iterator[dict[str, str]]:
+    """Ctrl-C when the first of two is answered."""
+    path = "/management/callbacks"
+    endpoint = {"endpoint_id": "a", "kind": "data", "url": "http://a", "status": "enabled"}
+    first = {"delivery_id": "1", "event": "data_sync", "status": "failed", "attempts": []}
+    with _prepared() as server:
+        server.answers = {
+            f"GET {path}": Answer([endpoint]),
+            f"POST {path}/a/test": Answer({"delivery_ids": ["1", "2"]}),
+            f"GET {path}/deliveries/1": Answer(first),
+            f"GET {path}/deliveries/2": _interrupt,
+            f"GET {path}/deliveries": Answer([]),
+        }
+        yield {"other": server.url}
+        yield {}
+
+
+def stopped_at_the_second(place: Place) -> Iterator[dict[str, str]]:
+    """Ctrl-C when a receiver was sent one event and is sent another."""
+    with _prepared() as hook:
+        hook.answers["POST /"] = lambda asked: (
+            Answer({}) if len(hook.asked) == 1 else _interrupt(asked)
+        )
+        yield {"hook": hook.url}
+        hook.answers["POST /"] = Answer({})
+        yield {}
+
+
+def stopped_in_sessions(place: Place) -> Iterator[dict[str, str]]:
+    """Ctrl-C when the messages of a room have come."""
+    yield from _relayed(place, b"GET /management/sync/session-history", _interrupt)
+
+
+def stopped_in_waiting(place: Place) -> Iterator[dict[str, str]]:
+    """Ctrl-C when a sync is requested."""
+    yield from _relayed(place, b"GET /management/status", _interrupt)
+
+
+def stopped_in_planning(place: Place) -> Iterator[dict[str, str]]:
+    """Ctrl-C before a callback is sent from the file."""
+
+    async def step(*_: object, **__: object) -> bool:
+        _interrupt()
+        await asyncio.sleep(30)
+        return False
+
+    with receiver() as hook:
+        with mock.patch.object(delivery_planner.Planner, "step", step):
+            yield {"hook": hook.url}
+        yield {}
+
+
+def _interrupt(*_: object) -> Answer:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    return Answer({})
+
+
+def _relayed(
+    place: Place, last: bytes, act: Callable[[], object] = lambda: None
+) -> Iterator[dict[str, str]]:
+    """An address that leads to the server. It acts when a request has come that begins so, and
+    does not pass its answer on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        relaying = threading.Thread(target=_relay, args=(listening, place.server.port, last, act))
+        relaying.start()
+        yield {"at": _settings(f"http://127.0.0.1:{port}")}
+        listening.shutdown(socket.SHUT_RDWR)
+        relaying.join()
+        yield {}
+
+
+def _relay(listening: socket.socket, port: int, last: bytes, act: Callable[[], object]) -> None:
+    with contextlib.suppress(OSError):  # it is shut
+        while True:
+            client = listening.accept()[0]
+            with client, socket.create_connection(("127.0.0.1", port)) as server:
+                if _is_reached(last, client, server):
+                    act()
+
+
+def _is_reached(last: bytes, client: socket.socket, server: socket.socket) -> bool:
+    is_last = False
+    while True:
+        for each in select.select([client, server], [], [])[0]:
+            said = each.recv(65_536)
+            is_last = is_last or (each is client and said.startswith(last))
+            if not said or (each is server and is_last):
+                return is_last
+            (server if each is client else client).sendall(said)
+
+
 def _known(server: Server) -> dict[str, str]:
     assert server.process is not None
-    return {
-        "at": f"CHATCTL_SERVER={server.url} ADMIN_API_KEY={KEY}",
-        "pid": str(server.process.pid),
-    }
+    return {"at": _settings(server.url), "pid": str(server.process.pid)}
+
+
+def _settings(url: str) -> str:
+    return f"CHATCTL_SERVER={url} ADMIN_API_KEY={KEY}"

@@ -73,7 +73,8 @@ def test_redirects_are_not_followed_and_proxies_not_used(here: Here, server: Pre
     server.answers[ROOMS] = Answer(b"", 302, {"Location": f"{server.url}/elsewhere"})
     done = here("rooms", "--server", server.url, http_proxy="http://127.0.0.1:1")
     assert done.exit == 6
-    assert f"try: --server with the address it points to: {server.url}/elsewhere" in done.stderr
+    said = f"answered 302 and points to {server.url}/elsewhere, but not as a chatctl server does"
+    assert done.stderr == f"chatctl: {server.url} {said}\n"
     assert [asked.path for asked in server.asked] == ["/management/rooms"]
 
 
