@@ -93,6 +93,7 @@ TRIED = [
     _tried("users add Dora dora@example.org", "chatctl users create", "chatctl users create Dora dora@example.org"),
     _tried("serv", "chatctl serve", SERVE),
     _tried("rooms ls --statu open", "chatctl rooms ls … --status", "rooms ls --status open"),
+    _tried("rooms ls --match", "--match GLOB", "rooms ls --match lob*"),
     _tried("rooms show", "as in: chatctl rooms show lobby", "rooms show lobby"),
     _tried("rooms create", "as in: chatctl rooms create lobby --admin alice --json", "rooms create lobby --admin alice --json"),
     _tried("rooms create x --admin --quiet", "--admin=--quiet, if it is the value", "rooms create x --admin=--quiet", ends=(0, 2)),
@@ -312,6 +313,12 @@ TRIED = [
 ]  # fmt: skip
 # What functions and names of other modules put together: a pattern of it.
 SPOKEN = {
+    "elsewhere": "chatctl events tail -f",
+    "without_asking": "chatctl rooms close .+ --yes",
+    "rest": "the same command, which goes on from there",
+    "f'{option} {_meant(glob, names)}'": r"--\w+ '.+' or .+",
+    "f'{word} {values[word]}'": r"--\w+ .+",
+    "f\"{command} … {', '.join(near)}\"": r"chatctl \w.+ … --\w+",
     "self._rest()": "chatctl callbacks recover .+",
     "', then '.join((each for each in (failure.hint, rest) if each))": ".+, then .+",
     "moved.hint(holder.pid, Path(database))": ".+, then kill .+",

@@ -210,8 +210,8 @@ def _hints() -> Iterator[tuple[str, str]]:
         tree = ast.parse(path.read_text())
         known = {
             target.id: node.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.JoinedStr)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
@@ -219,7 +219,8 @@ def _hints() -> Iterator[tuple[str, str]]:
             for one in _hints_of(node):
                 for each in _choices(one):
                     if not _is_passed_on(each):
-                        yield ast.unparse(each), _words(each, known)
+                        text = ast.unparse(each)
+                        yield text, SPOKEN.get(text) or _words(each, known)
 
 
 def _hints_of(node: ast.AST) -> Iterator[ast.expr]:
@@ -262,14 +263,14 @@ def _words(node: ast.expr, known: Constants) -> str:
             return re.escape(text)
         case ast.JoinedStr():
             return "".join(_words(each, known) for each in node.values)
-        case ast.FormattedValue():
-            return _words(node.value, known) if isinstance(node.value, ast.Name) else ".*"
-        case ast.Name(id=name) if name in known:
+        case ast.FormattedValue(value=ast.Name(id=name)) | ast.Name(id=name) if name in known:
             return _words(known[name], known)
+        case ast.FormattedValue():
+            return ".*"
         case ast.Call(func=ast.Attribute(value=ast.Name(id="shlex")), args=[ast.Tuple(elts=all)]):
             constant = (isinstance(each, ast.Constant) for each in all)
             return " ".join(
                 _words(each, known) if is_so else ".+"
                 for each, is_so in zip(all, constant, strict=True)
             )
-    return SPOKEN.get(ast.unparse(node), ".+" if isinstance(node, ast.Name) else "(?!)")
+    return "(?!)"
