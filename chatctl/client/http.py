@@ -1,0 +1,123 @@
+"""Questions over HTTP: asked again after a loss, and with another token after a 401."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from chatctl.client import close_codes
+from chatctl.client.errors import Lost, Refused
+from chatctl.client.events import Json
+from chatctl.client.resume import until_answered
+from chatctl.client.tokens import Token
+
+# The server says something every 15 s on a stream; two missed ones are a lost contact.
+SILENCE_SECONDS = 40.0
+ANSWER_SECONDS = 30.0
+_STREAM = httpx.Timeout(10.0, read=SILENCE_SECONDS)
+# What is worth the same question again, by its status and by its code (docs/rooms.md, error codes).
+_PASSING = (429, 502, 503, 504, 507)
+_PASSING_CODES = ("busy", "not_stored", "storage_full", "unknown", "storage_unavailable")
+NO_PROBLEM = "no_problem"
+"""The code of a refusal that was not said as chatctl says it: by what stands between, perhaps."""
+
+
+class Http:
+    """``shown``: headers beside the token's."""
+
+    def __init__(self, url: str, token: Token, shown: Mapping[str, str] | None = None) -> None:
+        self._token = token
+        self._http = httpx.AsyncClient(base_url=url, headers=shown, timeout=ANSWER_SECONDS)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def ask(
+        self, method: str, path: str, body: Json = None, *, again: bool = False, **query: Any
+    ) -> Json:
+        """The answer's JSON; None for an empty one. ``again``: it may be asked twice, as what only
+        reads may. Raises Refused, and ConnectionError for what may be done or not."""
+        may_repeat = again or method in ("GET", "HEAD")
+        asked: dict[str, Any] = {"params": query} | ({} if body is None else {"json": body})
+
+        async def once() -> Json:
+            token = await self._token.current()
+            try:
+                answer = await self._http.request(method, path, headers=bearer(token), **asked)
+            except httpx.ConnectError as error:
+                raise Lost(str(error)) from None
+            except httpx.TransportError as error:
+                if may_repeat:
+                    raise _lost(error) from None
+                raise ConnectionError(f"whether it was done is not known: {error}") from error
+            await self._check(answer, token)
+            return answer.json() if answer.content else None
+
+        return await until_answered(once)
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, shown: Mapping[str, str], **query: Any
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """An endless answer. Raises Lost, at its end as well, and Refused."""
+        token = await self._token.current()
+        headers = {**shown, **bearer(token)}
+        try:
+            async with self._http.stream(
+                "GET", path, headers=headers, params=query, timeout=_STREAM
+            ) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                await self._check(answer, token)
+                yield answer.aiter_bytes()
+        except httpx.TransportError as error:
+            raise _lost(error) from None
+        raise Lost("the stream ended")
+
+    async def _check(self, answer: httpx.Response, token: str | None) -> None:
+        if answer.is_success:
+            self._token.accepted()
+            return
+        error = refusal(answer.status_code, answer.headers, answer.content)
+        raise await renewed(error, self._token, token)
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+async def renewed(error: Lost | Refused, token: Token, shown: str | None) -> Lost | Refused:
+    """Lost where the refused token that was shown can be replaced."""
+    is_about_token = isinstance(error, Refused) and error.status in (401, close_codes.TOKEN_EXPIRED)
+    if is_about_token and shown is not None and await token.renew(shown):
+        return Lost(str(error))
+    return error
+
+
+def refusal(status: int, headers: Mapping[str, str], content: bytes) -> Lost | Refused:
+    """The problem (RFC 9457) of an answer."""
+    try:
+        problem = json.loads(content)
+        code, detail = str(problem["code"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        code, detail = NO_PROBLEM, f"the server answered {status}, but not as chatctl does"
+    if status in _PASSING or code in _PASSING_CODES:
+        return Lost(detail, _seconds(headers.get("Retry-After", "")))
+    return Refused(code, detail, status)
+
+
+def frame_refusal(code: str, message: str, retry_after: float | None) -> Lost | Refused:
+    """The same of a frame."""
+    if code in _PASSING_CODES:
+        return Lost(message, retry_after or 0.0)
+    return Refused(code, message)
+
+
+def _seconds(retry_after: str) -> float:
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
+
+
+def _lost(error: httpx.TransportError) -> Lost:
+    return Lost(str(error) or type(error).__name__)
