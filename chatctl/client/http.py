@@ -16,7 +16,7 @@ from chatctl.client.tokens import Token
 # The server says something every 15 s on a stream; two missed ones are a lost contact.
 SILENCE_SECONDS = 40.0
 ANSWER_SECONDS = 30.0
-_STREAM = httpx.Timeout(10.0, read=SILENCE_SECONDS)
+STREAM_TIMEOUT = httpx.Timeout(10.0, read=SILENCE_SECONDS)
 # What is worth the same question again, by its status and by its code (docs/rooms.md, error codes).
 _PASSING = (429, 502, 503, 504, 507)
 _PASSING_CODES = ("busy", "not_stored", "storage_full", "unknown", "storage_unavailable")
@@ -66,7 +66,7 @@ class Http:
         headers = {**shown, **bearer(token)}
         try:
             async with self._http.stream(
-                "GET", path, headers=headers, params=query, timeout=_STREAM
+                "GET", path, headers=headers, params=query, timeout=STREAM_TIMEOUT
             ) as answer:
                 if not answer.is_success:
                     await answer.aread()

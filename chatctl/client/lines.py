@@ -1,10 +1,10 @@
 """Endless answers over HTTP: their lines, and the server-sent events in them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
 
-async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[bytes], None]:
     """Those that came together. ``\\n`` alone ends one: a text may hold other characters that some
     libraries take for an end."""
     pending = b""

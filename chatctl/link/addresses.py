@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from functools import partial
 from ipaddress import ip_address
 
 import httpx
@@ -13,11 +14,15 @@ from chatctl.shell import failures
 def over_tcp(url: httpx.URL, key: str | None) -> Link:
     # The system's certificates; without TLS the context is not worth its start-up time.
     verify = ssl.create_default_context() if url.scheme == "https" else False
-    return Link(str(url), httpx.HTTPTransport(verify=verify), base_url=str(url), api_key=key)
+    streaming = partial(httpx.AsyncHTTPTransport, verify=verify)
+    transport = httpx.HTTPTransport(verify=verify)
+    return Link(str(url), transport, streaming, base_url=str(url), api_key=key)
 
 
 def over_socket(path: str, pid: int) -> Link:
-    return Link(f"the server (pid {pid})", httpx.HTTPTransport(uds=path, verify=False))
+    streaming = partial(httpx.AsyncHTTPTransport, uds=path, verify=False)
+    transport = httpx.HTTPTransport(uds=path, verify=False)
+    return Link(f"the server (pid {pid})", transport, streaming)
 
 
 def server_url(address: str) -> httpx.URL:

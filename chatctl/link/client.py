@@ -4,8 +4,8 @@ import json
 import math
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -23,8 +23,6 @@ Json = Any
 
 Params = Mapping[str, str | int]
 
-# The server says something every 15 s on a stream; two missed heartbeats are a lost contact.
-STREAM_SILENCE_SECONDS = 40.0
 _MOST_ERROR_BYTES = 65_536
 _RETRY_SECONDS = 0.05
 _ENDPOINTS = "/management/callbacks"  # what is changed there says itself what waits
@@ -45,12 +43,14 @@ class LostContact(Exception):
 class Link:
     """One way to one server. ``name`` is how messages call it; ``is_served``: it is a server, and
     not the application in this process. ``is_heard``: what is changed through it has callbacks,
-    which wait; None: when an endpoint is enabled."""
+    which wait; None: when an endpoint is enabled. ``streaming``: the same way for endless answers,
+    which a file has not."""
 
     def __init__(
         self,
         name: str,
         transport: httpx.BaseTransport,
+        streaming: Callable[[], httpx.AsyncBaseTransport] | None = None,
         *,
         base_url: str = "http://localhost",
         api_key: str | None = None,
@@ -60,6 +60,7 @@ class Link:
         self.name = name
         self.is_served = is_served
         self.is_heard = is_heard
+        self._streaming = streaming
         headers = {versions.HEADER.encode(): chatctl.__version__.encode()}
         if api_key is not None:
             headers[b"x-api-key"] = api_key.encode()
@@ -107,19 +108,27 @@ class Link:
             request=request,
         )
 
-    def follow(self, path: str, params: Params) -> Iterator[bytes]:
-        """Lines of an endless answer; the blank ones keep it alive."""
-        timeout = httpx.Timeout(10.0, read=STREAM_SILENCE_SECONDS)
-        with (
-            _told(self.name, "GET", silence=True),
-            self.http.stream("GET", path, params=dict(params), timeout=timeout) as response,
-        ):
-            if response.status_code != 200:
-                raise refusal(self.name, response, _some(response))
-            pending = b""
-            for chunk in response.iter_bytes():
-                *lines, pending = (pending + chunk).split(b"\n")
-                yield from lines
+    async def follow(self, path: str, params: Params) -> AsyncGenerator[list[bytes], None]:
+        """Lines of an endless answer, as they come together; the blank ones keep it alive."""
+        from chatctl.client.http import STREAM_TIMEOUT
+        from chatctl.client.lines import lines
+
+        assert self._streaming is not None, "a server has it, and no one else is followed"
+        with _told(self.name, "GET", silence=True):
+            async with (
+                httpx.AsyncClient(
+                    transport=self._streaming(),
+                    base_url=self.http.base_url,
+                    headers=self.http.headers,
+                    trust_env=False,
+                ) as http,
+                http.stream("GET", path, params=dict(params), timeout=STREAM_TIMEOUT) as response,
+                aclosing(lines(response.aiter_bytes())) as together,
+            ):
+                if response.status_code != 200:
+                    raise refusal(self.name, response, await _some(response))
+                async for each in together:
+                    yield each
         raise LostContact(f"{self.name} ended the stream", sent=True)
 
 
@@ -203,16 +212,17 @@ class Client:
             except httpx.InvalidURL:
                 raise _not_chatctl(self.name, response) from None
 
-    def follow(self, path: str, params: Params) -> Iterator[Json | None]:
-        """Objects of a stream, None for a heartbeat. Raises LostContact when it ends: none
-        ends by itself."""
-        for line in self._link.follow(path, params):
-            # What is asked beside an endless answer has its own time each.
-            self._deadline = time.monotonic() + self._options.timeout_seconds
-            try:
-                yield loads(line) if line.strip() else None
-            except ValueError:
-                raise Failure("not_chatctl", f"{self.name} sent a line that is no JSON") from None
+    def follow(self, path: str, params: Params) -> AsyncGenerator[list[bytes], None]:
+        """Lines of a stream. Raises LostContact when it ends: none ends by itself."""
+        return self._link.follow(path, params)
+
+    def followed(self, line: bytes) -> Json | None:
+        """The object in it; None for a heartbeat."""
+        self.renew()  # what is asked beside an endless answer has its own time each
+        try:
+            return loads(line) if line.strip() else None
+        except ValueError:
+            raise Failure("not_chatctl", f"{self.name} sent a line that is no JSON") from None
 
     def reconnect(self) -> None:
         """Looks for the server again, as after a restart."""
@@ -320,12 +330,20 @@ def _told(name: str, method: str, *, silence: bool = False) -> Iterator[None]:
             raise Failure(
                 "unreachable", f"{name} does not speak TLS there", f"--server {plain}"
             ) from None
-        reason = str(error).partition("] ")[2] or str(error)  # without its number
+        said = str(_root(error))
+        reason = said.partition("] ")[2] or said  # without its number
         raise LostContact(f"{name} cannot be reached: {reason}", sent=False) from None
     except httpx.UnsupportedProtocol as error:
         raise failures.usage(f"{name}: {error}") from None
     except httpx.TransportError:
         raise LostContact(f"{name} went away before it answered", sent=True) from None
+
+
+def _root(error: BaseException) -> BaseException:
+    """What the libraries between us and the system were told."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _remaining(deadline: float, name: str, method: str) -> float:
@@ -358,9 +376,9 @@ def _json(body: Json) -> dict[str, Any]:
     return {"content": content, "headers": {"content-type": "application/json"}}
 
 
-def _some(response: httpx.Response) -> bytes:
+async def _some(response: httpx.Response) -> bytes:
     content = b""
-    for chunk in response.iter_bytes():
+    async for chunk in response.aiter_bytes():
         content += chunk
         if len(content) > _MOST_ERROR_BYTES:
             break

@@ -1,17 +1,24 @@
 """Following what a server does as it happens, across its restarts."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 from chatctl.link.client import Client, Json, LostContact, Params
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options
 from chatctl.show import output
 
+if TYPE_CHECKING:
+    from chatctl.client.errors import Lost
+
 _PATH = "/management/events/stream"
 _RETRY_SECONDS = 0.25
 # A server that is going down or coming up says so; it is asked again like one that is away.
 _NOT_NOW = ("busy", "storage_unavailable", "lock_held", "unreachable", "no_server", "timed_out")
+T = TypeVar("T")
+Lines = AsyncGenerator[list[bytes], None]
 
 
 def follow(options: Options, server: Client, query: Params, after: int | None) -> Iterator[Json]:
@@ -19,7 +26,7 @@ def follow(options: Options, server: Client, query: Params, after: int | None) -
     never; raises Failure ``unreachable``
     when there was no contact for the time of ``--timeout``."""
 
-    def asked() -> Iterator[Json | None]:
+    def asked() -> Lines:
         return server.follow(_PATH, query if after is None else {**query, "after": after})
 
     def news() -> str:
@@ -35,7 +42,7 @@ def live(options: Options, server: Client, path: str) -> Iterator[Json]:
     Ends and raises as ``follow``; who is not there at the beginning is not waited for."""
     newest_offset(server)
 
-    def asked() -> Iterator[Json | None]:
+    def asked() -> Lines:
         return server.follow(path, {})
 
     yield from _across_restarts(
@@ -44,28 +51,56 @@ def live(options: Options, server: Client, path: str) -> Iterator[Json]:
 
 
 def _across_restarts(
-    options: Options,
-    server: Client,
-    asked: Callable[[], Iterator[Json | None]],
-    news: Callable[[], str],
+    options: Options, server: Client, asked: Callable[[], Lines], news: Callable[[], str]
 ) -> Iterator[Json]:
     """``asked`` begins the stream anew; ``news`` is said when it has."""
-    contact = _Contact(options)
-    while True:
-        try:
+    from chatctl.client import resume
+
+    contact = _Contact(options, news)
+
+    async def connected() -> Lines:
+        with _lost():
             if contact.is_lost:
                 server.reconnect()
-            for found in asked():
-                contact.made(news())
-                if found is not None:
-                    yield found
-        except LostContact as lost:
-            reason = lost.reason
-        except Failure as failure:
-            if failure.code not in _NOT_NOW:
-                raise
-            reason = failure.message
-        contact.lost(reason)
+            async with aclosing(asked()) as found:
+                async for together in found:
+                    yield together
+
+    for together in _waited_for(resume.over_connections(connected, contact)):
+        for found in map(server.followed, together):
+            if found is not None:
+                yield found
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    """What passes by itself, as a reason to connect again."""
+    from chatctl.client.errors import Lost
+
+    try:
+        yield
+    except LostContact as lost:
+        raise Lost(lost.reason) from None
+    except Failure as failure:
+        if failure.code not in _NOT_NOW:
+            raise
+        raise Lost(failure.message) from None
+
+
+def _waited_for(found: AsyncGenerator[T, None]) -> Iterator[T]:
+    """What it yields, for who runs no event loop; nothing is read meanwhile. A signal ends the wait
+    as it would any other: with ``Runner.run``, Ctrl-C would wait for the next await."""
+    import asyncio
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        try:
+            while True:
+                step = asyncio.ensure_future(anext(found), loop=loop)
+                yield loop.run_until_complete(step)
+        finally:
+            if step.done():  # else the runner cancels it, and what it waits for
+                loop.run_until_complete(found.aclose())
 
 
 def newest_offset(server: Client) -> int:
@@ -75,25 +110,26 @@ def newest_offset(server: Client) -> int:
 class _Contact:
     """Says on stderr when the server went away and when it came back."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, news: Callable[[], str]) -> None:
         self._options = options
+        self._news = news
         self._lost_at: float | None = None
 
     @property
     def is_lost(self) -> bool:
         return self._lost_at is not None
 
-    def made(self, news: str) -> None:
+    def made(self) -> None:
         if self.is_lost:
-            output.note(self._options, f"connected again, {news}")
+            output.note(self._options, f"connected again, {self._news()}")
             self._lost_at = None
 
-    def lost(self, reason: str) -> None:
-        """Waits a moment. Raises Failure ``unreachable`` when it lasted too long."""
+    def lost(self, lost: "Lost") -> float:
+        """Raises Failure ``unreachable`` when it lasted too long."""
         now = time.monotonic()
         if self._lost_at is None:
-            output.note(self._options, f"{reason}; waiting for the server to come back")
+            output.note(self._options, f"{lost.reason}; waiting for the server to come back")
             self._lost_at = now
         elif now - self._lost_at > self._options.timeout_seconds:
-            raise Failure("unreachable", reason)
-        time.sleep(_RETRY_SECONDS)
+            raise Failure("unreachable", lost.reason)
+        return _RETRY_SECONDS

@@ -4,9 +4,11 @@ import contextlib
 import itertools
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from forks import Process
 from hooks import SECRET
@@ -16,6 +18,7 @@ from same_process import Here
 from standardwebhooks.webhooks import Webhook
 from world import KEY, Room, Server, eventually, running
 
+from chatctl.client import http
 from chatctl.commands import forward
 
 
@@ -73,6 +76,22 @@ def test_each_is_posted_with_its_headers(
     assert [line["event_id"] for line in lines[::2]] == [
         request.headers["webhook-id"] for request in hook.requests
     ]
+
+
+def test_a_receiver_that_takes_its_time_costs_no_contact(
+    here: Here, restarted: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream was silent only because nobody read it."""
+    monkeypatch.setattr(http, "STREAM_TIMEOUT", httpx.Timeout(5, read=1.5))
+    monkeypatch.setattr(forward, "_FIRST_PAUSE_SECONDS", 2)
+    room = restarted.create_room()
+    say(room, "one")
+    later = threading.Timer(2.5, say, (room, "two"))
+    with receiver(answer(500), answer()) as hook:
+        later.start()
+        words = ("--to", hook.url, "--since", "0", "--events", "message.*", "--count", "2")
+        done = here.at(restarted)("callbacks", "forward", *words)
+        assert (done.stderr, done.exit, texts(hook)) == ("", 0, ["one", "one", "two"])
 
 
 def test_it_tries_until_it_is_taken(forwarded: Here, room: Room, hook: Receiver) -> None:
