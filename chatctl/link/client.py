@@ -5,14 +5,15 @@ import math
 import time
 import types
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 import chatctl
-from chatctl.link import versions
+from chatctl.link import answers, versions
+from chatctl.link.answers import LostContact
 from chatctl.shell import failures
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options
@@ -27,17 +28,6 @@ _MOST_ERROR_BYTES = 65_536
 _RETRY_SECONDS = 0.05
 _ENDPOINTS = "/management/callbacks"  # what is changed there says itself what waits
 CALLBACKS_WAIT = "callbacks wait for the next start of the server, or: chatctl sync"
-_UNKNOWN = "whether it did what was asked is not known"
-_LOOK = "look whether it is done, before the same command again"  # which would do it twice
-
-
-class LostContact(Exception):
-    """The server went away, or was not there. ``sent`` is False when no request reached it."""
-
-    def __init__(self, reason: str, *, sent: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
 
 
 class Link:
@@ -85,12 +75,12 @@ class Link:
         self, method: str, path: str, params: Params, body: Json, deadline: float
     ) -> httpx.Response:
         """The whole answer. Raises LostContact, or Failure ``timed_out`` at the deadline."""
-        with _told(self.name, method):
+        with answers.told(self.name, method):
             request = self.http.build_request(
                 method,
                 path,
                 params=dict(params),
-                timeout=_remaining(deadline, self.name, "GET"),  # not sent yet
+                timeout=_remaining(deadline, self.name, method),
                 **_json(body),
             )
             response = self.http.send(request, stream=True)
@@ -114,7 +104,7 @@ class Link:
         from chatctl.client.lines import lines
 
         assert self._streaming is not None, "a server has it, and no one else is followed"
-        with _told(self.name, "GET", silence=True):
+        with answers.told(self.name, "GET", silence=True):
             async with (
                 httpx.AsyncClient(
                     transport=self._streaming(),
@@ -126,7 +116,7 @@ class Link:
                 aclosing(lines(response.aiter_bytes())) as together,
             ):
                 if response.status_code != 200:
-                    raise refusal(self.name, response, await _some(response))
+                    raise answers.refusal(self.name, response, await _some(response))
                 async for each in together:
                     yield each
         raise LostContact(f"{self.name} ended the stream", sent=True)
@@ -210,7 +200,7 @@ class Client:
             try:
                 query = dict(httpx.URL(following["url"]).params)
             except httpx.InvalidURL:
-                raise _not_chatctl(self.name, response) from None
+                raise answers.not_chatctl(self.name, response) from None
 
     def follow(self, path: str, params: Params) -> AsyncGenerator[list[bytes], None]:
         """Lines of a stream. Raises LostContact when it ends: none ends by itself."""
@@ -236,7 +226,7 @@ class Client:
             response = self._sent(method, path, params, body)
         versions.check(self.name, response.headers.get(versions.HEADER), self._tell_version)
         if not response.is_success:
-            raise refusal(self.name, response, response.content)
+            raise answers.refusal(self.name, response, response.content)
         return response
 
     def _tell_version(self, text: str) -> None:
@@ -249,7 +239,7 @@ class Client:
             try:
                 return self._link.send(method, path, params, body, self._deadline)
             except LostContact as lost:
-                unreachable = _unreachable(lost, method)
+                unreachable = answers.unreachable(lost, method)
                 again = method == "GET" or not lost.sent
             if self._relink is None or not again:
                 raise unreachable
@@ -282,81 +272,11 @@ def segment(text: str, name: str) -> str:
     return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
-def refusal(name: str, response: httpx.Response, content: bytes) -> Failure:
-    """The problem body (RFC 9457) of an answer as a failure."""
-    if "problem+json" not in response.headers.get("content-type", ""):
-        return _not_chatctl(name, response)
-    try:
-        problem = json.loads(content)
-        code, detail = str(problem["code"]), str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        return _not_chatctl(name, response)
-    hint = problem.get("hint")
-    if hint is None and response.status_code == 401:
-        hint = "--api-key-file FILE, or ADMIN_API_KEY in the environment"
-    return Failure(code, detail, None if hint is None else str(hint), response.status_code)
-
-
-def _not_chatctl(name: str, response: httpx.Response) -> Failure:
-    location = response.headers.get("location", "")
-    where = f" and points to {location}" if location else ""
-    said = f"{name} answered {response.status_code}{where}, but not as a chatctl server does"
-    server, path, _ = location.partition("/management/")
-    return Failure("not_chatctl", said, f"--server {server}" if server and path else None)
-
-
-def _unreachable(lost: LostContact, method: str) -> Failure:
-    if not lost.sent:
-        return Failure("unreachable", lost.reason)
-    again = "the same command again: what is done already stays as it is"
-    hint = _LOOK if method == "POST" else again
-    return Failure("unreachable", f"{lost.reason}; {_UNKNOWN}", hint)
-
-
-@contextmanager
-def _told(name: str, method: str, *, silence: bool = False) -> Iterator[None]:
-    """httpx's errors in our words; ``silence`` is a lost contact where a stream went quiet."""
-    try:
-        yield
-    except httpx.InvalidURL:
-        raise Failure("too_large", "an argument is too long for a request") from None
-    except httpx.TimeoutException:
-        if silence:
-            raise LostContact(f"{name} went silent", sent=True) from None
-        raise _timed_out(name, method) from None
-    except httpx.ConnectError as error:
-        if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER_FAILURE" in str(error):
-            plain = name.replace("https://", "http://", 1)
-            raise Failure(
-                "unreachable", f"{name} does not speak TLS there", f"--server {plain}"
-            ) from None
-        said = str(_root(error))
-        reason = said.partition("] ")[2] or said  # without its number
-        raise LostContact(f"{name} cannot be reached: {reason}", sent=False) from None
-    except httpx.UnsupportedProtocol as error:
-        raise failures.usage(f"{name}: {error}") from None
-    except httpx.TransportError:
-        raise LostContact(f"{name} went away before it answered", sent=True) from None
-
-
-def _root(error: BaseException) -> BaseException:
-    """What the libraries between us and the system were told."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
 def _remaining(deadline: float, name: str, method: str) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise _timed_out(name, method)
+        raise answers.timed_out(name, method)
     return left
-
-
-def _timed_out(name: str, method: str) -> Failure:
-    unknown = "" if method == "GET" else f"; {_UNKNOWN}"
-    hint = _LOOK if method == "POST" else "--timeout 2m"
-    return Failure("timed_out", f"{name} did not answer in time{unknown}", hint)
 
 
 def _parsed(name: str, response: httpx.Response) -> Json:
@@ -365,7 +285,7 @@ def _parsed(name: str, response: httpx.Response) -> Json:
     try:
         return loads(response.content)
     except ValueError:
-        raise _not_chatctl(name, response) from None
+        raise answers.not_chatctl(name, response) from None
 
 
 def _json(body: Json) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from chatctl.link.client import Client, Json, LostContact, Params
+from chatctl.link.answers import LostContact
+from chatctl.link.client import Client, Json, Params
 from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options
 from chatctl.show import output
