@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from urllib.parse import quote
 
 from chatctl.client import sockets
 from chatctl.client.errors import Lost, Refused
@@ -43,7 +44,7 @@ class RoomClient:
         since: int | None = None,
     ) -> None:
         self._position = since
-        self._url = f"{url.rstrip('/')}/ws/rooms/{room_id}"
+        self._url = f"{url.rstrip('/')}/ws/rooms/{quote(room_id, safe='')}"
         self._who = {"user_id": user_id, "nickname": nickname}
         self._token = Token(token)
         self._inbox = Inbox(self._connect_anew)
@@ -178,7 +179,8 @@ class RoomClient:
         is_ahead = seq is not None and seq > (self._position or 0)
         if seq is not None and not is_ahead and name != "MessageDeleted":
             return
-        if self._inbox.put(Event(name, payload, seq)) and is_ahead:
+        # The seq of an earlier message that was deleted is no place to go on from.
+        if self._inbox.put(Event(name, payload, seq if is_ahead else None)) and is_ahead:
             self._position = seq
 
     async def _send_again(self) -> None:

@@ -69,6 +69,21 @@ async def test_a_program_goes_on_where_it_stopped(room: Room) -> None:
         assert await until(anna.events(), "three") == ["two", "three"]
 
 
+async def test_an_old_message_that_is_deleted_is_no_place_to_go_on_from(room: Room) -> None:
+    boss = room.join("boss")
+    ids = [boss.say(text)["message_id"] for text in ("one", "two")]
+    async with RoomClient(room.server.url, room.id, "anna", since=0) as anna:
+        events = anna.events()
+        assert await until(events, "two") == ["one", "two"]
+        room.server.http.delete(f"{room.path}/messages/{ids[0]}")
+        deleted = await next_of(events, "MessageDeleted")
+        assert (deleted.data["seq"], deleted.id) == (1, None)
+    room.server.http.delete(f"{room.path}/messages/{ids[1]}")
+    async with RoomClient(room.server.url, room.id, "anna", since=1) as anna:
+        # In the place of what is not there any more.
+        assert (await next_of(anna.events(), "MessageDeleted")).id == 2
+
+
 async def test_who_takes_nothing_is_answered_and_reads_on_later(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
