@@ -48,6 +48,18 @@ async def test_messages_flow_through_kills_each_once_and_in_order(
         assert await hearing == TEXTS
 
 
+async def test_what_was_said_while_it_was_away_is_shown(office: Office, lunch: int) -> None:
+    async with TeamClient(office.server.url, token=office.bert.token) as bert:
+        events = bert.events()
+        await next_of(events, "connection_confirmed")
+        office.server.kill()  # its loop waits with us: it cannot come back before all is said
+        office.server.start()
+        for text in ("one", "two", LAST):
+            path = f"/api/chat/{lunch}/messages"
+            office.ask(office.anna, "POST", path, {"content": text}).raise_for_status()
+        assert await texts(events, "NewMessage") == ["one", "two", LAST]
+
+
 async def test_a_program_goes_on_where_it_stopped(office: Office, lunch: int) -> None:
     async with TeamClient(office.server.url, token=office.bert.token) as bert:
         events = bert.events()
