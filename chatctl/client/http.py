@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -35,65 +36,80 @@ class Http:
         await self._http.aclose()
 
     async def ask(
-        self, method: str, path: str, body: Json = None, *, again: bool = False, **query: Any
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        *,
+        again: bool = False,
+        query: Mapping[str, Json] = MappingProxyType({}),
     ) -> Json:
         """The answer's JSON; None for an empty one. ``again``: it may be asked twice, as what only
         reads may. Raises Refused, and ConnectionError for what may be done or not."""
         may_repeat = again or method in ("GET", "HEAD")
-        asked: dict[str, Any] = {"params": query} | ({} if body is None else {"json": body})
+        asked: dict[str, Any] = {"params": dict(query)} | ({} if body is None else {"json": body})
 
         async def once() -> Json:
-            token = await self._token.current()
-            try:
-                answer = await self._http.request(method, path, headers=bearer(token), **asked)
-            except httpx.ConnectError as error:
-                raise Lost(str(error)) from None
-            except httpx.TransportError as error:
-                if may_repeat:
+            async with showing(self._token) as token:
+                try:
+                    answer = await self._http.request(method, path, headers=bearer(token), **asked)
+                except httpx.ConnectError as error:
                     raise _lost(error) from None
-                raise ConnectionError(f"whether it was done is not known: {error}") from error
-            await self._check(answer, token)
+                except httpx.TransportError as error:
+                    if may_repeat:
+                        raise _lost(error) from None
+                    raise ConnectionError(f"whether it was done is not known: {error}") from error
+                _check(answer)
             return answer.json() if answer.content else None
 
         return await until_answered(once)
 
     @asynccontextmanager
     async def stream(
-        self, path: str, shown: Mapping[str, str], **query: Any
+        self, path: str, shown: Mapping[str, str]
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """An endless answer. Raises Lost, at its end as well, and Refused."""
-        token = await self._token.current()
-        headers = {**shown, **bearer(token)}
         try:
-            async with self._http.stream(
-                "GET", path, headers=headers, params=query, timeout=STREAM_TIMEOUT
-            ) as answer:
+            async with (
+                showing(self._token) as token,
+                self._http.stream(
+                    "GET",
+                    path,
+                    headers={**shown, **bearer(token)},
+                    timeout=STREAM_TIMEOUT,
+                ) as answer,
+            ):
                 if not answer.is_success:
                     await answer.aread()
-                await self._check(answer, token)
+                _check(answer)
+                self._token.accepted()
                 yield answer.aiter_bytes()
         except httpx.TransportError as error:
             raise _lost(error) from None
         raise Lost("the stream ended")
-
-    async def _check(self, answer: httpx.Response, token: str | None) -> None:
-        if answer.is_success:
-            self._token.accepted()
-            return
-        error = refusal(answer.status_code, answer.headers, answer.content)
-        raise await renewed(error, self._token, token)
 
 
 def bearer(token: str | None) -> dict[str, str]:
     return {} if token is None else {"Authorization": f"Bearer {token}"}
 
 
-async def renewed(error: Lost | Refused, token: Token, shown: str | None) -> Lost | Refused:
-    """Lost where the refused token that was shown can be replaced."""
-    is_about_token = isinstance(error, Refused) and error.status in (401, close_codes.TOKEN_EXPIRED)
-    if is_about_token and shown is not None and await token.renew(shown):
-        return Lost(str(error))
-    return error
+@asynccontextmanager
+async def showing(token: Token) -> AsyncIterator[str | None]:
+    """Where it is refused and can be replaced, that is Lost: the next attempt shows another."""
+    shown = await token.current()
+    try:
+        yield shown
+    except Refused as refused:
+        is_about_token = refused.status in (401, close_codes.TOKEN_EXPIRED)
+        if is_about_token and shown is not None and await token.renew(shown):
+            raise Lost(str(refused)) from None
+        raise
+    token.accepted()
+
+
+def _check(answer: httpx.Response) -> None:
+    if not answer.is_success:
+        raise refusal(answer.status_code, answer.headers, answer.content)
 
 
 def refusal(status: int, headers: Mapping[str, str], content: bytes) -> Lost | Refused:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import quote
 
 from chatctl.client import sockets
-from chatctl.client.errors import Lost, Refused
+from chatctl.client.errors import Refused
 from chatctl.client.events import RESYNC, Event, Json
-from chatctl.client.http import frame_refusal, renewed
+from chatctl.client.http import frame_refusal, showing
 from chatctl.client.inbox import Inbox
 from chatctl.client.outbox import Outbox
 from chatctl.client.resume import Backoff, over_connections, until_answered
@@ -127,16 +127,14 @@ class RoomClient:
 
     async def _frames(self) -> AsyncGenerator[dict[str, Any], None]:
         """Of one connection."""
-        token = await self._token.current()
-        asked = {**self._who, "token": token, "since": self._position}
-        query = {name: str(value) for name, value in asked.items() if value is not None}
         try:
-            async with sockets.opened(self._url, query) as self._socket:
-                self._token.accepted()
-                async for text in sockets.texts(self._socket):
-                    yield json.loads(text)
-        except (Lost, Refused) as error:
-            raise await renewed(error, self._token, token) from None
+            async with showing(self._token) as token:
+                asked = {**self._who, "token": token, "since": self._position}
+                query = {name: str(value) for name, value in asked.items() if value is not None}
+                async with sockets.opened(self._url, query) as self._socket:
+                    self._token.accepted()
+                    async for text in sockets.texts(self._socket):
+                        yield json.loads(text)
         finally:
             self._socket = None
             if self._end is None:

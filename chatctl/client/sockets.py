@@ -21,7 +21,8 @@ NO_CLOSE_FRAME = 1006
 async def opened(
     url: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
 ) -> AsyncIterator["ClientConnection"]:
-    """``url`` is that of HTTP. Raises Lost or Refused."""
+    """``url`` is that of HTTP. Raises Lost or Refused; NO_PROBLEM where something between us and
+    the server lets no WebSocket through."""
     from websockets.asyncio.client import connect
     from websockets.exceptions import InvalidHandshake, InvalidStatus
 

@@ -62,7 +62,7 @@ class TeamClient:
         """Any other route, with the account's token; the answer's JSON. What does not only read is
         asked once, unless ``again`` says that it may be asked twice. Raises Refused, and
         ConnectionError where it is not known whether it was done."""
-        return await self._http.ask(method, path, body, again=again, **query)
+        return await self._http.ask(method, path, body, again=again, query=query)
 
     async def send(
         self,
