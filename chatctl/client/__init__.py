@@ -3,6 +3,7 @@
 from chatctl.client.errors import Refused
 from chatctl.client.events import RESYNC, Event
 from chatctl.client.rooms import RoomClient, Sent
+from chatctl.client.support import SupportClient
 from chatctl.client.team import TeamClient
 
-__all__ = ["RESYNC", "Event", "Refused", "RoomClient", "Sent", "TeamClient"]
+__all__ = ["RESYNC", "Event", "Refused", "RoomClient", "Sent", "SupportClient", "TeamClient"]

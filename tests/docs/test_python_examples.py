@@ -76,6 +76,21 @@ def test_in_team_chat(tmp_path: Path) -> None:
             assert sorted([said(bot), said(bot)]) == ["Bert: pong\n", "in lunch\n"]
 
 
+def test_at_the_desk(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        anna = sign_up(server, "Anna")["token"]  # the first account, which owns the workspace
+        with program(server, "SupportClient", anna) as greeter:
+            for name in ("Dora", "Eve"):
+                assert said(greeter) == "connected\n"
+                made = ask(server, "POST", "/api/conversations", anna, json={"customer_name": name})
+                path = f"/api/conversations/{made.json()['id']}/messages"
+                assert said(greeter) == "Anna: We are here.\n"
+                ask(server, "POST", path, anna, json={"content": f"hello {name}"})
+                assert said(greeter) == f"Anna: hello {name}\n"
+                server.kill()
+                server.start()
+
+
 def test_every_close_that_ends_it_has_its_row() -> None:
     rows = re.findall(r"^\| `(\w+)`.* \| (\d{4}) \|$", documents.read(DOCUMENT), re.MULTILINE)
     assert {int(code): name for name, code in rows} == close_codes.FINAL

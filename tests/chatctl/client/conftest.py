@@ -1,7 +1,9 @@
 from collections.abc import Iterator
+from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
+from prepared_server import Prepared, serving
 from world import Server, running
 
 from chatctl.client import resume
@@ -19,3 +21,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A real one."""
     with running(tmp_path) as started:
         yield started
+
+
+@pytest.fixture
+def prepared() -> Iterator[Prepared]:
+    """One that gives prepared answers."""
+    yield from serving(lambda handler: HTTPServer(("127.0.0.1", 0), handler))

@@ -3,14 +3,13 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
 from chats import Office, working
 from flowing import LAST, TEXTS, next_of, texts, through_kills
 from people import PASSWORD, ask, email, sign_up
-from prepared_server import Answer, Asked, Prepared, problem, serving
+from prepared_server import Answer, Asked, Prepared, problem
 from team import TOKENS
 from world import Server
 
@@ -145,11 +144,6 @@ async def test_what_would_be_refused_again_is_told_at_once(office: Office, lunch
     with pytest.raises(Refused) as refused:
         await TeamClient.sign_in(office.server.url, "anna@example.org", "wrong")
     assert refused.value.code == "invalid_credentials"
-
-
-@pytest.fixture
-def prepared() -> Iterator[Prepared]:
-    yield from serving(lambda handler: HTTPServer(("127.0.0.1", 0), handler))
 
 
 async def test_what_passes_is_asked_again_if_it_may_be(prepared: Prepared) -> None:
