@@ -183,6 +183,10 @@ async def test_a_new_visitor_keeps_the_token(prepared: Prepared) -> None:
 @contextlib.asynccontextmanager
 async def proxy(server: Server) -> AsyncIterator[str]:
     """Its URL. It passes HTTP on, a connection a request, and knows no upgrade."""
+    passing: set[asyncio.Task[None]] = set()
+
+    def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passing.add(asyncio.create_task(pass_on(reader, writer)))
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -204,9 +208,12 @@ async def proxy(server: Server) -> AsyncIterator[str]:
                     writer.write(data)
                 await writer.drain()
 
-    listening = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+    listening = await asyncio.start_server(passed_on, "127.0.0.1", 0)
     async with listening:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    for each in passing:
+        each.cancel()
+    await asyncio.gather(*passing, return_exceptions=True)
 
 
 async def test_without_a_websocket_it_asks_for_what_is_new(
