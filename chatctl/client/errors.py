@@ -14,9 +14,10 @@ class Refused(Exception):
 
 
 class Lost(Exception):
-    """Worth another attempt, but not before ``pause_seconds``."""
+    """Worth another attempt, but not before ``pause_seconds``. ``is_known``: nothing was done."""
 
-    def __init__(self, reason: str, pause_seconds: float = 0.0) -> None:
+    def __init__(self, reason: str, pause_seconds: float = 0.0, *, is_known: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.pause_seconds = pause_seconds
+        self.is_known = is_known

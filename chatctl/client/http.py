@@ -20,6 +20,7 @@ ANSWER_SECONDS = 30.0
 STREAM_TIMEOUT = httpx.Timeout(10.0, read=SILENCE_SECONDS)
 # What is worth the same question again, by its status and by its code (docs/rooms.md, error codes).
 _PASSING = (429, 502, 503, 504, 507)
+_UNKNOWN = (502, 504)  # a proxy lost the server: before or after it did what was asked
 _PASSING_CODES = ("busy", "not_stored", "storage_full", "unknown", "storage_unavailable")
 NO_PROBLEM = "no_problem"
 """The code of a refusal that was not said as chatctl says it: by what stands between, perhaps."""
@@ -50,19 +51,23 @@ class Http:
         asked: dict[str, Any] = {"params": dict(query)} | ({} if body is None else {"json": body})
 
         async def once() -> Json:
-            async with showing(self._token) as token:
-                try:
-                    answer = await self._http.request(method, path, headers=bearer(token), **asked)
-                except httpx.ConnectError as error:
-                    raise _lost(error) from None
-                except httpx.TransportError as error:
-                    if may_repeat:
-                        raise _lost(error) from None
-                    raise ConnectionError(f"whether it was done is not known: {error}") from error
-                _check(answer)
-            return answer.json() if answer.content else None
+            try:
+                return await self._once(method, path, asked)
+            except Lost as lost:
+                if lost.is_known or may_repeat:
+                    raise
+                raise ConnectionError(f"whether it was done is not known: {lost}") from lost
 
         return await until_answered(once)
+
+    async def _once(self, method: str, path: str, asked: dict[str, Any]) -> Json:
+        async with showing(self._token) as token:
+            try:
+                answer = await self._http.request(method, path, headers=bearer(token), **asked)
+            except httpx.TransportError as error:
+                raise _lost(error) from None
+            _check(answer)
+        return answer.json() if answer.content else None
 
     @asynccontextmanager
     async def stream(
@@ -120,7 +125,8 @@ def refusal(status: int, headers: Mapping[str, str], content: bytes) -> Lost | R
     except (ValueError, KeyError, TypeError):
         code, detail = NO_PROBLEM, f"the server answered {status}, but not as chatctl does"
     if status in _PASSING or code in _PASSING_CODES:
-        return Lost(detail, _seconds(headers.get("Retry-After", "")))
+        is_known = status not in _UNKNOWN and code != "unknown"
+        return Lost(detail, _seconds(headers.get("Retry-After", "")), is_known=is_known)
     return Refused(code, detail, status)
 
 
@@ -136,4 +142,5 @@ def _seconds(retry_after: str) -> float:
 
 
 def _lost(error: httpx.TransportError) -> Lost:
-    return Lost(str(error) or type(error).__name__)
+    is_known = isinstance(error, httpx.ConnectError)
+    return Lost(str(error) or type(error).__name__, is_known=is_known)

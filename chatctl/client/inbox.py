@@ -11,8 +11,8 @@ LIMIT = 10_000
 
 class Inbox:
     """Its reader goes on while nobody takes anything, because answers come the same way. At the
-    limit, what is new is dropped; whoever has taken all the rest calls ``catch_up``, which has the
-    dropped ones read again."""
+    limit, what is new is dropped up to the next ``begin``; whoever has taken all the rest calls
+    ``catch_up``, which is to begin another connection behind the last one that was not dropped."""
 
     def __init__(self, catch_up: Callable[[], None]) -> None:
         self._events: deque[Event] = deque()
@@ -20,6 +20,10 @@ class Inbox:
         self._catch_up = catch_up
         self._is_full = False
         self._end: Exception | None = None
+
+    def begin(self) -> None:
+        """What comes now follows what was taken in."""
+        self._is_full = False
 
     def put(self, event: Event) -> bool:
         """Whether it was taken in."""
@@ -41,7 +45,6 @@ class Inbox:
             if self._end is not None:
                 raise self._end
             if self._is_full:
-                self._is_full = False
                 self._catch_up()
             self._changed.clear()
             await self._changed.wait()

@@ -164,6 +164,7 @@ class RoomClient:
 
     def _deliver(self, name: str, payload: dict[str, Json]) -> None:
         if name == "WelcomeInfo":
+            self._inbox.begin()
             self._last_seq = payload["last_seq"]
             # Below what one has: a backup was put back, and numbers are given again.
             known = self._last_seq if self._position is None else self._position

@@ -1,10 +1,11 @@
 """When a client comes back, and how it reads a stream that comes in pieces."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from chatctl.client import close_codes, resume
+from chatctl.client import Event, close_codes, inbox, resume
 from chatctl.client.errors import Lost, Refused
 from chatctl.client.lines import ServerSentEvent, server_sent_events
 
@@ -52,6 +53,23 @@ def test_who_was_too_fast_waits_a_second() -> None:
     lost = close_codes.ending(4029)
     assert isinstance(lost, Lost)
     assert lost.pause_seconds == 1
+
+
+async def test_what_is_dropped_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what was under way on the connection that is given up for it."""
+    monkeypatch.setattr(inbox, "LIMIT", 2)
+    given_up: list[str] = []
+    box = inbox.Inbox(lambda: given_up.append("the connection"))
+    assert [box.put(Event(str(number), {})) for number in range(3)] == [True, True, False]
+    taking = box.take()
+    assert [(await anext(taking)).type for _ in range(2)] == ["0", "1"]
+    waiting = asyncio.ensure_future(anext(taking))
+    await asyncio.sleep(0)
+    assert given_up == ["the connection"]
+    assert not box.put(Event("3", {}))
+    box.begin()
+    assert box.put(Event("2", {}))
+    assert (await waiting).type == "2"
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])

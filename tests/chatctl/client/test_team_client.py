@@ -150,15 +150,18 @@ async def test_what_passes_is_asked_again_if_it_may_be(prepared: Prepared) -> No
     """And a message may, by its key: the same each time."""
     not_now = [problem(503, "busy", "later"), Answer(b"not there", 502), Answer({"id": 7}, 201)]
     prepared.answers["POST /api/chat/1/messages"] = not_now
-    prepared.answers["POST /api/chat"] = broken_off
     async with TeamClient(prepared.url, token="t") as team:
         assert await team.send(1, "hello") == {"id": 7}
         keys = [dict(each.body)["idempotency_key"] for each in prepared.asked]  # type: ignore[call-overload]
         assert keys == [keys[0]] * 3
-        prepared.asked.clear()
-        with pytest.raises(ConnectionError):
-            await team.ask("POST", "/api/chat", {"name": "perhaps"})
-        assert len(prepared.asked) == 1
+        for answer in (broken_off, Answer(b"lost it", 504), problem(503, "unknown", "perhaps")):
+            prepared.asked.clear()
+            prepared.answers["POST /api/chat"] = answer
+            with pytest.raises(ConnectionError):
+                await team.ask("POST", "/api/chat", {"name": "perhaps"})
+            assert len(prepared.asked) == 1
+        prepared.answers["POST /api/chat"] = [problem(503, "busy", "later"), Answer({"id": 1}, 201)]
+        assert await team.ask("POST", "/api/chat", {"name": "lunch"}) == {"id": 1}
 
 
 def broken_off(_: Asked) -> Answer:
