@@ -16,6 +16,7 @@ from chatctl_server.api.edge import Edge
 from chatctl_server.api.faces import Broadcasters, Faces
 from chatctl_server.api.management.face import MANAGEMENT
 from chatctl_server.api.metrics import Metrics
+from chatctl_server.api.pages.face import PAGES
 from chatctl_server.api.rooms.face import ROOMS
 from chatctl_server.api.routes import Routes
 from chatctl_server.api.support.face import SUPPORT
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from chatctl_server.workers.callbacks.service import Callbacks
 
 VERSION = version("chatctl")
-FACES: Faces = (ROOMS, MANAGEMENT, TEAM, TEAM_OPERATORS, SUPPORT)
+FACES: Faces = (ROOMS, MANAGEMENT, TEAM, TEAM_OPERATORS, SUPPORT, PAGES)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0

@@ -84,6 +84,17 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    def resolved(self, expression: str) -> Any:
+        """What the promise is resolved with; in the expression ``await`` is understood."""
+        result = self.call(
+            "Runtime.evaluate",
+            expression=f"(async () => {{ {expression} }})()",
+            awaitPromise=True,
+            returnByValue=True,
+        )
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
     def press(self, key: str, code: int, text: str = "") -> None:
         told = {"key": key, "code": key, "windowsVirtualKeyCode": code}
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **told)

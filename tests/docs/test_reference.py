@@ -34,6 +34,7 @@ OPERATIONS = {
 OF_THE_OPERATOR = [name for name, (path, *_) in OPERATIONS.items() if not path.startswith("/api/")]
 OWN = {*routes.SCHEMA_PATHS, "/schema/{path}", "/docs", "/docs/style.css", "/docs/icon.svg"}
 OTHER_NAMES = {"/events"}
+FILES = {"/static/{path}", "/embed/{path}"}
 # A command calls it in its own process; a server refuses it.
 OF_COMMANDS = {"/management/sync/due"}
 SETTINGS = {
@@ -71,7 +72,7 @@ def test_every_route_is_described_but_those_of_the_description() -> None:
         for route in whole(app.context, FACES, app.broadcasters).routes
         if isinstance(route, HTTPRoute) and set(route.route_handler_map) != {"OPTIONS"}
     }
-    assert routed == set(DOCUMENT["paths"]) | OWN | OTHER_NAMES | OF_COMMANDS
+    assert routed == set(DOCUMENT["paths"]) | OWN | OTHER_NAMES | FILES | OF_COMMANDS
 
 
 def test_an_operation_says_what_it_is() -> None:

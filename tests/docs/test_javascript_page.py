@@ -1,0 +1,54 @@
+"""The examples in docs/javascript.md run: each as a module of a page of another site."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Browser, chromium
+from documents import blocks
+from people import ask, sign_up
+from sites import Site, site
+from world import Server, eventually
+
+SHOW = "<script>window.shown = []; window.show = (text) => shown.push(text);</script>"
+EXAMPLES = [block for block in blocks("docs/javascript.md") if block.language == "js"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Site]:
+    with site() as found:
+        yield found
+
+
+def test_the_examples_run(
+    shared_server: Server, browser: Browser, elsewhere: Site, tmp_path: Path
+) -> None:
+    room = shared_server.create_room()
+    anna, bert = (sign_up(shared_server, name) for name in ("Anna", "Bert"))
+    body = {"name": "lunch", "type": "PrivateChannel", "members": [anna["user"]["id"]]}
+    ask(shared_server, "POST", "/api/chat", bert["token"], json=body)
+    rooms, team, of_all = (shown(browser, elsewhere, shared_server, room.id, n) for n in range(3))
+    assert rooms == ["Anna: hello", "stored as number 1"]
+    assert team == ["Anna: hello"]
+    assert of_all == [
+        "connecting", "here", "invalid_input: content is empty", "gone for good: 1000"
+    ]  # fmt: skip
+
+
+def shown(
+    browser: Browser, elsewhere: Site, server: Server, room_id: str, number: int
+) -> list[str]:
+    """In the end, by the example of that number."""
+    program = EXAMPLES[number].text.replace("https://chat.example.org", server.url)
+    program = program.replace('"ROOM"', f'"{room_id}"')
+    module = f"<script type=module>{program}\nwindow.isDone = true;</script>"
+    browser.open(elsewhere.page(SHOW + module))
+    eventually(lambda: browser.value("window.isDone"))
+    eventually(lambda: browser.value("shown.length"))
+    return list(browser.value("shown"))
