@@ -1,5 +1,6 @@
 """A real browser without a window: Chromium, spoken to over its DevTools protocol."""
 
+import base64
 import contextlib
 import itertools
 import json
@@ -32,9 +33,15 @@ class Browser:
 
     def __init__(self, address: str) -> None:
         self.events: list[dict[str, Any]] = []
+        self._address = address
         self._numbers = itertools.count(1)
         self._socket: ClientConnection = connect(
-            address, compression=None, max_size=None, proxy=None, legacy=True
+            address,
+            compression=None,
+            max_size=None,
+            ping_interval=None,  # a tab may be left alone for a while
+            proxy=None,
+            legacy=True,
         )
         for domain in ("Page", "Network", "Log", "Audits", "Runtime", "DOM"):
             self.call(f"{domain}.enable")
@@ -74,6 +81,23 @@ class Browser:
         self.call("Page.navigate", url=address)
         while not self.told("Page.loadEventFired"):
             self._next()
+
+    @contextlib.contextmanager
+    def tab(self) -> Iterator["Browser"]:
+        """Another one, of the same profile, in front of this one."""
+        made = self.call("Target.createTarget", url="about:blank")["targetId"]
+        with contextlib.closing(Browser(f"{self._address.rpartition('/')[0]}/{made}")) as found:
+            yield found
+        self.call("Target.closeTarget", targetId=made)
+
+    def speak(self, language: str) -> None:
+        """As ``en-GB``: what pages are told of whoever looks at them."""
+        agent = self.value("navigator.userAgent")
+        self.call("Network.setUserAgentOverride", userAgent=agent, acceptLanguage=language)
+
+    def picture(self) -> bytes:
+        """A PNG of what is shown."""
+        return base64.b64decode(self.call("Page.captureScreenshot")["data"])
 
     def told(self, method: str) -> list[dict[str, Any]]:
         return [each["params"] for each in self.events if each["method"] == method]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from browser import Browser, chromium
 from scripts import open_page, told, until
+from sites import site
 from world import Room, Server, eventually, running
 
 KILLS = 2
@@ -302,3 +303,21 @@ def test_waiting_times_grow_and_differ(shared_server: Server, browser: Browser) 
         column = [each[number] for each in waits]
         assert 0 <= min(column) < 0.1 * limit
         assert 0.9 * limit < max(column) <= limit
+
+
+def test_a_websocket_that_the_page_forbids_is_tried_again(
+    shared_server: Server, room: Room, browser: Browser
+) -> None:
+    """Its policy names the server for requests alone."""
+    module = f"""<script type="module">
+        import {{ RoomClient }} from "{shared_server.url}/static/chatctl.js";
+        window.tries = 0;
+        window.anna = new RoomClient({{ room: "{room.id}", userId: "anna" }});
+        anna.on("connecting", (closed) => {{ tries += closed ? 1 : 0; }});
+        anna.connect();
+    </script>"""
+    with site() as elsewhere:
+        policy = {"Content-Security-Policy": f"connect-src {shared_server.url}"}
+        browser.open(elsewhere.page(module, policy))
+        until(browser, "window.tries >= 2")
+        assert browser.value("anna.state") == "connecting"

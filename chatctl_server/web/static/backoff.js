@@ -36,8 +36,19 @@ export function pause(seconds, stop) {
   });
 }
 
-/** Asks until there is an answer, or a refusal that does not pass. */
-export async function untilAnswered(ask) {
+/** One goes out when those before it are answered, and again until it is. */
+export class SendQueue {
+  #last = Promise.resolve();
+
+  /** @returns {Promise<any>} the answer, or a refusal that does not pass */
+  add(post) {
+    const sent = this.#last.then(() => untilAnswered(post));
+    this.#last = sent.catch(() => {});
+    return sent;
+  }
+}
+
+async function untilAnswered(ask) {
   for (const backoff = new Backoff(); ; ) {
     try {
       return await ask();

@@ -14,7 +14,7 @@ const LEFT = { code: 1000, reason: "disconnect" };
  * last one ended), `connected` and `disconnected` (it is not coming back by itself).
  *
  * What a protocol adds has names that begin with `_`: `_address`, `_probe`, `_ping`, `_receive`,
- * and where it needs to know `_lost` and `_giveUp`.
+ * and where it needs to know `_opened`, `_lost` and `_giveUp`.
  */
 export class Connection extends EventTarget {
   /** `disconnected`, `connecting` or `connected` */
@@ -72,7 +72,7 @@ export class Connection extends EventTarget {
       if (stop.aborted) return LEFT;
       const closed = await this.#serve(new WebSocket(address), stop);
       this._lost();
-      if (closed.seconds === undefined && !stop.aborted) await this._probe();
+      if (closed.seconds === undefined && !stop.aborted) await this._probe(stop);
       return closed;
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
@@ -89,7 +89,7 @@ export class Connection extends EventTarget {
     const finish = ({ code, reason }) => {
       clearInterval(watch);
       stop.removeEventListener("abort", leave);
-      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
       socket.close();
       resolve({ code, reason, seconds: openedAt && (Date.now() - openedAt) / 1000 });
     };
@@ -105,12 +105,15 @@ export class Connection extends EventTarget {
     stop.addEventListener("abort", leave);
     socket.onopen = () => {
       openedAt = heardAt = Date.now();
+      this._opened((frame) => socket.send(JSON.stringify(frame)));
     };
     socket.onmessage = ({ data }) => {
       heardAt = Date.now();
       this._receive(JSON.parse(data));
     };
     socket.onclose = finish;
+    // All that Chrome says of one that a policy of the page forbids.
+    socket.onerror = () => finish({ code: 1006, reason: "it failed" });
     return promise;
   }
 
@@ -138,6 +141,8 @@ export class Connection extends EventTarget {
   _transmit(frame) {
     if (this.state === "connected") this.#socket.send(JSON.stringify(frame));
   }
+
+  _opened() {}
 
   _lost() {}
 

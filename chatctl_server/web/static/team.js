@@ -1,4 +1,4 @@
-import { untilAnswered } from "./backoff.js";
+import { SendQueue } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { SERVER, UNAUTHORIZED, newId, query, request, tokenFrom } from "./http.js";
 
@@ -7,7 +7,7 @@ import { SERVER, UNAUTHORIZED, newId, query, request, tokenFrom } from "./http.j
  * when lists are to be read anew.
  */
 export class TeamClient extends Connection {
-  #lastSent = Promise.resolve();
+  #queue = new SendQueue();
   #renewing;
 
   /**
@@ -49,10 +49,7 @@ export class TeamClient extends Connection {
    */
   send(chatId, content, more = {}) {
     const body = { idempotency_key: newId(), ...more, content };
-    const post = () => this.request("POST", `/api/chat/${chatId}/messages`, body);
-    const sent = this.#lastSent.then(() => untilAnswered(post));
-    this.#lastSent = sent.catch(() => {});
-    return sent;
+    return this.#queue.add(() => this.request("POST", `/api/chat/${chatId}/messages`, body));
   }
 
   #request(method, path, body) {
