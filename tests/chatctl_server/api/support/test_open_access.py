@@ -1,0 +1,104 @@
+"""SUPPORT_ACCESS=open: this machine's agents show nothing. Whatever may have come through a proxy
+or from a foreign page is treated as under token, over HTTP and /ws alike."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import desk as scenes
+import httpx
+import pytest
+from application import in_process
+from desk import Desk
+
+HERE = {"host": "127.0.0.1:3000"}
+# What a request that came by another way bears.
+FOREIGN = {
+    "Forwarded": {**HERE, "forwarded": "for=203.0.113.9"},
+    "X-Forwarded-For": {**HERE, "x-forwarded-for": "203.0.113.9"},
+    "X-Forwarded-Proto": {**HERE, "x-forwarded-proto": "https"},
+    "X-Forwarded-Host": {**HERE, "x-forwarded-host": "127.0.0.1"},
+    "X-Forwarded-Port": {**HERE, "x-forwarded-port": "443"},
+    "Via": {**HERE, "via": "1.1 proxy"},
+    "X-Real-IP": {**HERE, "x-real-ip": "127.0.0.1"},
+    "an empty one": {**HERE, "via": ""},
+    "a page of another site": {**HERE, "origin": "https://evil.example"},
+    "a page without an origin": {**HERE, "origin": "null"},
+    "a page of another scheme": {**HERE, "origin": "file://localhost"},
+    "a site that is called like us": {**HERE, "origin": "http://localhost.evil.example"},
+    "a name that was rebound": {"host": "evil.example:3000"},
+    "a name that begins like us": {"host": "127.0.0.1.evil.example"},
+    "a name with ours behind it": {"host": "evil.example:127.0.0.1"},
+    "no name": {"host": ""},
+}
+OWN = (
+    HERE,
+    {"host": "localhost"},
+    {"host": "LOCALHOST:80"},
+    {"host": "[::1]:3000"},
+    {**HERE, "origin": "http://localhost:5173"},
+    {**HERE, "origin": "https://[::1]"},
+)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with scenes.serving(tmp_path, support_access="open") as made:
+        yield made
+
+
+async def listed(desk: Desk, headers: dict[str, str]) -> httpx.Response:
+    return await desk.ask(None, "GET", "/api/conversations", headers=headers)
+
+
+@pytest.mark.parametrize("headers", OWN)
+async def test_this_machine_is_an_agent_of_the_default_site(
+    desk: Desk, headers: dict[str, str]
+) -> None:
+    await desk.open(desk.anna)
+    mine = await desk.open(desk.anna, site_id="default")
+    assert scenes.ids((await listed(desk, headers)).json()) == [mine]
+    socket = await desk.dial(None, **headers)
+    await desk.say(desk.anna, mine, "hello")
+    assert (await socket.got("message_appended"))["message"]["content"] == "hello"
+
+
+@pytest.mark.parametrize("way", FOREIGN)
+async def test_what_came_another_way_needs_credentials(desk: Desk, way: str) -> None:
+    headers = FOREIGN[way]
+    answer = await listed(desk, headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert (await desk.ask(desk.anna, "GET", "/api/conversations", headers=headers)).is_success
+    socket = await desk.dial(None, **headers)  # waits for its Auth
+    socket.sends("JoinConversation", conversation_id=await desk.open(desk.anna))
+    assert (await socket.got("Error"))["code"] == "unauthorized"
+
+
+async def test_another_machine_needs_credentials(desk: Desk) -> None:
+    transport = httpx.ASGITransport(app=desk.app, client=("203.0.113.9", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        assert (await client.get("/api/conversations")).status_code == 401
+
+
+@pytest.mark.parametrize("access", ["token", None])
+async def test_a_file_is_open_only_when_it_is_said(tmp_path: Path, access: Any) -> None:
+    async with in_process(tmp_path, "server", **scenes.SETTINGS, support_access=access) as (
+        _,
+        client,
+    ):
+        assert (await client.get("/api/conversations", headers=HERE)).status_code == 401
+
+
+async def test_the_body_says_who_sends(desk: Desk) -> None:
+    mine = await desk.open(desk.anna, site_id="default")
+    path = f"/api/conversations/{mine}/messages"
+    for said, expected in (
+        ({}, ("operator", "agent")),
+        ({"sender_id": "bob", "sender_type": "visitor"}, ("bob", "visitor")),
+        ({"sender_id": "eve", "sender_type": "admin"}, ("eve", "agent")),
+    ):
+        sent = {"content": "hello", **said}
+        shown = await desk.told(None, "POST", path, sent, headers=HERE)
+        assert (shown["sender_id"], shown["sender_type"]) == expected
+    shown = await desk.told(desk.anna, "POST", path, {"content": "hello", "sender_id": "bob"})
+    assert shown["sender_id"] == f"u{desk.anna.id}"
