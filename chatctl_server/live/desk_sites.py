@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from chatctl_server.domain import events, support_events
+from chatctl_server.domain import account_events, events, support_events
 from chatctl_server.domain import sites as rules
 from chatctl_server.domain.support_events import SiteSettings
 
@@ -35,13 +35,21 @@ class DeskSites:
         return any(rules.allows(each.settings, origin) for each in self._sites.values())
 
     def publish(self, entry: events.Event) -> None:
-        if not isinstance(entry.payload, support_events.SiteEvent) or entry.scope is None:
-            return
-        match entry.payload:
+        if isinstance(entry.payload, account_events.WorkspaceDeleted):
+            self._forget(entry.payload.workspace_id)
+        elif isinstance(entry.payload, support_events.SiteEvent) and entry.scope is not None:
+            self._change(entry.scope, entry.payload)
+
+    def _forget(self, workspace: int) -> None:
+        left = {scope: each for scope, each in self._sites.items() if each.workspace != workspace}
+        self._sites = left
+
+    def _change(self, scope: int, payload: support_events.SiteEvent) -> None:
+        match payload:
             case support_events.SiteCreated(site, workspace, settings):
-                self._sites[entry.scope] = KnownSite(site, entry.scope, workspace, settings)
-            case support_events.SiteChanged(_, settings) if entry.scope in self._sites:
-                known = self._sites[entry.scope]
-                self._sites[entry.scope] = msgspec.structs.replace(known, settings=settings)
+                self._sites[scope] = KnownSite(site, scope, workspace, settings)
+            case support_events.SiteChanged(_, settings) if scope in self._sites:
+                known = self._sites[scope]
+                self._sites[scope] = msgspec.structs.replace(known, settings=settings)
             case support_events.SiteDeleted():
-                self._sites.pop(entry.scope, None)
+                self._sites.pop(scope, None)

@@ -25,7 +25,8 @@ class SiteRef(NamedTuple):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """A row of ``site`` that was not deleted, with its key; times in microseconds."""
+    """A row of ``site``, with its key; times in microseconds. Neither it nor its workspace was
+    deleted."""
 
     ref: SiteRef
     settings: SiteSettings
@@ -39,7 +40,8 @@ class Site(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = """s.id, s.scope, s.workspace, s.settings, s.created_at, s.updated_at, k.key
-    FROM site s JOIN site_key k ON k.site = s.id"""
+    FROM site s JOIN site_key k ON k.site = s.id
+    JOIN workspace w ON w.id = s.workspace AND w.deleted_at IS NULL"""
 _OF_WORKSPACES = Query(f"""SELECT {_COLUMNS}
     WHERE s.deleted_at IS NULL AND s.workspace IN (SELECT value FROM json_each(:workspaces))
     AND (:scope IS NULL OR s.scope = :scope) ORDER BY s.created_at, s.id""")
@@ -84,7 +86,7 @@ def find(db: Database, workspaces: Collection[int], site_id: str) -> Site:
 
 def get(db: Database, site_id: str) -> Site:
     """For operators. Raises SiteNotFound."""
-    row = _BY_ID.row(db, site=site_id)
+    row = _BY_ID.row(db, site=site_id) if site_id.isascii() else None
     if row is None:
         raise _not_found(site_id)
     return _site(row)
@@ -92,10 +94,8 @@ def get(db: Database, site_id: str) -> Site:
 
 def named(db: Database, key_or_id: str) -> Site:
     """As a page names it, for all to see. Raises SiteNotFound."""
-    row = _BY_KEY.row(db, key=key_or_id) or _BY_ID.row(db, site=key_or_id)
-    if row is None:
-        raise _not_found(key_or_id)
-    return _site(row)
+    row = _BY_KEY.row(db, key=key_or_id) if key_or_id.isascii() else None
+    return get(db, key_or_id) if row is None else _site(row)
 
 
 def of_scope(db: Database, scope: int) -> Site | None:

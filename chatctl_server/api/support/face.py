@@ -95,6 +95,7 @@ SUPPORT = Face(
             "message_routes:DeskMessages",
         ),
         "/api/events/replay": lazily(__package__, "replay_routes:replay_events"),
+        "/api/sites": lazily(__package__, "site_routes:Sites"),
     },
     broadcaster=_broadcaster,
     sockets={"/ws": _socket},

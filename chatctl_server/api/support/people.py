@@ -92,6 +92,21 @@ def posing_as(who: Person, sender_id: str | None, sender_type: SenderType | None
     return who._replace(id=name, name=name, sender_type=sender_type or who.sender_type)
 
 
+def administered(who: Person, workspace: int | None) -> int:
+    """The number of the workspace that an admin or owner means: of several, they name one. Raises
+    NotAllowed for who is neither there, InvalidInput."""
+    mine = [each for each in who.roles if who.is_admin_of(each)]
+    if not mine or (workspace in who.roles and workspace not in mine):
+        raise errors.NotAllowed("This is for admins and owners of the workspace")
+    if workspace is not None:
+        return workspace
+    if len(mine) > 1:
+        raise errors.InvalidInput(
+            "You administer several workspaces: name one as workspace_id", field="workspace_id"
+        )
+    return mine[0]
+
+
 async def shown_visitor(context: Context, key: str, token: str) -> Caller | None:
     """Whose visitor's token that is, of the site with that key; None where it is nobody's."""
     found = await context.store.read_live(_shown, key, codes.hashed(token), times.now())

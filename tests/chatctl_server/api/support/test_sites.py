@@ -1,0 +1,202 @@
+"""Sites over HTTP: agents read them, admins and owners of their workspace change them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import desk as scenes
+import pytest
+from desk import Desk, ids
+
+HOURS = {"timezone": "Europe/Berlin", "days": {"mon": [["09:00", "12:00"], ["13:00", "17:30"]]}}
+EVERYTHING: dict[str, Any] = {
+    "name": "Boutique",
+    "allowed_origins": ["https://shop.example.org", "https://*.example.com"],
+    "color": "#ff0000",
+    "greeting": "Hello!",
+    "away_message": "Back at 9.",
+    "asks": ["name", "email"],
+    "locale": "zh",
+    "assignment": "round_robin",
+    "business_hours": HOURS,
+}
+PLAIN: dict[str, Any] = {
+    "allowed_origins": [],
+    "color": "#2563eb",
+    "greeting": "",
+    "away_message": "",
+    "asks": [],
+    "locale": None,
+    "assignment": "manual",
+    "business_hours": None,
+}
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with scenes.serving(tmp_path) as made:
+        yield made
+
+
+def shop(desk: Desk, path: str = "") -> str:
+    return f"/api/sites/{desk.shop.id}{path}"
+
+
+async def test_an_admin_makes_a_site_and_changes_it(desk: Desk) -> None:
+    answer = await desk.ask(desk.adam, "POST", "/api/sites", json={"name": " Boutique "})
+    made = answer.json()
+    assert answer.status_code == 201
+    assert made | PLAIN == made
+    assert (made["name"], made["workspace_id"], made["blocked_visitors"]) == ("Boutique", 0, [])
+    assert made["id"] == made["site_id"] == made["shop_id"]
+    assert made["id"].startswith("site_")
+    assert made["key"].startswith("pk_")
+    assert len(made["secret"]) == 64
+    path = f"/api/sites/{made['id']}"
+    changed = await desk.told(desk.olga, "PATCH", path, EVERYTHING)
+    assert changed == made | EVERYTHING | {"updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > made["updated_at"]
+    assert await desk.told(desk.adam, "GET", path) == changed
+    back = await desk.told(desk.adam, "PATCH", path, {"locale": None, "business_hours": None})
+    assert back["greeting"] == "Hello!"
+    assert (back["locale"], back["business_hours"]) == (None, None)
+
+
+async def test_all_of_it_can_be_said_at_the_begin(desk: Desk) -> None:
+    made = await desk.told(desk.eve, "POST", "/api/sites", EVERYTHING)
+    assert made == made | EVERYTHING | {"workspace_id": desk.other.number}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": " "},
+        {"color": "red"},
+        {"allowed_origins": ["shop.example.org"]},
+        {"allowed_origins": ["https://shop.example.org/path"]},
+        {"allowed_origins": ["https://*"]},
+        {"allowed_origins": [f"https://{number}.example" for number in range(51)]},
+        {"greeting": "x" * 4097},
+        {"asks": ["phone"]},
+        {"locale": "de"},
+        {"assignment": "random"},
+        {"business_hours": {"timezone": "Mars/Olympus", "days": {}}},
+        {"business_hours": {"timezone": "../../etc/passwd", "days": {}}},
+        {"business_hours": {**HOURS, "days": {"monday": []}}},
+        {"business_hours": {**HOURS, "days": {"mon": [["09:00"]]}}},
+        {"business_hours": {**HOURS, "days": {"mon": [["17:00", "09:00"]]}}},
+        {"business_hours": {**HOURS, "days": {"mon": [["9", "10"]]}}},
+        {"blocked_visitors": ["u1"]},
+        {"name": None},
+    ],
+)
+async def test_what_makes_no_sense_is_refused(desk: Desk, wrong: dict[str, Any]) -> None:
+    before = await desk.told(desk.adam, "GET", shop(desk))
+    status, code = await desk.refused(desk.adam, "PATCH", shop(desk), wrong)
+    assert (status, code) in ((400, "invalid_input"), (413, "too_large"))
+    assert await desk.told(desk.adam, "GET", shop(desk)) == before
+
+
+async def test_agents_read_without_secrets(desk: Desk) -> None:
+    for who in (desk.anna, desk.program):
+        listed = await desk.told(who, "GET", "/api/sites")
+        assert {*ids(listed)} == {"default", desk.shop.id}
+        shown = await desk.told(who, "GET", shop(desk))
+        assert shown in listed
+        assert "secret" not in shown
+        assert shown["key"] == desk.shop.key
+    assert all(each["secret"] for each in await desk.told(desk.olga, "GET", "/api/sites"))
+    assert ids(await desk.told(desk.emil, "GET", "/api/sites")) == [desk.kiosk.id]
+
+
+@pytest.mark.parametrize("unknown", ["site_0", "%FF", "a%2Fb", "%00", "客"])
+async def test_an_id_that_is_none_is_not_found(desk: Desk, unknown: str) -> None:
+    for method in ("GET", "DELETE"):
+        refusal = await desk.refused(desk.adam, method, f"/api/sites/{unknown}")
+        assert refusal == (404, "site_not_found")
+
+
+async def test_only_admins_and_owners_change_sites(desk: Desk) -> None:
+    """Whoever is no account is no operator."""
+    for who in (desk.anna, desk.mia, desk.program, desk.bo):
+        for method, path, body in (
+            ("POST", "/api/sites", {"name": "Mine", "workspace_id": 0}),
+            ("PATCH", shop(desk), {"name": "Mine"}),
+            ("DELETE", shop(desk), None),
+            ("POST", shop(desk, "/rotate-key"), {"secret": True}),
+        ):
+            assert await desk.refused(who, method, path, body) == (403, "not_allowed"), who
+    for who in (desk.mia, desk.bo):
+        for path in ("/api/sites", shop(desk)):
+            assert await desk.refused(who, "GET", path) == (403, "not_allowed"), who
+    for who in (desk.eve, desk.emil, desk.stranger):
+        assert await desk.refused(who, "GET", shop(desk)) == (404, "site_not_found")
+        refusal = await desk.refused(who, "PATCH", shop(desk), {"name": "Mine"})
+        assert refusal == (404, "site_not_found")
+    assert await desk.refused(None, "GET", "/api/sites") == (401, "unauthorized")
+    assert (await desk.told(desk.adam, "GET", shop(desk)))["name"] == "The shop"
+
+
+async def test_of_several_workspaces_an_admin_names_one(desk: Desk) -> None:
+    own = await desk.told(desk.adam, "POST", "/api/workspaces", {"name": "Adam's"})
+    named = {"name": "Boutique"}
+    assert await desk.refused(desk.adam, "POST", "/api/sites", named) == (400, "invalid_input")
+    for said, header in (
+        ({"workspace_id": own["id"]}, {}),
+        ({}, {"X-Workspace-Id": f"{own['id']}"}),
+    ):
+        made = await desk.told(desk.adam, "POST", "/api/sites", named | said, headers=header)
+        assert made["workspace_id"] == own["id"]
+    for number in (desk.other.number, 404, 2**62):
+        asked = named | {"workspace_id": number}
+        refusal = await desk.refused(desk.adam, "POST", "/api/sites", asked)
+        assert refusal == (404, "workspace_not_found")
+    assert {*ids(await desk.told(desk.anna, "GET", "/api/sites"))} == {"default", desk.shop.id}
+
+
+async def test_a_role_in_another_workspace_gives_nothing(desk: Desk) -> None:
+    """An agent here, who owns a workspace that they have made."""
+    own = await desk.told(desk.anna, "POST", "/api/workspaces", {"name": "Anna's"})
+    assert await desk.refused(desk.anna, "PATCH", shop(desk), {"name": "x"}) == (403, "not_allowed")
+    asked = {"name": "Mine", "workspace_id": 0}
+    assert await desk.refused(desk.anna, "POST", "/api/sites", asked) == (403, "not_allowed")
+    made = await desk.told(desk.anna, "POST", "/api/sites", {"name": "Mine"})
+    assert made["workspace_id"] == own["id"]
+    assert "secret" in made
+    assert "secret" not in await desk.told(desk.anna, "GET", shop(desk))
+
+
+async def test_a_new_key_takes_the_place_of_the_one_before(desk: Desk) -> None:
+    before = await desk.told(desk.adam, "GET", shop(desk))
+    assert await desk.told(desk.bo, "GET", "/api/conversations") == []
+    after = await desk.told(desk.adam, "POST", shop(desk, "/rotate-key"))
+    assert after["key"] != before["key"]
+    assert after["secret"] == before["secret"]
+    assert await desk.refused(desk.bo, "GET", "/api/conversations") == (401, "unauthorized")
+    renewed = desk.bo._replace(key=after["key"])
+    assert await desk.told(renewed, "GET", "/api/conversations") == []
+    both = await desk.told(desk.adam, "POST", shop(desk, "/rotate-key"), {"secret": True})
+    assert both["secret"] != after["secret"]
+
+
+async def test_a_site_is_deleted_with_its_conversations(desk: Desk) -> None:
+    mine = await desk.open(desk.bo)
+    listening = await desk.dial(desk.bo)
+    assert await desk.told(desk.adam, "DELETE", shop(desk)) is None
+    assert await desk.refused(desk.adam, "GET", shop(desk)) == (404, "site_not_found")
+    gone = await desk.refused(desk.anna, "GET", f"/api/conversations/{mine}")
+    assert gone == (404, "conversation_not_found")
+    assert await desk.refused(desk.bo, "GET", "/api/conversations") == (401, "unauthorized")
+    assert await listening.got("conversation_closed") == {
+        "conversation_id": mine,
+        "site_id": desk.shop.id,
+    }
+    refusal = await desk.refused(desk.adam, "DELETE", "/api/sites/default")
+    assert refusal == (400, "invalid_input")
+
+
+async def test_a_workspace_that_is_deleted_takes_its_sites_along(desk: Desk) -> None:
+    assert desk.app.context.desk_sites.of_scope(desk.kiosk.ref.scope) is not None
+    await desk.told(desk.eve, "DELETE", f"/api/workspaces/{desk.other.number}?force=true")
+    assert await desk.refused(desk.ida, "GET", "/api/conversations") == (401, "unauthorized")
+    assert desk.app.context.desk_sites.of_scope(desk.kiosk.ref.scope) is None
