@@ -97,7 +97,7 @@ class Application:
             version=VERSION,
             trusted_proxies=context.settings.trusted_proxies,
             limits=context.limits,
-            origins=context.settings.cors_origins,
+            origins=context.origins,
             metrics=context.metrics,
             sockets=api_faces.sockets(faces, context, self.broadcasters),
             in_process=not is_server,

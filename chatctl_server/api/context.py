@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from litestar.di import NamedDependency
 
+from chatctl_server.api.cors import Origins
 from chatctl_server.api.metrics import Metrics
 from chatctl_server.api.request_limits import RequestLimits
 from chatctl_server.domain import events
@@ -106,6 +107,7 @@ class Context:
         self.account_streams = AccountStreams()
         self.desk_sites = DeskSites()
         self.desk_agents = DeskAgents()
+        self.origins = Origins(settings.cors_origins, self.desk_sites.allows)
         self.typing = Typing()
         self.notifier = notifier
         self.due = due

@@ -42,7 +42,7 @@ class Edge:
         version: str,
         trusted_proxies: tuple[Network, ...],
         limits: RequestLimits,
-        origins: tuple[str, ...],
+        origins: cors.Origins,
         metrics: Metrics,
         sockets: Mapping[str, App] = MappingProxyType({}),
         in_process: bool = False,

@@ -48,38 +48,41 @@ class Routes:
         self._broadcasters = broadcasters
         begins = {*REFERENCE, *(begin for each in faces for begin in each.parts)}
         self._begins = sorted(begins, key=len, reverse=True)
-        self._loaded: dict[str, Framework] = {}
+        self._loaded: dict[tuple[str, bool], Framework] = {}
         self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        begin = self._begin(scope["path"])
-        app = self._loaded.get(begin) or await self._load(begin)
+        path = normalize_path(scope["path"])
+        part = self._begin(path), self._context.origins.ask_sites(path)
+        app = self._loaded.get(part) or await self._load(part)
         await app(scope, receive, send)
 
     def _begin(self, path: str) -> str:
         """Of the part; the longest, and none for the rest."""
-        asked = f"{normalize_path(path)}/"
-        return next((each for each in self._begins if asked.startswith(f"{each}/")), "")
+        return next((each for each in self._begins if f"{path}/".startswith(f"{each}/")), "")
 
     def import_modules(self) -> None:
         """Those of all parts, whether or not anybody asks for them."""
         _loaded(load for each in self._faces for load in each.parts.values())
         _of_no_part(self._context, self._faces, self._broadcasters)
 
-    async def _load(self, begin: str) -> Framework:
+    async def _load(self, part: tuple[str, bool]) -> Framework:
         async with self._loading:
-            if begin not in self._loaded:
-                self._loaded[begin] = await asyncio.to_thread(self._part, begin)
-        return self._loaded[begin]
+            if part not in self._loaded:
+                self._loaded[part] = await asyncio.to_thread(self._part, *part)
+        return self._loaded[part]
 
-    def _part(self, begin: str) -> Framework:
+    def _part(self, begin: str, ask_sites: bool) -> Framework:
+        """``ask_sites``: also for the pages that any site allows; some of the rest is, some not."""
         context, faces = self._context, self._faces
         if begin in REFERENCE:
             return whole(context, faces, self._broadcasters)
-        if not begin:
-            return _litestar(context, _of_no_part(context, faces, self._broadcasters))
-        asked = [each for each in faces if begin in each.parts]
-        return _litestar(context, [_guarded(context, each, each.parts[begin]()) for each in asked])
+        if begin:
+            asked = [each for each in faces if begin in each.parts]
+            handlers: Handlers = [_guarded(context, each, each.parts[begin]()) for each in asked]
+        else:
+            handlers = _of_no_part(context, faces, self._broadcasters)
+        return _litestar(context, handlers, ask_sites=ask_sites)
 
 
 def whole(context: Context, faces: Faces, broadcasters: Broadcasters) -> Framework:
@@ -127,12 +130,14 @@ def _litestar(
     context: Context,
     handlers: Sequence[ControllerRouterHandler],
     openapi_config: "OpenAPIConfig | None" = None,
+    *,
+    ask_sites: bool = False,
 ) -> Framework:
     return Framework(
         route_handlers=handlers,
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
-        cors_config=cors.config(context.settings.cors_origins),
+        cors_config=cors.config(context.origins, ask_sites=ask_sites),
         openapi_config=openapi_config,
         request_max_body_size=context.settings.max_body_bytes,
         logging_config=None,

@@ -97,6 +97,12 @@ SUPPORT = Face(
         "/api/events/replay": lazily(__package__, "replay_routes:replay_events"),
         "/api/sites": lazily(__package__, "site_routes:Sites"),
     },
+    unguarded=lazily(
+        __package__,
+        "visitor_routes:welcome_visitor",
+        "embed_routes:show_widget_config",
+        "embed_routes:desk_health",
+    ),
     broadcaster=_broadcaster,
     sockets={"/ws": _socket},
     key_part="support",

@@ -1,9 +1,6 @@
 """The cookie of pages: a refresh token that no script can read (contract team, 1)."""
 
-from urllib.parse import urlsplit
-
-from chatctl_server.api import caller
-from chatctl_server.api.caller import Scope
+from chatctl_server.api import caller, cors
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.domain.refresh_tokens import IDLE
 from chatctl_server.domain.times import SECOND
@@ -14,19 +11,9 @@ NAME = "refresh_token"
 
 def token_of(request: AnyRequest, settings: Settings) -> str | None:
     """None for a page of another site: it has the cookie of who looks at it, and is not them."""
-    if _is_foreign(request.scope, settings.public_url):
+    if not cors.is_own(request.scope, settings.public_url):
         return None
     return request.cookies.get(NAME) or None
-
-
-def _is_foreign(scope: Scope, public_url: str | None) -> bool:
-    origin = caller.header(scope, b"origin")
-    if origin is None:
-        return False
-    hosts = {caller.header(scope, b"host") or b""}
-    if public_url is not None:
-        hosts.add(urlsplit(public_url).netloc.encode())
-    return origin.partition(b"://")[2] not in hosts - {b""}
 
 
 def setting(request: AnyRequest, settings: Settings, token: str) -> dict[str, str]:
@@ -40,7 +27,7 @@ def clearing(request: AnyRequest, settings: Settings) -> dict[str, str]:
 def _header(request: AnyRequest, settings: Settings, token: str, seconds: int) -> dict[str, str]:
     """Nothing for a page of another site, which would sign out who looks at it, or in as somebody
     else."""
-    if _is_foreign(request.scope, settings.public_url):
+    if not cors.is_own(request.scope, settings.public_url):
         return {}
     parts = [f"{NAME}={token}", "Path=/api", "HttpOnly", "SameSite=Lax", f"Max-Age={seconds}"]
     if caller.is_https(request.scope, settings.trusted_proxies):
