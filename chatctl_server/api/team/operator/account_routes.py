@@ -15,8 +15,7 @@ from chatctl_server.api import caller
 from chatctl_server.api.bodies import Changed
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, Limit, page, storable
-from chatctl_server.api.team.account_bodies import NewPassword
-from chatctl_server.api.team.operator.reach import (
+from chatctl_server.api.reach import (
     ADMIN_KEY,
     REACH,
     After,
@@ -24,6 +23,7 @@ from chatctl_server.api.team.operator.reach import (
     Reach,
     narrowed,
 )
+from chatctl_server.api.team.account_bodies import NewPassword
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain import times
 from chatctl_server.domain.event_types import Role

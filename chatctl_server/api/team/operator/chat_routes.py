@@ -12,8 +12,7 @@ from chatctl_server.actions import chats, managed_chats
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest, Limit, page
-from chatctl_server.api.team.chat_bodies import ChangeChat, CreateChat, Named, RoleInChat
-from chatctl_server.api.team.operator.reach import (
+from chatctl_server.api.reach import (
     REACH,
     After,
     OnlyUser,
@@ -21,6 +20,7 @@ from chatctl_server.api.team.operator.reach import (
     Reach,
     narrowed,
 )
+from chatctl_server.api.team.chat_bodies import ChangeChat, CreateChat, Named, RoleInChat
 from chatctl_server.api.team.target_chat import KNOWN, TargetChat, create
 from chatctl_server.domain import accounts as rules
 from chatctl_server.storage import chat_lists, workspaces

@@ -13,11 +13,7 @@ from chatctl_server.api.bodies import Changed
 from chatctl_server.api.caller import Caller
 from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, paged, storable
-from chatctl_server.api.team import posts
-from chatctl_server.api.team.message_bodies import PostChatMessage
-from chatctl_server.api.team.message_routes import Limit, paged_messages
-from chatctl_server.api.team.operator.chat_routes import SUBJECT, Subject
-from chatctl_server.api.team.operator.reach import (
+from chatctl_server.api.reach import (
     ADMIN_KEY,
     REACH,
     OnlyUser,
@@ -25,6 +21,10 @@ from chatctl_server.api.team.operator.reach import (
     Reach,
     narrowed,
 )
+from chatctl_server.api.team import posts
+from chatctl_server.api.team.message_bodies import PostChatMessage
+from chatctl_server.api.team.message_routes import Limit, paged_messages
+from chatctl_server.api.team.operator.chat_routes import SUBJECT, Subject
 from chatctl_server.domain import accounts as rules
 from chatctl_server.domain.references import ChatRef
 from chatctl_server.storage import accounts, chat_messages, chats

@@ -13,7 +13,7 @@ from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import SUFFIX, AnyRequest, Limit, page
-from chatctl_server.api.team.operator.reach import ADMIN_KEY, REACH, Reach, within
+from chatctl_server.api.reach import ADMIN_KEY, REACH, Reach, within
 from chatctl_server.api.team.target_workspace import TargetWorkspace
 from chatctl_server.api.team.workspace_bodies import (
     ChangeWorkspace,
