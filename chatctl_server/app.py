@@ -20,6 +20,7 @@ from chatctl_server.api.pages.face import PAGES
 from chatctl_server.api.rooms.face import ROOMS
 from chatctl_server.api.routes import Routes
 from chatctl_server.api.support.face import SUPPORT
+from chatctl_server.api.support.operator.face import SUPPORT_OPERATORS
 from chatctl_server.api.team.face import TEAM
 from chatctl_server.api.team.operator.face import TEAM_OPERATORS
 from chatctl_server.domain import access_tokens, events, times
@@ -46,7 +47,15 @@ if TYPE_CHECKING:
     from chatctl_server.workers.callbacks.service import Callbacks
 
 VERSION = version("chatctl")
-FACES: Faces = (ROOMS, MANAGEMENT, TEAM, TEAM_OPERATORS, SUPPORT, PAGES)
+FACES: Faces = (
+    ROOMS,
+    MANAGEMENT,
+    TEAM,
+    TEAM_OPERATORS,
+    SUPPORT,
+    SUPPORT_OPERATORS,
+    PAGES,
+)
 HEARTBEAT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 15.0
 CLIENT_IDS_SECONDS = 60.0

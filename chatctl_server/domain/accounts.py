@@ -22,7 +22,8 @@ def user_id(account: int) -> str:
 def account_id(user: str) -> int:
     """The other way round; 0 for what is no account's."""
     number = user[1:]
-    return int(number) if user[:1] == "u" and number.isascii() and number.isdecimal() else 0
+    is_number = user[:1] == "u" and number.isascii() and number.isdecimal() and len(number) <= 18
+    return int(number) if is_number else 0
 
 
 def email_key(email: str | None) -> str | None:

@@ -47,6 +47,7 @@ _OF_WORKSPACES = Query(f"""SELECT {_COLUMNS}
     AND (:scope IS NULL OR s.scope = :scope) ORDER BY s.created_at, s.id""")
 _ALL = Query(f"""SELECT {_COLUMNS} WHERE s.deleted_at IS NULL
     AND (:workspace IS NULL OR s.workspace = :workspace) ORDER BY s.created_at, s.id""")
+_WORKSPACES = Query("SELECT DISTINCT workspace FROM site WHERE deleted_at IS NULL")
 _BY_ID = Query(f"SELECT {_COLUMNS} WHERE s.deleted_at IS NULL AND s.id = :site")
 _BY_KEY = Query(f"SELECT {_COLUMNS} WHERE s.deleted_at IS NULL AND k.key = :key")
 _BY_SCOPE = Query(f"SELECT {_COLUMNS} WHERE s.deleted_at IS NULL AND s.scope = :scope")
@@ -74,6 +75,11 @@ def of_workspaces(
 def every(db: Database, workspace: int | None = None) -> list[Site]:
     """For operators, and at the start."""
     return _sites(_ALL.rows(db, workspace=workspace))
+
+
+def workspaces_of_all(db: Database) -> list[int]:
+    """The numbers of those that have a site, for operators."""
+    return [number for (number,) in _WORKSPACES.rows(db)]
 
 
 def find(db: Database, workspaces: Collection[int], site_id: str) -> Site:

@@ -1,6 +1,7 @@
 """Queries about support conversations. The finders here make their references: from the id that
 clients know, and from whose conversations the caller may see."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from chatctl_server.storage.sql import Database, Query, Row
 
 PAGE = 50
 END = 2**62
+CANDIDATES = 6  # that may be meant; one less is named
+_START = re.compile("conv_[0-9a-z]{8,26}")
 
 
 class SupportConversation(msgspec.Struct, frozen=True):
@@ -71,7 +74,12 @@ _FIND = Query(f"""SELECT {_COLUMNS} FROM conversation c
     JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL
     LEFT JOIN customer k ON k.id = u.customer
     WHERE c.public_id = :public_id AND c.kind = 'support' AND {_MINE}""")
-_ANY = Query(f"SELECT {_COLUMNS} FROM {_JOINED} WHERE c.public_id = :public_id")
+_BEGINNING = Query(f"""SELECT {_COLUMNS} FROM conversation c
+    JOIN support u ON u.conversation = c.id
+    JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL
+    LEFT JOIN customer k ON k.id = u.customer
+    WHERE c.public_id >= :first AND c.public_id < :first || '~' AND c.kind = 'support' AND {_MINE}
+    ORDER BY c.public_id LIMIT :limit""")
 _GET = Query(f"SELECT {_COLUMNS} FROM {_JOINED} WHERE u.conversation = :id AND c.scope = :scope")
 _OPEN_OF_CUSTOMER = Query(f"""SELECT {_COLUMNS} FROM {_JOINED}
     WHERE u.customer = :customer AND c.scope = :scope AND u.status <> 'closed'
@@ -126,12 +134,23 @@ def find(db: Database, who: Person, public_id: str) -> SupportConversation:
     return _conversation(row)
 
 
-def find_any(db: Database, public_id: str) -> SupportConversation:
-    """For operators. Raises ConversationNotFound."""
-    row = _ANY.row(db, public_id=public_id)
-    if row is None:
+def beginning(db: Database, who: Person, public_id: str) -> SupportConversation:
+    """By its id, or the beginning of that: ``conv_`` and 8 characters, or more of them. Raises
+    ConversationNotFound, or Ambiguous."""
+    if not _START.fullmatch(public_id):
         raise _not_found(public_id)
-    return _conversation(row)
+    rows = _BEGINNING.rows(db, first=public_id, limit=CANDIDATES, **_mine(who))
+    found = [_conversation(row) for row in rows]
+    if not found:
+        raise _not_found(public_id)
+    if len(found) > 1:
+        names = ", ".join(each.public_id for each in found[: CANDIDATES - 1])
+        more = " and more" if len(found) == CANDIDATES else ""
+        raise errors.Ambiguous(
+            f"{public_id} may be any of several conversations: {names}{more}",
+            hint="the whole id of one of them",
+        )
+    return found[0]
 
 
 def get(db: Database, ref: SupportRef) -> SupportConversation:

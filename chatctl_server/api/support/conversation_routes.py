@@ -1,5 +1,7 @@
 """Support conversations: opened, listed, changed."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get, post, put
@@ -11,7 +13,7 @@ from chatctl_server import errors
 from chatctl_server.actions import customers
 from chatctl_server.actions import support as actions
 from chatctl_server.api import caller
-from chatctl_server.api.context import GivenContext
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest, OptionalBody, paged
 from chatctl_server.api.support import people
 from chatctl_server.api.support import target as targets
@@ -94,20 +96,7 @@ class Conversations(Controller):
         who = await people.person(context, request.scope)
         site, state = site_id or shop_id, None if status is None else support.status_of(status)
         wanted = ConversationFilter(site, state, assignee, customer_id, text)
-        asked = who, wanted, _place(cursor), PAGE + 1
-        found = await context.store.read(_page, *asked)
-        following = None
-        if len(found) > PAGE:
-            last = found[PAGE - 1].found
-            given = {"site_id": site, "status": state, "assignee": assignee}
-            following = {
-                **given,
-                "customer_id": customer_id,
-                "q": text,
-                "cursor": f"{last.updated_at}-{last.ref.id}",
-            }
-        shown = [views.conversation(each, for_visitor=who.is_visitor) for each in found[:PAGE]]
-        return paged(shown, "/api/conversations", following)
+        return await listed(context, who, wanted, cursor, "/api/conversations")
 
     @post(
         "/",
@@ -243,6 +232,32 @@ def _open(
         raise errors.SiteNotFound(f"There is no site {wanted.site}", field="site_id")
     customer = wanted.customer_id or customers.create(tx, actor, site.ref, wanted.customer_name)
     return actions.open_conversation(tx, actor, who, site.ref, customer, there)
+
+
+async def listed(
+    context: Context,
+    who: Person,
+    wanted: ConversationFilter,
+    cursor: str | None,
+    path: str,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> Response[list[DeskConversation]]:
+    """``more``: what else was asked for. Raises InvalidInput for what is no cursor."""
+    found = await context.store.read(_page, who, wanted, _place(cursor), PAGE + 1)
+    following = None
+    if len(found) > PAGE:
+        last = found[PAGE - 1].found
+        following = {
+            "site_id": wanted.site,
+            "status": wanted.status,
+            "assignee": wanted.assignee,
+            "customer_id": wanted.customer,
+            "q": wanted.text,
+            **more,
+            "cursor": f"{last.updated_at}-{last.ref.id}",
+        }
+    shown = [views.conversation(each, for_visitor=who.is_visitor) for each in found[:PAGE]]
+    return paged(shown, path, following)
 
 
 def _page(

@@ -11,11 +11,12 @@ from chatctl_server import errors
 from chatctl_server.actions import support_messages as actions
 from chatctl_server.api.parameters import paged
 from chatctl_server.api.support import desk_posts, people
-from chatctl_server.api.support.target import TARGET, Target
+from chatctl_server.api.support.target import TARGET, Target, TargetConversation
 from chatctl_server.domain.support import Person
 from chatctl_server.storage import support_conversations, support_messages
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import CALL_BYTES
+from chatctl_server.storage.support_conversations import SupportConversation
 from chatctl_server.views import fields as shared
 from chatctl_server.views.fields import means
 from chatctl_server.views.support import fields
@@ -73,11 +74,7 @@ class DeskMessages(Controller):
         self, target: Target, before: FromQuery[Before] = None, limit: FromQuery[Limit] = 50
     ) -> Response[list[DeskMessage]]:
         """Deleted ones are left out; a visitor sees no private notes."""
-        who = await target.who()
-        found = await target.context.store.read_live(page, who, target.id, before, limit + 1)
-        shown = found[:limit]
-        more = {"before": shown[-1].id, "limit": limit} if len(found) > limit else None
-        return paged(shown, f"/api/conversations/{target.id}/messages", more)
+        return await listed(target, f"/api/conversations/{target.id}/messages", before, limit)
 
     @post(
         "/",
@@ -150,11 +147,31 @@ class DeskMessages(Controller):
         await target.run(actions.erase if hard else actions.delete, message_id)
 
 
+async def listed(
+    target: TargetConversation, path: str, before: str | None, limit: int
+) -> Response[list[DeskMessage]]:
+    """Raises ConversationNotFound or MessageNotFound."""
+    who = await target.who()
+
+    def read(db: Database) -> list[DeskMessage]:
+        return _page(db, who, target.find(db, who, target.id), before, limit + 1)
+
+    found = await target.context.store.read_live(read)
+    shown = found[:limit]
+    more = {"before": shown[-1].id, "limit": limit} if len(found) > limit else None
+    return paged(shown, path, more)
+
+
 def page(
     db: Database, who: Person, public_id: str, before: str | None, limit: int
 ) -> list[DeskMessage]:
     """Newest first. Raises ConversationNotFound or MessageNotFound."""
-    found = support_conversations.find(db, who, public_id)
+    return _page(db, who, support_conversations.find(db, who, public_id), before, limit)
+
+
+def _page(
+    db: Database, who: Person, found: SupportConversation, before: str | None, limit: int
+) -> list[DeskMessage]:
     seq = support_messages.LATEST
     if before is not None:
         seq = support_messages.find(db, found.ref, before).seq

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 
 class TargetConversation:
+    find = staticmethod(support_conversations.find)
+
     def __init__(
         self, request: AnyRequest, context: GivenContext, conversation_id: FromPath[ConversationId]
     ) -> None:
@@ -37,22 +39,30 @@ class TargetConversation:
         """Raises ConversationNotFound."""
         store = self.context.store
         who = who or await self.who()
-        ref = (await store.read_live(support_conversations.find, who, self.id)).ref
+        ref = (await store.read_live(self.find, who, self.id)).ref
         return await store.write(action, self.caller.actor(), who, ref, *arguments, **named)
 
     async def show(self) -> views.DeskConversation:
         who = await self.who()
-        shown = await self.context.store.read_live(_find, who, self.id)
+        shown = await self.context.store.read_live(self._shown, who)
         return views.conversation(shown, for_visitor=who.is_visitor)
 
     async def summary(self) -> views.ConversationSummary:
         who = await self.who()
-        shown, count = await self.context.store.read_live(_summary, who, self.id)
+        shown, count = await self.context.store.read_live(self._summary, who)
         return views.summary(shown, count, for_visitor=who.is_visitor)
 
     async def changed(self, action: Callable[..., Any], *arguments: Any) -> views.DeskConversation:
         await self.run(action, *arguments)
         return await self.show()
+
+    def _shown(self, db: Database, who: Person) -> views.ShownConversation:
+        return shown(db, who, self.find(db, who, self.id))
+
+    def _summary(self, db: Database, who: Person) -> tuple[views.ShownConversation, int]:
+        found = self._shown(db, who)
+        count = support_messages.count(db, found.found.ref, with_private=not who.is_visitor)
+        return found, count
 
 
 Target = NamedDependency[TargetConversation]
@@ -62,16 +72,6 @@ TARGET = {"target": Provide(TargetConversation, sync_to_thread=False)}
 def shown(db: Database, who: Person, found: SupportConversation) -> views.ShownConversation:
     last = support_messages.last(db, found.ref, with_private=not who.is_visitor)
     return views.ShownConversation(found, last)
-
-
-def _find(db: Database, who: Person, public_id: str) -> views.ShownConversation:
-    return shown(db, who, support_conversations.find(db, who, public_id))
-
-
-def _summary(db: Database, who: Person, public_id: str) -> tuple[views.ShownConversation, int]:
-    found = _find(db, who, public_id)
-    count = support_messages.count(db, found.found.ref, with_private=not who.is_visitor)
-    return found, count
 
 
 def agents(context: Context) -> tuple[str, ...]:

@@ -1,0 +1,168 @@
+"""What an operator sees and does at the support desk; what a key of one workspace may."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import desk_scene
+import httpx
+import pytest
+from team import SETTINGS, Person, Town
+from world import Server, running
+
+from chatctl_server.actions import keys as key_actions
+from chatctl_server.domain import keys
+from chatctl_server.storage.sites import Site
+
+PATH = "/management/conversations"
+
+
+class Street(NamedTuple):
+    """Two sites of two workspaces, each with an agent; who wrote to both."""
+
+    server: Server
+    bakery: Site
+    garage: Site
+    anna: Person
+    gus: Person
+    bo: desk_scene.Customer
+    carl: desk_scene.Customer
+    key: str
+
+    def ask(self, method: str, path: str = "", **more: Any) -> httpx.Response:
+        return self.server.http.request(method, f"{PATH}{path}", **more)
+
+    def ids(self, **query: Any) -> list[str]:
+        answer = self.ask("GET", params=query)
+        assert answer.status_code == 200, answer.text
+        return [each["id"] for each in answer.json()]
+
+    def events(self, glob: str) -> list[dict[str, Any]]:
+        return list(self.server.http.get(f"/management/events?type={glob}&tail=true").json())
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    directory = tmp_path_factory.mktemp("street")
+    town = Town(directory / "chat.db")
+    garages = town.workspace("Garages")
+    anna = town.person("Anna", role="agent")
+    gus = town.person("Gus", garages, role="agent")
+    bakery = desk_scene.site(town, "Bakery")
+    garage = desk_scene.site(town, "Garage", garages)
+    bo = desk_scene.customer(town, bakery, "Bo", "is the bread fresh?")
+    carl = desk_scene.customer(town, garage, "Carl", "my car is broken")
+    secret = keys.new()
+    named = "robot", ("support",), garages.number, None, keys.hashed(secret)
+    town.scene.run(key_actions.create, *named)
+    town.close()
+    with running(directory, **SETTINGS) as server:
+        yield Street(server, bakery, garage, anna, gus, bo, carl, secret)
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def test_an_operator_finds_the_conversations_of_all_sites(street: Street) -> None:
+    assert set(street.ids()) == {street.bo.id, street.carl.id}
+    assert street.ids(site_id=street.garage.id) == [street.carl.id]
+    assert street.ids(workspace=0) == [street.bo.id]
+    assert street.ids(workspace=999) == []
+    assert street.ids(q="BROKEN") == [street.carl.id]
+    assert street.ids(customer_id=street.bo.person.id) == [street.bo.id]
+    assert street.ids(status="closed") == []
+    assert set(street.ids(assignee="none")) == {street.bo.id, street.carl.id}
+    (found,) = street.ask("GET", params={"q": "fresh"}).json()
+    assert (found["customer_name"], found["assignee_id"]) == ("Bo", None)
+
+
+def test_the_beginning_of_an_id_is_enough(street: Street) -> None:
+    start = street.bo.id[:13]
+    assert street.ask("GET", f"/{start}").json()["id"] == street.bo.id
+    assert street.ask("GET", f"/{street.bo.id}").json()["id"] == street.bo.id
+    for unknown in (street.bo.id[:12], "conv_00000000", f"{start}_", street.bo.id.upper()):
+        assert code(street.ask("GET", f"/{unknown}")) == (404, "conversation_not_found")
+    (message,) = street.ask("GET", f"/{start}/messages").json()
+    assert message["content"] == "is the bread fresh?"
+
+
+def test_changes_are_the_operators(street: Street) -> None:
+    path = f"/{street.bo.id}"
+    assigned = street.ask("PATCH", path, json={"assignee": f"u{street.anna.id}"}).json()
+    assert assigned["assignee_id"] == f"u{street.anna.id}"
+    (event,) = street.events("support.assigned")
+    assert (event["actor"], event["credential"]) == (None, "api-key")
+    both = {"labels": ["bread"], "priority": "high", "assignee": None}
+    changed = street.ask("PATCH", path, json=both).json()
+    shown = (changed["labels"], changed["priority"], changed["assignee_id"])
+    assert shown == (["bread"], "high", None)
+    for status in ("closed", "closed", "open", "active"):
+        changed = street.ask("PATCH", path, json={"status": status}).json()
+        assert changed["status"] == {"active": "open"}.get(status, status)
+    assert len(street.events("support.closed")) == len(street.events("support.reopened")) == 1
+    until = {"status": "snoozed", "until": "2099-01-01T00:00:00Z"}
+    assert code(street.ask("PATCH", path, json=until)) == (400, "invalid_input")
+    assert code(street.ask("PATCH", path, json={"until": "2099-01-01T00:00:00Z"}))[0] == 400
+    street.ask("PATCH", path, json={"status": "closed"})
+    refused = street.ask("PATCH", path, json={"status": "snoozed", "labels": ["other"]})
+    assert code(refused) == (409, "invalid_transition")
+    assert street.ask("GET", path).json()["labels"] == ["bread"]
+    street.ask("PATCH", path, json={"status": "open"})
+
+
+def test_who_is_no_agent_of_the_workspace_gets_no_conversation(street: Street) -> None:
+    before = street.ask("GET", f"/{street.bo.id}").json()["assignee_id"]
+    for user in (f"u{street.gus.id}", "u999", f"u{10**30}", "anna"):
+        refused = street.ask("PATCH", f"/{street.bo.id}", json={"assignee": user})
+        assert code(refused) == (400, "invalid_input")
+        said = {"content": "hello", "as_user": user}
+        refused = street.ask("POST", f"/{street.bo.id}/messages", json=said)
+        assert code(refused) == (400, "invalid_input")
+    assert street.ask("GET", f"/{street.bo.id}").json()["assignee_id"] == before
+
+
+def test_an_operator_answers_as_an_agent(street: Street) -> None:
+    path = f"/{street.bo.id}/messages"
+    mine = street.ask("POST", path, json={"content": "every morning"})
+    assert mine.status_code == 201
+    assert (mine.json()["sender_type"], mine.json()["sender_id"]) == ("agent", "operator")
+    note = {"content": "a good customer", "is_private": True, "as_user": f"u{street.anna.id}"}
+    posted = street.ask("POST", path, json=note).json()
+    assert (posted["sender_id"], posted["sender_name"]) == (f"u{street.anna.id}", "Anna")
+    seen = street.server.http.get(
+        f"/api/conversations/{street.bo.id}/messages", headers=street.bo.headers
+    ).json()
+    assert [each["content"] for each in seen][:1] == ["every morning"]
+    listed = street.ask("GET", path, params={"limit": 1})
+    assert [each["is_private"] for each in listed.json()] == [True]
+    rest = street.server.http.get(listed.links["next"]["url"]).json()
+    assert [each["content"] for each in rest] == ["every morning"]
+    assert code(street.ask("POST", path, json={"content": " "})) == (400, "invalid_input")
+
+
+def test_a_key_of_one_workspace_reaches_no_other_desk(street: Street) -> None:
+    headers = {"X-Api-Key": street.key}
+
+    def asked(method: str, path: str = "", **more: Any) -> httpx.Response:
+        return street.ask(method, path, headers=headers, **more)
+
+    assert [each["id"] for each in asked("GET").json()] == [street.carl.id]
+    assert code(asked("GET", params={"workspace": 0})) == (404, "workspace_not_found")
+    for path in (street.bo.id, street.bo.id[:13]):
+        assert code(asked("GET", f"/{path}")) == (404, "conversation_not_found")
+        closed = asked("PATCH", f"/{path}", json={"status": "closed"})
+        assert code(closed) == (404, "conversation_not_found")
+        said = asked("POST", f"/{path}/messages", json={"content": "hello"})
+        assert code(said) == (404, "conversation_not_found")
+        assert code(asked("GET", f"/{path}/messages")) == (404, "conversation_not_found")
+    said = asked("POST", f"/{street.carl.id}/messages", json={"content": "bring it"}).json()
+    assert (said["sender_type"], said["sender_name"]) == ("agent", "robot")
+    assert said["sender_id"].startswith("key_")
+    posted = street.events("message.posted")[-1]
+    assert (posted["actor"], posted["credential"]) == ("robot", said["sender_id"])
+
+
+def test_without_an_operators_credential_it_is_closed(street: Street) -> None:
+    for headers in (street.anna.headers, street.bo.headers):
+        with httpx.Client(base_url=street.server.url, trust_env=False) as stranger:
+            assert stranger.get(PATH, headers=headers).status_code == 401
