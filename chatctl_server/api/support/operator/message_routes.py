@@ -52,7 +52,7 @@ class MessagesOfConversation(Controller):
         status_code=201,
         summary="Write in any conversation",
         response_description="The message",
-        opt={"refuses": (*OF_ONE, errors.ConversationMustReopen, errors.BadText)},
+        opt={"refuses": (*OF_ONE, errors.ConversationIsClosed, errors.BadText)},
     )
     async def post_to_conversation(
         self, subject: Subject, data: JSONBody[PostToConversation]
