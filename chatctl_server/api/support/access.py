@@ -64,6 +64,8 @@ async def _shown(context: Context, scope: Scope, token: str | None) -> Caller | 
     keyed = await NamedKey(context.store, context.limits.wrong_keys)(scope, here)
     if keyed is not None:
         return keyed
+    if open_access.shows_named_key(scope):
+        raise errors.Unauthorized("The key in X-Api-Key is wrong")
     visitor = caller.header(scope, b"x-visitor-token")
     if visitor is not None:
         key = (caller.header(scope, b"x-site-key") or b"").decode("latin-1")

@@ -8,6 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
 from chatctl_server import errors
+from chatctl_server.api.compression import Coding, coding_of, compressed
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.support import people
@@ -59,6 +60,7 @@ class _Asked(msgspec.Struct, frozen=True):
     since: str | None
     wanted: EnvelopeFilter
     limit: int
+    coding: Coding | None
 
 
 @get(
@@ -94,15 +96,17 @@ async def replay_events(
         None if from_time is None else microseconds(from_time, "from"),
         None if to_time is None else microseconds(to_time, "to"),
     )
-    asked = _Asked(since_event_id or None, wanted, _limit(limit))
-    return Response(await context.store.read(_replayed, who, asked), media_type="application/json")
+    coding = coding_of(request.headers.get("accept-encoding", ""))
+    asked = _Asked(since_event_id or None, wanted, _limit(limit), coding)
+    body, headers = await context.store.read(_replayed, who, asked)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _limit(text: str | None) -> int:
     """Never refused: what is no number of 1 or more is 100."""
-    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) <= 18
-    found = int(text) if is_number and text is not None else 0
-    return min(found, MOST) if found >= 1 else USUAL
+    if text is None or not (text.isascii() and text.isdecimal()) or not text.strip("0"):
+        return USUAL
+    return MOST if len(text.lstrip("0")) > 3 else min(int(text), MOST)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
@@ -112,7 +116,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     return tuple(each.strip().removeprefix(rules.PREFIX) for each in text.split(","))
 
 
-def _replayed(db: Database, who: Person, asked: _Asked) -> bytes:
+def _replayed(db: Database, who: Person, asked: _Asked) -> tuple[bytes, dict[str, str]]:
     after = 0 if asked.since is None else envelopes.position(db, asked.since)
     page = envelopes.page(db, who, asked.wanted, after or 0, asked.limit)
     shown = [
@@ -123,7 +127,7 @@ def _replayed(db: Database, who: Person, asked: _Asked) -> bytes:
         next_since: str | None = views.id_of(last)
     else:
         next_since = asked.since or envelopes.newest(db, who)
-    return _encoder.encode(
+    body = _encoder.encode(
         {
             "events": [msgspec.Raw(each) for each in shown],
             "next_since": next_since,
@@ -131,3 +135,4 @@ def _replayed(db: Database, who: Person, asked: _Asked) -> bytes:
             "has_more": page.has_more,
         }
     )
+    return compressed(body, asked.coding)

@@ -73,7 +73,8 @@ class Socket:
     """A WebSocket to the application, spoken to as the server's protocol does."""
 
     def __init__(self, app: Application, scope: dict[str, Any]) -> None:
-        self.frames: list[dict[str, Any]] = []
+        self.texts: list[str] = []
+        self.frames: list[dict[str, Any]] = []  # of the texts
         self.heard = 0
         self.refused: int | None = None  # the status
         self.code: int | None = None  # that it was closed with
@@ -99,7 +100,9 @@ class Socket:
     async def _send(self, event: Any) -> None:
         await self.may_send.wait()
         if event["type"] == "websocket.send":
-            self.frames.append(json.loads(event.get("text") or event["bytes"]))
+            text = event.get("text") or event["bytes"].decode()
+            self.texts.append(text)
+            self.frames.append(json.loads(text))
         elif event["type"] == "websocket.http.response.start":
             self.refused = event["status"]
         elif event["type"] == "websocket.close":
