@@ -3,24 +3,25 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Generic
 
-from chatctl.client.events import Event
+from chatctl.client.events import Event, Id
 
 LIMIT = 1000
 
 
-class Feed:
+class Feed(Generic[Id]):
     """From the first that takes something on, until ``close``. A program that leaves its loop with
     ``break`` leaves nothing open: the connection is the task's. When ``LIMIT`` events wait it
     reads no further, and the server does with it as with any slow client."""
 
-    def __init__(self, read: Callable[[], AsyncGenerator[Event, None]]) -> None:
+    def __init__(self, read: Callable[[], AsyncGenerator[Event[Id], None]]) -> None:
         self._read = read
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue(LIMIT)
+        self._events: asyncio.Queue[Event[Id] | None] = asyncio.Queue(LIMIT)
         self._end: Exception | None = None
         self._reading: asyncio.Task[None] | None = None
 
-    async def take(self) -> AsyncIterator[Event]:
+    async def take(self) -> AsyncIterator[Event[Id]]:
         """Raises what ended it, behind the last one."""
         if self._reading is None:
             self._reading = asyncio.create_task(self._fill(), name="feed")

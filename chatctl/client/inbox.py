@@ -15,7 +15,7 @@ class Inbox:
     ``catch_up``, which is to begin another connection behind the last one that was not dropped."""
 
     def __init__(self, catch_up: Callable[[], None]) -> None:
-        self._events: deque[Event] = deque()
+        self._events: deque[Event[int]] = deque()
         self._changed = asyncio.Event()
         self._catch_up = catch_up
         self._is_full = False
@@ -25,7 +25,7 @@ class Inbox:
         """What comes now follows what was taken in."""
         self._is_full = False
 
-    def put(self, event: Event) -> bool:
+    def put(self, event: Event[int]) -> bool:
         """Whether it was taken in."""
         self._is_full = self._is_full or len(self._events) >= LIMIT
         if not self._is_full:
@@ -37,7 +37,7 @@ class Inbox:
         self._end = error
         self._changed.set()
 
-    async def take(self) -> AsyncIterator[Event]:
+    async def take(self) -> AsyncIterator[Event[int]]:
         """Raises what ended it, behind the last one."""
         while True:
             while self._events:

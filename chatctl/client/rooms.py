@@ -66,7 +66,7 @@ class RoomClient:
         await asyncio.wait((self._reading,))
         self._finish(ConnectionError("the client is closed"))
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event[int]]:
         """Frames of the room, in their order: each message once. Raises Refused at the end."""
         return self._inbox.take()
 

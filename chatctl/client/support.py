@@ -74,7 +74,7 @@ class SupportClient:
         await self._feed.close()
         await self._http.close()
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event[str]]:
         """Everything one may see, in the order of the log and each once: ``type`` is without
         ``domain.event.``, and in ``data`` stands ``emitted_at``, too. Of joined conversations also
         ``Typing``, ``Read`` and ``Viewing``."""
@@ -113,10 +113,10 @@ class SupportClient:
             with suppress(ConnectionClosed):
                 await self._socket.send(json.dumps({"type": name, "payload": payload}))
 
-    async def _read(self) -> AsyncGenerator[Event, None]:
+    async def _read(self) -> AsyncGenerator[Event[str], None]:
         async with aclosing(over_connections(self._connection, Backoff())) as found:
             async for event in found:
-                if event.id is None or self._is_new(str(event.id)):
+                if event.id is None or self._is_new(event.id):
                     yield event
 
     def _is_new(self, event_id: str) -> bool:
@@ -126,7 +126,7 @@ class SupportClient:
             del self._recent[next(iter(self._recent))]
         return is_new
 
-    async def _connection(self) -> AsyncGenerator[Event, None]:
+    async def _connection(self) -> AsyncGenerator[Event[str], None]:
         try:
             async with aclosing(self._live()) as live:
                 async for event in live:
@@ -138,7 +138,7 @@ class SupportClient:
             async for event in polled:
                 yield event
 
-    async def _live(self) -> AsyncGenerator[Event, None]:
+    async def _live(self) -> AsyncGenerator[Event[str], None]:
         try:
             async with (
                 showing(self._token) as token,
@@ -160,7 +160,7 @@ class SupportClient:
         for each in list(self._joined):
             await self.signal("JoinConversation", conversation_id=each)
 
-    async def _polled(self) -> AsyncGenerator[Event, None]:
+    async def _polled(self) -> AsyncGenerator[Event[str], None]:
         """Until it is time to try a WebSocket again."""
         if self._position is None:
             newest = await self._http.ask("GET", _REPLAY, query={"from": _NEVER})
@@ -180,7 +180,7 @@ class SupportClient:
     def _since(self) -> dict[str, str]:
         return {} if self._position is None else {"since_event_id": self._position}
 
-    def _event(self, frame: dict[str, Json]) -> Event:
+    def _event(self, frame: dict[str, Json]) -> Event[str]:
         name = frame["type"]
         if not name.startswith(_DOMAIN):
             return Event(name, frame.get("payload") or frame.get("data") or {})

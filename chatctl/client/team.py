@@ -80,11 +80,11 @@ class TeamClient:
         path = f"/api/chat/{chat_id}/messages"
         return dict(await self._http.ask("POST", path, body, again=True))
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event[int]]:
         """Everything that the account is told, in the order of the log, each stored event once."""
         return self._feed.take()
 
-    async def _read(self) -> AsyncGenerator[Event, None]:
+    async def _read(self) -> AsyncGenerator[Event[int], None]:
         async with aclosing(over_connections(self._stream, Backoff())) as stream:
             async for found in stream:
                 event = self._next(found)
@@ -97,7 +97,7 @@ class TeamClient:
             async for found in server_sent_events(chunks):
                 yield found
 
-    def _next(self, found: ServerSentEvent) -> Event | None:
+    def _next(self, found: ServerSentEvent) -> Event[int] | None:
         if not found.data:
             return None
         data = json.loads(found.data)

@@ -91,6 +91,21 @@ def test_at_the_desk(tmp_path: Path) -> None:
                 server.start()
 
 
+def test_their_types_are_checked(tmp_path: Path) -> None:
+    """By whoever uses mypy: the client is typed."""
+    for number, text in enumerate(BLOCKS):
+        (tmp_path / f"program_{number}.py").write_text(text)
+    words = (sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"))
+    done = subprocess.run(
+        [*words, *map(str, tmp_path.glob("*.py"))],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,  # where it finds what is installed, and no sources
+    )
+    assert (done.stdout, done.returncode) == ("Success: no issues found in 3 source files\n", 0)
+
+
 def test_every_close_that_ends_it_has_its_row() -> None:
     rows = re.findall(r"^\| `(\w+)`.* \| (\d{4}) \|$", documents.read(DOCUMENT), re.MULTILINE)
     assert {int(code): name for name, code in rows} == close_codes.FINAL
