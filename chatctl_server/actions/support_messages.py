@@ -126,15 +126,14 @@ def _attached(
     name = files.of_conversation_url(url, found.public_id)
     if name is not None:
         try:
-            stored = support_messages.file(tx.db, found.ref, *name)
+            stored, called = support_messages.file(tx.db, found.ref, *name)
         except errors.StoredFileNotFound:
             name = None
     if name is None:
         raise errors.InvalidInput(
             f"There is no file {url[:200]} in this conversation; upload it first", field="file"
         )
-    attached = AttachedFile(url, stored.name, stored.size, stored.media_type)
-    return attached, (files.FileName(found.workspace, *name).url,)
+    return AttachedFile(url, called, stored.size, stored.media_type), (stored.name.url,)
 
 
 def _tell_away(tx: Tx, found: SupportConversation) -> None:

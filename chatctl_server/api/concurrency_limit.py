@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from chatctl_server import errors
 
@@ -18,10 +18,10 @@ class ConcurrencyLimit:
         self._most = most
         self._most_of_one = most_of_one
         self._sentence = sentence
-        self._open: Counter[int] = Counter()
+        self._open: Counter[Hashable] = Counter()
 
     @contextlib.contextmanager
-    def taken(self, key: int) -> Iterator[None]:
+    def taken(self, key: Hashable) -> Iterator[None]:
         """Raises Busy."""
         if self._open[key] >= self._most_of_one or self._open.total() >= self._most:
             self.refused += 1

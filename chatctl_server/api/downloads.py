@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Stream
 
 from chatctl_server import errors
@@ -14,11 +15,29 @@ from chatctl_server.domain import byte_ranges, stored_files
 from chatctl_server.storage.file_store import FileStore
 from chatctl_server.storage.stored_files import StoredFile
 
+ANSWERS = {
+    200: ResponseSpec(
+        bytes,
+        generate_examples=False,
+        description="The file, with its `ETag`",
+        media_type="application/octet-stream",
+    ),
+    206: ResponseSpec(
+        bytes,
+        generate_examples=False,
+        description="The bytes that `Range` asks for",
+        media_type="application/octet-stream",
+    ),
+    304: ResponseSpec(None, generate_examples=False, description="`If-None-Match` names it"),
+}
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
-def answer(request: AnyRequest, disk: FileStore, file: StoredFile) -> Response[Any]:
-    """Whatever is in it, a browser executes nothing of it (``_headers``)."""
+async def answer(request: AnyRequest, disk: FileStore, file: StoredFile) -> Response[Any]:
+    """Whatever is in it, a browser executes nothing of it (``_headers``). Raises StorageUnavailable
+    where it is not as it was stored."""
+    if await disk.run(disk.size, file.name) != file.size:
+        raise errors.StorageUnavailable("The file is missing or damaged")
     tag = f'"{file.name.hash}"'
     headers = _headers(file, tag)
     known = request.headers.get("if-none-match", "")

@@ -2,18 +2,15 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from chatctl_server import errors
-from chatctl_server.actions import stored_files as actions
 from chatctl_server.api import caller
 from chatctl_server.api.context import Context
 from chatctl_server.api.parameters import AnyRequest
-from chatctl_server.domain import events
-from chatctl_server.domain import stored_files as rules
 from chatctl_server.live.extensions import LINE
 from chatctl_server.storage import stored_files
 from chatctl_server.storage.file_store import FileStore, Incoming
@@ -21,29 +18,43 @@ from chatctl_server.storage.stored_files import StoredFile
 
 logger = logging.getLogger("chatctl.api")
 MAX_PARTS = 100
+FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}},
+            },
+            "example": {"file": "hello.txt"},
+        }
+    },
+}
 
 
 @contextlib.asynccontextmanager
 async def receiving(
-    request: AnyRequest, context: Context, workspace: int
+    request: AnyRequest, context: Context, workspace: int, most_bytes: int | None = None
 ) -> AsyncIterator[Sequence[Incoming]]:
-    """The files of the body, in their order; they are discarded at the end.
+    """The files of the body, in their order; they are discarded at the end. ``most_bytes``: of all
+    of them together.
 
     Raises InvalidInput for what is no such body, TooLarge, StorageFull, StorageUnavailable, and
-    Busy above 16 at once of an account, or 128 in all. What is broken off in any other way is left
-    to the next start.
+    Busy above 16 at once of an account, or of whoever else it is, or 128 in all. What is broken off
+    in any other way is left to the next start.
     """
-    with context.limits.uploads.taken(caller.of(request.scope).account):
-        async with _received(request, context, workspace) as files:
+    who = caller.of(request.scope)
+    with context.limits.uploads.taken((who.credential, who.user_id)):
+        async with _received(request, context, workspace, most_bytes) as files:
             yield files
 
 
 @contextlib.asynccontextmanager
 async def _received(
-    request: AnyRequest, context: Context, workspace: int
+    request: AnyRequest, context: Context, workspace: int, most_bytes: int | None
 ) -> AsyncIterator[Sequence[Incoming]]:
     disk = context.files
-    parts = _Parts(request, disk, workspace, context.settings.max_upload_bytes)
+    parts = _Parts(request, disk, workspace, context.settings.max_upload_bytes, most_bytes)
     try:
         await _receive(request, disk, parts)
         yield parts.files
@@ -84,7 +95,12 @@ class _Parts:
     """What the parser finds; it works in a thread."""
 
     def __init__(
-        self, request: AnyRequest, disk: FileStore, workspace: int, max_bytes: int
+        self,
+        request: AnyRequest,
+        disk: FileStore,
+        workspace: int,
+        max_bytes: int,
+        most_bytes: int | None,
     ) -> None:
         kind, options = parse_options_header(request.headers.get("content-type", ""))
         if kind != "multipart/form-data" or not options.get("boundary"):
@@ -99,6 +115,7 @@ class _Parts:
         self._disk = disk
         self._workspace = workspace
         self._max_bytes = max_bytes
+        self._most_bytes = max_bytes * MAX_PARTS if most_bytes is None else most_bytes
         self._segment: MultipartSegment | None = None
         self._open: Incoming | None = None
         self.files: list[Incoming] = []
@@ -134,10 +151,16 @@ class _Parts:
         if self._segment.filename is None:
             return
         if self._open is None:
-            extension = rules.extension_of(self._segment.filename)
-            self._open = self._disk.begin(self._workspace, extension)
+            self._open = self._disk.begin(self._workspace, self._segment.filename)
             self.files.append(self._open)
         self._open.write(piece)
+        if (
+            self._most_bytes is not None
+            and sum(each.size for each in self.files) > self._most_bytes
+        ):
+            raise errors.TooLarge(
+                f"These files may have {self._most_bytes} bytes together", field="body"
+            )
 
     def _end(self) -> None:
         if self._open is not None:
@@ -146,9 +169,13 @@ class _Parts:
 
 
 async def keep(
-    context: Context, actor: events.Actor, scope: int, received: Sequence[Incoming]
+    context: Context,
+    scope: int,
+    received: Sequence[Incoming],
+    record: Callable[[Sequence[StoredFile]], Awaitable[object]],
 ) -> None:
-    """All of them, or none. Raises TooLarge, OSError, and what ``Store.write`` raises."""
+    """All of them, or none; ``record`` writes that they are there. Raises OSError, and what
+    ``record`` raises."""
     disk, store = context.files, context.store
     found = {
         each.name: StoredFile(each.name, scope, each.media_type, each.size) for each in received
@@ -157,8 +184,7 @@ async def keep(
         try:
             for each in received:
                 await disk.run(disk.publish, each)
-            limit = context.settings.workspace_files_bytes
-            await store.write(actions.store, actor, [*found.values()], limit)
+            await record([*found.values()])
         except Exception:
             for name in found:
                 if not await store.read(stored_files.is_stored, name):

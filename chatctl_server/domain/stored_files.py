@@ -4,13 +4,13 @@ import re
 from typing import NamedTuple
 
 UNTYPED = "application/octet-stream"
+UNSHOWN = "\N{REPLACEMENT CHARACTER}"
+MAX_NAME_CHARACTERS = 255
 HEAD_BYTES = 512  # of a file, that its type is told from
 _EXTENSION = re.compile(r"[A-Za-z0-9_-]{1,10}")
 _PARTS = re.compile(
     r"/files/(0|[1-9][0-9]{0,17})/([0-9a-f]{3})/([0-9a-f]{3})/([0-9a-f]{58})\.([A-Za-z0-9_-]{1,10})"
 )
-
-
 _OF_CONVERSATION = re.compile(
     r"/files/c/(conv_[0-9a-z]{26})/([0-9a-f]{3})/([0-9a-f]{3})/([0-9a-f]{58})\.([A-Za-z0-9_-]{1,10})"
 )
@@ -69,6 +69,14 @@ def extension_of(client_name: str) -> str:
     """All that is read of what the client calls its file."""
     _, dot, extension = client_name.rpartition(".")
     return extension if dot and _EXTENSION.fullmatch(extension) else "bin"
+
+
+def shown_name(client_name: str) -> str:
+    """What the client calls its file, for people: without what cannot be seen, or would turn the
+    rest around. ``client_name`` is as the header of a form has it, each byte a character."""
+    name = client_name.encode("latin-1", "replace").decode(errors="replace")
+    visible = "".join(each if each.isprintable() else UNSHOWN for each in name)
+    return visible.strip()[:MAX_NAME_CHARACTERS] or "file"
 
 
 def media_type(head: bytes) -> str:

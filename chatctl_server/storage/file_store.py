@@ -27,21 +27,23 @@ PIECE_BYTES = 256 * 1024
 
 
 class Incoming:
-    """A file that is being received; its owner discards it, whatever becomes of it."""
+    """A file that is being received; its owner discards it, whatever becomes of it. ``called``:
+    what its sender calls it."""
 
-    def __init__(self, path: Path, workspace: int, extension: str) -> None:
+    def __init__(self, path: Path, workspace: int, called: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.fdopen(os.open(path, flags, 0o600), "wb")
         self._sha256 = hashlib.sha256()
         self._head = b""
         self._workspace = workspace
-        self._extension = extension
+        self.called = called
         self.path = path
         self.size = 0
 
     @property
     def name(self) -> FileName:
-        return FileName(self._workspace, self._sha256.hexdigest(), self._extension)
+        extension = stored_files.extension_of(self.called)
+        return FileName(self._workspace, self._sha256.hexdigest(), extension)
 
     @property
     def media_type(self) -> str:
@@ -108,10 +110,10 @@ class FileStore:
                 start += len(piece)
                 yield piece
 
-    def begin(self, workspace: int, extension: str) -> Incoming:
+    def begin(self, workspace: int, called: str) -> Incoming:
         directory = self.directory / str(workspace)
         self._make(directory)
-        return Incoming(self._part(directory), workspace, extension)
+        return Incoming(self._part(directory), workspace, called)
 
     def _make(self, directory: Path) -> None:
         if directory == self.directory:

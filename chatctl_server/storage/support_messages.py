@@ -1,14 +1,17 @@
 """Queries about the messages of support conversations."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from chatctl_server import errors
 from chatctl_server.domain.events import SenderKind
 from chatctl_server.domain.references import ConversationRef, SupportRef
+from chatctl_server.domain.stored_files import FileName
 from chatctl_server.domain.support_events import AttachedFile, MessageType, SupportMessage
 from chatctl_server.storage.sql import Database, Query, Row
+from chatctl_server.storage.stored_files import StoredFile
 
 LATEST = 2**62
 
@@ -36,14 +39,11 @@ class SupportMessageState(msgspec.Struct, frozen=True):
     attachments: str | None
 
 
-class ConversationFile(msgspec.Struct, frozen=True):
-    """One that was uploaded to a conversation."""
+class ConversationFile(NamedTuple):
+    """One that was uploaded to a conversation; ``name``: what its sender calls it."""
 
-    hash: str
-    extension: str
+    file: StoredFile
     name: str
-    media_type: str
-    size: int
 
 
 _STATE = """m.id, n.public_id, m.conversation, m.seq, m.event_offset, m.sender, m.sender_kind,
@@ -60,8 +60,12 @@ _COUNT = Query("""SELECT count(*) FROM message m JOIN support_message n ON n.mes
     AND (n.is_private = 0 OR :with_private)""")
 _SAID = Query("""SELECT c.public_id, n.public_id, n.is_private FROM support_message n
     JOIN conversation c ON c.id = :conversation WHERE n.message = :message""")
-_FILE = Query("""SELECT hash, extension, name, media_type, size FROM support_file
-    WHERE conversation = :conversation AND hash = :hash AND extension = :extension""")
+_FILE = Query("""SELECT f.workspace, f.hash, f.extension, w.scope, f.media_type, f.size, u.name
+    FROM support_file u JOIN support s ON s.conversation = u.conversation
+    JOIN stored_file f ON f.workspace = s.workspace AND f.hash = u.hash
+        AND f.extension = u.extension
+    JOIN workspace w ON w.id = f.workspace
+    WHERE u.conversation = :conversation AND u.hash = :hash AND u.extension = :extension""")
 _SENT_BYTES = Query("""SELECT coalesce(sum(size), 0) FROM support_file
     WHERE sender = :sender AND stored_at > :since""")
 
@@ -119,11 +123,12 @@ def count(db: Database, ref: SupportRef, *, with_private: bool) -> int:
 
 
 def file(db: Database, ref: SupportRef, hash: str, extension: str) -> ConversationFile:  # noqa: A002
-    """Raises StoredFileNotFound."""
+    """Raises StoredFileNotFound, also for one that was removed as no message showed it."""
     row = _FILE.row(db, conversation=ref.id, hash=hash, extension=extension)
     if row is None:
         raise errors.StoredFileNotFound("There is no such file in this conversation", field="file")
-    return ConversationFile(*row)
+    *name, scope, media_type, size, called = row
+    return ConversationFile(StoredFile(FileName(*name), scope, media_type, size), called)
 
 
 def sent_bytes(db: Database, sender: str, since: int) -> int:

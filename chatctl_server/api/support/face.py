@@ -93,8 +93,10 @@ SUPPORT = Face(
             "conversation_routes:Conversations",
             "conversation_routes:OneConversation",
             "message_routes:DeskMessages",
+            "file_routes:upload_desk_files",
         ),
         "/api/events/replay": lazily(__package__, "replay_routes:replay_events"),
+        "/files/c": lazily(__package__, "file_routes:fetch_desk_file"),
         "/api/sites": lazily(__package__, "site_routes:Sites"),
     },
     unguarded=lazily(

@@ -1,14 +1,15 @@
 """A workspace's files: uploaded, fetched, checked."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 from litestar.types.internal_types import PathParameterDefinition
 
 from chatctl_server import errors
+from chatctl_server.actions import stored_files as file_actions
 from chatctl_server.actions import workspaces as actions
 from chatctl_server.api import caller, downloads, refusals, uploads
 from chatctl_server.api.context import GivenContext
@@ -18,34 +19,9 @@ from chatctl_server.api.team.workspace_of import AskedWorkspace
 from chatctl_server.domain import events
 from chatctl_server.storage import stored_files, workspaces
 from chatctl_server.storage.sql import Database
+from chatctl_server.storage.stored_files import StoredFile
 from chatctl_server.views.fields import means
 from chatctl_server.views.team import files as views
-
-CONTENT = ResponseSpec(
-    bytes,
-    generate_examples=False,
-    description="The file, with its `ETag`",
-    media_type="application/octet-stream",
-)
-PART = ResponseSpec(
-    bytes,
-    generate_examples=False,
-    description="The bytes that `Range` asks for",
-    media_type="application/octet-stream",
-)
-SAME = ResponseSpec(None, generate_examples=False, description="`If-None-Match` names it")
-FORM = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {"file": {"type": "string", "format": "binary"}},
-            },
-            "example": {"file": "hello.txt"},
-        }
-    },
-}
 
 
 @post(
@@ -57,7 +33,7 @@ FORM = {
     request_max_body_size=None,
     dependencies={"asked": Provide(AskedWorkspace, sync_to_thread=False)},
     opt={
-        "form": FORM,
+        "form": uploads.FORM,
         "example": [views.EXAMPLE],
         "refuses": (errors.TooLarge, errors.NoWorkspace, errors.WorkspaceNotFound),
     },
@@ -73,8 +49,13 @@ async def upload(
     and no avatar refers to for 24 hours is removed.
     """
     actor, ref = caller.of(request.scope).actor(), (await asked.find()).ref
+
+    async def record(found: Sequence[StoredFile]) -> None:
+        limit = context.settings.workspace_files_bytes
+        await context.store.write(file_actions.store, actor, found, limit)
+
     async with uploads.receiving(request, context, ref.number) as received:
-        await uploads.keep(context, actor, ref.scope, received)
+        await uploads.keep(context, ref.scope, received, record)
         return [each.name.url for each in received]
 
 
@@ -92,7 +73,7 @@ def _fetch_id(_: object, __: object, path: list[str | PathParameterDefinition]) 
     tags=("files",),
     summary="Fetch a file",
     response_description="The file, with its `ETag`",
-    responses={200: CONTENT, 206: PART, 304: SAME},
+    responses=downloads.ANSWERS,
     opt={
         "asks_store": False,
         "example": "hello",
@@ -116,9 +97,7 @@ async def fetch_file(
     """
     url = f"/files/{workspace_id}/{first}/{second}/{name}"
     found = await context.store.read(stored_files.find, account_of(request.scope), url)
-    if await context.files.run(context.files.size, found.name) != found.size:
-        raise errors.StorageUnavailable("The file is missing or damaged")
-    return downloads.answer(request, context.files, found)
+    return await downloads.answer(request, context.files, found)
 
 
 @post(
