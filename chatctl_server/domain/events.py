@@ -372,16 +372,21 @@ def without_text(said: T) -> T:
 
 def without_name(payload: Payload) -> Payload:
     """What the erasure of an account or a customer leaves of it."""
+    nameless: dict[str, str | None] = {}
     match payload:
         case account_events.AccountCreated():
-            return msgspec.structs.replace(payload, email=None, fullname="")
+            nameless = {"email": None, "fullname": ""}
         case account_events.AccountChanged():
-            return msgspec.structs.replace(payload, email=None, fullname="", avatar=None)
+            nameless = {"email": None, "fullname": "", "avatar": None}
         case support_events.CustomerCreated():
-            return msgspec.structs.replace(payload, name="", email=None, external_id=None)
+            nameless = {"name": "", "email": None, "external_id": None}
         case support_events.CustomerChanged():
-            return msgspec.structs.replace(payload, name="", email=None)
-    return payload
+            nameless = {"name": "", "email": None}
+        case support_events.Rated():
+            nameless = {"comment": ""}
+        case support_events.FileAdded():
+            nameless = {"name": ""}
+    return msgspec.structs.replace(payload, **nameless)
 
 
 # What they are about must leave the database's files.

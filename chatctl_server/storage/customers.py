@@ -3,6 +3,7 @@
 import msgspec
 
 from chatctl_server import errors
+from chatctl_server.domain import support
 from chatctl_server.domain.references import SupportRef
 from chatctl_server.storage.sites import SiteRef
 from chatctl_server.storage.sql import Database, Query
@@ -73,7 +74,8 @@ def not_found(customer_id: str) -> errors.CustomerNotFound:
 
 def scope_of(db: Database, customer_id: str) -> int:
     """Of which site. Raises CustomerNotFound."""
-    found: int | None = _SCOPE.value(db, customer=customer_id)
+    is_one = support.is_customer(customer_id)
+    found: int | None = _SCOPE.value(db, customer=customer_id) if is_one else None
     if found is None:
         raise not_found(customer_id)
     return found

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from chatctl_server.domain import event_id, events, support_events
+from chatctl_server.domain import event_id, events
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage.sql import Bulk, Database, Query, Row
 
@@ -64,9 +64,11 @@ _OF_ACCOUNT = Query("""SELECT id, type, payload FROM event INDEXED BY event_acco
 _OF_CUSTOMER = Query("""SELECT id, type, payload FROM event INDEXED BY event_customer
     WHERE json_extract(payload, '$.customer_id') = :customer
     AND type >= 'customer.' AND type < 'customer/'""")
-_RATINGS = Query("""SELECT e.id, e.payload FROM support u JOIN event e INDEXED BY event_conversation
+_SAID_BESIDE = Query("""SELECT e.id, e.type, e.payload
+    FROM support u JOIN event e INDEXED BY event_conversation
     ON e.conversation = u.conversation AND e.scope > 1 AND e.class IN ('message', 'state')
-    WHERE u.customer = :customer AND e.type = 'support.rated'""")
+    WHERE u.customer = :customer AND (e.type = 'support.rated'
+        OR (e.type = 'support.file_added' AND e.payload ->> '$.sender' = :customer))""")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
@@ -224,12 +226,9 @@ def redact_account(db: Database, account: int) -> None:
 
 def redact_customer(db: Database, customer: str) -> None:
     """Takes what names a customer out of the events that made and changed them, and what they said
-    with a rating."""
+    with a rating or called a file."""
     _redact_names(db, _OF_CUSTOMER.rows(db, customer=customer))
-    for offset, payload in _RATINGS.rows(db, customer=customer):
-        rated = msgspec.json.decode(payload, type=support_events.Rated)
-        silent = msgspec.structs.replace(rated, comment="")
-        _REDACT.run(db, payload=events.encode(silent).decode(), offset=offset)
+    _redact_names(db, _SAID_BESIDE.rows(db, customer=customer))
 
 
 def _redact_names(db: Database, rows: Iterable[Row]) -> None:

@@ -20,6 +20,7 @@ _ADD_CUSTOMER = Query("""INSERT INTO customer (id, scope, name, email, external_
 _CHANGE_CUSTOMER = Query("UPDATE customer SET name = :name, email = :email WHERE id = :customer")
 _ERASE_CUSTOMER = Query("""UPDATE customer SET name = '', email = NULL, external_id = NULL,
         erased_at = :at WHERE id = :customer""")
+_FORGET_FILES = Query("DELETE FROM support_file WHERE sender = :customer")
 _ADD_CANNED = Query("""INSERT INTO canned_response
         (id, workspace, title, content, created_by, created_at)
     VALUES (:id, :workspace, :title, :content, :created_by, :at)""")
@@ -178,6 +179,7 @@ def _apply_to_customer(
             _CHANGE_CUSTOMER.run(db, name=name, email=email, customer=customer)
         case support_events.CustomerErased(customer):
             _ERASE_CUSTOMER.run(db, at=entry.at, customer=customer)
+            _FORGET_FILES.run(db, customer=customer)
 
 
 def _apply_in_conversation(

@@ -98,6 +98,8 @@ SUPPORT = Face(
         "/api/events/replay": lazily(__package__, "replay_routes:replay_events"),
         "/files/c": lazily(__package__, "file_routes:fetch_desk_file"),
         "/api/sites": lazily(__package__, "site_routes:Sites"),
+        "/api/canned-responses": lazily(__package__, "canned_routes:CannedResponses"),
+        "/api/customers": lazily(__package__, "customer_routes:erase_customer"),
     },
     unguarded=lazily(
         __package__,

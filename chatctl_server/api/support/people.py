@@ -10,10 +10,11 @@ from chatctl_server.api.context import Context
 from chatctl_server.domain import accounts, codes, times
 from chatctl_server.domain.event_types import Role
 from chatctl_server.domain.support import VISITOR_TOKEN_MICROSECONDS, Person, SenderType
-from chatctl_server.storage import customers, desk_people, sites
+from chatctl_server.storage import customers, desk_people, sites, workspaces
 from chatctl_server.storage.customers import Customer
 from chatctl_server.storage.sites import Site
 from chatctl_server.storage.sql import Database
+from chatctl_server.storage.workspaces import WorkspaceRef
 
 Finder = Callable[[Database], Person]
 VISITOR, OPEN = "visitor", "open"  # credentials of callers
@@ -105,6 +106,28 @@ def administered(who: Person, workspace: int | None) -> int:
             "You administer several workspaces: name one as workspace_id", field="workspace_id"
         )
     return mine[0]
+
+
+def check_agent(who: Person) -> None:
+    """Raises NotAllowed for a visitor."""
+    if who.is_visitor:
+        raise errors.NotAllowed("This is for agents")
+
+
+def workspace(db: Database, who: Person, number: int | None) -> WorkspaceRef:
+    """That an agent means: of several, they name one. Raises NotAllowed, WorkspaceNotFound,
+    InvalidInput."""
+    check_agent(who)
+    if number is None and len(who.roles) > 1:
+        raise errors.InvalidInput(
+            "You are an agent of several workspaces: name one in X-Workspace-Id",
+            field="X-Workspace-Id",
+        )
+    found = next(iter(who.roles)) if number is None else number
+    if found not in who.roles:
+        workspaces.find(db, accounts.account_id(who.id), found)
+        raise errors.NotAllowed("This is for agents of the workspace")
+    return workspaces.get(db, found).ref
 
 
 async def shown_visitor(context: Context, key: str, token: str) -> Caller | None:

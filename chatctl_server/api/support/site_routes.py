@@ -154,7 +154,7 @@ class Sites(Controller):
 
 
 def _all(db: Database, who: Person) -> list[SiteObject]:
-    _check_agent(who)
+    people.check_agent(who)
     return [_shown(db, who, each) for each in sites.of_workspaces(db, who.roles, who.only_site)]
 
 
@@ -163,16 +163,11 @@ def _one(db: Database, who: Person, site_id: str) -> SiteObject:
 
 
 def _find(db: Database, who: Person, site_id: str) -> Site:
-    _check_agent(who)
+    people.check_agent(who)
     found = sites.find(db, who.roles, site_id)
     if who.only_site not in (None, found.ref.scope):
         raise errors.SiteNotFound(f"There is no site {site_id[:60]}", field="site_id")
     return found
-
-
-def _check_agent(who: Person) -> None:
-    if who.is_visitor:
-        raise errors.NotAllowed("Sites are for agents to see")
 
 
 def _shown(db: Database, who: Person, found: Site) -> SiteObject:
