@@ -21,6 +21,7 @@ _LISTS = {
     "ACCOUNT": f"chatctl users ls {_ASKED} | cut -f3",
     "WORKSPACE": f"chatctl workspaces ls {_ASKED} | cut -f1",
     "CHAT": f"chatctl chats ls {_ASKED} | cut -f1",
+    "CONVERSATION": f"chatctl conversations ls {_ASKED} | cut -f1",
 }
 # For fish: its candidates hold no tabs, and what is escaped in a cell is another name there.
 _PLAIN = r"grep -vF \\"

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -73,7 +73,7 @@ class CsvExport:
 
     def parts(self, server: Client) -> Iterator[str]:
         wanted = sync_pull.wanted(server, self._named)
-        yield _lines([_CSV])
+        yield lines([_CSV])
         with progress.shown(self._options, "exporting rooms", len(wanted)) as shown:
             for room in wanted:
                 yield from self._of_room(server, room)
@@ -83,13 +83,21 @@ class CsvExport:
     def _of_room(self, server: Client, room: Json) -> Iterator[str]:
         for piece in room_pages.messages(server, room, self._window):
             self.messages += len(piece)
-            yield _lines([_row(room, each, is_shown=self._is_shown) for each in piece])
+            yield lines([_row(room, each, is_shown=self._is_shown) for each in piece])
 
 
 def _export_csv(options: Options, target: str, made: CsvExport) -> None:
+    write(options, target, made.parts)
+    if target != "-":
+        counts = {"rooms": made.rooms, "messages": made.messages}
+        output.record(options, _WRITTEN, {"file": target, **counts})
+
+
+def write(options: Options, target: str, parts: Callable[[Client], Iterator[str]]) -> None:
+    """Onto stdout, or into a new file, which is there when it is whole."""
     if target == "-":
         with connection.open(options) as server:
-            for part in made.parts(server):
+            for part in parts(server):
                 stdout.write(part)
                 stdout.flush()
         return
@@ -102,28 +110,28 @@ def _export_csv(options: Options, target: str, made: CsvExport) -> None:
         with (
             connection.open(options) as server,
             named_files.writing(path),
-            unfinished.open("w", newline="") as file,
+            unfinished.open("w", encoding="utf-8", newline="") as file,
         ):
-            for part in made.parts(server):
+            for part in parts(server):
                 file.write(part)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    counts = {"rooms": made.rooms, "messages": made.messages}
-    output.record(options, _WRITTEN, {"file": str(path), **counts})
 
 
 def _row(room: Json, message: Json, *, is_shown: bool) -> list[str]:
     found = {**message, "room_id": room["room_id"], "room_name": room["room_name"]}
-    return [_cell(found[name], is_shown=is_shown) for name in _CSV]
+    return [csv_cell(found[name], is_shown=is_shown) for name in _CSV]
 
 
-def _cell(value: object, *, is_shown: bool) -> str:
+def csv_cell(value: object, *, is_shown: bool) -> str:
+    """``is_shown``: on a terminal."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return cell(text) if is_shown else text
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> str:
+def lines(rows: Sequence[Sequence[str]]) -> str:
+    """CSV."""
     import csv
     import io
 

@@ -44,7 +44,7 @@ def say(
 ) -> None:
     """Post a message to a room, or to a chat (chat:ID), as the system or as a user."""
     named, text = room_and_rest(words, room, "ROOM TEXT…")
-    content = _content(text)
+    content = content_of(text)
     with connection.open(options, writes=True) as server:
         chat = team.find_chat(server, named)
         posted = (
@@ -175,7 +175,8 @@ def _rm_of_user(
         output.fields([cell(user), str(done["messages"])])
 
 
-def _content(text: list[str]) -> str:
+def content_of(text: list[str]) -> str:
+    """TEXT… on the command line, or of stdin for ``-``."""
     if not text:
         raise failures.usage("Missing argument 'TEXT'.", "- reads the text from stdin")
     content = targets.text_of("-").removesuffix("\n") if text == ["-"] else " ".join(text)

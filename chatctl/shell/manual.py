@@ -40,8 +40,9 @@ ids of events and deliveries may be shortened likewise. Where a ROOM is posted t
 chat:CHAT is a chat.
 
 An ACCOUNT is a number, an e-mail or a name; a WORKSPACE and a CHAT are a number or a name; a
-KEY is a name, an id or the beginning of one. Upper and lower case count in the names of rooms
-and keys alone, and digits are the number of something where there is one.
+KEY is a name, an id or the beginning of one. A CONVERSATION of the support desk is an id, or
+the beginning of one: conv_ and 8 characters, or more. Upper and lower case count in the names
+of rooms and keys alone, and digits are the number of something where there is one.
 
 A TIME of --since and --until is one of
 

@@ -3,7 +3,8 @@
 ``{room}`` is the room it is about, in which ``mallory`` is banned, ``trudy`` is muted, and
 ``{message}`` is the last of two messages. ``{endpoint}`` is the URL of one where callbacks go; it
 is disabled, and ``{delivery}``, the only one to it, was given up. ``{key}`` is the name of a key.
-``{account}``, an e-mail, owns ``{workspace}``, and is in ``{chat}``, in which ``{said}`` was said.
+``{account}``, an e-mail, owns ``{workspace}``, and is in ``{chat}``, in which ``{said}`` was said;
+it is an agent of the desk, where ``{conversation}`` is open.
 ``{source}`` is a backup, ``{new}`` a path where nothing is, ``{unborn}`` one where another command
 is making a database.
 """
@@ -76,6 +77,7 @@ UNKNOWN: Mapping[str, Errors] = {
     "{account}": {"an unknown account": Error("user_not_found", exits.NOT_FOUND)},
     "{workspace}": {"an unknown account": Error("workspace_not_found", exits.NOT_FOUND)},
     "{chat}": {"an unknown account": Error("conversation_not_found", exits.NOT_FOUND)},
+    "{conversation}": {"an unknown account": Error("conversation_not_found", exits.NOT_FOUND)},
     "{delivery}": {"an unknown endpoint": Error("delivery_not_found", exits.NOT_FOUND)},
 }
 NO_SERVER: Errors = {"the server is away": Error("usage", exits.USAGE)}
@@ -213,6 +215,15 @@ CASES = {
     "chats members": _read("chats members {chat}"),
     "chats transfer": _change("chats transfer {chat} {account}"),
     "chats rm": _change("chats rm {chat}", again=exits.NOT_FOUND),
+    "conversations ls": _read("conversations ls --match nothing"),
+    "conversations show": _read("conversations show {conversation}"),
+    "conversations assign": _change("conversations assign {conversation} {account}"),
+    "conversations close": _change("conversations close {conversation}"),
+    "conversations reopen": _read("conversations reopen {conversation}"),  # it is open
+    "conversations snooze": _change("conversations snooze {conversation} --for 1h"),
+    "conversations say": _change("conversations say {conversation} good evening"),
+    "conversations label": _change("conversations label {conversation} --add late"),
+    "conversations export": _read("conversations export {conversation} -o {new}"),
     "keys ls": _read("keys ls"),
     "keys create": _change("keys create new --scope rooms:read --expires 1d", again=exits.CONFLICT),
     "keys rotate": _change("keys rotate {key} --old-for 1h"),

@@ -157,6 +157,7 @@ TRIED = [
     _tried("workspaces show nowhere", "chatctl workspaces ls"),
     _tried("workspaces rm Acme", "--force", "workspaces rm Acme --force"),
     _tried("chats show nothing", "chatctl chats ls"),
+    _tried("conversations show conv_00000000", "chatctl conversations ls"),
     _tried("keys rm nothing", "chatctl keys ls"),
     _tried("keys create reports --scope ,", "--scope rooms, or rooms:read", "keys create reports --scope rooms"),
     _tried("keys create reports --scope all", "rooms, team, support or metrics, each also with :read", "keys create reports --scope rooms"),

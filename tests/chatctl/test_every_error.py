@@ -162,6 +162,7 @@ def run(here: Here, chatctl: Chatctl, files: Path, tmp_path: Path) -> Any:
             "account": "nobody@example.org",
             "workspace": "nowhere",
             "chat": "nothing",
+            "conversation": "conv_00000000",
             "said": 999,
             "delivery": 1,
             "new": tmp_path / "new",

@@ -29,17 +29,19 @@ _OF_THE_PLACE = (
 )  # fmt: skip
 _ID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|key_[0-9a-f]{16}|ck_[\w-]{43}"
-    r"|(http://127.0.0.1:\d+)?/#\w+=[\w-]{43}|(?<![\w-])[\w-]{43}(?![\w-])"
+    r"|(?:conv|msg|cus|site)_[0-9a-z]{26}|(http://127.0.0.1:\d+)?/#\w+=[\w-]{43}|(?<![\w-])[\w-]{43}(?![\w-])"
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PLACES = ("server", "file", "memory")
 
 
 class Places(NamedTuple):
-    """``known``: what the words of each case stand for."""
+    """``known``: what the words of each case stand for; ``conversations``, whose ids differ, by the
+    place."""
 
     environ: dict[str, dict[str, str]]
     known: dict[str, dict[str, str | int]]
+    conversations: dict[str, dict[str, str]]
 
 
 def test_every_command_has_a_case() -> None:
@@ -100,14 +102,29 @@ def _team_of(server: Server, name: str) -> dict[str, str | int]:
         return http.post(f"/management/{path}", json=body).raise_for_status().json()
 
     other, account = (
-        post("users", {"fullname": number, "email": f"{prefix}{email}"})["id"]
-        for prefix in ("other-", "")
+        post("users", {"fullname": number, "email": f"{prefix}{email}", "role": role})["id"]
+        for prefix, role in (("other-", "owner"), ("", "agent"))
     )
     workspace = post("workspaces", {"name": f"workspace-{number}", "owner": account})["name"]
     body = {"name": f"chat-{number}", "type": "PrivateChannel", "owner": other}
     chat = post("chats", {**body, "members": [account]})
     said = post(f"chats/{chat['id']}/messages", {"content": "said"})["id"]
     return {"account": email, "workspace": workspace, "chat": chat["name"], "said": said}
+
+
+def _desk_of(server: Server) -> dict[str, str]:
+    """A conversation for each case that needs one, with an answer."""
+    body = {"name": "desk", "scopes": ["support"], "workspace": 0}
+    key = server.http.post("/management/keys", json=body).raise_for_status().json()["key"]
+    made = {}
+    for name in (*_CHANGES, _READ):
+        opened = server.http.post(
+            "/api/conversations", json={"customer_name": name}, headers={"X-Api-Key": key}
+        )
+        made[name] = str(opened.raise_for_status().json()["id"])
+        path = f"/management/conversations/{made[name]}/messages"
+        server.http.post(path, json={"content": "hello"}).raise_for_status()
+    return made
 
 
 def _added(server: Server) -> list[tuple[str, str]]:
@@ -156,6 +173,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
         with running(lived, **settings) as file, running(memory, **in_memory) as lost:
             known = _prepare(file)
             assert _prepare(lost) == known
+            there, elsewhere = _desk_of(file), _desk_of(lost)
             with (
                 closing(sqlite3.connect(file.database)) as db,
                 closing(sqlite3.connect(copy)) as to,
@@ -171,6 +189,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
                     },
                 },
                 known,
+                {"server": there, "file": there, "memory": elsewhere},
             )
 
 
@@ -209,8 +228,10 @@ def test_the_same_answer_everywhere(here: Here, places: Places, tmp_path: Path, 
     case, numbers = CASES[name], itertools.count()
 
     def answer(place: str) -> tuple[Any, int]:
+        conversations = places.conversations[place]
         known = {
             **places.known.get(name, places.known[_READ]),
+            "conversation": conversations.get(name, conversations[_READ]),
             "new": tmp_path / f"new-{next(numbers)}",
         }
         words = [word.format(**known) for word in case.words.split()]

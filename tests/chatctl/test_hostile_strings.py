@@ -157,6 +157,15 @@ CASES = {
     "chats members": Case((CHAT_NAME,), is_list=True),
     "chats transfer": Case((CHAT_NAME, EVERYTHING), exit=3),
     "chats rm": Case((EVERYTHING,), exit=3),
+    "conversations ls": _list(holds=frozenset({FULLNAME})),
+    "conversations show": Case(("<conversation>",), TEXTS, TEXTS),
+    "conversations assign": Case(("<conversation>", EVERYTHING), exit=3),
+    "conversations close": Case((EVERYTHING,), exit=3),
+    "conversations reopen": Case(("<conversation>",), frozenset({FULLNAME})),
+    "conversations snooze": Case((EVERYTHING,), exit=3),
+    "conversations say": Case(("<conversation>", EVERYTHING), frozenset({EVERYTHING})),
+    "conversations label": Case(("<conversation>", "--add", EVERYTHING), exit=2),
+    "conversations export": Case(("<conversation>",), TEXTS, TEXTS),
     "keys ls": _list(holds=frozenset({KEY_NAME})),
     "keys create": Case((EVERYTHING, "--scope", "rooms:read"), exit=2),
     "keys rotate": Case((KEY_NAME, "--old-for", "1h")),
@@ -173,7 +182,7 @@ CASES = {
 
 STREAMS = (
     "watch", "export", "events replay", "callbacks tail", "callbacks listen", "callbacks forward",
-    "sync pull", "users export",
+    "sync pull", "users export", "conversations export",
 )  # fmt: skip
 
 
@@ -202,7 +211,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator
         ):
             started.http.post(f"/management/{path}", json=body).raise_for_status()
         oldest(started, len(USERS))
+        _open_a_conversation(started)
         yield started
+
+
+def _open_a_conversation(server: Server) -> None:
+    """Of a customer with the name of all, who is told each."""
+    key = {"name": "desk", "scopes": ["support"], "workspace": 0}
+    shown = server.http.post("/management/keys", json=key).json()["key"]
+    body, headers = {"customer_name": FULLNAME}, {"X-Api-Key": shown}
+    made = server.http.post("/api/conversations", json=body, headers=headers).json()
+    for each in STRINGS.values():
+        path = f"/management/conversations/{made['id']}/messages"
+        server.http.post(path, json={"content": each}).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +279,9 @@ class Scene:
             known = {"<users>": USERS, "<hook>": [self._hook.url]}
             if word == "<delivery>":
                 known[word] = oldest(self._server, 1)
+            elif word == "<conversation>":
+                listed = self._server.http.get("/management/conversations").json()
+                known[word] = [each["id"] for each in listed]
             found += known.get(word) or [self._word(command, word)]
         return found
 

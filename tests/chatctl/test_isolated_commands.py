@@ -22,14 +22,15 @@ from chatctl_server.settings.sources import Settings
 USERS = ("ann", "bob", "eve", "carl", "dave")
 NAMES = ("lobby-now", "attic", "lobby")
 URL = "http://127.0.0.1:9/all"
-OF_TEAM = ("users ", "workspaces ", "chats ", "messages show")  # show what the others are
+# They show what the others are.
+OF_OTHERS = ("users ", "workspaces ", "chats ", "conversations ", "messages show")
 # Not of the file or the settings, nor a stream, which shows what the routes and sockets give it;
 # not what the operator asks of the whole file, and not of a delivery: its routes are compared by
 # test_isolation.py.
 COMPARED = [
     name
     for name in cases.of("product")
-    if not name.startswith(("events ", "status", *OF_TEAM))
+    if not name.startswith(("events ", "status", *OF_OTHERS))
     and "{delivery}" not in CASES[name].words
 ]
 _ID = re.compile(

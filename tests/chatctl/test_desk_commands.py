@@ -1,0 +1,174 @@
+"""``chatctl conversations`` and ``chatctl sites``, with a server and on its file."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import desk_scene
+import pytest
+from team import SETTINGS, Person, Town
+from world import Server, running
+
+from chatctl_server.storage.sites import Site
+
+
+class Street(NamedTuple):
+    """A site with an agent, and who wrote there."""
+
+    server: Server
+    bakery: Site
+    anna: Person
+    bo: desk_scene.Customer
+    carl: desk_scene.Customer
+
+
+def prepare(directory: Path) -> tuple[Site, Person, desk_scene.Customer, desk_scene.Customer]:
+    town = Town(directory / "chat.db")
+    anna = town.person("Anna", role="agent")
+    bakery = desk_scene.site(town, "Bakery")
+    bo = desk_scene.customer(town, bakery, "Bo", "is the bread fresh?", "hello?")
+    carl = desk_scene.customer(town, bakery, "Carl", "\x1b[31mred\x1b[0m")
+    town.close()
+    return bakery, anna, bo, carl
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    directory = tmp_path_factory.mktemp("street")
+    made = prepare(directory)
+    with running(directory, **SETTINGS) as server:
+        yield Street(server, *made)
+
+
+def said(server: Server, *words: str, stdin: str = "") -> str:
+    done = server.chatctl(*words, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def told(server: Server, *words: str, stdin: str = "") -> Any:
+    return json.loads(said(server, *words, "--json", stdin=stdin))
+
+
+def test_conversations_are_found_by_what_is_known_of_them(street: Street) -> None:
+    server, bo, carl = street.server, street.bo.id, street.carl.id
+
+    def ids(*words: str) -> list[str]:
+        return [each["id"] for each in told(server, "conversations", "ls", *words)]
+
+    assert ids() == [carl, bo]
+    assert ids("--match", "FRESH") == [bo]
+    assert ids("--assignee", "none", "--status", "open") == [carl, bo]
+    assert ids("--assignee", "anna@example.org") == ids("--status", "closed") == []
+    assert ids("--site", street.bakery.id) == [carl, bo]
+    assert ids("--site", "default") == []
+    cut = server.chatctl("conversations", "ls", "--limit", "1")
+    (row,) = cut.stdout.splitlines()
+    assert row.split("\t")[0] == carl
+    assert row.split("\t")[-1] == r"\x1b[31mred\x1b[0m"
+    assert cut.stderr == (
+        "chatctl: the newest conversation is shown; all of them: chatctl conversations ls --all\n"
+    )
+
+
+def test_one_is_shown_with_what_was_said(street: Street) -> None:
+    server, bo = street.server, street.bo.id
+    shown = told(server, "conversations", "show", bo[:13])
+    assert (shown["id"], shown["customer_name"]) == (bo, "Bo")
+    assert [each["content"] for each in shown["messages"]] == ["hello?", "is the bread fresh?"]
+    cut = server.chatctl("conversations", "show", bo, "--limit", "1")
+    assert [line.split("\t")[6] for line in cut.stdout.splitlines()] == ["hello?"]
+    newest = shown["messages"][0]["id"]
+    assert cut.stderr == (
+        "chatctl: the newest message is shown; the older ones: "
+        f"chatctl conversations show {bo} --before {newest} --all\n"
+    )
+    older = told(server, "conversations", "show", bo, "--before", newest, "--all")
+    assert [each["content"] for each in older["messages"]] == ["is the bread fresh?"]
+    unknown = server.chatctl("conversations", "show", "conv_00000000")
+    assert unknown.returncode == 3
+    assert unknown.stderr.endswith("\n  try: chatctl conversations ls\n")
+    assert server.chatctl("conversations", "show", "").returncode == 2
+
+
+def test_done_again_is_no_change(street: Street) -> None:
+    server, start = street.server, street.bo.id[:13]
+    for words, after in (
+        (("assign", start, "Anna"), {"assignee_id": f"u{street.anna.id}"}),
+        (("assign", start, "--nobody"), {"assignee_id": None}),
+        (("close", start), {"status": "closed"}),
+        (("reopen", start), {"status": "open"}),
+        (("label", start, "--add", "bread", "--priority", "high"), {"labels": ["bread"]}),
+        (("label", start, "--set", "a,b"), {"labels": ["a", "b"], "priority": "high"}),
+        (("label", start, "--remove", "a"), {"labels": ["b"]}),
+        (("label", start, "--set", ""), {"labels": []}),
+    ):
+        for changed in (True, False):
+            done = told(server, "conversations", *words)
+            assert {name: done[name] for name in after} == after, words
+            assert done["changed"] is changed, words
+        assert said(server, "conversations", *words) == f"{street.bo.id}\tunchanged\n"
+    assert told(server, "conversations", "snooze", start, "--for", "2h")["status"] == "snoozed"
+    assert told(server, "conversations", "reopen", start)["changed"] is True
+
+
+def test_what_is_no_change_is_refused(street: Street) -> None:
+    server, bo = street.server, street.bo.id
+    for words, exit_code in (
+        (("assign", bo), 2),
+        (("assign", bo, "Anna", "--nobody"), 2),
+        (("assign", bo, "nobody@example.org"), 3),
+        (("label", bo), 2),
+        (("label", bo, "--set", "a", "--add", "b"), 2),
+        (("snooze", bo, "--for", "2"), 2),
+        (("say", bo), 2),
+        (("say",), 2),
+        (("export",), 2),
+        (("export", bo, "--all"), 2),
+        (("export", bo, "--status", "open"), 2),
+    ):
+        done = server.chatctl("conversations", *words)
+        assert (done.returncode, done.stdout) == (exit_code, ""), words
+    said(server, "conversations", "close", bo)
+    assert server.chatctl("conversations", "snooze", bo, "--for", "2h").returncode == 5
+    assert server.chatctl("conversations", "say", bo, "hello").returncode == 5
+    said(server, "conversations", "reopen", bo)
+
+
+def test_a_customer_is_answered(street: Street) -> None:
+    server, carl = street.server, street.carl.id
+    mine = told(server, "conversations", "say", carl[:13], "we", "are", "here")
+    assert (mine["content"], mine["sender_type"]) == ("we are here", "agent")
+    note = told(server, "conversations", "say", carl, "-", "--as", "Anna", "--note", stdin="odd\n")
+    assert (note["sender_name"], note["is_private"], note["content"]) == ("Anna", True, "odd")
+    messages = told(server, "conversations", "show", carl)["messages"]
+    assert [each["content"] for each in messages][:2] == ["odd", "we are here"]
+
+
+def test_an_export_is_whole_and_oldest_first(street: Street) -> None:
+    server, bo = street.server, street.bo.id
+    found = [json.loads(line) for line in said(server, "conversations", "export", bo).splitlines()]
+    assert [each["kind"] for each in found][:3] == ["conversation", "message", "message"]
+    assert [each["content"] for each in found[1:3]] == ["is the bread fresh?", "hello?"]
+    words = ("conversations", "export", "--all", "--format", "csv", "-o", "all.csv")
+    counts = told(server, *words)
+    rows = list(csv.DictReader(io.StringIO((server.directory / "all.csv").read_text())))
+    assert (counts["conversations"], counts["messages"]) == (2, len(rows))
+    assert [each["content"] for each in rows][:2] == ["is the bread fresh?", "hello?"]
+    assert rows[2]["content"] == "\x1b[31mred\x1b[0m"
+    assert server.chatctl(*words).returncode == 5
+
+
+def test_without_a_server_on_the_file(tmp_path: Path) -> None:
+    _, anna, bo, _ = prepare(tmp_path)
+    server = Server(tmp_path)
+    assigned = told(server, "conversations", "assign", bo.id[:13], "anna@example.org")
+    assert (assigned["changed"], assigned["assignee_id"]) == (True, f"u{anna.id}")
+    assert [each["id"] for each in told(server, "conversations", "ls", "--assignee", "Anna")] == [
+        bo.id
+    ]
+    assert told(server, "conversations", "say", bo.id, "fresh")["changed"] is True
+    assert len(said(server, "conversations", "export", "--all").splitlines()) == 6
