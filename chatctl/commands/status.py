@@ -18,6 +18,10 @@ _COLUMNS = output.columns(
     "last_offset last offset number; backlog backlog; callbacks_pending callbacks pending number; "
     "callbacks_failed callbacks failed number; oldest_failed_at oldest failed time"
 )
+_DESK = output.columns(
+    "conversations_open conversations open number; "
+    "conversations_waiting conversations waiting number"
+)
 _LONG_SECONDS = 60.0  # for a callback to be on its way
 
 
@@ -33,11 +37,12 @@ _LONG_SECONDS = 60.0  # for a callback to be on its way
     },
 )
 def status(options: Options) -> None:
-    """Show version, uptime, address, database, connections, rooms and what waits."""
+    """Show version, uptime, address, database, connections, rooms and who or what waits."""
     with connection.open(options) as server:
         found = _figures(server)
         receiving = server.get(endpoints.PATH) if found.get("callbacks_pending") else []
-    output.record(options, _COLUMNS, found)
+    columns = (*_COLUMNS, *_DESK) if found.get("conversations_open") else _COLUMNS
+    output.record(options, columns, found)
     if found.get("health") == "unhealthy":
         from chatctl_server.process import moved
 

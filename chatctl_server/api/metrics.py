@@ -121,6 +121,13 @@ class Metrics:
             "chatctl_message_processing_seconds", "From a message's arrival to its acknowledgement"
         )
         self.rooms = gauge("chatctl_rooms", "Open rooms")
+        self.conversations = gauge(
+            "chatctl_conversations", "Conversations of the support desk", ["status"]
+        )
+        self.conversation_wait_seconds = gauge(
+            "chatctl_conversation_wait_seconds",
+            "Since when the customer waits who waits longest for an answer",
+        )
         build = gauge("chatctl_build_info", "The version that runs", ["version"])
         build.labels(version).set(1)
         self._requests = counter(

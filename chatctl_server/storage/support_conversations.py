@@ -59,6 +59,14 @@ class Place(NamedTuple):
     conversation: int = END
 
 
+class Waiting(NamedTuple):
+    """Customers whom no agent has answered; ``since``: when the first of them wrote, in
+    microseconds."""
+
+    customers: int
+    since: int | None
+
+
 _COLUMNS = """c.id, c.scope, c.public_id, s.id, u.workspace, u.customer, coalesce(k.name, ''),
     k.external_id, u.status, u.assignee, u.labels, u.priority, u.snoozed_until, u.closed_offset,
     u.waiting_since, c.created_at, u.updated_at, c.last_seq"""
@@ -122,7 +130,7 @@ _LAST_ASSIGNED = Query("""SELECT max(event_offset) FROM envelope JOIN event ON i
 _OPEN_OF_SITE = Query("""SELECT c.id, c.scope FROM conversation c
     WHERE c.scope = :scope AND c.kind = 'support' AND c.status = 'open' LIMIT :limit""")
 _COUNTS = Query("SELECT status, count(*) FROM support GROUP BY status")
-_OLDEST_WAITING = Query("""SELECT min(waiting_since) FROM support
+_WAITING = Query("""SELECT count(*), min(waiting_since) FROM support
     WHERE waiting_since IS NOT NULL AND status = 'open'""")
 
 
@@ -217,10 +225,10 @@ def counts(db: Database) -> dict[Status, int]:
     return dict(_COUNTS.rows(db))
 
 
-def oldest_waiting(db: Database) -> int | None:
-    """Since when the customer has waited whom no agent has answered for longest."""
-    found: int | None = _OLDEST_WAITING.value(db)
-    return found
+def waiting(db: Database) -> Waiting:
+    row = _WAITING.row(db)
+    assert row is not None  # an aggregate has one
+    return Waiting(*row)
 
 
 def _mine(who: Person) -> dict[str, str | int | None]:

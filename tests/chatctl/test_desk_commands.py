@@ -148,6 +148,16 @@ def test_a_customer_is_answered(street: Street) -> None:
     assert [each["content"] for each in messages][:2] == ["odd", "we are here"]
 
 
+def test_status_says_who_waits(street: Street, tmp_path: Path) -> None:
+    rows = [line.split("\t") for line in said(street.server, "status").splitlines()]
+    found = {name: value for name, value, *_ in rows if name.startswith("conversations")}
+    assert found["conversations open"] == "2"
+    assert int(found["conversations waiting"]) <= 2
+    empty = Server(tmp_path)
+    said(empty, "db", "migrate")
+    assert "conversations" not in said(empty, "status")
+
+
 def test_an_export_is_whole_and_oldest_first(street: Street) -> None:
     server, bo = street.server, street.bo.id
     found = [json.loads(line) for line in said(server, "conversations", "export", bo).splitlines()]

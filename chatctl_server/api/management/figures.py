@@ -15,8 +15,10 @@ from chatctl_server.api.management import callback_figures
 from chatctl_server.api.management.callback_figures import Receiving
 from chatctl_server.api.metrics import CONTENT_TYPE
 from chatctl_server.api.parameters import AnyRequest
-from chatctl_server.storage import rooms
+from chatctl_server.domain import support, times
+from chatctl_server.storage import rooms, support_conversations
 from chatctl_server.storage.sql import Database
+from chatctl_server.storage.support_conversations import Waiting
 
 QUERY_SECONDS = 2.0
 
@@ -24,6 +26,8 @@ QUERY_SECONDS = 2.0
 class Stored(NamedTuple):
     rooms: dict[str, int]
     receiving: list[Receiving]
+    conversations: dict[support.Status, int]
+    waiting: Waiting
 
 
 @get(
@@ -57,8 +61,19 @@ async def _measure_stored(context: Context) -> None:
         async with asyncio.timeout(QUERY_SECONDS):
             stored = await context.store.read(_stored)
         context.metrics.rooms.set(stored.rooms.get("open", 0))
+        for status in support.TRANSITIONS:
+            count = stored.conversations.get(status, 0)
+            context.metrics.conversations.labels(status).set(count)
+        since = stored.waiting.since
+        waits = 0 if since is None else max(0, times.now() - since) / times.SECOND
+        context.metrics.conversation_wait_seconds.set(waits)
         callback_figures.measure(context.metrics, stored.receiving)
 
 
 def _stored(db: Database) -> Stored:
-    return Stored(rooms.counts(db), callback_figures.read(db))
+    return Stored(
+        rooms.counts(db),
+        callback_figures.read(db),
+        support_conversations.counts(db),
+        support_conversations.waiting(db),
+    )

@@ -15,7 +15,8 @@ from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.management import callback_figures
 from chatctl_server.api.management.callback_figures import Receiving
 from chatctl_server.domain import times
-from chatctl_server.storage import cursors, log, messages, rooms, syncs
+from chatctl_server.domain.support import Status as SupportStatus
+from chatctl_server.storage import cursors, log, messages, rooms, support_conversations, syncs
 from chatctl_server.storage.sql import Database, schema_name
 from chatctl_server.views import fields
 from chatctl_server.views.fields import means
@@ -50,6 +51,10 @@ class Status(msgspec.Struct, frozen=True):
     connections: Annotated[int, means("Open connections to rooms: WebSockets and streams", 2)]
     rooms_open: Annotated[int, means("Open rooms", 1)]
     rooms_closed: Annotated[int, means("Closed rooms", 0)]
+    conversations_open: Annotated[int, means("Open conversations of the support desk", 0)]
+    conversations_waiting: Annotated[
+        int, means("Those of them whose customers wait for an answer", 0)
+    ]
     messages: Annotated[int, means("Messages stored", 3)]
     last_offset: Annotated[int, means("The newest event's offset", 16)]
     backlog: Annotated[Backlog, means("What waits")]
@@ -92,6 +97,8 @@ UNHEALTHY = ResponseSpec(
 
 class StoredCounts(msgspec.Struct, frozen=True):
     rooms: dict[str, int]
+    conversations: dict[SupportStatus, int]
+    waiting: int
     messages: int
     last_offset: int
     followers: dict[str, int]
@@ -123,6 +130,8 @@ async def status(context: GivenContext) -> Status:
         connections=context.presence.connections,
         rooms_open=counted.rooms.get("open", 0),
         rooms_closed=counted.rooms.get("closed", 0),
+        conversations_open=counted.conversations.get("open", 0),
+        conversations_waiting=counted.waiting,
         messages=counted.messages,
         last_offset=counted.last_offset,
         backlog=Backlog(context.store.backlog, counted.followers),
@@ -239,6 +248,8 @@ def _counts(db: Database) -> StoredCounts:
     positions["syncs"] = syncs.planned_up_to(db, positions.get(callbacks.NAME, 0))
     return StoredCounts(
         rooms=rooms.counts(db),
+        conversations=support_conversations.counts(db),
+        waiting=support_conversations.waiting(db).customers,
         messages=messages.total(db),
         last_offset=newest,
         followers={name: newest - position for name, position in positions.items()},

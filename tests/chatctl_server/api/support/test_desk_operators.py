@@ -1,6 +1,7 @@
 """What an operator sees and does at the support desk; what a key of one workspace may."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import desk_scene
@@ -166,3 +167,32 @@ def test_without_an_operators_credential_it_is_closed(street: Street) -> None:
     for headers in (street.anna.headers, street.bo.headers):
         with httpx.Client(base_url=street.server.url, trust_env=False) as stranger:
             assert stranger.get(PATH, headers=headers).status_code == 401
+
+
+def test_the_server_says_who_waits(tmp_path: Path) -> None:
+    town = Town(tmp_path / "chat.db")
+    town.scene.now -= 900 * 1_000_000
+    bakery = desk_scene.site(town, "Bakery")
+    first = desk_scene.customer(town, bakery, "Bo", "hello?")
+    desk_scene.customer(town, bakery, "Carl", "me too")
+    desk_scene.customer(town, bakery, "Dora")
+    town.close()
+    with running(tmp_path, **SETTINGS) as server:
+
+        def waits() -> tuple[int, int]:
+            found = server.http.get("/management/status").json()
+            return found["conversations_open"], found["conversations_waiting"]
+
+        def longest() -> float:
+            return server.figure("chatctl_conversation_wait_seconds")
+
+        assert waits() == (3, 2)
+        assert 900 <= longest() < 960
+        path = f"{PATH}/{first.id}"
+        server.http.post(f"{path}/messages", json={"content": "hello"})
+        assert (waits(), 898 <= longest() < 960) == ((3, 1), True)
+        for each in server.http.get(PATH).json():
+            server.http.patch(f"{PATH}/{each['id']}", json={"status": "closed"})
+        assert (waits(), longest()) == ((0, 0), 0)
+        assert server.figure('chatctl_conversations{status="closed"}') == 3
+        assert server.figure('chatctl_conversations{status="open"}') == 0
