@@ -26,7 +26,7 @@ read.""",
 The support desk: visitors of a site write, agents of its workspace answer. Agents show an access
 token or a named key, visitors `X-Site-Key` and `X-Visitor-Token`. Live over `GET /ws` with an
 upgrade: envelopes, as `GET /api/events/replay` has them, byte for byte.""",
-    "desk-operator": "The support desk for its operators: the conversations of every site.",
+    "desk-operator": "The support desk for its operators: all its conversations, all its sites.",
     "sites": """\
 Tenants of the desk: each a site whose pages show the widget, with its key, its secret, its
 customers.""",

@@ -43,15 +43,16 @@ class TargetSite:
         self._context = context
         self._caller = caller.of(request.scope)
 
+    async def who(self) -> Person:
+        return await people.person_of(self._context, self._caller)
+
     async def show(self) -> SiteObject:
-        who = await people.person_of(self._context, self._caller)
-        return await self._context.store.read_live(_one, who, self._id)
+        return await self._context.store.read_live(one, await self.who(), self._id)
 
     async def run(self, action: Callable[..., T], *arguments: Any) -> T:
         """Raises SiteNotFound, or NotAllowed for who is no admin."""
         store = self._context.store
-        who = await people.person_of(self._context, self._caller)
-        ref = await store.read_live(_administered, who, self._id)
+        ref = await store.read_live(_administered, await self.who(), self._id)
         return await store.write(action, self._caller.actor(), ref, *arguments)
 
 
@@ -73,7 +74,7 @@ class Sites(Controller):
     async def list_sites(self, request: AnyRequest, context: GivenContext) -> list[SiteObject]:
         """Of the workspaces whose agent the caller is. Admins and owners are shown secrets."""
         who = await people.person(context, request.scope)
-        return await context.store.read(_all, who)
+        return await context.store.read(listed, who)
 
     @post(
         "/",
@@ -98,8 +99,8 @@ class Sites(Controller):
         number = people.administered(who, asked)
         settings = data.over(SiteSettings(data.name))
         actor = caller.of(request.scope).actor()
-        made = await context.store.write(_create, actor, number, settings)
-        return await context.store.read_live(_one, who, made.id)
+        made = await context.store.write(create, actor, number, settings)
+        return await context.store.read_live(one, who, made.id)
 
     @get(
         "/{site_id:str}",
@@ -120,7 +121,7 @@ class Sites(Controller):
     async def change_site(self, target: Target, data: JSONBody[ChangeSite]) -> SiteObject:
         """For admins and owners. What is left out stays. `blocked_visitors` are all of them: who
         is among them is shown out, and may come back when they are left out again."""
-        await target.run(_change, data)
+        await target.run(change, data)
         return await target.show()
 
     @delete(
@@ -153,12 +154,12 @@ class Sites(Controller):
         return await target.show()
 
 
-def _all(db: Database, who: Person) -> list[SiteObject]:
+def listed(db: Database, who: Person) -> list[SiteObject]:
     people.check_agent(who)
     return [_shown(db, who, each) for each in sites.of_workspaces(db, who.roles, who.only_site)]
 
 
-def _one(db: Database, who: Person, site_id: str) -> SiteObject:
+def one(db: Database, who: Person, site_id: str) -> SiteObject:
     return _shown(db, who, _find(db, who, site_id))
 
 
@@ -181,10 +182,10 @@ def _administered(db: Database, who: Person, site_id: str) -> SiteRef:
     return ref
 
 
-def _create(tx: Tx, actor: Actor, workspace: int, settings: SiteSettings) -> Site:
+def create(tx: Tx, actor: Actor, workspace: int, settings: SiteSettings) -> Site:
     return actions.create(tx, actor, workspaces.get(tx.db, workspace).ref, settings)
 
 
-def _change(tx: Tx, actor: Actor, ref: SiteRef, data: ChangeSite) -> Site:
+def change(tx: Tx, actor: Actor, ref: SiteRef, data: ChangeSite) -> Site:
     settings = data.over(sites.get(tx.db, ref.id).settings)
     return actions.change(tx, actor, ref, settings, data.blocked_visitors)

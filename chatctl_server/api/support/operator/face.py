@@ -16,6 +16,7 @@ SUPPORT_OPERATORS: Face[Any] = Face(
             "conversation_routes:AnyConversations",
             "message_routes:MessagesOfConversation",
         ),
+        "/management/sites": lazily(__package__, "site_routes:AllSites"),
     },
     key_part="support",
 )

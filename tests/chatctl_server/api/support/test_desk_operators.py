@@ -163,6 +163,62 @@ def test_a_key_of_one_workspace_reaches_no_other_desk(street: Street) -> None:
     assert (posted["actor"], posted["credential"]) == ("robot", said["sender_id"])
 
 
+SITES = "/management/sites"
+
+
+def test_a_site_from_its_beginning_to_its_end(street: Street) -> None:
+    http = street.server.http
+    body = {"name": "Pet shop", "allowed_origins": ["https://pets.example.org"]}
+    made = http.post(SITES, json=body)
+    assert made.status_code == 201
+    site = made.json()
+    assert (site["workspace_id"], site["allowed_origins"]) == (0, ["https://pets.example.org"])
+    assert site["widget_url"] == f"{street.server.url}/embed/widget.js"
+    path = f"{SITES}/{site['id']}"
+    assert http.get(path).json() == site
+    changed = http.patch(path, json={"greeting": "Woof", "locale": "en"}).json()
+    assert (changed["greeting"], changed["name"]) == ("Woof", "Pet shop")
+    rotated = http.post(f"{path}/rotate-key").json()
+    assert rotated["key"] != site["key"]
+    assert rotated["secret"] == site["secret"]
+    anew = http.post(f"{path}/rotate-key", json={"secret": True}).json()
+    assert anew["secret"] != site["secret"]
+    events = [street.events(f"site.{each}")[-1] for each in ("created", "changed", "key_rotated")]
+    assert {(each["actor"], each["credential"]) for each in events} == {(None, "api-key")}
+    assert http.delete(path).status_code == 204
+    assert code(http.get(path)) == (404, "site_not_found")
+    assert code(http.delete(f"{SITES}/default")) == (400, "invalid_input")
+    assert code(http.post(SITES, json={"name": "x", "workspace_id": 99}))[0] == 404
+
+
+def test_a_site_of_a_workspace_that_had_none_is_shown(street: Street) -> None:
+    made = street.server.http.post("/management/workspaces", json={"name": "Bare"}).json()
+    body = {"name": "First", "workspace_id": made["id"]}
+    site = street.server.http.post(SITES, json=body).json()
+    listed = street.server.http.get(SITES, params={"workspace": made["id"]}).json()
+    assert listed == [site]
+    assert site["secret"]
+
+
+def test_a_key_reads_the_sites_of_its_workspace_alone(street: Street) -> None:
+    http, headers = street.server.http, {"X-Api-Key": street.key}
+    (shown,) = http.get(SITES, headers=headers).json()
+    assert shown["id"] == street.garage.id
+    assert "secret" not in shown
+    assert code(http.get(f"{SITES}/{street.bakery.id}", headers=headers))[0] == 404
+    assert code(http.get(f"{SITES}?workspace=0", headers=headers))[0] == 404
+    path = f"{SITES}/{street.garage.id}"
+    for method, place in (
+        ("PATCH", path),
+        ("DELETE", path),
+        ("POST", SITES),
+        ("POST", f"{path}/rotate-key"),
+    ):
+        refused = http.request(method, place, headers=headers, json={"name": "mine"})
+        assert code(refused) == (403, "not_allowed")
+    assert http.get(path).json()["key"] == street.garage.key
+
+
 def test_without_an_operators_credential_it_is_closed(street: Street) -> None:
     for headers in (street.anna.headers, street.bo.headers):
         with httpx.Client(base_url=street.server.url, trust_env=False) as stranger:
