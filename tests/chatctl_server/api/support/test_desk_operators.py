@@ -102,7 +102,7 @@ def test_changes_are_the_operators(street: Street) -> None:
         assert changed["status"] == {"active": "open"}.get(status, status)
     assert len(street.events("support.closed")) == len(street.events("support.reopened")) == 1
     until = {"status": "snoozed", "until": "2099-01-01T00:00:00Z"}
-    assert code(street.ask("PATCH", path, json=until)) == (400, "invalid_input")
+    assert street.ask("PATCH", path, json=until).json()["status"] == "snoozed"
     assert code(street.ask("PATCH", path, json={"until": "2099-01-01T00:00:00Z"}))[0] == 400
     street.ask("PATCH", path, json={"status": "closed"})
     refused = street.ask("PATCH", path, json={"status": "snoozed", "labels": ["other"]})
