@@ -19,7 +19,7 @@ def live(scene: Offline) -> None:
     """The shop's customer has a conversation with a note, a file, and a rating; it was closed."""
     site = scene.run(sites.create, WORKSPACE, SiteSettings("shop")).ref
     scene.run(sites.rotate_key, site, True)
-    scene.run(canned_responses.add, WORKSPACE, "hello", "Hello!", 1000)
+    scene.run(canned_responses.add, WORKSPACE, "hello", "Hello!")
     bo = scene.run(customers.welcome, site, VisitorIdentity("Bo", "bo@example.org")).customer
     visitor = Person(bo.id, bo.name, "visitor", {0: "member"}, bo.id, site.scope)
     opened = scene.run(support.open_conversation, visitor, site, bo.id).found

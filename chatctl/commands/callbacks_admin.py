@@ -36,7 +36,9 @@ SHOW = output.columns(
     "oldest_failed_at oldest failed time"
 )
 _ROOMS = "rooms"
-_SCOPE = re.compile(f"{_ROOMS}|all|(workspace|site):[1-9][0-9]{{0,17}}", re.ASCII)
+_SCOPE = re.compile(
+    f"{_ROOMS}|all|workspace:(0|[1-9][0-9]{{0,17}})|site:[a-z0-9_]{{1,40}}", re.ASCII
+)
 _MOST_URL_BYTES = 8192
 _HTTP = re.compile("https?://", re.IGNORECASE)
 _SERVER_BROKE = 500  # and whatever is above (RFC 9110, 15.6)
@@ -128,7 +130,7 @@ def add(
 def _checked_scope(given: str) -> str:
     if not _SCOPE.fullmatch(given):
         raise failures.usage(
-            f"--scope: '{given}' is no scope", "--scope rooms, all, workspace:7 or site:7"
+            f"--scope: '{given}' is no scope", "--scope rooms, all, workspace:7 or site:default"
         )
     return given
 

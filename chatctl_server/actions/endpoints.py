@@ -221,7 +221,7 @@ def _scope(tx: Tx, name: str) -> int:
         raise errors.InvalidInput(
             f"scope: there is no {_begin(name)!r}",
             field="scope",
-            hint="rooms or all, or a workspace:NUMBER or site:NUMBER that there is",
+            hint="rooms or all, or a workspace:NUMBER or site:ID that there is",
         )
     return found
 

@@ -19,7 +19,7 @@ _NEWEST = Query("SELECT max(id) FROM message")
 _FORGET_NAME = Query("UPDATE message SET nickname = '' WHERE id = :message")
 _CHATS = Query("""SELECT count(*) FROM participant p JOIN conversation c ON c.id = p.conversation
     WHERE p.user_id = :user_id AND p.left_offset IS NULL AND c.status = 'open'
-    AND c.kind <> 'room'""")
+    AND c.kind NOT IN ('room', 'support')""")
 _WORKSPACES = Query("""SELECT w.id, w.scope, m.role = 'owner' FROM workspace_member m
     JOIN workspace w ON w.id = m.workspace WHERE m.account = :account ORDER BY w.id""")
 _HEIR = Query("""SELECT account FROM workspace_member

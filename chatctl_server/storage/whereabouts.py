@@ -10,20 +10,21 @@ from chatctl_server.storage.sql import Database, Query
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
-    """``public_id``: the conversation's; all are None of an event that is of the server."""
+    """``public_id``: the conversation's; all are None of an event that is of the server.
+    ``scope_name``: a workspace's number, a site's id."""
 
     scope_type: ScopeType | None = None
-    scope_number: int | None = None
+    scope_name: int | str | None = None
     kind: Kind | None = None
     public_id: str | None = None
     name: str | None = None
 
     @property
     def scope(self) -> str | None:
-        """``rooms``, ``workspace:1``, ``site:2``; None for the server's own."""
+        """``rooms``, ``workspace:1``, ``site:default``; None for the server's own."""
         if self.scope_type in (None, "rooms"):
             return self.scope_type
-        return f"{self.scope_type}:{self.scope_number}"
+        return f"{self.scope_type}:{self.scope_name}"
 
     @property
     def room_id(self) -> str | None:
@@ -31,8 +32,10 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 NOWHERE = Whereabouts()
-_WHERE = Query("""SELECT s.type, s.number, nullif(c.kind, 'purged'), c.public_id, c.name
-    FROM scope s LEFT JOIN conversation c ON c.id = :conversation AND c.scope = s.id
+_WHERE = Query("""SELECT s.type, coalesce(i.id, s.number), nullif(c.kind, 'purged'), c.public_id,
+        c.name
+    FROM scope s LEFT JOIN site i ON i.scope = s.id
+    LEFT JOIN conversation c ON c.id = :conversation AND c.scope = s.id
     WHERE s.id = :scope""")
 
 

@@ -27,7 +27,8 @@ class EndpointObject(msgspec.Struct, frozen=True):
         EndpointKind, means("Which callbacks; `events` for an added endpoint", "events")
     ]
     scope: Annotated[
-        str, means("Whose events it hears of: `rooms`, `workspace:1`, `site:2` or `all`", "rooms")
+        str,
+        means("Whose events it hears of: `rooms`, `workspace:1`, `site:default` or `all`", "rooms"),
     ]
     url: fields.Url
     events: Annotated[

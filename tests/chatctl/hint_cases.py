@@ -182,8 +182,8 @@ TRIED = [
     # Callbacks.
     _tried(f"callbacks add {HOOK} --events custom.* --secret-file signing", "chatctl callbacks rotate-secret {}, or PATCH /management/callbacks/{}, changes it", f"callbacks rotate-secret {HOOK} --secret-file signing"),
     _tried("callbacks add - --events * --secret-file -", "--secret-file FILE", f"{BASE64} > key", f"{ADD} * --secret-file key"),
-    _tried(f"{ADD} * --scope nothing", "--scope rooms, all, workspace:7 or site:7", f"{ADD} * --scope rooms"),
-    _tried(f"{ADD} * --scope site:7", "rooms or all, or a workspace:NUMBER or site:NUMBER that there is", f"{ADD} * --scope all"),
+    _tried(f"{ADD} * --scope nothing", "--scope rooms, all, workspace:7 or site:default", f"{ADD} * --scope rooms"),
+    _tried(f"{ADD} * --scope site:7", "rooms or all, or a workspace:NUMBER or site:ID that there is", f"{ADD} * --scope all"),
     _tried("callbacks add nothing --events *", "such as http://localhost:8080/hook", "callbacks add http://localhost:8080/hook --events *"),
     _tried("callbacks add http://u:p@127.0.0.1:9/x --events *", "chatctl callbacks add - --events … < url.txt", "echo http://127.0.0.1:9/x > url.txt", "chatctl callbacks add - --events * < url.txt"),
     _tried(f"{ADD} mesage.posted", "--events 'message.posted' or {}", f"{ADD} message.posted"),

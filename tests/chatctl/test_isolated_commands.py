@@ -94,10 +94,10 @@ def test_the_operator_sees_all(here: Here, twins: tuple[Path, Path]) -> None:
     events = [asked(each, "events", "ls", "--limit", "1000") for each in twins]
     assert [{each["scope"] for each in found} - {None} for found in events] == [
         {"rooms", "workspace:0"},
-        {"rooms", "workspace:0", "workspace:1", "site:1"},
+        {"rooms", "workspace:0", "workspace:7", "site:7"},
     ]
     shown = here.as_terminal(200, "events", "ls", "--db", f"sqlite:{twins[1]}").stdout
-    assert "workspace:1" in shown
+    assert "workspace:7" in shown
     messages = [asked(each, "db", "info")["messages"] for each in twins]
     assert messages[1] > messages[0]
     for path in twins:

@@ -84,8 +84,8 @@ class Endpoints(Controller):
         data: JSONBody[callback_bodies.AddEndpoint],
     ) -> Response[views.EndpointObject]:
         """It hears of the events of its `scope` whose type fits one of `events`, from here on: of
-        `rooms`, of one workspace or site (`workspace:1`, `site:2`), or of `all`, the server's own
-        events among them.
+        `rooms`, of one workspace or site (`workspace:1`, `site:default`), or of `all`, the
+        server's own events among them.
 
         Over TCP its URL may lead to public addresses only, besides those of
         `CALLBACK_ALLOW_NETWORKS`. The same URL, events and scope again add nothing.
