@@ -5,9 +5,10 @@ from offline import Offline
 from chatctl_server.actions import canned_responses, customers, sites, support, support_messages
 from chatctl_server.actions.customers import VisitorIdentity
 from chatctl_server.actions.support_messages import Draft
+from chatctl_server.domain.account_events import FileStored
 from chatctl_server.domain.events import Actor
 from chatctl_server.domain.support import Person
-from chatctl_server.domain.support_events import FileAdded, SiteSettings
+from chatctl_server.domain.support_events import Assigned, FileAdded, SiteSettings
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.workspaces import WorkspaceRef
 
@@ -29,6 +30,8 @@ def live(scene: Offline) -> None:
         sent = "b" * 64, "png", "cat.png", "image/png", 3, bo.id
         tx.record(FileAdded(opened.public_id, *sent), actor, ref)
 
+    stored = FileStored(WORKSPACE.number, "b" * 64, "png", "image/png", 3)
+    scene.run(lambda tx, actor: tx.record(stored, actor, scope=WORKSPACE.scope))
     scene.run(add_file)
     url = f"/files/c/{opened.public_id}/bbb/bbb/{'b' * 58}.png"
     said = scene.run(support_messages.post, visitor, ref, Draft("look", "image", "m1", url)).message
@@ -36,6 +39,8 @@ def live(scene: Offline) -> None:
     scene.run(support_messages.post, AGENT, ref, Draft("a liar", is_private=True))
     gone = scene.run(support_messages.post, AGENT, ref, Draft("nice")).message
     scene.run(support_messages.delete, AGENT, ref, gone.public_id)
+    assigned = Assigned(opened.public_id, "u1")
+    scene.run(lambda tx, actor: tx.record(assigned, actor, ref))
     scene.run(support.label, AGENT, ref, ["billing"], "high")
     until = (scene.now + 3600 * 1_000_000,)
     scene.run(support.set_status, AGENT, ref, "snoozed", *until)

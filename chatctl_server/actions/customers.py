@@ -8,10 +8,10 @@ from chatctl_server.actions import account_erasures, workspaces
 from chatctl_server.domain import accounts, codes, events, support, support_events, text
 from chatctl_server.domain.support import VISITOR_TOKEN_MICROSECONDS
 from chatctl_server.storage import customers, log, sites
+from chatctl_server.storage import workspaces as stored_workspaces
 from chatctl_server.storage.customers import Customer
 from chatctl_server.storage.sites import SiteRef
 from chatctl_server.storage.transaction import Tx
-from chatctl_server.storage.workspaces import WorkspaceRef
 
 MAX_NAME_CHARACTERS = 128
 A_STEP = 200  # messages that one call erases
@@ -140,6 +140,6 @@ def erase(tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str) -> None:
 
 
 def _check_may_erase(tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str) -> None:
-    place = WorkspaceRef(site.workspace, 0)
+    place = stored_workspaces.get(tx.db, site.workspace).ref
     workspaces.check_role(tx.db, actor, place, "owner", "admin")
     customers.get(tx.db, site, customer_id)

@@ -13,7 +13,7 @@ from chatctl_server.actions.workspaces import check_role
 from chatctl_server.domain import events, support, support_events
 from chatctl_server.domain import sites as rules
 from chatctl_server.domain.support_events import SiteSettings
-from chatctl_server.storage import sites
+from chatctl_server.storage import sites, workspaces
 from chatctl_server.storage import support_conversations as stored
 from chatctl_server.storage.sites import Site, SiteRef
 from chatctl_server.storage.transaction import Tx
@@ -105,4 +105,4 @@ def rotate_key(tx: Tx, actor: events.Actor, ref: SiteRef, secret: bool) -> Site:
 
 def check_may(tx: Tx, actor: events.Actor, ref: SiteRef) -> None:
     """Raises NotAllowed, or WorkspaceNotFound."""
-    check_role(tx.db, actor, WorkspaceRef(ref.workspace, 0), "owner", "admin")
+    check_role(tx.db, actor, workspaces.get(tx.db, ref.workspace).ref, "owner", "admin")

@@ -16,7 +16,7 @@ from chatctl_server.domain.event_types import Role
 from chatctl_server.domain.references import SupportRef
 from chatctl_server.domain.support import Person, Status
 from chatctl_server.domain.times import SECOND
-from chatctl_server.storage import customers, sites, support_messages, workspaces
+from chatctl_server.storage import customers, desk_people, sites, support_messages
 from chatctl_server.storage import support_conversations as stored
 from chatctl_server.storage.sites import SiteRef
 from chatctl_server.storage.sql import Database
@@ -86,8 +86,7 @@ def acting(
     else:
         role = who.roles.get(found.workspace)
         if actor.is_account:
-            place = workspaces.WorkspaceRef(found.workspace, 0)
-            role = workspaces.role(db, place, accounts.account_id(actor.user_id or ""))
+            role = desk_people.role(db, found.workspace, accounts.account_id(actor.user_id or ""))
         is_seen = role in support.AGENT_ROLES
     if not is_seen:
         raise errors.ConversationNotFound("There is no such conversation")
@@ -154,14 +153,12 @@ def assign(
     """To an agent of the site's workspace, or None: back to the queue. Raises NotAllowed, or
     InvalidInput."""
     found = _for_agents(tx, actor, who, ref, "assign conversations")
-    if assignee is not None:
-        place = workspaces.WorkspaceRef(found.workspace, 0)
-        role = workspaces.role(tx.db, place, accounts.account_id(assignee))
-        if role not in support.AGENT_ROLES:
-            raise errors.InvalidInput(
-                f"assignee_id {assignee[:40]!r} is no agent of the workspace; as in u12",
-                field="assignee_id",
-            )
+    agent = accounts.account_id(assignee or "")
+    if assignee is not None and desk_people.role(tx.db, found.workspace, agent) is None:
+        raise errors.InvalidInput(
+            f"assignee_id {assignee[:40]!r} is no agent of the workspace; as in u12",
+            field="assignee_id",
+        )
     if assignee != found.assignee:
         tx.record(support_events.Assigned(found.public_id, assignee), actor, ref)
     return stored.get(tx.db, ref)
@@ -175,7 +172,7 @@ def assign_next(tx: Tx, ref: SupportRef, agents: Agents) -> None:
     if site is None or site.settings.assignment != "round_robin" or found.assignee is not None:
         return
     there = _agents_of(tx, found.workspace, agents)
-    agent = stored.next_agent(tx.db, found.workspace, there)
+    agent = stored.next_agent(tx.db, there)
     if agent is not None:
         tx.record(support_events.Assigned(found.public_id, agent), events.SERVER, ref)
 
@@ -200,12 +197,8 @@ def release(tx: Tx, agent: str, agents: Agents) -> int:
 
 
 def _agents_of(tx: Tx, workspace: int, agents: Agents) -> list[str]:
-    place = workspaces.WorkspaceRef(workspace, 0)
-    return [
-        each
-        for each in agents
-        if workspaces.role(tx.db, place, accounts.account_id(each)) in support.AGENT_ROLES
-    ]
+    role = desk_people.role
+    return [each for each in agents if role(tx.db, workspace, accounts.account_id(each))]
 
 
 # What is said of it

@@ -9,6 +9,17 @@ _ROLES = Query("""SELECT w.id, m.role FROM workspace_member m
     WHERE m.account = :account AND m.role IN ('agent', 'admin', 'owner') ORDER BY w.id""")
 
 
+_ROLE = Query("""SELECT m.role FROM workspace_member m
+    WHERE m.workspace = :workspace AND m.account = :account
+    AND m.role IN ('agent', 'admin', 'owner')""")
+
+
+def role(db: Database, workspace: int, account: int) -> Role | None:
+    """At the desk of that workspace, by its number; None for who is no agent there."""
+    found: Role | None = _ROLE.value(db, workspace=workspace, account=account)
+    return found
+
+
 def roles(db: Database, account: int) -> dict[int, Role]:
     """Of an agent, by the numbers of the workspaces whose desk it sees."""
     return dict(_ROLES.rows(db, account=account))

@@ -121,12 +121,11 @@ _QUEUED = Query("""SELECT u.conversation, c.scope FROM support u
     WHERE u.status = 'open' AND u.workspace = :workspace AND u.assignee IS NULL
     AND json_extract(s.settings, '$.assignment') = 'round_robin'
     ORDER BY u.updated_at, u.conversation LIMIT :limit""")
-_LOADS = Query("""SELECT assignee, count(*) FROM support
-    WHERE assignee IN (SELECT value FROM json_each(:agents)) AND status <> 'closed'
-    GROUP BY assignee""")
-_LAST_ASSIGNED = Query("""SELECT max(event_offset) FROM envelope JOIN event ON id = event_offset
-    WHERE workspace = :workspace AND envelope.type = 'conversation_assigned'
-    AND payload ->> '$.assignee_id' = :agent""")
+_NEXT_AGENT = Query("""SELECT a.value FROM json_each(:agents) a
+    LEFT JOIN last_assigned l ON l.agent = a.value
+    ORDER BY (SELECT count(*) FROM support u
+        WHERE u.assignee = a.value AND u.assignee IS NOT NULL AND u.status <> 'closed'),
+        coalesce(l.event_offset, 0), a.key LIMIT 1""")
 _OPEN_OF_SITE = Query("""SELECT c.id, c.scope FROM conversation c
     WHERE c.scope = :scope AND c.kind = 'support' AND c.status = 'open' LIMIT :limit""")
 _COUNTS = Query("SELECT status, count(*) FROM support GROUP BY status")
@@ -204,17 +203,11 @@ def queued(db: Database, workspace: int, limit: int) -> list[SupportRef]:
     return _refs(_QUEUED.rows(db, workspace=workspace, limit=limit))
 
 
-def next_agent(db: Database, workspace: int, agents: Sequence[str]) -> str | None:
+def next_agent(db: Database, agents: Sequence[str]) -> str | None:
     """Of those who are there the one who has the least; of several who got one longest ago."""
     encoded = msgspec.json.encode(list(agents)).decode()
-    loads: dict[str, int] = dict(_LOADS.rows(db, agents=encoded))
-    least = min((loads.get(each, 0) for each in agents), default=0)
-    idle = [each for each in agents if loads.get(each, 0) == least]
-    if len(idle) < 2:
-        return idle[0] if idle else None
-    return min(
-        idle, key=lambda each: _LAST_ASSIGNED.value(db, workspace=workspace, agent=each) or 0
-    )
+    found: str | None = _NEXT_AGENT.value(db, agents=encoded)
+    return found
 
 
 def open_of_site(db: Database, scope: int, limit: int) -> list[SupportRef]:

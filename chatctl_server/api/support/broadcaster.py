@@ -237,10 +237,11 @@ class SupportBroadcaster:
         return list(self._viewing[conversation_id])
 
     def leave(self, connection: "DeskConnection", conversation_id: str) -> None:
-        connection.joined.discard(conversation_id)
+        was_open = conversation_id in connection.joined
+        connection.joined -= {conversation_id}
         self._hub.leave(of_joined(conversation_id), connection.subscriber)
         who = connection.person
-        if who is None or who.is_visitor:
+        if who is None or who.is_visitor or not was_open:
             return
         viewing = self._viewing[conversation_id]
         viewing[who.id] -= 1

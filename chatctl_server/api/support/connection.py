@@ -3,9 +3,10 @@ subscriber."""
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Set
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ logger = logging.getLogger("chatctl.support")
 MOST_WAITING = 64  # frames that were read, and wait for those before them
 LOAD_LIMIT = 100
 MOST_JOINED = 100
+NONE: Set[str] = frozenset()
 
 
 class DeskConnection(Slot):
@@ -72,13 +74,13 @@ class DeskConnection(Slot):
         self._since = since
         self._deadline: float | None = None
         self._busy: asyncio.Task[None] | None = None
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[bytes] | None = None  # most connections never send anything
         self._full_at = 0
         self._is_gone = self._is_there = False
         self.person: Person | None = None
         self.account = 0
         self.login_id = ""
-        self.joined: set[str] = set()
+        self.joined: Set[str] = NONE
 
     async def serve(self, subscriber: Subscriber) -> None:
         """Of the connection that was answered."""
@@ -100,7 +102,7 @@ class DeskConnection(Slot):
 
     def _welcome(self, newest_at: int) -> None:
         now, offset = max(times.now(), newest_at + 1), self._context.hub.published
-        connection_id = event_id.make(now, id(self) & (2**62 - 1))
+        connection_id = event_id.make(now, secrets.randbits(62))
         told = envelopes.welcome(now, offset, connection_id)
         self.subscriber.replay([self.subscriber.transport.frame(told)])
 
@@ -164,6 +166,8 @@ class DeskConnection(Slot):
         """Answers reach the client in the order of its frames: while one waits, others do."""
         if self.subscriber.is_finished or not self._is_in_time():
             return
+        if self._waiting is None:
+            self._waiting = deque()
         self._waiting.append(message or b"")
         if len(self._waiting) >= MOST_WAITING:
             self.subscriber.transport.hold_reading()
@@ -293,7 +297,7 @@ class DeskConnection(Slot):
         if len(self.joined) >= MOST_JOINED and conversation_id not in self.joined:
             raise errors.Conflict(f"At most {MOST_JOINED} conversations are open at once")
         viewers = self._broadcaster.join(self, conversation_id)
-        self.joined.add(conversation_id)
+        self.joined = {*self.joined, conversation_id}
         self._answer(frames.joined(conversation_id, viewers))
 
     async def _check_visible(self, conversation_id: str) -> None:
