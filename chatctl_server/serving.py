@@ -173,7 +173,7 @@ def _run(
         def ready() -> None:
             held.ready(urls[0], str(place.socket_path), VERSION, _key_file(place), configured)
             servers.register(held, directory)
-            _tell(settings, place, urls)
+            _tell(settings, place, urls, is_desk_open=app.context.is_support_open)
             sockets.notify_systemd("READY=1")
 
         def stopping() -> None:
@@ -284,12 +284,17 @@ class _Server(uvicorn.Server):
         yield  # they stay: a second signal, in the middle of the stop, must not cut it off
 
 
-def _tell(settings: Settings, place: Paths, urls: list[str]) -> None:
+def _tell(settings: Settings, place: Paths, urls: list[str], *, is_desk_open: bool) -> None:
     logger.info("chatctl %s listens on %s", VERSION, ", ".join(urls))
     if place.is_temporary:
         logger.warning(
             "the database is in memory: all data is lost at the stop; "
             "keep it with chatctl serve --db sqlite:./chat.db"
+        )
+    if is_desk_open:
+        logger.info(
+            "the support desk is open: whoever comes from this machine, and through no proxy, is "
+            "an agent; SUPPORT_ACCESS=token asks for credentials"
         )
     for notice in place.notices:
         logger.info("%s", notice)

@@ -100,6 +100,11 @@ def _open_to_the_network(settings: "Settings") -> Iterator[str]:
         yield joins_as_anybody(public[0])
     if public and settings.metrics_key is None:
         yield f"anybody who reaches {public[0]} may read /metrics: set METRICS_KEY_FILE"
+    if settings.support_access == "open":
+        yield (
+            "SUPPORT_ACCESS=open: through a proxy here that adds no X-Forwarded-For everybody is "
+            "an agent of the support desk"
+        )
 
 
 def _of_database(settings: "Settings") -> Iterator[str]:

@@ -59,6 +59,9 @@ ROOM_TOKEN_SECRET_FILE = {room_token_secret}
 OPEN_SIGNUP = false
 JWT_SECRET_FILE = {jwt_secret}
 
+# At the support desk agents and visitors show who they are, also on this machine.
+SUPPORT_ACCESS = "token"
+
 # A callback that fails is tried again for up to three days, at growing delays.
 CALLBACK_BACKOFF = "exponential"
 

@@ -124,7 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     support_access: Annotated[
         Literal["open", "token"] | None,
-        "open lets this machine use the support desk without credentials; else token.",
+        "Whether agents of this machine show credentials; unset: open in memory, on loopback.",
     ] = None
     visitors_per_minute: Annotated[
         CountOrOff, "New visitors of the widget a minute, of an IP address."

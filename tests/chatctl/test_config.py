@@ -20,6 +20,10 @@ RISKY = {
     f'BIND_ADDRESS = "[::]:3000"\nROOM_IDENTITY = "token"\nROOM_TOKEN_SECRET = "{SECRET}"\n': (
         "anybody who reaches [::]:3000 may read /metrics: set METRICS_KEY_FILE"
     ),
+    'SUPPORT_ACCESS = "open"\n': (
+        "SUPPORT_ACCESS=open: through a proxy here that adds no X-Forwarded-For everybody is an "
+        "agent of the support desk"
+    ),
     f'ROOM_TOKEN_SECRET = "{SECRET}"\n': (
         "ROOM_TOKEN_SECRET is set, but with ROOM_IDENTITY=open nobody needs a token"
     ),

@@ -74,6 +74,7 @@ def test_the_files_and_what_is_said_of_them(here: Here) -> None:
         "ROOM_IDENTITY": "token",
         "ROOM_TOKEN_SECRET_FILE": f"{prod}/secrets/room-token-secret",
         "OPEN_SIGNUP": False,
+        "SUPPORT_ACCESS": "token",
         "JWT_SECRET_FILE": f"{prod}/secrets/jwt-secret",
         "USER_MESSAGE_INTERVAL_SECS": 3,
         "CALLBACK_BACKOFF": "exponential",

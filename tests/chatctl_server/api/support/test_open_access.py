@@ -1,6 +1,9 @@
 """SUPPORT_ACCESS=open: this machine's agents show nothing. Whatever may have come through a proxy
 or from a foreign page is treated as under token, over HTTP and /ws alike."""
 
+import contextlib
+import json
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,8 @@ import httpx
 import pytest
 from application import in_process
 from desk import Desk
+from websockets.sync.client import connect
+from world import Server, free_port
 
 HERE = {"host": "127.0.0.1:3000"}
 # What a request that came by another way bears.
@@ -87,6 +92,36 @@ async def test_a_file_is_open_only_when_it_is_said(tmp_path: Path, access: Any) 
         client,
     ):
         assert (await client.get("/api/conversations", headers=HERE)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_open"),
+    [
+        ({"DATABASE_URL": "sqlite::memory:"}, True),
+        ({"DATABASE_URL": "sqlite::memory:", "SUPPORT_ACCESS": "token"}, False),
+        ({"DATABASE_URL": "sqlite::memory:", "BIND_ADDRESS": "{here},0.0.0.0:{other}"}, False),
+        ({}, False),
+        ({"SUPPORT_ACCESS": "open"}, True),
+    ],
+)
+def test_a_server_says_when_its_desk_is_open(settings: dict[str, str], is_open: bool) -> None:
+    """By default that is in memory, where nobody but this machine can connect."""
+    with (
+        tempfile.TemporaryDirectory() as directory,  # the name of a socket has 107 bytes
+        contextlib.closing(Server(Path(directory), **settings)) as server,
+    ):
+        here = f"127.0.0.1:{server.port}"
+        asked = settings.get("BIND_ADDRESS", here).format(here=here, other=free_port())
+        server.environment["BIND_ADDRESS"] = asked
+        server.start()
+        status = server.http.get("/api/conversations", headers={"X-Api-Key": ""}).status_code
+        assert status == (200 if is_open else 401)
+        with connect(f"ws://{here}/ws", proxy=None) as socket:
+            assert json.loads(socket.recv(timeout=15))["type"] == "system.welcome"
+            socket.send('{"type": "JoinConversation", "payload": {"conversation_id": "conv_0"}}')
+            code = json.loads(socket.recv(timeout=15))["payload"]["code"]
+            assert code == ("conversation_not_found" if is_open else "unauthorized")
+        assert ("the support desk is open" in server.log.read_text()) is is_open
 
 
 async def test_the_body_says_who_sends(desk: Desk) -> None:
