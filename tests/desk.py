@@ -74,6 +74,7 @@ class Desk:
     def __init__(self, path: Path, **settings: Any) -> None:
         """``settings``: of the shop."""
         self.town = town = Town(path)
+        town.scene.now = times.now()
         self.other = town.workspace("elsewhere")
         self.olga = town.person("Olga", role="owner")
         self.adam = town.person("Adam", role="admin")
