@@ -165,15 +165,17 @@ def assign(
 
 
 def assign_next(tx: Tx, ref: SupportRef, agents: Agents) -> None:
-    """On a site that assigns by itself, to one of those who are there: who has the least. Whose it
-    is already, it stays."""
+    """On a site that assigns by itself, to one of those who are there: who has the least. With
+    nobody there it is in the queue. Whose it is already, and is there, it stays."""
     found = stored.get(tx.db, ref)
     site = sites.of_scope(tx.db, ref.scope)
-    if site is None or site.settings.assignment != "round_robin" or found.assignee is not None:
+    if site is None or site.settings.assignment != "round_robin":
         return
     there = _agents_of(tx, found.workspace, agents)
-    agent = stored.next_agent(tx.db, there)
-    if agent is not None:
+    if found.assignee in there:
+        return
+    agent = stored.next_agent(tx.db, found.workspace, there)
+    if agent != found.assignee:
         tx.record(support_events.Assigned(found.public_id, agent), events.SERVER, ref)
 
 
@@ -186,12 +188,10 @@ def assign_queued(tx: Tx, workspace: int, agents: Agents) -> int:
 
 
 def release(tx: Tx, agent: str, agents: Agents) -> int:
-    """Of an agent who went away: what is not closed goes to those who are there, or to the
-    queue."""
-    found = stored.assigned_to(tx.db, agent)
+    """Of an agent who went away, and is none of ``agents``: what is not closed goes to those who
+    are there, or to the queue; how many, 200 at most."""
+    found = stored.assigned_to(tx.db, agent, A_STEP)
     for ref in found:
-        public_id = stored.get(tx.db, ref).public_id
-        tx.record(support_events.Assigned(public_id, None), events.SERVER, ref)
         assign_next(tx, ref, agents)
     return len(found)
 

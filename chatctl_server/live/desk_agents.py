@@ -1,8 +1,10 @@
 """Which agents are there: those with a connection to the desk, or who had one a moment ago."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 AWAY_SECONDS = 10.0  # from an agent's last connection to when it is away: a page is loaded again
+RETURN_SECONDS = 60.0  # in which they come back to a server that has been started again
 
 
 class DeskAgents:
@@ -11,6 +13,12 @@ class DeskAgents:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
         self._left: dict[str, float] = {}
+
+    def begin(self, agents: Iterable[str], now: float) -> None:
+        """Those who have something from before the server's start."""
+        for each in agents:
+            if each not in self._open:
+                self._left[each] = now + RETURN_SECONDS - AWAY_SECONDS
 
     def come(self, agent: str) -> bool:
         """Whether it was away."""

@@ -211,7 +211,6 @@ CORE = (
     support_models.SiteTable,
     support_models.CustomerTable,
     support_models.SupportTable,
-    support_models.LastAssignedTable,
     support_models.SupportMessageTable,
     support_models.RatingTable,
     support_models.SupportFileTable,

@@ -114,6 +114,11 @@ _DUE = Query("""SELECT u.conversation, c.scope FROM support u
 _ASSIGNED_TO = Query("""SELECT u.conversation, c.scope FROM support u
     JOIN conversation c ON c.id = u.conversation JOIN site s ON s.scope = c.scope
     WHERE u.assignee = :assignee AND u.status <> 'closed'
+    AND json_extract(s.settings, '$.assignment') = 'round_robin'
+    ORDER BY u.conversation LIMIT :limit""")
+_ASSIGNEES = Query("""SELECT DISTINCT u.assignee FROM support u
+    JOIN conversation c ON c.id = u.conversation JOIN site s ON s.scope = c.scope
+    WHERE u.assignee IS NOT NULL AND u.status <> 'closed'
     AND json_extract(s.settings, '$.assignment') = 'round_robin'""")
 _QUEUED = Query("""SELECT u.conversation, c.scope FROM support u
     JOIN conversation c ON c.id = u.conversation
@@ -121,11 +126,15 @@ _QUEUED = Query("""SELECT u.conversation, c.scope FROM support u
     WHERE u.status = 'open' AND u.workspace = :workspace AND u.assignee IS NULL
     AND json_extract(s.settings, '$.assignment') = 'round_robin'
     ORDER BY u.updated_at, u.conversation LIMIT :limit""")
-_NEXT_AGENT = Query("""SELECT a.value FROM json_each(:agents) a
-    LEFT JOIN last_assigned l ON l.agent = a.value
-    ORDER BY (SELECT count(*) FROM support u
-        WHERE u.assignee = a.value AND u.assignee IS NOT NULL AND u.status <> 'closed'),
-        coalesce(l.event_offset, 0), a.key LIMIT 1""")
+_LOADS = Query("""SELECT assignee, count(*) FROM support
+    WHERE assignee IN (SELECT value FROM json_each(:agents)) AND status <> 'closed'
+    GROUP BY assignee""")
+# Who got one longest ago, as far as the newest envelopes tell.
+_LAST_ASSIGNED = Query("""SELECT e.payload ->> '$.assignee_id', max(e.id) FROM (
+        SELECT event_offset, type FROM envelope WHERE workspace = :workspace
+        ORDER BY event_offset DESC LIMIT 1000) v
+    JOIN event e ON e.id = v.event_offset
+    WHERE v.type = 'conversation_assigned' GROUP BY 1""")
 _OPEN_OF_SITE = Query("""SELECT c.id, c.scope FROM conversation c
     WHERE c.scope = :scope AND c.kind = 'support' AND c.status = 'open' LIMIT :limit""")
 _COUNTS = Query("SELECT status, count(*) FROM support GROUP BY status")
@@ -193,9 +202,14 @@ def due(db: Database, now: int, limit: int) -> list[SupportRef]:
     return _refs(_DUE.rows(db, now=now, limit=limit))
 
 
-def assigned_to(db: Database, agent: str) -> list[SupportRef]:
+def assigned_to(db: Database, agent: str, limit: int) -> list[SupportRef]:
     """What is not closed, of sites that assign by themselves."""
-    return _refs(_ASSIGNED_TO.rows(db, assignee=agent))
+    return _refs(_ASSIGNED_TO.rows(db, assignee=agent, limit=limit))
+
+
+def assignees(db: Database) -> list[str]:
+    """Who has something of those."""
+    return [agent for (agent,) in _ASSIGNEES.rows(db)]
 
 
 def queued(db: Database, workspace: int, limit: int) -> list[SupportRef]:
@@ -203,11 +217,16 @@ def queued(db: Database, workspace: int, limit: int) -> list[SupportRef]:
     return _refs(_QUEUED.rows(db, workspace=workspace, limit=limit))
 
 
-def next_agent(db: Database, agents: Sequence[str]) -> str | None:
+def next_agent(db: Database, workspace: int, agents: Sequence[str]) -> str | None:
     """Of those who are there the one who has the least; of several who got one longest ago."""
     encoded = msgspec.json.encode(list(agents)).decode()
-    found: str | None = _NEXT_AGENT.value(db, agents=encoded)
-    return found
+    loads: dict[str, int] = dict(_LOADS.rows(db, agents=encoded))
+    least = min((loads.get(each, 0) for each in agents), default=0)
+    idle = [each for each in agents if loads.get(each, 0) == least]
+    if len(idle) < 2:
+        return idle[0] if idle else None
+    last: dict[str, int] = dict(_LAST_ASSIGNED.rows(db, workspace=workspace))
+    return min(idle, key=lambda each: last.get(each, 0))
 
 
 def open_of_site(db: Database, scope: int, limit: int) -> list[SupportRef]:

@@ -82,17 +82,6 @@ class SupportTable(Table):
     updated_at = BigIntegerField()
 
 
-class LastAssignedTable(Table):
-    """When an agent got a conversation last."""
-
-    agent = TextField(primary_key=True)
-    event_offset = BigIntegerField()
-
-    class Meta:
-        table_name = "last_assigned"
-        without_rowid = True
-
-
 class SupportMessageTable(Table):
     """What only their messages have; ``file`` is a JSON object."""
 

@@ -39,8 +39,6 @@ _SET_STATUS = Query("""UPDATE support SET status = :status, snoozed_until = :unt
     WHERE conversation = :conversation""")
 _ASSIGN = Query("""UPDATE support SET assignee = :assignee, updated_at = :at
     WHERE conversation = :conversation""")
-_LAST_ASSIGNED = Query("""INSERT OR REPLACE INTO last_assigned (agent, event_offset)
-    VALUES (:agent, :offset)""")
 _LABEL = Query("""UPDATE support SET labels = :labels, priority = :priority, updated_at = :at
     WHERE conversation = :conversation""")
 _RATE = Query("""INSERT INTO rating (conversation, closed_offset, score, comment, rated_at)
@@ -191,8 +189,6 @@ def _apply_in_conversation(
     match payload:
         case support_events.Assigned(_, assignee):
             _ASSIGN.run(db, assignee=assignee, at=at, conversation=conversation)
-            if assignee is not None:
-                _LAST_ASSIGNED.run(db, agent=assignee, offset=entry.offset)
         case support_events.Labelled(_, labels, priority):
             encoded = msgspec.json.encode(labels).decode()
             _LABEL.run(db, labels=encoded, priority=priority, at=at, conversation=conversation)

@@ -18,11 +18,15 @@ TOKENS_SECONDS = 3600.0
 async def run(store: Store, agents: DeskAgents) -> None:
     loop = asyncio.get_running_loop()
     forgets_at = loop.time()
+    away: list[str] = []
+    agents.begin(await store.read(support_conversations.assignees), loop.time())
 
     async def look() -> None:
         nonlocal forgets_at
-        for each in agents.gone(loop.time()):
-            await store.write(actions.release, each, agents.there())
+        away.extend(agents.gone(loop.time()))
+        while away:
+            await _release(store, agents, away[0])
+            del away[0]  # now, in case that it was refused
         while await store.read(support_conversations.due, times.now(), 1):
             await store.write(actions.wake_due, agents.there())
         if loop.time() >= forgets_at:
@@ -31,3 +35,10 @@ async def run(store: Store, agents: DeskAgents) -> None:
             forgets_at = loop.time() + TOKENS_SECONDS
 
     await every(INTERVAL_SECONDS, lambda: insist("the desk's clock", look))
+
+
+async def _release(store: Store, agents: DeskAgents, agent: str) -> None:
+    """Until they come back, or have nothing any more."""
+    while agent not in (there := agents.there()):
+        if await store.write(actions.release, agent, there) < actions.A_STEP:
+            break

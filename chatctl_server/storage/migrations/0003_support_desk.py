@@ -76,11 +76,6 @@ STATEMENTS = (
     "CREATE INDEX support_snoozed ON support (snoozed_until) WHERE snoozed_until IS NOT NULL",
     """CREATE INDEX support_waiting ON support (waiting_since)
         WHERE waiting_since IS NOT NULL AND status = 'open'""",
-    # When an agent got a conversation last: where sites assign by themselves, it is then the last.
-    """CREATE TABLE last_assigned (
-        agent TEXT PRIMARY KEY,
-        event_offset INTEGER NOT NULL
-    ) WITHOUT ROWID""",
     # What only their messages have; ``file`` is a JSON object.
     """CREATE TABLE support_message (
         message INTEGER PRIMARY KEY,

@@ -1,0 +1,215 @@
+"""Sites that assign conversations by themselves: to an agent who is there, to the queue when they
+go away, to the next who comes; and conversations that wake by themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import desk as scenes
+import pytest
+from application import reached
+from desk import Clock, Desk, Visitor, Who
+from team import Person
+
+from chatctl_server.actions import support as actions
+from chatctl_server.domain import times
+from chatctl_server.live import desk_agents
+from chatctl_server.storage import maintenance
+from chatctl_server.workers import desk as worker
+
+ROUND_ROBIN = {"assignment": "round_robin"}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(times, "now", made)
+    monkeypatch.setattr(worker, "INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(desk_agents, "AWAY_SECONDS", 0.3)
+    return made
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, clock: Clock) -> AsyncIterator[Desk]:
+    async with scenes.serving(tmp_path, ROUND_ROBIN) as made:
+        yield made
+    path = tmp_path / "chat.db"
+    assert maintenance.check(path) == maintenance.verify(path) == []
+
+
+def user(who: Person) -> str:
+    return f"u{who.id}"
+
+
+async def shown(desk: Desk, conversation: str) -> dict[str, Any]:
+    return dict(await desk.told(desk.adam, "GET", f"/api/conversations/{conversation}"))
+
+
+async def assignee(desk: Desk, conversation: str) -> str | None:
+    found: str | None = (await shown(desk, conversation))["assignee_id"]
+    return found
+
+
+async def becomes(desk: Desk, conversation: str, whose: str | None) -> None:
+    """In time."""
+    async with asyncio.timeout(15):
+        while await assignee(desk, conversation) != whose:
+            await asyncio.sleep(0.02)
+
+
+async def new(desk: Desk) -> tuple[Visitor, str]:
+    """Somebody who has not been here before, and what they open."""
+    made = await desk.told(None, "POST", "/api/visitors", {"site": desk.shop.key})
+    who = Visitor(made["customer_id"], desk.shop.key, made["visitor_token"])
+    return who, await desk.open(who)
+
+
+async def set_status(desk: Desk, who: Who, conversation: str, **said: Any) -> None:
+    await desk.told(who, "PUT", f"/api/conversations/{conversation}/status", said)
+
+
+async def test_a_new_conversation_goes_to_an_agent_who_is_there(desk: Desk) -> None:
+    await desk.dial(desk.emil)  # of another workspace
+    await desk.dial(desk.program)  # nobody to answer
+    listening = await desk.dial(desk.anna)
+    mine = await desk.open(desk.bo)
+    assert await assignee(desk, mine) == user(desk.anna)
+    told = await listening.got("conversation_assigned")
+    assert told == {"conversation_id": mine, "site_id": desk.shop.id}
+
+
+async def test_of_several_agents_who_has_the_least_then_who_got_one_longest_ago(
+    desk: Desk,
+) -> None:
+    await desk.dial(desk.anna)
+    await desk.dial(desk.bert)
+    got = [await assignee(desk, (await new(desk))[1]) for _ in range(4)]
+    assert got[0] != got[1]
+    assert sorted(map(str, got)) == sorted([user(desk.anna), user(desk.bert)] * 2)
+    assert got[2:] == got[:2]
+    lu, hers = await new(desk)
+    first = await assignee(desk, hers)
+    await set_status(desk, lu, hers, status="closed")
+    assert await assignee(desk, (await new(desk))[1]) != first  # all have two: the other's turn
+
+
+async def test_where_sites_assign_by_hand_nobody_gets_one(tmp_path: Path) -> None:
+    async with scenes.serving(tmp_path) as desk:
+        await desk.dial(desk.anna)
+        assert await assignee(desk, await desk.open(desk.bo)) is None
+
+
+async def test_with_nobody_there_it_waits_for_whoever_comes(desk: Desk) -> None:
+    mine, hers = await desk.open(desk.bo), await desk.open(desk.zoe)
+    assert await assignee(desk, mine) is None
+    await set_status(desk, desk.zoe, hers, status="closed")
+    await desk.dial(desk.adam)
+    await becomes(desk, mine, user(desk.adam))
+    assert await assignee(desk, hers) is None
+
+
+async def test_who_goes_away_loses_what_is_not_closed(desk: Desk) -> None:
+    anna = await desk.dial(desk.anna)
+    mine, hers = await desk.open(desk.bo), await desk.open(desk.zoe)
+    await set_status(desk, desk.zoe, hers, status="closed")
+    await anna.leave()
+    await becomes(desk, mine, None)
+    assert await assignee(desk, hers) == user(desk.anna)
+    await desk.dial(desk.bert)
+    await becomes(desk, mine, user(desk.bert))
+
+
+async def test_what_somebody_loses_goes_to_who_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "A_STEP", 1)
+    anna = await desk.dial(desk.anna)
+    opened = [(await new(desk))[1] for _ in range(3)]
+    bert = await desk.dial(desk.bert)
+    await anna.leave()
+    for each in opened:
+        await becomes(desk, each, user(desk.bert))
+    assert len(bert.told("conversation_assigned")) == 3  # at once, without the queue between
+
+
+async def test_a_page_that_is_loaded_again_loses_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_agents, "AWAY_SECONDS", 60)
+    first, second = await desk.dial(desk.anna), await desk.dial(desk.anna)
+    mine = await desk.open(desk.bo)
+    await first.leave()
+    await second.leave()
+    assert await assignee(desk, await desk.open(desk.zoe)) == user(desk.anna)
+    assert await assignee(desk, mine) == user(desk.anna)
+
+
+async def test_who_is_no_agent_any_more_gets_none(desk: Desk) -> None:
+    await desk.dial(desk.anna)
+    path = f"/api/workspaces/0/members/{desk.anna.id}"
+    await desk.told(desk.olga, "PATCH", path, {"role": "member"})
+    assert await assignee(desk, await desk.open(desk.bo)) is None
+
+
+async def test_an_agent_who_is_away_loses_what_reopens(desk: Desk) -> None:
+    anna = await desk.dial(desk.anna)
+    mine = await desk.open(desk.bo)
+    await set_status(desk, desk.anna, mine, status="closed")
+    await anna.leave()
+    await reached(lambda: not desk.app.context.desk_agents.there())
+    await desk.say(desk.bo, mine, "one more thing")
+    assert await assignee(desk, mine) is None
+    await desk.dial(desk.bert)
+    await becomes(desk, mine, user(desk.bert))
+    await set_status(desk, desk.bert, mine, status="closed")
+    await desk.say(desk.bo, mine, "and one more")
+    assert await assignee(desk, mine) == user(desk.bert)  # who is there
+
+
+async def test_whoever_does_not_come_back_after_a_restart_loses_it(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_agents, "RETURN_SECONDS", 0.5)
+    async with scenes.serving(tmp_path, ROUND_ROBIN) as desk:
+        await desk.dial(desk.anna)
+        await desk.dial(desk.bert)
+        both = {await assignee(desk, each): each for each in [(await new(desk))[1] for _ in "ab"]}
+    async with scenes.in_process(tmp_path, "server", **scenes.SETTINGS) as (app, client):
+        desk.serve(app, client)
+        await desk.dial(desk.anna)
+        await becomes(desk, both[user(desk.bert)], user(desk.anna))
+        assert await assignee(desk, both[user(desk.anna)]) == user(desk.anna)
+
+
+# Snoozed
+
+
+async def test_a_snoozed_conversation_wakes_by_itself(desk: Desk, clock: Clock) -> None:
+    listening = await desk.dial(desk.bert)
+    mine = await desk.open(desk.bo)
+    until = datetime.fromtimestamp(times.now() / times.SECOND + 3600, UTC).isoformat()
+    await set_status(desk, desk.anna, mine, status="snoozed", until=until)
+    assert (await shown(desk, mine))["status"] == "snoozed"
+    clock.pass_(minutes=59)
+    hers = await desk.open(desk.zoe)  # meanwhile the desk's clock has looked
+    await reached(lambda: len(listening.told("conversation_opened")) == 2)
+    assert listening.told("conversation_reopened") == []
+    clock.pass_(minutes=2)
+    told = await listening.got("conversation_reopened")
+    assert told == {"conversation_id": mine, "site_id": desk.shop.id}
+    assert (await shown(desk, mine))["status"] == "open"
+    assert (await shown(desk, hers))["status"] == "open"
+
+
+async def test_a_customer_wakes_a_snoozed_conversation(desk: Desk) -> None:
+    mine = await desk.open(desk.bo)
+    until = datetime.fromtimestamp(times.now() / times.SECOND + 3600, UTC).isoformat()
+    await set_status(desk, desk.anna, mine, status="snoozed", until=until)
+    seen = await desk.told(desk.bo, "GET", f"/api/conversations/{mine}")
+    assert seen["status"] == "open"  # to its visitor
+    await desk.say(desk.anna, mine, "noted", is_private=True)
+    assert (await shown(desk, mine))["status"] == "snoozed"
+    await desk.say(desk.bo, mine, "hello?")
+    assert (await shown(desk, mine))["status"] == "open"
