@@ -22,6 +22,7 @@ _LISTS = {
     "WORKSPACE": f"chatctl workspaces ls {_ASKED} | cut -f1",
     "CHAT": f"chatctl chats ls {_ASKED} | cut -f1",
     "CONVERSATION": f"chatctl conversations ls {_ASKED} | cut -f1",
+    "SITE": f"chatctl sites ls {_ASKED} | cut -f2",
 }
 # For fish: its candidates hold no tabs, and what is escaped in a cell is another name there.
 _PLAIN = r"grep -vF \\"

@@ -32,7 +32,7 @@ _USUAL_MESSAGES = 50
 _PAGE = 100  # messages
 Status = Literal["open", "snoozed", "closed"]
 ConversationWord = Annotated[str, arg("CONVERSATION")]
-OnlySite = Annotated[str | None, opt("--site", "Only of this site, by its id.", "SITE")]
+OnlySite = Annotated[str | None, opt("--site", "Only of this site.", "SITE")]
 OnlyStatus = Annotated[
     Status | None, opt("--status", "Only those that are so.", "open|snoozed|closed")
 ]
@@ -62,7 +62,7 @@ def ls(
     """List the conversations of the support desk; those that changed last come first."""
     count = listing.most(limit, everything)
     with connection.open(options) as server:
-        query = wanted(status, site, match)
+        query = wanted(server, status, site, match)
         if assignee is not None:
             query["assignee"] = assignee if assignee == "none" else agent(server, assignee)
         pages = listed(server, query, count)
@@ -83,10 +83,15 @@ def _typed(
             yield from (name, each)
 
 
-def wanted(status: str | None, site: str | None, match: str | None = None) -> dict[str, str | int]:
+def wanted(
+    server: Client, status: str | None, site: str | None, match: str | None = None
+) -> dict[str, str | int]:
     """What is asked of the list."""
-    given = {"status": status, "q": match, "site_id": site}
-    return {name: each for name, each in given.items() if each is not None}
+    given = {"status": status, "q": match}
+    query: dict[str, str | int] = {name: each for name, each in given.items() if each is not None}
+    if site is not None:
+        query["site_id"] = desk.find_site(server, site)["id"]
+    return query
 
 
 def listed(server: Client, query: Params, count: int | None) -> Iterator[list[Json]]:

@@ -93,7 +93,7 @@ class _Export:
         """Oldest first; what changes meanwhile is there nevertheless."""
         if self._named is not None:
             return [desk.find(server, self._named)]
-        query = conversations.wanted(*self._only)
+        query = conversations.wanted(server, *self._only)
         pages = conversations.listed(server, query, None)
         return [each for page in pages for each in page][::-1]
 

@@ -16,7 +16,7 @@ TOPICS = {
     "exit-codes": "what each exit code means",
     "environment": "the variables that are read",
     "options": "the options that every command has",
-    "input": "what ROOM, ACCOUNT, CHAT, TIME may be, and a file for --from",
+    "input": "what ROOM, ACCOUNT, SITE, TIME may be, and a file for --from",
     "output": "tables, pipes, JSON, colours, errors",
 }
 
@@ -41,8 +41,9 @@ chat:CHAT is a chat.
 
 An ACCOUNT is a number, an e-mail or a name; a WORKSPACE and a CHAT are a number or a name; a
 KEY is a name, an id or the beginning of one. A CONVERSATION of the support desk is an id, or
-the beginning of one: conv_ and 8 characters, or more. Upper and lower case count in the names
-of rooms and keys alone, and digits are the number of something where there is one.
+the beginning of one: conv_ and 8 characters, or more; a SITE is likewise an id, or a name.
+Upper and lower case count in the names of rooms and keys alone, and digits are the number of
+something where there is one.
 
 A TIME of --since and --until is one of
 

@@ -4,7 +4,7 @@
 ``{message}`` is the last of two messages. ``{endpoint}`` is the URL of one where callbacks go; it
 is disabled, and ``{delivery}``, the only one to it, was given up. ``{key}`` is the name of a key.
 ``{account}``, an e-mail, owns ``{workspace}``, and is in ``{chat}``, in which ``{said}`` was said;
-it is an agent of the desk, where ``{conversation}`` is open.
+it is an agent of the desk, where ``{conversation}`` is open, beside ``{site}``.
 ``{source}`` is a backup, ``{new}`` a path where nothing is, ``{unborn}`` one where another command
 is making a database.
 """
@@ -78,6 +78,7 @@ UNKNOWN: Mapping[str, Errors] = {
     "{workspace}": {"an unknown account": Error("workspace_not_found", exits.NOT_FOUND)},
     "{chat}": {"an unknown account": Error("conversation_not_found", exits.NOT_FOUND)},
     "{conversation}": {"an unknown account": Error("conversation_not_found", exits.NOT_FOUND)},
+    "{site}": {"an unknown account": Error("site_not_found", exits.NOT_FOUND)},
     "{delivery}": {"an unknown endpoint": Error("delivery_not_found", exits.NOT_FOUND)},
 }
 NO_SERVER: Errors = {"the server is away": Error("usage", exits.USAGE)}
@@ -224,6 +225,13 @@ CASES = {
     "conversations say": _change("conversations say {conversation} good evening"),
     "conversations label": _change("conversations label {conversation} --add late"),
     "conversations export": _read("conversations export {conversation} -o {new}"),
+    "sites ls": _read("sites ls"),
+    "sites create": _change("sites create new --origins https://new.example.org"),
+    "sites show": _read("sites show {site}"),
+    "sites set": _change("sites set {site} --greeting hello --hours -", stdin="null"),
+    "sites rotate-key": _change("sites rotate-key {site}"),
+    "sites integration": _read("sites integration {site}"),
+    "sites rm": _change("sites rm {site} --yes", again=exits.NOT_FOUND),
     "keys ls": _read("keys ls"),
     "keys create": _change("keys create new --scope rooms:read --expires 1d", again=exits.CONFLICT),
     "keys rotate": _change("keys rotate {key} --old-for 1h"),

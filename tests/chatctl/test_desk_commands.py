@@ -63,7 +63,8 @@ def test_conversations_are_found_by_what_is_known_of_them(street: Street) -> Non
     assert ids("--match", "FRESH") == [bo]
     assert ids("--assignee", "none", "--status", "open") == [carl, bo]
     assert ids("--assignee", "anna@example.org") == ids("--status", "closed") == []
-    assert ids("--site", street.bakery.id) == [carl, bo]
+    assert ids("--site", street.bakery.id) == ids("--site", "bakery") == [carl, bo]
+    assert server.chatctl("conversations", "ls", "--site", "nowhere").returncode == 3
     assert ids("--site", "default") == []
     cut = server.chatctl("conversations", "ls", "--limit", "1")
     (row,) = cut.stdout.splitlines()
@@ -170,6 +171,90 @@ def test_an_export_is_whole_and_oldest_first(street: Street) -> None:
     assert [each["content"] for each in rows][:2] == ["is the bread fresh?", "hello?"]
     assert rows[2]["content"] == "\x1b[31mred\x1b[0m"
     assert server.chatctl(*words).returncode == 5
+
+
+def test_a_site_from_its_beginning_to_its_end(street: Street) -> None:
+    server = street.server
+    made = told(server, "sites", "create", "Pet shop", "--origins", "https://pets.example.org")
+    assert (made["changed"], made["workspace_id"]) == (True, 0)
+    assert "secret" not in made
+    for words in (made["id"], made["id"][:13], "PET SHOP"):
+        assert told(server, "sites", "show", words)["id"] == made["id"]
+    assert server.chatctl("sites", "show", made["id"][:12]).returncode == 3
+    (server.directory / "hours.json").write_text(
+        '{"timezone": "Europe/Berlin", "days": {"mon": [["09:00", "17:00"]]}}'
+    )
+    for words, key, after in (
+        (("--greeting", "Woof"), "greeting", "Woof"),
+        (("--name", "Pets"), "name", "Pets"),
+        (("--origins", "https://a.example.org,https://b.example.org"), "allowed_origins",
+         ["https://a.example.org", "https://b.example.org"]),
+        (("--color", "#112233"), "color", "#112233"),
+        (("--away", "Back at nine"), "away_message", "Back at nine"),
+        (("--asks", "name,email"), "asks", ["name", "email"]),
+        (("--asks", ""), "asks", []),
+        (("--locale", "zh"), "locale", "zh"),
+        (("--locale", "browser"), "locale", None),
+        (("--assignment", "round_robin"), "assignment", "round_robin"),
+        (("--hours", "hours.json"), "business_hours",
+         {"timezone": "Europe/Berlin", "days": {"mon": [["09:00", "17:00"]]}}),
+        (("--hours", "always"), "business_hours", None),
+        (("--block", street.bo.person.id), "blocked_visitors", [street.bo.person.id]),
+        (("--unblock", street.bo.person.id), "blocked_visitors", []),
+    ):  # fmt: skip
+        for changed in (True, False):
+            done = told(server, "sites", "set", made["id"], *words)
+            assert (done[key], done["changed"]) == (after, changed), words
+            assert "secret" not in done
+    rotated = told(server, "sites", "rotate-key", "Pets")
+    assert rotated["key"] != made["key"]
+    assert told(server, "sites", "rm", "Pets", "--yes")["changed"] is True
+    assert server.chatctl("sites", "show", "Pets").returncode == 3
+    asked = server.chatctl("sites", "rm", "Bakery")
+    assert (asked.returncode, "chatctl sites rm Bakery --yes" in asked.stderr) == (2, True)
+
+
+def test_a_secret_is_shown_only_when_it_is_asked_for(street: Street) -> None:
+    server = street.server
+    secret = told(server, "sites", "show", "Bakery", "--secret")["secret"]
+    assert len(secret) == 64
+    for words in (
+        ("ls",),
+        ("show", "Bakery"),
+        ("integration", "Bakery"),
+        ("set", "Bakery", "--greeting", "x"),
+    ):
+        for more in ((), ("--json",)):
+            assert secret not in said(server, "sites", *words, *more), words
+    assert secret in said(server, "sites", "integration", "Bakery", "--secret")
+    anew = told(server, "sites", "rotate-key", "Bakery", "--secret")
+    assert len({secret, anew["secret"], told(server, "sites", "rotate-key", "Bakery")["key"]}) == 3
+    assert told(server, "sites", "show", "Bakery", "--secret")["secret"] == anew["secret"]
+
+
+def test_the_line_for_the_pages_of_a_site(street: Street) -> None:
+    server = street.server
+    key = told(server, "sites", "show", "Bakery")["key"]
+    done = server.chatctl("sites", "integration", "Bakery")
+    assert done.stdout == (
+        f'<script src="{server.url}/embed/widget.js" data-site="{key}" defer></script>\n'
+    )
+    assert "no origins are allowed" in done.stderr
+    assert f"chatctl sites set {street.bakery.id} --origins" in done.stderr
+    shown = told(server, "sites", "integration", "Bakery")
+    assert shown["script"] == done.stdout.strip()
+
+
+def test_the_address_is_that_of_the_settings(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    server = Server(tmp_path, PUBLIC_URL="https://chat.example.org/")
+    assert 'src="https://chat.example.org/embed/widget.js"' in said(
+        server, "sites", "integration", "Bakery"
+    )
+    del server.environment["PUBLIC_URL"]
+    done = server.chatctl("sites", "integration", "Bakery")
+    assert 'src="/embed/widget.js"' in done.stdout
+    assert "put the server's address before /embed" in done.stderr
 
 
 def test_without_a_server_on_the_file(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def run(here: Here, chatctl: Chatctl, files: Path, tmp_path: Path) -> Any:
             "workspace": "nowhere",
             "chat": "nothing",
             "conversation": "conv_00000000",
+            "site": "no-site",
             "said": 999,
             "delivery": 1,
             "new": tmp_path / "new",

@@ -27,8 +27,10 @@ from world import KEY, Server, running
 import chatctl
 from chatctl.commands import replay
 from chatctl.shell import places, registry
-from chatctl_server.actions import accounts, conversations, workspaces
+from chatctl_server.actions import accounts, conversations, sites, workspaces
+from chatctl_server.domain.support_events import SiteSettings
 from chatctl_server.storage import maintenance
+from chatctl_server.storage.workspaces import WorkspaceRef
 
 # What raises an error, and the place of the hint among its arguments.
 _RAISES = {"usage": 1, "Failure": 2, "failure": 2, "Refused": 1, "check_terminal": 1}
@@ -49,6 +51,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     desk.run(conversations.close, desk.create_room("gone"))
     give_up_a_delivery(desk)
     twins = [desk.run(accounts.create, "Twin", f"{n}@example.org", None).id for n in range(2)]
+    for _ in range(2):
+        desk.run(sites.create, WorkspaceRef(0, 2), SiteSettings("Twin"))
     acme = desk.run(workspaces.create, "Acme").ref
     desk.run(workspaces.add_member, acme, twins[0], "owner")
     desk.close()

@@ -26,10 +26,11 @@ from chatctl_server.domain import event_id
 _OF_THE_PLACE = (
     "address", "backlog", "connections", "database", "database_bytes", "database_error", "durable",
     "duration_seconds", "file", "health", "latency_ms", "pid", "started_at", "uptime_seconds",
+    "script", "widget_url",
 )  # fmt: skip
 _ID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|key_[0-9a-f]{16}|ck_[\w-]{43}"
-    r"|(?:conv|msg|cus|site)_[0-9a-z]{26}|(http://127.0.0.1:\d+)?/#\w+=[\w-]{43}|(?<![\w-])[\w-]{43}(?![\w-])"
+    r"|(?:conv|msg|cus|site)_[0-9a-z]{26}|pk_[0-9a-f]{32}|(http://127.0.0.1:\d+)?/#\w+=[\w-]{43}|(?<![\w-])[\w-]{43}(?![\w-])"
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PLACES = ("server", "file", "memory")
@@ -109,7 +110,14 @@ def _team_of(server: Server, name: str) -> dict[str, str | int]:
     body = {"name": f"chat-{number}", "type": "PrivateChannel", "owner": other}
     chat = post("chats", {**body, "members": [account]})
     said = post(f"chats/{chat['id']}/messages", {"content": "said"})["id"]
-    return {"account": email, "workspace": workspace, "chat": chat["name"], "said": said}
+    site = post("sites", {"name": f"site-{number}", "allowed_origins": ["https://a.example"]})
+    return {
+        "account": email,
+        "workspace": workspace,
+        "chat": chat["name"],
+        "said": said,
+        "site": site["name"],
+    }
 
 
 def _desk_of(server: Server) -> dict[str, str]:

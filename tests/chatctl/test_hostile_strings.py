@@ -36,6 +36,7 @@ KEY_NAME = EVERYTHING[:100].strip()
 FULLNAME = EVERYTHING[:100].strip()
 EMAIL = "everything@example.org"
 CHAT_NAME = room_name(EVERYTHING[:120])
+TOLD = frozenset({FULLNAME, EVERYTHING[:500]})
 # A database's path holds no control characters: serve --db refuses it. Other files' may.
 PLACE = "".join(STRINGS[each] for each in ("bidi_override", "blank", "shell", "markup_link"))
 PLACE = file_name(PLACE)
@@ -166,6 +167,13 @@ CASES = {
     "conversations say": Case(("<conversation>", EVERYTHING), frozenset({EVERYTHING})),
     "conversations label": Case(("<conversation>", "--add", EVERYTHING), exit=2),
     "conversations export": Case(("<conversation>",), TEXTS, TEXTS),
+    "sites ls": _list(holds=frozenset({FULLNAME})),
+    "sites create": Case((EVERYTHING,), exit=2),
+    "sites show": Case((FULLNAME,), TOLD, TOLD),
+    "sites set": Case((FULLNAME, "--away", EVERYTHING), TOLD | {EVERYTHING}),
+    "sites rotate-key": Case((EVERYTHING,), exit=3),
+    "sites integration": Case((FULLNAME,), frozenset({FULLNAME})),
+    "sites rm": Case((EVERYTHING, "--yes"), exit=3),
     "keys ls": _list(holds=frozenset({KEY_NAME})),
     "keys create": Case((EVERYTHING, "--scope", "rooms:read"), exit=2),
     "keys rotate": Case((KEY_NAME, "--old-for", "1h")),
@@ -208,6 +216,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator
             ("users", {"fullname": FULLNAME, "email": EMAIL}),
             ("workspaces", {"name": FULLNAME, "owner": 1}),
             ("chats", {"name": CHAT_NAME, "type": "PublicChannel", "owner": 1}),
+            ("sites", {"name": FULLNAME, "greeting": EVERYTHING[:500]}),
         ):
             started.http.post(f"/management/{path}", json=body).raise_for_status()
         oldest(started, len(USERS))

@@ -23,7 +23,7 @@ USERS = ("ann", "bob", "eve", "carl", "dave")
 NAMES = ("lobby-now", "attic", "lobby")
 URL = "http://127.0.0.1:9/all"
 # They show what the others are.
-OF_OTHERS = ("users ", "workspaces ", "chats ", "conversations ", "messages show")
+OF_OTHERS = ("users ", "workspaces ", "chats ", "conversations ", "sites ", "messages show")
 # Not of the file or the settings, nor a stream, which shows what the routes and sockets give it;
 # not what the operator asks of the whole file, and not of a delivery: its routes are compared by
 # test_isolation.py.
