@@ -17,7 +17,7 @@ proof-long:
 	CHATCTL_PROOF=1 python -m pytest -n 0 -rP --timeout 7200 tests/system \
 		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py \
 		tests/chatctl_server/test_team_model.py tests/chatctl_server/test_schema.py \
-		tests/chatctl_server/workers/callbacks tests/chatctl_server/workers
+		tests/chatctl_server/workers/callbacks tests/chatctl_server/workers tests/web
 
 proof-plain:
 	CHATCTL_PLAIN_ASGI=1 python -m pytest -n 4 -m 'not own_protocol' tests/chatctl_server/api tests/system

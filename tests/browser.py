@@ -108,6 +108,20 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    def untouched(self, expression: str) -> Any:
+        """Of an expression beside the page's scripts: with its elements, and without whatever it
+        has made of JavaScript."""
+        frame = self.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        world = self.call("Page.createIsolatedWorld", frameId=frame, worldName="the test's")
+        result = self.call(
+            "Runtime.evaluate",
+            expression=expression,
+            contextId=world["executionContextId"],
+            returnByValue=True,
+        )
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
     def resolved(self, expression: str) -> Any:
         """What the promise is resolved with; in the expression ``await`` is understood."""
         result = self.call(

@@ -33,20 +33,26 @@ def test_the_examples_run(
     anna, bert = (sign_up(shared_server, name) for name in ("Anna", "Bert"))
     body = {"name": "lunch", "type": "PrivateChannel", "members": [anna["user"]["id"]]}
     ask(shared_server, "POST", "/api/chat", bert["token"], json=body)
-    rooms, team, of_all = (shown(browser, elsewhere, shared_server, room.id, n) for n in range(3))
+    desk = ask(shared_server, "GET", "/api/sites/default", anna["token"]).json()
+    names = {"ROOM": room.id, "KEY": desk["key"]}
+    rooms, team, support, of_all = (
+        shown(browser, elsewhere, shared_server, names, number) for number in range(4)
+    )
     assert rooms == ["Anna: hello", "stored as number 1"]
     assert team == ["Anna: hello"]
+    assert support == ["visitor: hello"]
     assert of_all == [
         "connecting", "here", "invalid_input: content is empty", "gone for good: 1000"
     ]  # fmt: skip
 
 
 def shown(
-    browser: Browser, elsewhere: Site, server: Server, room_id: str, number: int
+    browser: Browser, elsewhere: Site, server: Server, names: dict[str, str], number: int
 ) -> list[str]:
     """In the end, by the example of that number."""
     program = EXAMPLES[number].text.replace("https://chat.example.org", server.url)
-    program = program.replace('"ROOM"', f'"{room_id}"')
+    for name, meant in names.items():
+        program = program.replace(f'"{name}"', f'"{meant}"')
     module = f"<script type=module>{program}\nwindow.isDone = true;</script>"
     browser.open(elsewhere.page(SHOW + module))
     eventually(lambda: browser.value("window.isDone"))

@@ -1,10 +1,12 @@
 """Pages on which the JavaScript clients run, in a real browser, and what they were told there."""
 
+import os
 from typing import Any
 
 from browser import Browser
 from world import Server, eventually
 
+KILLS = 5 if os.environ.get("CHATCTL_PROOF") == "1" else 2  # of a server that is talked over
 # Whatever it tells, and what was answered to what it sent, in the order of both.
 RECORD = """
 window.told = [];

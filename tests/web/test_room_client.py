@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 from browser import Browser, chromium
-from scripts import open_page, told, until
+from scripts import KILLS, open_page, told, until
 from sites import site
 from world import Room, Server, eventually, running
 
-KILLS = 2
 SECRET = "0123456789abcdef0123456789abcdef"
 NAMES = (
     "connecting connected disconnected resync Message System MessageDeleted Error YouAreMuted"

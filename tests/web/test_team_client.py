@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from browser import Browser, chromium
 from people import PASSWORD, ask, email, sign_up
-from scripts import open_page, told, until
+from scripts import KILLS, open_page, told, until
 from world import Server, eventually, running
 
-KILLS = 2
 NAMES = "connecting connected disconnected resync NewMessage NewChat UserJoinedChat"
 
 

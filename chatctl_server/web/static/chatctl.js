@@ -11,4 +11,5 @@
 export { ChatError } from "./http.js";
 export { Backoff } from "./backoff.js";
 export { RoomClient } from "./rooms.js";
+export { SupportClient, compareMessages } from "./support.js";
 export { TeamClient } from "./team.js";
