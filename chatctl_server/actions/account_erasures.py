@@ -37,10 +37,9 @@ def _edits(tx: Tx, ref: ConversationRef, message: stored.Message) -> Sequence[in
     if message.erased_at is None:
         return stored.edit_offsets(tx.db, ref, message.id)
     erasure = log.one(tx.db, message.changed_offset or 0)
-    match erasure and erasure.payload:
-        case events.MessageErased(edited_offsets=offsets):
-            return offsets
-    return ()
+    assert erasure is not None
+    assert isinstance(erasure.payload, events.MessageErased)
+    return erasure.payload.edited_offsets
 
 
 def erase(tx: Tx, actor: events.Actor, account: int) -> events.Event | None:

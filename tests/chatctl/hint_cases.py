@@ -248,7 +248,7 @@ TRIED = [
     _tried("{at} chatctl rooms create lost", "look whether it is done, before the same command again", "SERVED=1 chatctl rooms show lost", under=faults.losing_answers, shows="lost"),
     _tried("callbacks recover --since 2026-01-01 --server {other}", "chatctl callbacks recover --since 2026-01-01T00:00:00Z --only failed --rate {} --after here", "callbacks recover --since 2026-01-01T00:00:00Z --after here --server {other}", under=faults.busy_behind_a_page),
     _tried("DATA_CALLBACK_URL={hook} chatctl sync push --kind data --timeout 0.5", "the same command with a longer --timeout", "DATA_CALLBACK_URL={hook} chatctl sync push --kind data --timeout 20", under=faults.no_time),
-    _tried("{at} chatctl sync push --kind data --wait --timeout 0.5", "chatctl sync status, or a longer --timeout", "{at} chatctl sync status", "{at} chatctl sync push --kind data --wait --timeout 20", under=faults.late_plans),
+    _tried("{at} chatctl sync push --kind data --wait --timeout 2", "chatctl sync status, or a longer --timeout", "{at} chatctl sync status", "{at} chatctl sync push --kind data --wait --timeout 20", under=faults.late_plans),
     _tried("SERVED=1 chatctl callbacks test http://127.0.0.1:9/data", "chatctl callbacks show DELIVERY, which has the whole answer", "SERVED=1 chatctl callbacks show {id}", shows="refused"),
     # Of what is stopped on its way.
     _tried("callbacks test --all --server {other}", "chatctl callbacks deliveries, which has the answers", "callbacks deliveries --server {other}", under=faults.stopped_in_samples),

@@ -6,6 +6,7 @@ import pytest
 from world import eventually
 
 from chatctl_server import errors
+from chatctl_server.domain import access_tokens
 from chatctl_server.domain.access_tokens import LEEWAY_SECONDS, SECONDS, AccessTokens
 from chatctl_server.live import logins
 from chatctl_server.live.logins import Logins
@@ -60,3 +61,18 @@ def test_a_token_is_known_by_the_whole_of_its_text(tokens: AccessTokens) -> None
     other = "A" if signature[0] != "A" else "B"
     for changed in (f"{head}.{claims}.{other}{signature[1:]}", f"{head}.{claims}.", f" {token}."):
         assert is_over(tokens, changed)
+
+
+def test_tokens_that_are_known_have_a_limit(
+    tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_tokens, "_MANY", 2)
+    minted = [tokens.mint(ANNA, f"login {number}", {}, time.time()) for number in range(5)]
+    read = [tokens.read(each) for each in minted]
+    assert tokens.read(minted[0]) is not read[0]
+    assert [tokens.read(each) for each in minted] == read
+
+
+def test_tokens_need_a_secret() -> None:
+    with pytest.raises(errors.InvalidSetting, match="need a secret"):
+        AccessTokens([], "issuer", "audience")

@@ -19,6 +19,7 @@ from chatctl_server.actions import (
     invites,
     logins,
     messages,
+    streams,
     workspaces,
 )
 from chatctl_server.domain import events
@@ -28,7 +29,7 @@ from chatctl_server.domain.refresh_tokens import RefreshTokens
 from chatctl_server.storage import account_erasures as erasures
 from chatctl_server.storage import accounts as stored
 from chatctl_server.storage import invites as stored_invites
-from chatctl_server.storage import log, maintenance
+from chatctl_server.storage import last_seen, log, maintenance
 from chatctl_server.storage import workspaces as stored_workspaces
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.workspaces import WorkspaceRef
@@ -269,3 +270,43 @@ def test_who_was_erased_is_neither_suspended_nor_reactivated(town: Town) -> None
         with pytest.raises(errors.AccountNotFound):
             town.scene.run(action, gone.id)
     assert town.scene.run(account_erasures.erase, gone.id) is None
+
+
+def test_a_message_that_went_with_its_chat_needs_no_erasure(town: Town) -> None:
+    scene = town.scene
+    gone = town.person("Gone")
+    chat = town.chat("private", "diary", gone)
+    said = scene.post(chat, f"u{gone.id}", "hello").message_id
+    before = len(log_of(scene))
+    there, not_there = (chat, said), (chat, said + 1)
+    assert scene.run(account_erasures.erase_messages, [not_there]) == 0
+    assert len(log_of(scene)) == before
+    assert scene.run(account_erasures.erase_messages, [not_there, there]) == 1
+
+
+def test_a_spent_token_whose_secret_is_gone_ends_its_session(scene: Offline) -> None:
+    """Within the seconds in which it would be answered with its successor."""
+    anna = signed_up(scene, "anna")
+    others = RefreshTokens(["another-secret-of-at-least-32-bytes"])
+    spent = scene.run(logins.start, anna, "secret", None).refresh_token
+    successor = scene.run(logins.refresh, spent, TOKENS).refresh_token
+    assert scene.run(logins.refresh, spent, TOKENS).refresh_token == successor
+    assert scene.run(logins.refresh, spent, others) is None
+    with pytest.raises(errors.Unauthorized):
+        scene.run(logins.refresh, successor, TOKENS)
+
+
+def test_a_stream_of_who_may_not_sign_in_does_not_begin(town: Town) -> None:
+    scene = town.scene
+    anna, bert = (town.person(name, town.workspace(name)) for name in ("Anna", "Bert"))
+    scene.run(account_status.suspend, bert.id)
+    with pytest.raises(errors.TokenRevoked):
+        scene.call(streams.begin, bert.id, True)
+
+    def seen() -> list[int | None]:
+        return [each.at for each in scene.ask(last_seen.among, anna.id, [anna.id])]
+
+    scene.call(streams.begin, anna.id, False)  # of a program that watches in their name
+    before = seen()
+    scene.call(streams.begin, anna.id, True)
+    assert (before, seen()) == ([None], [scene.now])

@@ -168,3 +168,15 @@ def test_posts_of_one_batch_refer_each_to_their_own_chat(talk: Talk) -> None:
     here, there = talk.scene.together(post(talk.chat), post(other))
     assert here.payload.mentions == (talk.bert.id, talk.anna.id)
     assert (type(there), there.field) == (errors.InvalidInput, "reply_to")
+
+
+def test_nothing_is_done_to_a_deleted_message(talk: Talk) -> None:
+    number = talk.post(talk.anna, "hello").message_id
+    talk.run(talk.anna, chat_messages.delete, number)
+    for action, *arguments in (
+        (chat_messages.edit, "again"),
+        (chat_messages.react, "\N{THUMBS UP SIGN}"),
+        (chat_messages.delete,),
+    ):
+        with pytest.raises(errors.MessageNotFound):
+            talk.run(talk.anna, action, number, *arguments)

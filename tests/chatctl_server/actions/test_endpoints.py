@@ -211,3 +211,27 @@ def test_a_hundred_beside_those_of_the_settings(desk: Offline) -> None:
     assert added(f"{URL}/1").changed is False
     desk.run(endpoints.remove, first.public_id)
     assert added(URL).changed is True
+
+
+def test_a_history_is_sent_in_one_run_at_a_time(desk: Offline) -> None:
+    """One that failed is gone on with at the endpoint that is there now."""
+    batch(desk, 5)
+    again = (history_batches.start_run, 1, "chat_history", room(1), delivery.SIZES, 0)
+    assert desk.call(*again) is False
+    desk.call(delivery.finish, 2, GivenUp())
+    other = add(desk).id
+    assert desk.call(again[0], other, *again[2:])
+    row = desk.call(lambda tx: deliveries.one(tx.db, 2))
+    assert (row.endpoint, row.status, len(every(desk))) == (other, "pending", 2)
+
+
+def test_sessions_of_a_time_are_sent_once_more(desk: Offline) -> None:
+    lobby = desk.create_room("lobby")
+    begun = desk.now
+    for user in ("anna", "bert"):
+        desk.stay(lobby, user, 60)
+    desk.call(callbacks.configure, {"session_history": URL}, 0)
+    sessions = ("session_history", lobby, (begun, begun), delivery.SIZES, 0)
+    assert desk.call(history_batches.start_again, 1, *sessions)
+    (made,) = every(desk)
+    assert (made.event, made.mark) == ("session_history_batch", "again")

@@ -96,3 +96,10 @@ def test_a_participant_who_comes_back_begins_a_new_stay(scene: Offline, chat: Ch
         Stay(chat.id, again, None, "owner"),
     ]
     assert stays(scene, "ann") == []
+
+
+def test_a_workspace_has_one_scope(scene: Offline) -> None:
+    scene.run(scopes.create, "workspace", 1)
+    with pytest.raises(errors.Conflict, match="There is a workspace 1 already"):
+        scene.run(scopes.create, "workspace", 1)
+    assert scene.run(scopes.create, "site", 1)

@@ -21,7 +21,7 @@ from chatctl_server.actions import (
 )
 from chatctl_server.actions import endpoints as operating
 from chatctl_server.domain import events, times
-from chatctl_server.domain.callbacks import EndpointKind
+from chatctl_server.domain.callbacks import Delivered, EndpointKind
 from chatctl_server.domain.references import ROOMS
 from chatctl_server.live.notifier import Notifier
 from chatctl_server.settings.sources import Settings
@@ -145,6 +145,28 @@ async def test_a_clock_asks_for_no_second_sync_before_the_first_has_begun(scene:
     assert await scene.store.write(syncs.request_regularly, OPERATOR, ("chat_history",))
     await scene.sync_planner().step()
     assert await scene.store.write(syncs.request_regularly, OPERATOR, states)
+
+
+async def test_a_sync_of_one_room_is_none_of_all(scene: Scene) -> None:
+    await scene.create(1)
+    await scene.store.write(syncs.request, OPERATOR, syncs.STATES, room(1))
+    await (await scene.planner()).step()
+    assert await scene.store.write(syncs.request_regularly, OPERATOR, syncs.STATES)
+
+
+async def test_a_room_that_was_closed_meanwhile_tells_no_state(scene: Scene) -> None:
+    await scene.create(1)
+    await scene.plan_all()
+    for is_closed in (False, True):
+        before = len(await scene.planned())
+        await scene.store.write(syncs.request, OPERATOR, ("periodic",), room(1))
+        if is_closed:
+            await scene.store.write(conversations.close, OPERATOR, room(1))
+        await scene.plan_all()
+        told = [event for event, _ in (await scene.planned())[before:]]
+        assert ("periodic_sync" in told) is not is_closed
+        for number in range(before + 1, before + len(told) + 1):
+            await scene.store.write(delivery.finish, number, Delivered())
 
 
 async def test_a_page_whose_commit_fails_is_planned_later(scene: Scene) -> None:
