@@ -1,5 +1,6 @@
-# make check: what CI runs. make proof: the long forms, and the mutations.
-.PHONY: check lint proof proof-long proof-plain proof-extensions proof-mutations bench
+# make check: what CI runs. make proof: the long forms, and the mutations. make coverage: which
+# statements and branches of domain and actions the tests reach, over all processes.
+.PHONY: check lint coverage proof proof-long proof-plain proof-extensions proof-mutations bench
 
 check:
 	bash .ci/run
@@ -9,6 +10,12 @@ lint:
 	ruff check .
 	mypy
 	lint-imports
+
+coverage:
+	coverage erase
+	coverage run -m pytest --timeout 300 tests/chatctl_server tests/chatctl
+	coverage combine -q
+	coverage report -m --skip-covered
 
 # Every part of it, also after one has failed: make -k proof.
 proof: proof-long proof-plain proof-extensions proof-mutations

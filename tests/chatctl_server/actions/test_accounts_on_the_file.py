@@ -219,6 +219,14 @@ def test_what_an_erased_account_owned_alone_passes_on(town: Town) -> None:
     assert role(shared, gone) is None
 
 
+def test_a_workspace_of_one_alone_is_passed_on_to_nobody(town: Town) -> None:
+    scene, alone = town.scene, town.workspace("alone")
+    gone = town.person("Gone", alone, role="owner")
+    scene.run(account_erasures.erase, gone.id)
+    assert scene.ask(stored_workspaces.role, alone, gone.id) is None
+    assert "workspace.role_changed" not in [each.payload.type for each in log_of(scene)]
+
+
 def test_invites_for_an_erased_account_count_no_more(town: Town) -> None:
     scene, acme = town.scene, town.workspace("acme")
     gone = town.person("Gone")
