@@ -36,7 +36,7 @@ from chatctl_server.storage import logins as stored_logins
 from chatctl_server.storage.file_store import FileStore
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.store import Store
-from chatctl_server.workers import audit, desk, room_retention
+from chatctl_server.workers import audit, deleted_messages, desk, room_retention
 from chatctl_server.workers.clock import every
 from chatctl_server.workers.files.sweeper import Sweeper
 from chatctl_server.workers.follower import Follower
@@ -155,6 +155,10 @@ class Application:
         self._workers.start("files", self._sweeper.run)
         days = context.settings.retention_closed_days
         self._workers.start("closed rooms", lambda: room_retention.run(context.store, days))
+        deleted_days = context.settings.retention_deleted_days
+        self._workers.start(
+            "deleted messages", lambda: deleted_messages.run(context.store, deleted_days)
+        )
         self._workers.start("desk", lambda: desk.run(context.store, context.desk_agents))
         if context.settings.client_id_hours:
             self._workers.start("client ids", self._age_client_ids)

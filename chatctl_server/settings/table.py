@@ -144,6 +144,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Days a closed room is kept; then it is removed, with all its data. 0 is for ever.",
     ] = 0
 
+    retention_deleted_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        "Days the text of a deleted message is kept; then it is erased. 0 is for ever.",
+    ] = 0
+
     max_connections: Annotated[Count, "Room connections in all; more get 503."] = 100_000
     max_connections_per_user: Annotated[CountOrOff, "Room connections of one user."] = 0
     max_connections_per_address: Annotated[CountOrOff, "Room connections of one IP address."] = 0

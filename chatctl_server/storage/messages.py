@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from chatctl_server.domain.events import MessageKind, Role, SenderKind
-from chatctl_server.domain.references import ConversationRef
+from chatctl_server.domain.references import CLASS_OF, ConversationRef
 from chatctl_server.storage import counters
 from chatctl_server.storage.sql import Database, Query, Row
 
@@ -82,6 +82,10 @@ _ERASED_SINCE = Query(
     """SELECT 1 FROM message WHERE conversation = :conversation AND changed_offset > :after
     AND erased_at IS NOT NULL LIMIT 1"""
 )
+_DELETED_BEFORE = Query("""SELECT m.id, m.conversation, c.scope, c.kind
+    FROM message m INDEXED BY message_deleted JOIN conversation c ON c.id = m.conversation
+    WHERE m.deleted_at IS NOT NULL AND m.deleted_at < :before AND m.erased_at IS NULL
+    AND c.kind <> 'purged' LIMIT :limit""")
 _EDIT_OFFSETS = Query("""SELECT event_offset FROM message_edit
     WHERE message = :message AND conversation = :conversation ORDER BY event_offset""")
 _TIME = Query("SELECT created_at FROM message WHERE conversation = :conversation AND seq = :seq")
@@ -168,6 +172,12 @@ def _within_bytes(rows: Iterable[Row]) -> list[Message]:
             break
         taken.append(found)
     return taken
+
+
+def deleted_before(db: Database, before: int, limit: int) -> list[tuple[ConversationRef, int]]:
+    """Whose texts are still there though they were deleted before that time."""
+    rows = _DELETED_BEFORE.rows(db, before=before, limit=limit)
+    return [(CLASS_OF[kind](id_, scope), message) for message, id_, scope, kind in rows]
 
 
 def edit_offsets(db: Database, ref: ConversationRef, message_id: int) -> tuple[int, ...]:
