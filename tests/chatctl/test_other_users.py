@@ -10,6 +10,9 @@ import pytest
 from prepared_server import lines
 from same_process import Here
 
+# ``serve`` loads them, and Python's own files may be closed to whoever it runs as.
+from chatctl_server import app, serving  # noqa: F401
+
 REFUSED = 7
 NOBODY = 65_534
 
