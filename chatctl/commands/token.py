@@ -56,7 +56,7 @@ def mint(
         from chatctl_server.domain import tokens
 
         now = int(time.time())
-        granted = tokens.Token(user, now + seconds, room_id, name, admin)
+        granted = tokens.TokenClaims(user, now + seconds, room_id, name, admin)
         made = tokens.mint(granted, secrets[0], now)
     if admin and room is None:
         output.note(options, f"with it {user} is an admin of every room; --room limits it to one")

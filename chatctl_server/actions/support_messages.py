@@ -33,7 +33,7 @@ class Draft(msgspec.Struct, frozen=True):
     is_private: bool = False
 
 
-class PostedMessage(NamedTuple):
+class PostedAtDesk(NamedTuple):
     message: SupportMessageState
     is_duplicate: bool
 
@@ -61,14 +61,14 @@ def post(
     ref: SupportRef,
     draft: Draft,
     agents: Sequence[str] = (),
-) -> PostedMessage:
+) -> PostedAtDesk:
     """A repeat of a ``client_msg_id`` is the first message. A customer's message reopens a
     conversation that is closed or snoozed. Raises ConversationNotFound, ConversationIsClosed,
     NotAllowed, Banned, Muted, or InvalidInput for a file that is not there."""
     found, role = support.acting(tx.db, actor, who, ref)
     original = _original(tx, ref, who, draft.client_msg_id)
     if original is not None:
-        return PostedMessage(original, is_duplicate=True)
+        return PostedAtDesk(original, is_duplicate=True)
     if role is None:
         support.check_unblocked(tx, SiteRef(found.site, ref.scope, found.workspace), who.id)
         if draft.is_private:
@@ -85,7 +85,7 @@ def post(
     posted = messages.post_one(tx, _post(tx, actor, who, found, draft))
     if begins_to_wait:
         _tell_away(tx, found)
-    return PostedMessage(support_messages.get(tx.db, ref, posted.message_id), is_duplicate=False)
+    return PostedAtDesk(support_messages.get(tx.db, ref, posted.message_id), is_duplicate=False)
 
 
 def _original(

@@ -17,7 +17,7 @@ ALGORITHM = "HS256"
 LATEST_SECONDS = 253_402_300_799  # what RFC 3339 can name
 
 
-class Token(msgspec.Struct, frozen=True):
+class TokenClaims(msgspec.Struct, frozen=True):
     """``expires_at`` and ``issued_at``: Unix seconds. ``room_id``: None is good for every room."""
 
     user_id: str
@@ -28,7 +28,7 @@ class Token(msgspec.Struct, frozen=True):
     issued_at: float = 0  # where the token does not say
 
 
-def mint(token: Token, secret: str, now: float) -> str:
+def mint(token: TokenClaims, secret: str, now: float) -> str:
     """Raises InvalidInput or BadText for what a server would refuse."""
     text.check_user_id(token.user_id)
     if token.name is not None:
@@ -43,7 +43,7 @@ def mint(token: Token, secret: str, now: float) -> str:
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
-def read(token: str, secrets: Sequence[str]) -> Token:
+def read(token: str, secrets: Sequence[str]) -> TokenClaims:
     """Raises Unauthorized for one that is not signed with one of the secrets or is over, and
     InvalidInput or BadText for a user id that nobody may have."""
     claims = _claims(token, secrets)
@@ -51,7 +51,7 @@ def read(token: str, secrets: Sequence[str]) -> Token:
         raise errors.Unauthorized("The token names no user", field="token")
     if claims["exp"] > LATEST_SECONDS:
         raise errors.Unauthorized("The token ends after the year 9999", field="token")
-    return Token(
+    return TokenClaims(
         user_id=text.check_user_id(claims["sub"]),
         expires_at=float(claims["exp"]),
         # One that is there and empty is for no room: a host's mistake opens nothing.

@@ -32,7 +32,7 @@ from chatctl_server.settings.table import (
     as_text,
     masked,
 )
-from chatctl_server.settings.values import Address, Refused
+from chatctl_server.settings.values import Address, ValueRefused
 
 __all__ = [
     "FLAGS",
@@ -124,7 +124,7 @@ def _is_of_a_terminal(language: str) -> bool:
     """gettext's variable has the same name, and desktops set it to the likes of ``en_US:en``."""
     try:
         SETTINGS["LANGUAGE"].value_type.parse(language.strip())
-    except Refused:
+    except ValueRefused:
         return True
     return False
 
@@ -175,18 +175,18 @@ def _value(setting: Setting, found: FoundSetting) -> object:
     try:
         _refuse_unwritable(text)
         return setting.value_type.parse(text)
-    except Refused as refused:
+    except ValueRefused as refused:
         raise _invalid(setting, found.origin, setting.shown(text), refused) from None
 
 
 def _refuse_unwritable(text: str) -> None:
     if re.search(r"[\x00-\x1f\x7f]", text):
-        raise Refused("holds a line break or another control character")
+        raise ValueRefused("holds a line break or another control character")
     if re.search(r"[\ud800-\udfff]", text):
-        raise Refused("is not valid UTF-8")
+        raise ValueRefused("is not valid UTF-8")
 
 
-def _invalid(setting: Setting, origin: str, shown: str, refused: Refused) -> InvalidSetting:
+def _invalid(setting: Setting, origin: str, shown: str, refused: ValueRefused) -> InvalidSetting:
     value = "the value" if setting.secret else repr(shown if len(shown) < 80 else shown[:79] + "…")
     return InvalidSetting(
         f"{setting.name} (from {origin}): {value} {refused.problem}; allowed: {setting.allowed}",
@@ -209,7 +209,7 @@ def database_path(url: str) -> Path | None:
     """The file of a DATABASE_URL, relative as written; None for the database in memory."""
     try:
         return values.parse_database(url.strip())
-    except Refused as refused:
+    except ValueRefused as refused:
         setting = SETTINGS["DATABASE_URL"]
         detail = f"{masked(url)!r} {refused.problem}; allowed: {setting.allowed}"
         raise InvalidSetting(detail, field="DATABASE_URL", hint=refused.hint) from None

@@ -1,7 +1,7 @@
 """What the text of one setting may be, and the value it stands for.
 
-A ``ValueType`` parses the text and raises ``Refused`` with the end of a sentence that starts with
-the value. Nothing here knows a setting's name or its source: ``sources`` puts those in front.
+A ``ValueType`` parses the text and raises ``ValueRefused`` with the end of a sentence that starts
+with the value. Nothing here knows a setting's name or its source: ``sources`` puts those in front.
 """
 
 import re
@@ -39,7 +39,7 @@ _RUST_PATHS = {"sync": ("sync", "callbacks"), "callback": ("callbacks",)}
 _RUST_CRATES = ("chat_server", "rust_demo", "chatctl", "chatctl_server")
 
 
-class Refused(Exception):
+class ValueRefused(Exception):
     """``problem`` continues the value: ``is not a whole number``."""
 
     def __init__(self, problem: str, hint: str | None = None) -> None:
@@ -83,14 +83,14 @@ def _choice(kind: Any, words: Sequence[str], text: str) -> object:
     try:
         return msgspec.convert(text.lower(), kind)
     except msgspec.ValidationError:
-        raise Refused("is not one of them", did_you_mean(text.lower(), words)) from None
+        raise ValueRefused("is not one of them", did_you_mean(text.lower(), words)) from None
 
 
 def _number(annotation: Any, text: str) -> object:
     try:
         return msgspec.convert(re.sub(r"^\+?0*(?=[0-9])", "", text), annotation, strict=False)
     except msgspec.ValidationError:
-        raise Refused("cannot be used") from None
+        raise ValueRefused("cannot be used") from None
 
 
 def _range(meta: msgspec.Meta, off: bool) -> str:
@@ -102,7 +102,7 @@ def _range(meta: msgspec.Meta, off: bool) -> str:
 
 def _token_secret(text: str) -> None:
     if len(text.encode()) < 32:
-        raise Refused("is shorter than 32 bytes", "openssl rand -hex 32 writes a good one")
+        raise ValueRefused("is shorter than 32 bytes", "openssl rand -hex 32 writes a good one")
 
 
 def _each(parts: list[str], parse: Callable[[str], Any]) -> tuple[str, ...]:
@@ -110,9 +110,9 @@ def _each(parts: list[str], parse: Callable[[str], Any]) -> tuple[str, ...]:
     for place, part in enumerate(parts, 1):
         try:
             parse(part)
-        except Refused as refused:
+        except ValueRefused as refused:
             where = f"(number {place} of {len(parts)}) " if len(parts) > 1 else ""
-            raise Refused(f"{where}{refused.problem}", refused.hint) from None
+            raise ValueRefused(f"{where}{refused.problem}", refused.hint) from None
     return _unique(parts)
 
 
@@ -120,15 +120,17 @@ def _signing_secret(text: str) -> None:
     try:
         signatures.key(text)
     except signatures.BadSecret as bad:
-        raise Refused(str(bad), signatures.FIX) from None
+        raise ValueRefused(str(bad), signatures.FIX) from None
 
 
 def _url(text: str) -> str:
     parts = _split_url(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Refused("is not an http address", "write it whole, as in http://127.0.0.1:8000/hook")
+        raise ValueRefused(
+            "is not an http address", "write it whole, as in http://127.0.0.1:8000/hook"
+        )
     if re.search(r"\s", text) or parts.fragment:
-        raise Refused("holds a space or a #fragment")
+        raise ValueRefused("holds a space or a #fragment")
     return text
 
 
@@ -136,16 +138,18 @@ def _base_url(text: str) -> str:
     """Paths are put behind it."""
     parts = _split_url(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise Refused("is not an http address", "write it whole, as in https://chat.example.com")
+        raise ValueRefused(
+            "is not an http address", "write it whole, as in https://chat.example.com"
+        )
     if re.search(r"[\s?#]", text):
-        raise Refused("holds a space, a ?query or a #fragment")
+        raise ValueRefused("holds a space, a ?query or a #fragment")
     return text.rstrip("/")
 
 
 def _switch(text: str) -> bool:
     words = {"true": True, "false": False}
     if text.lower() not in words:
-        raise Refused("is not one of them", "write true or false")
+        raise ValueRefused("is not one of them", "write true or false")
     return words[text.lower()]
 
 
@@ -154,7 +158,7 @@ def _split_url(text: str) -> SplitResult:
         parts = urlsplit(text)
         _ = parts.port  # raises when it is no number or above 65535
     except ValueError:
-        raise Refused("is not an address") from None
+        raise ValueRefused("is not an address") from None
     return parts
 
 
@@ -166,12 +170,16 @@ def _origins(text: str) -> tuple[str, ...]:
 
 def _origin(text: str) -> str:
     if text == "*":
-        raise Refused("mixes * with single origins", "leave out either")
+        raise ValueRefused("mixes * with single origins", "leave out either")
     parts = _split_url(text)
     if not parts.scheme or not parts.hostname or "@" in parts.netloc:
-        raise Refused("is not a list of origins", "an origin looks like https://chat.example.com")
+        raise ValueRefused(
+            "is not a list of origins", "an origin looks like https://chat.example.com"
+        )
     if parts.path or parts.query or parts.fragment:
-        raise Refused("names a path; an origin has none", f"write {parts.scheme}://{parts.netloc}")
+        raise ValueRefused(
+            "names a path; an origin has none", f"write {parts.scheme}://{parts.netloc}"
+        )
     # Browsers leave the default port out of the Origin header.
     default = {"http": 80, "https": 443}.get(parts.scheme)
     host = parts.netloc.lower()
@@ -190,15 +198,15 @@ def _network(text: str) -> Network:
     try:
         meant = ip_network(text, strict=False)
     except ValueError:
-        raise Refused(f"holds {text[:50]!r}, which is no network") from None
-    raise Refused(f"has bits set to the right of the prefix in {text}", f"write {meant}")
+        raise ValueRefused(f"holds {text[:50]!r}, which is no network") from None
+    raise ValueRefused(f"has bits set to the right of the prefix in {text}", f"write {meant}")
 
 
 def _addresses(text: str) -> tuple[Address, ...]:
     addresses = [_address(part) for part in _parts(text)]
     fixed = [address for address in addresses if address.port]
     if len(set(fixed)) < len(fixed):
-        raise Refused("names one address twice")
+        raise ValueRefused("names one address twice")
     return tuple(addresses)
 
 
@@ -208,11 +216,11 @@ def _address(text: str) -> Address:
     if not colon or not host:
         is_port = colon or port.isdigit()
         meant = f"127.0.0.1:{port or 3000}" if is_port else f"{port or '127.0.0.1'}:3000"
-        raise Refused("names no host and port", f"write {meant}")
+        raise ValueRefused("names no host and port", f"write {meant}")
     if ":" in host and not bracketed:
-        raise Refused("needs brackets around the IPv6 address", "write it as in [::1]:3000")
+        raise ValueRefused("needs brackets around the IPv6 address", "write it as in [::1]:3000")
     if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise Refused("names no port", "a port is 0 (any free one) to 65535")
+        raise ValueRefused("names no port", "a port is 0 (any free one) to 65535")
     return Address(_ipv6(host[1:-1]) if bracketed else _host(host), int(port))
 
 
@@ -220,7 +228,7 @@ def _ipv6(text: str) -> str:
     try:
         IPv6Address(text)
     except ValueError:
-        raise Refused("holds no IPv6 address between the brackets") from None
+        raise ValueRefused("holds no IPv6 address between the brackets") from None
     return text
 
 
@@ -229,9 +237,9 @@ def _host(text: str) -> str:
         try:
             ip_address(text)
         except ValueError:
-            raise Refused("holds no valid IPv4 address") from None
+            raise ValueRefused("holds no valid IPv4 address") from None
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", text):
-        raise Refused("holds no valid host name", "write host:port, as in 127.0.0.1:3000")
+        raise ValueRefused("holds no valid host name", "write host:port, as in 127.0.0.1:3000")
     return text
 
 
@@ -242,13 +250,13 @@ def _log_level(text: str) -> str:
         area, equals, level = part.partition("=")
         level = _LEVEL_ALIASES.get(level if equals else area, level if equals else area)
         if level not in LEVELS:
-            raise Refused(f"names no level in {part[:50]!r}", did_you_mean(level, LEVELS))
+            raise ValueRefused(f"names no level in {part[:50]!r}", did_you_mean(level, LEVELS))
         if not equals:
             general = level
         elif area in AREAS:
             areas[area] = level
         else:
-            raise Refused(f"names no area in {part[:50]!r}", did_you_mean(area, AREAS))
+            raise ValueRefused(f"names no area in {part[:50]!r}", did_you_mean(area, AREAS))
     return _joined_level(general, areas)
 
 
@@ -288,16 +296,16 @@ def parse_database(text: str) -> Path | None:
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme in ("postgresql", "postgres"):
-        raise Refused(
+        raise ValueRefused(
             "needs PostgreSQL, which is not built yet", "use a file, as in sqlite:./chat.db"
         )
     if not colon or scheme != "sqlite":
         hint = f"write sqlite:{text}" if re.fullmatch(r"[\w./-]+", text) else None
-        raise Refused("does not start with sqlite:", hint)
+        raise ValueRefused("does not start with sqlite:", hint)
     directory, slash, name = rest.rpartition("/")
     name, query, options = name.partition("?")
     if query and options not in ("mode=rwc", "mode=rw"):
-        raise Refused("has options after a ?, which have no meaning here", "leave them out")
+        raise ValueRefused("has options after a ?, which have no meaning here", "leave them out")
     rest = f"{directory}{slash}{name}"
     if rest.lstrip("/") == ":memory:":
         return None
@@ -310,12 +318,12 @@ def _database_file(rest: str) -> Path:
     elif rest.startswith("//"):
         name = rest[2:].removeprefix("./")
         name = name if re.fullmatch(r"[\w./-]+", name) else "chat.db"
-        raise Refused(
+        raise ValueRefused(
             "has two slashes, which could mean either of two files",
             f"write sqlite:./{name} (this directory) or sqlite:///{name} (from the root)",
         )
     if not rest or rest.endswith(("/", "/.", "/..")) or rest in (".", ".."):
-        raise Refused("names no file", "write sqlite:./chat.db")
+        raise ValueRefused("names no file", "write sqlite:./chat.db")
     if rest.startswith("~/"):
         return Path.home() / rest[2:]
     return Path(rest)

@@ -52,7 +52,7 @@ class ConversationFilter(NamedTuple):
     text: str | None = None
 
 
-class Place(NamedTuple):
+class ConversationPlace(NamedTuple):
     """Where a page begins: behind that one, which changed last at that time."""
 
     updated_at: int = END
@@ -190,7 +190,7 @@ def of_customer(db: Database, customer: str) -> list[tuple[SupportRef, str]]:
 
 
 def page(
-    db: Database, who: Person, wanted: ConversationFilter, after: Place, limit: int
+    db: Database, who: Person, wanted: ConversationFilter, after: ConversationPlace, limit: int
 ) -> list[SupportConversation]:
     """Those that changed last come first."""
     rows = _PAGE.rows(db, limit=limit, **_mine(who), **wanted._asdict(), **after._asdict())

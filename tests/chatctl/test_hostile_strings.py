@@ -330,7 +330,7 @@ class Scene:
         environ = {"ROOM_TOKEN_SECRET": SECRET, "ROOM_IDENTITY": "token"}
         if not command.startswith(("db", "serve", "config", "init")):
             environ |= self.environ
-        stdin = tokens.mint(tokens.Token(LONG_NAME, 4e9), SECRET, 1e9)
+        stdin = tokens.mint(tokens.TokenClaims(LONG_NAME, 4e9), SECRET, 1e9)
         is_live = command == "callbacks tail"
         # The first room is main.
         with resending(self._server, 1 + len(USERS)) if is_live else contextlib.nullcontext():

@@ -221,7 +221,7 @@ class TwoWorkspaces:
     def _nobodies(self) -> dict[str, dict[str, str]]:
         """What would open the bees' workspace if it counted."""
         owner = self.bees.owner
-        guest = tokens.Token(f"u{owner.id}", expires_at=2**32, is_admin=True)
+        guest = tokens.TokenClaims(f"u{owner.id}", expires_at=2**32, is_admin=True)
         return {
             "anonymous": {},
             "room guest": _bearer(tokens.mint(guest, ROOM_SECRET, 0.0)),

@@ -20,7 +20,7 @@ class ConversationPayload(msgspec.Struct, frozen=True):
     conversation_id: _Id
 
 
-class SendPayload(msgspec.Struct, frozen=True):
+class DeskSendPayload(msgspec.Struct, frozen=True):
     conversation_id: _Id
     content: str = ""
     message_type: Literal["text", "image", "file"] = "text"
@@ -36,63 +36,63 @@ class ReadPayload(msgspec.Struct, frozen=True):
     message_ids: _MessageIds = []
 
 
-class HistoryPayload(msgspec.Struct, frozen=True):
+class DeskHistoryPayload(msgspec.Struct, frozen=True):
     conversation_id: _Id
     before: _Id | None = None
     limit: int = 50
 
 
-class Auth(msgspec.Struct, frozen=True, tag_field="type", tag="Auth"):
+class AuthFrame(msgspec.Struct, frozen=True, tag_field="type", tag="Auth"):
     payload: AuthPayload = AuthPayload()
 
 
-class JoinConversation(msgspec.Struct, frozen=True, tag_field="type", tag="JoinConversation"):
+class JoinFrame(msgspec.Struct, frozen=True, tag_field="type", tag="JoinConversation"):
     payload: ConversationPayload
 
 
-class LeaveConversation(msgspec.Struct, frozen=True, tag_field="type", tag="LeaveConversation"):
+class LeaveFrame(msgspec.Struct, frozen=True, tag_field="type", tag="LeaveConversation"):
     payload: ConversationPayload
 
 
-class Send(msgspec.Struct, frozen=True, tag_field="type", tag="Send"):
-    payload: SendPayload
+class SendFrame(msgspec.Struct, frozen=True, tag_field="type", tag="Send"):
+    payload: DeskSendPayload
 
 
-class Typing(msgspec.Struct, frozen=True, tag_field="type", tag="Typing"):
+class TypingFrame(msgspec.Struct, frozen=True, tag_field="type", tag="Typing"):
     payload: ConversationPayload
 
 
-class Read(msgspec.Struct, frozen=True, tag_field="type", tag="Read"):
+class ReadFrame(msgspec.Struct, frozen=True, tag_field="type", tag="Read"):
     payload: ReadPayload
 
 
-class LoadHistory(msgspec.Struct, frozen=True, tag_field="type", tag="LoadHistory"):
-    payload: HistoryPayload
+class LoadHistoryFrame(msgspec.Struct, frozen=True, tag_field="type", tag="LoadHistory"):
+    payload: DeskHistoryPayload
 
 
-class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="Ping"):
+class PingFrame(msgspec.Struct, frozen=True, tag_field="type", tag="Ping"):
     pass
 
 
-class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="Pong"):
+class PongFrame(msgspec.Struct, frozen=True, tag_field="type", tag="Pong"):
     pass
 
 
-class ErrorAck(msgspec.Struct, frozen=True, tag_field="type", tag="ErrorAck"):
+class ErrorAckFrame(msgspec.Struct, frozen=True, tag_field="type", tag="ErrorAck"):
     pass
 
 
 Command = (
-    Auth
-    | JoinConversation
-    | LeaveConversation
-    | Send
-    | Typing
-    | Read
-    | LoadHistory
-    | Ping
-    | Pong
-    | ErrorAck
+    AuthFrame
+    | JoinFrame
+    | LeaveFrame
+    | SendFrame
+    | TypingFrame
+    | ReadFrame
+    | LoadHistoryFrame
+    | PingFrame
+    | PongFrame
+    | ErrorAckFrame
 )
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 

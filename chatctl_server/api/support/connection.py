@@ -19,7 +19,7 @@ from chatctl_server.api.context import Context
 from chatctl_server.api.support import commands, desk_posts, message_routes, people
 from chatctl_server.api.support.access import Access, admit_frame
 from chatctl_server.api.support.broadcaster import AGENTS, VISITORS, SupportBroadcaster
-from chatctl_server.api.support.missed import CatchUp
+from chatctl_server.api.support.missed import DeskCatchUp
 from chatctl_server.domain import close_codes, event_id, times, token_bucket
 from chatctl_server.domain.event_types import Role
 from chatctl_server.domain.support import Person
@@ -145,7 +145,7 @@ class DeskConnection(Slot):
     async def _catch_up(self, since: str) -> None:
         assert self.person is not None
         until = self._context.hub.published
-        missed = CatchUp(self._context, self._broadcaster, self.subscriber, self.person, until)
+        missed = DeskCatchUp(self._context, self._broadcaster, self.subscriber, self.person, until)
         await missed.run(since)
         self.subscriber.caught_up()
 
@@ -218,11 +218,11 @@ class DeskConnection(Slot):
 
     async def _obey(self, command: commands.Command) -> None:
         match command:
-            case commands.Pong() | commands.ErrorAck():
+            case commands.PongFrame() | commands.ErrorAckFrame():
                 pass
-            case commands.Ping():
+            case commands.PingFrame():
                 self._answer(frames.pong(times.now()))
-            case commands.Auth(payload):
+            case commands.AuthFrame(payload):
                 await self._authenticate(payload)
             case _ if self.person is None:
                 refusal = errors.Unauthorized("Send Auth first: {token} or {site, visitor}")
@@ -240,22 +240,22 @@ class DeskConnection(Slot):
         client_msg_id = None
         try:
             match command:
-                case commands.Send(payload):
+                case commands.SendFrame(payload):
                     client_msg_id = payload.client_msg_id
                     await self._send(payload)
-                case commands.JoinConversation(payload):
+                case commands.JoinFrame(payload):
                     await self._join(payload.conversation_id)
-                case commands.LeaveConversation(payload):
+                case commands.LeaveFrame(payload):
                     self._broadcaster.leave(self, payload.conversation_id)
                     self._answer(frames.left(payload.conversation_id))
-                case commands.LoadHistory(payload):
+                case commands.LoadHistoryFrame(payload):
                     await self._load_history(payload)
-                case commands.Typing(payload):
+                case commands.TypingFrame(payload):
                     await self._signal(
                         payload.conversation_id,
                         frames.typing(payload.conversation_id, self._id),
                     )
-                case commands.Read(payload):
+                case commands.ReadFrame(payload):
                     ids = payload.message_ids
                     await self._signal(
                         payload.conversation_id, frames.read(payload.conversation_id, self._id, ids)
@@ -275,7 +275,7 @@ class DeskConnection(Slot):
     def _answer(self, payload: bytes) -> None:
         self.subscriber.push(payload)
 
-    async def _send(self, payload: commands.SendPayload) -> None:
+    async def _send(self, payload: commands.DeskSendPayload) -> None:
         who, access = self._who, self._entered
         assert access is not None
         if access.credential == people.OPEN:
@@ -310,7 +310,7 @@ class DeskConnection(Slot):
         await self._check_visible(conversation_id)
         self._broadcaster.signal(self, conversation_id, told)
 
-    async def _load_history(self, payload: commands.HistoryPayload) -> None:
+    async def _load_history(self, payload: commands.DeskHistoryPayload) -> None:
         limit = max(1, min(payload.limit, LOAD_LIMIT))
         asked = self._who, payload.conversation_id, payload.before, limit + 1
         found = await self._context.store.read_live(message_routes.page, *asked)

@@ -34,7 +34,7 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.storage.support_conversations import (
     PAGE,
     ConversationFilter,
-    Place,
+    ConversationPlace,
     SupportConversation,
 )
 from chatctl_server.storage.transaction import Tx
@@ -261,17 +261,17 @@ async def listed(
 
 
 def _page(
-    db: Database, who: Person, wanted: ConversationFilter, after: Place, limit: int
+    db: Database, who: Person, wanted: ConversationFilter, after: ConversationPlace, limit: int
 ) -> list[views.ShownConversation]:
     found: list[SupportConversation] = support_conversations.page(db, who, wanted, after, limit)
     return [targets.shown(db, who, each) for each in found]
 
 
-def _place(cursor: str | None) -> Place:
+def _place(cursor: str | None) -> ConversationPlace:
     """Raises InvalidInput."""
     if cursor is None:
-        return Place()
+        return ConversationPlace()
     updated_at, _, conversation = cursor.partition("-")
     if not (updated_at.isdecimal() and conversation.isdecimal() and len(cursor) <= 38):
         raise errors.InvalidInput("cursor comes from the header Link", field="cursor")
-    return Place(int(updated_at), int(conversation))
+    return ConversationPlace(int(updated_at), int(conversation))

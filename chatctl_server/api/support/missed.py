@@ -16,7 +16,7 @@ from chatctl_server.views.support import envelopes as views
 A_PAGE = 200
 
 
-class CatchUp:
+class DeskCatchUp:
     """``until``: where it began to listen."""
 
     def __init__(

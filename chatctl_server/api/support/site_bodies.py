@@ -53,5 +53,5 @@ class ChangeSite(GivenSettings, frozen=True, kw_only=True):
     blocked_visitors: views.BlockedVisitors | UnsetType = UNSET
 
 
-class RotateKey(msgspec.Struct, frozen=True):
+class RotateSiteKey(msgspec.Struct, frozen=True):
     secret: Annotated[bool, means("A new secret, too: no hash of before counts", False)] = False

@@ -15,7 +15,7 @@ from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.support import people
 from chatctl_server.api.support.asked_workspace import AskedWorkspaceId
-from chatctl_server.api.support.site_bodies import ChangeSite, CreateSite, RotateKey
+from chatctl_server.api.support.site_bodies import ChangeSite, CreateSite, RotateSiteKey
 from chatctl_server.domain import times
 from chatctl_server.domain.events import Actor
 from chatctl_server.domain.support import Person
@@ -145,7 +145,7 @@ class Sites(Controller):
         opt={"refuses": ONE},
     )
     async def rotate_site_key(
-        self, target: Target, data: JSONBody[RotateKey | None] = None
+        self, target: Target, data: JSONBody[RotateSiteKey | None] = None
     ) -> SiteObject:
         """For admins and owners. The key before it opens nothing from here on: the pages need the
         new one. With `secret` there is a new secret, too."""

@@ -37,7 +37,7 @@ class GreetVisitor(msgspec.Struct, frozen=True):
     ] = None
 
 
-class WelcomedVisitor(msgspec.Struct, frozen=True):
+class GivenVisitorToken(msgspec.Struct, frozen=True):
     visitor_token: Annotated[
         str, means("For `X-Visitor-Token`; 90 days since it was last shown", _TOKEN)
     ]
@@ -65,7 +65,7 @@ class WelcomedVisitor(msgspec.Struct, frozen=True):
 )
 async def welcome_visitor(
     request: AnyRequest, context: GivenContext, data: JSONBody[GreetVisitor]
-) -> WelcomedVisitor:
+) -> GivenVisitorToken:
     """For a page of the site's `allowed_origins`, one of this server's, or no page; an address has
     `VISITORS_PER_MINUTE`. With a `user_id` and its `identity_hash` it is the same customer on every
     device; without, a new one."""
@@ -77,7 +77,7 @@ async def welcome_visitor(
     identity = actions.VisitorIdentity(data.name, data.email, data.user_id, data.identity_hash)
     actor = events.Actor(None, "visitor", address or None)
     found = await context.store.write(actions.welcome, actor, site.ref, identity)
-    return WelcomedVisitor(found.token, found.customer.id, found.customer.is_verified)
+    return GivenVisitorToken(found.token, found.customer.id, found.customer.is_verified)
 
 
 def check_page(scope: Scope, context: Context, site: Site) -> None:

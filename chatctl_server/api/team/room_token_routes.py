@@ -33,7 +33,7 @@ async def create_room_token(
     room_id = room_uuid(data.room_id)
     me = await context.store.read_live(accounts.get, caller.of(request.scope).account)
     now = times.now() // times.SECOND
-    made = tokens.Token(
+    made = tokens.TokenClaims(
         user_id=rules.user_id(me.id),
         expires_at=now + SECONDS,
         room_id=room_id,

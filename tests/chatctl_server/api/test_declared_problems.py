@@ -94,7 +94,7 @@ def body(name: str) -> Any:
 
 
 def token(user_id: str) -> str:
-    return tokens.mint(tokens.Token(user_id, expires_at=2**32), ROOM_SECRET, 0.0)
+    return tokens.mint(tokens.TokenClaims(user_id, expires_at=2**32), ROOM_SECRET, 0.0)
 
 
 class Provocation:

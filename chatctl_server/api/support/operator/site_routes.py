@@ -15,7 +15,7 @@ from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.reach import ADMIN_KEY, REACH, OnlyWorkspace, Reach, narrowed
 from chatctl_server.api.support import site_routes as routes
 from chatctl_server.api.support.operator import people
-from chatctl_server.api.support.site_bodies import ChangeSite, CreateSite, RotateKey
+from chatctl_server.api.support.site_bodies import ChangeSite, CreateSite, RotateSiteKey
 from chatctl_server.api.support.site_routes import SETTINGS, TargetSite
 from chatctl_server.domain.support import Person
 from chatctl_server.domain.support_events import SiteSettings
@@ -132,7 +132,7 @@ class AllSites(Controller):
         opt={**ADMIN_KEY, "refuses": ONE},
     )
     async def rotate_key_of_any_site(
-        self, subject: Subject, data: JSONBody[RotateKey | None] = None
+        self, subject: Subject, data: JSONBody[RotateSiteKey | None] = None
     ) -> ManagedSite:
         """The key before it opens nothing from here on. With `secret` there is a new one, too."""
         is_secret = data is not None and data.secret
