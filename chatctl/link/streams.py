@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from chatctl.link.answers import LostContact
@@ -22,10 +23,17 @@ T = TypeVar("T")
 Lines = AsyncGenerator[list[bytes], None]
 
 
-def follow(options: Options, server: Client, query: Params, after: int | None) -> Iterator[Json]:
+def follow(
+    options: Options,
+    server: Client,
+    query: Params,
+    after: int | None,
+    say: Callable[[str], None] | None = None,
+) -> Iterator[Json]:
     """Events above the offset ``after``, each once; for None the query says where they begin. Ends
     never; raises Failure ``unreachable``
-    when there was no contact for the time of ``--timeout``."""
+    when there was no contact for the time of ``--timeout``. ``say`` is told when the server goes
+    and comes, in place of a note."""
 
     def asked() -> Lines:
         return server.follow(_PATH, query if after is None else {**query, "after": after})
@@ -33,7 +41,8 @@ def follow(options: Options, server: Client, query: Params, after: int | None) -
     def news() -> str:
         return "beginning anew" if after is None else f"going on after offset {after}"
 
-    for event in _across_restarts(options, server, asked, news):
+    contact = _Contact(options, news, say or partial(output.note, options))
+    for event in _across_restarts(server, asked, contact):
         after = int(event["offset"])
         yield event
 
@@ -46,18 +55,16 @@ def live(options: Options, server: Client, path: str) -> Iterator[Json]:
     def asked() -> Lines:
         return server.follow(path, {})
 
-    yield from _across_restarts(
-        options, server, asked, lambda: "what happened meanwhile is not shown"
-    )
+    news = "what happened meanwhile is not shown"
+    contact = _Contact(options, lambda: news, partial(output.note, options))
+    yield from _across_restarts(server, asked, contact)
 
 
 def _across_restarts(
-    options: Options, server: Client, asked: Callable[[], Lines], news: Callable[[], str]
+    server: Client, asked: Callable[[], Lines], contact: "_Contact"
 ) -> Iterator[Json]:
-    """``asked`` begins the stream anew; ``news`` is said when it has."""
+    """``asked`` begins the stream anew."""
     from chatctl.client import resume
-
-    contact = _Contact(options, news)
 
     async def connected() -> Lines:
         with _lost():
@@ -109,11 +116,14 @@ def newest_offset(server: Client) -> int:
 
 
 class _Contact:
-    """Says on stderr when the server went away and when it came back."""
+    """Says when the server went away and when it came back, with ``news``."""
 
-    def __init__(self, options: Options, news: Callable[[], str]) -> None:
+    def __init__(
+        self, options: Options, news: Callable[[], str], say: Callable[[str], None]
+    ) -> None:
         self._options = options
         self._news = news
+        self._say = say
         self._lost_at: float | None = None
 
     @property
@@ -122,14 +132,14 @@ class _Contact:
 
     def made(self) -> None:
         if self.is_lost:
-            output.note(self._options, f"connected again, {self._news()}")
+            self._say(f"connected again, {self._news()}")
             self._lost_at = None
 
     def lost(self, lost: "Lost") -> float:
         """Raises Failure ``unreachable`` when it lasted too long."""
         now = time.monotonic()
         if self._lost_at is None:
-            output.note(self._options, f"{lost.reason}; waiting for the server to come back")
+            self._say(f"{lost.reason}; waiting for the server to come back")
             self._lost_at = now
         elif now - self._lost_at > self._options.timeout_seconds:
             raise Failure("unreachable", lost.reason)

@@ -126,6 +126,7 @@ CASES = {
     "say": _change("say {room} good evening", SERVER, NEWER, FULL),
     "watch": _stream("watch {room} --since 0 --count 2", SERVER),
     "export": _read("export {room} -o {new}"),
+    "inbox": _file("inbox"),  # refuses what is no terminal
     "completion": _file("completion bash"),
     "help": _file("help rooms"),
     "rooms ls": _read("rooms ls --match *room*", SERVER, NEWER),

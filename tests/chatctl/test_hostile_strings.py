@@ -84,6 +84,7 @@ CASES = {
     "say": Case(("<hall>", "--as", LONG_NAME, "--", EVERYTHING)),
     "watch": Case(("<main>", "--since", "0", "--count", EVENTS), NAMES | TEXTS, NAMES | TEXTS),
     "export": Case(("<main>",), NAMES | TEXTS, NAMES | TEXTS),
+    "inbox": Case((), exit=2),
     "completion": Case((EVERYTHING,), exit=2),
     "help": Case(("--", "<users>"), exit=2),
     "rooms ls": _list("--status", "all", holds=NAMES),
