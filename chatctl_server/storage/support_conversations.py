@@ -104,8 +104,10 @@ _WANTED = f"""{_MINE} AND (:site IS NULL OR s.id = :site)
             WHERE m.conversation = u.conversation AND m.deleted_at IS NULL
             AND (:of_customer IS NULL OR n.is_private = 0)
             AND instr(lower(m.content), lower(:text))))"""
+# To its visitor what is snoozed is open.
 _PAGE = Query(f"""SELECT {_COLUMNS} FROM {_JOINED} WHERE {_WANTED}
-    AND (:status IS NULL OR u.status = :status)
+    AND (:status IS NULL OR :status = CASE
+        WHEN u.status = 'snoozed' AND :of_customer IS NOT NULL THEN 'open' ELSE u.status END)
     ORDER BY u.updated_at DESC, u.conversation DESC LIMIT :limit""")
 _DUE = Query("""SELECT u.conversation, c.scope FROM support u
     JOIN conversation c ON c.id = u.conversation

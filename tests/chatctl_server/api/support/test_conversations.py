@@ -127,6 +127,9 @@ async def test_what_a_visitor_may_do_with_theirs(desk: Desk) -> None:
         desk.anna, "PUT", path(conversation, "/status"), {"status": "snoozed", "until": UNTIL}
     )
     assert (await desk.told(desk.bo, "GET", path(conversation)))["status"] == "open"
+    for status, count in (("open", 1), ("snoozed", 0)):
+        asked = {"status": status}
+        assert len(await desk.told(desk.bo, "GET", "/api/conversations", params=asked)) == count
     await desk.told(desk.bo, "PUT", path(conversation, "/status"), {"status": "closed"})
     refused = await desk.refused(desk.bo, "PUT", path(conversation, "/status"), {"status": "open"})
     assert refused == (403, "not_allowed")
