@@ -10,7 +10,7 @@ from peewee import Database, PeeweeException
 
 from chatctl_server import errors
 from chatctl_server.storage import client_ids, engine, files
-from chatctl_server.storage.maintenance import file_copies, invariants, schemas
+from chatctl_server.storage.maintenance import desk_invariants, file_copies, invariants, schemas
 
 SHOWN = 20  # of each rule
 _DAMAGE = (apsw.CorruptError, apsw.SQLError)  # the second says "no such table"
@@ -51,7 +51,7 @@ def problems(db: Database) -> list[BrokenRule]:
         invariants.HASH, client_ids.client_hash, 3, deterministic=True
     )
     found = [*damage(db), *_schema(db)]
-    for invariant in invariants.ALL:
+    for invariant in (*invariants.ALL, *desk_invariants.ALL):
         found += _first(invariant.name, _broken(db, invariant))
     return found
 

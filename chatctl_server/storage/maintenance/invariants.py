@@ -21,7 +21,7 @@ class Invariant(NamedTuple):
     query: str
 
 
-def _value(payload: str, key: str) -> str:
+def value_of(payload: str, key: str) -> str:
     """A value from an event's payload; NULL when the payload is damaged."""
     return f"CASE WHEN json_valid({payload}.payload) THEN {payload}.payload ->> '$.{key}' END"
 
@@ -132,14 +132,14 @@ MESSAGES = (
         "message {0} does not fit the event at its offset {1}",
         f"""SELECT m.id, m.event_offset FROM message m LEFT JOIN event e ON e.id = m.event_offset
         WHERE e.type IS NOT 'message.posted' OR e.conversation IS NOT m.conversation
-        OR {_value("e", "message_id")} IS NOT m.id OR {_value("e", "seq")} IS NOT m.seq
-        OR {_value("e", "created_at")} IS NOT m.created_at""",
+        OR {value_of("e", "message_id")} IS NOT m.id OR {value_of("e", "seq")} IS NOT m.seq
+        OR {value_of("e", "created_at")} IS NOT m.created_at""",
     ),
     Invariant(
         "log",
         "the message of event {0} is missing",
         f"""SELECT e.id FROM event e WHERE e.type = 'message.posted' AND NOT EXISTS
-        (SELECT 1 FROM message m WHERE m.id = {_value("e", "message_id")}
+        (SELECT 1 FROM message m WHERE m.id = {value_of("e", "message_id")}
         AND m.event_offset = e.id)""",
     ),
     Invariant(
@@ -168,7 +168,8 @@ MESSAGES = (
         LEFT JOIN event d ON d.id = m.changed_offset
         WHERE m.erased_at IS NOT NULL AND (
             m.content <> '' OR m.deleted_at IS NULL OR d.type IS NOT 'message.erased'
-            OR {_value("d", "message_id")} IS NOT m.id OR {_value("e", "content")} IS NOT '')""",
+            OR {value_of("d", "message_id")} IS NOT m.id
+            OR {value_of("e", "content")} IS NOT '')""",
     ),
     Invariant(
         "changed",
@@ -176,7 +177,7 @@ MESSAGES = (
         f"""SELECT m.id, m.changed_offset FROM message m LEFT JOIN event d
         ON d.id = m.changed_offset WHERE m.changed_offset IS NOT NULL AND (
             d.class IS NOT 'message' OR d.conversation IS NOT m.conversation
-            OR {_value("d", "message_id")} IS NOT m.id)""",
+            OR {value_of("d", "message_id")} IS NOT m.id)""",
     ),
     Invariant(
         "changed",
@@ -188,7 +189,7 @@ MESSAGES = (
         "erased",
         "event {0} erases a message that is not erased",
         f"""SELECT e.id FROM event e WHERE e.type = 'message.erased' AND NOT EXISTS (
-            SELECT 1 FROM message m WHERE m.id = {_value("e", "message_id")}
+            SELECT 1 FROM message m WHERE m.id = {value_of("e", "message_id")}
             AND m.erased_at IS NOT NULL)""",
     ),
     Invariant(
