@@ -38,9 +38,14 @@ FOLLOWING = ("chatctl events tail -f", "chatctl callbacks forward", "chatctl cal
 LISTENING = "chatctl callbacks listen"
 HOOK = "http://localhost:8080/hook"
 TEAM = re.compile("chatctl (users|workspaces|chats|messages show|say chat:)")
+DESK = re.compile("chatctl (inbox|conversations|sites)")
+CONVERSATION, SITE = "conv_3xk9v2m7", "site_3xk9v2m7"
 KEY_ID = "key_3f9a0c52d1e84b67"
 DELIVERY = "01a2b3c4-0000-7000-8000-000000000001"
-ASKING = ("chatctl rooms close lobby", "chatctl rooms rm lobby", "chatctl db restore nightly.db")
+ASKING = (
+    "chatctl rooms close lobby", "chatctl rooms rm lobby", "chatctl db restore nightly.db",
+    "chatctl sites rm 'The shop'",
+)  # fmt: skip
 TERMINATED = 143
 
 
@@ -54,8 +59,9 @@ class Desk:
     def run(self, command: str) -> None:
         if command.startswith("d="):
             self._shell(command)
-        elif command in ASKING:
-            shown, code = self._chatctl.on_terminal(*shlex.split(command)[1:], typed="y\n")
+        elif command in ASKING or command.startswith("chatctl inbox"):
+            typed = "y\n" if command in ASKING else "q"
+            shown, code = self._chatctl.on_terminal(*shlex.split(command)[1:], typed=typed)
             assert code == 0, shown
         else:
             self._pipeline(command)
@@ -104,6 +110,7 @@ class World:
         self._hook = hook
         self._reasons = itertools.count()
         self._key_id = self._said = ""
+        self._conversation, self._site = CONVERSATION, SITE
         self.server = Server(
             directory,
             ROOM_EVENT_CALLBACK_URL=f"{hook.origin}/api/room-events",
@@ -119,6 +126,8 @@ class World:
             ("text", "hello from a file\n"),
             ("secret.txt", f"{'0' * 40}\n"),
             ("password.txt", "correct horse battery\n"),
+            ("note.txt", "a note from a file\n"),
+            ("hours.json", '{"timezone": "Europe/Berlin", "days": {"mon": [["09:00", "17:00"]]}}'),
             ("chatctl.toml", 'DATABASE_URL = "sqlite:./chat.db"\n'),
         ):
             (directory / name).write_text(text)
@@ -130,6 +139,7 @@ class World:
             "nightly.db",
             "nightly.db.json",
             "all.ndjson",
+            "refund.ndjson",
             "new-secret.txt",
             "reports.key",
             "new.key",
@@ -142,6 +152,9 @@ class World:
             self._make_endpoint(is_there="callbacks add" not in example)
         if example.startswith("chatctl keys"):
             self._make_keys(are_there="keys create" not in example)
+        if DESK.match(example):
+            self._make_team("")
+            self._make_desk()
         if TEAM.match(example):
             self._make_team(example.split()[1] if " create " in example else "")
         delivery = self._delivery() if DELIVERY in example else ""
@@ -150,6 +163,8 @@ class World:
             .replace(HOOK, self._hook.url)
             .replace(DELIVERY, delivery)
             .replace(KEY_ID, self._key_id)
+            .replace(CONVERSATION, self._conversation)
+            .replace(SITE, self._site)
             .replace("1207", self._said if TEAM.match(example) else self._message)
             .replace("--count 100", "--count 1")
             .replace("/backup ", "./backup ")
@@ -215,6 +230,23 @@ class World:
             self._make("chats", name="lunch", type="Group", owner=anna, members=others)
             path = f"/management/chats/{news}/messages"
             self._said = str(http.post(path, json={"content": "news"}).json()["id"])
+
+    def _make_desk(self) -> None:
+        """Anew: a shop, and somebody who has asked for something; Anna is an agent."""
+        http = self.server.http
+        for each in http.get("/management/sites").json():
+            http.delete(f"/management/sites/{each['id']}")  # the default one stays
+        for each in http.get("/management/keys").json():
+            http.delete(f"/management/keys/{each['id']}")
+        self._site = http.post("/management/sites", json={"name": "The shop"}).json()["id"]
+        wanted = {"name": "desk", "scopes": ["support"], "workspace": 0}
+        key = http.post("/management/keys", json=wanted).json()["key"]
+        opened = http.post(
+            "/api/conversations",
+            json={"site_id": self._site, "customer_name": "Bo"},
+            headers={"X-Api-Key": key},
+        )
+        self._conversation = opened.raise_for_status().json()["id"]
 
     def _make(self, kind: str, **body: Any) -> int:
         made = self.server.http.post(f"/management/{kind}", json=body)
