@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 from chatctl.commands.events import Since, Type, filters, start
 from chatctl.input import ids, named_files, pace, times
 from chatctl.input.cursor_files import OffsetFile
-from chatctl.link import connection, streams
+from chatctl.link import connection, envelopes, streams
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell import signals
 from chatctl.shell.failures import Failure, usage
@@ -45,7 +46,7 @@ Cursor = Annotated[
 @verb(
     "replay",
     "chatctl events replay --since 2h --to http://localhost:8080/hook --cursor replay.cursor",
-    "chatctl events replay --since 0 --type 'message.*' --to-file - >messages.ndjson",
+    "chatctl events replay --since 0 --envelopes --to-file - >envelopes.ndjson",
     exits=(3, 4, 5, 9, 130, 141, 143),
     because={5: "FILE is there already, or a name is ambiguous", 9: "the receiver refused one"},
 )
@@ -64,12 +65,17 @@ def replay(
     secret_file: SecretFile = None,
     rate: Annotated[str | None, opt("--rate", "No faster: 50/s, 600/m.", "N/s")] = None,
     cursor: Cursor = None,
+    is_desk: Annotated[
+        bool, opt("--envelopes", "Those of the support desk, as its clients get them.")
+    ] = False,
     dry_run: Annotated[
         bool, opt("--dry-run", "Count them, and say how long it would take.")
     ] = False,
 ) -> None:
     """Tell events once more, in order: to a URL, marked as a replay, or into a file."""
     _check_targets(to, to_file, is_needed=not dry_run)
+    if is_desk and (type or room):
+        raise usage("--envelopes are all of the support desk: --type and --room are the log's")
     _check_order(since, until)
     per_second = None if rate is None else pace.rate(rate, "--rate")
     run = ReplayRun(options, per_second, cursor, is_dry=dry_run, is_posted=to is not None)
@@ -78,12 +84,17 @@ def replay(
         after = run.placed(newest)
         begin = _begin(options, since, after, cursor)
         beyond = _beyond(server, until, newest)
-        found = _events(server, {**filters(server, type, room), **begin}, beyond)
+        log = (
+            envelopes.events(server, begin)
+            if is_desk
+            else _events(server, {**filters(server, type, room), **begin})
+        )
+        found = takewhile(lambda event: not beyond(event), log)
         if dry_run:
             run.over(found, lambda _: None)
         else:
             with _target(options, to, to_file, secret_file, is_begun=after is not None) as take:
-                run.over(found, take)
+                run.over(found, (lambda each: take(each["envelope"])) if is_desk else take)
     if dry_run or to_file != "-":
         run.tell()
 
@@ -138,12 +149,9 @@ def _beyond(server: Client, until: str | None, newest: int) -> Beyond:
     return lambda event: bool(event["offset"] > last)
 
 
-def _events(server: Client, query: Params, beyond: Beyond) -> Iterator[Json]:
+def _events(server: Client, query: Params) -> Iterator[Json]:
     for page in server.pages(PATH, {**query, "limit": _PAGE}):
-        for event in page:
-            if beyond(event):
-                return
-            yield event
+        yield from page
         server.renew()
 
 
@@ -229,10 +237,11 @@ def _persist(receiver: "PostReceiver", event: Json) -> None:
         if pause is not None:
             time.sleep(pause)
     code = "unreachable" if outcome.error == "unreachable" else "partly_done"
+    which = event.get("offset", event["event_id"])
+    tries = len(_PAUSES_SECONDS) + 1
     raise Failure(
         code,
-        f"the event {event['offset']} was not taken in {len(_PAUSES_SECONDS) + 1} tries: "
-        f"{receiver.url} {outcome.detail}",
+        f"the event {which} was not taken in {tries} tries: {receiver.url} {outcome.detail}",
     )
 
 

@@ -3,6 +3,7 @@
 import re
 import uuid
 
+_OFFSET = (1 << 62) - 1  # of an event's id
 _START = re.compile(r"(?![0-9]+$)[0-9a-f]{8}[0-9a-f-]{0,28}", re.ASCII | re.IGNORECASE)
 
 
@@ -17,3 +18,8 @@ def is_uuid(text: str) -> bool:
 def is_start(text: str) -> bool:
     """A whole id, or the first 8 characters of one, or more of them: no number."""
     return _START.fullmatch(text) is not None
+
+
+def offset_of(event_id: str) -> int:
+    """The event's number in the log (docs/decisions/0007)."""
+    return uuid.UUID(event_id).int & _OFFSET

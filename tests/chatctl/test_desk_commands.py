@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import desk_scene
 import pytest
+from receivers import receiver
 from team import SETTINGS, Person, Town
 from world import Server, running
 
@@ -255,6 +256,45 @@ def test_the_address_is_that_of_the_settings(tmp_path: Path) -> None:
     done = server.chatctl("sites", "integration", "Bakery")
     assert 'src="/embed/widget.js"' in done.stdout
     assert "put the server's address before /embed" in done.stderr
+
+
+def test_envelopes_are_told_once_more(street: Street) -> None:
+    server = street.server
+    there = server.http.get("/management/events/replay", params={"limit": 500}).json()["events"]
+
+    def replayed(*words: str) -> list[dict[str, Any]]:
+        command = ("events", "replay", "--envelopes", "--to-file", "-", *words)
+        return [json.loads(line) for line in said(server, *command).splitlines()]
+
+    assert replayed("--since", "0") == there
+    assert list(there[0]) == ["version", "type", "event_id", "emitted_at", "data"]
+    second = there[1]["event_id"]
+    offset = server.http.get("/management/events", params={"after": second}).json()[0]["offset"] - 1
+    assert replayed("--since", second) == replayed("--since", str(offset)) == there[2:]
+    assert replayed("--since", "1d") == there
+    assert replayed("--since", "0", "--until", second) == there[:2]
+    for words in (("--type", "message.*"), ("--room", "lobby")):
+        assert server.chatctl("events", "replay", "--since", "0", "--envelopes", "--dry-run",
+                              *words).returncode != 0  # fmt: skip
+    unknown = "0198c1a0-0000-7000-8000-0000000000ff"
+    done = server.chatctl("events", "replay", "--since", unknown, "--envelopes", "--to-file", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("chatctl: --since: ")
+
+
+def test_a_cursor_keeps_the_place_in_the_envelopes(street: Street) -> None:
+    server = street.server
+    words = ("events", "replay", "--envelopes", "--cursor", "desk.cursor", "--since", "0")
+    with receiver() as hook:
+        counted = told(server, *words, "--to", hook.url)
+        heard = [json.loads(each.body) for each in hook.requests]
+    there = server.http.get("/management/events/replay", params={"limit": 500}).json()["events"]
+    assert (heard, counted["count"]) == (there, len(there))
+    said(server, "conversations", "label", street.bo.id, "--add", "again")
+    done = said(server, *words, "--to-file", "-")
+    (envelope,) = [json.loads(line) for line in done.splitlines()]
+    assert envelope["type"] == "domain.event.conversation_labelled"
+    assert said(server, *words, "--to-file", "-") == ""
 
 
 def test_without_a_server_on_the_file(tmp_path: Path) -> None:

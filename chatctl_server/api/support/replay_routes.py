@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
 from chatctl_server import errors
 from chatctl_server.api.compression import Coding, coding_of, compressed
-from chatctl_server.api.context import GivenContext
+from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.support import people
 from chatctl_server.api.support.conversation_bodies import microseconds
@@ -56,49 +57,54 @@ class ReplayPage(msgspec.Struct, frozen=True):
     has_more: Annotated[bool, means("Whether another one that was asked for is there", False)]
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    since: str | None
-    wanted: EnvelopeFilter
-    limit: int
-    coding: Coding | None
+class ReplayQuery:
+    """Which envelopes, and how many."""
+
+    def __init__(
+        self,
+        since_event_id: FromQuery[Since] = None,
+        limit: FromQuery[Limit] = None,
+        types: FromQuery[Types] = None,
+        conversation_id: FromQuery[Conversation] = None,
+        from_time: FromQuery[From] = None,
+        to_time: FromQuery[To] = None,
+    ) -> None:
+        self.since = since_event_id or None
+        self.limit = _limit(limit)
+        self.wanted = EnvelopeFilter(
+            _names(types),
+            conversation_id,
+            None if from_time is None else microseconds(from_time, "from"),
+            None if to_time is None else microseconds(to_time, "to"),
+        )
+
+
+Asked = NamedDependency[ReplayQuery]
+ASKED: dict[str, Any] = {"asked": Provide(ReplayQuery, sync_to_thread=False)}
+ANSWER = "Those that the caller may see, in the order of the log"
+PAGE = {200: ResponseSpec(ReplayPage, generate_examples=False, description=ANSWER)}
 
 
 @get(
     "/api/events/replay",
     tags=("desk",),
     summary="Events after an event",
-    response_description="Those that the caller may see, in the order of the log",
-    responses={
-        200: ResponseSpec(
-            ReplayPage,
-            generate_examples=False,
-            description="Those that the caller may see, in the order of the log",
-        )
-    },
+    response_description=ANSWER,
+    responses=PAGE,
+    dependencies=ASKED,
     opt={"refuses": (errors.NotAllowed,)},
 )
-async def replay_events(
-    request: AnyRequest,
-    context: GivenContext,
-    since_event_id: FromQuery[Since] = None,
-    limit: FromQuery[Limit] = None,
-    types: FromQuery[Types] = None,
-    conversation_id: FromQuery[Conversation] = None,
-    from_time: FromQuery[From] = None,
-    to_time: FromQuery[To] = None,
-) -> Response[Any]:
+async def replay_events(request: AnyRequest, context: GivenContext, asked: Asked) -> Response[Any]:
     """Envelopes as they were sent live, byte for byte. A loop with `since_event_id` = `next_since`
     until there are none yields each once."""
-    who = await people.person(context, request.scope)
-    wanted = EnvelopeFilter(
-        _names(types),
-        conversation_id,
-        None if from_time is None else microseconds(from_time, "from"),
-        None if to_time is None else microseconds(to_time, "to"),
-    )
+    return await replayed(request, context, await people.person(context, request.scope), asked)
+
+
+async def replayed(
+    request: AnyRequest, context: Context, who: Person, asked: ReplayQuery
+) -> Response[Any]:
     coding = coding_of(request.headers.get("accept-encoding", ""))
-    asked = _Asked(since_event_id or None, wanted, _limit(limit), coding)
-    body, headers = await context.store.read(_replayed, who, asked)
+    body, headers = await context.store.read(_replayed, who, asked, coding)
     return Response(body, media_type="application/json", headers=headers)
 
 
@@ -116,7 +122,9 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     return tuple(each.strip().removeprefix(rules.PREFIX) for each in text.split(","))
 
 
-def _replayed(db: Database, who: Person, asked: _Asked) -> tuple[bytes, dict[str, str]]:
+def _replayed(
+    db: Database, who: Person, asked: ReplayQuery, coding: Coding | None
+) -> tuple[bytes, dict[str, str]]:
     after = 0 if asked.since is None else envelopes.position(db, asked.since)
     page = envelopes.page(db, who, asked.wanted, after or 0, asked.limit)
     shown = [
@@ -135,4 +143,4 @@ def _replayed(db: Database, who: Person, asked: _Asked) -> tuple[bytes, dict[str
             "has_more": page.has_more,
         }
     )
-    return compressed(body, asked.coding)
+    return compressed(body, coding)

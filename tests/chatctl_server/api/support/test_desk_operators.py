@@ -219,6 +219,22 @@ def test_a_key_reads_the_sites_of_its_workspace_alone(street: Street) -> None:
     assert http.get(path).json()["key"] == street.garage.key
 
 
+def test_operators_replay_the_envelopes_of_all_sites(street: Street) -> None:
+    path, http = "/management/events/replay", street.server.http
+    everything = http.get(path, params={"limit": 500}).json()
+    sites = {each["data"]["site_id"] for each in everything["events"]}
+    assert {street.bakery.id, street.garage.id} <= sites
+    seen = http.get("/api/events/replay", headers=street.anna.headers, params={"limit": 500}).json()
+    mine = [each for each in everything["events"] if each["data"]["site_id"] == street.bakery.id]
+    assert [each for each in seen["events"] if each["data"]["site_id"] == street.bakery.id] == mine
+    rest = http.get(path, params={"since_event_id": everything["events"][2]["event_id"]}).json()
+    assert rest["events"] == everything["events"][3:]
+    of_key = http.get(path, headers={"X-Api-Key": street.key}).json()["events"]
+    assert {each["data"]["site_id"] for each in of_key} == {street.garage.id}
+    refused = http.get(f"{path}?workspace=0", headers={"X-Api-Key": street.key})
+    assert code(refused) == (404, "workspace_not_found")
+
+
 def test_without_an_operators_credential_it_is_closed(street: Street) -> None:
     for headers in (street.anna.headers, street.bo.headers):
         with httpx.Client(base_url=street.server.url, trust_env=False) as stranger:
