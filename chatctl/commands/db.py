@@ -251,9 +251,9 @@ def _compact(options: Options) -> None:
     changes=True,
 )
 def seed(
-    options: Options, demo: Annotated[bool, opt("--demo", "Rooms, users, messages, a ban.")] = False
+    options: Options, demo: Annotated[bool, opt("--demo", "Rooms, a team, a support desk.")] = False
 ) -> None:
-    """Fill an empty database with rooms to try things out."""
+    """Fill an empty database with rooms, a team and a support desk to try things out."""
     if not demo:
         raise failures.usage("what to fill in is not said", "chatctl db seed --demo")
     path = connection.file_of(options)
