@@ -172,8 +172,11 @@ def page(
 def _page(
     db: Database, who: Person, found: SupportConversation, before: str | None, limit: int
 ) -> list[DeskMessage]:
-    seq = support_messages.LATEST
+    seq, with_private = support_messages.LATEST, not who.is_visitor
     if before is not None:
-        seq = support_messages.find(db, found.ref, before).seq
-    rows = support_messages.below(db, found.ref, seq, limit, with_private=not who.is_visitor)
+        anchor = support_messages.find(db, found.ref, before)
+        if anchor.is_private and not with_private:
+            raise support_messages.not_found(before)
+        seq = anchor.seq
+    rows = support_messages.below(db, found.ref, seq, limit, with_private=with_private)
     return [views.of_state(each, found.public_id, found.site) for each in rows]

@@ -126,6 +126,9 @@ async def test_notes_are_between_agents(desk: Desk) -> None:
     for method, body in (("PUT", {"content": "mine"}), ("DELETE", None)):
         refused = await desk.refused(desk.bo, method, path(conversation, note), body)
         assert refused == (404, "message_not_found")
+    asked = {"before": note["id"]}
+    refused = await desk.refused(desk.bo, "GET", path(conversation), params=asked)
+    assert refused == (404, "message_not_found")
     await desk.told(desk.anna, "PUT", path(conversation, note), {"content": "he is"})
     await desk.told(desk.anna, "DELETE", path(conversation, note))
     assert len(await events(desk, desk.anna)) == 4
