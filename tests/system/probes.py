@@ -83,6 +83,7 @@ PASSED_OVER = {
     "create_room_token",  # a token opens a room if there is one
 }
 APART = ("post_chat_message.mentions",)  # it posts: see test_who_is_elsewhere_is_passed_over
+DESK = {"desk", "sites"}  # tags of what has probes of its own: see desk_probes.py
 STREAMS = ("follow_chats", "follow_room")  # they never end: see test_isolation_of_streams.py
 BODIES: dict[str, Any] = {
     "create_chat": {"name": "new", "type": "Single"},
@@ -174,10 +175,10 @@ def of_rooms(message_id: int) -> list[Operation]:
 
 
 def _described() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Path, method and the rest, but for streams."""
+    """Path, method and the rest, but for streams and the desk."""
     for path, methods in declared.description()["paths"].items():
         for method, described in methods.items():
-            if described["operationId"] not in STREAMS:
+            if described["operationId"] not in STREAMS and not DESK & {*described.get("tags", ())}:
                 yield path, method.upper(), described
 
 
@@ -219,7 +220,7 @@ def _places(base: str, path: str, described: Mapping[str, Any]) -> Iterator[Plac
     if FILE_PATH in path:
         named = [("path", FILE_PATH)]
     for content in described.get("requestBody", {}).get("content", {}).values():
-        named += [("body", each) for each in _fields(content["schema"])]
+        named += [("body", each) for each in fields(content["schema"])]
     for where, name in named:
         assert (where, name) in SORTS, f"{path}: is {name} ({where}) an id? Say it in SORTS"
         sort = _sort(base, where, name)
@@ -231,15 +232,15 @@ def _sort(base: str, where: str, name: str) -> str | None:
     return SORTS.get((base, name), SORTS[where, name])
 
 
-def _fields(schema: Mapping[str, Any]) -> list[str]:
+def fields(schema: Mapping[str, Any]) -> list[str]:
     """Of all alternatives; the empty one stands for an array."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         schema = declared.description()["components"]["schemas"][name]
-    fields = list(schema.get("properties", ()))
+    found = list(schema.get("properties", ()))
     for each in schema.get("anyOf", ()):
-        fields += _fields(each)
-    return [*fields, ""] if schema.get("type") == "array" else fields
+        found += fields(each)
+    return [*found, ""] if schema.get("type") == "array" else found
 
 
 def _body(base: str, example: dict[str, Any] | None) -> dict[str, Any] | None:
