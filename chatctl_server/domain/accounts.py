@@ -1,5 +1,7 @@
 """What an account and a workspace may be called, and what their roles are (contract team, 1)."""
 
+import re
+
 from chatctl_server import errors
 from chatctl_server.domain import text
 from chatctl_server.domain.event_types import Role
@@ -11,6 +13,7 @@ MAX_PASSWORD_BYTES = 1024
 MAX_DESCRIPTION_BYTES = 4096
 MAX_AVATAR_CHARACTERS = 2048
 AVATARS = ("https://", "http://", "/files/")
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
 RANKS: dict[Role, int] = {"member": 0, "agent": 1, "admin": 2, "owner": 3}
 
 
@@ -22,8 +25,7 @@ def user_id(account: int) -> str:
 def account_id(user: str) -> int:
     """The other way round; 0 for what is no account's."""
     number = user[1:]
-    is_number = user[:1] == "u" and number.isascii() and number.isdecimal() and len(number) <= 18
-    return int(number) if is_number else 0
+    return int(number) if user[:1] == "u" and _NUMBER.fullmatch(number) else 0
 
 
 def email_key(email: str | None) -> str | None:

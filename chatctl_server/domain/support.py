@@ -57,6 +57,9 @@ class Person(NamedTuple):
         return self.roles.get(workspace) in ("admin", "owner")
 
 
+OPEN_ACCESS = "open"
+"""The credential of whoever shows none under SUPPORT_ACCESS=open: what is said there is theirs."""
+
 AGENT_ROLES: tuple[Role, ...] = ("agent", "admin", "owner")
 
 

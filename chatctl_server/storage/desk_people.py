@@ -10,6 +10,7 @@ _ROLES = Query("""SELECT w.id, m.role FROM workspace_member m
 
 
 _ROLE = Query("""SELECT m.role FROM workspace_member m
+    JOIN account a ON a.id = m.account AND a.status = 'active'
     WHERE m.workspace = :workspace AND m.account = :account
     AND m.role IN ('agent', 'admin', 'owner')""")
 

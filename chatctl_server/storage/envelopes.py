@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from chatctl_server.domain import event_id, events
+from chatctl_server.domain.references import SupportRef
 from chatctl_server.domain.support import Person
 from chatctl_server.domain.times import SECOND
 from chatctl_server.storage import log
@@ -58,6 +59,9 @@ _OF_AGENT = _page_of(_AGENTS)
 _OF_VISITOR = _page_of(_VISITORS)
 _NEWEST_OF_AGENT = Query(f"""SELECT max(event_offset) FROM envelope v WHERE {_AGENTS}""")
 _NEWEST_OF_VISITOR = Query(f"SELECT max(event_offset) FROM envelope v WHERE {_VISITORS}")
+_LAST_PUBLIC_AT = Query("""SELECT e.at FROM envelope v JOIN event e ON e.id = v.event_offset
+    WHERE v.conversation = :conversation AND v.is_private = 0
+    ORDER BY v.event_offset DESC LIMIT 1""")
 _AT = Query("SELECT at FROM event WHERE id = :offset")
 _NEXT_AT = Query("SELECT at FROM event WHERE id > :offset ORDER BY id LIMIT 1")
 
@@ -102,6 +106,12 @@ def page(db: Database, who: Person, wanted: EnvelopeFilter, after: int, limit: i
         ]
         rows.sort(key=lambda row: row[0])
     return EnvelopePage([_found(row) for row in rows[:limit]], len(rows) > limit)
+
+
+def last_public_at(db: Database, ref: SupportRef) -> int | None:
+    """When something happened last that the visitor of a conversation was told."""
+    found: int | None = _LAST_PUBLIC_AT.value(db, conversation=ref.id)
+    return found
 
 
 def newest(db: Database, who: Person) -> str | None:

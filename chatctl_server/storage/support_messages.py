@@ -58,6 +58,10 @@ _BELOW = Query(f"""SELECT {_STATE} WHERE m.conversation = :conversation AND m.se
 _COUNT = Query("""SELECT count(*) FROM message m JOIN support_message n ON n.message = m.id
     WHERE m.conversation = :conversation AND m.deleted_at IS NULL
     AND (n.is_private = 0 OR :with_private)""")
+_PUBLIC = Query("""SELECT n.public_id FROM json_each(:ids) i
+    JOIN support_message n ON n.public_id = i.value AND n.is_private = 0
+    JOIN message m ON m.id = n.message AND m.conversation = :conversation
+    WHERE m.deleted_at IS NULL ORDER BY i.key""")
 _SAID = Query("""SELECT c.public_id, n.public_id, n.is_private FROM support_message n
     JOIN conversation c ON c.id = :conversation WHERE n.message = :message""")
 _FILE = Query("""SELECT f.workspace, f.hash, f.extension, w.scope, f.media_type, f.size, u.name
@@ -115,6 +119,12 @@ def below(
 def last(db: Database, ref: SupportRef, *, with_private: bool) -> SupportMessageState | None:
     found = below(db, ref, LATEST, 1, with_private=with_private)
     return found[0] if found else None
+
+
+def public(db: Database, ref: SupportRef, message_ids: Sequence[str]) -> list[str]:
+    """Those of the conversation that are there and no notes, in their order."""
+    encoded = msgspec.json.encode(message_ids).decode()
+    return [id_ for (id_,) in _PUBLIC.rows(db, conversation=ref.id, ids=encoded)]
 
 
 def count(db: Database, ref: SupportRef, *, with_private: bool) -> int:

@@ -113,7 +113,8 @@ def changed(db: Database, entry: events.Event) -> None:
         return
     if isinstance(payload, events.MessageErased):
         _FORGET_FILE.run(db, message=payload.message_id)
-    _CHANGED.run(db, at=entry.at, conversation=entry.conversation)
+    else:
+        _CHANGED.run(db, at=entry.at, conversation=entry.conversation)
     _add_envelope(db, entry)
 
 
@@ -130,7 +131,7 @@ def apply(db: Database, entry: events.Event) -> None:
                 workspace=workspace,
                 title=title,
                 content=content,
-                created_by=entry.actor.user_id,
+                created_by=_author(entry.actor),
                 at=entry.at,
             )
         case support_events.CannedResponseRemoved(canned_id):
@@ -138,6 +139,11 @@ def apply(db: Database, entry: events.Event) -> None:
         case support_events.SupportEvent():
             _apply_in_conversation(db, entry, entry.payload)
             _add_envelope(db, entry)
+
+
+def _author(actor: events.Actor) -> str | None:
+    """A named key is called by its id here, as in messages."""
+    return actor.credential if actor.credential.startswith("key_") else actor.user_id
 
 
 def _apply_to_site(db: Database, entry: events.Event, payload: support_events.SiteEvent) -> None:

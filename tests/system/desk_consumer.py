@@ -1,5 +1,5 @@
-"""A consumer of the desk's envelopes that is fed live and by Replay at once: with the last 500 event
-ids against duplicates, and by the order in which they were emitted."""
+"""A consumer of the desk's envelopes that is fed live and by Replay at once: with the last 500
+event ids against duplicates, and by the order in which they were emitted."""
 
 import asyncio
 import contextlib

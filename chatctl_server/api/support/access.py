@@ -37,6 +37,11 @@ class Access(msgspec.Struct, frozen=True):
     def credential(self) -> str:
         return self.caller.credential
 
+    def check_may_write(self) -> None:
+        """Raises NotAllowed for a key that only reads."""
+        if self.caller.grant is not None:
+            self.caller.grant.check("support", is_reading=False)
+
     def actor(self, address: str) -> events.Actor:
         return msgspec.structs.replace(self.caller.actor(), address=address)
 
@@ -89,7 +94,7 @@ async def _access(context: Context, who: Caller) -> Access:
     """Raises NotAllowed for who has no role, before anything has begun."""
     context.limits.count_credential(who)
     if who.grant is not None:
-        who.grant.check("support", is_reading=False)
+        who.grant.check("support", is_reading=True)
     return Access(who, await people.finder(context, who))
 
 

@@ -1,10 +1,12 @@
 """What the desk's connections are told of each committed event."""
 
 import asyncio
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
+from chatctl_server import errors
 from chatctl_server.actions import support as actions
 from chatctl_server.api.context import Context
 from chatctl_server.domain import (
@@ -220,7 +222,8 @@ class SupportBroadcaster:
         if agents.come(who.id) and not self._context.serving.is_stopping:
             for workspace in who.roles:
                 arguments = workspace, agents.there()
-                self._context.store.submit(actions.assign_queued, arguments, _ignore)
+                with contextlib.suppress(errors.ChatctlError):  # the writer is full
+                    self._context.store.submit(actions.assign_queued, arguments, _ignore)
 
     # What somebody has open
 

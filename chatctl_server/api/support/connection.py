@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Coroutine, Set
+from collections.abc import Coroutine, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -25,7 +25,8 @@ from chatctl_server.domain.event_types import Role
 from chatctl_server.domain.support import Person
 from chatctl_server.live.presence import Slot
 from chatctl_server.live.subscriber import Subscriber
-from chatctl_server.storage import log, support_conversations
+from chatctl_server.storage import log, support_conversations, support_messages
+from chatctl_server.storage.sql import Database
 from chatctl_server.views.support import envelopes, frames
 
 logger = logging.getLogger("chatctl.support")
@@ -66,7 +67,8 @@ class DeskConnection(Slot):
         since: str | None,
         address: str,
     ) -> None:
-        super().__init__(f"\0desk {address}", address)  # no user of a room is called so
+        whose = f"{id(self)}" if access is None else access.caller.user_id
+        super().__init__(f"\0desk {whose}", address)  # no user of a room is called so
         self._context = context
         self._broadcaster = broadcaster
         self._access = access
@@ -108,7 +110,7 @@ class DeskConnection(Slot):
 
     async def _enter(self, access: Access) -> None:
         """In log order: what follows in the log is not in what was found."""
-        begun: asyncio.Future[DeskSubscription] = asyncio.get_running_loop().create_future()
+        begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def listen(outcome: object) -> None:
             if begun.cancelled() or self._is_gone:
@@ -117,13 +119,17 @@ class DeskConnection(Slot):
                 assert isinstance(outcome, BaseException)
                 begun.set_exception(outcome)
                 return
-            self._listen(access, outcome)
-            begun.set_result(outcome)
+            try:
+                self._listen(access, outcome)
+            except Exception as error:
+                begun.set_exception(error)
+            else:
+                begun.set_result(self._context.hub.published)
 
         self._context.store.submit(desk_streams.begin, (access.find,), listen)
-        await begun
+        until = await begun
         if self._since is not None:
-            await self._catch_up(self._since)
+            await self._catch_up(self._since, until)
 
     def _listen(self, access: Access, found: DeskSubscription) -> None:
         who, subscriber = found.who, self.subscriber
@@ -139,14 +145,12 @@ class DeskConnection(Slot):
             subscriber.push(frames.authenticated(who.id, role))
         if self._since is not None:
             subscriber.is_catching_up = True
-        self._broadcaster.come(self, who, found.conversations)
         self._is_there = True
+        self._broadcaster.come(self, who, found.conversations)
 
-    async def _catch_up(self, since: str) -> None:
-        assert self.person is not None
-        until = self._context.hub.published
-        missed = DeskCatchUp(self._context, self._broadcaster, self.subscriber, self.person, until)
-        await missed.run(since)
+    async def _catch_up(self, since: str, until: int) -> None:
+        """``until``: where it began to listen."""
+        await DeskCatchUp(self._context, self._broadcaster, self, until).run(since)
         self.subscriber.caught_up()
 
     def set_role(self, workspace: int, role: Role | None) -> bool:
@@ -180,9 +184,9 @@ class DeskConnection(Slot):
 
     def _ended(self, work: asyncio.Task[None]) -> None:
         self._busy = None
+        error = None if work.cancelled() else work.exception()
         if work.cancelled() or self._is_gone:
             return
-        error = work.exception()
         if error is not None:
             self._fail(error)
         elif self._waiting and not self.subscriber.is_finished:
@@ -256,10 +260,7 @@ class DeskConnection(Slot):
                         frames.typing(payload.conversation_id, self._id),
                     )
                 case commands.ReadFrame(payload):
-                    ids = payload.message_ids
-                    await self._signal(
-                        payload.conversation_id, frames.read(payload.conversation_id, self._id, ids)
-                    )
+                    await self._read(payload)
         except errors.ChatctlError as refusal:
             self._answer(frames.error(refusal, client_msg_id))
 
@@ -278,6 +279,7 @@ class DeskConnection(Slot):
     async def _send(self, payload: commands.DeskSendPayload) -> None:
         who, access = self._who, self._entered
         assert access is not None
+        access.check_may_write()
         if access.credential == people.OPEN:
             sender_type = desk_posts.sender_type(payload.sender_type)
             who = people.posing_as(who, payload.sender_id, sender_type)
@@ -309,6 +311,13 @@ class DeskConnection(Slot):
     async def _signal(self, conversation_id: str, told: bytes) -> None:
         await self._check_visible(conversation_id)
         self._broadcaster.signal(self, conversation_id, told)
+
+    async def _read(self, payload: commands.ReadPayload) -> None:
+        """Of what a visitor sees, too: notes have been read by nobody."""
+        asked = self._who, payload.conversation_id, payload.message_ids
+        ids = await self._context.store.read_live(_public, *asked)
+        told = frames.read(payload.conversation_id, self._id, ids)
+        self._broadcaster.signal(self, payload.conversation_id, told)
 
     async def _load_history(self, payload: commands.DeskHistoryPayload) -> None:
         limit = max(1, min(payload.limit, LOAD_LIMIT))
@@ -351,6 +360,11 @@ class DeskConnection(Slot):
     def ended(self) -> None:
         self._context.timer.discard(self)
         self._context.presence.free_slot(self)
+
+
+def _public(db: Database, who: Person, conversation_id: str, ids: Sequence[str]) -> list[str]:
+    ref = support_conversations.find(db, who, conversation_id).ref
+    return support_messages.public(db, ref, ids)
 
 
 def _highest(who: Person) -> Role:

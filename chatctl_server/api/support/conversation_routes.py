@@ -1,5 +1,6 @@
 """Support conversations: opened, listed, changed."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -95,6 +96,8 @@ class Conversations(Controller):
         """An agent sees those of all sites of the workspace, a visitor their own."""
         who = await people.person(context, request.scope)
         site, state = site_id or shop_id, None if status is None else support.status_of(status)
+        if who.is_visitor and assignee is not None:
+            raise errors.NotAllowed("Whose conversation it is, agents are told")
         wanted = ConversationFilter(site, state, assignee, customer_id, text)
         return await listed(context, who, wanted, cursor, "/api/conversations")
 
@@ -267,11 +270,14 @@ def _page(
     return [targets.shown(db, who, each) for each in found]
 
 
+_CURSOR = re.compile("[0-9]{1,18}-[0-9]{1,18}")
+
+
 def _place(cursor: str | None) -> ConversationPlace:
     """Raises InvalidInput."""
     if cursor is None:
         return ConversationPlace()
     updated_at, _, conversation = cursor.partition("-")
-    if not (updated_at.isdecimal() and conversation.isdecimal() and len(cursor) <= 38):
+    if not _CURSOR.fullmatch(cursor):
         raise errors.InvalidInput("cursor comes from the header Link", field="cursor")
     return ConversationPlace(int(updated_at), int(conversation))

@@ -3,15 +3,19 @@
 What happens meanwhile waits with its subscriber: so there is no gap and no repeat at the seam.
 """
 
+from typing import TYPE_CHECKING
+
 from chatctl_server.api.context import Context
 from chatctl_server.api.support.broadcaster import SupportBroadcaster
 from chatctl_server.domain.support import Person
 from chatctl_server.live import wire
-from chatctl_server.live.subscriber import Subscriber
 from chatctl_server.storage import envelopes
 from chatctl_server.storage.envelopes import EnvelopeFilter, EnvelopePage
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.support import envelopes as views
+
+if TYPE_CHECKING:
+    from chatctl_server.api.support.connection import DeskConnection
 
 A_PAGE = 200
 
@@ -23,14 +27,13 @@ class DeskCatchUp:
         self,
         context: Context,
         broadcaster: SupportBroadcaster,
-        subscriber: Subscriber,
-        who: Person,
+        connection: "DeskConnection",
         until: int,
     ) -> None:
         self._context = context
         self._broadcaster = broadcaster
-        self._subscriber = subscriber
-        self._who = who
+        self._connection = connection
+        self._subscriber = connection.subscriber
         self._until = until
 
     async def run(self, since: str) -> None:
@@ -47,7 +50,9 @@ class DeskCatchUp:
         """Again when something was erased meanwhile, which may be on the page."""
         while True:
             erasures = self._broadcaster.erasures
-            page = await self._context.store.read_live(_page, self._who, after, self._until)
+            who = self._connection.person  # as it is by now: a role may have been taken away
+            assert who is not None
+            page = await self._context.store.read_live(_page, who, after, self._until)
             if erasures == self._broadcaster.erasures:
                 return page
 

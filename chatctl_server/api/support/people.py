@@ -7,9 +7,14 @@ from chatctl_server.actions import customers as actions
 from chatctl_server.api import caller
 from chatctl_server.api.caller import Caller, Scope
 from chatctl_server.api.context import Context
-from chatctl_server.domain import accounts, codes, times
+from chatctl_server.domain import accounts, codes, text, times
 from chatctl_server.domain.event_types import Role
-from chatctl_server.domain.support import VISITOR_TOKEN_MICROSECONDS, Person, SenderType
+from chatctl_server.domain.support import (
+    OPEN_ACCESS,
+    VISITOR_TOKEN_MICROSECONDS,
+    Person,
+    SenderType,
+)
 from chatctl_server.storage import customers, desk_people, sites, workspaces
 from chatctl_server.storage.customers import Customer
 from chatctl_server.storage.sites import Site
@@ -17,7 +22,7 @@ from chatctl_server.storage.sql import Database
 from chatctl_server.storage.workspaces import WorkspaceRef
 
 Finder = Callable[[Database], Person]
-VISITOR, OPEN = "visitor", "open"  # credentials of callers
+VISITOR, OPEN = "visitor", OPEN_ACCESS  # credentials of callers
 OPERATOR = "operator"  # who an agent without credentials is
 EXTENDED_EACH = 24 * 3600 * times.SECOND  # a token's end is moved once a day
 NO_ROLE = "The desk is for agents: it takes the role agent, admin or owner in a workspace"
@@ -89,7 +94,7 @@ def open_agent(db: Database) -> Person:
 
 def posing_as(who: Person, sender_id: str | None, sender_type: SenderType | None) -> Person:
     """Under SUPPORT_ACCESS=open the body says who sends; for all others it is not read."""
-    name = sender_id or who.id
+    name = who.id if sender_id is None else text.check_name(sender_id, "sender_id")
     return who._replace(id=name, name=name, sender_type=sender_type or who.sender_type)
 
 

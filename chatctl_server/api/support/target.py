@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
@@ -11,7 +12,7 @@ from chatctl_server.api.context import Context, GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.support import people
 from chatctl_server.domain.support import Person
-from chatctl_server.storage import support_conversations, support_messages
+from chatctl_server.storage import envelopes, support_conversations, support_messages
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.support_conversations import SupportConversation
 from chatctl_server.views.support import conversations as views
@@ -71,6 +72,9 @@ TARGET = {"target": Provide(TargetConversation, sync_to_thread=False)}
 
 def shown(db: Database, who: Person, found: SupportConversation) -> views.ShownConversation:
     last = support_messages.last(db, found.ref, with_private=not who.is_visitor)
+    if who.is_visitor:  # what agents do among themselves is nothing that happened
+        at = envelopes.last_public_at(db, found.ref) or found.created_at
+        found = msgspec.structs.replace(found, updated_at=at)
     return views.ShownConversation(found, last)
 
 

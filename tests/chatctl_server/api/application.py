@@ -73,8 +73,8 @@ class Socket:
     """A WebSocket to the application, spoken to as the server's protocol does."""
 
     def __init__(self, app: Application, scope: dict[str, Any]) -> None:
-        self.texts: list[str] = []
-        self.frames: list[dict[str, Any]] = []  # of the texts
+        self.raw: list[str] = []
+        self.frames: list[dict[str, Any]] = []  # of the raw texts
         self.heard = 0
         self.refused: int | None = None  # the status
         self.code: int | None = None  # that it was closed with
@@ -101,7 +101,7 @@ class Socket:
         await self.may_send.wait()
         if event["type"] == "websocket.send":
             text = event.get("text") or event["bytes"].decode()
-            self.texts.append(text)
+            self.raw.append(text)
             self.frames.append(json.loads(text))
         elif event["type"] == "websocket.http.response.start":
             self.refused = event["status"]

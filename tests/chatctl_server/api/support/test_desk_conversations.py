@@ -269,3 +269,32 @@ async def test_in_short(desk: Desk) -> None:
     }
     shown = await desk.told(desk.bo, "GET", path(conversation))
     assert shown["last_message"]["content"] == "hello"
+
+
+async def test_a_visitor_learns_nothing_of_what_agents_do_among_themselves(desk: Desk) -> None:
+    conversation = await desk.open(desk.bo)
+    await desk.say(desk.bo, conversation, "hello")
+    before = await desk.told(desk.bo, "GET", path(conversation))
+    await desk.say(desk.anna, conversation, "a note", is_private=True)
+    await desk.told(desk.anna, "PUT", path(conversation, "/labels"), {"labels": ["angry"]})
+    await desk.told(
+        desk.anna, "PUT", path(conversation, "/assignee"), {"assignee_id": f"u{desk.anna.id}"}
+    )
+    assert await desk.told(desk.bo, "GET", path(conversation)) == before
+    assert await desk.told(desk.bo, "GET", "/api/conversations") == [before]
+    for assignee in ("none", f"u{desk.anna.id}"):
+        asked = {"assignee": assignee}
+        refused = await desk.refused(desk.bo, "GET", "/api/conversations", params=asked)
+        assert refused == (403, "not_allowed")
+
+
+async def test_ids_and_cursors_that_nobody_gave_out(desk: Desk) -> None:
+    conversation = await desk.open(desk.bo)
+    for assignee in (f"u0{desk.anna.id}", f"u{10**18}", "u"):
+        body = {"assignee_id": assignee}
+        refused = await desk.refused(desk.anna, "PUT", path(conversation, "/assignee"), body)
+        assert refused == (400, "invalid_input")
+    for cursor in ("9" * 20 + "-1", "1-" + "9" * 20, "\u0661-\u0661", "1"):
+        asked = {"cursor": cursor}
+        refused = await desk.refused(desk.anna, "GET", "/api/conversations", params=asked)
+        assert refused == (400, "invalid_input"), cursor

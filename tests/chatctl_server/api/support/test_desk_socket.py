@@ -168,9 +168,13 @@ async def test_who_has_it_open_hears_of_typing_and_reading(desk: Desk) -> None:
     assert await anna.got("Typing") == await bo.got("Typing") == typed
     bo.sends("Typing", conversation_id=conversation)
     await anna.got("Typing", 2)
-    bo.sends("Read", conversation_id=conversation, message_ids=["msg_1"])
-    read = {"conversation_id": conversation, "user_id": desk.bo.id, "message_ids": ["msg_1"]}
-    assert await anna.got("Read") == read
+    said = await desk.say(desk.anna, conversation, "hello")
+    note = await desk.say(desk.anna, conversation, "a note", is_private=True)
+    for socket, who, hears in ((bo, desk.bo.id, anna), (bert, f"u{desk.bert.id}", bo)):
+        ids = [said["id"], note["id"], "msg_unknown"]
+        socket.sends("Read", conversation_id=conversation, message_ids=ids)
+        read = {"conversation_id": conversation, "user_id": who, "message_ids": [said["id"]]}
+        assert await hears.got("Read") == read
     await pinged(bo)
     assert len(bo.named("Typing")) == 1, "nobody hears themselves"
     bo.sends("LeaveConversation", conversation_id=conversation)
@@ -252,3 +256,17 @@ async def test_who_may_no_longer_is_shown_out(desk: Desk) -> None:
     await write(desk, workspaces.set_role, DEFAULT, desk.bert.id, "agent")
     await desk.say(desk.zoe, conversation, "anybody?")
     assert (await bert.got("message_appended"))["message"]["content"] == "anybody?"
+
+
+async def test_a_key_that_reads_listens_and_says_nothing(desk: Desk) -> None:
+    made = await desk.client.post(
+        "/management/keys", json={"name": "ears", "scopes": ["support:read"], "workspace": 0}
+    )
+    conversation = await desk.open(desk.bo)
+    ears = await desk.dial(None, **{"x-api-key": made.json()["key"]})
+    await desk.say(desk.bo, conversation, "hello")
+    await ears.got("message_appended")
+    ears.sends("Send", conversation_id=conversation, content="me, too", client_msg_id="1")
+    refused = await ears.got("Error")
+    assert (refused["code"], refused["client_msg_id"]) == ("not_allowed", "1")
+    assert await desk.texts(desk.anna, conversation) == ["hello"]

@@ -137,3 +137,18 @@ async def test_the_body_says_who_sends(desk: Desk) -> None:
         assert (shown["sender_id"], shown["sender_type"]) == expected
     shown = await desk.told(desk.anna, "POST", path, {"content": "hello", "sender_id": "bob"})
     assert shown["sender_id"] == f"u{desk.anna.id}"
+
+
+async def test_what_is_said_without_credentials_may_be_changed_without_them(desk: Desk) -> None:
+    opened = await desk.told(None, "POST", "/api/conversations", headers=HERE)
+    path = f"/api/conversations/{opened['id']}/messages"
+    for sender in ({"sender_id": "alice"}, {"sender_id": "bo", "sender_type": "customer"}, {}):
+        body = {"content": "helo", **sender}
+        said = await desk.told(None, "POST", path, body, headers=HERE)
+        assert said["sender_id"] == sender.get("sender_id", "operator")
+        of = f"{path}/{said['id']}"
+        assert (await desk.told(None, "PUT", of, {"content": "hello"}, headers=HERE))["edited"]
+        await desk.told(None, "DELETE", of, headers=HERE)
+    for wrong in ("", "x" * 256, "a\0"):
+        body = {"content": "hello", "sender_id": wrong}
+        assert (await desk.refused(None, "POST", path, body, headers=HERE))[0] == 400

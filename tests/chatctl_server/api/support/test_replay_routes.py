@@ -175,7 +175,7 @@ async def test_live_and_replayed_are_the_same_bytes(desk: Desk) -> None:
     for who, socket, count in ((desk.anna, anna, 9), (desk.bo, bo, 6)):
         await reached(lambda socket=socket, count=count: len(socket.frames) == count + 1)
         answer = await desk.ask(who, "GET", PATH)
-        (_, *live) = [each.split('"version"', 1)[1] for each in socket.texts]
+        (_, *live) = [each.split('"version"', 1)[1] for each in socket.raw]
         parts = answer.text.removeprefix('{"events":[').split('{"version"')[1:]
         assert [each.rstrip(",") for each in parts[:-1]] == live[:-1]
         assert parts[-1].startswith(live[-1])
