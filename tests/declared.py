@@ -16,10 +16,23 @@ PROBLEM = "application/problem+json"
 OF_TEAM = (
     "/api/",
     "/files/",
+    "/embed/",
     "/management/users",
     "/management/workspaces",
     "/management/chats",
     "/management/messages",
+)
+# Those of the support desk, which has its own again.
+OF_DESK = (
+    "/api/conversations",
+    "/api/events/",
+    "/api/sites",
+    "/api/visitors",
+    "/api/canned-responses",
+    "/api/customers",
+    "/api/health",
+    "/embed/",
+    "/files/c/",
 )
 
 

@@ -15,8 +15,9 @@ GUARD: Refusals = (errors.Unauthorized, errors.Throttled)
 READ: Refusals = (errors.Busy, errors.QueryTimeout, errors.StorageUnavailable)
 WRITING: Refusals = (errors.NotStored, errors.OutcomeUnknown, errors.StorageFull)
 WRITE: Refusals = (*READ, *WRITING)
-# In a path: what is none is no such path.
-NUMBERS = frozenset(("chat_id", "member_id", "message_id", "workspace_id"))
+# In a path: what is none is no such path, or nothing's.
+NUMBERS = frozenset(("canned_id", "chat_id", "member_id", "message_id", "workspace_id"))
+NAMES = frozenset(("conversation_id", "customer_id", "site"))
 _OF_NAMES: dict[str, Refusals] = {
     "room_id": (errors.RoomNotFound,),
     "room": (errors.RoomNotFound,),
@@ -40,7 +41,7 @@ def of(method: str, parameters: Set[str], body: Set[str] | None) -> set[type[err
     names = parameters | (body or set())
     found = {each for name in names for each in _OF_NAMES.get(name, ())}
     found.update(READ if method == "get" else WRITE)
-    if parameters - NUMBERS or body is not None:
+    if parameters - NUMBERS - NAMES or body is not None:
         found.add(errors.InvalidInput)
     if body is not None:
         found.add(errors.TooLarge)

@@ -146,7 +146,7 @@ _WAITING = Query("""SELECT count(*), min(waiting_since) FROM support
 
 def find(db: Database, who: Person, public_id: str) -> SupportConversation:
     """Raises ConversationNotFound, also for what the caller may not see."""
-    row = _FIND.row(db, public_id=public_id, **_mine(who))
+    row = _FIND.row(db, public_id=public_id, **_mine(who)) if public_id.isascii() else None
     if row is None:
         raise _not_found(public_id)
     return _conversation(row)

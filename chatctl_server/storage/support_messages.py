@@ -78,7 +78,8 @@ _file = msgspec.json.Decoder(AttachedFile).decode
 
 def find(db: Database, ref: SupportRef, message_id: str) -> SupportMessageState:
     """Also a deleted one. Raises MessageNotFound."""
-    row = _ONE.row(db, public_id=message_id, conversation=ref.id)
+    is_one = message_id.isascii()
+    row = _ONE.row(db, public_id=message_id, conversation=ref.id) if is_one else None
     if row is None:
         raise not_found(message_id)
     return _state(row)

@@ -71,12 +71,16 @@ class Scene:
         self._numbers = itertools.count()
         sent = {"files": [("file", ("a.txt", b"hello"))]}
         (self._url,) = self._post("/api/upload", **sent)
+        made = self._post("/api/visitors", json={"site": "default"})
+        self._visitor = {"X-Site-Key": "default", "X-Visitor-Token": made["visitor_token"]}
 
     def headers(self, path: str) -> dict[str, str]:
         """Of somebody whom no other call can sign out."""
         if not path.startswith(("/api/", "/files/")):
             return {"X-Api-Key": KEY}
         village = self.village
+        if path.endswith("/rating"):
+            return self._visitor
         if "logout" in path:
             return bearer(self.sign_in("Carl")["token"])
         who = village.bert if path.endswith("/leave") else village.anna  # who owns all chats
@@ -88,6 +92,10 @@ class Scene:
 
     def there(self, path: str) -> dict[str, Any]:
         """By the names of the parameters."""
+        is_desk = path.startswith(declared.OF_DESK)
+        return self._at_desk(path) if is_desk else self._in_team(path)
+
+    def _in_team(self, path: str) -> dict[str, Any]:
         if path.startswith(("/files", "/api/files")):
             names = "workspace_id", "first", "second", "name"
             return dict(zip(names, self._url.removeprefix("/files/").split("/"), strict=True))
@@ -110,6 +118,24 @@ class Scene:
 
     def filled(self, path: str, given: Asked) -> Asked:
         """The request of an example, with a body of what is there."""
+        is_desk = path.startswith(declared.OF_DESK)
+        return self._filled_at_desk(path, given) if is_desk else self._filled_in_team(path, given)
+
+    def _filled_at_desk(self, path: str, given: Asked) -> Asked:
+        if path == "/api/canned-responses":
+            return given._replace(headers=given.headers | {"X-Workspace-Id": "0"})
+        if path == "/api/visitors":
+            return given._replace(body={"site": "default"})
+        if path.endswith("/status"):
+            return given._replace(body={"status": "closed"})
+        if path.endswith("/assignee"):
+            return given.saying(assignee_id=f"u{self.village.anna.id}")
+        if path.endswith("/files"):
+            headers = {**given.headers, "Content-Type": FORM}
+            return given._replace(content=form([("a.txt", b"hello")]), headers=headers)
+        return given
+
+    def _filled_in_team(self, path: str, given: Asked) -> Asked:
         village, number = self.village, next(self._numbers)
         if path == "/api/upload":
             headers = {**given.headers, "Content-Type": FORM}
@@ -132,6 +158,34 @@ class Scene:
             is_reset = path == "/api/password-reset"
             found["code"] = village.reset_code if is_reset else self._invite()
         return given.saying(**{each: found[each] for each in given.body.keys() & found.keys()})
+
+    def _at_desk(self, path: str) -> dict[str, Any]:
+        """A conversation of a new site; to be rated, one of the visitor's that is closed."""
+        site = self._post("/api/sites", json={"name": "shop", "workspace_id": 0})
+        if path.endswith("/rating"):
+            opened = self._post("/api/conversations", headers=self._visitor, json={})
+            closing = f"/api/conversations/{opened['id']}/status"
+            self._ask("PUT", closing, headers=self._visitor, json={"status": "closed"})
+        else:
+            opened = self._post("/api/conversations", json={"site_id": site["id"]})
+        one = f"/api/conversations/{opened['id']}"
+        found = {
+            "conversation_id": opened["id"],
+            "customer_id": opened["customer_id"],
+            "site_id": site["id"],
+            "site": site["key"],
+        }
+        if "/messages" in path:
+            said = self._post(f"{one}/messages", json={"content": "hello"})
+            found["message_id"] = found["before"] = said["id"]
+        if "{canned_id}" in path:
+            canned = {"title": "hello", "content": "hello", "workspace_id": 0}
+            found["canned_id"] = self._post("/api/canned-responses", json=canned)["id"]
+        if path.startswith("/files/"):
+            sent = {"files": [("file", ("a.txt", b"hello"))]}
+            (url,) = self._post(f"{one}/files", **sent)
+            _, found["first"], found["second"], found["name"] = url.rsplit("/", 3)
+        return found
 
     def _invite(self) -> str:
         path = f"/api/workspaces/{self.village.acme.number}/invites"
@@ -157,7 +211,8 @@ class Scene:
         return self._ask("POST", path, **sent)
 
     def _ask(self, method: str, path: str, **sent: Any) -> Any:
-        headers = self._from_elsewhere() if path == "/api/signin" else self.headers(path)
+        own = self._from_elsewhere() if path == "/api/signin" else self.headers(path)
+        headers = sent.pop("headers", own)
         answer = self.server.http.request(method, path, headers=headers, **sent)
         assert answer.is_success, answer.text
         return answer.json()
@@ -184,6 +239,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     town.close()
     rooms = {"ROOM_TOKEN_SECRET": SECRET, "TRUSTED_PROXIES": "127.0.0.1"}
     settings = {**SETTINGS, **rooms, "API_KEY_FAILURES_PER_MINUTE": "0", "LOG_LEVEL": "error"}
+    settings |= {"VISITORS_PER_MINUTE": "0"}
     with running(directory, **settings) as server:
         yield Scene(server, village)
         assert "Traceback" not in server.log.read_text()

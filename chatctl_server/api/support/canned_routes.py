@@ -1,6 +1,6 @@
 """Canned responses, which the agents of a workspace share."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, delete, get, post
@@ -17,8 +17,10 @@ from chatctl_server.domain.events import Actor
 from chatctl_server.domain.support import Person
 from chatctl_server.storage import canned_responses
 from chatctl_server.storage.canned_responses import CannedResponse
+from chatctl_server.storage.history_pages import LATEST
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
+from chatctl_server.views.fields import means
 from chatctl_server.views.support import canned_responses as views
 from chatctl_server.views.support.canned_responses import CannedResponseObject
 
@@ -31,6 +33,10 @@ OF_A_WORKSPACE: dict[str, Any] = {
 class AddCannedResponse(msgspec.Struct, frozen=True):
     title: views.Title
     content: views.Content
+    workspace_id: (
+        Annotated[int, means("As `X-Workspace-Id`, before which it counts", 0, ge=0, le=LATEST)]
+        | None
+    ) = None
 
 
 class CannedResponses(Controller):
@@ -70,7 +76,8 @@ class CannedResponses(Controller):
     ) -> CannedResponseObject:
         """For agents. A workspace has at most 1,000."""
         who = await people.person(context, request.scope)
-        asked = caller.of(request.scope).actor(), who, workspace_id, data
+        workspace = workspace_id if data.workspace_id is None else data.workspace_id
+        asked = caller.of(request.scope).actor(), who, workspace, data
         return views.canned_response(await context.store.write(_add, *asked))
 
     @delete(
@@ -79,7 +86,6 @@ class CannedResponses(Controller):
         response_description="It is gone",
         opt={
             "refuses": (errors.NotAllowed, errors.NotFound, errors.CannedResponseNotFound),
-            "never": (errors.InvalidInput,),
         },
     )
     async def remove_canned_response(

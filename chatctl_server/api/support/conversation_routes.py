@@ -114,6 +114,7 @@ class Conversations(Controller):
                 errors.SiteNotFound,
                 errors.CustomerNotFound,
                 errors.Banned,
+                errors.BadText,
             )
         },
     )
@@ -189,7 +190,7 @@ class OneConversation(Controller):
         "/labels",
         summary="Label a conversation",
         response_description="The conversation as it is now",
-        opt=AGENTS,
+        opt={"refuses": (*AGENTS["refuses"], errors.BadText)},
     )
     async def label_conversation(
         self, target: Target, data: JSONBody[SetLabels]
@@ -214,7 +215,7 @@ class OneConversation(Controller):
         status_code=200,
         summary="Rate a conversation",
         response_description="The conversation as it is now",
-        opt={"refuses": (errors.ConversationNotFound, errors.NotAllowed, errors.Conflict)},
+        opt={"refuses": (*AGENTS["refuses"], errors.Conflict, errors.BadText)},
     )
     async def rate_conversation(self, target: Target, data: JSONBody[Rate]) -> DeskConversation:
         """By its customer, once for each time that it was closed."""

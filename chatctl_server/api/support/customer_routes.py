@@ -23,7 +23,6 @@ from chatctl_server.views.support import fields
     response_description="Nothing names them, and what they wrote is gone",
     opt={
         "refuses": (errors.NotAllowed, errors.CustomerNotFound),
-        "never": (errors.InvalidInput,),
     },
 )
 async def erase_customer(

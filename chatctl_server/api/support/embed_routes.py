@@ -74,7 +74,6 @@ class DeskHealth(msgspec.Struct, frozen=True):
     opt={
         "asks_store": True,
         "refuses": (errors.SiteNotFound, errors.Forbidden),
-        "never": (errors.InvalidInput,),
     },
 )
 async def show_widget_config(

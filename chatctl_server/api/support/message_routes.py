@@ -34,7 +34,8 @@ REPEATED = ResponseSpec(
     description="The first message with this `client_msg_id`",
 )
 ONE: dict[str, Any] = {
-    "refuses": (errors.ConversationNotFound, errors.MessageNotFound, errors.NotAllowed)
+    "refuses": (errors.ConversationNotFound, errors.MessageNotFound, errors.NotAllowed),
+    "never": (errors.NotFound,),  # their ids are no numbers
 }
 
 

@@ -4,6 +4,7 @@ nothing."""
 from collections.abc import Iterator
 from pathlib import Path
 
+import declared
 import httpx
 import pytest
 from application import in_process
@@ -21,7 +22,9 @@ from team import SECRET, SETTINGS, Person, Town
 from village import Village
 from world import Server, eventually, running
 
-OPERATIONS = operations(lambda path: path.startswith(("/api/", "/files/")))
+OPERATIONS = operations(
+    lambda path: path.startswith(("/api/", "/files/")) and not path.startswith(declared.OF_DESK)
+)
 MAX_UPLOAD_BYTES = 10
 STREAM = "follow_chats"  # it never ends
 # Of those without a guard, which cannot be counted by who asks.

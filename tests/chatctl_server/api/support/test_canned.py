@@ -58,6 +58,9 @@ async def test_an_agent_of_several_workspaces_names_one(desk: Desk) -> None:
     assert await desk.refused(desk.anna, "GET", PATH) == (400, "invalid_input")
     here, there = {"X-Workspace-Id": "0"}, {"X-Workspace-Id": f"{own['id']}"}
     made = await desk.told(desk.anna, "POST", PATH, REFUND, headers=there)
+    body = {**REFUND, "workspace_id": 0}
+    other = await desk.told(desk.anna, "POST", PATH, body, headers=there)
+    assert await desk.told(desk.anna, "DELETE", f"{PATH}/{other['id']}") is None
     assert await desk.told(desk.anna, "GET", PATH, headers=here) == []
     assert await desk.told(desk.anna, "GET", PATH, headers=there) == [made]
     elsewhere = {"X-Workspace-Id": f"{desk.other.number}"}
