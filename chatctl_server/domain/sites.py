@@ -1,7 +1,6 @@
 """What a site may be called and where its widget may stand (contract support, 1)."""
 
 import re
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -71,5 +70,5 @@ def _fits(allowed: str, origin: str) -> bool:
     scheme, _, host = allowed.partition("://")
     if not host.startswith("*."):
         return allowed == origin
-    asked = urlsplit(origin)
-    return asked.scheme == scheme and asked.netloc.endswith(host[1:])
+    asked_scheme, _, asked_host = origin.partition("://")
+    return asked_scheme == scheme and asked_host.endswith(host[1:])

@@ -32,6 +32,8 @@ _GET = Query(f"""SELECT {_COLUMNS} FROM customer
 _BY_EXTERNAL_ID = Query(f"""SELECT {_COLUMNS} FROM customer
     WHERE scope = :scope AND external_id = :external_id""")
 _SCOPE = Query("SELECT scope FROM customer WHERE id = :customer AND erased_at IS NULL")
+_SITE = Query("""SELECT s.id, s.scope, s.workspace FROM customer k JOIN site s ON s.scope = k.scope
+    WHERE k.id = :customer AND k.erased_at IS NULL""")
 _ADD_TOKEN = Query("""INSERT INTO visitor_token (hash, customer, expires_at)
     VALUES (:hash, :customer, :expires_at)""")
 _OF_TOKEN = Query(f"""SELECT t.expires_at, {", ".join(f"c.{each}" for each in _COLUMNS.split(", "))}
@@ -74,11 +76,18 @@ def not_found(customer_id: str) -> errors.CustomerNotFound:
 
 def scope_of(db: Database, customer_id: str) -> int:
     """Of which site. Raises CustomerNotFound."""
-    is_one = support.is_customer(customer_id)
-    found: int | None = _SCOPE.value(db, customer=customer_id) if is_one else None
+    found: int | None = _SCOPE.value(db, customer=customer_id)
     if found is None:
         raise not_found(customer_id)
     return found
+
+
+def site_of(db: Database, customer_id: str) -> SiteRef:
+    """Also one that was deleted. Raises CustomerNotFound."""
+    row = _SITE.row(db, customer=customer_id) if support.is_customer(customer_id) else None
+    if row is None:
+        raise not_found(customer_id)
+    return SiteRef(*row)
 
 
 def verified(db: Database, site: SiteRef, external_id: str) -> Customer | None:

@@ -10,7 +10,7 @@ from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.support import people
 from chatctl_server.domain.support import Person
-from chatctl_server.storage import customers, sites
+from chatctl_server.storage import customers
 from chatctl_server.storage.sites import SiteRef
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.support import fields
@@ -39,11 +39,11 @@ async def erase_customer(
 
 
 def _site(db: Database, who: Person, customer_id: str) -> SiteRef:
-    """Where the caller is an admin. Raises NotAllowed, or CustomerNotFound, also for one of another
-    workspace."""
+    """Where the caller is an admin; it may have been deleted. Raises NotAllowed, or
+    CustomerNotFound, also for one of another workspace."""
     people.check_agent(who)
-    found = sites.of_scope(db, customers.scope_of(db, customer_id))
-    if found is None or found.ref.workspace not in who.roles:
+    found = customers.site_of(db, customer_id)
+    if found.workspace not in who.roles:
         raise customers.not_found(customer_id)
-    people.administered(who, found.ref.workspace)
-    return found.ref
+    people.administered(who, found.workspace)
+    return found

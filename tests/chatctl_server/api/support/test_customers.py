@@ -76,11 +76,14 @@ async def test_nothing_names_an_erased_customer(
     assert (await quirin(desk)).id != who.id  # is somebody new
 
 
-async def test_nor_do_the_databases_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_site", [True, False])
+async def test_nor_do_the_databases_files(tmp_path: Path, has_site: bool) -> None:
     """Once the server has stopped; and the log still tells what the tables have."""
     async with scenes.serving(tmp_path) as desk:
         who = await quirin(desk)
         await lived(desk, who)
+        if not has_site:  # customers can be erased whose site is gone
+            await desk.told(desk.adam, "DELETE", f"/api/sites/{desk.shop.id}")
         await desk.told(desk.adam, "DELETE", f"/api/customers/{who.id}")
     path = tmp_path / "chat.db"
     for each in tmp_path.glob("chat.db*"):

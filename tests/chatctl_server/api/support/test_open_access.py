@@ -68,6 +68,22 @@ async def test_this_machine_is_an_agent_of_the_default_site(
     assert (await socket.got("message_appended"))["message"]["content"] == "hello"
 
 
+async def test_this_machine_is_no_admin(desk: Desk) -> None:
+    shown = await desk.told(None, "GET", "/api/sites", headers=HERE)
+    assert scenes.ids(shown) == ["default"]
+    assert "secret" not in shown[0]
+    refusal = await desk.refused(None, "GET", f"/api/sites/{desk.shop.id}", headers=HERE)
+    assert refusal == (404, "site_not_found")
+    for method, path, body in (
+        ("POST", "/api/sites", {"name": "Mine"}),
+        ("PATCH", "/api/sites/default", {"name": "Mine"}),
+        ("POST", "/api/sites/default/rotate-key", {"secret": True}),
+        ("DELETE", f"/api/customers/{desk.bo.id}", None),
+    ):
+        refusal = await desk.refused(None, method, path, body, headers=HERE)
+        assert refusal == (403, "not_allowed")
+
+
 @pytest.mark.parametrize("way", FOREIGN)
 async def test_what_came_another_way_needs_credentials(desk: Desk, way: str) -> None:
     headers = FOREIGN[way]

@@ -138,6 +138,7 @@ async def test_only_pages_of_the_sites_origins_have_visitors(desk: Desk) -> None
         "https://example.com:8443",
         "https://evilexample.com:8443",
         "https://a.example.com",
+        "https://[",
         "null",
         "",
     ):
