@@ -1,11 +1,11 @@
-"""What happens at a support desk, in each table of it."""
+"""What happens at a support desk, in each table of it; behind what happens in chats, whose file is
+shown here, too."""
 
 from offline import Offline
 
 from chatctl_server.actions import canned_responses, customers, sites, support, support_messages
 from chatctl_server.actions.customers import VisitorIdentity
 from chatctl_server.actions.support_messages import Draft
-from chatctl_server.domain.account_events import FileStored
 from chatctl_server.domain.events import Actor
 from chatctl_server.domain.support import Person
 from chatctl_server.domain.support_events import Assigned, FileAdded, SiteSettings
@@ -27,13 +27,11 @@ def live(scene: Offline) -> None:
     ref = opened.ref
 
     def add_file(tx: Tx, actor: Actor) -> None:
-        sent = "b" * 64, "png", "cat.png", "image/png", 3, bo.id
+        sent = "a" * 64, "png", "cat.png", "image/png", 3, bo.id
         tx.record(FileAdded(opened.public_id, *sent), actor, ref)
 
-    stored = FileStored(WORKSPACE.number, "b" * 64, "png", "image/png", 3)
-    scene.run(lambda tx, actor: tx.record(stored, actor, scope=WORKSPACE.scope))
     scene.run(add_file)
-    url = f"/files/c/{opened.public_id}/bbb/bbb/{'b' * 58}.png"
+    url = f"/files/c/{opened.public_id}/aaa/aaa/{'a' * 58}.png"
     said = scene.run(support_messages.post, visitor, ref, Draft("look", "image", "m1", url)).message
     scene.run(support_messages.edit, visitor, ref, said.public_id, "look at that")
     scene.run(support_messages.post, AGENT, ref, Draft("a liar", is_private=True))

@@ -143,7 +143,7 @@ def test_slips_are_refused_before_a_server_is_asked(here: Here) -> None:
     add = ("add", "http://x", "--events", "*")
     for words, said in (
         ((*add, "--scope", "workspace"), "--scope: 'workspace' is no scope"),
-        ((*add, "--scope", "site:0"), "--scope: 'site:0' is no scope"),
+        ((*add, "--scope", "site:A"), "--scope: 'site:A' is no scope"),
         ((*add, "--scope", ""), "--scope: '' is no scope"),
         (("add", "localhost:8080/hook", "--events", "*"), "the URL must begin with http:// or "),
         (("add", "HTTPX://x", "--events", "*"), "the URL must begin with http:// or https://"),

@@ -33,7 +33,7 @@ from chatctl_server.storage import maintenance
 from chatctl_server.storage.workspaces import WorkspaceRef
 
 # What raises an error, and the place of the hint among its arguments.
-_RAISES = {"usage": 1, "Failure": 2, "failure": 2, "Refused": 1, "check_terminal": 1}
+_RAISES = {"usage": 1, "Failure": 2, "failure": 2, "ValueRefused": 1, "check_terminal": 1}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 Constants = dict[str, ast.expr]
 

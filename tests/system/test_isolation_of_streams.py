@@ -100,7 +100,8 @@ def token_of(actor: Actor) -> str:
 
 
 def test_each_socket_and_each_stream_is_tried_here() -> None:
-    sockets = {path.replace("{room_id:str}", "{}") for face in FACES for path in face.sockets}
+    declared_sockets = (path.partition("?")[0] for face in FACES for path in face.sockets)
+    sockets = {path.replace("{room_id:str}", "{}") for path in declared_sockets}
     streams = {
         path.replace("{room_id}", "{}")
         for path, methods in declared.description()["paths"].items()
@@ -182,6 +183,8 @@ def test_no_stream_opens_to_who_is_not_signed_in(scene: Scene) -> None:
         headers = [f"{name}: {value}" for name, value in actor.headers.items()]
         for path, position in itertools.product(OF_ACCOUNTS, ("", "0")):
             for query, shown in ((f"access_token={token_of(actor)}&", ()), ("", headers)):
+                if path == "/ws" and not query:  # the support desk's
+                    continue
                 answer = scene.refusal(path, f"{query}since={position}", *shown)
                 if answer.status != 401 or shown_of(actor.theirs, answer.body):
                     wrong.append((actor.name, path, query, answer))

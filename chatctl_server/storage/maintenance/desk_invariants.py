@@ -2,12 +2,13 @@
 
 from chatctl_server.storage.maintenance.invariants import Invariant, value_of
 
+_OF_SITE = "(c.kind = 'support' AND c.scope IN (SELECT scope FROM site))"
 ALL = (
     Invariant(
         "desk",
         "conversation {0} is a {1}; only the desk's have a status there, and each has one",
-        """SELECT c.id, c.kind FROM conversation c LEFT JOIN support u ON u.conversation = c.id
-        WHERE (c.kind = 'support') <> (u.conversation IS NOT NULL)""",
+        f"""SELECT c.id, c.kind FROM conversation c LEFT JOIN support u ON u.conversation = c.id
+        WHERE {_OF_SITE} <> (u.conversation IS NOT NULL)""",
     ),
     Invariant(
         "desk",
@@ -20,9 +21,9 @@ ALL = (
     Invariant(
         "desk",
         "message {0} of conversation {1}, a {2}: only the desk's have what it needs, and each has",
-        """SELECT m.id, c.id, c.kind FROM message m JOIN conversation c ON c.id = m.conversation
+        f"""SELECT m.id, c.id, c.kind FROM message m JOIN conversation c ON c.id = m.conversation
         LEFT JOIN support_message n ON n.message = m.id
-        WHERE (c.kind = 'support') <> (n.message IS NOT NULL)""",
+        WHERE {_OF_SITE} <> (n.message IS NOT NULL)""",
     ),
     Invariant(
         "envelopes",
