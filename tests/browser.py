@@ -86,9 +86,12 @@ class Browser:
     def tab(self) -> Iterator["Browser"]:
         """Another one, of the same profile, in front of this one."""
         made = self.call("Target.createTarget", url="about:blank")["targetId"]
-        with contextlib.closing(Browser(f"{self._address.rpartition('/')[0]}/{made}")) as found:
-            yield found
-        self.call("Target.closeTarget", targetId=made)
+        try:
+            address = f"{self._address.rpartition('/')[0]}/{made}"
+            with contextlib.closing(Browser(address)) as found:
+                yield found
+        finally:
+            self.call("Target.closeTarget", targetId=made)
 
     def speak(self, language: str) -> None:
         """As ``en-GB``: what pages are told of whoever looks at them."""

@@ -49,6 +49,10 @@ class Shop:
         """Of the shop, the newest activity first."""
         return list(self.ask("GET", "/api/conversations", site_id=self.id))
 
+    def happened(self, name: str) -> bool:
+        found = self.ask("GET", "/api/events/replay", type=name)
+        return bool(found["events"])
+
     @property
     def newest(self) -> str:
         """The id of the conversation in which something happened last."""

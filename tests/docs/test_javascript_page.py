@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import Browser, chromium
 from documents import blocks
 from people import ask, sign_up
+from shops import Shop, open_shop
 from sites import Site, site
+from widget import Widget
 from world import Server, eventually
 
 SHOW = "<script>window.shown = []; window.show = (text) => shown.push(text);</script>"
-EXAMPLES = [block for block in blocks("docs/javascript.md") if block.language == "js"]
+DOCUMENT = "docs/javascript.md"
+EXAMPLES = [block for block in blocks(DOCUMENT) if block.language == "js"]
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Site]:
     with site() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with open_shop(tmp_path_factory.mktemp("shop")) as found:
         yield found
 
 
@@ -44,6 +54,26 @@ def test_the_examples_run(
     assert of_all == [
         "connecting", "here", "invalid_input: content is empty", "gone for good: 1000"
     ]  # fmt: skip
+
+
+def test_the_widget_is_shown(shop: Shop, browser: Browser, elsewhere: Site) -> None:
+    """Under the policy that the page names; and to a user whom the host product names."""
+    (policy,) = (block.text for block in blocks(DOCUMENT) if block.language == "text")
+    secure = policy.replace("wss:", "ws:").replace("https:", "http:")
+    here = secure.replace("chat.example.org", shop.server.url.partition("://")[2])
+    (program,) = (block.text for block in blocks(DOCUMENT) if block.language == "python")
+    made: dict[str, Any] = {}
+    exec(program, made)
+    secret = shop.ask("GET", f"/api/sites/{shop.id}")["secret"]
+    browser.speak("en-GB")
+    for line in (block.text for block in blocks(DOCUMENT) if block.language == "html"):
+        text = line.replace("https://chat.example.org", shop.server.url)
+        text = text.replace("KEY", shop.key).replace("HASH", made["identity_hash"](secret, "u-1"))
+        browser.open(elsewhere.page(text, {"Content-Security-Policy": here}))
+        widget = Widget(browser).open()
+        widget.write("hello")
+        widget.until_texts("hello")
+    assert [each["customer_verified"] for each in shop.conversations()] == [True, False]
 
 
 def shown(

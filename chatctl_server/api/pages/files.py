@@ -1,9 +1,9 @@
 """The files in ``web/``, to everybody. There are few: all are read once, and a path that is none
 of theirs leads nowhere."""
 
-import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,6 +12,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from chatctl_server import errors
+from chatctl_server.api.compression import Coding, coding_of, compressed
 from chatctl_server.api.parameters import AnyRequest
 
 WEB: Final = Path(__file__).parents[2] / "web"
@@ -24,10 +25,9 @@ TYPES: Final = {
 OF_ALL: Final = {
     "cache-control": "no-cache",
     "cross-origin-resource-policy": "cross-origin",
-    "vary": "Accept-Encoding",
     "x-content-type-options": "nosniff",
 }
-OF_SCRIPTS: Final = {"access-control-allow-origin": "*"}  # whatever CORS_ORIGINS says
+OF_PARTS: Final = {"access-control-allow-origin": "*"}  # whatever CORS_ORIGINS says
 OF_PAGES: Final = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -35,16 +35,16 @@ OF_PAGES: Final = {
     ),
     "referrer-policy": "no-referrer",
 }
-_NO_GZIP = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
+CODINGS: Final[tuple[Coding | None, ...]] = (None, "br", "gzip")
 _TAG = re.compile(r'"[^"]*"')
+Headers = dict[str, str]
 
 
 class WebFile(NamedTuple):
     media_type: str
     tag: str
-    body: bytes
-    compressed: bytes
-    headers: dict[str, str]
+    headers: Headers
+    bodies: Mapping[Coding | None, tuple[bytes, Headers]]
 
 
 @cache
@@ -57,10 +57,11 @@ def _files() -> dict[str, WebFile]:
 def _read(file: Path) -> WebFile:
     body = file.read_bytes()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    own = {".html": OF_PAGES, ".js": OF_SCRIPTS}.get(file.suffix, {})
-    # Weak: with and without compression it is the same.
+    own = OF_PAGES if file.suffix == ".html" else OF_PARTS
+    # Weak: however it is compressed, it is the same.
     headers = {**OF_ALL, **own, "etag": f"W/{tag}"}
-    return WebFile(TYPES[file.suffix], tag, body, gzip.compress(body, mtime=0), headers)
+    bodies = {coding: compressed(body, coding) for coding in CODINGS}
+    return WebFile(TYPES[file.suffix], tag, headers, bodies)
 
 
 @get(["/static/{path:path}", "/embed/{path:path}"], include_in_schema=False)
@@ -69,14 +70,10 @@ async def web_file(request: AnyRequest, path: FromPath[Path]) -> Response[bytes]
     found = _files().get(asked)
     if found is None:
         raise errors.NotFound(f"There is nothing at {asked}")
+    body, more = found.bodies[coding_of(request.headers.get("accept-encoding", ""))]
+    headers = {**found.headers, **more}
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or found.tag in _TAG.findall(known):
-        return Response(b"", status_code=304, headers=found.headers)
-    if not _takes_gzip(request.headers.get("accept-encoding", "")):
-        return Response(found.body, media_type=found.media_type, headers=found.headers)
-    headers = {**found.headers, "content-encoding": "gzip"}
-    return Response(found.compressed, media_type=found.media_type, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    return "gzip" in accepted and _NO_GZIP.search(accepted) is None
+        headers.pop("content-encoding", None)
+        return Response(b"", status_code=304, headers=headers)
+    return Response(body, media_type=found.media_type, headers=headers)
