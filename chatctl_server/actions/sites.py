@@ -8,19 +8,17 @@ from collections.abc import Sequence
 from msgspec import UNSET, UnsetType
 
 from chatctl_server import errors
-from chatctl_server.actions import conversations, scopes
+from chatctl_server.actions import scopes, site_ends
 from chatctl_server.actions.workspaces import check_role
 from chatctl_server.domain import events, support, support_events
 from chatctl_server.domain import sites as rules
 from chatctl_server.domain.support_events import SiteSettings
 from chatctl_server.storage import sites, workspaces
-from chatctl_server.storage import support_conversations as stored
 from chatctl_server.storage.sites import Site, SiteRef
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.workspaces import WorkspaceRef
 
 MAX_BLOCKED = 1000
-CONVERSATIONS_A_CALL = 500
 
 
 def create(tx: Tx, actor: events.Actor, workspace: WorkspaceRef, settings: SiteSettings) -> Site:
@@ -76,19 +74,13 @@ def _block(tx: Tx, actor: events.Actor, ref: SiteRef, wanted: Sequence[str]) -> 
 
 
 def delete(tx: Tx, actor: events.Actor, ref: SiteRef) -> bool:
-    """Its conversations, which are closed, up to 500 a call, are found no more: false when there
-    are more. Raises NotAllowed, SiteNotFound, or InvalidInput for the site default."""
+    """As ``site_ends.end``. Raises NotAllowed, SiteNotFound, or InvalidInput for the site
+    default."""
     check_may(tx, actor, ref)
     if ref.id == sites.DEFAULT:
         raise errors.InvalidInput("The site default cannot be deleted", field="site_id")
     sites.get(tx.db, ref.id)
-    found = stored.open_of_site(tx.db, ref.scope, CONVERSATIONS_A_CALL)
-    for each in found:
-        conversations.close(tx, actor, each)
-    if len(found) == CONVERSATIONS_A_CALL:
-        return False
-    tx.record(support_events.SiteDeleted(ref.id), actor, scope=ref.scope)
-    return True
+    return site_ends.end(tx, actor, ref)
 
 
 def rotate_key(tx: Tx, actor: events.Actor, ref: SiteRef, secret: bool) -> Site:

@@ -5,10 +5,17 @@ anything.
 """
 
 from chatctl_server import errors
-from chatctl_server.actions import account_status, chats, conversations, participants, scopes
+from chatctl_server.actions import (
+    account_status,
+    chats,
+    conversations,
+    participants,
+    scopes,
+    site_ends,
+)
 from chatctl_server.domain import account_events, accounts, events
 from chatctl_server.domain.event_types import Role
-from chatctl_server.storage import chat_stays, workspaces
+from chatctl_server.storage import chat_stays, sites, workspaces
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.workspaces import Workspace, WorkspaceRef
@@ -71,8 +78,9 @@ def _check_free(tx: Tx, name: str, number: int | None) -> None:
 
 
 def delete(tx: Tx, actor: events.Actor, ref: WorkspaceRef, force: bool = False) -> bool:
-    """With all chats in it, which are closed, up to 500 a call: false when there are more. Raises
-    NotAllowed, InvalidInput for workspace 0, or Conflict while others are in it."""
+    """With all chats in it, which are closed, and its sites, up to 500 conversations or a site a
+    call: false when there are more. Raises NotAllowed, InvalidInput for workspace 0, or Conflict
+    while others are in it."""
     check_role(tx.db, actor, ref, "owner")
     if ref.number == DEFAULT:
         raise errors.InvalidInput("Workspace 0 cannot be deleted", field="workspace_id")
@@ -87,6 +95,10 @@ def delete(tx: Tx, actor: events.Actor, ref: WorkspaceRef, force: bool = False) 
     for each in open_chats:
         conversations.close(tx, actor, each)
     if len(open_chats) == CHATS_A_CALL:
+        return False
+    left = sites.every(tx.db, ref.number)
+    if left:
+        site_ends.end(tx, actor, left[0].ref)
         return False
     tx.record(account_events.WorkspaceDeleted(ref.number), actor, scope=ref.scope)
     return True

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from chatctl_server.domain import account_events, events, support_events
+from chatctl_server.domain import events, support_events
 from chatctl_server.domain import sites as rules
 from chatctl_server.domain.support_events import SiteSettings
 
@@ -35,14 +35,8 @@ class DeskSites:
         return any(rules.allows(each.settings, origin) for each in self._sites.values())
 
     def publish(self, entry: events.Event) -> None:
-        if isinstance(entry.payload, account_events.WorkspaceDeleted):
-            self._forget(entry.payload.workspace_id)
-        elif isinstance(entry.payload, support_events.SiteEvent) and entry.scope is not None:
+        if isinstance(entry.payload, support_events.SiteEvent) and entry.scope is not None:
             self._change(entry.scope, entry.payload)
-
-    def _forget(self, workspace: int) -> None:
-        left = {scope: each for scope, each in self._sites.items() if each.workspace != workspace}
-        self._sites = left
 
     def _change(self, scope: int, payload: support_events.SiteEvent) -> None:
         match payload:

@@ -27,7 +27,9 @@ class Key(msgspec.Struct, frozen=True):
 
 _COLUMNS = "id, name, scopes, workspace, created_by, created_at, expires_at, previous_until"
 _OPENING = Query(f"""SELECT {_COLUMNS} FROM api_key WHERE removed_at IS NULL
-    AND (hash = :hash OR (previous = :hash AND previous_until > :now))""")
+    AND (hash = :hash OR (previous = :hash AND previous_until > :now))
+    AND (workspace IS NULL
+        OR workspace IN (SELECT id FROM workspace WHERE deleted_at IS NULL))""")
 _ALL = Query(f"SELECT {_COLUMNS} FROM api_key WHERE removed_at IS NULL ORDER BY created_at, id")
 _ONE = Query(f"SELECT {_COLUMNS} FROM api_key WHERE id = :key AND removed_at IS NULL")
 _NAMED = Query("SELECT 1 FROM api_key WHERE name = :name AND removed_at IS NULL")
@@ -41,7 +43,8 @@ _REMOVE = Query("UPDATE api_key SET removed_at = :now, previous = NULL WHERE id 
 
 
 def opening(db: Database, hash: bytes, now: int) -> Key | None:  # noqa: A002  its column
-    """The key with that hash, also one that has expired, or that was rotated a while ago."""
+    """The key with that hash, also one that has expired, or that was rotated a while ago; none of
+    a workspace that was deleted."""
     row = _OPENING.row(db, hash=hash, now=now)
     return None if row is None else _key(row)
 

@@ -25,8 +25,7 @@ class SiteRef(NamedTuple):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """A row of ``site``, with its key; times in microseconds. Neither it nor its workspace was
-    deleted."""
+    """A row of ``site``, with its key, that was not deleted; times in microseconds."""
 
     ref: SiteRef
     settings: SiteSettings
@@ -40,8 +39,7 @@ class Site(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = """s.id, s.scope, s.workspace, s.settings, s.created_at, s.updated_at, k.key
-    FROM site s JOIN site_key k ON k.site = s.id
-    JOIN workspace w ON w.id = s.workspace AND w.deleted_at IS NULL"""
+    FROM site s JOIN site_key k ON k.site = s.id"""
 _OF_WORKSPACES = Query(f"""SELECT {_COLUMNS}
     WHERE s.deleted_at IS NULL AND s.workspace IN (SELECT value FROM json_each(:workspaces))
     AND (:scope IS NULL OR s.scope = :scope) ORDER BY s.created_at, s.id""")

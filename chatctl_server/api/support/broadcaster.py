@@ -70,6 +70,8 @@ class SupportBroadcaster:
                 self._of_workspace(entry.payload)
             case account_events.KeyRemoved(key_id) | account_events.KeyRotated(key_id):
                 self._end_key(key_id)
+            case support_events.SiteDeleted():  # which nobody knows any more
+                self._end_visitors(entry.scope or 0)
         site = self._context.desk_sites.of_scope(entry.scope)
         if site is not None:
             self._of_site(entry, site.id, site.workspace)
@@ -141,7 +143,15 @@ class SupportBroadcaster:
                 self._set_role(account, workspace, None)
             case account_events.WorkspaceDeleted(workspace):
                 for each in list(self._connections):
-                    self._exit(each, workspace)
+                    self._end_workspace(each, workspace)
+
+    def _end_workspace(self, connection: "DeskConnection", workspace: int) -> None:
+        """An account may be an agent elsewhere, a key is of one workspace."""
+        who = connection.person
+        if connection.account:
+            self._exit(connection, workspace)
+        elif who is not None and workspace in who.roles:
+            connection.subscriber.finish(close_codes.BAD_TOKEN, overtaking=True)
 
     def _of(self, account: int) -> "list[DeskConnection]":
         return [each for each in self._connections if each.account == account]
@@ -168,6 +178,12 @@ class SupportBroadcaster:
         for each in list(self._connections):
             if each.person is not None and each.person.id == key_id:
                 each.subscriber.finish(close_codes.BAD_TOKEN, overtaking=True)
+
+    def _end_visitors(self, scope: int) -> None:
+        """Behind the end of their conversations."""
+        for each in list(self._connections):
+            if each.person is not None and each.person.only_site == scope:
+                each.subscriber.finish(close_codes.BAD_TOKEN)
 
     def _end_customer(self, customer: str, code: int) -> None:
         for each in list(self._connections):

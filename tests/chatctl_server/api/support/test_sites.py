@@ -8,6 +8,8 @@ import desk as scenes
 import pytest
 from desk import Desk, ids
 
+from chatctl_server.actions import site_ends
+
 HOURS = {"timezone": "Europe/Berlin", "days": {"mon": [["09:00", "12:00"], ["13:00", "17:30"]]}}
 EVERYTHING: dict[str, Any] = {
     "name": "Boutique",
@@ -181,7 +183,7 @@ async def test_a_new_key_takes_the_place_of_the_one_before(desk: Desk) -> None:
 
 async def test_a_site_is_deleted_with_its_conversations(desk: Desk) -> None:
     mine = await desk.open(desk.bo)
-    listening = await desk.dial(desk.bo)
+    listening, theirs = await desk.dial(desk.bo), await desk.dial(desk.ida)
     assert await desk.told(desk.adam, "DELETE", shop(desk)) is None
     assert await desk.refused(desk.adam, "GET", shop(desk)) == (404, "site_not_found")
     gone = await desk.refused(desk.anna, "GET", f"/api/conversations/{mine}")
@@ -191,12 +193,39 @@ async def test_a_site_is_deleted_with_its_conversations(desk: Desk) -> None:
         "conversation_id": mine,
         "site_id": desk.shop.id,
     }
+    assert await listening.closed() == 4501
+    assert theirs.code is None
     refusal = await desk.refused(desk.adam, "DELETE", "/api/sites/default")
     assert refusal == (400, "invalid_input")
 
 
-async def test_a_workspace_that_is_deleted_takes_its_sites_along(desk: Desk) -> None:
-    assert desk.app.context.desk_sites.of_scope(desk.kiosk.ref.scope) is not None
+async def test_a_workspace_that_is_deleted_takes_its_desk_along(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_ends, "CONVERSATIONS_A_CALL", 1)
+    await desk.told(desk.eve, "POST", "/api/sites", {"name": "One more"})
+    opened = [await desk.open(desk.emil, site_id=desk.kiosk.id) for _ in "abc"]
+    mine = await desk.open(desk.ida)
+    visitor, program, agent = [await desk.dial(w) for w in (desk.ida, desk.stranger, desk.emil)]
+    others = await desk.dial(desk.bo)
     await desk.told(desk.eve, "DELETE", f"/api/workspaces/{desk.other.number}?force=true")
+    assert await visitor.got("conversation_closed") == {
+        "conversation_id": mine,
+        "site_id": desk.kiosk.id,
+    }
+    assert await visitor.closed() == await program.closed() == 4501
+    assert len(agent.told("conversation_closed")) == 4
+    assert (agent.code, others.code) == (None, None)
     assert await desk.refused(desk.ida, "GET", "/api/conversations") == (401, "unauthorized")
-    assert desk.app.context.desk_sites.of_scope(desk.kiosk.ref.scope) is None
+    for face in ("/api", "/management"):
+        for path in ("/conversations", "/sites"):
+            refusal = await desk.refused(desk.stranger, "GET", f"{face}{path}")
+            assert refusal == (401, "unauthorized"), (face, path)
+    for each in (mine, *opened):
+        refusal = await desk.refused(desk.emil, "GET", f"/api/conversations/{each}")
+        assert refusal == (403, "not_allowed")  # is an agent nowhere
+        refusal = await desk.refused(None, "GET", f"/management/conversations/{each}")
+        assert refusal == (404, "conversation_not_found")
+    listed = f"/management/conversations?workspace={desk.other.number}"
+    assert await desk.told(None, "GET", listed) == []
+    assert await desk.told(desk.bo, "GET", "/api/conversations") == []
