@@ -1,19 +1,23 @@
 """Accounts are suspended, and may sign in again. Only an operator does that."""
 
 from chatctl_server import errors
-from chatctl_server.actions import logins
+from chatctl_server.actions import logins, support
 from chatctl_server.domain import account_events, events
 from chatctl_server.storage import accounts
 from chatctl_server.storage.transaction import Tx
 
 
-def suspend(tx: Tx, actor: events.Actor, account: int) -> events.Event | None:
-    """Its sessions end, with their tokens and streams; None when it is suspended already. Raises
-    AccountNotFound."""
+def suspend(
+    tx: Tx, actor: events.Actor, account: int, agents: support.Agents = ()
+) -> events.Event | None:
+    """Its sessions end, with their tokens and streams, and it has no support conversations; None
+    when it is suspended already. Raises AccountNotFound."""
     if check_there(tx, account) != "active":
         return None
     logins.end_all(tx, actor, account, "suspended")
-    return tx.record(account_events.AccountSuspended(account), actor)
+    suspended = tx.record(account_events.AccountSuspended(account), actor)
+    support.take_away(tx, account, None, agents)
+    return suspended
 
 
 def reactivate(tx: Tx, actor: events.Actor, account: int) -> events.Event | None:

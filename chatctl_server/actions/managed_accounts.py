@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from chatctl_server.actions import account_status, accounts, logins, workspaces
+from chatctl_server.actions import account_status, accounts, logins, support, workspaces
 from chatctl_server.domain import events
 from chatctl_server.domain.event_types import Role
 from chatctl_server.storage import accounts as stored
@@ -30,12 +30,17 @@ def create(tx: Tx, actor: events.Actor, wanted: NewAccount) -> int:
 
 
 def change(
-    tx: Tx, actor: events.Actor, account: int, changes: accounts.AccountChanges, status: str | None
+    tx: Tx,
+    actor: events.Actor,
+    account: int,
+    changes: accounts.AccountChanges,
+    status: str | None,
+    agents: support.Agents = (),
 ) -> None:
     """``status``: ``suspended``, ``active``, or None for what it is. Raises what
     ``accounts.change`` raises."""
     if status == "suspended":
-        account_status.suspend(tx, actor, account)
+        account_status.suspend(tx, actor, account, agents)
     elif status is not None:
         account_status.reactivate(tx, actor, account)
     accounts.change(tx, actor, account, changes)

@@ -164,19 +164,23 @@ def assign(
     return stored.get(tx.db, ref)
 
 
-def assign_next(tx: Tx, ref: SupportRef, agents: Agents) -> None:
+def assign_next(tx: Tx, ref: SupportRef, agents: Agents) -> bool:
     """On a site that assigns by itself, to one of those who are there: who has the least. With
-    nobody there it is in the queue. Whose it is already, and is there, it stays."""
+    nobody there it is in the queue. Whose it is already, and is there, it stays; on other sites it
+    stays whose it is, unless they are no agent any more. Whether it is somebody else's now, or
+    nobody's."""
     found = stored.get(tx.db, ref)
     site = sites.of_scope(tx.db, ref.scope)
     if site is None or site.settings.assignment != "round_robin":
-        return
+        agents = () if found.assignee is None else (found.assignee,)
     there = _agents_of(tx, found.workspace, agents)
     if found.assignee in there:
-        return
+        return False
     agent = stored.next_agent(tx.db, found.workspace, there)
-    if agent != found.assignee:
-        tx.record(support_events.Assigned(found.public_id, agent), events.SERVER, ref)
+    if agent == found.assignee:
+        return False
+    tx.record(support_events.Assigned(found.public_id, agent), events.SERVER, ref)
+    return True
 
 
 def assign_queued(tx: Tx, workspace: int, agents: Agents) -> int:
@@ -189,11 +193,16 @@ def assign_queued(tx: Tx, workspace: int, agents: Agents) -> int:
 
 def release(tx: Tx, agent: str, agents: Agents) -> int:
     """Of an agent who went away, and is none of ``agents``: what is not closed goes to those who
-    are there, or to the queue; how many, 200 at most."""
+    are there, or to the queue; how many did, of 200 at most."""
     found = stored.assigned_to(tx.db, agent, A_STEP)
-    for ref in found:
+    return sum(assign_next(tx, ref, agents) for ref in found)
+
+
+def take_away(tx: Tx, account: int, workspace: int | None, agents: Agents) -> None:
+    """From who is no agent of the workspace any more, None: of none: what is not closed is in the
+    queue, or goes to those who are there."""
+    for ref in stored.held(tx.db, accounts.user_id(account), workspace):
         assign_next(tx, ref, agents)
-    return len(found)
 
 
 def _agents_of(tx: Tx, workspace: int, agents: Agents) -> list[str]:

@@ -12,9 +12,11 @@ from chatctl_server.actions import (
     participants,
     scopes,
     site_ends,
+    support,
 )
 from chatctl_server.domain import account_events, accounts, events
 from chatctl_server.domain.event_types import Role
+from chatctl_server.domain.support import AGENT_ROLES
 from chatctl_server.storage import chat_stays, sites, workspaces
 from chatctl_server.storage.sql import Database
 from chatctl_server.storage.transaction import Tx
@@ -123,10 +125,16 @@ def add_member(
 
 
 def set_role(
-    tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int, role: Role
+    tx: Tx,
+    actor: events.Actor,
+    ref: WorkspaceRef,
+    account: int,
+    role: Role,
+    agents: support.Agents = (),
 ) -> events.Event | None:
-    """None when it is that already. An admin gives and takes what is below an admin. Raises
-    NotAllowed, AccountNotFound, or LastOwner."""
+    """None when it is that already. An admin gives and takes what is below an admin. Who is no
+    agent any more has no support conversations. Raises NotAllowed, AccountNotFound, or
+    LastOwner."""
     acting = check_role(tx.db, actor, ref, "owner", "admin")
     present = _role_of(tx, ref, account)
     accounts.check_may_give(acting, present)
@@ -136,10 +144,15 @@ def set_role(
     if present == "owner":
         _check_other_owner(tx, ref, account)
     payload = account_events.WorkspaceRoleChanged(ref.number, account, role)
-    return tx.record(payload, actor, scope=ref.scope)
+    changed = tx.record(payload, actor, scope=ref.scope)
+    if role not in AGENT_ROLES:
+        support.take_away(tx, account, ref.number, agents)
+    return changed
 
 
-def remove_member(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int) -> None:
+def remove_member(
+    tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int, agents: support.Agents = ()
+) -> None:
     """Oneself, or somebody whose role one may give. Raises NotAllowed, AccountNotFound, or
     LastOwner."""
     present = _role_of(tx, ref, account)
@@ -149,6 +162,7 @@ def remove_member(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int) 
     if present == "owner":
         _check_other_owner(tx, ref, account)
     leave_workspace(tx, actor, ref, account)
+    support.take_away(tx, account, ref.number, agents)
 
 
 def leave_workspace(tx: Tx, actor: events.Actor, ref: WorkspaceRef, account: int) -> None:

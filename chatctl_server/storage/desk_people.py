@@ -7,8 +7,6 @@ _ROLES = Query("""SELECT w.id, m.role FROM workspace_member m
     JOIN workspace w ON w.id = m.workspace AND w.deleted_at IS NULL
     JOIN account a ON a.id = m.account AND a.status = 'active'
     WHERE m.account = :account AND m.role IN ('agent', 'admin', 'owner') ORDER BY w.id""")
-
-
 _ROLE = Query("""SELECT m.role FROM workspace_member m
     JOIN account a ON a.id = m.account AND a.status = 'active'
     WHERE m.workspace = :workspace AND m.account = :account

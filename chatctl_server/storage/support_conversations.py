@@ -109,24 +109,23 @@ _PAGE = Query(f"""SELECT {_COLUMNS} FROM {_JOINED} WHERE {_WANTED}
     AND (:status IS NULL OR :status = CASE
         WHEN u.status = 'snoozed' AND :of_customer IS NOT NULL THEN 'open' ELSE u.status END)
     ORDER BY u.updated_at DESC, u.conversation DESC LIMIT :limit""")
-_DUE = Query("""SELECT u.conversation, c.scope FROM support u
-    JOIN conversation c ON c.id = u.conversation
+_LIVE = """support u JOIN conversation c ON c.id = u.conversation
+    JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL"""
+_BY_ITSELF = "json_extract(s.settings, '$.assignment') = 'round_robin'"
+_DUE = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
     WHERE u.snoozed_until IS NOT NULL AND u.snoozed_until <= :now
     ORDER BY u.snoozed_until LIMIT :limit""")
-_ASSIGNED_TO = Query("""SELECT u.conversation, c.scope FROM support u
-    JOIN conversation c ON c.id = u.conversation JOIN site s ON s.scope = c.scope
-    WHERE u.assignee = :assignee AND u.status <> 'closed'
-    AND json_extract(s.settings, '$.assignment') = 'round_robin'
+_ASSIGNED_TO = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
+    WHERE u.assignee = :assignee AND u.status <> 'closed' AND {_BY_ITSELF}
     ORDER BY u.conversation LIMIT :limit""")
-_ASSIGNEES = Query("""SELECT DISTINCT u.assignee FROM support u
-    JOIN conversation c ON c.id = u.conversation JOIN site s ON s.scope = c.scope
-    WHERE u.assignee IS NOT NULL AND u.status <> 'closed'
-    AND json_extract(s.settings, '$.assignment') = 'round_robin'""")
-_QUEUED = Query("""SELECT u.conversation, c.scope FROM support u
+_HELD = Query("""SELECT u.conversation, c.scope FROM support u
     JOIN conversation c ON c.id = u.conversation
-    JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL
-    WHERE u.status = 'open' AND u.workspace = :workspace AND u.assignee IS NULL
-    AND json_extract(s.settings, '$.assignment') = 'round_robin'
+    WHERE u.assignee = :assignee AND u.status <> 'closed'
+    AND (:workspace IS NULL OR u.workspace = :workspace) ORDER BY u.conversation""")
+_ASSIGNEES = Query(f"""SELECT DISTINCT u.assignee FROM {_LIVE}
+    WHERE u.assignee IS NOT NULL AND u.status <> 'closed' AND {_BY_ITSELF}""")
+_QUEUED = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
+    WHERE u.status = 'open' AND u.workspace = :workspace AND u.assignee IS NULL AND {_BY_ITSELF}
     ORDER BY u.updated_at, u.conversation LIMIT :limit""")
 _LOADS = Query("""SELECT assignee, count(*) FROM support
     WHERE assignee IN (SELECT value FROM json_each(:agents)) AND status <> 'closed'
@@ -207,6 +206,12 @@ def due(db: Database, now: int, limit: int) -> list[SupportRef]:
 def assigned_to(db: Database, agent: str, limit: int) -> list[SupportRef]:
     """What is not closed, of sites that assign by themselves."""
     return _refs(_ASSIGNED_TO.rows(db, assignee=agent, limit=limit))
+
+
+def held(db: Database, agent: str, workspace: int | None) -> list[SupportRef]:
+    """What is not closed and theirs, in a workspace, None: in all; also where it is assigned by
+    hand."""
+    return _refs(_HELD.rows(db, assignee=agent, workspace=workspace))
 
 
 def assignees(db: Database) -> list[str]:

@@ -56,11 +56,12 @@ class TargetWorkspace:
 
     async def set_role(self, user_id: int, role: Role) -> account_views.User:
         account = storable(user_id)
-        await self.run(actions.set_role, account, role)
+        await self.run(actions.set_role, account, role, self._context.desk_agents.there())
         return await self.member(account)
 
     async def remove(self, user_id: int) -> None:
-        await self.run(actions.remove_member, storable(user_id))
+        agents = self._context.desk_agents.there()
+        await self.run(actions.remove_member, storable(user_id), agents)
 
     async def invite(self, data: CreateInvite | None) -> views.MadeInvite:
         wanted = data or CreateInvite()

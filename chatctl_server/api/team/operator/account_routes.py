@@ -189,13 +189,14 @@ class Accounts(Controller):
         opt={**ADMIN_KEY, "refuses": (*OF_AN_ACCOUNT, errors.BadText, errors.EmailTaken)},
     )
     async def change_account(
-        self, subject: Subject, data: JSONBody[ChangeAccount]
+        self, context: GivenContext, subject: Subject, data: JSONBody[ChangeAccount]
     ) -> operator.ManagedAccount:
         """Who is suspended cannot sign in, and is shown out of all streams at once."""
         given = {"fullname": data.fullname, "email": data.email, "is_operator": data.operator}
         known: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
         status = data.status and data.status.lower()
-        await subject.run(managed_accounts.change, account_actions.AccountChanges(**known), status)
+        changes, agents = account_actions.AccountChanges(**known), context.desk_agents.there()
+        await subject.run(managed_accounts.change, changes, status, agents)
         return await subject.show()
 
     @delete(
@@ -217,7 +218,7 @@ class Accounts(Controller):
         early, a repeat erases the rest."""
         before, sessions = await context.store.read(_begin, subject.id, times.now())
         if not dry_run and before.changed:
-            await subject.run(account_status.suspend)
+            await subject.run(account_status.suspend, context.desk_agents.there())
         count, after = 0, before.first
         while after is not None:
             part = await context.store.read(erasures.messages, subject.id, after, PAGE)

@@ -2,7 +2,7 @@
 go away, to the next who comes; and conversations that wake by themselves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from desk import Clock, Desk, Visitor, Who
 from team import Person
 
 from chatctl_server.actions import support as actions
-from chatctl_server.domain import times
+from chatctl_server.domain import events, support_events, times
 from chatctl_server.live import desk_agents
 from chatctl_server.storage import maintenance
+from chatctl_server.storage import support_conversations as stored
+from chatctl_server.storage.transaction import Tx
 from chatctl_server.workers import desk as worker
 
 ROUND_ROBIN = {"assignment": "round_robin"}
@@ -181,6 +183,91 @@ async def test_whoever_does_not_come_back_after_a_restart_loses_it(
         await desk.dial(desk.anna)
         await becomes(desk, both[user(desk.bert)], user(desk.anna))
         assert await assignee(desk, both[user(desk.anna)]) == user(desk.anna)
+
+
+async def test_what_a_deleted_site_left_open_is_looked_for_by_no_clock(
+    desk: Desk, clock: Clock
+) -> None:
+    """An end that closed nothing, as one of before conversations were closed with it."""
+    await desk.dial(desk.anna)
+    mine, hers = await desk.open(desk.bo), await desk.open(desk.zoe)
+    until = datetime.fromtimestamp(times.now() / times.SECOND + 60, UTC).isoformat()
+    await set_status(desk, desk.anna, hers, status="snoozed", until=until)
+    assert await desk.store.read(stored.assignees) == [user(desk.anna)]
+    gone = support_events.SiteDeleted(desk.shop.id)
+
+    def end(tx: Tx) -> None:
+        tx.record(gone, events.SERVER, scope=desk.shop.ref.scope)
+
+    await desk.store.write(end)
+    clock.pass_(minutes=2)
+    assert await desk.store.read(stored.assignees) == []
+    assert await desk.store.read(stored.due, times.now(), 1) == []
+    assert await desk.store.write(actions.release, user(desk.anna), ()) == 0
+    assert await desk.refused(desk.anna, "GET", f"/api/conversations/{mine}") == (
+        404,
+        "conversation_not_found",
+    )
+
+
+# Who is no agent any more
+
+
+async def leaves(desk: Desk) -> None:
+    await desk.told(desk.anna, "DELETE", f"/api/workspaces/0/members/{desk.anna.id}")
+
+
+async def becomes_a_member(desk: Desk) -> None:
+    path = f"/api/workspaces/0/members/{desk.anna.id}"
+    await desk.told(desk.adam, "PATCH", path, {"role": "member"})
+
+
+async def is_suspended(desk: Desk) -> None:
+    path = f"/management/users/{desk.anna.id}"
+    await desk.told(None, "PATCH", path, {"status": "suspended"})
+
+
+async def is_erased(desk: Desk) -> None:
+    await desk.told(None, "DELETE", f"/management/users/{desk.anna.id}")
+
+
+ENDS = (leaves, becomes_a_member, is_suspended, is_erased)
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_who_is_no_agent_any_more_has_no_conversations(
+    desk: Desk, end: Callable[[Desk], Awaitable[None]]
+) -> None:
+    """On a site that assigns by hand they are in the queue, on others somebody's who is there. What
+    is closed stays whose it was until it reopens."""
+    by_hand = await desk.told(desk.adam, "POST", "/api/sites", {"name": "By hand"})
+    await desk.dial(desk.anna)
+    given = await desk.open(desk.bo)
+    await desk.dial(desk.bert)
+    taken, closed = [await desk.open(desk.adam, site_id=by_hand["id"]) for _ in "ab"]
+    for each in (taken, closed):
+        path = f"/api/conversations/{each}/assignee"
+        await desk.told(desk.adam, "PUT", path, {"assignee_id": user(desk.anna)})
+    await set_status(desk, desk.anna, closed, status="closed")
+    await end(desk)
+    assert await assignee(desk, given) == user(desk.bert)
+    assert await assignee(desk, taken) is None
+    assert await assignee(desk, closed) == user(desk.anna)
+    await set_status(desk, desk.bert, closed, status="open")
+    assert await assignee(desk, closed) is None
+    path = f"/api/conversations/{taken}/assignee"
+    wanted = {"assignee_id": user(desk.anna)}
+    assert await desk.refused(desk.adam, "PUT", path, wanted) == (400, "invalid_input")
+
+
+async def test_who_becomes_an_admin_keeps_theirs(tmp_path: Path) -> None:
+    async with scenes.serving(tmp_path) as desk:
+        mine = await desk.open(desk.bo)
+        path = f"/api/conversations/{mine}/assignee"
+        await desk.told(desk.adam, "PUT", path, {"assignee_id": user(desk.anna)})
+        path = f"/api/workspaces/0/members/{desk.anna.id}"
+        await desk.told(desk.olga, "PATCH", path, {"role": "admin"})
+        assert await assignee(desk, mine) == user(desk.anna)
 
 
 # Snoozed
