@@ -83,9 +83,9 @@ _ERASED_SINCE = Query(
     AND erased_at IS NOT NULL LIMIT 1"""
 )
 _DELETED_BEFORE = Query("""SELECT m.id, m.conversation, c.scope, c.kind
-    FROM message m INDEXED BY message_deleted JOIN conversation c ON c.id = m.conversation
+    FROM message m INDEXED BY message_unerased JOIN conversation c ON c.id = m.conversation
     WHERE m.deleted_at IS NOT NULL AND m.deleted_at < :before AND m.erased_at IS NULL
-    AND c.kind <> 'purged' LIMIT :limit""")
+    AND c.kind NOT IN ('room', 'purged') LIMIT :limit""")
 _EDIT_OFFSETS = Query("""SELECT event_offset FROM message_edit
     WHERE message = :message AND conversation = :conversation ORDER BY event_offset""")
 _TIME = Query("SELECT created_at FROM message WHERE conversation = :conversation AND seq = :seq")
@@ -175,7 +175,8 @@ def _within_bytes(rows: Iterable[Row]) -> list[Message]:
 
 
 def deleted_before(db: Database, before: int, limit: int) -> list[tuple[ConversationRef, int]]:
-    """Whose texts are still there though they were deleted before that time."""
+    """Of chats and of the desk, whose texts are still there though they were deleted before that
+    time."""
     rows = _DELETED_BEFORE.rows(db, before=before, limit=limit)
     return [(CLASS_OF[kind](id_, scope), message) for message, id_, scope, kind in rows]
 

@@ -5,6 +5,9 @@ hold secrets: the log does not rebuild them.
 """
 
 STATEMENTS = (
+    # What was deleted, and has its text still.
+    """CREATE INDEX message_unerased ON message (deleted_at)
+        WHERE deleted_at IS NOT NULL AND erased_at IS NULL""",
     # A tenant of the widget; ``settings`` is a JSON object.
     """CREATE TABLE site (
         id TEXT PRIMARY KEY,

@@ -36,6 +36,9 @@ def test_in_chats_and_not_twice(tmp_path: Path) -> None:
     chat = town.chat("private", "lunch", anna)
     posted = town.scene.post(chat, f"u{anna.id}", "soup")
     town.scene.run(messages.delete, chat, posted.message_id)
+    lobby = town.scene.create_room("lobby")  # of which erasures are asked for by themselves
+    said = town.scene.post(lobby, "bo", "hi")
+    town.scene.run(messages.delete, lobby, said.message_id)
     later = times.now() + DAY
     assert town.scene.ask(stored.deleted_before, later, 9) == [(chat, posted.message_id)]
     assert town.scene.ask(stored.deleted_before, 0, 9) == []
