@@ -30,7 +30,7 @@ from chatctl_server.storage import engine, envelopes, log, maintenance, sites
 from chatctl_server.storage import support_conversations as stored
 from chatctl_server.storage.envelopes import EnvelopeFilter
 from chatctl_server.storage.sites import Site
-from chatctl_server.storage.support_conversations import ConversationFilter, Place
+from chatctl_server.storage.support_conversations import ConversationFilter, ConversationPlace
 from chatctl_server.views.support import conversations as views
 from chatctl_server.views.support import envelopes as envelope_views
 
@@ -274,7 +274,7 @@ class DeskMachine(RuleBasedStateMachine):
         for who in self.everybody():
             for status in (None, STATUSES[len(self.desk.told) % len(STATUSES)]):
                 wanted = ConversationFilter(status=status)
-                found = stored.page(self.db, self.person(who), wanted, Place(), EVERY)
+                found = stored.page(self.db, self.person(who), wanted, ConversationPlace(), EVERY)
                 assert [self._listed(who, each) for each in found] == [
                     self._expected(who, each) for each in self.desk.listed(who, status)
                 ]
