@@ -38,26 +38,28 @@ class EnvelopePage(NamedTuple):
 
 
 _EVENT = ", ".join(f"e.{name}" for name in log.COLUMNS.split(", "))
+# An offset that was taken of a site which is gone would be missed: the page would seem to be whole.
 _OFFSETS = """SELECT event_offset FROM envelope v WHERE {whose}
         AND v.event_offset > :after AND v.event_offset <= :until
         AND (:types IS NULL OR v.type IN (SELECT value FROM json_each(:types)))
         AND (:conversation IS NULL OR v.conversation = (
             SELECT id FROM conversation WHERE public_id = :conversation))
     ORDER BY v.event_offset LIMIT :limit"""
-_AGENTS = "v.workspace = :workspace AND (:scope IS NULL OR v.scope = :scope)"
-_VISITORS = """v.conversation IN (SELECT conversation FROM support WHERE customer = :customer)
-        AND v.is_private = 0"""
+_THERE = "v.scope IN (SELECT scope FROM site WHERE deleted_at IS NULL)"
+_AGENTS = f"v.workspace = :workspace AND (:scope IS NULL OR v.scope = :scope) AND {_THERE}"
+_VISITORS = f"""v.conversation IN (SELECT conversation FROM support WHERE customer = :customer)
+        AND v.is_private = 0 AND {_THERE}"""
 
 
 def _page_of(whose: str) -> Query:
-    return Query(f"""SELECT {_EVENT}, s.id FROM event e
-        JOIN site s ON s.scope = e.scope AND s.deleted_at IS NULL
+    return Query(f"""SELECT {_EVENT}, s.id FROM event e JOIN site s ON s.scope = e.scope
         WHERE e.id IN ({_OFFSETS.format(whose=whose)}) ORDER BY e.id""")
 
 
 _OF_AGENT = _page_of(_AGENTS)
 _OF_VISITOR = _page_of(_VISITORS)
-_NEWEST_OF_AGENT = Query(f"""SELECT max(event_offset) FROM envelope v WHERE {_AGENTS}""")
+_NEWEST_OF_AGENT = Query(f"""SELECT event_offset FROM envelope v WHERE {_AGENTS}
+    ORDER BY event_offset DESC LIMIT 1""")
 _NEWEST_OF_VISITOR = Query(f"SELECT max(event_offset) FROM envelope v WHERE {_VISITORS}")
 _LAST_PUBLIC_AT = Query("""SELECT e.at FROM envelope v JOIN event e ON e.id = v.event_offset
     WHERE v.conversation = :conversation AND v.is_private = 0

@@ -36,6 +36,16 @@ async def filled(desk: Desk, count: int = 12) -> list[str]:
     return [each["event_id"] for each in (await replay(desk, desk.anna))["events"]]
 
 
+async def looped(desk: Desk, who: Who, **asked: Any) -> list[str]:
+    """The ids of all events, page by page until one is empty."""
+    found: list[str] = []
+    while (page := await replay(desk, who, **asked))["events"]:
+        found += [each["event_id"] for each in page["events"]]
+        asked["since_event_id"] = page["next_since"]
+    assert not page["has_more"]
+    return found
+
+
 async def test_an_envelope_has_five_keys(desk: Desk) -> None:
     await filled(desk, 2)
     page = await replay(desk, desk.anna)
@@ -63,6 +73,24 @@ async def test_a_loop_yields_each_once(desk: Desk) -> None:
         assert not page["gap"]
     assert found == expected
     assert page == {"events": [], "next_since": expected[-1], "gap": False, "has_more": False}
+
+
+async def test_events_of_a_deleted_site_take_no_others_along(desk: Desk) -> None:
+    stand = (await desk.told(desk.adam, "POST", "/api/sites", {"name": "The stand"}))["id"]
+    before = await filled(desk, 2)
+    gone = await desk.open(desk.anna, site_id=stand)
+    for number in range(6):
+        await desk.say(desk.anna, gone, str(number))
+    await desk.told(desk.adam, "DELETE", f"/api/sites/{stand}")
+    unseen = await replay(desk, desk.anna, since_event_id=before[-1])
+    assert (unseen["events"], unseen["has_more"]) == ([], False)
+    newest = await replay(desk, desk.anna, type="nothing_such")
+    assert newest["next_since"] == before[-1]
+    behind = await desk.say(desk.bo, await desk.open(desk.bo), "still here")
+    found = await looped(desk, desk.anna, limit=2)
+    assert found[:-1] == before
+    last = (await replay(desk, desk.anna, since_event_id=before[-1]))["events"]
+    assert [each["data"]["message_id"] for each in last] == [behind["id"]]
 
 
 @pytest.mark.parametrize(
