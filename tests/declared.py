@@ -35,6 +35,13 @@ OF_DESK = (
     "/files/c/",
 )
 
+OF_DESK_OPERATORS = (
+    "/management/conversations",
+    "/management/sites",
+    "/management/events/replay",
+)
+OF_OTHERS = (*OF_TEAM, *OF_DESK_OPERATORS)  # than rooms
+
 
 @functools.cache
 def description() -> dict[str, Any]:

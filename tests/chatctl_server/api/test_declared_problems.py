@@ -15,7 +15,7 @@ from world import KEY, Room, Server, running
 from chatctl_server.domain import tokens
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-DECLARED = operations(lambda path: not path.startswith(declared.OF_TEAM))
+DECLARED = operations(lambda path: not path.startswith(declared.OF_OTHERS))
 Ids = dict[str, str]  # by the parameter's name
 ENDPOINT = "/management/callbacks"
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="

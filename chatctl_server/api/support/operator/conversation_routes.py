@@ -125,7 +125,7 @@ class AnyConversations(Controller):
         "/",
         summary="Show any conversation",
         response_description="The conversation",
-        opt={"refuses": OF_ONE},
+        opt={"refuses": OF_ONE, "never": (errors.InvalidInput,)},
     )
     async def show_any_conversation(self, subject: Subject) -> DeskConversation:
         """By its id, or the beginning of it; where several begin so, 409."""
