@@ -20,7 +20,10 @@ LEAST = 1_500
 REFUSED = (400, 403, 404)
 OF_THE_SERVER = ("cursor", "server_state")  # where followers are, and when it was alive
 # Answers of success: what is looked for is not there, whoever's it is.
-SEARCHES = ("list_conversations", "search_conversations", "replay_events", "list_all_conversations")
+SEARCHES = (
+    "list_conversations", "search_conversations", "replay_events", "list_all_conversations",
+    "replay_all_events",
+)  # fmt: skip
 A_FEW = ("show_conversation", "list_desk_messages", "replay_events", "show_site", "fetch_desk_file")
 
 

@@ -210,7 +210,7 @@ class TwoDesks:
         """What would open the bees' desk if it counted, and what that opens."""
         yield "anonymous", {}, ()
         yield "member of the bees", bees.member.headers, ()
-        guest = tokens.Token(f"u{bees.owner.id}", expires_at=2**32, is_admin=True)
+        guest = tokens.TokenClaims(f"u{bees.owner.id}", expires_at=2**32, is_admin=True)
         yield "room guest", _bearer(tokens.mint(guest, ROOM_SECRET, 0.0)), ()
         yield "admin key", {"X-Api-Key": KEY}, ("/management/",)
         yield "key of team chat", {"X-Api-Key": bees.keys["team"]}, ()
