@@ -167,12 +167,13 @@ class DeskConnection(Slot):
     # Inside
 
     def receive(self, message: bytes | None) -> None:
-        """Answers reach the client in the order of its frames: while one waits, others do."""
-        if self.subscriber.is_finished or not self._is_in_time():
+        """Answers reach the client in the order of its frames: while one waits, others do. What is
+        no text, such as a ping, says nothing."""
+        if self.subscriber.is_finished or not self._is_in_time() or message is None:
             return
         if self._waiting is None:
             self._waiting = deque()
-        self._waiting.append(message or b"")
+        self._waiting.append(message)
         if len(self._waiting) >= MOST_WAITING:
             self.subscriber.transport.hold_reading()
         if self._busy is None:
