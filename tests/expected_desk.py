@@ -58,10 +58,13 @@ class Told:
 
 @dataclasses.dataclass(eq=False)
 class ExpectedConversation:
+    """``public_at``: when something happened last that its visitor is told of."""
+
     number: int
     workspace: int
     customer: Somebody
     updated_at: int
+    public_at: int
     customer_name: str
     status: str = "open"
     until: int | None = None
@@ -111,8 +114,11 @@ class ExpectedDesk:
         ]
 
     def _tell(self, chat: ExpectedConversation, type_name: str, **more: Any) -> Told:
-        chat.updated_at = self.now
+        """An erasure changes no time: it may come long after."""
         made = Told(type_name, chat.number, **more)
+        if made.soft is not False:
+            chat.updated_at = self.now
+            chat.public_at = chat.public_at if made.is_private else self.now
         self.told.append(made)
         return made
 
@@ -125,7 +131,9 @@ class ExpectedDesk:
                 if each.status != "closed":
                     return each.number
         number = len(self.conversations)
-        chat = ExpectedConversation(number, customer.workspace, customer, self.now, customer.name)
+        chat = ExpectedConversation(
+            number, customer.workspace, customer, self.now, self.now, customer.name
+        )
         self.conversations.append(chat)
         self._tell(chat, "conversation_opened")
         return None

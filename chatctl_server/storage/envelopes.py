@@ -62,7 +62,7 @@ _NEWEST_OF_AGENT = Query(f"""SELECT event_offset FROM envelope v WHERE {_AGENTS}
     ORDER BY event_offset DESC LIMIT 1""")
 _NEWEST_OF_VISITOR = Query(f"SELECT max(event_offset) FROM envelope v WHERE {_VISITORS}")
 _LAST_PUBLIC_AT = Query("""SELECT e.at FROM envelope v JOIN event e ON e.id = v.event_offset
-    WHERE v.conversation = :conversation AND v.is_private = 0
+    WHERE v.conversation = :conversation AND v.is_private = 0 AND e.type <> 'message.erased'
     ORDER BY v.event_offset DESC LIMIT 1""")
 _AT = Query("SELECT at FROM event WHERE id = :offset")
 _NEXT_AT = Query("SELECT at FROM event WHERE id > :offset ORDER BY id LIMIT 1")
@@ -111,7 +111,8 @@ def page(db: Database, who: Person, wanted: EnvelopeFilter, after: int, limit: i
 
 
 def last_public_at(db: Database, ref: SupportRef) -> int | None:
-    """When something happened last that the visitor of a conversation was told."""
+    """When something happened last that the visitor of a conversation was told, but for erasures,
+    which may come long after."""
     found: int | None = _LAST_PUBLIC_AT.value(db, conversation=ref.id)
     return found
 

@@ -298,7 +298,7 @@ class DeskMachine(RuleBasedStateMachine):
             self.ids[chat.number],
             chat.shown_status(who),
             chat.customer_name,
-            times.rfc3339(chat.updated_at),
+            times.rfc3339(chat.public_at if who.is_visitor else chat.updated_at),
             shown[-1].content if shown else None,
             None if who.is_visitor else (chat.assignee, chat.labels),
             chat.waiting_since,
