@@ -84,6 +84,10 @@ class Consumer:
         self.since = page["next_since"]
 
     def _take(self, envelope: dict[str, Any]) -> None:
+        if envelope["type"] == "Error":  # why the connection ends: it asks for nothing
+            code = envelope["payload"]["code"]
+            self.wrong += [code] if code == "bad_frame" else []
+            return
         event_id, name = envelope["event_id"], envelope["type"].removeprefix("domain.event.")
         self.taken += 1
         if name == "system.welcome" or event_id in self._recent:

@@ -172,7 +172,9 @@ async def consuming(*consumers: Consumer) -> AsyncIterator[None]:
     finally:
         for each in tasks:
             each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for each in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await each
 
 
 async def rest(http: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, str]]:
