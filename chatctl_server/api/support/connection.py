@@ -40,7 +40,6 @@ class DeskConnection(Slot):
     """The ``Handler`` of its connection. Without ``access`` it waits for ``Auth``."""
 
     __slots__ = (
-        "_access",
         "_broadcaster",
         "_busy",
         "_context",
@@ -49,6 +48,7 @@ class DeskConnection(Slot):
         "_full_at",
         "_is_gone",
         "_is_there",
+        "_is_welcomed",
         "_since",
         "_waiting",
         "account",
@@ -71,14 +71,13 @@ class DeskConnection(Slot):
         super().__init__(f"\0desk {whose}", address)  # no user of a room is called so
         self._context = context
         self._broadcaster = broadcaster
-        self._access = access
-        self._entered: Access | None = access
+        self._entered = access
         self._since = since
         self._deadline: float | None = None
         self._busy: asyncio.Task[None] | None = None
         self._waiting: deque[bytes] | None = None  # most connections never send anything
         self._full_at = 0
-        self._is_gone = self._is_there = False
+        self._is_gone = self._is_there = self._is_welcomed = False
         self.person: Person | None = None
         self.account = 0
         self.login_id = ""
@@ -88,7 +87,7 @@ class DeskConnection(Slot):
         """Of the connection that was answered."""
         self.subscriber = subscriber
         self._context.timer.add(self)
-        if self._access is None:
+        if self._entered is None:
             loop, seconds = asyncio.get_running_loop(), self._context.settings
             self._deadline = loop.time() + seconds.handshake_timeout_seconds
         self._run(self._begin())
@@ -97,16 +96,17 @@ class DeskConnection(Slot):
     # Its begin
 
     async def _begin(self) -> None:
-        if self._access is None:
+        if self._entered is None:
             self._welcome(await self._context.store.read_live(log.newest_at))
         else:
-            await self._enter(self._access)
+            await self._enter(self._entered)
 
     def _welcome(self, newest_at: int) -> None:
         now, offset = max(times.now(), newest_at + 1), self._context.hub.published
         connection_id = event_id.make(now, secrets.randbits(62))
         told = envelopes.welcome(now, offset, connection_id)
         self.subscriber.replay([self.subscriber.transport.frame(told)])
+        self._is_welcomed = True
 
     async def _enter(self, access: Access) -> None:
         """In log order: what follows in the log is not in what was found."""
@@ -138,11 +138,11 @@ class DeskConnection(Slot):
         self.account, self.login_id = access.account, access.login_id
         subscriber.owner = who.id
         subscriber.view = VISITORS if who.is_visitor else AGENTS
-        if self._access is not None:
-            self._welcome(found.newest_at)
-        else:
+        if self._is_welcomed:
             role = "visitor" if who.is_visitor else _highest(who)
             subscriber.push(frames.authenticated(who.id, role))
+        else:
+            self._welcome(found.newest_at)
         if self._since is not None:
             subscriber.is_catching_up = True
         self._is_there = True
@@ -236,10 +236,17 @@ class DeskConnection(Slot):
                 await self._act(command)
 
     async def _authenticate(self, payload: commands.AuthPayload) -> None:
-        if self.person is not None:
+        if self._entered is not None and self._entered.credential != people.OPEN:
             self._answer(frames.bad_frame("Auth comes once"))
             return
-        await self._enter(await admit_frame(self._context, payload, self.address))
+        access = await admit_frame(self._context, payload, self.address)
+        if self._is_there:  # who was let in without showing anything shows something now
+            self._leave()
+        await self._enter(access)
+
+    def _leave(self) -> None:
+        self._is_there = False
+        self._broadcaster.go(self)
 
     async def _act(self, command: commands.Command) -> None:
         client_msg_id = None
@@ -355,8 +362,7 @@ class DeskConnection(Slot):
         if self._busy is not None:
             self._busy.cancel()
         if self._is_there:
-            self._is_there = False
-            self._broadcaster.go(self)
+            self._leave()
 
     def ended(self) -> None:
         self._context.timer.discard(self)

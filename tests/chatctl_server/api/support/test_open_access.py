@@ -168,3 +168,18 @@ async def test_what_is_said_without_credentials_may_be_changed_without_them(desk
     for wrong in ("", "x" * 256, "a\0"):
         body = {"content": "hello", "sender_id": wrong}
         assert (await desk.refused(None, "POST", path, body, headers=HERE))[0] == 400
+
+
+async def test_who_shows_something_is_that_person(desk: Desk) -> None:
+    """As the widget does, whose page is of this machine, too."""
+    socket = await desk.dial(None)
+    socket.sends("Auth", site=desk.bo.key, visitor=desk.bo.token)
+    assert await socket.got("Authenticated") == {"user_id": desk.bo.id, "role": "visitor"}
+    of_zoe, of_bo = await desk.open(desk.zoe), await desk.open(desk.bo)
+    await desk.say(desk.zoe, of_zoe, "not for Bo")
+    socket.sends("Send", conversation_id=of_bo, content="hello", sender_id="boss")
+    assert (await socket.got("MessageSent"))["message"]["sender_id"] == desk.bo.id
+    await socket.got("message_appended")
+    assert {each["conversation_id"] for each in socket.told("message_appended")} == {of_bo}
+    socket.sends("Auth", token=desk.anna.token)
+    assert (await socket.got("Error"))["code"] == "bad_frame"
