@@ -43,7 +43,7 @@ class DeskCatchUp:
             page = await self._read(after)
             shown = (views.of_event(entry, site) for entry, site in page.found)
             self._subscriber.replay([wire.text_frame(each) for each in shown if each is not None])
-            after = page.found[-1].entry.offset if page.has_more else self._until
+            after = page.looked_to
             await self._subscriber.drained()
 
     async def _read(self, after: int) -> EnvelopePage:
@@ -60,4 +60,4 @@ class DeskCatchUp:
 def _page(db: Database, who: Person, after: int, until: int) -> EnvelopePage:
     found = envelopes.page(db, who, EnvelopeFilter(), after, A_PAGE)
     told = [each for each in found.found if each.entry.offset <= until]
-    return EnvelopePage(told, found.has_more and len(told) == len(found.found))
+    return found._replace(found=told)

@@ -1,6 +1,6 @@
 """Replay: the log of the desk after an event (contract support, 3)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from litestar import Response, get
@@ -16,8 +16,8 @@ from chatctl_server.api.support import people
 from chatctl_server.api.support.conversation_bodies import microseconds
 from chatctl_server.domain import envelopes as rules
 from chatctl_server.domain.support import Person
-from chatctl_server.storage import envelopes
-from chatctl_server.storage.envelopes import EnvelopeFilter
+from chatctl_server.storage import envelopes, log
+from chatctl_server.storage.envelopes import EnvelopeFilter, EnvelopePage
 from chatctl_server.storage.sql import Database
 from chatctl_server.views.fields import means
 from chatctl_server.views.support import envelopes as views
@@ -55,6 +55,11 @@ class ReplayPage(msgspec.Struct, frozen=True):
     next_since: Annotated[str | None, means("What to ask for next; null: nothing has happened")]
     gap: Annotated[bool, means("Whether `since_event_id` is unknown: it begins anew", False)]
     has_more: Annotated[bool, means("Whether another one that was asked for is there", False)]
+
+
+class Body(NamedTuple):
+    content: bytes
+    headers: dict[str, str]
 
 
 class ReplayQuery:
@@ -104,8 +109,10 @@ async def replayed(
     request: AnyRequest, context: Context, who: Person, asked: ReplayQuery
 ) -> Response[Any]:
     coding = coding_of(request.headers.get("accept-encoding", ""))
-    body, headers = await context.store.read(_replayed, who, asked, coding)
-    return Response(body, media_type="application/json", headers=headers)
+    found: EnvelopePage | Body | None = None
+    while not isinstance(found, Body):
+        found = await context.store.read(_replayed, who, asked, coding, found)
+    return Response(found.content, media_type="application/json", headers=found.headers)
 
 
 def _limit(text: str | None) -> int:
@@ -123,10 +130,27 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 
 def _replayed(
-    db: Database, who: Person, asked: ReplayQuery, coding: Coding | None
-) -> tuple[bytes, dict[str, str]]:
-    after = 0 if asked.since is None else envelopes.position(db, asked.since)
-    page = envelopes.page(db, who, asked.wanted, after or 0, asked.limit)
+    db: Database,
+    who: Person,
+    asked: ReplayQuery,
+    coding: Coding | None,
+    before: EnvelopePage | None,
+) -> EnvelopePage | Body:
+    """The answer; or a page that is not full while there is more to look at, for the next step:
+    between them others read. ``before``: of the last step."""
+    anchor = 0 if asked.since is None else envelopes.position(db, asked.since)
+    so_far = before or EnvelopePage([], False, anchor or 0)
+    left = asked.limit - len(so_far.found)
+    page = envelopes.page(db, who, asked.wanted, so_far.looked_to, left)
+    page = page._replace(found=so_far.found + page.found)
+    if not page.has_more and page.looked_to < log.END:
+        return page
+    return Body(*compressed(_body(db, who, asked, page, has_gap=anchor is None), coding))
+
+
+def _body(
+    db: Database, who: Person, asked: ReplayQuery, page: EnvelopePage, *, has_gap: bool
+) -> bytes:
     shown = [
         made for entry, site in page.found if (made := views.of_event(entry, site)) is not None
     ]
@@ -135,12 +159,11 @@ def _replayed(
         next_since: str | None = views.id_of(last)
     else:
         next_since = asked.since or envelopes.newest(db, who)
-    body = _encoder.encode(
+    return _encoder.encode(
         {
             "events": [msgspec.Raw(each) for each in shown],
             "next_since": next_since,
-            "gap": after is None,
+            "gap": has_gap,
             "has_more": page.has_more,
         }
     )
-    return compressed(body, coding)

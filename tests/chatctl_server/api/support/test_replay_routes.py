@@ -11,6 +11,8 @@ import pytest
 from application import reached
 from desk import Desk, Who, serving
 
+from chatctl_server.storage import envelopes
+
 PATH = "/api/events/replay"
 
 
@@ -91,6 +93,22 @@ async def test_events_of_a_deleted_site_take_no_others_along(desk: Desk) -> None
     assert found[:-1] == before
     last = (await replay(desk, desk.anna, since_event_id=before[-1]))["events"]
     assert [each["data"]["message_id"] for each in last] == [behind["id"]]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_what_is_rare_is_found_however_much_lies_between(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(envelopes, "SCAN", 3)
+    await filled(desk, 7)
+    await desk.open(desk.zoe)
+    everything = (await replay(desk, desk.anna, limit=500))["events"]
+    await filled(desk, 7)
+    opened = [each["event_id"] for each in everything if each["type"].endswith("_opened")]
+    assert len(opened) == 2
+    assert await looped(desk, desk.anna, type="conversation_opened", limit=limit) == opened
+    page = await replay(desk, desk.anna, type="conversation_opened", since_event_id=opened[1])
+    assert page == {"events": [], "next_since": opened[1], "gap": False, "has_more": False}
 
 
 @pytest.mark.parametrize(
