@@ -250,7 +250,7 @@ class DeskMachine(RuleBasedStateMachine):
         wanted = self.desk.erase(chat, person, message)
         self.both(wanted, chat, person, support_messages.erase, self.id_of(chat, message))
 
-    @rule(agent=OF_AGENTS, number=OF_VISITORS, sure=st.sampled_from([False, False, True]))
+    @rule(agent=OF_AGENTS, number=OF_VISITORS, sure=st.booleans())
     def a_customer_is_erased(self, agent: int, number: int, sure: bool) -> None:
         """Whoever comes then is somebody else."""
         who, customer = AGENTS[agent], self.visitors[number]
