@@ -1,11 +1,12 @@
-"""An account is erased: the texts of its messages and its name leave tables and log, page by page,
-then it leaves its workspaces and is gone. The log can still be verified: it is changed with the
-tables, and says that it was."""
+"""An account is erased: the texts of its messages, its files at the desk and its name leave tables
+and log, page by page, then it leaves its workspaces and is gone. The log can still be verified: it
+is changed with the tables, and says that it was."""
 
 from collections.abc import Sequence
 
-from chatctl_server.actions import account_status, messages, workspaces
+from chatctl_server.actions import account_status, messages, support_files, workspaces
 from chatctl_server.domain import account_events, events
+from chatctl_server.domain import accounts as rules
 from chatctl_server.domain.references import ConversationRef
 from chatctl_server.storage import account_erasures, accounts, log
 from chatctl_server.storage import messages as stored
@@ -42,6 +43,11 @@ def _edits(tx: Tx, ref: ConversationRef, message: stored.Message) -> Sequence[in
     return erasure.payload.edited_offsets
 
 
+def erase_files(tx: Tx, actor: events.Actor, account: int) -> bool:
+    """What it has uploaded to support conversations, 200 a call; false when there is no more."""
+    return support_files.remove_some(tx, actor, rules.user_id(account))
+
+
 def erase(tx: Tx, actor: events.Actor, account: int) -> events.Event | None:
     """Behind its messages; None when it is erased already. Raises AccountNotFound."""
     found = accounts.get(tx.db, account)
@@ -52,6 +58,8 @@ def erase(tx: Tx, actor: events.Actor, account: int) -> events.Event | None:
         if is_owner and not stored_workspaces.has_other_owner(tx.db, ref, account):
             _pass_on(tx, actor, ref, account)
         workspaces.leave_workspace(tx, actor, ref, account)
+    while erase_files(tx, actor, account):
+        pass
     account_erasures.forget(tx.db, account, found.email, tx.now)
     log.redact_account(tx.db, account)
     return tx.record(account_events.AccountErased(account), actor)

@@ -4,7 +4,7 @@ import hmac
 from typing import NamedTuple
 
 from chatctl_server import errors
-from chatctl_server.actions import account_erasures, workspaces
+from chatctl_server.actions import account_erasures, support_files, workspaces
 from chatctl_server.domain import accounts, codes, events, support, support_events, text
 from chatctl_server.domain.support import VISITOR_TOKEN_MICROSECONDS
 from chatctl_server.storage import customers, log, sites
@@ -132,6 +132,8 @@ def erase(tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str) -> None:
     """Behind their messages. Raises NotAllowed or CustomerNotFound."""
     _check_may_erase(tx, actor, site, customer_id)
     while erase_some(tx, actor, site, customer_id):
+        pass
+    while support_files.remove_some(tx, actor, customer_id):
         pass
     customers.forget_tokens(tx.db, customer_id)
     customers.forget_comments(tx.db, customer_id)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from chatctl_server import errors
+from chatctl_server.actions import support_files
 from chatctl_server.actions.post_links import Links
 from chatctl_server.domain import admission, events, text, throttle
 from chatctl_server.domain.references import ConversationRef, SupportRef
@@ -253,6 +254,8 @@ def erase(
     for offset in (found.event_offset, *edits):
         log.redact_message(tx.db, offset)
     deliveries.forget_answers(tx.db, ref, found.seq, found.event_offset)
+    if isinstance(ref, SupportRef):
+        support_files.remove_shown(tx, actor, ref, message_id)
     desk = support_messages.said(tx.db, ref, message_id)
     payload = events.MessageErased(message_id, found.seq, found.event_offset, edits, desk)
     return tx.record(payload, actor, ref)

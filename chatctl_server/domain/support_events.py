@@ -176,6 +176,14 @@ class FileAdded(SupportEvent, frozen=True):
     sender: str
 
 
+class FileRemoved(SupportEvent, frozen=True):
+    """There it may be read no more."""
+
+    type: ClassVar[str] = "support.file_removed"
+    hash: str
+    extension: str
+
+
 TYPES: tuple[EventType, ...] = (
     audited("state", SiteCreated, "* the site {site_id} was created"),
     audited("state", SiteChanged, "* the site {site_id} was changed"),
@@ -195,4 +203,5 @@ TYPES: tuple[EventType, ...] = (
     ),
     unaudited("state", Rated, "* the customer gave {score} of 5"),
     unaudited("state", FileAdded, "* a file of {size} bytes was sent ({media_type})"),
+    unaudited("state", FileRemoved, "* a file was removed"),
 )

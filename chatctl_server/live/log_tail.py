@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from chatctl_server.domain import account_events, events
+from chatctl_server.domain import account_events, events, support_events
 from chatctl_server.storage import whereabouts
 from chatctl_server.storage.log import EventFilter
 from chatctl_server.storage.store import Store
@@ -19,6 +19,12 @@ MOST_BYTES = 4 * 1024 * 1024
 PART_BYTES = 256 * 1024  # of what a stream is given at once
 MOST_PLACES = 10_000  # of conversations whose names are remembered
 _OVERHEAD_BYTES = 500  # of an event, beside its payload
+# Of a person or a file, whose name is taken out of events before it.
+_NAMELESS = (
+    account_events.AccountErased,
+    support_events.CustomerErased,
+    support_events.FileRemoved,
+)
 Place = tuple[int | None, int | None]  # scope and conversation
 
 
@@ -78,7 +84,7 @@ class LogTail:
         """In log order."""
         if not self._followers:
             return
-        if isinstance(event.payload, account_events.AccountErased):
+        if isinstance(event.payload, _NAMELESS):
             self.skip(event)  # followers read the events before it anew
             return
         if isinstance(event.payload, events.MessageErased):

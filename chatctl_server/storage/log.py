@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from chatctl_server.domain import event_id, events
-from chatctl_server.domain.references import ConversationRef
+from chatctl_server.domain.references import ConversationRef, SupportRef
 from chatctl_server.storage.sql import Bulk, Database, Query, Row
 
 REMOVED = "purged_event"  # the counter of the events that are not in the log any more
@@ -69,6 +69,10 @@ _SAID_BESIDE = Query("""SELECT e.id, e.type, e.payload
     ON e.conversation = u.conversation AND e.scope > 1 AND e.class IN ('message', 'state')
     WHERE u.customer = :customer AND (e.type = 'support.rated'
         OR (e.type = 'support.file_added' AND e.payload ->> '$.sender' = :customer))""")
+_FILE_ADDED = Query("""SELECT id, type, payload FROM event INDEXED BY event_conversation
+    WHERE conversation = :conversation AND scope > 1 AND class IN ('message', 'state')
+    AND type = 'support.file_added'
+    AND payload ->> '$.hash' = :hash AND payload ->> '$.extension' = :extension""")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
@@ -229,6 +233,12 @@ def redact_customer(db: Database, customer: str) -> None:
     with a rating or called a file."""
     _redact_names(db, _OF_CUSTOMER.rows(db, customer=customer))
     _redact_names(db, _SAID_BESIDE.rows(db, customer=customer))
+
+
+def redact_file(db: Database, ref: SupportRef, hash: str, extension: str) -> None:  # noqa: A002
+    """Takes out what a file was called that was uploaded to a conversation."""
+    asked = {"conversation": ref.id, "hash": hash, "extension": extension}
+    _redact_names(db, _FILE_ADDED.rows(db, **asked))
 
 
 def _redact_names(db: Database, rows: Iterable[Row]) -> None:

@@ -20,7 +20,6 @@ _ADD_CUSTOMER = Query("""INSERT INTO customer (id, scope, name, email, external_
 _CHANGE_CUSTOMER = Query("UPDATE customer SET name = :name, email = :email WHERE id = :customer")
 _ERASE_CUSTOMER = Query("""UPDATE customer SET name = '', email = NULL, external_id = NULL,
         erased_at = :at WHERE id = :customer""")
-_FORGET_FILES = Query("DELETE FROM support_file WHERE sender = :customer")
 _ADD_CANNED = Query("""INSERT INTO canned_response
         (id, workspace, title, content, created_by, created_at)
     VALUES (:id, :workspace, :title, :content, :created_by, :at)""")
@@ -48,6 +47,8 @@ _RATED = Query("""UPDATE support SET closed_offset = NULL, updated_at = :at
 _ADD_FILE = Query("""INSERT OR IGNORE INTO support_file
         (conversation, hash, extension, name, media_type, size, sender, stored_at)
     VALUES (:conversation, :hash, :extension, :name, :media_type, :size, :sender, :at)""")
+_REMOVE_FILE = Query("""DELETE FROM support_file
+    WHERE conversation = :conversation AND hash = :hash AND extension = :extension""")
 _ADD_MESSAGE = Query("""INSERT INTO support_message
         (message, public_id, message_type, file, is_private)
     VALUES (:message, :public_id, :message_type, :file, :is_private)""")
@@ -185,7 +186,6 @@ def _apply_to_customer(
             _CHANGE_CUSTOMER.run(db, name=name, email=email, customer=customer)
         case support_events.CustomerErased(customer):
             _ERASE_CUSTOMER.run(db, at=entry.at, customer=customer)
-            _FORGET_FILES.run(db, customer=customer)
 
 
 def _apply_in_conversation(
@@ -210,6 +210,8 @@ def _apply_in_conversation(
             _RATED.run(db, at=at, conversation=conversation)
         case support_events.FileAdded():
             _add_file(db, entry, payload)
+        case support_events.FileRemoved(_, hash_, extension):
+            _REMOVE_FILE.run(db, conversation=conversation, hash=hash_, extension=extension)
         case _:
             _set_status(db, entry, payload)
 

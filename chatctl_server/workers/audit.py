@@ -34,6 +34,7 @@ def _fields(entry: events.Event, where: Whereabouts) -> dict[str, str | int]:
         "credential": entry.actor.credential,
         "address": entry.actor.address,
         "user_id": getattr(entry.payload, "user_id", None),
+        "customer_id": getattr(entry.payload, "customer_id", None),
     }
     if where.scope != "rooms":
         fields |= {"scope": where.scope, "conversation_id": where.public_id}

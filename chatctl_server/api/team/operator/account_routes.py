@@ -228,6 +228,8 @@ class Accounts(Controller):
                 await context.store.write(erase, subject.actor, part.found)
             after = part.reached
         if not dry_run:
+            while await subject.run(account_erasures.erase_files):
+                pass
             await subject.run(account_erasures.erase)
         is_changed = before.changed and not dry_run
         return operator.Erasure(is_changed, count, before.chats, before.workspaces, sessions)

@@ -42,6 +42,7 @@ async def lived(desk: Desk, who: Visitor) -> str:
     mine = await desk.open(who)
     path = f"/api/conversations/{mine}"
     (url,) = await desk.told(who, "POST", f"{path}/files", files=scenes.files((FILE, b"pixels")))
+    await desk.told(who, "POST", f"{path}/files", files=scenes.files((FILE, b"unshown")))
     await desk.say(who, mine, TEXT, file=url)
     for number in range(5):
         said = await desk.say(who, mine, f"{TEXT} {number}")

@@ -10,8 +10,10 @@ import pytest
 from desk import Clock, Desk, files
 from filing import FORM, PNG, form
 
+from chatctl_server.actions import support_files
 from chatctl_server.api.request_limits import UPLOADS_OF_AN_ACCOUNT
 from chatctl_server.domain import stored_files, support, times
+from chatctl_server.storage import maintenance
 
 
 @pytest.fixture
@@ -25,6 +27,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 async def desk(tmp_path: Path, clock: Clock) -> AsyncIterator[Desk]:
     async with scenes.serving(tmp_path) as made:
         yield made
+    path = tmp_path / "chat.db"
+    assert maintenance.check(path) == maintenance.verify(path) == []
 
 
 async def sent(desk: Desk, who: Any, conversation: str, *named: tuple[str, bytes]) -> list[str]:
@@ -213,6 +217,51 @@ async def test_what_a_message_shows_is_kept_and_the_rest_goes_after_a_day(
     assert (await desk.told(desk.olga, "POST", check))["stats"]["fixed"] == 1
     assert await desk.refused(desk.bo, "GET", shown) == (404, "stored_file_not_found")
     assert (await desk.ask(desk.bo, "GET", unused)).content == b"unused"
+
+
+CALLED = "annas-passport.png"
+
+
+async def named_in_the_log(desk: Desk) -> bool:
+    found = await desk.ask(None, "GET", "/management/events?limit=1000")
+    assert "support.file_added" in found.text
+    return CALLED in found.text
+
+
+async def test_an_erased_message_takes_its_file_along_that_no_other_shows(desk: Desk) -> None:
+    mine, others = await desk.open(desk.bo), await desk.open(desk.zoe)
+    (url,) = await sent(desk, desk.anna, mine, (CALLED, PNG))
+    (elsewhere,) = await sent(desk, desk.zoe, others, ("hers.png", PNG))
+    await desk.say(desk.zoe, others, "", file=elsewhere)
+    said = [await desk.say(desk.anna, mine, "look", file=url) for _ in "ab"]
+    path = f"/api/conversations/{mine}/messages"
+    await desk.told(desk.anna, "DELETE", f"{path}/{said[0]['id']}")
+    assert (await desk.ask(desk.bo, "GET", url)).content == PNG
+    await desk.told(desk.adam, "DELETE", f"{path}/{said[0]['id']}?hard=true")
+    assert (await desk.ask(desk.bo, "GET", url)).content == PNG  # by the other message
+    assert await named_in_the_log(desk)
+    await desk.told(desk.adam, "DELETE", f"{path}/{said[1]['id']}?hard=true")
+    for who in (desk.bo, desk.anna):
+        assert await desk.refused(who, "GET", url) == (404, "stored_file_not_found")
+    assert not await named_in_the_log(desk)
+    assert (await desk.ask(desk.zoe, "GET", elsewhere)).content == PNG
+    assert await sent(desk, desk.bo, mine, ("mine.png", PNG)) == [url]
+    assert (await desk.ask(desk.anna, "GET", url)).content == PNG
+
+
+async def test_an_erased_account_takes_its_files_along(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(support_files, "A_STEP", 1)
+    mine = await desk.open(desk.bo)
+    urls = await sent(desk, desk.anna, mine, (CALLED, PNG), ("b.txt", b"unshown"))
+    await desk.say(desk.anna, mine, "look", file=urls[0])
+    (kept,) = await sent(desk, desk.bo, mine, ("c.txt", b"kept"))
+    await desk.told(None, "DELETE", f"/management/users/{desk.anna.id}")
+    for url in urls:
+        assert await desk.refused(desk.bo, "GET", url) == (404, "stored_file_not_found")
+    assert (await desk.ask(desk.bo, "GET", kept)).content == b"kept"
+    assert not await named_in_the_log(desk)
 
 
 def test_of_a_name_nothing_is_shown_that_cannot_be_seen() -> None:
