@@ -11,9 +11,11 @@ from chatctl_server import errors
 from chatctl_server.domain.references import SupportRef
 from chatctl_server.domain.support import Person, Status
 from chatctl_server.domain.support_events import Priority
-from chatctl_server.storage.sql import Database, Query, Row
+from chatctl_server.storage.sql import Database, Query, Row, Value
 
 PAGE = 50
+SCAN = 5_000  # conversations that one query looks at
+SCAN_MESSAGES = 20_000  # messages, where it looks for a text
 END = 2**62
 CANDIDATES = 6  # that may be meant; one less is named
 _START = re.compile("conv_[0-9a-z]{8,26}")
@@ -59,6 +61,13 @@ class ConversationPlace(NamedTuple):
     conversation: int = END
 
 
+class ConversationPage(NamedTuple):
+    """``goes_on``: behind which there may be others; None: there are none."""
+
+    found: list[SupportConversation]
+    goes_on: ConversationPlace | None
+
+
 class Waiting(NamedTuple):
     """Customers whom no agent has answered; ``since``: when the first of them wrote, in
     microseconds."""
@@ -70,11 +79,13 @@ class Waiting(NamedTuple):
 _COLUMNS = """c.id, c.scope, c.public_id, s.id, u.workspace, u.customer, coalesce(k.name, ''),
     k.external_id, u.status, u.assignee, u.labels, u.priority, u.snoozed_until, u.closed_offset,
     u.waiting_since, c.created_at, u.updated_at, c.last_seq"""
-_JOINED = """support u JOIN conversation c ON c.id = u.conversation
+_BESIDE = """JOIN conversation c ON c.id = u.conversation
     JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL
     LEFT JOIN customer k ON k.id = u.customer"""
+_JOINED = f"support u {_BESIDE}"
 # The caller's: an agent's by workspace, one site of it perhaps, and a visitor's by the customer.
-_MINE = """u.workspace IN (SELECT value FROM json_each(:workspaces))
+# The + keeps it from looking at the whole workspace's.
+_MINE = """+u.workspace IN (SELECT value FROM json_each(:workspaces))
     AND (:scope IS NULL OR c.scope = :scope)
     AND (:of_customer IS NULL OR u.customer = :of_customer)"""
 _FIND = Query(f"""SELECT {_COLUMNS} FROM conversation c
@@ -94,21 +105,43 @@ _OPEN_OF_CUSTOMER = Query(f"""SELECT {_COLUMNS} FROM {_JOINED}
     ORDER BY u.updated_at DESC LIMIT 1""")
 _IDS_OF_CUSTOMER = Query("""SELECT u.conversation, c.scope, c.public_id FROM support u
     JOIN conversation c ON c.id = u.conversation WHERE u.customer = :customer""")
-_WANTED = f"""{_MINE} AND (:site IS NULL OR s.id = :site)
-    AND (:customer IS NULL OR u.customer = :customer)
+# To its visitor what is snoozed is open.
+_WANTED = """(:scope IS NULL OR c.scope = :scope) AND (:site IS NULL OR s.id = :site)
     AND (:assignee IS NULL OR coalesce(u.assignee, 'none') = :assignee)
-    AND (u.updated_at, u.conversation) < (:updated_at, :conversation)
+    AND (:status IS NULL OR :status = CASE
+        WHEN u.status = 'snoozed' AND :of_customer IS NOT NULL THEN 'open' ELSE u.status END)
     AND (:text IS NULL OR instr(lower(coalesce(k.name, '')), lower(:text))
         OR instr(lower(coalesce(k.email, '')), lower(:text)) OR u.customer = :text
         OR EXISTS (SELECT 1 FROM message m JOIN support_message n ON n.message = m.id
             WHERE m.conversation = u.conversation AND m.deleted_at IS NULL
             AND (:of_customer IS NULL OR n.is_private = 0)
             AND instr(lower(m.content), lower(:text))))"""
-# To its visitor what is snoozed is open.
-_PAGE = Query(f"""SELECT {_COLUMNS} FROM {_JOINED} WHERE {_WANTED}
-    AND (:status IS NULL OR :status = CASE
-        WHEN u.status = 'snoozed' AND :of_customer IS NOT NULL THEN 'open' ELSE u.status END)
-    ORDER BY u.updated_at DESC, u.conversation DESC LIMIT :limit""")
+
+
+class _Range:
+    """Conversations in the order of an index. ``end``: the last one that is looked at, and the one
+    behind it. ``size``: of how many a text is looked for."""
+
+    def __init__(self, index: str, whose: str) -> None:
+        behind = f"""FROM support u INDEXED BY {index} WHERE {whose}
+            AND (u.updated_at, u.conversation) < (:updated_at, :conversation)"""
+        order = "ORDER BY u.updated_at DESC, u.conversation DESC"
+        self.page = Query(f"""SELECT {_COLUMNS} FROM support u INDEXED BY {index} {_BESIDE}
+            WHERE {whose} AND {_WANTED}
+            AND (u.updated_at, u.conversation) < (:updated_at, :conversation)
+            AND (u.updated_at, u.conversation) >= (:end_at, :end) {order} LIMIT :limit""")
+        self.end = Query(f"""SELECT u.updated_at, u.conversation {behind} {order}
+            LIMIT 2 OFFSET :scan - 1""")
+        self.size = Query(f"""SELECT count(*) FROM (
+                SELECT sum(c.last_seq) OVER ({order}) AS messages
+                FROM (SELECT * {behind} {order} LIMIT :scan) u
+                JOIN conversation c ON c.id = u.conversation)
+            WHERE messages <= :messages""")
+
+
+_OF_CUSTOMER = _Range("support_customer", "u.customer = :customer AND u.workspace = :workspace")
+_OF_STATUS = _Range("support_status", "u.workspace = :workspace AND u.status = :status")
+_OF_WORKSPACE = _Range("support_workspace", "u.workspace = :workspace")
 _LIVE = """support u JOIN conversation c ON c.id = u.conversation
     JOIN site s ON s.scope = c.scope AND s.deleted_at IS NULL"""
 _BY_ITSELF = "json_extract(s.settings, '$.assignment') = 'round_robin'"
@@ -192,10 +225,52 @@ def of_customer(db: Database, customer: str) -> list[tuple[SupportRef, str]]:
 
 def page(
     db: Database, who: Person, wanted: ConversationFilter, after: ConversationPlace, limit: int
-) -> list[SupportConversation]:
-    """Those that changed last come first."""
-    rows = _PAGE.rows(db, limit=limit, **_mine(who), **wanted._asdict(), **after._asdict())
-    return [_conversation(row) for row in rows]
+) -> ConversationPage:
+    """Those that changed last come first; it may end before it has found so many, or any."""
+    if who.is_visitor and wanted.customer not in (None, who.customer):
+        return ConversationPage([], None)
+    asked: dict[str, Value] = {
+        **wanted._asdict(),
+        **after._asdict(),
+        "of_customer": who.customer,
+        "customer": who.customer or wanted.customer,
+        "scope": who.only_site,
+        "scan": max(limit + 1, SCAN // max(1, len(who.roles))),
+        "messages": SCAN_MESSAGES // max(1, len(who.roles)),
+        "limit": limit + 1,
+    }
+    found: list[SupportConversation] = []
+    end = ConversationPlace(-1, -1)
+    for workspace in who.roles:
+        part, its_end = _part(db, {**asked, "workspace": workspace})
+        found += part
+        end = max(end, its_end)
+    found.sort(key=_place, reverse=True)
+    found = [each for each in found if _place(each) >= end]
+    if len(found) > limit:
+        return ConversationPage(found[:limit], _place(found[limit - 1]))
+    return ConversationPage(found, end if end.updated_at >= 0 else None)
+
+
+def _part(
+    db: Database, asked: dict[str, Value]
+) -> tuple[list[SupportConversation], ConversationPlace]:
+    """Of one workspace, and up to where none is missing."""
+    if asked["customer"] is not None:
+        range_ = _OF_CUSTOMER
+    else:
+        range_ = _OF_WORKSPACE if asked["status"] is None else _OF_STATUS
+    if asked["text"] is not None:
+        asked["scan"] = max(1, range_.size.value(db, **asked))
+    ends = range_.end.rows(db, **asked)
+    end = ConversationPlace(*ends[0]) if len(ends) == 2 else ConversationPlace(-1, -1)
+    rows = range_.page.rows(db, **asked, end_at=end.updated_at, end=end.conversation)
+    is_cut = len(rows) == asked["limit"]
+    return [_conversation(row) for row in rows], ConversationPlace(-1, -1) if is_cut else end
+
+
+def _place(found: SupportConversation) -> ConversationPlace:
+    return ConversationPlace(found.updated_at, found.ref.id)
 
 
 def due(db: Database, now: int, limit: int) -> list[SupportRef]:

@@ -274,7 +274,8 @@ class DeskMachine(RuleBasedStateMachine):
         for who in self.everybody():
             for status in (None, STATUSES[len(self.desk.told) % len(STATUSES)]):
                 wanted = ConversationFilter(status=status)
-                found = stored.page(self.db, self.person(who), wanted, ConversationPlace(), EVERY)
+                place = ConversationPlace()
+                found = stored.page(self.db, self.person(who), wanted, place, EVERY).found
                 assert [self._listed(who, each) for each in found] == [
                     self._expected(who, each) for each in self.desk.listed(who, status)
                 ]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from litestar import Controller, Response, get, post, put
 from litestar.openapi.datastructures import ResponseSpec
@@ -36,7 +36,6 @@ from chatctl_server.storage.support_conversations import (
     PAGE,
     ConversationFilter,
     ConversationPlace,
-    SupportConversation,
 )
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.views.fields import means
@@ -61,8 +60,16 @@ Cursor = Annotated[
 KNOWN = ResponseSpec(
     DeskConversation, generate_examples=False, description="The one that the visitor has already"
 )
+STEPS = 20  # of one request
 ONE: dict[str, Any] = {"refuses": (errors.ConversationNotFound,)}
 AGENTS: dict[str, Any] = {"refuses": (errors.ConversationNotFound, errors.NotAllowed)}
+
+
+class ShownPage(NamedTuple):
+    """``goes_on``: behind which there may be others."""
+
+    found: list[views.ShownConversation]
+    goes_on: ConversationPlace | None
 
 
 def _list_id(_: object, __: object, path: list[str | PathParameterDefinition]) -> str:
@@ -247,10 +254,16 @@ async def listed(
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Response[list[DeskConversation]]:
     """``more``: what else was asked for. Raises InvalidInput for what is no cursor."""
-    found = await context.store.read(_page, who, wanted, _place(cursor), PAGE + 1)
+    place: ConversationPlace | None = _place(cursor)
+    found: list[views.ShownConversation] = []
+    # A page is as long as it may be, also of what is rare; a text is looked for in one step.
+    for _ in range(STEPS if wanted.text is None else 1):
+        if place is not None and len(found) < PAGE:
+            page = await context.store.read(_page, who, wanted, place, PAGE - len(found))
+            found += page.found
+            place = page.goes_on
     following = None
-    if len(found) > PAGE:
-        last = found[PAGE - 1].found
+    if place is not None:
         following = {
             "site_id": wanted.site,
             "status": wanted.status,
@@ -258,17 +271,17 @@ async def listed(
             "customer_id": wanted.customer,
             "q": wanted.text,
             **more,
-            "cursor": f"{last.updated_at}-{last.ref.id}",
+            "cursor": f"{place.updated_at}-{place.conversation}",
         }
-    shown = [views.conversation(each, for_visitor=who.is_visitor) for each in found[:PAGE]]
+    shown = [views.conversation(each, for_visitor=who.is_visitor) for each in found]
     return paged(shown, path, following)
 
 
 def _page(
     db: Database, who: Person, wanted: ConversationFilter, after: ConversationPlace, limit: int
-) -> list[views.ShownConversation]:
-    found: list[SupportConversation] = support_conversations.page(db, who, wanted, after, limit)
-    return [targets.shown(db, who, each) for each in found]
+) -> ShownPage:
+    page = support_conversations.page(db, who, wanted, after, limit)
+    return ShownPage([targets.shown(db, who, each) for each in page.found], page.goes_on)
 
 
 _CURSOR = re.compile("[0-9]{1,18}-[0-9]{1,18}")

@@ -7,7 +7,9 @@ import pytest
 from desk import Desk, ids, serving
 
 from chatctl_server.domain.support import TRANSITIONS
+from chatctl_server.storage import support_conversations
 
+PATH = "/api/conversations"
 UNTIL = "2099-01-01T00:00:00Z"
 
 
@@ -253,6 +255,27 @@ async def test_page_by_page_those_that_changed_last_first(desk: Desk) -> None:
     asked = {"cursor": "nonsense"}
     refused = await desk.refused(desk.anna, "GET", "/api/conversations", params=asked)
     assert refused == (400, "invalid_input")
+
+
+async def test_what_is_rare_or_said_long_ago_is_found_however_many_are_newer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text page by page: one may be empty, and the header says that there is more."""
+    monkeypatch.setattr(support_conversations, "SCAN", 1)
+    monkeypatch.setattr(support_conversations, "SCAN_MESSAGES", 1)
+    old = await desk.open(desk.bo)
+    await desk.say(desk.bo, old, "my parcel is lost")
+    newer = [await desk.open(desk.anna, site_id="default") for _ in range(5)]
+    shown = await desk.told(desk.anna, "GET", PATH, params={"site_id": desk.shop.id})
+    assert ids(shown) == [old]
+    for each in newer:
+        await desk.say(desk.anna, each, "anything else?")
+    page = await desk.ask(desk.anna, "GET", PATH, params={"q": "parcel"})
+    found, steps = ids(page.json()), 1
+    while page.links:
+        page = await desk.ask(desk.anna, "GET", page.links["next"]["url"])
+        found, steps = found + ids(page.json()), steps + 1
+    assert (found, steps) == ([old], 6)
 
 
 async def test_in_short(desk: Desk) -> None:
