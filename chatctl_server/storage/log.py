@@ -237,8 +237,8 @@ def redact_customer(db: Database, customer: str) -> None:
 
 def redact_file(db: Database, ref: SupportRef, hash: str, extension: str) -> None:  # noqa: A002
     """Takes out what a file was called that was uploaded to a conversation."""
-    asked = {"conversation": ref.id, "hash": hash, "extension": extension}
-    _redact_names(db, _FILE_ADDED.rows(db, **asked))
+    rows = _FILE_ADDED.rows(db, conversation=ref.id, hash=hash, extension=extension)
+    _redact_names(db, rows)
 
 
 def _redact_names(db: Database, rows: Iterable[Row]) -> None:
