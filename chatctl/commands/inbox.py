@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 
-_MOST = 200  # conversations
+_MOST = 100  # conversations
 _MESSAGES = 100
-_PAUSE_SECONDS = 0.2  # between two readings of the list, whatever happens
+_PAUSE_SECONDS = 0.5  # between two readings of the list, whatever happens
+_RETRY_SECONDS = 2.0  # after a reading that failed
 _REDRAW_SECONDS = 15.0  # for what is told as an age
 _PATIENCE = "5s"  # for the server: nobody can do anything meanwhile
 _OF_THE_DESK = "site:"
@@ -121,6 +122,7 @@ class _Session:
         self._is_colored = is_colored
         self._inbox = Inbox(visible(server.name))
         self._is_stale = True  # the list
+        self._is_away = False  # the server
         self._shown: tuple[str, str] | None = None  # of which conversation the messages are
         self._read_at = 0.0
         self._done: Callable[[str], None] | None = None  # with the line that is typed
@@ -165,34 +167,46 @@ class _Session:
     def _pause(self) -> float:
         """Until something is to be done without a key and without news."""
         left = self._read_at + _PAUSE_SECONDS - time.monotonic()
-        return max(0.0, left) if self._is_stale else _REDRAW_SECONDS
+        return max(0.0, left) if self._is_stale and not self._is_away else _REDRAW_SECONDS
 
     def _heard(self, news: "str | Failure | Json") -> None:
+        self._is_stale = True
         match news:
             case Failure():
                 raise news
             case str():
                 self._inbox.news = news
-                self._is_stale = news.startswith("connected")
-            case _:
-                self._is_stale = True
+                self._is_away = not news.startswith("connected")
+            case _ if self._shown is not None and news["conversation_id"] == self._shown[0]:
+                self._shown = self._shown[0], ""  # its times may be the same: clocks are set back
 
     def _read(self) -> None:
+        """What cannot be read now is tried again later."""
+        if self._is_away:
+            return
         if self._is_stale and time.monotonic() >= self._read_at + _PAUSE_SECONDS:
             self._is_stale = False
-            self._tried(self._read_list)
-            self._read_at = time.monotonic()
+            self._read_by(self._read_list)
+        if self._wanted != self._shown and time.monotonic() >= self._read_at:
+            self._read_by(self._read_messages)
+
+    def _read_by(self, act: Callable[[], None]) -> None:
+        is_read = self._tried(act)
+        self._read_at = time.monotonic() + (0.0 if is_read else _RETRY_SECONDS)
+        self._is_stale = self._is_stale or not is_read
+
+    @property
+    def _wanted(self) -> tuple[str, str] | None:
+        """As ``_shown``."""
         current = self._inbox.current
-        wanted = None if current is None else (current["id"], current["updated_at"])
-        if wanted != self._shown:
-            self._shown = wanted
-            self._tried(self._read_messages)
+        return None if current is None else (current["id"], current["updated_at"])
 
     def _read_list(self) -> None:
         inbox = self._inbox
         self._server.renew()
         pages = conversations.listed(self._server, self._query, _MOST)
-        found = [each for page in pages for each in page][:_MOST]
+        found = [each for page in pages for each in page]
+        inbox.has_more, found = len(found) > _MOST, found[:_MOST]
         ids = [each["id"] for each in inbox.conversations]
         at = ids.index(inbox.selected) if inbox.selected in ids else 0
         inbox.conversations = found
@@ -201,11 +215,14 @@ class _Session:
             inbox.selected = found[min(at, len(found) - 1)]["id"] if found else None
 
     def _read_messages(self) -> None:
-        self._inbox.messages = []
-        if self._inbox.selected is not None:
+        wanted = self._wanted
+        if wanted is None or self._shown is None or wanted[0] != self._shown[0]:
+            self._inbox.messages = []
+        if wanted is not None:
             self._server.renew()
-            path = desk.conversation_path(self._inbox.selected, "messages")
+            path = desk.conversation_path(wanted[0], "messages")
             self._inbox.messages = self._server.get(path, {"limit": _MESSAGES})
+        self._shown = wanted
 
     def _tried(self, act: Callable[[], None]) -> bool:
         """What fails is said, and the screen stays."""

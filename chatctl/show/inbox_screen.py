@@ -20,12 +20,13 @@ _STYLES = {"note": "yellow", "visitor": "bold", "system": "dim"}
 
 @dataclass
 class Inbox:
-    """``selected``: a conversation's id. ``is_open``: it has the screen for itself. ``scroll``:
-    how many lines the newest are below the screen. ``news``: what was said last, of the server or
-    of what was done."""
+    """``has_more``: conversations than are listed. ``selected``: one's id. ``is_open``: it has the
+    screen for itself. ``scroll``: how many lines the newest are below the screen. ``news``: what
+    was said last, of the server or of what was done."""
 
     where: str
     conversations: list[Json] = field(default_factory=list)
+    has_more: bool = False
     selected: str | None = None
     messages: list[Json] = field(default_factory=list)
     is_open: bool = False
@@ -73,7 +74,8 @@ def layout(inbox: Inbox, console: Console, now: float) -> Layout:
 
 def _heading(inbox: Inbox, columns: int) -> Text:
     waiting = sum(map(waits, inbox.conversations))
-    said = f" {len(inbox.conversations)} open, {waiting} waiting  {inbox.where}"
+    count = f"{len(inbox.conversations)}{'+' if inbox.has_more else ''}"
+    said = f" {count} open, {waiting} waiting  {inbox.where}"
     return Text(_padded(said, columns), style="reverse", no_wrap=True)
 
 

@@ -86,7 +86,10 @@ class Terminal:
         return [line.rstrip() for line in _STYLE.sub("", frame).split("\r\n")]
 
     def shows(self, text: str) -> None:
-        eventually(lambda: any(text in line for line in self.lines))
+        try:
+            eventually(lambda: any(text in line for line in self.lines))
+        except AssertionError:
+            raise AssertionError("\n".join([f"no {text!r} in", *self.lines])) from None
 
     def ends(self, code: int) -> None:
         """And the terminal is as it was."""
@@ -94,6 +97,7 @@ class Terminal:
         eventually(lambda: BACK in self.shown)
         eventually(lambda: termios.tcgetattr(self.slave) == self.before)
         assert self.shown.count(ALTERNATE) == 1
+        assert re.sub(r"\x1b\[[?0-9;]*[a-z]", "", self.shown.rpartition(BACK)[2]).strip() == ""
         assert self.shown.rfind("\x1b[?25h") > self.shown.rfind("\x1b[?25l")
         os.close(self.slave)
 
@@ -267,6 +271,21 @@ def test_of_one_agent_and_of_one_site(street: Street) -> None:
     nobody = Terminal(street.server, "inbox", "--mine", "nobody")
     assert nobody.running.wait(15) == 3
     assert ALTERNATE not in nobody.shown
+
+
+def test_a_long_list_says_that_it_is_cut(tmp_path: Path) -> None:
+    town = Town(tmp_path / "chat.db")
+    bakery = desk_scene.site(town, "Bakery")
+    for number in range(101):
+        desk_scene.customer(town, bakery, f"c{number}")
+    town.close()
+    with running(tmp_path, **SETTINGS) as server:
+        inbox = Terminal(server, "inbox")
+        inbox.shows("100+ open, 0 waiting")
+        inbox.type("\x1b[F")
+        eventually(lambda: any(line[0:1] == ">" and " c1 " in line for line in inbox.lines))
+        inbox.type("q")
+        inbox.ends(0)
 
 
 def test_keys_have_names() -> None:
