@@ -4,17 +4,18 @@ import hmac
 from typing import NamedTuple
 
 from chatctl_server import errors
-from chatctl_server.actions import account_erasures, support_files, workspaces
+from chatctl_server.actions import account_erasures, conversations, support_files, workspaces
 from chatctl_server.domain import accounts, codes, events, support, support_events, text
 from chatctl_server.domain.support import VISITOR_TOKEN_MICROSECONDS
-from chatctl_server.storage import customers, log, sites
+from chatctl_server.storage import customers, log, sites, support_conversations
 from chatctl_server.storage import workspaces as stored_workspaces
-from chatctl_server.storage.customers import Customer
+from chatctl_server.storage.customers import Customer, MessagePlace
 from chatctl_server.storage.sites import SiteRef
 from chatctl_server.storage.transaction import Tx
 
 MAX_NAME_CHARACTERS = 128
-A_STEP = 200  # messages that one call erases
+A_STEP = 200  # messages that one call erases, or conversations that it closes
+START = MessagePlace()
 
 
 class VisitorIdentity(NamedTuple):
@@ -117,22 +118,31 @@ def forget_tokens(tx: Tx) -> int:
     return customers.forget_expired_tokens(tx.db, tx.now)
 
 
-def erase_some(tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str) -> bool:
-    """A step of an erasure: 200 of their messages, with the names; false when there are no more.
-    Raises NotAllowed or CustomerNotFound."""
+def erase_some(
+    tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str, after: MessagePlace
+) -> MessagePlace | None:
+    """A step of an erasure: 200 of their conversations are closed, or 200 of their messages behind
+    a place are erased, with the names. Where it goes on; None: behind the last. Raises NotAllowed
+    or CustomerNotFound."""
     _check_may_erase(tx, actor, site, customer_id)
-    found = customers.named(tx.db, customer_id, A_STEP) or customers.written(
-        tx.db, customer_id, A_STEP
-    )
+    unclosed = support_conversations.unclosed_of_customer(tx.db, customer_id, A_STEP)
+    for ref in unclosed:
+        conversations.close(tx, actor, ref)
+    if unclosed:
+        return after
+    found, reached = customers.written(tx.db, customer_id, after, A_STEP)
     account_erasures.erase_messages(tx, actor, found)
-    return bool(found)
+    return reached
 
 
 def erase(tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str) -> None:
-    """Behind their messages. Raises NotAllowed or CustomerNotFound."""
+    """Behind the steps, and what has come since. Raises NotAllowed or CustomerNotFound."""
     _check_may_erase(tx, actor, site, customer_id)
-    while erase_some(tx, actor, site, customer_id):
-        pass
+    left: MessagePlace | None = START
+    while left is not None:
+        left = erase_some(tx, actor, site, customer_id, left)
+    if sites.is_blocked(tx.db, site, customer_id, tx.now):
+        tx.record(events.BanLifted(customer_id), actor, scope=site.scope)
     while support_files.remove_some(tx, actor, customer_id):
         pass
     customers.forget_tokens(tx.db, customer_id)
@@ -142,6 +152,9 @@ def erase(tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str) -> None:
 
 
 def _check_may_erase(tx: Tx, actor: events.Actor, site: SiteRef, customer_id: str) -> None:
+    """An operator may also when the site's workspace was deleted."""
+    customers.get(tx.db, site, customer_id)
+    if not actor.is_account:
+        return
     place = stored_workspaces.get(tx.db, site.workspace).ref
     workspaces.check_role(tx.db, actor, place, "owner", "admin")
-    customers.get(tx.db, site, customer_id)

@@ -1,5 +1,7 @@
 """Queries about customers of a site, and about their visitors' tokens, of which hashes are kept."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from chatctl_server import errors
@@ -31,7 +33,6 @@ _GET = Query(f"""SELECT {_COLUMNS} FROM customer
     WHERE id = :customer AND scope = :scope AND erased_at IS NULL""")
 _BY_EXTERNAL_ID = Query(f"""SELECT {_COLUMNS} FROM customer
     WHERE scope = :scope AND external_id = :external_id""")
-_SCOPE = Query("SELECT scope FROM customer WHERE id = :customer AND erased_at IS NULL")
 _SITE = Query("""SELECT s.id, s.scope, s.workspace FROM customer k JOIN site s ON s.scope = k.scope
     WHERE k.id = :customer AND k.erased_at IS NULL""")
 _ADD_TOKEN = Query("""INSERT INTO visitor_token (hash, customer, expires_at)
@@ -44,15 +45,14 @@ _FORGET = Query("DELETE FROM visitor_token WHERE customer = :customer")
 _FORGET_EXPIRED = Query("""DELETE FROM visitor_token WHERE hash IN (
         SELECT hash FROM visitor_token WHERE expires_at <= :now LIMIT 500)
     RETURNING hash""")
-_WRITTEN = Query("""SELECT m.id, m.conversation, c.scope FROM support s
+_CONVERSATIONS = Query("""SELECT s.conversation, c.scope FROM support s
     JOIN conversation c ON c.id = s.conversation
-    JOIN message m ON m.conversation = s.conversation AND m.sender = :customer
-    WHERE s.customer = :customer AND m.erased_at IS NULL ORDER BY m.id LIMIT :limit""")
-_NAMED = Query("""SELECT m.id, m.conversation, c.scope FROM support s
-    JOIN conversation c ON c.id = s.conversation
-    JOIN message m ON m.conversation = s.conversation AND m.sender = :customer
-    WHERE s.customer = :customer AND m.nickname <> '' ORDER BY m.id LIMIT :limit""")
-_FORGET_NAME = Query("UPDATE message SET nickname = '' WHERE id = :message")
+    WHERE s.customer = :customer AND s.conversation >= :first ORDER BY s.conversation""")
+# Under SUPPORT_ACCESS=open their messages may be of another sender.
+_WRITTEN = Query("""SELECT id, seq FROM message
+    WHERE conversation = :conversation AND seq > :after
+    AND (sender = :customer OR sender_kind = 'visitor') AND (nickname <> '' OR erased_at IS NULL)
+    ORDER BY seq LIMIT :limit""")
 _FORGET_COMMENTS = Query("""UPDATE rating SET comment = '' WHERE conversation IN (
     SELECT conversation FROM support WHERE customer = :customer)""")
 
@@ -60,6 +60,20 @@ _FORGET_COMMENTS = Query("""UPDATE rating SET comment = '' WHERE conversation IN
 class ShownToken(msgspec.Struct, frozen=True):
     customer: Customer
     expires_at: int
+
+
+class MessagePlace(NamedTuple):
+    """Behind a message of a customer's conversations, in the order of these."""
+
+    conversation: int = 0
+    seq: int = 0
+
+
+class WrittenMessages(NamedTuple):
+    """``reached``: where it goes on; None: there is none behind them."""
+
+    found: list[tuple[SupportRef, int]]
+    reached: MessagePlace | None
 
 
 def get(db: Database, site: SiteRef, customer_id: str) -> Customer:
@@ -72,14 +86,6 @@ def get(db: Database, site: SiteRef, customer_id: str) -> Customer:
 
 def not_found(customer_id: str) -> errors.CustomerNotFound:
     return errors.CustomerNotFound(f"There is no customer {customer_id[:40]}", field="customer_id")
-
-
-def scope_of(db: Database, customer_id: str) -> int:
-    """Of which site. Raises CustomerNotFound."""
-    found: int | None = _SCOPE.value(db, customer=customer_id)
-    if found is None:
-        raise not_found(customer_id)
-    return found
 
 
 def site_of(db: Database, customer_id: str) -> SiteRef:
@@ -117,20 +123,23 @@ def forget_expired_tokens(db: Database, now: int) -> int:
     return len(_FORGET_EXPIRED.rows(db, now=now))
 
 
-def written(db: Database, customer_id: str, limit: int) -> list[tuple[SupportRef, int]]:
-    """What they wrote and is not erased."""
-    rows = _WRITTEN.rows(db, customer=customer_id, limit=limit)
-    return [(SupportRef(conversation, scope), id_) for id_, conversation, scope in rows]
-
-
-def named(db: Database, customer_id: str, limit: int) -> list[tuple[SupportRef, int]]:
-    """Messages that name them."""
-    rows = _NAMED.rows(db, customer=customer_id, limit=limit)
-    return [(SupportRef(conversation, scope), id_) for id_, conversation, scope in rows]
-
-
-def forget_name(db: Database, message_id: int) -> None:
-    _FORGET_NAME.run(db, message=message_id)
+def written(db: Database, customer_id: str, after: MessagePlace, limit: int) -> WrittenMessages:
+    """What they wrote behind a place and is not erased, or names them."""
+    found: list[tuple[SupportRef, int]] = []
+    for conversation, scope in _CONVERSATIONS.rows(
+        db, customer=customer_id, first=after.conversation
+    ):
+        rows = _WRITTEN.rows(
+            db,
+            conversation=conversation,
+            after=after.seq if conversation == after.conversation else 0,
+            customer=customer_id,
+            limit=limit - len(found),
+        )
+        found += [(SupportRef(conversation, scope), id_) for id_, _ in rows]
+        if len(found) == limit:
+            return WrittenMessages(found, MessagePlace(conversation, rows[-1][1]))
+    return WrittenMessages(found, None)
 
 
 def forget_comments(db: Database, customer_id: str) -> None:

@@ -73,6 +73,17 @@ _FILE_ADDED = Query("""SELECT id, type, payload FROM event INDEXED BY event_conv
     WHERE conversation = :conversation AND scope > 1 AND class IN ('message', 'state')
     AND type = 'support.file_added'
     AND payload ->> '$.hash' = :hash AND payload ->> '$.extension' = :extension""")
+# Storing a file is told right before it is added to the conversation.
+_FORGET_ADDRESSES = Query("""WITH mine AS (
+        SELECT e.id, e.type FROM support u JOIN event e INDEXED BY event_conversation
+        ON e.conversation = u.conversation AND e.scope > 1 AND e.class IN ('message', 'state')
+        WHERE u.customer = :customer AND e.actor = :customer)
+    UPDATE event SET address = NULL WHERE id IN (SELECT id FROM mine
+        UNION ALL SELECT id - 1 FROM mine WHERE type = 'support.file_added')
+    AND actor = :customer""")
+_FORGET_FIRST_ADDRESSES = Query("""UPDATE event INDEXED BY event_customer SET address = NULL
+    WHERE json_extract(payload, '$.customer_id') = :customer AND credential = 'visitor'
+    AND type >= 'customer.' AND type < 'customer/'""")
 _REDACT = Query("UPDATE event SET payload = :payload WHERE id = :offset")
 
 
@@ -230,9 +241,11 @@ def redact_account(db: Database, account: int) -> None:
 
 def redact_customer(db: Database, customer: str) -> None:
     """Takes what names a customer out of the events that made and changed them, and what they said
-    with a rating or called a file."""
+    with a rating or called a file; and their addresses out of what they did."""
     _redact_names(db, _OF_CUSTOMER.rows(db, customer=customer))
     _redact_names(db, _SAID_BESIDE.rows(db, customer=customer))
+    _FORGET_ADDRESSES.run(db, customer=customer)
+    _FORGET_FIRST_ADDRESSES.run(db, customer=customer)
 
 
 def redact_file(db: Database, ref: SupportRef, hash: str, extension: str) -> None:  # noqa: A002

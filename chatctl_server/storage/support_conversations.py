@@ -103,6 +103,9 @@ _GET = Query(f"SELECT {_COLUMNS} FROM {_JOINED} WHERE u.conversation = :id AND c
 _OPEN_OF_CUSTOMER = Query(f"""SELECT {_COLUMNS} FROM {_JOINED}
     WHERE u.customer = :customer AND c.scope = :scope AND u.status <> 'closed'
     ORDER BY u.updated_at DESC LIMIT 1""")
+_UNCLOSED_OF_CUSTOMER = Query("""SELECT u.conversation, c.scope FROM support u
+    JOIN conversation c ON c.id = u.conversation
+    WHERE u.customer = :customer AND u.status <> 'closed' LIMIT :limit""")
 _IDS_OF_CUSTOMER = Query("""SELECT u.conversation, c.scope, c.public_id FROM support u
     JOIN conversation c ON c.id = u.conversation WHERE u.customer = :customer""")
 # To its visitor what is snoozed is open.
@@ -215,6 +218,10 @@ def open_of_customer(db: Database, customer: str, scope: int) -> SupportConversa
     """The one that is open or snoozed."""
     row = _OPEN_OF_CUSTOMER.row(db, customer=customer, scope=scope)
     return None if row is None else _conversation(row)
+
+
+def unclosed_of_customer(db: Database, customer: str, limit: int) -> list[SupportRef]:
+    return _refs(_UNCLOSED_OF_CUSTOMER.rows(db, customer=customer, limit=limit))
 
 
 def of_customer(db: Database, customer: str) -> list[tuple[SupportRef, str]]:

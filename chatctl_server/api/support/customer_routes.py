@@ -9,10 +9,13 @@ from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest
 from chatctl_server.api.support import people
+from chatctl_server.domain.events import Actor
 from chatctl_server.domain.support import Person
 from chatctl_server.storage import customers
+from chatctl_server.storage.customers import MessagePlace
 from chatctl_server.storage.sites import SiteRef
 from chatctl_server.storage.sql import Database
+from chatctl_server.storage.store import Store
 from chatctl_server.views.support import fields
 
 
@@ -28,13 +31,20 @@ from chatctl_server.views.support import fields
 async def erase_customer(
     request: AnyRequest, context: GivenContext, customer_id: FromPath[fields.CustomerId]
 ) -> None:
-    """For admins and owners. Names, texts and files of the customer leave the tables and the log,
-    and their sockets are closed with 4501. Backups made before have them."""
-    store, actor = context.store, caller.of(request.scope).actor()
+    """For admins and owners, also when the site was deleted. Names, texts, files and addresses of
+    the customer leave the tables and the log; their conversations are closed, and their sockets
+    with 4501. Backups made before have them."""
+    actor = caller.of(request.scope).actor()
     who = await people.person(context, request.scope)
-    site = await store.read_live(_site, who, customer_id)
-    while await store.write(actions.erase_some, actor, site, customer_id):
-        pass
+    site = await context.store.read_live(_site, who, customer_id)
+    await erase(context.store, actor, site, customer_id)
+
+
+async def erase(store: Store, actor: Actor, site: SiteRef, customer_id: str) -> None:
+    """In steps."""
+    left: MessagePlace | None = actions.START
+    while left is not None:
+        left = await store.write(actions.erase_some, actor, site, customer_id, left)
     await store.write(actions.erase, actor, site, customer_id)
 
 

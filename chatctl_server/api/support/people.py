@@ -66,7 +66,7 @@ def _agent(db: Database, account: int, name: str) -> Person:
 
 
 def _visitor(db: Database, customer_id: str, now: int) -> Person:
-    site = sites.of_scope(db, customers.scope_of(db, customer_id))
+    site = sites.of_scope(db, customers.site_of(db, customer_id).scope)
     if site is None:
         raise errors.Unauthorized("The site is not there any more")
     return visitor(db, site, customers.get(db, site.ref, customer_id), now)

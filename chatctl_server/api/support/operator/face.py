@@ -16,6 +16,7 @@ SUPPORT_OPERATORS: Face[Any] = Face(
             "conversation_routes:AnyConversations",
             "message_routes:MessagesOfConversation",
         ),
+        "/management/customers": lazily(__package__, "customer_routes:erase_any_customer"),
         "/management/events/replay": lazily(__package__, "replay_routes:replay_all_events"),
         "/management/sites": lazily(__package__, "site_routes:AllSites"),
     },
