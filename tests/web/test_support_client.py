@@ -157,3 +157,17 @@ def test_who_shows_a_bad_token_is_not_let_in(shop: Shop, page: Browser) -> None:
     )
     until(page, "bad.state === 'disconnected'")
     assert told(page, "disconnected")[0]["code"] == 4501
+
+
+def test_a_visitor_where_all_of_this_machine_are_agents_hears_their_own(
+    tmp_path: Path, browser: Browser
+) -> None:
+    with open_shop(tmp_path, SUPPORT_ACCESS="open") as shop:
+        open_page(browser, shop.server)
+        browser.value(RECORD)
+        begin(browser, shop)
+        browser.resolved("await visitor.send(here, 'one'); await agent.send(here, 'two')")
+        shop.ask("POST", "/api/conversations", {"site_id": shop.id, "customer_name": "Zoe"})
+        shop.say("to another one")
+        until(browser, "told.filter(([name]) => name === 'message_appended').length === 2")
+        assert contents(browser, "told") == ["one", "two"]

@@ -306,3 +306,19 @@ def test_equal_client_ids_of_two_senders_are_two_messages(
     path = f"/api/conversations/{shop.newest}/messages"
     shop.ask("POST", path, {"content": "Olga's", "client_msg_id": "1"})
     widget.until_texts("hello", "Anna's", "Olga's")
+
+
+def test_where_all_of_this_machine_are_agents_a_visitor_is_one(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with open_shop(tmp_path, SUPPORT_ACCESS="open") as shop, site() as found:
+        page = found.page(script(shop.server.url, shop.key))
+        widget = visit(browser, page).open()
+        widget.write("hello")
+        widget.until_texts("hello")
+        shop.say("good day")
+        widget.until_texts("hello", "good day")
+        shop.ask("POST", "/api/conversations", {"site_id": shop.id, "customer_name": "Zoe"})
+        shop.say("to another one")
+        browser.open(page)
+        widget.open().until_texts("hello", "good day")

@@ -1,8 +1,8 @@
 /*
  * <script src="…/embed/widget.js" data-site="KEY" defer></script>
  *
- * The script runs again in an empty frame, where Array.prototype and JSON are not what the page
- * has made of them, and draws from there into a shadow root. What people wrote is text nodes only.
+ * It runs again in an empty frame, where Array.prototype and JSON are not what the page has made of
+ * them, and draws from there into a shadow root. What people wrote is text nodes only.
  */
 (async () => {
   const TAG = "chatctl-widget";
@@ -10,8 +10,8 @@
   const server = new URL(script.src).origin;
   const { site, user = "", hash } = script.dataset;
 
-  /** Where to draw, and the window that is looked at; nothing where the frame goes on. Here nothing
-   * is called that the page may have changed. */
+  /** Where to draw, and the page's window; nothing where the frame goes on. It calls nothing that
+   * the page may have changed. */
   const place = () =>
     new Promise((found) => {
       const outer = window.frameElement?.getRootNode();
@@ -66,7 +66,7 @@
   };
   const say = (word) => words[word][+isChinese];
 
-  // What outlives a reload, and is the same in all tabs: a value under each name
+  // What outlives a reload, the same in all tabs
 
   const KEY = `chatctl ${server} ${site} `;
   let storage = {};
@@ -146,8 +146,8 @@
 
   const launcher = button("open", BUBBLE, () => toggle());
   const badge = launcher.appendChild(el("span", { hidden: true }));
-  const log = el("ol", { role: "log", "aria-label": config.name });
-  const scroller = el("div", { tabIndex: 0 }, log); // its begin is its end: it stays there
+  const log = el("ol", { role: "log" });
+  const scroller = el("div", { tabIndex: 0 }, log);
   const typing = el("p", { role: "status" });
   const notice = el("p", { role: "status" });
   const input = el("textarea", { rows: 1, placeholder: say("write"), "aria-label": say("write") });
@@ -182,7 +182,7 @@
       form.replaceWith(composer);
       input.focus();
     }
-    return false; // nothing is submitted
+    return false;
   };
 
   const toggle = () => {
@@ -197,7 +197,7 @@
     event.stopPropagation(); // the page may have shortcuts
   };
 
-  // Messages: an item each; one's own by its client_msg_id: what waits becomes what was sent
+  // Messages; one's own by their client_msg_id: what waits becomes what was sent
 
   const items = new Map();
   const show = (message, state = "") => {
@@ -229,7 +229,7 @@
 
   const linked = (text) =>
     text.split(/(https?:\/\/[^\s<>"'，。]+)/).map((href, n) => {
-      return n % 2 ? el("a", { href, target: "_blank", rel: "noopener nofollow" }, href) : href;
+      return n % 2 ? el("a", { href, target: "_blank" }, href) : href;
     });
 
   /** It is fetched with the visitor's token, which is put into no address. */
@@ -237,7 +237,7 @@
     const blob = async () => URL.createObjectURL(await (await ask("GET", url)).blob());
     const save = async () => el("a", { href: await blob(), download: name }).click();
     const link = el("button", { onclick: save }, `${name} (${Math.ceil(size / 1024)} KB)`);
-    if (url && /^image\/(png|jpeg|gif|webp)$/.test(type)) {
+    if (url && /^image/.test(type)) {
       const image = el("img", { alt: name, onload: () => link.replaceChildren(image) });
       blob().then((src) => (image.src = src), () => {});
     }
@@ -373,7 +373,7 @@
     picker.value = "";
   };
 
-  // What is heard: over a WebSocket or, where there can be none, by Replay again and again
+  // What is heard: over a WebSocket, else by Replay again and again
 
   let conversation;
   let last; // event_id; empty: nothing has happened
@@ -435,6 +435,7 @@
   const live = () =>
     new Promise((done, fail) => {
       let heard = Date.now();
+      const held = []; // it may be an operator's, under SUPPORT_ACCESS=open
       const since = last;
       const mine = new WebSocket(config.websocket_url + (since ? `?since_event_id=${since}` : ""));
       const end = ({ code }) => {
@@ -458,10 +459,13 @@
         heard = Date.now();
         const frame = JSON.parse(data);
         if (frame.type === "system.welcome") last ||= frame.event_id;
-        if (frame.type !== "Authenticated") return hear(frame);
-        socket = mine;
-        isStale ||= !since;
-        level().catch(end);
+        else if (frame.type === "Authenticated") {
+          socket = mine;
+          isStale ||= !since;
+          level().catch(end);
+          held.forEach(hear);
+        } else if (socket === mine) hear(frame);
+        else if (held.push(frame) && frame.payload?.code === "bad_frame") end({});
       };
     });
 

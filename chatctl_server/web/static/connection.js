@@ -20,6 +20,7 @@ export class Connection extends EventTarget {
   /** `disconnected`, `connecting` or `connected` */
   state = "disconnected";
   #backoff = new Backoff();
+  #drop;
   #socket;
   #stop;
 
@@ -65,14 +66,14 @@ export class Connection extends EventTarget {
     }
   }
 
-  /** How it ended. Why one never opened is asked over HTTP: a browser does not say. */
+  /** How it ended. Why it never was one is asked over HTTP: a browser does not say. */
   async #session(stop, refused) {
     try {
       const address = await this._address(refused);
       if (stop.aborted) return LEFT;
       const closed = await this.#serve(new WebSocket(address), stop);
       this._lost();
-      if (closed.seconds === undefined && !stop.aborted) await this._probe(stop);
+      if (closed.seconds === undefined && !isFinal(closed) && !stop.aborted) await this._probe(stop);
       return closed;
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
@@ -80,7 +81,7 @@ export class Connection extends EventTarget {
     }
   }
 
-  /** `seconds`: how long it was open; undefined: never. */
+  /** `seconds`: how long it was open; undefined: its first frame never came. */
   #serve(socket, stop) {
     this.#socket = socket;
     const { promise, resolve } = withResolvers();
@@ -91,14 +92,16 @@ export class Connection extends EventTarget {
       stop.removeEventListener("abort", leave);
       socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
       socket.close();
-      resolve({ code, reason, seconds: openedAt && (Date.now() - openedAt) / 1000 });
+      const wasHere = this.state === "connected";
+      resolve({ code, reason, seconds: wasHere ? (Date.now() - openedAt) / 1000 : undefined });
     };
+    this.#drop = (reason) => finish({ code: 1006, reason });
     const leave = () => finish(LEFT);
     const look = () => {
       const silentSeconds = (Date.now() - heardAt) / 1000;
       const isHere = this.state === "connected";
       const limit = isHere ? PING_SECONDS + ANSWER_SECONDS : OPENING_SECONDS;
-      if (silentSeconds > limit) finish({ code: 1006, reason: "no answer" });
+      if (silentSeconds > limit) this._drop("no answer");
       else if (isHere && silentSeconds > PING_SECONDS) this._transmit(this._ping());
     };
     const watch = setInterval(look, (ANSWER_SECONDS * 1000) / 2);
@@ -113,7 +116,7 @@ export class Connection extends EventTarget {
     };
     socket.onclose = finish;
     // All that Chrome says of one that a policy of the page forbids.
-    socket.onerror = () => finish({ code: 1006, reason: "it failed" });
+    socket.onerror = () => this._drop("it failed");
     return promise;
   }
 
@@ -136,6 +139,11 @@ export class Connection extends EventTarget {
   /** Its first frame is there: from now on it takes ours. */
   _ready(detail) {
     this.#become("connected", detail);
+  }
+
+  /** This socket is of no use; there will be another one. */
+  _drop(reason) {
+    this.#drop(reason);
   }
 
   _transmit(frame) {

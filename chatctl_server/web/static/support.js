@@ -24,6 +24,7 @@ export class SupportClient extends Connection {
   #queue = new SendQueue();
   #seen = [];
   #wasEmpty = false;
+  #held = [];
 
   /**
    * @param {object} [options]
@@ -102,6 +103,7 @@ export class SupportClient extends Connection {
   }
 
   _opened(transmit) {
+    this.#held = [];
     const { site, visitor } = this;
     if (visitor) transmit({ type: "Auth", payload: { site, visitor } });
   }
@@ -129,21 +131,27 @@ export class SupportClient extends Connection {
   async #replay(given) {
     const page = await this.#request("GET", `/api/events/replay?${query(given)}`);
     if (page.gap) this._emit("resync", { position: page.next_since });
-    page.events.forEach((each) => this._receive(each));
+    page.events.forEach((each) => this.#tell(each));
     this.position = page.next_since;
     return page.has_more;
   }
 
   _receive(frame) {
-    const { type, event_id: id, payload } = frame;
+    const { type, payload } = frame;
     if (type === "system.welcome") return this.#welcome(frame);
     if (type === "Authenticated") this.#begin(payload);
-    if (!type.startsWith(PREFIX)) return type === "Pong" || this._emit(type, payload);
+    if (this.state !== "connected") this.#hold(frame);
+    else if (type.startsWith(PREFIX)) this.#tell(frame);
+    else if (type !== "Pong") this._emit(type, payload);
+  }
+
+  #tell(envelope) {
+    const { type, event_id: id } = envelope;
     if (this.#seen.includes(id)) return;
     this.#seen = [...this.#seen, id].slice(-SEEN);
     this.position = id;
     const name = type.slice(PREFIX.length);
-    if (EVENTS.has(name)) this._emit(name, frame);
+    if (EVENTS.has(name)) this._emit(name, envelope);
     else console.info(`chatctl: passed over ${type}`);
   }
 
@@ -153,10 +161,20 @@ export class SupportClient extends Connection {
     if (!this.visitor) this.#begin(data);
   }
 
+  /**
+   * A visitor's frames wait for `Authenticated`. Under SUPPORT_ACCESS=open it does not come: there a
+   * page of this machine is its operator, whoever it says it is.
+   */
+  #hold(frame) {
+    this.#held.push(frame);
+    if (frame.payload?.code === "bad_frame") this._drop(frame.payload.message);
+  }
+
   #begin(detail) {
     this.#polls = 1;
     if (this.#wasEmpty) this.#poll().catch(() => {}); // up to here nothing was told
     this._ready(detail);
+    for (const each of this.#held.splice(0)) this._receive(each);
     for (const each of this.#joined) this.join(each);
   }
 }
