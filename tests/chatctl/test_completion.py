@@ -25,6 +25,10 @@ ENDPOINT = {
 }  # fmt: skip
 # As somebody may sign up.
 EMAILS = ("anna@example.org", "$(touch${IFS}pwned)@x", "`touch<pwned`@x", "a';touch$IFS'pwned@x")
+SITE = {
+    "workspace_id": 0, "assignment": "manual", "allowed_origins": [], "key": "pk_0",
+    "created_at": "2026-01-01T00:00:00.000000Z",
+}  # fmt: skip
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -39,6 +43,9 @@ def with_rooms(server: Prepared) -> Prepared:
             {**ENDPOINT, "endpoint_id": "data", "kind": "data"},
             {**ENDPOINT, "endpoint_id": "0198c1a0-0000-7000-8000-000000000002", "kind": "events"},
         ]
+    )
+    server.answers["GET /management/sites"] = Answer(
+        [{**SITE, "id": f"site_{n}", "name": each} for n, each in enumerate(ROOMS)]
     )
     server.answers["GET /management/users"] = Answer(
         [{"id": n, "fullname": "A", "email": each} for n, each in enumerate(EMAILS)]
@@ -115,6 +122,9 @@ QUESTIONS: dict[tuple[str, ...], set[str]] = {
     ("callbacks", "deliveries", "--status", ""): {"pending", "delivered", "failed", "skipped"},
     ("rooms", "show", "lo"): {"lobby", "long island"},
     ("events", "tail", "-f", "--lim"): {"--limit"},
+    ("conversations", "ls", "--status", ""): {"open", "snoozed", "closed"},
+    ("sites", "show", "lo"): {"lobby", "long island"},
+    ("inbox", "--site", "lo"): {"lobby", "long island"},
     ("rooms", "show", "long\\ i"): {"long island"},  # quoted already
 }
 
