@@ -1,9 +1,9 @@
 """What the desk's connections are told of each committed event."""
 
 import asyncio
-import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chatctl_server import errors
@@ -26,6 +26,7 @@ from chatctl_server.views.support import frames
 if TYPE_CHECKING:
     from chatctl_server.api.support.connection import DeskConnection
 
+ASSIGNING_STEPS = 10  # of what waits, for whoever comes
 AGENTS, VISITORS = "desk.agents", "desk.visitors"  # views
 
 
@@ -55,8 +56,9 @@ class SupportBroadcaster:
         self._context = context
         self._hub = context.hub
         self._connections: dict[DeskConnection, None] = {}
-        # Of customers with a connection: how many they have, and whose which conversation is.
-        self._present: Counter[str] = Counter()
+        # By whose they are: the id of an account, a key or a customer.
+        self._by_person: dict[str, dict[DeskConnection, None]] = {}
+        # Of customers with a connection: whose which conversation is.
         self._customers: dict[int, str] = {}
         self._conversations: dict[str, set[int]] = {}
         self._viewing: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -69,7 +71,7 @@ class SupportBroadcaster:
             case account_events.WorkspaceEvent():
                 self._of_workspace(entry.payload)
             case account_events.KeyRemoved(key_id) | account_events.KeyRotated(key_id):
-                self._end_key(key_id)
+                self._end(key_id, close_codes.BAD_TOKEN)
             case support_events.SiteDeleted():  # which nobody knows any more
                 self._end_visitors(entry.scope or 0)
         site = self._context.desk_sites.of_scope(entry.scope)
@@ -80,12 +82,12 @@ class SupportBroadcaster:
 
     def _of_site(self, entry: events.Event, site_id: str, workspace: int) -> None:
         match entry.payload:
-            case events.ConversationCreated(customer=str(customer)) if customer in self._present:
+            case events.ConversationCreated(customer=str(customer)) if customer in self._by_person:
                 self._remember(customer, entry.conversation or 0)
             case support_events.CustomerErased(customer):
-                self._end_customer(customer, close_codes.BAD_TOKEN)
+                self._end(customer, close_codes.BAD_TOKEN)
             case events.BanSet(customer) if entry.conversation is None:
-                self._end_customer(customer, close_codes.BANNED)
+                self._end(customer, close_codes.BANNED)
             case events.MessageErased() as erased:
                 self._take_back(entry, erased, site_id, workspace)
         self._tell(entry, site_id, workspace)
@@ -126,12 +128,11 @@ class SupportBroadcaster:
     def _of_account(self, payload: account_events.AccountEvent) -> None:
         match payload:
             case account_events.SignedOut(account, login_ids):
-                for each in self._of(account):
+                for each in self._of(accounts.user_id(account)):
                     if each.login_id in login_ids:
                         each.subscriber.finish(close_codes.BAD_TOKEN, overtaking=True)
             case account_events.AccountSuspended(account) | account_events.AccountErased(account):
-                for each in self._of(account):
-                    each.subscriber.finish(close_codes.BAD_TOKEN, overtaking=True)
+                self._end(accounts.user_id(account), close_codes.BAD_TOKEN)
 
     def _of_workspace(self, payload: account_events.WorkspaceEvent) -> None:
         match payload:
@@ -153,11 +154,11 @@ class SupportBroadcaster:
         elif who is not None and workspace in who.roles:
             connection.subscriber.finish(close_codes.BAD_TOKEN, overtaking=True)
 
-    def _of(self, account: int) -> "list[DeskConnection]":
-        return [each for each in self._connections if each.account == account]
+    def _of(self, person: str) -> "list[DeskConnection]":
+        return list(self._by_person.get(person, ()))
 
     def _set_role(self, account: int, workspace: int, role: events.Role | None) -> None:
-        for each in self._of(account):
+        for each in self._of(accounts.user_id(account)):
             if role in AGENT_ROLES:
                 self._enter(each, workspace, role)
             else:
@@ -174,21 +175,15 @@ class SupportBroadcaster:
             for each in list(connection.joined):
                 self.leave(connection, each)
 
-    def _end_key(self, key_id: str) -> None:
-        for each in list(self._connections):
-            if each.person is not None and each.person.id == key_id:
-                each.subscriber.finish(close_codes.BAD_TOKEN, overtaking=True)
-
     def _end_visitors(self, scope: int) -> None:
         """Behind the end of their conversations."""
         for each in list(self._connections):
             if each.person is not None and each.person.only_site == scope:
                 each.subscriber.finish(close_codes.BAD_TOKEN)
 
-    def _end_customer(self, customer: str, code: int) -> None:
-        for each in list(self._connections):
-            if each.person is not None and each.person.customer == customer:
-                each.subscriber.finish(code, overtaking=True)
+    def _end(self, person: str, code: int) -> None:
+        for each in self._of(person):
+            each.subscriber.finish(code, overtaking=True)
 
     # Connections
 
@@ -197,8 +192,8 @@ class SupportBroadcaster:
     ) -> None:
         """It listens from what is published now on."""
         self._connections[connection] = None
+        self._by_person.setdefault(who.id, {})[connection] = None
         if who.customer is not None:
-            self._present[who.customer] += 1
             for each in conversations:
                 self._remember(who.customer, each.id)
             keys = {of_customer(who.customer): VISITORS}
@@ -212,12 +207,16 @@ class SupportBroadcaster:
 
     def go(self, connection: "DeskConnection") -> None:
         who = connection.person
+        assert who is not None
         del self._connections[connection]
         for each in list(connection.joined):
             self.leave(connection, each)
         self._hub.leave_all(connection.subscriber)
-        if who is not None and who.customer is not None:
-            self._forget(who.customer)
+        del self._by_person[who.id][connection]
+        if not self._by_person[who.id]:
+            del self._by_person[who.id]
+            for conversation in self._conversations.pop(who.id, ()):
+                del self._customers[conversation]
         if connection.account:
             agent = accounts.user_id(connection.account)
             self._context.desk_agents.go(agent, asyncio.get_running_loop().time())
@@ -226,20 +225,23 @@ class SupportBroadcaster:
         self._customers[conversation] = customer
         self._conversations.setdefault(customer, set()).add(conversation)
 
-    def _forget(self, customer: str) -> None:
-        self._present[customer] -= 1
-        if not self._present[customer]:
-            del self._present[customer]
-            for each in self._conversations.pop(customer, ()):
-                del self._customers[each]
-
     def _arrive(self, who: Person) -> None:
         agents = self._context.desk_agents
         if agents.come(who.id) and not self._context.serving.is_stopping:
             for workspace in who.roles:
-                arguments = workspace, agents.there()
-                with contextlib.suppress(errors.ChatctlError):  # the writer is full
-                    self._context.store.submit(actions.assign_queued, arguments, _ignore)
+                self._assign_queued(workspace, ASSIGNING_STEPS)
+
+    def _assign_queued(self, workspace: int, steps: int) -> None:
+        """What is not assigned, also where the server has too much to do, waits for the next who
+        comes."""
+
+        def go_on(assigned: object) -> None:
+            if assigned == actions.A_STEP and steps > 1:
+                self._assign_queued(workspace, steps - 1)
+
+        arguments = workspace, self._context.desk_agents.there()
+        with suppress(errors.ChatctlError):
+            self._context.store.submit(actions.assign_queued, arguments, go_on)
 
     # What somebody has open
 
@@ -287,15 +289,14 @@ class SupportBroadcaster:
         )
 
     def skip(self, entry: events.Event) -> None:
-        """They come back and read what they missed."""
-        if self._context.desk_sites.of_scope(entry.scope) is not None:
-            for each in list(self._connections):
+        """Those of the site's workspace come back and read what they missed."""
+        site = self._context.desk_sites.of_scope(entry.scope)
+        if site is None:
+            return
+        for each in list(self._connections):
+            if each.person is not None and site.workspace in each.person.roles:
                 each.subscriber.finish(close_codes.TRY_LATER)
 
     def stop(self) -> None:
         for each in list(self._connections):
             each.subscriber.finish(close_codes.RESTART)
-
-
-def _ignore(_: object) -> None:
-    """What could not be assigned waits for the next who comes."""

@@ -12,6 +12,7 @@ from team import DEFAULT
 
 from chatctl_server.actions import account_status, keys, sites, workspaces
 from chatctl_server.domain import close_codes, events
+from chatctl_server.views.support import envelopes
 
 CLERK = events.Actor(None, "test")
 
@@ -270,3 +271,22 @@ async def test_a_key_that_reads_listens_and_says_nothing(desk: Desk) -> None:
     refused = await ears.got("Error")
     assert (refused["code"], refused["client_msg_id"]) == ("not_allowed", "1")
     assert await desk.texts(desk.anna, conversation) == ["hello"]
+
+
+async def test_what_cannot_be_shown_costs_its_own_workspace_a_connection(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes back reads what it missed."""
+    mine = await desk.open(desk.bo)
+    here = [await desk.dial(each) for each in (desk.anna, desk.zoe)]
+    elsewhere = [await desk.dial(each) for each in (desk.emil, desk.ida)]
+
+    def broken(*_: Any) -> bytes:
+        raise ValueError("cannot be shown")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(envelopes, "of_event", broken)
+        await desk.say(desk.bo, mine, "hello")
+    assert [await each.closed() for each in here] == [close_codes.TRY_LATER] * 2
+    for each in elsewhere:
+        await pinged(each)
