@@ -25,7 +25,7 @@ from chatctl_server.storage.support_conversations import SupportConversation
 from chatctl_server.storage.transaction import Tx
 
 A_DAY = 24 * 3600 * SECOND
-A_STEP = 200  # conversations that one call assigns, or wakes
+A_STEP = 20  # conversations that one call assigns, or wakes
 Agents = Sequence[str]
 """Those who are there, for sites that assign conversations by themselves."""
 
@@ -64,7 +64,7 @@ def open_conversation(
     )
     tx.record(payload, actor, ref)
     tx.record(events.ParticipantJoined(customer, "member"), actor, ref)
-    assign_next(tx, ref, agents)
+    RoundRobin(tx, agents).assign(ref)
     return OpenedConversation(stored.get(tx.db, ref), is_new=True)
 
 
@@ -133,14 +133,17 @@ def set_status(
 def reopen(tx: Tx, actor: events.Actor, found: SupportConversation, agents: Agents = ()) -> None:
     """Of one that is closed or snoozed."""
     tx.record(support_events.Reopened(found.public_id), actor, found.ref)
-    assign_next(tx, found.ref, agents)
+    RoundRobin(tx, agents).assign(found.ref)
 
 
 def wake_due(tx: Tx, agents: Agents = ()) -> int:
-    """Those that were snoozed until now are open again; how many, 200 at most."""
+    """Those that were snoozed until now are open again; how many, 20 at most."""
     due = stored.due(tx.db, tx.now, A_STEP)
+    turns = RoundRobin(tx, agents)
     for ref in due:
-        reopen(tx, events.SERVER, stored.get(tx.db, ref), agents)
+        found = stored.get(tx.db, ref)
+        tx.record(support_events.Reopened(found.public_id), events.SERVER, ref)
+        turns.assign(ref)
     return len(due)
 
 
@@ -164,50 +167,80 @@ def assign(
     return stored.get(tx.db, ref)
 
 
-def assign_next(tx: Tx, ref: SupportRef, agents: Agents) -> bool:
-    """On a site that assigns by itself, to one of those who are there: who has the least. With
-    nobody there it is in the queue. Whose it is already, and is there, it stays; on other sites it
-    stays whose it is, unless they are no agent any more. Whether it is somebody else's now, or
-    nobody's."""
-    found = stored.get(tx.db, ref)
-    site = sites.of_scope(tx.db, ref.scope)
-    if site is None or site.settings.assignment != "round_robin":
-        agents = () if found.assignee is None else (found.assignee,)
-    there = _agents_of(tx, found.workspace, agents)
-    if found.assignee in there:
-        return False
-    agent = stored.next_agent(tx.db, found.workspace, there)
-    if agent == found.assignee:
-        return False
-    tx.record(support_events.Assigned(found.public_id, agent), events.SERVER, ref)
-    return True
+class RoundRobin:
+    """On sites that assign by themselves: to one of those who are there, who has the least; of
+    several, who got one longest ago. With nobody there it is in the queue. For one call: what it
+    has read of a workspace it keeps up to date itself."""
+
+    def __init__(self, tx: Tx, agents: Agents) -> None:
+        self._tx = tx
+        self._agents = agents
+        self._loads: dict[int, dict[str, int]] = {}  # of who is there, by workspace
+        self._last: dict[int, dict[str, int]] = {}  # the offset at which they got one
+
+    def assign(self, ref: SupportRef) -> bool:
+        """Whose it is already, and is there, it stays; on other sites it stays whose it is, unless
+        they are no agent any more. Whether it changes hands."""
+        found = stored.get(self._tx.db, ref)
+        site = sites.of_scope(self._tx.db, ref.scope)
+        if site is None or site.settings.assignment != "round_robin":
+            agent = self._holder(found)
+        elif found.assignee in self._loads_of(found.workspace):
+            return False
+        else:
+            agent = self._next(found.workspace)
+        if agent == found.assignee:
+            return False
+        payload = support_events.Assigned(found.public_id, agent)
+        entry = self._tx.record(payload, events.SERVER, ref)
+        if agent is not None:
+            self._loads[found.workspace][agent] += 1
+            if found.workspace in self._last:
+                self._last[found.workspace][agent] = entry.offset
+        return True
+
+    def _holder(self, found: stored.SupportConversation) -> str | None:
+        holders = () if found.assignee is None else (found.assignee,)
+        return next(iter(desk_people.among(self._tx.db, found.workspace, holders)), None)
+
+    def _loads_of(self, workspace: int) -> dict[str, int]:
+        if workspace not in self._loads:
+            there = desk_people.among(self._tx.db, workspace, self._agents)
+            self._loads[workspace] = stored.loads(self._tx.db, there)
+        return self._loads[workspace]
+
+    def _next(self, workspace: int) -> str | None:
+        loads = self._loads[workspace]
+        least = min(loads.values(), default=0)
+        idle = [each for each, load in loads.items() if load == least]
+        if len(idle) < 2:
+            return idle[0] if idle else None
+        if workspace not in self._last:
+            self._last[workspace] = stored.last_assigned(self._tx.db, workspace)
+        last = self._last[workspace]
+        return min(idle, key=lambda each: last.get(each, 0))
 
 
 def assign_queued(tx: Tx, workspace: int, agents: Agents) -> int:
-    """What waits for somebody to come, the longest first; how many, 200 at most."""
+    """What waits for somebody to come, the longest first; how many, 20 at most."""
     queued = stored.queued(tx.db, workspace, A_STEP) if agents else []
-    for ref in queued:
-        assign_next(tx, ref, agents)
-    return len(queued)
+    turns = RoundRobin(tx, agents)
+    return sum(turns.assign(ref) for ref in queued)
 
 
 def release(tx: Tx, agent: str, agents: Agents) -> int:
     """Of an agent who went away, and is none of ``agents``: what is not closed goes to those who
-    are there, or to the queue; how many did, of 200 at most."""
-    found = stored.assigned_to(tx.db, agent, A_STEP)
-    return sum(assign_next(tx, ref, agents) for ref in found)
+    are there, or to the queue; how many, 20 at most."""
+    turns = RoundRobin(tx, agents)
+    return sum(turns.assign(ref) for ref in stored.assigned_to(tx.db, agent, A_STEP))
 
 
 def take_away(tx: Tx, account: int, workspace: int | None, agents: Agents) -> None:
     """From who is no agent of the workspace any more, None: of none: what is not closed is in the
     queue, or goes to those who are there."""
+    turns = RoundRobin(tx, agents)
     for ref in stored.held(tx.db, accounts.user_id(account), workspace):
-        assign_next(tx, ref, agents)
-
-
-def _agents_of(tx: Tx, workspace: int, agents: Agents) -> list[str]:
-    role = desk_people.role
-    return [each for each in agents if role(tx.db, workspace, accounts.account_id(each))]
+        turns.assign(ref)
 
 
 # What is said of it

@@ -166,7 +166,6 @@ _QUEUED = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
 _LOADS = Query("""SELECT assignee, count(*) FROM support
     WHERE assignee IN (SELECT value FROM json_each(:agents)) AND status <> 'closed'
     GROUP BY assignee""")
-# Who got one longest ago, as far as the newest envelopes tell.
 _LAST_ASSIGNED = Query("""SELECT e.payload ->> '$.assignee_id', max(e.id) FROM (
         SELECT event_offset, type FROM envelope WHERE workspace = :workspace
         ORDER BY event_offset DESC LIMIT 1000) v
@@ -306,16 +305,15 @@ def queued(db: Database, workspace: int, limit: int) -> list[SupportRef]:
     return _refs(_QUEUED.rows(db, workspace=workspace, limit=limit))
 
 
-def next_agent(db: Database, workspace: int, agents: Sequence[str]) -> str | None:
-    """Of those who are there the one who has the least; of several who got one longest ago."""
+def loads(db: Database, agents: Sequence[str]) -> dict[str, int]:
+    """How many that are not closed each of them has."""
     encoded = msgspec.json.encode(list(agents)).decode()
-    loads: dict[str, int] = dict(_LOADS.rows(db, agents=encoded))
-    least = min((loads.get(each, 0) for each in agents), default=0)
-    idle = [each for each in agents if loads.get(each, 0) == least]
-    if len(idle) < 2:
-        return idle[0] if idle else None
-    last: dict[str, int] = dict(_LAST_ASSIGNED.rows(db, workspace=workspace))
-    return min(idle, key=lambda each: last.get(each, 0))
+    return {**dict.fromkeys(agents, 0), **dict(_LOADS.rows(db, agents=encoded))}
+
+
+def last_assigned(db: Database, workspace: int) -> dict[str, int]:
+    """At which offset who got one last, as far as the newest envelopes tell."""
+    return dict(_LAST_ASSIGNED.rows(db, workspace=workspace))
 
 
 def open_of_site(db: Database, scope: int, limit: int) -> list[SupportRef]:

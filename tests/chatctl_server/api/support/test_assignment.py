@@ -112,6 +112,29 @@ async def test_with_nobody_there_it_waits_for_whoever_comes(desk: Desk) -> None:
     assert await assignee(desk, hers) is None
 
 
+async def test_whoever_comes_gets_all_that_waits_in_steps(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "A_STEP", 1)
+    waiting = [(await new(desk))[1] for _ in range(3)]
+    await desk.dial(desk.adam)
+    for each in waiting:
+        await becomes(desk, each, user(desk.adam))
+
+
+async def test_what_is_assigned_at_once_goes_to_who_has_the_least(desk: Desk) -> None:
+    anna, bert = user(desk.anna), user(desk.bert)
+    there = (anna, user(desk.mia), bert, user(desk.emil))
+    waiting = [(await new(desk))[1] for _ in range(2)]
+    assert await desk.store.write(actions.assign_queued, 0, (anna,)) == 2
+    waiting += [(await new(desk))[1] for _ in range(4)]
+    assert await desk.store.write(actions.assign_queued, 0, there) == 4
+    got = [await assignee(desk, each) for each in waiting]
+    assert got == [anna, anna, bert, bert, anna, bert]
+    assert await desk.store.write(actions.release, anna, (bert,)) == 3
+    assert {await assignee(desk, each) for each in waiting} == {bert}
+
+
 async def test_who_goes_away_loses_what_is_not_closed(desk: Desk) -> None:
     anna = await desk.dial(desk.anna)
     mine, hers = await desk.open(desk.bo), await desk.open(desk.zoe)
