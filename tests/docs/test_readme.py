@@ -188,5 +188,5 @@ class Terminals:
 
     def _compare(self, shown: list[str], found: list[str], block: Block, beside: str = "") -> None:
         text = "\n".join(found)
-        is_like = self.examples.is_like_text("\n".join(shown), text)
+        is_like = self.examples.is_like_text("\n".join(shown).replace(ADDRESS, self.address), text)
         assert is_like, f"{block.place}: shown is\n{shown}\nfound is\n{found}\n{beside}"
