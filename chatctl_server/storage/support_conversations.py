@@ -160,8 +160,11 @@ _HELD = Query("""SELECT u.conversation, c.scope FROM support u
     AND (:workspace IS NULL OR u.workspace = :workspace) ORDER BY u.conversation""")
 _ASSIGNEES = Query(f"""SELECT DISTINCT u.assignee FROM {_LIVE}
     WHERE u.assignee IS NOT NULL AND u.status <> 'closed' AND {_BY_ITSELF}""")
+# Most workspaces have no such site: what is open there is not looked at.
 _QUEUED = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
     WHERE u.status = 'open' AND u.workspace = :workspace AND u.assignee IS NULL AND {_BY_ITSELF}
+    AND EXISTS (SELECT 1 FROM site s
+        WHERE s.workspace = :workspace AND s.deleted_at IS NULL AND {_BY_ITSELF})
     ORDER BY u.updated_at, u.conversation LIMIT :limit""")
 _LOADS = Query("""SELECT assignee, count(*) FROM support
     WHERE assignee IN (SELECT value FROM json_each(:agents)) AND status <> 'closed'
