@@ -2,7 +2,8 @@
 workspace's, by whatever operation, wherever an id can stand; nobody can tell what is there from
 what is not, and nothing is changed."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import desk_probes
@@ -12,9 +13,10 @@ import pytest
 import two_desks
 from desk_probes import DeskCaller, DeskOperation, DeskProbe
 from probes import Answer
-from two_desks import DeskActor, TwoDesks
+from two_desks import DeskActor, DeskSide, TwoDesks
 from two_workspaces import newest
-from world import Server, running
+from websockets.sync.client import ClientConnection, connect
+from world import PATIENCE_SECONDS, Server, running
 
 LEAST = 1_500
 REFUSED = (400, 403, 404)
@@ -24,6 +26,23 @@ SEARCHES = (
     "list_conversations", "search_conversations", "replay_events", "list_all_conversations",
     "replay_all_events",
 )  # fmt: skip
+FRAMES: dict[str, list[tuple[str, Callable[[str], dict[str, Any]]]]] = {
+    "conversation": [
+        (name, lambda id_, more=more: {"conversation_id": id_, **more})
+        for name, more in (
+            ("JoinConversation", {}),
+            ("Send", {"content": "let me in"}),
+            ("Typing", {}),
+            ("Read", {"message_ids": []}),
+            ("LoadHistory", {}),
+            ("LeaveConversation", {}),
+        )
+    ],
+    "message": [
+        ("LoadHistory", lambda id_: {"before": id_}),
+        ("Read", lambda id_: {"message_ids": [id_]}),
+    ],
+}
 A_FEW = ("show_conversation", "list_desk_messages", "replay_events", "show_site", "fetch_desk_file")
 
 
@@ -93,6 +112,64 @@ def test_nothing_foreign_is_reached_or_told_from_what_is_not_there(scene: Scene)
     assert count >= LEAST
     assert two_desks.contents(scene.server, OF_THE_SERVER) == before
     print(f"{count} probes, of which none succeeded or changed anything")
+
+
+def test_nor_by_a_socket(scene: Scene) -> None:
+    """Each frame with each foreign id in each place, and from whatever event on."""
+    before, offset = two_desks.contents(scene.server, OF_THE_SERVER), newest(scene.server.database)
+    since = [_first_event(scene, each) for each in (scene.desks.ants, scene.desks.bees)]
+    wrong = []
+    for actor in scene.desks.actors():
+        if not actor.is_known:
+            continue
+        for event_id in since:
+            with _socket(scene, actor, f"?since_event_id={event_id}") as line:
+                told = _told(line)
+            wrong += [(actor.name, each) for each in actor.marks if each.decode() in told]
+        with _socket(scene, actor) as line:
+            wrong += [(actor.name, *each) for each in _wrong_frames(actor, line)]
+    assert wrong == []
+    assert newest(scene.server.database) == offset
+    assert two_desks.contents(scene.server, OF_THE_SERVER) == before
+
+
+def _first_event(scene: Scene, side: DeskSide) -> str:
+    page = side.ask("GET", "/api/events/replay?limit=1", side.owner.headers)
+    found: str = page["next_since"]
+    return found
+
+
+def _socket(scene: Scene, actor: DeskActor, query: str = "") -> ClientConnection:
+    url = f"ws://127.0.0.1:{scene.server.port}/ws{query}"
+    line = connect(url, additional_headers=actor.headers, proxy=None, legacy=True)
+    assert "system.welcome" in str(line.recv(PATIENCE_SECONDS))
+    return line
+
+
+def _told(line: ClientConnection, frame: str = "") -> str:
+    """Everything up to the answer to a Ping that is sent behind the frame."""
+    for each in (frame, '{"type":"Ping"}'):
+        if each:
+            line.send(each)
+    found = []
+    while not (text := str(line.recv(PATIENCE_SECONDS))).startswith('{"type":"Pong"'):
+        found.append(text)
+    return "\n".join(found)
+
+
+def _wrong_frames(actor: DeskActor, line: ClientConnection) -> Iterator[tuple[str, str, str]]:
+    own = actor.own["conversation"][0]
+    for sort in ("conversation", "message"):
+        nothing = two_desks.ABSENT[sort]
+        for name, payload in FRAMES[sort]:
+            sent = [
+                json.dumps({"type": name, "payload": {"conversation_id": own} | payload(each)})
+                for each in (nothing, *actor.foreign[sort])
+            ]
+            absent, *foreign = [_told(line, each) for each in sent]
+            for each, told in zip(actor.foreign[sort], foreign, strict=True):
+                if told.replace(each, nothing) != absent:
+                    yield name, told, absent
 
 
 def test_whoever_lists_sees_their_own(scene: Scene) -> None:
