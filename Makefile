@@ -23,7 +23,8 @@ proof: proof-long proof-plain proof-extensions proof-mutations
 proof-long:
 	CHATCTL_PROOF=1 python -m pytest -n 0 -rP --timeout 7200 tests/system \
 		tests/chatctl_server/live tests/chatctl_server/storage tests/chatctl_server/test_model.py \
-		tests/chatctl_server/test_team_model.py tests/chatctl_server/test_schema.py \
+		tests/chatctl_server/test_team_model.py tests/chatctl_server/test_desk_model.py \
+		tests/chatctl_server/test_schema.py \
 		tests/chatctl_server/workers/callbacks tests/chatctl_server/workers tests/web
 
 proof-plain:
@@ -40,6 +41,7 @@ bench:
 	python bench/fanout.py $(FANOUT)
 	python bench/posting.py
 	python bench/team.py
+	python bench/desk.py
 	python bench/history.py
 	python bench/startup.py
 	python bench/commands.py
