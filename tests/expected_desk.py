@@ -151,15 +151,17 @@ class ExpectedDesk:
             return INVALID
         if status == "open":
             self._reopen(chat)
-            return True
-        chat.status, chat.until = status, until
-        chat.can_be_rated = status == "closed"
-        if status == "closed":
-            chat.waiting_since = None
-            self._tell(chat, "conversation_closed")
+        elif status == "closed":
+            self._close(chat)
         else:
+            chat.status, chat.until = status, until
             self._tell(chat, "conversation_labelled", is_private=True)
         return True
+
+    def _close(self, chat: ExpectedConversation) -> None:
+        chat.status, chat.until, chat.can_be_rated = "closed", None, True
+        chat.waiting_since = None
+        self._tell(chat, "conversation_closed")
 
     def _reopen(self, chat: ExpectedConversation) -> None:
         chat.status, chat.until, chat.can_be_rated = "open", None, False
@@ -305,6 +307,8 @@ class ExpectedDesk:
         theirs = [each for each in self.conversations if each.customer.id == customer.id]
         for chat in theirs:
             chat.customer_name = ""
+            if chat.status != "closed":
+                self._close(chat)
         said = [(each, chat) for chat in theirs for each in chat.messages]
         wrote = [(each, chat) for each, chat in said if each.sender == customer.id]
         for each, chat in sorted(wrote, key=lambda pair: self._place(pair[0])):
