@@ -14,7 +14,7 @@ from chatctl_server.domain.support_events import Priority
 from chatctl_server.storage.sql import Database, Query, Row, Value
 
 PAGE = 50
-SCAN = 5_000  # conversations that one query looks at
+SCAN = 3_000  # conversations that one query looks at
 SCAN_MESSAGES = 20_000  # messages, where it looks for a text
 END = 2**62
 CANDIDATES = 6  # that may be meant; one less is named

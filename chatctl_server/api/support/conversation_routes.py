@@ -60,7 +60,7 @@ Cursor = Annotated[
 KNOWN = ResponseSpec(
     DeskConversation, generate_examples=False, description="The one that the visitor has already"
 )
-STEPS = 20  # of one request
+STEPS = 30  # of one request
 ONE: dict[str, Any] = {"refuses": (errors.ConversationNotFound,)}
 AGENTS: dict[str, Any] = {"refuses": (errors.ConversationNotFound, errors.NotAllowed)}
 
