@@ -151,10 +151,11 @@ class ExpectedDesk:
             return INVALID
         if status == "open":
             self._reopen(chat)
-        elif status == "closed":
+            return True
+        if status == "closed":
             self._close(chat)
         else:
-            chat.status, chat.until = status, until
+            chat.status, chat.until, chat.can_be_rated = status, until, False
             self._tell(chat, "conversation_labelled", is_private=True)
         return True
 
@@ -301,24 +302,23 @@ class ExpectedDesk:
         self._tell(chat, "message_deleted", is_private=said.is_private, soft=False)
 
     def erase_customer(self, who: Somebody, customer: Somebody) -> Refusal | bool:
-        """Their messages in the order in which they were said."""
+        """What they had open is closed; their messages go from one conversation after the other."""
         if not who.is_admin or who.workspace != customer.workspace:
             return NOT_ALLOWED
         theirs = [each for each in self.conversations if each.customer.id == customer.id]
-        for chat in theirs:
+        for chat in sorted(theirs, key=lambda each: (each.updated_at, each.number)):
             chat.customer_name = ""
             if chat.status != "closed":
                 self._close(chat)
-        said = [(each, chat) for chat in theirs for each in chat.messages]
-        wrote = [(each, chat) for each, chat in said if each.sender == customer.id]
-        for each, chat in sorted(wrote, key=lambda pair: self._place(pair[0])):
-            for told in each.envelopes:
-                told.name = ""
-            if not each.is_erased:
-                self._erase(chat, each)
+        for chat in theirs:
+            for each in chat.messages:
+                if each.sender == customer.id:
+                    self._forget(chat, each)
         return True
 
-    def _place(self, said: Said) -> int:
-        """In the order of the log."""
-        (place,) = (n for n, each in enumerate(self.told) if each is said.envelopes[0])
-        return place
+    def _forget(self, chat: ExpectedConversation, said: Said) -> None:
+        """With the name of who said it."""
+        for told in said.envelopes:
+            told.name = ""
+        if not said.is_erased:
+            self._erase(chat, said)
