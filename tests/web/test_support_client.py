@@ -162,12 +162,19 @@ def test_who_shows_a_bad_token_is_not_let_in(shop: Shop, page: Browser) -> None:
 def test_a_visitor_where_all_of_this_machine_are_agents_hears_their_own(
     tmp_path: Path, browser: Browser
 ) -> None:
+    """Also of what happened while they were away."""
     with open_shop(tmp_path, SUPPORT_ACCESS="open") as shop:
         open_page(browser, shop.server)
-        browser.value(RECORD)
         begin(browser, shop)
         browser.resolved("await visitor.send(here, 'one'); await agent.send(here, 'two')")
+        until(browser, "told.filter(([name]) => name === 'message_appended').length === 2")
+        browser.value("visitor.disconnect(); 0")
+        shop.say("between us", is_private=True)
+        shop.say("three")
         shop.ask("POST", "/api/conversations", {"site_id": shop.id, "customer_name": "Zoe"})
         shop.say("to another one")
-        until(browser, "told.filter(([name]) => name === 'message_appended').length === 2")
-        assert contents(browser, "told") == ["one", "two"]
+        browser.value("visitor.connect(); 0")
+        until(browser, "told.filter(([name]) => name === 'message_appended').length === 3")
+        browser.resolved("await visitor.send(here, 'the end')")
+        until(browser, "told.filter(([name]) => name === 'message_appended').length === 4")
+        assert contents(browser, "told") == ["one", "two", "three", "the end"]

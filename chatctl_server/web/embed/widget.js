@@ -435,7 +435,7 @@
   const live = () =>
     new Promise((done, fail) => {
       let heard = Date.now();
-      const held = []; // it may be an operator's, under SUPPORT_ACCESS=open
+      const held = []; // an operator's, perhaps: SUPPORT_ACCESS=open
       const since = last;
       const mine = new WebSocket(config.websocket_url + (since ? `?since_event_id=${since}` : ""));
       const end = ({ code }) => {
@@ -465,7 +465,7 @@
           level().catch(end);
           held.forEach(hear);
         } else if (socket === mine) hear(frame);
-        else if (held.push(frame) && frame.payload?.code === "bad_frame") end({});
+        else held.push(frame);
       };
     });
 
@@ -510,7 +510,7 @@
       isStale = true;
       return refresh().catch(() => socket?.close());
     }
-    if (data.message) show(data.message);
+    if (data.message && !data.message.is_private) show(data.message);
     if (name === "message_deleted") {
       [...log.children].find((each) => each.message?.id === data.message_id)?.remove();
       count();

@@ -108,6 +108,10 @@ export class SupportClient extends Connection {
     if (visitor) transmit({ type: "Auth", payload: { site, visitor } });
   }
 
+  _lost() {
+    this.#held = [];
+  }
+
   _ping() {
     return { type: "Ping" };
   }
@@ -139,8 +143,8 @@ export class SupportClient extends Connection {
   _receive(frame) {
     const { type, payload } = frame;
     if (type === "system.welcome") return this.#welcome(frame);
-    if (type === "Authenticated") this.#begin(payload);
-    if (this.state !== "connected") this.#hold(frame);
+    if (type === "Authenticated") return this.#admitted(payload);
+    if (this.state !== "connected") this.#held.push(frame);
     else if (type.startsWith(PREFIX)) this.#tell(frame);
     else if (type !== "Pong") this._emit(type, payload);
   }
@@ -162,12 +166,18 @@ export class SupportClient extends Connection {
   }
 
   /**
-   * A visitor's frames wait for `Authenticated`. Under SUPPORT_ACCESS=open it does not come: there a
-   * page of this machine is its operator, whoever it says it is.
+   * What came before may be an operator's: under SUPPORT_ACCESS=open a page of this machine is one
+   * until it says who it is. So it is asked for again.
    */
-  #hold(frame) {
-    this.#held.push(frame);
-    if (frame.payload?.code === "bad_frame") this._drop(frame.payload.message);
+  async #admitted(detail) {
+    const held = this.#held;
+    const isBehind = held.splice(0).length > 0;
+    try {
+      if (isBehind) await this.#poll();
+    } catch (error) {
+      return this._drop(error.message);
+    }
+    if (held === this.#held) this.#begin(detail);
   }
 
   #begin(detail) {
