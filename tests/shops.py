@@ -40,6 +40,12 @@ class Shop:
     def set(self, **settings: Any) -> None:
         self.ask("PATCH", f"/api/sites/{self.id}", settings)
 
+    def become_default(self) -> None:
+        """From here on it is the site ``default``, whose agent everybody of this machine is under
+        SUPPORT_ACCESS=open."""
+        self.id = "default"
+        self.key = self.ask("GET", "/api/sites/default")["key"]
+
     def hash_of(self, user_id: str) -> str:
         """The host product's word for who that is."""
         secret = self.ask("GET", f"/api/sites/{self.id}")["secret"]

@@ -164,6 +164,7 @@ def test_a_visitor_where_all_of_this_machine_are_agents_hears_their_own(
 ) -> None:
     """Also of what happened while they were away."""
     with open_shop(tmp_path, SUPPORT_ACCESS="open") as shop:
+        shop.become_default()
         open_page(browser, shop.server)
         begin(browser, shop)
         browser.resolved("await visitor.send(here, 'one'); await agent.send(here, 'two')")

@@ -312,13 +312,21 @@ def test_where_all_of_this_machine_are_agents_a_visitor_is_one(
     browser: Browser, tmp_path: Path
 ) -> None:
     with open_shop(tmp_path, SUPPORT_ACCESS="open") as shop, site() as found:
+        shop.become_default()
         page = found.page(script(shop.server.url, shop.key))
         widget = visit(browser, page).open()
         widget.write("hello")
         widget.until_texts("hello")
         shop.say("good day")
         widget.until_texts("hello", "good day")
+        shop.server.kill()
+        offline(browser, True)
+        shop.server.start()
+        shop.say("between us", is_private=True)
+        shop.say("welcome back")
         shop.ask("POST", "/api/conversations", {"site_id": shop.id, "customer_name": "Zoe"})
         shop.say("to another one")
+        offline(browser, False)
+        widget.until_texts("hello", "good day", "welcome back")
         browser.open(page)
-        widget.open().until_texts("hello", "good day")
+        widget.open().until_texts("hello", "good day", "welcome back")
