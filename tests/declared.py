@@ -38,6 +38,7 @@ OF_DESK = (
 OF_DESK_OPERATORS = (
     "/management/conversations",
     "/management/sites",
+    "/management/customers",
     "/management/events/replay",
 )
 OF_OTHERS = (*OF_TEAM, *OF_DESK_OPERATORS)  # than rooms

@@ -82,7 +82,7 @@ def acting(
     found = stored.get(db, ref)
     if who.is_visitor:
         role: Role | None = None
-        is_seen = found.customer == who.customer
+        is_seen = found.customer == who.customer and not customers.is_erased(db, who.customer)
     else:
         role = who.roles.get(found.workspace)
         if actor.is_account:

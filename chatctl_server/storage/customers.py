@@ -88,6 +88,10 @@ def not_found(customer_id: str) -> errors.CustomerNotFound:
     return errors.CustomerNotFound(f"There is no customer {customer_id[:40]}", field="customer_id")
 
 
+def is_erased(db: Database, customer_id: str | None) -> bool:
+    return _SITE.row(db, customer=customer_id) is None
+
+
 def site_of(db: Database, customer_id: str) -> SiteRef:
     """Also one that was deleted. Raises CustomerNotFound."""
     row = _SITE.row(db, customer=customer_id) if support.is_customer(customer_id) else None

@@ -6,7 +6,8 @@ from typing import Any
 from browser import Browser
 from world import Server, eventually
 
-KILLS = 5 if os.environ.get("CHATCTL_PROOF") == "1" else 2  # of a server that is talked over
+IS_LONG = os.environ.get("CHATCTL_PROOF") == "1"
+KILLS = 5 if IS_LONG else 2  # of a server that is talked over
 # Whatever it tells, and what was answered to what it sent, in the order of both.
 RECORD = """
 window.told = [];

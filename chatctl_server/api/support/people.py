@@ -51,7 +51,8 @@ async def _finder(context: Context, who: Caller) -> Finder:
     if who.credential == OPEN:
         return open_agent
     if who.grant is not None:
-        roles: dict[int, Role] = {who.grant.workspace or 0: "agent"}
+        assert who.grant.workspace is not None  # a support key is of one
+        roles: dict[int, Role] = {who.grant.workspace: "agent"}
         keyed = Person(who.credential, who.grant.name, "agent", roles)
         return lambda _: keyed
     name = await context.directory.fullname(who.account)

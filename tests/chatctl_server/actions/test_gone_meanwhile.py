@@ -1,11 +1,20 @@
 """What was there when a request was let in may be gone when its action's turn comes."""
 
+import desk_scene
 import pytest
 from offline import Offline
 from team import DEFAULT, Town
 
 from chatctl_server import errors
-from chatctl_server.actions import account_erasures, accounts, invites, workspaces
+from chatctl_server.actions import (
+    account_erasures,
+    accounts,
+    customers,
+    invites,
+    support_messages,
+    workspaces,
+)
+from chatctl_server.actions.support_messages import Draft
 from chatctl_server.storage import accounts as stored
 
 
@@ -36,4 +45,15 @@ def test_nothing_is_done_to_a_deleted_workspace(scene: Offline) -> None:
     ):
         with pytest.raises(errors.WorkspaceNotFound):
             town.scene.run(action, acme, *arguments)
+    town.close()
+
+
+def test_an_erased_customer_says_nothing_more(scene: Offline) -> None:
+    """It could not be erased again."""
+    town = Town(scene.path)
+    site = desk_scene.site(town, "Shop")
+    bo = desk_scene.customer(town, site, "Bo", "hello")
+    town.scene.run(customers.erase, site.ref, bo.person.id)
+    with pytest.raises(errors.ConversationNotFound):
+        town.scene.run(support_messages.post, bo.person, bo.ref, Draft("my number is 0815"))
     town.close()

@@ -40,6 +40,7 @@ class Scene:
             desk_scene.customer(town, self.shop, name, "hello").conversation
             for name in ("Bo", "Carl")
         )
+        self.leaving = desk_scene.customer(town, self.shop, "Eve").person.id
         shut = self.closed.ref, "closed"
         agent = rules.Person("operator", "operator", "agent", {0: "owner"})
         town.scene.run(support.set_status, agent, *shut)
@@ -54,7 +55,7 @@ def asked(operation: Operation, scene: Scene) -> Asked:
         {"X-Api-Key": KEY},
         conversation_id=scene.open.public_id,
         site_id=scene.shop.id,
-        customer_id=None,
+        customer_id=scene.leaving if operation.name == "erase_any_customer" else None,
         assignee=f"u{scene.anna.id}",
         as_user=f"u{scene.anna.id}",
         since_event_id=None,
@@ -104,6 +105,9 @@ class Provocation:
 
     def ambiguous(self) -> Asked:
         return self._given.within(conversation_id=ALIKE)
+
+    def customer_not_found(self) -> Asked:
+        return self._given.within(customer_id="cus_00000000")
 
     def message_not_found(self) -> Asked:
         return self._given._replace(query={"before": "msg_0"})
