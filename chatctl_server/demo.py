@@ -86,7 +86,7 @@ class Thread(msgspec.Struct, frozen=True):
     score: int | None = None
 
 
-class Desk(msgspec.Struct, frozen=True):
+class DemoDesk(msgspec.Struct, frozen=True):
     site: str
     greeting: str
     threads: tuple[Thread, ...]
@@ -96,7 +96,7 @@ class Demo(msgspec.Struct, frozen=True):
     nicknames: dict[str, str]
     talks: tuple[Talk, ...]
     team: Team
-    desk: Desk
+    desk: DemoDesk
 
     @property
     def messages(self) -> int:
@@ -211,7 +211,7 @@ def _team(tx: Tx, team: Team) -> dict[str, Agent]:
     return found
 
 
-def _open_desk(tx: Tx, desk: Desk, agents: dict[str, Agent]) -> None:
+def _open_desk(tx: Tx, desk: DemoDesk, agents: dict[str, Agent]) -> None:
     """The site is of the workspace of the agents."""
     (number,) = {each for agent in agents.values() for each in agent.person.roles}
     settings = SiteSettings(desk.site, greeting=desk.greeting)

@@ -8,7 +8,7 @@ from chatctl_server.actions.customers import VisitorIdentity
 from chatctl_server.actions.support_messages import Draft
 from chatctl_server.domain.events import Actor
 from chatctl_server.domain.support import Person
-from chatctl_server.domain.support_events import Assigned, FileAdded, SiteSettings
+from chatctl_server.domain.support_events import Assigned, FileAttached, SiteSettings
 from chatctl_server.storage.transaction import Tx
 from chatctl_server.storage.workspaces import WorkspaceRef
 
@@ -28,7 +28,7 @@ def live(scene: Offline) -> None:
 
     def add_file(tx: Tx, actor: Actor) -> None:
         sent = "a" * 64, "png", "cat.png", "image/png", 3, bo.id
-        tx.record(FileAdded(opened.public_id, *sent), actor, ref)
+        tx.record(FileAttached(opened.public_id, *sent), actor, ref)
 
     scene.run(add_file)
     url = f"/files/c/{opened.public_id}/aaa/aaa/{'a' * 58}.png"

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from chatctl.client import sockets
 from chatctl.client.errors import Refused
+from chatctl.client.event_buffer import EventBuffer
 from chatctl.client.events import RESYNC, Event, Json
 from chatctl.client.http import frame_refusal, showing
-from chatctl.client.inbox import Inbox
 from chatctl.client.outbox import Outbox
 from chatctl.client.resume import Backoff, over_connections, until_answered
 from chatctl.client.tokens import Token, TokenSource
@@ -47,7 +47,7 @@ class RoomClient:
         self._url = f"{url.rstrip('/')}/ws/rooms/{quote(room_id, safe='')}"
         self._who = {"user_id": user_id, "nickname": nickname}
         self._token = Token(token)
-        self._inbox = Inbox(self._connect_anew)
+        self._events = EventBuffer(self._connect_anew)
         self._outbox: Outbox[Sent] = Outbox()
         self._socket: ClientConnection | None = None
         self._connected = asyncio.Event()  # and welcomed, and everything unanswered was sent again
@@ -68,7 +68,7 @@ class RoomClient:
 
     def events(self) -> AsyncIterator[Event[int]]:
         """Frames of the room, in their order: each message once. Raises Refused at the end."""
-        return self._inbox.take()
+        return self._events.take()
 
     async def send(self, content: str, client_msg_id: str | None = None) -> Sent:
         """Posts a message, once however often the connection is lost meanwhile. Raises Refused."""
@@ -121,7 +121,7 @@ class RoomClient:
     def _finish(self, error: Exception) -> None:
         if self._end is None:
             self._end = error
-            self._inbox.end(error)
+            self._events.end(error)
             self._outbox.refuse_all(error)
             self._connected.set()
 
@@ -164,14 +164,14 @@ class RoomClient:
 
     def _deliver(self, name: str, payload: dict[str, Json]) -> None:
         if name == "WelcomeInfo":
-            self._inbox.begin()
+            self._events.begin()
             self._last_seq = payload["last_seq"]
             # Below what one has: a backup was put back, and numbers are given again.
             known = self._last_seq if self._position is None else self._position
             self._position = min(known, self._last_seq)
         if name == "Error" and payload.get("code") == "resync_required":
             behind = max(self._position or 0, self._last_seq)
-            if self._inbox.put(Event(RESYNC, payload, behind)):
+            if self._events.put(Event(RESYNC, payload, behind)):
                 self._position = behind
             return
         seq = payload.get("seq")
@@ -179,7 +179,7 @@ class RoomClient:
         if seq is not None and not is_ahead and name != "MessageDeleted":
             return
         # The seq of an earlier message that was deleted is no place to go on from.
-        if self._inbox.put(Event(name, payload, seq if is_ahead else None)) and is_ahead:
+        if self._events.put(Event(name, payload, seq if is_ahead else None)) and is_ahead:
             self._position = seq
 
     async def _send_again(self) -> None:

@@ -307,7 +307,7 @@ def add_files(
             )
     for file, name in uploaded:
         stored_files.store(tx, actor, [file], most_bytes)
-        payload = support_events.FileAdded(
+        payload = support_events.FileAttached(
             found.public_id,
             file.name.hash,
             file.name.extension,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from chatctl_server.domain import events
 from chatctl_server.domain.references import SupportRef
-from chatctl_server.domain.support_events import FileRemoved
+from chatctl_server.domain.support_events import FileDetached
 from chatctl_server.storage import log, support_files
 from chatctl_server.storage.support_files import ConversationUpload
 from chatctl_server.storage.transaction import Tx
@@ -28,5 +28,5 @@ def remove_some(tx: Tx, actor: events.Actor, sender: str) -> bool:
 def _remove(tx: Tx, actor: events.Actor, found: Sequence[ConversationUpload]) -> None:
     for each in found:
         log.redact_file(tx.db, each.ref, each.hash, each.extension)
-        payload = FileRemoved(each.public_id, each.hash, each.extension)
+        payload = FileDetached(each.public_id, each.hash, each.extension)
         tx.record(payload, actor, each.ref)

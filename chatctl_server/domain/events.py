@@ -384,7 +384,7 @@ def without_name(payload: Payload) -> Payload:
             nameless = {"name": "", "email": None}
         case support_events.Rated():
             nameless = {"comment": ""}
-        case support_events.FileAdded():
+        case support_events.FileAttached():
             nameless = {"name": ""}
     return msgspec.structs.replace(payload, **nameless)
 

@@ -164,7 +164,7 @@ class Rated(SupportEvent, frozen=True):
     comment: str
 
 
-class FileAdded(SupportEvent, frozen=True):
+class FileAttached(SupportEvent, frozen=True):
     """One of the workspace's files may be read by whoever may read the conversation."""
 
     type: ClassVar[str] = "support.file_added"
@@ -176,7 +176,7 @@ class FileAdded(SupportEvent, frozen=True):
     sender: str
 
 
-class FileRemoved(SupportEvent, frozen=True):
+class FileDetached(SupportEvent, frozen=True):
     """There it may be read no more."""
 
     type: ClassVar[str] = "support.file_removed"
@@ -202,6 +202,6 @@ TYPES: tuple[EventType, ...] = (
         "state", Labelled, "* the conversation's labels are {labels}, its priority {priority}"
     ),
     unaudited("state", Rated, "* the customer gave {score} of 5"),
-    unaudited("state", FileAdded, "* a file of {size} bytes was sent ({media_type})"),
-    unaudited("state", FileRemoved, "* a file was removed"),
+    unaudited("state", FileAttached, "* a file of {size} bytes was sent ({media_type})"),
+    unaudited("state", FileDetached, "* a file was removed"),
 )

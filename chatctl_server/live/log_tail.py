@@ -23,7 +23,7 @@ _OVERHEAD_BYTES = 500  # of an event, beside its payload
 _NAMELESS = (
     account_events.AccountErased,
     support_events.CustomerErased,
-    support_events.FileRemoved,
+    support_events.FileDetached,
 )
 Place = tuple[int | None, int | None]  # scope and conversation
 

@@ -208,15 +208,15 @@ def _apply_in_conversation(
                 at=at,
             )
             _RATED.run(db, at=at, conversation=conversation)
-        case support_events.FileAdded():
+        case support_events.FileAttached():
             _add_file(db, entry, payload)
-        case support_events.FileRemoved(_, hash_, extension):
+        case support_events.FileDetached(_, hash_, extension):
             _REMOVE_FILE.run(db, conversation=conversation, hash=hash_, extension=extension)
         case _:
             _set_status(db, entry, payload)
 
 
-def _add_file(db: Database, entry: events.Event, payload: support_events.FileAdded) -> None:
+def _add_file(db: Database, entry: events.Event, payload: support_events.FileAttached) -> None:
     _ADD_FILE.run(
         db,
         conversation=entry.conversation,

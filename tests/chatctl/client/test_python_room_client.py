@@ -11,7 +11,7 @@ import pytest
 from flowing import LAST, TEXTS, next_of, texts, through_kills
 from world import Room, Server, running
 
-from chatctl.client import Event, Refused, RoomClient, inbox
+from chatctl.client import Event, Refused, RoomClient, event_buffer
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -87,7 +87,7 @@ async def test_an_old_message_that_is_deleted_is_no_place_to_go_on_from(room: Ro
 async def test_who_takes_nothing_is_answered_and_reads_on_later(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "LIMIT", 10)
+    monkeypatch.setattr(event_buffer, "LIMIT", 10)
     async with RoomClient(room.server.url, room.id, "anna", since=0) as anna:
         for number in range(50):
             await anna.send(str(number))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chatctl.client import Event, close_codes, inbox, resume
+from chatctl.client import Event, close_codes, event_buffer, resume
 from chatctl.client.errors import Lost, Refused
 from chatctl.client.lines import ServerSentEvent, server_sent_events
 
@@ -57,9 +57,9 @@ def test_who_was_too_fast_waits_a_second() -> None:
 
 async def test_what_is_dropped_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
     """By what was under way on the connection that is given up for it."""
-    monkeypatch.setattr(inbox, "LIMIT", 2)
+    monkeypatch.setattr(event_buffer, "LIMIT", 2)
     given_up: list[str] = []
-    box = inbox.Inbox(lambda: given_up.append("the connection"))
+    box = event_buffer.EventBuffer(lambda: given_up.append("the connection"))
     assert [box.put(Event(str(number), {})) for number in range(3)] == [True, True, False]
     taking = box.take()
     assert [(await anext(taking)).type for _ in range(2)] == ["0", "1"]

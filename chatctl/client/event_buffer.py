@@ -9,7 +9,7 @@ from chatctl.client.events import Event
 LIMIT = 10_000
 
 
-class Inbox:
+class EventBuffer:
     """Its reader goes on while nobody takes anything, because answers come the same way. At the
     limit, what is new is dropped up to the next ``begin``; whoever has taken all the rest calls
     ``catch_up``, which is to begin another connection behind the last one that was not dropped."""
