@@ -200,8 +200,9 @@ class RoundRobin:
         return True
 
     def _holder(self, found: stored.SupportConversation) -> str | None:
-        holders = () if found.assignee is None else (found.assignee,)
-        return next(iter(desk_people.among(self._tx.db, found.workspace, holders)), None)
+        if found.assignee is None:
+            return None
+        return next(iter(desk_people.among(self._tx.db, found.workspace, (found.assignee,))), None)
 
     def _loads_of(self, workspace: int) -> dict[str, int]:
         if workspace not in self._loads:

@@ -154,8 +154,7 @@ _DUE = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
 _ASSIGNED_TO = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
     WHERE u.assignee = :assignee AND u.status <> 'closed' AND {_BY_ITSELF}
     ORDER BY u.conversation LIMIT :limit""")
-_HELD = Query("""SELECT u.conversation, c.scope FROM support u
-    JOIN conversation c ON c.id = u.conversation
+_HELD = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
     WHERE u.assignee = :assignee AND u.status <> 'closed'
     AND (:workspace IS NULL OR u.workspace = :workspace) ORDER BY u.conversation""")
 _ASSIGNEES = Query(f"""SELECT DISTINCT u.assignee FROM {_LIVE}
@@ -165,7 +164,7 @@ _QUEUED = Query(f"""SELECT u.conversation, c.scope FROM {_LIVE}
     WHERE u.status = 'open' AND u.workspace = :workspace AND u.assignee IS NULL AND {_BY_ITSELF}
     AND EXISTS (SELECT 1 FROM site s
         WHERE s.workspace = :workspace AND s.deleted_at IS NULL AND {_BY_ITSELF})
-    ORDER BY u.updated_at, u.conversation LIMIT :limit""")
+    ORDER BY coalesce(u.waiting_since, u.updated_at), u.conversation LIMIT :limit""")
 _LOADS = Query("""SELECT assignee, count(*) FROM support
     WHERE assignee IN (SELECT value FROM json_each(:agents)) AND status <> 'closed'
     GROUP BY assignee""")

@@ -122,6 +122,22 @@ async def test_whoever_comes_gets_all_that_waits_in_steps(
         await becomes(desk, each, user(desk.adam))
 
 
+async def test_who_has_waited_longest_comes_first(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where agents have changed something there since."""
+    waiting = []
+    for who in (desk.bo, desk.zoe):
+        waiting.append(await desk.open(who))
+        await desk.say(who, waiting[-1], "hello?")
+        clock.pass_(minutes=1)
+    labels = {"labels": ["late"]}
+    await desk.told(desk.adam, "PUT", f"/api/conversations/{waiting[0]}/labels", labels)
+    monkeypatch.setattr(actions, "A_STEP", 1)
+    assert await desk.store.write(actions.assign_queued, 0, (user(desk.anna),)) == 1
+    assert [await assignee(desk, each) for each in waiting] == [user(desk.anna), None]
+
+
 async def test_what_is_assigned_at_once_goes_to_who_has_the_least(desk: Desk) -> None:
     anna, bert = user(desk.anna), user(desk.bert)
     there = (anna, user(desk.mia), bert, user(desk.emil))
