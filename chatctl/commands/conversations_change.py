@@ -102,7 +102,9 @@ def snooze(
 ) -> None:
     """Put a conversation away for a time; its customer's next message reopens it, too."""
     seconds = times.duration(length, "--for", needs_unit=True)
-    until = times.rfc3339(int(time.time() + seconds))
+    ends = time.time() + seconds
+    times.check_range(ends, length, "--for")
+    until = times.rfc3339(int(ends))
     body = {"status": "snoozed", "until": until}
     what = f"is snoozed until {until}"
     _change(options, conversation, lambda _: body, said=(what, what), keys="status updated_at")

@@ -48,9 +48,8 @@ class Inbox:
 
 
 def waits(conversation: Json) -> bool:
-    """Whether the customer had the last word."""
-    last = conversation["last_message"]
-    return last is not None and last["sender_type"] == "visitor"
+    """Whether the customer had the last word; a note between agents is no answer."""
+    return conversation["waiting_since"] is not None
 
 
 def layout(inbox: Inbox, console: Console, now: float) -> Layout:
@@ -132,6 +131,8 @@ def _said(inbox: Inbox, console: Console, rows: int, now: float) -> Text:
             break
     inbox.scroll = max(0, min(inbox.scroll, len(lines) - rows))
     end = len(lines) - inbox.scroll
+    if not lines:  # of an empty text Rich would show a box in its place
+        return Text(" nothing was said yet" if inbox.current else " ", style="dim")
     return Text("\n").join(lines[max(0, end - rows) : end])
 
 

@@ -126,6 +126,8 @@ def test_what_is_no_change_is_refused(street: Street) -> None:
         (("label", bo), 2),
         (("label", bo, "--set", "a", "--add", "b"), 2),
         (("snooze", bo, "--for", "2"), 2),
+        (("snooze", bo, "--for", "3000000d"), 2),
+        (("snooze", bo, "--for", "99999999d"), 2),
         (("say", bo), 2),
         (("say",), 2),
         (("export",), 2),

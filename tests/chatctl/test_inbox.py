@@ -112,6 +112,9 @@ def test_conversations_are_answered_from_the_keyboard(street: Street) -> None:
     inbox.shows("> !")
     assert inbox.lines[1].split()[3] == "Carl"  # who wrote last is first, and selected
     inbox.shows("or blue?")
+    inbox.type("nask Tom\r")
+    inbox.shows("(note): ask Tom")
+    inbox.shows("2 open, 2 waiting")
     inbox.type("jr")
     inbox.shows("reply to Bo:")
     inbox.type("hallox\x7f\x1b[D!\x1b[200~, yes\nsure\x1b[201~\r")
@@ -133,6 +136,10 @@ def test_conversations_are_answered_from_the_keyboard(street: Street) -> None:
     inbox.type("c")
     inbox.shows("Bo is closed")
     inbox.shows("1 open, 1 waiting")
+    inbox.type("c")
+    inbox.shows("0 open, 0 waiting")
+    inbox.shows("no conversation is open")
+    assert "Layout" not in inbox.shown
     inbox.type("q")
     inbox.ends(0)
     assert street.server.http.get(f"{PATH}/{street.bo.id}").json()["status"] == "closed"
@@ -284,6 +291,7 @@ def test_a_long_list_says_that_it_is_cut(tmp_path: Path) -> None:
     with running(tmp_path, **SETTINGS) as server:
         inbox = Terminal(server, "inbox")
         inbox.shows("100+ open, 0 waiting")
+        inbox.shows("nothing was said yet")
         inbox.type("\x1b[F")
         eventually(lambda: any(line[0:1] == ">" and " c1 " in line for line in inbox.lines))
         inbox.type("q")

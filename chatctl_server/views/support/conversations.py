@@ -37,6 +37,10 @@ class DeskConversation(msgspec.Struct, frozen=True):
     priority: Annotated[
         str | UnsetType, means("low, normal, high or urgent. Not to visitors", "normal")
     ] = UNSET
+    waiting_since: Annotated[
+        str | UnsetType | None,
+        means("When the customer wrote what nobody has answered; null: nothing. Not to visitors"),
+    ] = UNSET
 
 
 class ConversationSummary(msgspec.Struct, frozen=True):
@@ -79,6 +83,7 @@ def conversation(shown: ShownConversation, *, for_visitor: bool) -> DeskConversa
         assignee_id=found.assignee,
         labels=msgspec.json.decode(found.labels, type=list[str]),
         priority=found.priority,
+        waiting_since=None if found.waiting_since is None else times.rfc3339(found.waiting_since),
     )
 
 

@@ -42,7 +42,7 @@ async def test_an_agent_opens_a_new_one_each_time_a_visitor_goes_on_with_theirs(
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["id"] == again.json()["id"]
     assert first.json()["customer_id"] == desk.bo.id
-    assert not {"assignee_id", "labels", "priority"} & set(first.json())
+    assert not {"assignee_id", "labels", "priority", "waiting_since"} & set(first.json())
     await desk.told(desk.bo, "PUT", path(first.json()["id"], "/status"), {"status": "closed"})
     third = await desk.ask(desk.bo, "POST", "/api/conversations")
     assert (third.status_code, third.json()["id"] == first.json()["id"]) == (201, False)
