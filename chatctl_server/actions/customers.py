@@ -56,7 +56,7 @@ def welcome(
 
 def create(tx: Tx, actor: events.Actor, site: SiteRef, name: str | None = None) -> str:
     """The id of one whom an agent writes to. Raises InvalidInput or BadText."""
-    return _create(tx, actor, site, check_name(name) or "", None, None)
+    return _create(tx, actor, site, check_name(name, "customer_name") or "", None, None)
 
 
 def _create(
@@ -96,11 +96,11 @@ def _external_id(tx: Tx, site: SiteRef, identity: VisitorIdentity) -> str | None
     return user_id
 
 
-def check_name(name: str | None) -> str | None:
+def check_name(name: str | None, field: str = "name") -> str | None:
     """Trimmed; None for none. Raises InvalidInput or BadText."""
     if name is None or not name.strip():
         return None
-    return text.check_title(name, "name", MAX_NAME_CHARACTERS)
+    return text.check_line(name, field, MAX_NAME_CHARACTERS)
 
 
 def check_email(email: str | None) -> str | None:

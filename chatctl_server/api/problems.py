@@ -184,21 +184,21 @@ def _invalid(error: HTTPException) -> errors.InvalidInput:
             message = str(first.get("message", "is wrong"))
             if first.get("source") in _WITHOUT_NULL:
                 message = message.replace(" | null`", "`")
-            return _named(str(first.get("key", "")), message)
+            key = str(first.get("key", ""))
+            if first.get("source") != "body":
+                key = choices.CLIENT_NAMES.get(key, key)
+            return _named(key, message)
     if found := _MISSING_PARAMETER.match(error.detail):
         return errors.InvalidInput(f"{found[1]} is missing: name it in the query", field=found[1])
     sentence = f"The request cannot be read: {in_words(error.detail)}"
     return errors.InvalidInput(sentence, field=_field_of(error.detail) or "body")
 
 
-def _named(key: str, message: str) -> errors.InvalidInput:
-    if key in ("", "data"):
+def _named(field: str, message: str) -> errors.InvalidInput:
+    if field in ("", "data"):
         if message == "'data'":
             return errors.InvalidInput("The request has no body; JSON is expected", field="body")
-        field = _field_of(message)
-        field = field or "body"
-    else:
-        field = choices.CLIENT_NAMES.get(key, key)
+        field = _field_of(message) or "body"
     return errors.InvalidInput(f"{field}: {in_words(message)}", field=field)
 
 

@@ -17,9 +17,9 @@ from chatctl_server.api.parameters import AnyRequest
 
 WEB: Final = Path(__file__).parents[2] / "web"
 TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 OF_ALL: Final = {

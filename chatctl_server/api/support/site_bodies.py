@@ -11,6 +11,11 @@ from chatctl_server.storage.history_pages import LATEST
 from chatctl_server.views.fields import means
 from chatctl_server.views.support import sites as views
 
+WRONG_HOURS = (
+    "business_hours cannot be read: a timezone, and days by their names (mon, tue, wed, thu, fri,"
+    ' sat, sun), as in {"timezone": "Europe/Berlin", "days": {"mon": [["09:00", "17:00"]]}}'
+)
+
 
 class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is left out stays as it is."""
@@ -32,6 +37,8 @@ class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.convert(given, SiteSettings)
         except msgspec.ValidationError as error:
+            if "$.business_hours" in str(error):
+                raise errors.InvalidInput(WRONG_HOURS, field="business_hours") from None
             raise errors.InvalidInput(
                 f"The settings cannot be read: {error}", field="body"
             ) from None

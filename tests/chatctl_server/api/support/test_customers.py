@@ -37,8 +37,9 @@ async def quirin(desk: Desk) -> Visitor:
     site = await desk.told(desk.adam, "GET", f"/api/sites/{desk.shop.id}")
     hashed = hmac.new(site["secret"].encode(), b"the-host-products-u7", hashlib.sha256).hexdigest()
     who = {"user_id": "the-host-products-u7", "identity_hash": hashed}
-    body = {"site": desk.shop.key, "name": NAME, "email": EMAIL, **who}
-    made = await desk.told(None, "POST", "/api/visitors", body)
+    for name in (f"{NAME} jun.", NAME):
+        body = {"site": desk.shop.key, "name": name, "email": EMAIL, **who}
+        made = await desk.told(None, "POST", "/api/visitors", body)
     return Visitor(made["customer_id"], desk.shop.key, made["visitor_token"])
 
 

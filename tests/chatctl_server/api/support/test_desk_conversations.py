@@ -193,6 +193,8 @@ async def test_labels_and_priority(desk: Desk) -> None:
     for way, wrong in (
         ("/labels", {"labels": ["x" * 51]}),
         ("/labels", {"labels": [""]}),
+        ("/labels", {"labels": ["a\nb"]}),
+        ("/labels", {"labels": ["\u202etxt"]}),
         ("/labels", {"labels": [str(each) for each in range(21)]}),
         ("/priority", {"priority": "highest"}),
     ):

@@ -229,3 +229,28 @@ async def test_a_workspace_that_is_deleted_takes_its_desk_along(
     listed = f"/management/conversations?workspace={desk.other.number}"
     assert await desk.told(None, "GET", listed) == []
     assert await desk.told(desk.bo, "GET", "/api/conversations") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/api/sites", {"name": "Shop", "workspace_id": -1}, "workspace_id"),
+        ("POST", "/api/sites", {"name": "Shop", "workspace_id": "x"}, "workspace_id"),
+        ("POST", "/api/sites", {"name": "Shop", "business_hours": {}}, "business_hours"),
+        ("POST", "/api/conversations", {"customer_name": "x" * 5000}, "customer_name"),
+        ("POST", "/api/conversations", {"customer_name": "a\x1b[31m"}, "customer_name"),
+    ],
+)
+async def test_a_refusal_names_the_field_that_was_sent(
+    desk: Desk, method: str, path: str, body: dict[str, Any], field: str
+) -> None:
+    refused = (await desk.ask(desk.adam, method, path, json=body)).json()
+    assert (refused["status"], refused["field"]) == (400, field)
+    assert refused["detail"].startswith(field)
+
+
+async def test_days_of_business_hours_are_named(desk: Desk) -> None:
+    wrong = {"business_hours": {**HOURS, "days": {"monday": []}}}
+    refused = (await desk.ask(desk.adam, "PATCH", shop(desk), json=wrong)).json()
+    assert refused["field"] == "business_hours"
+    assert "mon, tue, wed, thu, fri, sat, sun" in refused["detail"]
