@@ -15,7 +15,6 @@ MAX_NAME_CHARACTERS = 255
 MAX_REASON_BYTES = 4096
 RESERVED = "system"  # whose messages are the system's own
 _LINES = ("Cc", "Zl", "Zp")  # controls, and what ends a line
-_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ID = re.compile(
     r"(urn:uuid:)?\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.ASCII | re.IGNORECASE
 )
@@ -99,8 +98,8 @@ def check_title(name: str, field: str, most: int) -> str:
 
 
 def check_line(name: str, field: str, most: int) -> str:
-    """A title without controls, also of writing's direction. Raises InvalidInput or BadText."""
+    """A title without what acts on a line or ends it. Raises InvalidInput or BadText."""
     found = check_title(name, field, most)
-    if any(unicodedata.category(each) in _LINES or each in _DIRECTIONS for each in found):
+    if any(unicodedata.category(each) in _LINES for each in found):
         raise errors.InvalidInput(f"{field} has a control character", field=field)
     return found

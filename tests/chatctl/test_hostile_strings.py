@@ -34,6 +34,7 @@ LONG_NAME = EVERYTHING[:255]
 ROOM_NAME = room_name(EVERYTHING)
 KEY_NAME = EVERYTHING[:100].strip()
 FULLNAME = EVERYTHING[:100].strip()
+CUSTOMER_NAME = room_name(EVERYTHING[:100])
 EMAIL = "everything@example.org"
 CHAT_NAME = room_name(EVERYTHING[:120])
 TOLD = frozenset({FULLNAME, EVERYTHING[:500]})
@@ -159,11 +160,11 @@ CASES = {
     "chats members": Case((CHAT_NAME,), is_list=True),
     "chats transfer": Case((CHAT_NAME, EVERYTHING), exit=3),
     "chats rm": Case((EVERYTHING,), exit=3),
-    "conversations ls": _list(holds=frozenset({FULLNAME})),
+    "conversations ls": _list(holds=frozenset({CUSTOMER_NAME})),
     "conversations show": Case(("<conversation>",), TEXTS, TEXTS),
     "conversations assign": Case(("<conversation>", EVERYTHING), exit=3),
     "conversations close": Case((EVERYTHING,), exit=3),
-    "conversations reopen": Case(("<conversation>",), frozenset({FULLNAME})),
+    "conversations reopen": Case(("<conversation>",), frozenset({CUSTOMER_NAME})),
     "conversations snooze": Case((EVERYTHING,), exit=3),
     "conversations say": Case(("<conversation>", EVERYTHING), frozenset({EVERYTHING})),
     "conversations label": Case(("<conversation>", "--add", EVERYTHING), exit=2),
@@ -229,7 +230,7 @@ def _open_a_conversation(server: Server) -> None:
     """Of a customer with the name of all, who is told each."""
     key = {"name": "desk", "scopes": ["support"], "workspace": 0}
     shown = server.http.post("/management/keys", json=key).json()["key"]
-    body, headers = {"customer_name": FULLNAME}, {"X-Api-Key": shown}
+    body, headers = {"customer_name": CUSTOMER_NAME}, {"X-Api-Key": shown}
     made = server.http.post("/api/conversations", json=body, headers=headers).json()
     for each in STRINGS.values():
         path = f"/management/conversations/{made['id']}/messages"
