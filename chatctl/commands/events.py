@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
 from typing import Annotated
@@ -121,7 +121,8 @@ def tail(
         if follow:
             reached = max([reached, *(event["offset"] for event in found)])
             following = streams.follow(options, server, query, reached)
-            _show_each(options, chain(found, following), rooms.Names(server))
+            with closing(following):
+                _show_each(options, chain(found, following), rooms.Names(server))
         else:
             _list(options, server, found)
             if older:

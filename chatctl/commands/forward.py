@@ -69,8 +69,9 @@ def forward(
         found = streams.follow(options, server, query, after)
         wanted = (event for event in found if _is_wanted(event, globs))
         names = rooms.Names(server)
-        for event in itertools.islice(wanted, count):
-            forwarding.persist(event, names)
+        with closing(found):
+            for event in itertools.islice(wanted, count):
+                forwarding.persist(event, names)
 
 
 def _offset(server: Client, begin: Params, newest: int) -> int:

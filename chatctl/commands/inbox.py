@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,8 +99,11 @@ class _Feed:
 
     def _read(self, options: Options, after: int) -> None:
         try:
-            with connection.open(options, only_served=connection.NOT_FOLLOWED) as server:
-                for event in streams.follow(options, server, {}, after, self._tell):
+            with (
+                connection.open(options, only_served=connection.NOT_FOLLOWED) as server,
+                closing(streams.follow(options, server, {}, after, self._tell)) as found,
+            ):
+                for event in found:
                     if str(event["scope"]).startswith(_OF_THE_DESK):
                         self._tell(event)
         except Failure as failure:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Annotated
 
@@ -80,12 +81,13 @@ def _seen(
         after = streams.newest_offset(server)
     else:
         query["after_seq"] = since
-    for event in streams.follow(options, server, query, after):
-        if event["type"] in _UNSEEN:
-            continue
-        yield event
-        if event["type"] in _ENDS:
-            return
+    with closing(streams.follow(options, server, query, after)) as found:
+        for event in found:
+            if event["type"] in _UNSEEN:
+                continue
+            yield event
+            if event["type"] in _ENDS:
+                return
 
 
 def _show(options: Options, event: Json) -> None:

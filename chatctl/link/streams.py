@@ -1,7 +1,7 @@
 """Following what a server does as it happens, across its restarts."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -29,7 +29,7 @@ def follow(
     query: Params,
     after: int | None,
     say: Callable[[str], None] | None = None,
-) -> Iterator[Json]:
+) -> Generator[Json, None, None]:
     """Events above the offset ``after``, each once; for None the query says where they begin. Ends
     never; raises Failure ``unreachable``
     when there was no contact for the time of ``--timeout``. ``say`` is told when the server goes
