@@ -104,7 +104,7 @@ def add(
     source: SecretFile = None,
     scope: Annotated[
         str | None,
-        opt("--scope", "Of what: rooms (unless given), workspace:N, site:N, or all.", "SCOPE"),
+        opt("--scope", "Of what: rooms (unless given), workspace:N, site:ID, or all.", "SCOPE"),
     ] = None,
 ) -> None:
     """Send events to a further URL, from here on, and print the endpoint's id; - reads the URL."""

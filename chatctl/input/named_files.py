@@ -11,9 +11,12 @@ from chatctl.shell.failures import Failure
 
 
 def check_read(named: str, option: str) -> None:
-    """Raises Failure ``usage`` for a directory. That a file is missing whoever opens it says."""
+    """Raises Failure ``usage`` for a directory, or no name. That a file is missing whoever opens it
+    says."""
+    hint = f"{option} FILE" if option.startswith("-") else None
+    if not named:  # of a variable that is not set
+        raise failures.usage(f"{option} is empty, and names no file", hint)
     if Path(named).is_dir():
-        hint = f"{option} FILE" if option.startswith("-") else None
         raise failures.usage(f"{option}: '{named}' is a directory, not a file", hint)
 
 

@@ -53,6 +53,9 @@ def test_a_directory_is_no_file(place: Here, server: Prepared) -> None:
         option, done = _run(place, words, "dir")
         said = f"chatctl: {option}: 'dir' is a directory, not a file\n  try: {option} FILE\n"
         assert done == ("", said, USAGE), words
+        option, done = _run(place, words, "")  # of a variable that is not set
+        said = f"chatctl: {option} is empty, and names no file\n  try: {option} FILE\n"
+        assert done == ("", said, USAGE), words
     assert list((place.directory / "dir").iterdir()) == []
     assert {asked.method for asked in server.asked} <= {"GET"}
 
