@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from chatctl.input import desk, team
 from chatctl.link import connection
 from chatctl.link.client import Client, Json, Params
 from chatctl.shell import listing, places
+from chatctl.shell.failures import Failure
 from chatctl.shell.options import Options, arg, opt, verb
 from chatctl.show import output
 
@@ -28,6 +30,7 @@ _MESSAGES = output.columns(
     "sender_name NAME; is_private NOTE; content TEXT; file FILE id"
 )
 _SAID = output.columns("timestamp SENT time; by BY id; sender_name NAME; content TEXT")
+_NO_AGENT = "is no agent of the workspace"  # how a server says it
 _USUAL_MESSAGES = 50
 _PAGE = 100  # messages
 Status = Literal["open", "snoozed", "closed"]
@@ -108,6 +111,17 @@ def listed(server: Client, query: Params, count: int | None) -> Iterator[list[Js
 def agent(server: Client, account: str) -> str:
     """As the desk calls an account."""
     return f"u{team.find(server, team.ACCOUNT, account)['id']}"
+
+
+@contextmanager
+def naming(account: str | None) -> Iterator[None]:
+    """A server that refuses an agent knows its id alone: what was typed is said instead."""
+    try:
+        yield
+    except Failure as failure:
+        if account is not None and _NO_AGENT in failure.message:
+            failure.message = f"{account} is no agent of that conversation's workspace"
+        raise
 
 
 def _rows(options: Options, found: list[Json]) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from chatctl.commands.conversations import ConversationWord, agent
+from chatctl.commands.conversations import ConversationWord, agent, naming
 from chatctl.commands.messages import content_of
 from chatctl.input import desk, times
 from chatctl.link import connection
@@ -57,7 +57,8 @@ def assign(
     def make(server: Client) -> Json:
         return {"assignee": None if account is None else agent(server, account)}
 
-    _change(options, conversation, make, said=(what, f"{what} already"), keys="assignee_id")
+    with naming(account):
+        _change(options, conversation, make, said=(what, f"{what} already"), keys="assignee_id")
 
 
 def _switch(name: str, status: str, sentence: str) -> Verb:
@@ -132,7 +133,8 @@ def say(
         found = desk.find(server, words[0])
         if user is not None:
             body["as_user"] = agent(server, user)
-        posted = server.post(desk.conversation_path(found["id"], "messages"), body)
+        with naming(user):
+            posted = server.post(desk.conversation_path(found["id"], "messages"), body)
     row = {"changed": True, **posted}
     if options.json:
         output.document(row)

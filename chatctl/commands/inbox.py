@@ -306,7 +306,9 @@ class _Session:
     def _assign(self, conversation: str, account: str) -> None:
         self._server.renew()
         user = conversations.agent(self._server, account.strip()) if account.strip() else None
-        self._change(conversation, {"assignee": user}, f"assigned to {account.strip() or 'nobody'}")
+        with conversations.naming(account.strip()):
+            said = f"assigned to {account.strip() or 'nobody'}"
+            self._change(conversation, {"assignee": user}, said)
 
     def _change(self, conversation: str, body: Json, said: str) -> None:
         self._server.renew()

@@ -142,6 +142,16 @@ def test_what_is_no_change_is_refused(street: Street) -> None:
     said(server, "conversations", "reopen", bo)
 
 
+def test_who_is_no_agent_is_called_as_they_were_typed(street: Street) -> None:
+    server, bo, eve = street.server, street.bo.id, "eve@example.org"
+    said(server, "workspaces", "create", "Acme")
+    said(server, "users", "create", "Eve", eve, "--workspace", "Acme")
+    for words in (("assign", bo, eve), ("say", bo, "hello", "--as", eve)):
+        done = server.chatctl("conversations", *words)
+        sentence = f"chatctl: {eve} is no agent of that conversation's workspace\n"
+        assert (done.returncode, done.stderr) == (2, sentence)
+
+
 def test_a_customer_is_answered(street: Street) -> None:
     server, carl = street.server, street.carl.id
     mine = told(server, "conversations", "say", carl[:13], "we", "are", "here")
