@@ -73,9 +73,9 @@ def replay(
     ] = False,
 ) -> None:
     """Tell events once more, in order: to a URL, marked as a replay, or into a file."""
-    _check_targets(to, to_file, is_needed=not dry_run)
     if is_desk and (type or room):
         raise usage("--envelopes are all of the support desk: --type and --room are the log's")
+    _check_targets(to, to_file, is_needed=not dry_run)
     _check_order(since, until)
     per_second = None if rate is None else pace.rate(rate, "--rate")
     run = ReplayRun(options, per_second, cursor, is_dry=dry_run, is_posted=to is not None)
