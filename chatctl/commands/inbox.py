@@ -55,7 +55,7 @@ def inbox(
         str | None, opt("--mine", "Only this agent's; the answers are theirs.", "ACCOUNT")
     ] = None,
 ) -> None:
-    """Show the open conversations and what is said in them, live; answer with the keyboard."""
+    """Show the open conversations and what is said, live; Enter opens one, Enter again answers."""
     is_dumb = os.environ.get("TERM", "dumb") == "dumb"
     if options.json or is_dumb or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise failures.usage("the inbox is for a person at a terminal", "chatctl conversations ls")
@@ -264,9 +264,11 @@ class _Session:
 
         id_, name = current["id"], name_of(current)
         match key:
-            case "enter" | "escape":
-                self._inbox.is_open = key == "enter" and not self._inbox.is_open
-            case "r":
+            case "enter" if not self._inbox.is_open:
+                self._inbox.is_open = True
+            case "escape":
+                self._inbox.is_open = False
+            case "enter" | "r":
                 self._ask(f"reply to {name}", lambda text: self._post(id_, text, is_private=False))
             case "n":
                 self._ask(f"note on {name}", lambda text: self._post(id_, text, is_private=True))

@@ -12,6 +12,7 @@ from chatctl.link.client import Json
 from chatctl.show.visible import shortened, visible, width
 
 KEYS = "j/k select  Enter open  r reply  n note  a assign  c close  q quit"
+KEYS_OF_AN_OPEN_ONE = "Enter reply  n note  a assign  c close  Esc back  j/k select  q quit"
 KEYS_OF_A_LINE = "Enter send  Esc leave it"
 _LEAST_ROWS = 3  # of the list
 _AROUND = 3  # heading, the line between, footer
@@ -153,7 +154,9 @@ def _text(message: Json) -> str:
 
 
 def _footer(inbox: Inbox, columns: int) -> Text:
-    keys = KEYS if inbox.editor is None else KEYS_OF_A_LINE
+    keys = KEYS_OF_AN_OPEN_ONE if inbox.is_open else KEYS
+    if inbox.editor is not None:
+        keys = KEYS_OF_A_LINE
     said = visible(inbox.news) or keys
     return Text(shortened(f" {said}", columns), style="dim", no_wrap=True)
 

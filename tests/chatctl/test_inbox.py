@@ -163,6 +163,20 @@ def test_what_customers_write_is_there_at_once(street: Street) -> None:
     inbox.ends(0)
 
 
+def test_enter_opens_and_enter_again_answers(street: Street) -> None:
+    inbox = Terminal(street.server, "inbox")
+    inbox.shows("Enter open")
+    inbox.type("\r")
+    inbox.shows("Enter reply")
+    inbox.type("\rcan it wait?\r")
+    eventually(lambda: said(street, street.carl)[0]["content"] == "can it wait?")
+    inbox.shows("Enter reply")
+    inbox.type("\x1b")
+    inbox.shows("Enter open")
+    inbox.type("q")
+    inbox.ends(0)
+
+
 def test_a_line_that_is_refused_stays_typed_and_goes_to_whom_it_was_meant_for(
     street: Street,
 ) -> None:
