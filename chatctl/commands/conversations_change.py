@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from chatctl.commands.conversations import ConversationWord, agent, naming
@@ -10,11 +11,22 @@ from chatctl.commands.messages import content_of
 from chatctl.input import desk, times
 from chatctl.link import connection
 from chatctl.link.client import Client, Json
-from chatctl.shell.failures import usage
+from chatctl.shell.failures import Failure, usage
 from chatctl.shell.options import Options, Verb, arg, opt, verb
 from chatctl.show import output, results
 
 _POSTED = output.columns("id message id; sender_id sender id; timestamp sent time")
+
+
+@contextmanager
+def _reopened_first(conversation: str) -> Iterator[None]:
+    """What a closed one refuses is told with what opens it."""
+    try:
+        yield
+    except Failure as failure:
+        if failure.code in ("conversation_closed", "invalid_transition"):
+            failure.hint = f"chatctl conversations reopen {conversation}"
+        raise
 
 
 def _change(
@@ -108,7 +120,8 @@ def snooze(
     until = times.rfc3339(int(ends))
     body = {"status": "snoozed", "until": until}
     what = f"is snoozed until {until}"
-    _change(options, conversation, lambda _: body, said=(what, what), keys="status updated_at")
+    with _reopened_first(conversation):
+        _change(options, conversation, lambda _: body, said=(what, what), keys="status updated_at")
 
 
 @verb(
@@ -133,7 +146,7 @@ def say(
         found = desk.find(server, words[0])
         if user is not None:
             body["as_user"] = agent(server, user)
-        with naming(user):
+        with naming(user), _reopened_first(found["id"]):
             posted = server.post(desk.conversation_path(found["id"], "messages"), body)
     row = {"changed": True, **posted}
     if options.json:

@@ -158,6 +158,10 @@ TRIED = [
     _tried("workspaces rm Acme", "--force", "workspaces rm Acme --force"),
     _tried("chats show nothing", "chatctl chats ls"),
     _tried("conversations show conv_00000000", "chatctl conversations ls"),
+    *(
+        _tried(typed, "chatctl conversations reopen {closed}", "chatctl conversations reopen {closed}", typed, under=faults.closed_conversation)
+        for typed in ("conversations say {closed} hello", "conversations snooze {closed} --for 2h")
+    ),
     _tried("sites show nowhere", "chatctl sites ls"),
     _tried("sites show Twin", "the id of one of them", "sites show default"),
     _tried("sites set default", "chatctl sites set --help"),

@@ -23,12 +23,14 @@ from typing import NamedTuple
 from unittest import mock
 
 import apsw
+import desk_scene
 import limits
 import pytest
 from offline import Offline
 from prepared_server import Answer, Asked, Prepared, problem, serving
 from receivers import answer, hang, receiver
 from same_process import Here
+from team import Town
 from world import KEY, Server, running
 
 from chatctl_server.actions import endpoints
@@ -63,6 +65,15 @@ def of_the_server(place: Place) -> Iterator[dict[str, str]]:
     hooks = place.server.http.get("/management/callbacks").json()
     known = {each["room_name"]: each["room_id"] for each in rooms}
     yield known | {each["kind"]: each["endpoint_id"] for each in hooks}
+
+
+def closed_conversation(place: Place) -> Iterator[dict[str, str]]:
+    """At the desk, by its id."""
+    town = Town(place.database)
+    customer = desk_scene.customer(town, desk_scene.site(town, "Bakery"), "Bo", "hello?")
+    town.close()
+    assert place.here("conversations", "close", customer.id, "--db", "sqlite:./chat.db").exit == 0
+    yield {"closed": customer.id}
 
 
 def open_quote(place: Place) -> Iterator[dict[str, str]]:
