@@ -151,16 +151,20 @@ def wake_due(tx: Tx, agents: Agents = ()) -> int:
 
 
 def assign(
-    tx: Tx, actor: events.Actor, who: Person, ref: SupportRef, assignee: str | None
+    tx: Tx,
+    actor: events.Actor,
+    who: Person,
+    ref: SupportRef,
+    assignee: str | None,
+    field: str = "assignee_id",
 ) -> SupportConversation:
     """To an agent of the site's workspace, or None: back to the queue. Raises NotAllowed, or
-    InvalidInput."""
+    InvalidInput, which names the field."""
     found = _for_agents(tx, actor, who, ref, "assign conversations")
     agent = accounts.account_id(assignee or "")
     if assignee is not None and desk_people.role(tx.db, found.workspace, agent) is None:
         raise errors.InvalidInput(
-            f"assignee_id {assignee[:40]!r} is no agent of the workspace; as in u12",
-            field="assignee_id",
+            f"{field} {assignee[:40]!r} is no agent of the workspace; as in u12", field=field
         )
     if assignee != found.assignee:
         tx.record(support_events.Assigned(found.public_id, assignee), actor, ref)

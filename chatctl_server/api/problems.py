@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 _WITHOUT_NULL = ("query", "header")  # what may be left out there is null to the framework alone
 _OF_ADDRESS = re.compile("[\udc00-\udcff]")  # a slash, and bytes that are no UTF-8
 _MISSING_PARAMETER = re.compile(r"Missing required query parameter '(\w+)'")
+_MISSING_FIELD = re.compile(r"required field `(\w+)`")
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -185,20 +186,28 @@ def _invalid(error: HTTPException) -> errors.InvalidInput:
             if first.get("source") in _WITHOUT_NULL:
                 message = message.replace(" | null`", "`")
             key = str(first.get("key", ""))
-            if first.get("source") != "body":
-                key = choices.CLIENT_NAMES.get(key, key)
-            return _named(key, message)
+            if first.get("source") == "body":
+                return _of_body(key, message)
+            return _named(choices.CLIENT_NAMES.get(key, key), message)
     if found := _MISSING_PARAMETER.match(error.detail):
         return errors.InvalidInput(f"{found[1]} is missing: name it in the query", field=found[1])
     sentence = f"The request cannot be read: {in_words(error.detail)}"
     return errors.InvalidInput(sentence, field=_field_of(error.detail) or "body")
 
 
-def _named(field: str, message: str) -> errors.InvalidInput:
-    if field in ("", "data"):
+def _of_body(key: str, message: str) -> errors.InvalidInput:
+    """What is missing is missing in what is named."""
+    inner = _MISSING_FIELD.search(message)
+    return _named(f"{key}.{inner[1]}" if inner and key not in ("", "data") else key, message)
+
+
+def _named(key: str, message: str) -> errors.InvalidInput:
+    if key in ("", "data"):
         if message == "'data'":
             return errors.InvalidInput("The request has no body; JSON is expected", field="body")
         field = _field_of(message) or "body"
+    else:
+        field = key
     return errors.InvalidInput(f"{field}: {in_words(message)}", field=field)
 
 

@@ -105,10 +105,10 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Trimmed, each once, in their order. Raises InvalidInput or BadText."""
     if len(labels) > MAX_LABELS:
         raise errors.InvalidInput(f"labels: at most {MAX_LABELS} are allowed", field="labels")
-    found = [
-        text.check_line(each, f"labels[{number}]", MAX_LABEL_CHARACTERS)
-        for number, each in enumerate(labels)
-    ]
+    found = (
+        text.check_line(each, f"labels[{place}]", MAX_LABEL_CHARACTERS)
+        for place, each in enumerate(labels)
+    )
     return tuple(dict.fromkeys(found))
 
 

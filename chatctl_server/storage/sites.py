@@ -88,18 +88,18 @@ def find(db: Database, workspaces: Collection[int], site_id: str) -> Site:
     return found
 
 
-def get(db: Database, site_id: str) -> Site:
-    """For operators. Raises SiteNotFound."""
+def get(db: Database, site_id: str, field: str = "site_id") -> Site:
+    """For operators. Raises SiteNotFound, which names the field."""
     row = _BY_ID.row(db, site=site_id) if site_id.isascii() else None
     if row is None:
-        raise _not_found(site_id)
+        raise _not_found(site_id, field)
     return _site(row)
 
 
 def named(db: Database, key_or_id: str) -> Site:
     """As a page names it, for all to see. Raises SiteNotFound."""
     row = _BY_KEY.row(db, key=key_or_id) if key_or_id.isascii() else None
-    return get(db, key_or_id) if row is None else _site(row)
+    return get(db, key_or_id, "site") if row is None else _site(row)
 
 
 def of_scope(db: Database, scope: int) -> Site | None:
@@ -139,8 +139,8 @@ def _new_key() -> str:
     return f"pk_{secrets.token_hex(16)}"
 
 
-def _not_found(site_id: str) -> errors.SiteNotFound:
-    return errors.SiteNotFound(f"There is no site {site_id[:60]}", field="site")
+def _not_found(site_id: str, field: str = "site_id") -> errors.SiteNotFound:
+    return errors.SiteNotFound(f"There is no site {site_id[:60]}", field=field)
 
 
 def _sites(rows: Sequence[Row]) -> list[Site]:

@@ -7,8 +7,9 @@ from litestar.params import HeaderParameter
 from chatctl_server.storage import history_pages
 from chatctl_server.views.fields import means
 
+ASKED_BY = "X-Workspace-Id"
 AskedWorkspaceId = Annotated[
     int | None,
-    HeaderParameter(name="X-Workspace-Id", ge=0, le=history_pages.LATEST),
+    HeaderParameter(name=ASKED_BY, ge=0, le=history_pages.LATEST),
     means("Of which workspace; the only one that it can be unless given", 0),
 ]

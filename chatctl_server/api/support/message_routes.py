@@ -155,7 +155,12 @@ async def listed(
     who = await target.who()
 
     def read(db: Database) -> list[DeskMessage]:
-        return _page(db, who, target.find(db, who, target.id), before, limit + 1)
+        found = target.find(db, who, target.id)
+        try:
+            return _page(db, who, found, before, limit + 1)
+        except errors.MessageNotFound as error:
+            error.field = "before"
+            raise
 
     found = await target.context.store.read_live(read)
     shown = found[:limit]

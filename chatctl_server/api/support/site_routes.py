@@ -14,7 +14,7 @@ from chatctl_server.api import caller
 from chatctl_server.api.context import GivenContext
 from chatctl_server.api.parameters import AnyRequest, OptionalBody
 from chatctl_server.api.support import people
-from chatctl_server.api.support.asked_workspace import AskedWorkspaceId
+from chatctl_server.api.support.asked_workspace import ASKED_BY, AskedWorkspaceId
 from chatctl_server.api.support.site_bodies import ChangeSite, CreateSite, RotateSiteKey
 from chatctl_server.domain import times
 from chatctl_server.domain.events import Actor
@@ -97,9 +97,9 @@ class Sites(Controller):
         who = await people.person(context, request.scope)
         asked = workspace_id if data.workspace_id is None else data.workspace_id
         number = people.administered(who, asked)
-        settings = data.over(SiteSettings(data.name))
         actor = caller.of(request.scope).actor()
-        made = await context.store.write(create, actor, number, settings)
+        field = ASKED_BY if data.workspace_id is None else "workspace_id"
+        made = await context.store.write(create_in, actor, number, data, field)
         return await context.store.read_live(one, who, made.id)
 
     @get(
@@ -184,6 +184,17 @@ def _administered(db: Database, who: Person, site_id: str) -> SiteRef:
 
 def create(tx: Tx, actor: Actor, workspace: int, settings: SiteSettings) -> Site:
     return actions.create(tx, actor, workspaces.get(tx.db, workspace).ref, settings)
+
+
+def create_in(
+    tx: Tx, actor: Actor, workspace: int, data: CreateSite, field: str = "workspace_id"
+) -> Site:
+    """Raises WorkspaceNotFound, which names the field, also for one that the caller is not in."""
+    try:
+        return create(tx, actor, workspace, data.over(SiteSettings(data.name)))
+    except errors.WorkspaceNotFound as error:
+        error.field = field
+        raise
 
 
 def change(tx: Tx, actor: Actor, ref: SiteRef, data: ChangeSite) -> Site:

@@ -161,5 +161,5 @@ def _change(
     elif wanted.until is not None:
         raise errors.InvalidInput("until is for snoozed alone", field="until")
     if wanted.assignee is not UNSET:
-        actions.assign(tx, actor, who, ref, wanted.assignee)
+        actions.assign(tx, actor, who, ref, wanted.assignee, "assignee")
     actions.label(tx, actor, who, ref, wanted.labels, wanted.priority)

@@ -18,7 +18,6 @@ from chatctl_server.api.support.operator import people
 from chatctl_server.api.support.site_bodies import ChangeSite, CreateSite, RotateSiteKey
 from chatctl_server.api.support.site_routes import SETTINGS, TargetSite
 from chatctl_server.domain.support import Person
-from chatctl_server.domain.support_events import SiteSettings
 from chatctl_server.views.support import fields
 from chatctl_server.views.support import operator as views
 from chatctl_server.views.support.operator import ManagedSite
@@ -85,9 +84,8 @@ class AllSites(Controller):
         self, request: AnyRequest, context: GivenContext, data: JSONBody[CreateSite]
     ) -> ManagedSite:
         """In workspace 0 unless another is named."""
-        who, settings = caller.of(request.scope), data.over(SiteSettings(data.name))
-        arguments = data.workspace_id or 0, settings
-        made = await context.store.write(routes.create, who.actor(), *arguments)
+        who, number = caller.of(request.scope), data.workspace_id or 0
+        made = await context.store.write(routes.create_in, who.actor(), number, data)
         person = await people.person(context, who, made.ref.workspace)
         return _shown(context, await context.store.read_live(routes.one, person, made.id))
 

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import desk as scenes
 import pytest
 from desk import Desk, ids, serving
 
@@ -322,3 +324,21 @@ async def test_ids_and_cursors_that_nobody_gave_out(desk: Desk) -> None:
         asked = {"cursor": cursor}
         refused = await desk.refused(desk.anna, "GET", "/api/conversations", params=asked)
         assert refused == (400, "invalid_input"), cursor
+
+
+async def test_a_refusal_names_what_was_said(desk: Desk) -> None:
+    mine = await desk.open(desk.bo)
+    operators = f"/management/conversations/{mine}"
+    asked: list[tuple[scenes.Who, str, str, dict[str, Any], str]] = [
+        (desk.anna, "POST", PATH, {"customer_name": "x" * 5000}, "customer_name"),
+        (desk.anna, "PUT", path(mine, "/labels"), {"labels": ["ok", "x" * 1000]}, "labels[1]"),
+        (desk.anna, "PUT", path(mine, "/assignee"), {"assignee_id": "u999"}, "assignee_id"),
+        (None, "PATCH", operators, {"assignee": "u999"}, "assignee"),
+    ]
+    for who, method, where, said, field in asked:
+        refusal = (await desk.ask(who, method, where, json=said)).json()
+        assert refusal["field"] == field
+        assert refusal["detail"].startswith(field)
+    for who, where in ((desk.bo, path(mine)), (None, operators)):
+        refusal = (await desk.ask(who, "GET", f"{where}/messages?before=foo")).json()
+        assert refusal["field"] == "before"
