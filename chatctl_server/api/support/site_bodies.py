@@ -6,15 +6,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from chatctl_server import errors
+from chatctl_server.domain.business_hours import DAYS
 from chatctl_server.domain.support_events import SiteSettings
 from chatctl_server.storage.history_pages import LATEST
 from chatctl_server.views.fields import means
 from chatctl_server.views.support import sites as views
-
-WRONG_HOURS = (
-    "business_hours cannot be read: a timezone, and days by their names (mon, tue, wed, thu, fri,"
-    ' sat, sun), as in {"timezone": "Europe/Berlin", "days": {"mon": [["09:00", "17:00"]]}}'
-)
 
 
 class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,17 +26,18 @@ class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
     business_hours: Annotated[
         views.OpeningHours | UnsetType | None, means("When it is open; null: always")
     ] = UNSET
+    blocked_visitors: views.BlockedVisitors | UnsetType = UNSET
 
     def over(self, settings: SiteSettings) -> SiteSettings:
         """Those of a site, with what is given here instead. Raises InvalidInput."""
         given = {**msgspec.to_builtins(settings), **msgspec.to_builtins(self)}
         try:
             return msgspec.convert(given, SiteSettings)
-        except msgspec.ValidationError as error:
-            if "$.business_hours" in str(error):
-                raise errors.InvalidInput(WRONG_HOURS, field="business_hours") from None
+        except msgspec.ValidationError:  # of all else the types are those of what is stored
             raise errors.InvalidInput(
-                f"The settings cannot be read: {error}", field="body"
+                f"business_hours.days: the days are {', '.join(DAYS)}, each with spans of two "
+                'times, as in {"mon": [["09:00", "17:00"]]}',
+                field="business_hours.days",
             ) from None
 
 
@@ -57,7 +54,6 @@ class CreateSite(GivenSettings, frozen=True, kw_only=True):
 
 class ChangeSite(GivenSettings, frozen=True, kw_only=True):
     name: views.Name | UnsetType = UNSET
-    blocked_visitors: views.BlockedVisitors | UnsetType = UNSET
 
 
 class RotateSiteKey(msgspec.Struct, frozen=True):

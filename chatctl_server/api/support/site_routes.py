@@ -191,7 +191,8 @@ def create_in(
 ) -> Site:
     """Raises WorkspaceNotFound, which names the field, also for one that the caller is not in."""
     try:
-        return create(tx, actor, workspace, data.over(SiteSettings(data.name)))
+        made = create(tx, actor, workspace, data.over(SiteSettings(data.name)))
+        return actions.change(tx, actor, made.ref, made.settings, data.blocked_visitors)
     except errors.WorkspaceNotFound as error:
         error.field = field
         raise

@@ -39,7 +39,7 @@ Assigns = Annotated[
     means("`round_robin`: a new conversation goes to an agent who is there", "manual"),
 ]
 BlockedVisitors = Annotated[
-    list[str], means("Customers who may not write, at most 1,000", [fields.CUSTOMER])
+    list[str], means("Customers who may neither write nor read, at most 1,000", [fields.CUSTOMER])
 ]
 KEY = "pk_" + "0123456789abcdef" * 2
 Key = Annotated[str, means("Stands in the pages; nothing secret", KEY)]

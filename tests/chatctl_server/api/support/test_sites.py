@@ -247,7 +247,10 @@ async def test_a_refusal_names_the_workspace_as_it_was_said(desk: Desk, number: 
 
 async def test_nobody_learns_by_a_field_that_a_workspace_is_there(desk: Desk) -> None:
     for number in (desk.other.number, 99):
-        more = {"json": {"name": "Mine"}, "headers": {"X-Workspace-Id": f"{number}"}}
+        more: dict[str, Any] = {
+            "json": {"name": "Mine"},
+            "headers": {"X-Workspace-Id": f"{number}"},
+        }
         assert await field(desk, desk.adam, "POST", "/api/sites", **more) == "X-Workspace-Id"
         more = {"json": {"name": "Mine", "workspace_id": number}}
         assert await field(desk, desk.adam, "POST", "/api/sites", **more) == "workspace_id"
@@ -258,3 +261,33 @@ async def test_a_refusal_names_the_site_as_it_was_said(desk: Desk) -> None:
     said = {"site_id": "site_0"}
     assert await field(desk, desk.anna, "POST", "/api/conversations", json=said) == "site_id"
     assert await field(desk, None, "POST", "/api/visitors", json={"site": "site_0"}) == "site"
+
+
+async def test_a_refusal_says_how_business_hours_are_written(desk: Desk) -> None:
+    wrong: tuple[dict[str, Any], ...] = ({"monday": []}, {"mon": [["09:00"]]})
+    for days in wrong:
+        said = {"business_hours": {**HOURS, "days": days}}
+        refusal = (await desk.ask(desk.adam, "PATCH", shop(desk), json=said)).json()
+        assert refusal["field"] == "business_hours.days"
+        assert refusal["detail"] == (
+            "business_hours.days: the days are mon, tue, wed, thu, fri, sat, sun, each with spans "
+            'of two times, as in {"mon": [["09:00", "17:00"]]}'
+        )
+    refusal = (await desk.ask(desk.adam, "PATCH", shop(desk), json={"business_hours": {}})).json()
+    assert refusal["detail"] == "business_hours.timezone: is missing"
+    assert refusal["field"] == "business_hours.timezone"
+    refusal = (await desk.ask(desk.adam, "POST", "/api/sites", json={})).json()
+    assert refusal["detail"] == "name: is missing"
+
+
+async def test_a_new_site_has_its_blocked_visitors_checked_as_one_that_is_changed(
+    desk: Desk,
+) -> None:
+    for wrong in ("x", ["cus_x"]):
+        said = {"name": "Boutique", "blocked_visitors": wrong}
+        for who, path in ((desk.adam, "/api/sites"), (None, "/management/sites")):
+            assert await field(desk, who, "POST", path, json=said) == "blocked_visitors"
+    assert {*ids(await desk.told(desk.adam, "GET", "/api/sites"))} == {"default", desk.shop.id}
+    said = {"name": "Boutique", "blocked_visitors": [desk.bo.id]}
+    made = await desk.told(desk.adam, "POST", "/api/sites", said)
+    assert made["blocked_visitors"] == [desk.bo.id]
