@@ -128,7 +128,7 @@ async def test_who_comes_and_who_goes_sees_it_at_once(scene: Scene) -> None:
 
 
 async def test_a_change_during_the_read_is_not_lost(scene: Scene) -> None:
-    """The read began before it; its answer may be older, the next one is not."""
+    """The read began before it; its answer may be as before, or between; the next one is not."""
     reading = scene.app.context.chat_lists.of(DEFAULT, scene.bert.id)
     during = (
         (participants.join, scene.plans, f"u{scene.bert.id}"),
@@ -143,7 +143,8 @@ async def test_a_change_during_the_read_is_not_lost(scene: Scene) -> None:
         return found
 
     scene.app.context.store.read = slow  # type: ignore[method-assign]
-    assert [each["name"] for each in json.loads(await reading)] == ["lunch"]
+    answer = [each["name"] for each in json.loads(await reading)]
+    assert answer in (["lunch"], ["plans", "lunch"], ["plans"])
     scene.app.context.store.read = first  # type: ignore[method-assign]
     assert [*(await scene.listed(scene.bert))] == ["plans"]
 
